@@ -1,0 +1,140 @@
+"""The one error tree: what may go wrong, its name in the API, its HTTP status and whether trying again can help.
+
+It decides names and statuses. It never formats a response and never carries a value that a client sent.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule that one field of a request breaks.
+
+    `pointer` is a JSON pointer (RFC 6901) into the request, `code` a stable word for the rule, `detail` one sentence
+    that names the rule and never the rejected value.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class PosternError(Exception):
+    """Base of everything that Postern refuses or fails at, with the wire name that clients may rely on."""
+
+    name: ClassVar[str] = "application_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, faults: tuple[Fault, ...] = (), retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+        self.retry_after = retry_after
+
+
+class MissingApiKey(PosternError):
+    """The request carries no `Authorization: Bearer` header."""
+
+    name, status, title = "missing_api_key", 401, "API key missing"
+
+
+class InvalidApiKey(PosternError):
+    """The key is malformed, unknown, expired or revoked."""
+
+    name, status, title = "invalid_api_key", 403, "API key not valid"
+
+
+class RestrictedApiKey(PosternError):
+    """The key is valid, but lacks the scope or may not use this From address."""
+
+    name, status, title = "restricted_api_key", 403, "API key not allowed to do this"
+
+
+class MalformedRequest(PosternError):
+    """The body is not JSON, or breaks a bound that is checked before it is parsed."""
+
+    name, status, title = "validation_error", 400, "Malformed request"
+
+
+class ValidationFailed(PosternError):
+    """The body is JSON, but a field breaks a rule; `faults` names each."""
+
+    name, status, title = "validation_error", 422, "Validation failed"
+
+
+class NotFound(PosternError):
+    """Nothing by that id exists for this application; the same answer whether another application owns it."""
+
+    name, status, title = "not_found", 404, "Not found"
+
+
+class MethodNotAllowed(PosternError):
+    """The path exists, the method does not."""
+
+    name, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class Conflict(PosternError):
+    """The request is well formed, but the mail is past the point where it could be done."""
+
+    name, status, title = "conflict", 409, "Not possible any more"
+
+
+class InvalidIdempotencyKey(PosternError):
+    """The `Idempotency-Key` header is empty, too long or not printable ASCII."""
+
+    name, status, title = "invalid_idempotency_key", 400, "Idempotency key not valid"
+
+
+class InvalidIdempotentRequest(PosternError):
+    """The same idempotency key came with another body."""
+
+    name, status, title = "invalid_idempotent_request", 409, "Idempotency key used for another request"
+
+
+class ConcurrentIdempotentRequests(PosternError):
+    """Another request with the same idempotency key is still being answered."""
+
+    name, status, title = "concurrent_idempotent_requests", 409, "Same idempotency key in progress"
+    retryable = True
+
+
+class PayloadTooLarge(PosternError):
+    """The body is longer than the configured bound; it was not read."""
+
+    name, status, title = "payload_too_large", 413, "Request body too large"
+
+
+class UnsupportedMediaType(PosternError):
+    """The body has a content type or content encoding that the route does not read."""
+
+    name, status, title = "unsupported_media_type", 415, "Media type not supported"
+
+
+class RateLimitExceeded(PosternError):
+    """The application sends requests faster than its limit allows."""
+
+    name, status, title = "rate_limit_exceeded", 429, "Too many requests"
+    retryable = True
+
+
+class ServiceUnavailable(PosternError):
+    """Something that Postern depends on is away; nothing was accepted and the same request may be repeated."""
+
+    name, status, title = "service_unavailable", 503, "Service unavailable"
+    retryable = True
+
+
+class NotAuthentic(PosternError):
+    """A notification is not provably from AWS, or not from a topic that this gateway listens to."""
+
+    name, status, title = "not_authentic", 403, "Notification not authentic"
+
+
+class MalformedNotification(PosternError):
+    """A notification breaks the grammar of the SNS envelope."""
+
+    name, status, title = "malformed_notification", 400, "Notification malformed"

@@ -1,0 +1,100 @@
+"""What SES can tell us after it took a mail: one normalised event per recipient, in the words of this code base.
+
+It decides the vocabulary only. It reads no AWS JSON (that is `app.aws.events`) and draws no conclusion (that is
+`app.domain.suppression` for the address and `app.domain.delivery` for the mail).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class FeedbackKind(StrEnum):
+    """The ten event types of SES, and `unknown` for one that AWS adds later.
+
+    https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+    """
+
+    SEND = "send"
+    REJECT = "reject"
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    DELIVERY = "delivery"
+    OPEN = "open"
+    CLICK = "click"
+    RENDERING_FAILURE = "rendering_failure"
+    DELIVERY_DELAY = "delivery_delay"
+    SUBSCRIPTION = "subscription"
+    UNKNOWN = "unknown"
+
+
+class BounceType(StrEnum):
+    """`bounceType` of SES, compared without regard to case."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    UNDETERMINED = "undetermined"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """The part of a bounce that speaks of one recipient.
+
+    `subtype` is SES's own spelling (`General`, `NoEmail`, `OnAccountSuppressionList`, …). `action` and `status` are the
+    DSN fields of this recipient (RFC 3464), lower-cased, absent when SES had no DSN. `diagnostic` is the text of the
+    remote server.
+    """
+
+    type: BounceType
+    subtype: str
+    action: str | None = None
+    status: str | None = None
+    diagnostic: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """The part of a complaint that speaks of one recipient; both fields lower-cased or spelled by SES, or absent."""
+
+    feedback_type: str | None = None
+    subtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """One event about one recipient of one mail.
+
+    `recipient` is the address as SES reported it; None when the event names none (open, click, reject, a complaint
+    whose list is absent) and the recipient has to come from our own row. `occurred_at` is when it happened and
+    `mail_sent_at` when SES took the mail, both aware UTC: promise 6 compares the latter with a removal.
+    `recipient_tag` and `attempt_tag` are our `EmailTags` as SES echoes them, in configuration-set events only.
+    `detail` is one plain sentence for the timeline and holds no address.
+    """
+
+    kind: FeedbackKind
+    ses_message_id: str
+    recipient: str | None
+    occurred_at: datetime
+    mail_sent_at: datetime | None
+    destination: tuple[str, ...] = ()
+    feedback_id: str | None = None
+    recipient_tag: str | None = None
+    attempt_tag: str | None = None
+    sending_account_id: str | None = None
+    configuration_set: str | None = None
+    bounce: Bounce | None = None
+    complaint: Complaint | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that one notification says: its events, or a `note` when it says nothing about any mail.
+
+    A set-up greeting of SES, an unparsable text and an event type unknown to this version all read as no events and a
+    note: authentic news is stored and answered, whatever it is.
+    """
+
+    events: tuple[Feedback, ...]
+    note: str | None = None
