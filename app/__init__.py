@@ -1,0 +1,1 @@
+"""Postern: an outbound mail gateway with suppression built in."""

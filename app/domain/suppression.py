@@ -1,0 +1,141 @@
+"""Which feedback suppresses an address, in which scope, for how long, and what a removal outlives.
+
+Pure rules over one piece of feedback. It reads no list and writes none; the bookkeeping is in `app.services`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.domain.bounces import BounceCause, cause_of
+from app.domain.feedback import Complaint, Feedback
+from app.domain.news import NO_COMPLAINT
+
+EVERY_MAIL = "*"
+
+SOFT_BOUNCE_LIMIT = 3
+SOFT_BOUNCE_WINDOW = timedelta(days=7)
+SOFT_BOUNCE_PAUSE = timedelta(days=14)
+_LONGEST_PAUSE = timedelta(days=448)
+
+
+class Origin(StrEnum):
+    """What put an address on the list."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    UNSUBSCRIBE = "unsubscribe"
+    MANUAL = "manual"
+    SES_ACCOUNT = "ses_account"
+
+
+class Verdict(StrEnum):
+    """What one piece of feedback asks of the suppression list."""
+
+    SUPPRESS = "suppress"
+    COUNT = "count"
+    RAISE_INCIDENT = "raise_incident"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The verdict on one piece of feedback, and why in one plain sentence.
+
+    `origin` is set when the verdict is to suppress; `in_stream_only` narrows that from every mail to the stream of the mail.
+    """
+
+    verdict: Verdict
+    why: str
+    origin: Origin | None = None
+    in_stream_only: bool = False
+
+
+_BOUNCE_RULINGS = {
+    BounceCause.MAILBOX_GONE: Ruling(
+        verdict=Verdict.SUPPRESS, origin=Origin.BOUNCE, why="The mailbox does not exist or refuses all mail."
+    ),
+    BounceCause.SES_LIST: Ruling(
+        verdict=Verdict.SUPPRESS,
+        origin=Origin.SES_ACCOUNT,
+        why="The address is on the suppression list of the SES account; SES did not try to deliver.",
+    ),
+    BounceCause.OPTED_OUT: Ruling(
+        verdict=Verdict.SUPPRESS,
+        origin=Origin.UNSUBSCRIBE,
+        in_stream_only=True,
+        why="The person opted out of this list at SES.",
+    ),
+    BounceCause.OUR_FAULT: Ruling(
+        verdict=Verdict.RAISE_INCIDENT,
+        why="The receiving server refused us for policy or reputation; the address is not to blame.",
+    ),
+    BounceCause.PASSING: Ruling(
+        verdict=Verdict.COUNT, why="A passing failure; it counts towards a pause and suppresses nobody by itself."
+    ),
+    BounceCause.THIS_MESSAGE: Ruling(
+        verdict=Verdict.LEAVE, why="The message was refused for its size or content; the address is not to blame."
+    ),
+    BounceCause.AUTO_REPLY: Ruling(verdict=Verdict.LEAVE, why="An automatic reply, such as out of office."),
+    BounceCause.STILL_TRYING: Ruling(verdict=Verdict.LEAVE, why="The delivery is delayed, not failed."),
+    BounceCause.NOT_ATTEMPTED: Ruling(
+        verdict=Verdict.LEAVE, why="SES's own address validation held the mail back; no mailbox refused it."
+    ),
+    BounceCause.UNKNOWN: Ruling(
+        verdict=Verdict.LEAVE, why="A type of bounce that is not known here; kept, nobody is suppressed for it."
+    ),
+}
+
+_EXEMPT = Ruling(
+    verdict=Verdict.LEAVE,
+    why="An address of the SES mailbox simulator; it is exempt, or each could be tried only once.",
+)
+_NO_CLAIM = Ruling(verdict=Verdict.LEAVE, why="This kind of event says nothing against the address.")
+
+
+def rule(feedback: Feedback, *, exempt: bool) -> Ruling:
+    """What this feedback asks of the list. `exempt` is for addresses of the mailbox simulator, when the setting says so."""
+    ruling = _rule(feedback)
+    if exempt and ruling.verdict in {Verdict.SUPPRESS, Verdict.COUNT}:
+        return _EXEMPT
+    return ruling
+
+
+def _rule(feedback: Feedback) -> Ruling:
+    if feedback.bounce is not None:
+        return _BOUNCE_RULINGS[cause_of(feedback.bounce)]
+    if feedback.complaint is not None:
+        return _complaint(feedback.complaint)
+    return _NO_CLAIM
+
+
+def _complaint(complaint: Complaint) -> Ruling:
+    if complaint.feedback_type in NO_COMPLAINT:
+        return Ruling(verdict=Verdict.LEAVE, why="A report that is not a complaint of the recipient.")
+    if complaint.subtype:
+        return Ruling(
+            verdict=Verdict.SUPPRESS,
+            origin=Origin.SES_ACCOUNT,
+            why="SES holds an earlier complaint of this address; it did not try to deliver.",
+        )
+    return Ruling(verdict=Verdict.SUPPRESS, origin=Origin.COMPLAINT, why="The recipient reported the mail as spam.")
+
+
+def outlived_by(removed_at: datetime, feedback: Feedback) -> bool:
+    """Whether the feedback is fresh evidence after a removal: its mail left SES later than that (promise 6)."""
+    return (feedback.mail_sent_at or feedback.occurred_at) > removed_at
+
+
+def soft_bounce_pause(*, messages_bounced: int, earlier_pauses: int) -> timedelta | None:
+    """How long to pause an address after `messages_bounced` distinct messages bounced softly within the window.
+
+    None below the limit. Each earlier pause without a delivery since doubles the length, up to 448 days.
+    """
+    if messages_bounced < SOFT_BOUNCE_LIMIT:
+        return None
+    return min(SOFT_BOUNCE_PAUSE * 2 ** min(earlier_pauses, 5), _LONGEST_PAUSE)
+
+
+def scope_of(app: str, stream: str) -> str:
+    """The scope of one stream of one application, `app/stream`."""
+    return f"{app}/{stream}"

@@ -1,0 +1,148 @@
+"""The engine, the transaction and the database's clock, alike on PostgreSQL and SQLite.
+
+It decides how a connection behaves: how long it may wait, when it takes the write lock, which clock counts. It knows no table.
+Services open transactions with it; stores only use the connection they are handed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+from app.domain.errors import ServiceUnavailable
+
+# A session that hangs must never hold the others: a transaction left open by a stalled process once kept every sweeper of
+# a prototype waiting for nine minutes.
+_POSTGRES_OPTIONS = (
+    "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
+)
+_SQLITE_BUSY_MS = 30_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive instant, since nobody can say which one it is."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """An aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class now(FunctionElement[datetime]):  # noqa: N801 - named as the SQL function that it is
+    """The database's clock as a SQL expression: the only clock that decides what is due or expired."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(now, "postgresql")
+def _postgres_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "now()"
+
+
+@compiles(now, "sqlite")
+def _sqlite_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
+
+
+class Database:
+    """One engine and its two kinds of transaction."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine = make_engine(url, pool_size=pool_size)
+        self._reader = self.engine.execution_options(postern_reading=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block and is rolled back by any exception.
+
+        Raises `ServiceUnavailable` when the database is away, too slow, full or keeps a lock too long.
+        """
+        with _translated(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads: on SQLite it does not wait for the writer."""
+        with _translated(), self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
+
+
+def clock(connection: Connection) -> datetime:
+    """The database's clock, aware UTC."""
+    moment = connection.scalar(select(now()))
+    if moment is None:
+        raise ServiceUnavailable("The database gave no time.")
+    return moment
+
+
+def make_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine with the bounds above. `url` is a SQLAlchemy URL of PostgreSQL or SQLite."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 3, "application_name": "postern"},
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        # The driver must not open transactions by itself: `begin` below decides which kind.
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout={_SQLITE_BUSY_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns to writing fails at once under load, whatever the busy timeout.
+        reading = connection.get_execution_options().get("postern_reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
