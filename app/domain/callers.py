@@ -1,0 +1,49 @@
+"""Who is asking, and what that one may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.errors import RestrictedApiKey
+
+
+class Scope(StrEnum):
+    """What an API key may be used for. `admin` includes all others, for every application."""
+
+    EMAILS_SEND = "emails:send"
+    EMAILS_READ = "emails:read"
+    SUPPRESSIONS_READ = "suppressions:read"
+    SUPPRESSIONS_WRITE = "suppressions:write"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """An authenticated API key, or the operator at the command line.
+
+    `actor` is what the audit records (`key:<public id>`, `cli:<user>`). `senders` are the From addresses and domains that the application
+    may use, normalised; `@example.com` allows a domain, `*` every address.
+    """
+
+    actor: str
+    app_id: UUID
+    app: str
+    scopes: frozenset[Scope]
+    senders: tuple[str, ...]
+    default_lane: str
+    reason_optional: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller sees every application."""
+        return Scope.ADMIN in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Raise `RestrictedApiKey` unless the caller has the scope."""
+        if scope not in self.scopes and not self.is_admin:
+            raise RestrictedApiKey(f"This key lacks the scope {scope}.")
+
+    def may_send_as(self, key: str) -> bool:
+        """Whether the application may use this From address, given as its normalised key `local@domain`."""
+        domain = key.rpartition("@")[2]
+        return any(allowed in {"*", key, f"@{domain}"} for allowed in self.senders)
