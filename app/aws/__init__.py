@@ -1,0 +1,1 @@
+"""Adapters to SES and SNS. Raw AWS shapes come in here and stop here: no other layer sees them."""
