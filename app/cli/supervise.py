@@ -1,0 +1,228 @@
+"""Run the parts of one gateway as child processes: started in order, watched, stopped in reverse, none left behind.
+
+It decides when a child counts as up, what a death means (start it again, or stop everything and show the end of its
+log), and how long a child may drain. It never knows what a child does. Each child is held by `leash.py`, so even
+`kill -9` of this process ends them all.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+LEASH = Path(__file__).with_name("leash.py")
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK_EVERY_S = 0.05
+TAIL_LINES, TAIL_BYTES = 20, 16_384
+FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.5, 10.0, 30.0
+
+
+class ChildFailed(Exception):
+    """A child died or never came up; the text is one line, `tail` the end of its log."""
+
+    def __init__(self, name: str, what: str, log: Path) -> None:
+        super().__init__(f"{name} {what} (log: {log})")
+        self.tail = tail_of(log)
+
+
+class StopRequested(BaseException):
+    """A signal asks for an orderly stop. Not an `Exception`: nobody but the supervisor is to handle it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One process to run: `ready` is asked about 20 times a second until true, and must answer at once.
+
+    `restart` says that a death, once it was up, is mended by starting it again (a Celery worker leaves when its broker
+    restarts). `grace_s` is how long it may drain after SIGTERM.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ready: Callable[[], bool] = lambda: True
+    ready_within_s: float = 30.0
+    restart: bool = False
+    grace_s: float = 10.0
+    orphan_signal: signal.Signals = signal.SIGKILL
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A child on its leash: letting go of `leash` kills all that is left of it."""
+
+    child: Child
+    process: subprocess.Popen[bytes]
+    leash: int
+    since: float
+    up: bool = False
+    pause_s: float = FIRST_PAUSE_S
+    again_at: float | None = None
+
+
+class Supervisor:
+    """Children by name; use it as a context manager in the main thread: it stops them all on the way out.
+
+    SIGINT, SIGTERM and SIGHUP raise `StopRequested` inside the block, once; a further one during the stop ends the
+    patience, and what still drains is killed.
+    """
+
+    def __init__(self, log_dir: Path, *, announce: Callable[[str], None]) -> None:
+        self._log_dir = log_dir
+        self._announce = announce
+        self._held: dict[str, Held] = {}
+        self._previous: dict[signal.Signals, signal.Handlers | Callable[[int, FrameType | None], object] | int | None]
+        self._previous = {}
+        self._stopping = False
+        self._out_of_patience = False
+
+    def __enter__(self) -> Self:
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        for number in STOP_SIGNALS:
+            self._previous[number] = signal.signal(number, self._on_stop_signal)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def start(self, child: Child) -> None:
+        """Start one child and wait until it is ready; raises `ChildFailed` when it dies or does not get there."""
+        log = self.log_of(child.name)
+        log.unlink(missing_ok=True)
+        self._held[child.name] = held = self._hold(child)
+        while not held.up:
+            self.tend()
+            if held.process.poll() is not None:
+                raise ChildFailed(child.name, f"did not start: it {fate(held.process.returncode)}", log)
+            if time.monotonic() > held.since + child.ready_within_s:
+                raise ChildFailed(child.name, f"was not ready after {child.ready_within_s:.0f} s", log)
+            held.up = child.ready()
+            if not held.up:
+                time.sleep(LOOK_EVERY_S)
+
+    def tend(self) -> None:
+        """Look at every child that was up: start again who may be, raise `ChildFailed` for who may not."""
+        for held in list(self._held.values()):
+            if held.up and held.process.poll() is not None:
+                self._mend(held)
+
+    def _mend(self, held: Held) -> None:
+        child, now = held.child, time.monotonic()
+        if not child.restart:
+            raise ChildFailed(child.name, fate(held.process.returncode), self.log_of(child.name))
+        if held.again_at is None:
+            held.again_at = now + held.pause_s
+            self._announce(f"{child.name} {fate(held.process.returncode)}; starts again in {held.pause_s:.1f} s")
+        elif now >= held.again_at:
+            os.close(held.leash)
+            steady = held.again_at - held.pause_s - held.since > STEADY_AFTER_S
+            self._held[child.name] = again = self._hold(child)
+            again.up = True
+            again.pause_s = FIRST_PAUSE_S if steady else min(2 * held.pause_s, LONGEST_PAUSE_S)
+
+    def run_until_signal(self) -> None:
+        """Tend the children until a stop signal comes; raises `ChildFailed` when one dies for good."""
+        with suppress(StopRequested):
+            while True:
+                self.tend()
+                time.sleep(4 * LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """End the children in reverse order of their start: SIGTERM, its grace, then whatever is left is killed."""
+        self._stopping = True
+        while self._held:
+            _, held = self._held.popitem()
+            held.process.terminate()
+            deadline = time.monotonic() + held.child.grace_s
+            while held.process.poll() is None and time.monotonic() < deadline and not self._out_of_patience:
+                time.sleep(LOOK_EVERY_S)
+            if held.process.poll() is None:
+                self._announce(f"{held.child.name} did not end in its {held.child.grace_s:.0f} s and is killed")
+            os.close(held.leash)
+            held.process.wait()
+
+    def log_of(self, name: str) -> Path:
+        """Where the output of a child goes."""
+        return self._log_dir / f"{name}.log"
+
+    def _hold(self, child: Child) -> Held:
+        """Put a new process of this child on a leash."""
+        log = os.open(self.log_of(child.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            process, leash = on_leash(child.argv, env=child.env, orphan_signal=child.orphan_signal, log=log)
+        finally:
+            os.close(log)
+        return Held(child=child, process=process, leash=leash, since=time.monotonic())
+
+    def _on_stop_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._stopping:
+            self._out_of_patience = True
+            return
+        self._stopping = True
+        raise StopRequested(signal.Signals(number).name)
+
+
+def on_leash(
+    argv: tuple[str, ...],
+    *,
+    env: Mapping[str, str],
+    log: int,
+    orphan_signal: signal.Signals = signal.SIGKILL,
+    user: tuple[int, int] | None = None,
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a command that ends when the returned descriptor is closed, by us or by our death.
+
+    `env` is laid over our own environment, `user` is a user and a group id to drop to. The returned process is the
+    leash: it passes signals on and ends with the status of the command, 128 + n for a signal n.
+    """
+    end, leash = os.pipe()
+    spec: dict[str, object] = {"leash": end, "command": argv, "orphan_signal": orphan_signal}
+    if user is not None:
+        spec["user"], spec["group"] = user
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the commands are our own
+            [sys.executable, "-I", "-S", str(LEASH), json.dumps(spec)],
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[end],
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(leash)
+        raise
+    finally:
+        os.close(end)
+    return process, leash
+
+
+def fate(status: int) -> str:
+    """An exit status in words."""
+    number = status - 128 if status > 128 else -status
+    if number > 0:
+        with suppress(ValueError):
+            return f"was ended by {signal.Signals(number).name}"
+    return f"ended with status {status}"
+
+
+def tail_of(log: Path) -> str:
+    """The last lines of a log, empty when there is none."""
+    try:
+        with log.open("rb") as end:
+            end.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return "\n".join(end.read().decode(errors="replace").splitlines()[-TAIL_LINES:])
+    except OSError:
+        return ""
