@@ -1,0 +1,113 @@
+"""How text and bytes become the 7-bit lines of a mail: RFC 2045 bodies, RFC 2047 words, RFC 2231 parameters.
+
+It decides spelling only and trusts its callers about what may be said. Every result is ASCII with CRLF line ends, and
+no body can hold `--=_`, which is why a boundary that begins with `=_` never collides with one.
+"""
+
+import binascii
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+LINE_LIMIT = 998
+"""Octets of a line without its CRLF (RFC 5322 section 2.1.1)."""
+
+_ENCODED_LINE = 76
+_WORD = "=?utf-8?b?{}?="
+_WORD_OVERHEAD = len(_WORD.format(""))
+_PARAMETER_SEGMENT = 48
+
+_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_NEEDS_NO_ESCAPE = re.compile(r"[A-Za-z0-9!#$&'()+,.@_-](?:[A-Za-z0-9!#$&'()+,.@_ -]*[A-Za-z0-9!#$&'()+,.@_-])?")
+
+
+def field(name: str, value: str) -> str:
+    """One header field with its CRLF: as it is when printable ASCII that fits a line, else in encoded-words.
+
+    Plain text is never folded, so nothing depends on how a reader unfolds. A lone `=?` is encoded too: it never stands
+    where a decoder could take it for the start of a word.
+    """
+    start = f"{name}: "
+    if not value or (len(start) + len(value) <= LINE_LIMIT and "=?" not in value and _PRINTABLE.fullmatch(value)):
+        return f"{start}{value}\r\n"
+    if len(start) > _ENCODED_LINE // 2:
+        return f"{name}:\r\n {_encoded_words(value, column=1)}\r\n"
+    return f"{start}{_encoded_words(value, column=len(start))}\r\n"
+
+
+def address_field(name: str, mailboxes: Iterable[tuple[str | None, str]]) -> str:
+    """One header field that lists display names and ASCII addresses, a line or more for each."""
+    column = len(name) + len(": ")
+    listed = ",\r\n ".join([_mailbox(shown, address, column=column) for shown, address in mailboxes])
+    return f"{name}: {listed}\r\n"
+
+
+def parameter(name: str, value: str) -> str:
+    """`; name="value"` for a header field, folded first; RFC 2231 sections unless the value needs no escape."""
+    if len(value) <= _ENCODED_LINE and _NEEDS_NO_ESCAPE.fullmatch(value):
+        return f';\r\n {name}="{value}"'
+    sections = [""]
+    for character in value:
+        # Whole characters only: CPython decodes each section by itself.
+        escaped = quote(character, safe="")
+        if len(sections[-1]) + len(escaped) > _PARAMETER_SEGMENT:
+            sections.append("")
+        sections[-1] += escaped
+    if len(sections) == 1:
+        return f";\r\n {name}*=utf-8''{sections[0]}"
+    first = f";\r\n {name}*0*=utf-8''{sections[0]}"
+    return first + "".join(f";\r\n {name}*{n}*={section}" for n, section in enumerate(sections[1:], 1))
+
+
+def text_body(text: str) -> tuple[str, bytes]:
+    """The `Content-Transfer-Encoding` of a text and the encoded text, whichever encoding is the shorter for it.
+
+    Line ends of every kind become CRLF. The last line stays as open or as ended as it was.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    octets = text.encode()
+    escaped = octets.count(b"=") + 2 * (len(octets) - len(text))
+    if escaped * 6 > len(octets):
+        return "base64", base64_body(octets.replace(b"\n", b"\r\n"))
+    return "quoted-printable", binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
+
+
+def base64_body(octets: bytes) -> bytes:
+    """`octets` in base64, in lines of 76."""
+    encoded = binascii.b2a_base64(octets, newline=False)
+    if len(encoded) <= _ENCODED_LINE:
+        return encoded
+    return b"\r\n".join(
+        [encoded[start : start + _ENCODED_LINE] for start in range(0, len(encoded), _ENCODED_LINE)],
+    )
+
+
+def base64_size(octets: int) -> int:
+    """How many octets `base64_body` makes of so many, line ends included."""
+    encoded = (octets + 2) // 3 * 4
+    return encoded + encoded // _ENCODED_LINE * 2
+
+
+def _mailbox(name: str | None, address: str, *, column: int) -> str:
+    if name is None:
+        return address
+    if name.isascii() and "=?" not in name:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{address}>'
+    # The address on a line of its own: lines with encoded-words end at 76 octets (RFC 2047 section 2).
+    return f"{_encoded_words(name, column=column)}\r\n <{address}>"
+
+
+def _encoded_words(text: str, *, column: int) -> str:
+    """`text` in encoded-words of whole characters (RFC 2047), folded between; the first line has `column` octets."""
+    octets = text.encode()
+    words = []
+    start = 0
+    while start < len(octets):
+        end = start + (_ENCODED_LINE - column - _WORD_OVERHEAD) // 4 * 3
+        while end < len(octets) and octets[end] & 0xC0 == 0x80:
+            end -= 1
+        words.append(_WORD.format(binascii.b2a_base64(octets[start:end], newline=False).decode("ascii")))
+        start, column = end, 1
+    return "\r\n ".join(words)

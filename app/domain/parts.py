@@ -1,0 +1,82 @@
+"""MIME entities: the parts that a message is made of, and the parts around parts.
+
+It decides how a text, a file and a group of parts are labelled and laid out. What may be in them was decided before.
+"""
+
+from dataclasses import dataclass
+
+from app.domain import encoding
+from app.domain.attachments import Attachment
+from app.domain.scan import BOUNDARY_START, FieldNames
+
+Field = tuple[str, str]
+"""A header field: its name, and all of it as written, CRLF included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One entity: its fields, its encoded body, and the field names of each entity inside that body, in order."""
+
+    fields: tuple[Field, ...]
+    body: bytes
+    inner: tuple[FieldNames, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[FieldNames, ...]:
+        """The field names of this entity and of all inside, in the order in which a reader meets them."""
+        return (tuple([name for name, _ in self.fields]), *self.inner)
+
+    def serialise(self) -> bytes:
+        """Fields, blank line and body; the last line of the body is left open."""
+        return "".join([written for _, written in self.fields]).encode("ascii") + b"\r\n" + self.body
+
+
+def plain_field(name: str, value: str) -> Field:
+    """A field of unstructured text, or of a value that is ASCII by its grammar."""
+    return name, encoding.field(name, value)
+
+
+def text_part(subtype: str, text: str) -> Part:
+    """A body as `text/<subtype>`."""
+    transfer_encoding, body = encoding.text_body(text)
+    return Part(
+        (
+            plain_field("Content-Type", f"text/{subtype}; charset=utf-8"),
+            plain_field("Content-Transfer-Encoding", transfer_encoding),
+        ),
+        body,
+    )
+
+
+def file_part(attachment: Attachment) -> Part:
+    """A file: shown where the HTML asks for it when it has a content id, else offered for download."""
+    disposition = "attachment" if attachment.content_id is None else "inline"
+    filename = encoding.parameter("filename", attachment.filename)
+    fields = [
+        plain_field("Content-Type", attachment.label),
+        ("Content-Disposition", f"Content-Disposition: {disposition}{filename}\r\n"),
+        plain_field("Content-Transfer-Encoding", "base64"),
+    ]
+    if attachment.content_id is not None:
+        fields.append(plain_field("Content-ID", f"<{attachment.content_id}>"))
+    return Part(tuple(fields), encoding.base64_body(attachment.content))
+
+
+def group(subtype: str, parts: list[Part], *, token: str) -> Part:
+    """The parts as one `multipart/<subtype>`, or the part itself when it is alone.
+
+    The boundary is made of `token` and not of chance: no body can hold it (see `app.domain.scan`), and a mail that is
+    rendered twice is the same twice.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    boundary = f"{BOUNDARY_START}{subtype}_{token}"
+    root_type = '; type="text/html"' if subtype == "related" else ""  # RFC 2387 section 3.1
+    content_type = f'multipart/{subtype}{root_type};\r\n boundary="{boundary}"'
+    delimiter = f"\r\n--{boundary}".encode("ascii")
+    pieces = [delimiter + b"\r\n" + part.serialise() for part in parts]
+    return Part(
+        (("Content-Type", f"Content-Type: {content_type}\r\n"),),
+        b"".join([*pieces, delimiter, b"--"]),
+        tuple([names for part in parts for names in part.blocks]),
+    )

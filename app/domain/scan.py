@@ -1,0 +1,63 @@
+"""A last look at a serialised message, by a reader that shares nothing with the writer.
+
+It decides whether the bytes hold exactly the header fields that were meant, part by part, in lines that no mail server
+reads differently. It never repairs, and never says what it found: a message that fails is not sent.
+"""
+
+import re
+from collections.abc import Sequence
+
+from app.domain.encoding import LINE_LIMIT
+
+BOUNDARY_START = "=_"
+"""How every boundary begins. Quoted-printable and base64 cannot produce it, so no body can end its own part."""
+
+_DELIMITER = f"\r\n--{BOUNDARY_START}".encode()
+_FIELD = re.compile(rb"([A-Za-z0-9-]+):(?: [ -~]*)?")
+_CONTINUATION = re.compile(rb"[ ]+[!-~][ -~]*")
+
+FieldNames = tuple[str, ...]
+
+
+class UnsafeMessage(ValueError):
+    """The message is not what it was meant to be, or was never fit to be one; it must not be sent."""
+
+
+def require_exactly(raw: bytes, blocks: Sequence[FieldNames]) -> None:
+    """Raise `UnsafeMessage` unless the header blocks of `raw`, in order, hold exactly these field names, in order."""
+    _require_plain_lines(raw)
+    top, *chunks = raw.split(_DELIMITER)
+    found = [_field_names(top)]
+    for chunk in chunks:
+        boundary, _, part = chunk.partition(b"\r\n")
+        if not boundary.endswith(b"--"):
+            found.append(_field_names(part))
+        elif part:
+            raise UnsafeMessage("text stands after the end of a multipart")
+    if found != list(blocks):
+        raise UnsafeMessage("header fields are not the ones that were meant")
+
+
+def _require_plain_lines(raw: bytes) -> None:
+    lines = raw.split(b"\r\n")
+    if lines[-1]:
+        raise UnsafeMessage("the last line has no end")
+    if raw.count(b"\r") != len(lines) - 1 or raw.count(b"\n") != len(lines) - 1:
+        raise UnsafeMessage("a bare CR or LF")
+    if max(map(len, lines)) > LINE_LIMIT:
+        raise UnsafeMessage("a line is too long")
+    if not raw.isascii() or b"\0" in raw:
+        raise UnsafeMessage("an octet that is not 7-bit text")
+
+
+def _field_names(part: bytes) -> FieldNames:
+    block, blank, _ = part.partition(b"\r\n\r\n")
+    if not blank:
+        raise UnsafeMessage("a header block without an end")
+    names: list[str] = []
+    for line in block.split(b"\r\n"):
+        if field := _FIELD.fullmatch(line):
+            names.append(field[1].decode("ascii"))
+        elif not names or not _CONTINUATION.fullmatch(line):
+            raise UnsafeMessage("a line that is no header field")
+    return tuple(names)
