@@ -55,7 +55,7 @@ class HttpsCertificateSource:
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_OR_READ_SECONDS, read=_CONNECT_OR_READ_SECONDS),
             cert_reqs="CERT_REQUIRED",
-            ca_certs=ca_file or get_cert_path(True),
+            ca_certs=ca_file or get_cert_path(verify=True),
         )
 
     def fetch(self, url: str) -> bytes:
@@ -111,8 +111,8 @@ class FetchedCertificates:
         self._flights: dict[str, Future[_Held | _Failed]] = {}
         self._first_fetches: deque[datetime] = deque()
 
-    def public_key(self, url: str, topic_arn: TopicArn) -> RSAPublicKey:
-        """Return the key behind `url` if it may sign for the topic now; NotAuthentic or ServiceUnavailable otherwise."""
+    def public_key(self, url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
+        """Return the key behind `url` if it may sign for the topic now; else NotAuthentic or ServiceUnavailable."""
         answer = self._answer(url)
         if isinstance(answer, _Failed):
             raise ServiceUnavailable(answer.detail)

@@ -24,7 +24,7 @@ MIN_KEY_BITS = 2048
 class Certificates(Protocol):
     """Where the verifier gets the key that a notification names."""
 
-    def public_key(self, url: str, topic_arn: TopicArn) -> RSAPublicKey:
+    def public_key(self, url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
         """Return the key behind `url` if it may sign for the topic now.
 
         Raises NotAuthentic when it may not, ServiceUnavailable when it cannot be had at the moment.
@@ -90,6 +90,6 @@ class PinnedCertificate:
         self._certificate = parse_certificate(pem)
         self._clock = clock
 
-    def public_key(self, url: str, topic_arn: TopicArn) -> RSAPublicKey:
+    def public_key(self, _url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
         """Return the pinned key if it may sign for the topic now; NotAuthentic otherwise."""
         return self._certificate.key_for(topic_arn, self._clock())

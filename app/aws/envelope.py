@@ -1,8 +1,8 @@
-"""The SNS envelope: from bytes to checked fields, and from those to the bytes that AWS signed.
+r"""The SNS envelope: from bytes to checked fields, and from those to the bytes that AWS signed.
 
 It decides whether a body has the exact shape of an SNS message. It never decides whether to believe it (that is
-`app.aws.sns`). The grammar is tight for a reason: AWS signs `name\\nvalue\\n` pairs without lengths, so a value that may
-hold a line break can be cut elsewhere and still verify. Only `Message` may hold one, and `Message` comes first.
+`app.aws.sns`). The grammar is tight for a reason: AWS signs `name\nvalue\n` pairs without lengths, so a value that
+may hold a line break can be cut elsewhere and still verify. Only `Message` may hold one, and `Message` comes first.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -17,14 +17,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
-from app.aws.nesting import nests_deeper_than
+from app.aws.nesting import nests_too_deep
 from app.domain.errors import MalformedNotification
 
 MAX_BODY_BYTES = 1024 * 1024
 """SNS carries 256 KiB over HTTP; JSON inside JSON, escaped, may take a multiple of that."""
 
 MAX_MESSAGE_BYTES = 256 * 1024
-_MAX_DEPTH = 16
 
 _MESSAGE_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
@@ -116,7 +115,7 @@ def _parse(body: bytes) -> dict[str, object]:
         raise MalformedNotification("the body is longer than an SNS message can be")
     try:
         text = body.decode("utf-8")
-        if nests_deeper_than(_MAX_DEPTH, text):
+        if nests_too_deep(text):
             raise MalformedNotification("the body nests deeper than an SNS message does")
         fields = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -133,7 +132,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 

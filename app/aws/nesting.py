@@ -6,18 +6,22 @@ strangers' texts are measured first. It decides nothing else about the text, not
 
 import re
 
+MAX_DEPTH = 100
+"""Far beyond what SNS and SES write (6), far below what any thread's stack holds."""
+
 # Every branch consumes, also an unterminated string and a lone backslash at the end: the scan is linear on any text.
 _STRING = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 
 
-def nests_deeper_than(limit: int, text: str) -> bool:
-    """Return whether objects and arrays nest deeper than `limit` levels; brackets inside strings do not count."""
-    if text.count("[") + text.count("{") <= limit:
+def nests_too_deep(text: str) -> bool:
+    """Return whether objects and arrays nest deeper than MAX_DEPTH; brackets inside strings do not count."""
+    # What opens at most that many brackets, inside strings or out, needs no closer look: nearly every genuine text.
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub("", text)):
         depth += 1 if bracket[0] in "[{" else -1
-        if depth > limit:
+        if depth > MAX_DEPTH:
             return True
     return False

@@ -2,7 +2,8 @@
 
 It decides authenticity, in the order of cost: form, topic, age and certificate URL cost nothing and come before any
 network or cryptography. Nothing in a body makes it fetch an address: the certificate host is built from the
-allow-listed topic, and `SubscribeURL` is never requested. It never stores and never reads what SES says (`app.aws.events`).
+allow-listed topic, and `SubscribeURL` is never requested. It never stores, and what SES says is not its business
+(`app.aws.events`).
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -34,7 +33,6 @@ __all__ = [
     "SubscriptionConfirmer",
     "TopicArn",
     "parse_topic_arn",
-    "regional_sns_client",
     "signing_host",
 ]
 
@@ -154,24 +152,15 @@ def _check_signature(envelope: SnsEnvelope, key: RSAPublicKey) -> None:
 class SnsClient(Protocol):
     """The one call to SNS that a subscription needs, in boto3's spelling."""
 
-    def confirm_subscription(self, *, TopicArn: str, Token: str, AuthenticateOnUnsubscribe: str) -> Mapping[str, Any]:
+    def confirm_subscription(
+        self,
+        *,
+        TopicArn: str,  # noqa: N803
+        Token: str,  # noqa: N803
+        AuthenticateOnUnsubscribe: str,  # noqa: N803
+    ) -> Mapping[str, Any]:
         """Confirm; the answer holds `SubscriptionArn`."""
         ...
-
-
-def regional_sns_client(region: str) -> SnsClient:
-    """Return a boto3 client that calls once, and gives up after 3 s to connect or 10 s without an answer."""
-    client: SnsClient = boto3.client(
-        "sns",
-        region_name=region,
-        config=Config(
-            connect_timeout=3,
-            read_timeout=10,
-            retries={"total_max_attempts": 1, "mode": "standard"},
-            max_pool_connections=2,
-        ),
-    )
-    return client
 
 
 class SubscriptionConfirmer:
@@ -182,7 +171,7 @@ class SubscriptionConfirmer:
     """
 
     def __init__(self, *, clients: Callable[[str], SnsClient]) -> None:
-        """`clients` returns a client for a region."""
+        """`clients` makes a client for a region (`app.aws.clients.sns_client`)."""
         self._clients = clients
 
     def confirm(self, message: SnsMessage) -> str:
