@@ -1,0 +1,48 @@
+"""How boto3 is built for Amazon SES and SNS.
+
+It decides attempts, timeouts and connections, and makes a client where it is asked for one. It holds no client itself
+and names no endpoint: credentials and `AWS_ENDPOINT_URL_*` are boto3's own business.
+"""
+
+from typing import TYPE_CHECKING
+
+import boto3.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sns import SNSClient
+
+CONNECT_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 20.0
+
+
+def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S) -> "SESV2Client":
+    """A client for SES v2 that keeps up to `pool` connections: one for each thread that calls it."""
+    config = _one_attempt(pool, read_timeout_s)
+    client: SESV2Client = boto3.session.Session(region_name=region).client("sesv2", config=config)
+    return client
+
+
+def sns_client(region: str) -> "SNSClient":
+    """A client for SNS, with which the gateway confirms the subscriptions of its own topics."""
+    config = _one_attempt(1, READ_TIMEOUT_S)
+    client: SNSClient = boto3.session.Session(region_name=region).client("sns", config=config)
+    return client
+
+
+def _one_attempt(pool: int, read_timeout_s: float) -> Config:
+    """One wire request per call: SES has no idempotency token, and boto3's default sends one mail up to three times.
+
+    `max_attempts` would count *re*tries, so only `total_max_attempts` says what is meant
+    (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html). The parameters are typed here and
+    checked by our own rules; botocore's second look checks no pattern and costs several percent of a call.
+    """
+    return Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=read_timeout_s,
+        max_pool_connections=pool,
+        tcp_keepalive=True,
+        parameter_validation=False,
+    )

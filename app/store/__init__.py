@@ -1,0 +1,1 @@
+"""SQL and Redis: knows rows, never commits."""
