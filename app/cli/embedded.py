@@ -70,7 +70,7 @@ def valkey_binary() -> Path:
 
 
 def socket_path(data: Path, name: str) -> Path:
-    """Where a socket that belongs to `data` goes: inside, or in a short directory of ours when the path gets too long."""
+    """Where a socket that belongs to `data` goes: inside it, or if its path is too long in a short one of ours."""
     inside = data.resolve() / name
     if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES:
         return inside

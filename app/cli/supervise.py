@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 LEASH = Path(__file__).with_name("leash.py")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -71,9 +71,11 @@ class Held:
 class Supervisor:
     """Children by name; use it as a context manager in the main thread: it stops them all on the way out.
 
-    SIGINT, SIGTERM and SIGHUP raise `StopRequested` inside the block, once; a further one during the stop ends the
-    patience, and what still drains is killed.
+    SIGINT, SIGTERM and SIGHUP end the block early, wherever it is, and are told afterwards by `stopped_by`. A further
+    one during the stop ends the patience: what still drains is killed.
     """
+
+    stopped_by: signal.Signals | None = None
 
     def __init__(self, log_dir: Path, *, announce: Callable[[str], None]) -> None:
         self._log_dir = log_dir
@@ -92,10 +94,11 @@ class Supervisor:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool:
         self.stop()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        return isinstance(error, StopRequested)
 
     def start(self, child: Child) -> None:
         """Start one child and wait until it is ready; raises `ChildFailed` when it dies or does not get there."""
@@ -132,12 +135,11 @@ class Supervisor:
             again.up = True
             again.pause_s = FIRST_PAUSE_S if steady else min(2 * held.pause_s, LONGEST_PAUSE_S)
 
-    def run_until_signal(self) -> None:
-        """Tend the children until a stop signal comes; raises `ChildFailed` when one dies for good."""
-        with suppress(StopRequested):
-            while True:
-                self.tend()
-                time.sleep(4 * LOOK_EVERY_S)
+    def run_until_signal(self) -> NoReturn:
+        """Tend the children until a stop signal ends the block; raises `ChildFailed` when one dies for good."""
+        while True:
+            self.tend()
+            time.sleep(4 * LOOK_EVERY_S)
 
     def stop(self) -> None:
         """End the children in reverse order of their start: SIGTERM, its grace, then whatever is left is killed."""
@@ -171,7 +173,8 @@ class Supervisor:
             self._out_of_patience = True
             return
         self._stopping = True
-        raise StopRequested(signal.Signals(number).name)
+        self.stopped_by = signal.Signals(number)
+        raise StopRequested(self.stopped_by.name)
 
 
 def on_leash(

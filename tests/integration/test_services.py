@@ -1,0 +1,39 @@
+"""The servers that the tests rest on are real and fresh."""
+
+import psycopg
+import pytest
+from redis import Redis
+from sqlalchemy import create_engine, text
+
+from tests.services import Postgres
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_a_database_is_empty_whatever_an_earlier_test_left(database_url: str, turn: str) -> None:
+    """Two tests that make the same table never meet."""
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE left_behind (turn TEXT)"))
+        connection.execute(text("INSERT INTO left_behind VALUES (:turn)"), {"turn": turn})
+        assert connection.execute(text("SELECT turn FROM left_behind")).scalars().all() == [turn]
+    engine.dispose()
+
+
+def test_a_database_can_be_made_from_a_template(postgres: Postgres) -> None:
+    """What the template holds, the copy holds."""
+    template = postgres.create_database()
+    with psycopg.connect(postgres.url(template).replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (n INT)")
+    copy = postgres.create_database(template=template)
+    with psycopg.connect(postgres.url(copy).replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    postgres.drop_database(copy)
+    postgres.drop_database(template)
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_redis_is_empty_whatever_an_earlier_test_left(redis_url: str, turn: str) -> None:
+    """Two tests that use the same key never meet."""
+    with Redis.from_url(redis_url) as client:
+        assert client.set("left-behind", turn, nx=True)
+        assert client.info("server")["server_name"] == "valkey"
