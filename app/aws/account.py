@@ -1,0 +1,144 @@
+"""The SES account itself: what it may send, and its own suppression list.
+
+It decides that these calls go out one a second, as AWS allows, and what their answers mean. It never sends mail, and it
+passes addresses in the exact case it was given: SES compares them so here, though not when it sends
+(https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from app.domain.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sesv2.type_defs import ListSuppressedDestinationsRequestTypeDef
+
+SECONDS_BETWEEN_CALLS = 1.0
+PAGE_SIZE = 1000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What the account may send in this region: mails a second, mails in 24 hours (None: unlimited), and if at all."""
+
+    max_send_rate: float
+    max_24h: float | None
+    sent_24h: float
+    sending_enabled: bool
+    production: bool
+    enforcement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """One entry of SES's account list; `reason` is `BOUNCE` or `COMPLAINT`."""
+
+    address: str
+    reason: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedPage:
+    """Entries, and what to ask for next; None after the last page."""
+
+    entries: tuple[Suppressed, ...]
+    next_page: str | None
+
+
+class SesAccount:
+    """Asks SES about the account. Raises `ServiceUnavailable` when SES is away or does not let us.
+
+    `clock` counts seconds and never goes back. Safe to share between threads: they queue for their second.
+    """
+
+    def __init__(
+        self,
+        client: "SESV2Client",
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = threading.Lock()
+        self._next_call_at = 0.0
+
+    def quota(self) -> Quota:
+        """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html."""
+        answer = self._call(self._client.get_account)
+        if answer is None or "SendQuota" not in answer:
+            raise ServiceUnavailable("SES did not tell the quota of the account")
+        quota = answer["SendQuota"]
+        max_24h = quota.get("Max24HourSend", -1.0)
+        return Quota(
+            max_send_rate=quota.get("MaxSendRate", 1.0),
+            max_24h=None if max_24h < 0 else max_24h,
+            sent_24h=quota.get("SentLast24Hours", 0.0),
+            sending_enabled=answer.get("SendingEnabled", False),
+            production=answer.get("ProductionAccessEnabled", False),
+            enforcement=answer.get("EnforcementStatus", "UNKNOWN"),
+        )
+
+    def remove_suppressed(self, address: str) -> bool:
+        """Take `address` off SES's list; False when it was not on it in this case."""
+        return self._call(lambda: self._client.delete_suppressed_destination(EmailAddress=address)) is not None
+
+    def put_suppressed(self, address: str, reason: Literal["BOUNCE", "COMPLAINT"]) -> None:
+        """Put `address` on SES's list, or change its reason; an account in the sandbox may not."""
+        self._call(lambda: self._client.put_suppressed_destination(EmailAddress=address, Reason=reason))
+
+    def get_suppressed(self, address: str) -> Suppressed | None:
+        """The entry of `address`; None when it is not on the list in this case."""
+        answer = self._call(lambda: self._client.get_suppressed_destination(EmailAddress=address))
+        if answer is None:
+            return None
+        entry = answer["SuppressedDestination"]
+        return Suppressed(address=entry["EmailAddress"], reason=entry["Reason"], updated_at=entry["LastUpdateTime"])
+
+    def list_suppressed(self, page: str | None = None, *, since: datetime | None = None) -> SuppressedPage:
+        """Up to 1,000 entries, from the start or from a `next_page`; `since` leaves out those that are older."""
+        request: ListSuppressedDestinationsRequestTypeDef = {"PageSize": PAGE_SIZE}
+        if page is not None:
+            request["NextToken"] = page
+        if since is not None:
+            request["StartDate"] = since
+        answer = self._call(lambda: self._client.list_suppressed_destinations(**request))
+        if answer is None:
+            return SuppressedPage((), None)
+        entries = (
+            Suppressed(address=entry["EmailAddress"], reason=entry["Reason"], updated_at=entry["LastUpdateTime"])
+            for entry in answer.get("SuppressedDestinationSummaries", ())
+        )
+        return SuppressedPage(tuple(entries), answer.get("NextToken"))
+
+    def _call(self, ask: Callable[[], T]) -> T | None:
+        """The answer to one call in its turn; None for what SES does not know."""
+        self._wait_for_a_turn()
+        try:
+            return ask()
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code"))
+            if code == "NotFoundException":
+                return None
+            raise ServiceUnavailable(f"SES refused {error.operation_name}: {code}", retry_after=1) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise ServiceUnavailable(f"SES could not be asked: {type(error).__name__}", retry_after=1) from error
+
+    def _wait_for_a_turn(self) -> None:
+        with self._turn:
+            wait = self._next_call_at - self._clock()
+            if wait > 0:
+                self._sleep(wait)
+            self._next_call_at = self._clock() + SECONDS_BETWEEN_CALLS

@@ -1,0 +1,240 @@
+"""What boto3 really does on the wire: one request per call, whatever the other end does with it."""
+
+import base64
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from app.aws.clients import sesv2_client
+from app.aws.ses import SesMailer
+from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+
+RAW = b"From: news@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\x00\xff\r\n"
+ENVELOPE = Envelope(
+    sender="news@example.com",
+    recipient="Ann@example.org",
+    raw=RAW,
+    tags=(("postern_recipient", "r1"), ("postern_attempt", "a1")),
+)
+READ_TIMEOUT_S = 0.3
+
+
+def http(status: str, body: str, *, error: str = "") -> bytes:
+    """An answer as SES gives it, with its length and, for an error, the header that names it."""
+    kind = f"x-amzn-ErrorType: {error}\r\n" if error else ""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{kind}Connection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Wire:
+    """A server on loopback that counts the requests it has read in full and gives each the same answer, byte for byte.
+
+    `answer` is what is written before the connection is closed; None leaves the caller waiting.
+    """
+
+    def __init__(self, answer: bytes | None) -> None:
+        self.requests: list[tuple[str, bytes]] = []
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        waiting: list[socket.socket] = []
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                break
+            self.requests.append(self._read(connection))
+            if self._answer is None:
+                waiting.append(connection)
+                continue
+            connection.sendall(self._answer)
+            connection.close()
+        for connection in waiting:
+            connection.close()
+
+    @staticmethod
+    def _read(connection: socket.socket) -> tuple[str, bytes]:
+        with connection.makefile("rb") as stream:
+            request_line = stream.readline().decode()
+            length = 0
+            while (line := stream.readline()) != b"\r\n":
+                name, _, value = line.decode().partition(":")
+                if name.lower() == "content-length":
+                    length = int(value)
+                if name.lower() == "expect":
+                    connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return request_line, stream.read(length)
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up credentials, and no file or proxy of the machine's owner."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@contextmanager
+def wire(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> Iterator[Wire]:
+    server = Wire(answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", server.url)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def send() -> Outcome:
+    client = sesv2_client("eu-west-1", pool=2, read_timeout_s=READ_TIMEOUT_S)
+    try:
+        return SesMailer(client, configuration_set="postern").send(ENVELOPE)
+    finally:
+        client.close()
+
+
+OK = http("200 OK", '{"MessageId": "0100-1"}')
+QUOTA = http("400 Bad Request", '{"message": "Daily message quota exceeded."}', error="LimitExceededException")
+REJECTED = http("400 Bad Request", '{"message": "Transaction failed"}', error="MessageRejected")
+RATE = '{"message": "Maximum sending rate exceeded."}'
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(OK, Accepted, id="accepted"),
+        pytest.param(None, Ambiguous, id="hangs"),
+        pytest.param(b"", Ambiguous, id="closes before the answer"),
+        pytest.param(OK[:20], Ambiguous, id="closes in the status"),
+        pytest.param(OK[:-12], Ambiguous, id="closes in the body"),
+        pytest.param(
+            http("500 Internal Server Error", "{}", error="InternalServiceErrorException"), Ambiguous, id="500"
+        ),
+        pytest.param(http("502 Bad Gateway", "<html>"), Ambiguous, id="502"),
+        pytest.param(http("503 Service Unavailable", "{}"), Ambiguous, id="503"),
+        pytest.param(http("504 Gateway Timeout", ""), Ambiguous, id="504"),
+        pytest.param(http("429 Too Many Requests", RATE, error="TooManyRequestsException"), Throttled, id="429"),
+        pytest.param(http("400 Bad Request", RATE, error="ThrottlingException"), Throttled, id="400 throttled"),
+        pytest.param(QUOTA, Paused, id="400 quota"),
+        pytest.param(REJECTED, Refused, id="400 rejected"),
+        pytest.param(http("400 Bad Request", "{}", error="BadRequestException"), Refused, id="400 bad request"),
+        pytest.param(http("404 Not Found", "{}", error="NotFoundException"), Paused, id="404"),
+        pytest.param(http("403 Forbidden", "{}", error="SignatureDoesNotMatch"), Paused, id="403"),
+        pytest.param(http("200 OK", "{}"), Ambiguous, id="200 without MessageId"),
+        pytest.param(http("200 OK", '{"MessageId": ""}'), Ambiguous, id="200 with an empty MessageId"),
+        pytest.param(http("200 OK", '{"MessageId": 7}'), Ambiguous, id="200 with another MessageId"),
+        pytest.param(http("200 OK", '["MessageId"]'), Ambiguous, id="200 with a list"),
+        pytest.param(http("200 OK", "<html>not SES</html>"), Ambiguous, id="200 with a page"),
+        pytest.param(http("200 OK", ""), Ambiguous, id="200 with nothing"),
+        pytest.param(b"SMTP ready\r\n", Ambiguous, id="not HTTP"),
+        pytest.param(http("302 Found", ""), Ambiguous, id="redirect"),
+    ],
+)
+def test_one_call_is_one_wire_request(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, outcome: type[Outcome]
+) -> None:
+    """Whatever the server does, boto3 sends the mail once, and the outcome says what that proves."""
+    with wire(monkeypatch, answer) as server:
+        result = send()
+    assert isinstance(result, outcome), result
+    assert len(server.requests) == 1
+
+
+def test_the_request_carries_envelope_tags_and_configuration_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SES gets the raw bytes unchanged, one recipient in its own case, our tags and the set that publishes the events."""
+    with wire(monkeypatch, OK) as server:
+        assert send() == Accepted("0100-1")
+    [(request_line, body)] = server.requests
+    assert request_line == "POST /v2/email/outbound-emails HTTP/1.1\r\n"
+    request = json.loads(body)
+    assert base64.b64decode(request["Content"]["Raw"]["Data"]) == RAW
+    del request["Content"]
+    assert request == {
+        "FromEmailAddress": "news@example.com",
+        "Destination": {"ToAddresses": ["Ann@example.org"]},
+        "EmailTags": [{"Name": "postern_recipient", "Value": "r1"}, {"Name": "postern_attempt", "Value": "a1"}],
+        "ConfigurationSetName": "postern",
+    }
+
+
+def refused() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("endpoint", [refused, lambda: "http://no-such-host.invalid"], ids=["refused", "unresolvable"])
+def test_what_cannot_be_reached_has_certainly_not_been_sent(
+    monkeypatch: pytest.MonkeyPatch, endpoint: Callable[[], str]
+) -> None:
+    """A refused port and an unknown host leave the mail to be sent later."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint())
+    assert isinstance(send(), Retry)
+
+
+def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake that fails comes before the request, so the mail is to be sent later."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def speak_plainly() -> None:
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.close()
+
+    thread = threading.Thread(target=speak_plainly)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", f"https://127.0.0.1:{listener.getsockname()[1]}")
+    outcome = send()
+    thread.join()
+    listener.close()
+    assert isinstance(outcome, Retry), outcome
+
+
+def test_without_credentials_nothing_leaves_and_the_account_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing credentials are no fault of the mail."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with wire(monkeypatch, OK) as server:
+        outcome = send()
+    assert isinstance(outcome, Paused)
+    assert outcome.scope == "account"
+    assert server.requests == []
+
+
+def test_threads_share_one_mailer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty calls from four threads are twenty requests."""
+    with wire(monkeypatch, OK) as server:
+        client = sesv2_client("eu-west-1", pool=4, read_timeout_s=5)
+        mailer = SesMailer(client, configuration_set=None)
+        outcomes: list[Outcome] = []
+        threads = [
+            threading.Thread(target=lambda: outcomes.extend(mailer.send(ENVELOPE) for _ in range(5))) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        client.close()
+    assert outcomes == [Accepted("0100-1")] * 20
+    assert len(server.requests) == 20
+    assert "ConfigurationSetName" not in json.loads(server.requests[0][1])
