@@ -1,0 +1,121 @@
+"""`python -m simulator`: the simulator as a process. It decides the command line only."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from simulator.options import LedgerSync, Options
+from simulator.simulator import LEDGER_FILE, running
+from simulator.sns_signing import CERTIFICATE_FILE
+
+EXAMPLE = """
+example:
+  python -m simulator --port 4579 --data /tmp/simulator --latency-ms 60 --max-send-rate 100
+  export AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:4579 AWS_ENDPOINT_URL_SNS=http://127.0.0.1:4579
+  export SNS_PINNED_CERTIFICATE=/tmp/simulator/sns-signing.pem
+  then open http://127.0.0.1:4579/ to see what was "sent"
+"""
+
+
+def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
+    """Return the options and the ready file. Exits with 2 on a mistake, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator",
+        description="A stand-in for Amazon SES v2 and Amazon SNS on loopback.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default = Options(data=Path())
+    parser.add_argument("--port", type=int, required=True, help="port to listen on, 0 for a free one")
+    parser.add_argument("--host", default=default.host, help="address to listen on (%(default)s)")
+    parser.add_argument("--data", type=Path, required=True, help="directory for the ledger and the signing key")
+    parser.add_argument("--region", default=default.region, help="region of its ARNs (%(default)s)")
+    parser.add_argument("--latency-ms", type=float, default=60.0, help="time a send takes (%(default)s)")
+    parser.add_argument("--max-send-rate", type=float, default=default.max_send_rate, help="recipients/s (%(default)s)")
+    parser.add_argument(
+        "--max-24h", type=float, default=default.max_24h, help="recipients a day, -1 for no bound (%(default)s)"
+    )
+    parser.add_argument(
+        "--api-rate",
+        type=float,
+        default=default.api_rate,
+        help="calls/s of all but sends, 0 for no bound (%(default)s)",
+    )
+    parser.add_argument(
+        "--retry-delay", type=float, default=default.retry_delay, help="seconds between SNS's tries (%(default)s)"
+    )
+    parser.add_argument(
+        "--event-delay-ms",
+        type=float,
+        nargs=2,
+        metavar=("LEAST", "MOST"),
+        default=[50.0, 200.0],
+        help="time between a mail's events (50 200)",
+    )
+    parser.add_argument(
+        "--ledger-fsync",
+        choices=[sync.value for sync in LedgerSync],
+        default=default.ledger_sync.value,
+        help="when an accepted mail is on disk (%(default)s)",
+    )
+    parser.add_argument("--enforce-identities", action="store_true", help="refuse senders that are no identity")
+    parser.add_argument("--seed", type=int, help="make the dice of faults repeatable")
+    parser.add_argument("--ready-file", type=Path, help="write the URL and paths here, as JSON, once it listens")
+    given = parser.parse_args(arguments)
+    options = Options(
+        data=given.data,
+        host=given.host,
+        port=given.port,
+        region=given.region,
+        latency=given.latency_ms / 1000,
+        max_send_rate=given.max_send_rate,
+        max_24h=given.max_24h,
+        api_rate=given.api_rate,
+        retry_delay=given.retry_delay,
+        event_delay=(given.event_delay_ms[0] / 1000, given.event_delay_ms[1] / 1000),
+        ledger_sync=LedgerSync(given.ledger_fsync),
+        enforce_identities=given.enforce_identities,
+        seed=given.seed,
+    )
+    return options, given.ready_file
+
+
+async def serve(options: Options, ready_file: Path | None) -> None:
+    """Run until SIGINT or SIGTERM. Raises OSError when the port cannot be had."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with running(options) as port:
+        ready = {
+            "url": f"http://{options.host}:{port}",
+            "certificate": str((options.data / CERTIFICATE_FILE).resolve()),
+            "ledger": str((options.data / LEDGER_FILE).resolve()),
+        }
+        if ready_file is not None:
+            draft = ready_file.with_name(ready_file.name + ".part")
+            draft.write_text(json.dumps(ready), encoding="utf-8")
+            os.replace(draft, ready_file)
+        print(f"simulator listening on {ready['url']}", flush=True)
+        await stopping.wait()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    options, ready_file = read_arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        asyncio.run(serve(options, ready_file))
+    except OSError as failure:
+        print(f"simulator: cannot listen on {options.host}:{options.port}: {failure.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""Mail addresses as SES reads them: a bare address or `Display Name <address>`, refused in SES's words.
+
+It never decides whether a mailbox exists.
+"""
+
+import re
+
+MAILBOX_SIMULATOR_DOMAIN = "simulator.amazonses.com"
+
+_ADDRESS = re.compile(
+    r"[^\s@\x00-\x1f\x7f()<>\[\],;:\\\"]+@(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]+"
+)
+
+
+def bare_address(given: str) -> str:
+    """Return the address without its display name."""
+    if given.endswith(">"):
+        return given.rpartition("<")[2][:-1]
+    return given
+
+
+def fault_of(given: str) -> str | None:
+    """Return why SES would refuse the address, or None when it is well formed.
+
+    SES takes no SMTPUTF8: the local part must be ASCII, the domain Punycode.
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+    """
+    address = bare_address(given)
+    if address.isascii() and _ADDRESS.fullmatch(address) and len(address) <= 320:
+        return None
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return "Missing final '@domain'"
+    if not local:
+        return f"User name is missing: '@{domain}'"
+    if not local.isascii():
+        return "Local address contains non-ASCII characters"
+    if re.search(r"[\s\x00-\x1f\x7f]", local):
+        return "Local address contains control or whitespace"
+    if re.search(r"[\s\x00-\x1f\x7f]", domain):
+        return "Domain contains control or whitespace"
+    if not domain.isascii():
+        return "Domain contains illegal character"
+    return "Illegal address"
+
+
+def domain_of(given: str) -> str:
+    """Return the domain, lower-cased."""
+    return bare_address(given).rpartition("@")[2].lower()
+
+
+def is_mailbox_simulator(address: str) -> bool:
+    """Tell whether SES itself plays this mailbox.
+
+    https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
+    """
+    return domain_of(address) == MAILBOX_SIMULATOR_DOMAIN

@@ -1,0 +1,97 @@
+"""Configuration sets and their event destinations: who is told what about mail sent with which set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.fates import EventKind
+from simulator.ses_errors import already_exists, bad_request, not_found
+from simulator.suppression import Reason
+
+DESTINATION_TYPES = frozenset(kind.destination_type for kind in EventKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDestination:
+    """One destination; only SNS topics get events, `definition` is what the API shows."""
+
+    name: str
+    enabled: bool
+    types: frozenset[str]
+    topic_arn: str | None
+    definition: dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class ConfigurationSet:
+    """One set; `suppressed_reasons` None leaves the account's in force."""
+
+    name: str
+    suppressed_reasons: frozenset[Reason] | None = None
+    sending_enabled: bool = True
+    destinations: dict[str, EventDestination] = field(default_factory=dict)
+
+    def topics_for(self, kind: EventKind) -> list[str]:
+        """Return the topics that are told of this kind."""
+        return [
+            destination.topic_arn
+            for destination in self.destinations.values()
+            if destination.enabled and destination.topic_arn and kind.destination_type in destination.types
+        ]
+
+
+class ConfigurationSets:
+    """All sets of the account by name."""
+
+    def __init__(self) -> None:
+        self._sets: dict[str, ConfigurationSet] = {}
+
+    def names(self) -> list[str]:
+        """Return every name."""
+        return sorted(self._sets)
+
+    def create(self, configuration_set: ConfigurationSet) -> None:
+        """Add a set. Raises SesError."""
+        if configuration_set.name in self._sets:
+            raise already_exists(f"Configuration set <{configuration_set.name}> already exists.")
+        self._sets[configuration_set.name] = configuration_set
+
+    def find(self, name: str | None) -> ConfigurationSet | None:
+        """Return a set, None when there is none by that name or no name is given."""
+        return self._sets.get(name) if name is not None else None
+
+    def get(self, name: str) -> ConfigurationSet:
+        """Return a set. Raises SesError."""
+        found = self.find(name)
+        if found is None:
+            raise not_found(f"Configuration set <{name}> does not exist.")
+        return found
+
+    def delete(self, name: str) -> None:
+        """Remove a set. Raises SesError."""
+        self.get(name)
+        del self._sets[name]
+
+
+def read_destination(name: str, given: Mapping[str, Any]) -> EventDestination:
+    """Return the destination of an API definition. Raises SesError."""
+    types = frozenset(given.get("MatchingEventTypes") or ())
+    if not types or types - DESTINATION_TYPES:
+        raise bad_request("MatchingEventTypes must name at least one known event type.")
+    return EventDestination(
+        name=name,
+        # SES's default is off: a destination that forgets the flag gets nothing.
+        enabled=bool(given.get("Enabled", False)),
+        types=types,
+        topic_arn=(given.get("SnsDestination") or {}).get("TopicArn"),
+        definition={"Name": name, "Enabled": bool(given.get("Enabled", False))}
+        | {key: value for key, value in given.items() if key not in ("Name", "Enabled")},
+    )
+
+
+def read_reasons(given: list[str] | None) -> frozenset[Reason]:
+    """Return suppression reasons. Raises SesError."""
+    try:
+        return frozenset(Reason(reason) for reason in given or ())
+    except ValueError:
+        raise bad_request("SuppressedReasons must be of BOUNCE and COMPLAINT.") from None

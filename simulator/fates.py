@@ -1,0 +1,232 @@
+"""What becomes of a mail after SES took it: its happenings, in the order in which SES would report them.
+
+It decides the story only. Who is told, in which dialect and when, is decided by `simulator.event_json` and
+`simulator.event_stream`.
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from simulator.behaviours import Behaviour
+from simulator.mail import Mail
+
+
+class EventKind(StrEnum):
+    """`eventType` as SES spells it, the blank in one of them included."""
+
+    SEND = "Send"
+    REJECT = "Reject"
+    BOUNCE = "Bounce"
+    COMPLAINT = "Complaint"
+    DELIVERY = "Delivery"
+    OPEN = "Open"
+    CLICK = "Click"
+    RENDERING_FAILURE = "Rendering Failure"
+    DELIVERY_DELAY = "DeliveryDelay"
+    SUBSCRIPTION = "Subscription"
+
+    @property
+    def destination_type(self) -> str:
+        """The name by which an event destination asks for this kind."""
+        return {"DeliveryDelay": "DELIVERY_DELAY"}.get(self.value, self.value.upper().replace(" ", "_"))
+
+    @property
+    def object_key(self) -> str:
+        """The key of the object that holds what is particular to this kind."""
+        return {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}.get(self.value, self.value.lower())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One thing that happened to some recipients of a mail; `detail` is its object without ids and times.
+
+    `suppresses` says that SES puts these recipients on the account's suppression list.
+    """
+
+    kind: EventKind
+    recipients: tuple[str, ...]
+    fate: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    suppresses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A bounce in SES's terms."""
+
+    bounce_type: str
+    bounce_subtype: str
+    status: str
+    diagnostic: str
+    reporting_mta: str
+    fate: str
+
+
+HARD = Failure(
+    "Permanent", "General", "5.1.1", "smtp; 550 5.1.1 user unknown", "dsn; a8-50.smtp-out.amazonses.com", "bounced"
+)
+SOFT = Failure(
+    "Transient",
+    "MailboxFull",
+    "4.2.2",
+    "smtp; 452 4.2.2 mailbox full",
+    "dsn; a8-50.smtp-out.amazonses.com",
+    "bounced softly",
+)
+OUT_OF_OFFICE = Failure(
+    "Transient",
+    "General",
+    "4.0.0",
+    "smtp; out of office",
+    "dsn; a8-50.smtp-out.amazonses.com",
+    "delivered, out of office",
+)
+GLOBALLY_SUPPRESSED = Failure(
+    "Permanent",
+    "Suppressed",
+    "5.1.1",
+    "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.",
+    "dns; amazonses.com",
+    "not attempted, on the global list",
+)
+ACCOUNT_SUPPRESSED = Failure(
+    "Permanent",
+    "OnAccountSuppressionList",
+    "5.1.1",
+    "Amazon SES did not send the message to this address because it is on the suppression list for your account.",
+    "dns; amazonses.com",
+    "not attempted, on the account list",
+)
+
+
+def happenings(mail: Mail, *, suppressed: Iterable[str], behaviours: Mapping[str, Behaviour]) -> list[Happening]:
+    """Return everything that happens to the mail.
+
+    `suppressed` are the recipients on the account's list; `behaviours` says how each of the others acts.
+    """
+    if mail.rendering_error is not None:
+        failure = {"templateName": "inline", "errorMessage": mail.rendering_error}
+        return [
+            Happening(kind=EventKind.RENDERING_FAILURE, recipients=mail.recipients, fate="not rendered", detail=failure)
+        ]
+    story = [Happening(kind=EventKind.SEND, recipients=mail.recipients, fate="accepted")]
+    blocked = tuple(suppressed)
+    if blocked:
+        story.append(_bounce(blocked, ACCOUNT_SUPPRESSED))
+    for behaviour in Behaviour:
+        recipients = tuple(address for address in mail.recipients if behaviours.get(address) is behaviour)
+        if recipients:
+            story.extend(_acts(behaviour, recipients))
+    return story
+
+
+def on_demand(kind: EventKind, recipients: tuple[str, ...]) -> Happening:
+    """Return one happening of the kind as it looks most often, for whoever asks for it by name."""
+    if kind is EventKind.BOUNCE:
+        return _bounce(recipients, HARD)
+    if kind is EventKind.COMPLAINT:
+        return _complaint(recipients)
+    if kind is EventKind.DELIVERY:
+        return _delivery(recipients)
+    if kind is EventKind.DELIVERY_DELAY:
+        return _delay(recipients)
+    details: dict[EventKind, dict[str, Any]] = {
+        EventKind.REJECT: {"reason": "Bad content"},
+        EventKind.OPEN: {"ipAddress": "192.0.2.1", "userAgent": "Mozilla/5.0"},
+        EventKind.CLICK: {
+            "ipAddress": "192.0.2.1",
+            "userAgent": "Mozilla/5.0",
+            "link": "https://example.com/",
+            "linkTags": None,
+        },
+        EventKind.RENDERING_FAILURE: {"templateName": "inline", "errorMessage": "Attribute 'name' is not present."},
+        EventKind.SUBSCRIPTION: {"contactList": "ContactList", "source": "UnsubscribeHeader"},
+    }
+    return Happening(kind=kind, recipients=recipients, fate=kind.value.lower(), detail=details.get(kind, {}))
+
+
+def _acts(behaviour: Behaviour, recipients: tuple[str, ...]) -> list[Happening]:
+    match behaviour:
+        case Behaviour.SUCCESS:
+            return [_delivery(recipients)]
+        case Behaviour.BOUNCE:
+            return [_bounce(recipients, HARD, suppresses=True)]
+        case Behaviour.COMPLAINT:
+            return [_delivery(recipients), _complaint(recipients, suppresses=True)]
+        case Behaviour.OOTO:
+            return [_delivery(recipients), _bounce(recipients, OUT_OF_OFFICE)]
+        case Behaviour.SUPPRESSIONLIST:
+            return [_bounce(recipients, GLOBALLY_SUPPRESSED)]
+        case Behaviour.SOFTBOUNCE:
+            return [_bounce(recipients, SOFT)]
+        case Behaviour.DELAY:
+            return [_delay(recipients), _delivery(recipients)]
+        case Behaviour.REJECT:
+            return [
+                Happening(
+                    kind=EventKind.REJECT, recipients=recipients, fate="rejected", detail={"reason": "Bad content"}
+                )
+            ]
+        case Behaviour.SILENT:
+            return []
+
+
+def _bounce(recipients: tuple[str, ...], failure: Failure, *, suppresses: bool = False) -> Happening:
+    detail = {
+        "bounceType": failure.bounce_type,
+        "bounceSubType": failure.bounce_subtype,
+        "bouncedRecipients": [
+            {
+                "emailAddress": address,
+                "action": "failed",
+                "status": failure.status,
+                "diagnosticCode": failure.diagnostic,
+            }
+            for address in recipients
+        ],
+        "reportingMTA": failure.reporting_mta,
+    }
+    return Happening(
+        kind=EventKind.BOUNCE, recipients=recipients, fate=failure.fate, detail=detail, suppresses=suppresses
+    )
+
+
+def _complaint(recipients: tuple[str, ...], *, suppresses: bool = False) -> Happening:
+    detail = {
+        "complainedRecipients": [{"emailAddress": address} for address in recipients],
+        "complaintSubType": None,
+        "userAgent": "Amazon SES Mailbox Simulator",
+        "complaintFeedbackType": "abuse",
+    }
+    return Happening(
+        kind=EventKind.COMPLAINT, recipients=recipients, fate="complained", detail=detail, suppresses=suppresses
+    )
+
+
+def _delivery(recipients: tuple[str, ...]) -> Happening:
+    detail = {
+        "processingTimeMillis": 540,
+        "recipients": list(recipients),
+        "smtpResponse": "250 2.6.0 Message received",
+        "reportingMTA": "a8-50.smtp-out.amazonses.com",
+    }
+    return Happening(kind=EventKind.DELIVERY, recipients=recipients, fate="delivered", detail=detail)
+
+
+def _delay(recipients: tuple[str, ...]) -> Happening:
+    detail = {
+        "delayType": "TransientCommunicationFailure",
+        "delayedRecipients": [
+            {
+                "emailAddress": address,
+                "status": "4.4.1",
+                "diagnosticCode": "smtp; 421 4.4.1 Unable to connect to remote host",
+            }
+            for address in recipients
+        ],
+        "reportingMTA": "a8-50.smtp-out.amazonses.com",
+    }
+    return Happening(kind=EventKind.DELIVERY_DELAY, recipients=recipients, fate="delayed", detail=detail)

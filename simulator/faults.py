@@ -1,0 +1,143 @@
+"""Faults on the wire: which calls go wrong, and how, before or after the mail is taken.
+
+It decides what a call suffers. The caller of `draw` makes it suffer.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from simulator.ses_errors import SesError, too_many_requests
+
+HOLD_SECONDS = 120.0
+
+
+class Moment(StrEnum):
+    """When the fault strikes: instead of the call's effect, or after it, instead of its answer."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Damage(StrEnum):
+    """What happens to the call."""
+
+    ERROR = "error"
+    HANG = "hang"
+    CLOSE = "close"
+    LATENCY = "latency"
+    NO_MESSAGE_ID = "no_message_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong, under the `name` by which it was asked for."""
+
+    name: str
+    moment: Moment
+    damage: Damage
+    error: SesError | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """Which calls a fault strikes: `remaining` counts down its strikes, None for no end."""
+
+    fault: Fault
+    operation: str = "SendEmail"
+    recipient: str | None = None
+    rate: float = 1.0
+    remaining: int | None = None
+    struck: int = field(default=0)
+
+    def strikes(self, operation: str, recipients: Sequence[str], dice: random.Random) -> bool:
+        """Tell whether this call is struck, and count it if so."""
+        if self.remaining == 0 or self.operation not in ("*", operation):
+            return False
+        if self.recipient is not None and self.recipient not in (address.lower() for address in recipients):
+            return False
+        if dice.random() >= self.rate:
+            return False
+        if self.remaining is not None:
+            self.remaining -= 1
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The rules in force, first match wins."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self.rules: list[Rule] = []
+
+    def draw(self, operation: str, recipients: Sequence[str]) -> Fault | None:
+        """Return what this call suffers, if anything."""
+        for rule in self.rules:
+            if rule.strikes(operation, recipients, self._dice):
+                return rule.fault
+        return None
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the rules in force with how often each struck."""
+        return [
+            {
+                "fault": rule.fault.name,
+                "match": {"operation": rule.operation, "recipient": rule.recipient, "rate": rule.rate},
+                "remaining": rule.remaining,
+                "struck": rule.struck,
+            }
+            for rule in self.rules
+        ]
+
+
+def read_rule(given: Mapping[str, Any]) -> Rule:
+    """Return the rule of one object of the control surface. Raises ValueError."""
+    match = given.get("match") or {}
+    unknown = (set(given) - {"match", "fault", "ms"}) | (set(match) - {"operation", "recipient", "rate", "count"})
+    if unknown:
+        raise ValueError(f"unknown member: {sorted(unknown)[0]}")
+    recipient = match.get("recipient")
+    count = match.get("count")
+    return Rule(
+        fault=read_fault(str(given.get("fault", "")), given.get("ms")),
+        operation=str(match.get("operation", "SendEmail")),
+        recipient=str(recipient).lower() if recipient is not None else None,
+        rate=float(match.get("rate", 1.0)),
+        remaining=int(count) if count is not None else None,
+    )
+
+
+def read_fault(name: str, milliseconds: float | None = None) -> Fault:
+    """Return the fault of a name: `429`, `400:MessageRejected[:words]`, `500_before`, `500_after` (or another 5xx),
+    `hang_before`, `hang_after`, `close_before`, `close_after`, `latency`, `no_message_id`.
+
+    `milliseconds` is how long a latency or a hang takes. Raises ValueError.
+    """
+    if name == "429":
+        return _error(name, Moment.BEFORE, too_many_requests("Maximum sending rate exceeded."))
+    if name == "no_message_id":
+        return Fault(name=name, moment=Moment.AFTER, damage=Damage.NO_MESSAGE_ID)
+    if name == "latency":
+        seconds = 1.0 if milliseconds is None else milliseconds / 1000
+        return Fault(name=name, moment=Moment.BEFORE, damage=Damage.LATENCY, seconds=seconds)
+    status, colon, words = name.partition(":")
+    if colon and status.isdecimal() and 400 <= int(status) <= 599:
+        code, _, message = words.partition(":")
+        return _error(name, Moment.BEFORE, SesError(int(status), code, message or "Refused by a fault rule."))
+    kind, _, moment = name.rpartition("_")
+    if moment not in tuple(Moment):
+        raise ValueError(f"unknown fault: {name}")
+    if kind in (Damage.HANG, Damage.CLOSE):
+        seconds = HOLD_SECONDS if milliseconds is None else milliseconds / 1000
+        return Fault(name=name, moment=Moment(moment), damage=Damage(kind), seconds=seconds)
+    if kind.isdecimal() and 500 <= int(kind) <= 599:
+        return _error(name, Moment(moment), SesError(int(kind), "InternalServiceErrorException", "Internal failure."))
+    raise ValueError(f"unknown fault: {name}")
+
+
+def _error(name: str, moment: Moment, error: SesError) -> Fault:
+    return Fault(name=name, moment=moment, damage=Damage.ERROR, error=error)

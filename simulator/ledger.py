@@ -1,0 +1,144 @@
+"""The ledger: every mail that was accepted, one JSON line per recipient, on disk before the caller is answered.
+
+It is the oracle of the chaos tests, so it knows only what came in here and never looks at the system that is tested.
+"""
+
+import array
+import asyncio
+import json
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from simulator.mail import Mail
+from simulator.options import LedgerSync
+from simulator.timestamps import iso_millis
+
+
+def _discard_torn_line(path: Path) -> None:
+    """Cut what a crash left unfinished: it was never answered."""
+    content = path.read_bytes() if path.exists() else b""
+    if content and not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+
+
+class Ledger:
+    """An append-only file with an index of its lines in memory.
+
+    Lines of one moment are written, and fsynced, together by a thread of their own: `durable()` returns when those
+    appended before it are on disk.
+    """
+
+    def __init__(self, path: Path, sync: LedgerSync) -> None:
+        _discard_torn_line(path)
+        self.path = path
+        self._sync = sync
+        self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        self._ends = array.array("Q")
+        self._mails = 0
+        self._recipients = 0
+        self._by_mode: Counter[str] = Counter()
+        self._pending: list[bytes] = []
+        self._group = asyncio.Event()
+        self._group_in_flight = asyncio.Event()
+        self._group_in_flight.set()
+        self._work = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._read_back()
+
+    def append(self, mail: Mail, mode: str) -> None:
+        """Enter a mail, once per recipient; `mode` tells what the caller was to see of the acceptance."""
+        entry = {
+            "time": iso_millis(mail.accepted_at),
+            "ses_message_id": mail.ses_message_id,
+            "recipient": "",
+            "sender": mail.sender,
+            "subject": mail.subject,
+            "configuration_set": mail.configuration_set,
+            "tags": mail.tags,
+            "body_sha256": mail.body_sha256(),
+            "mode": mode,
+        }
+        for recipient in mail.recipients:
+            entry["recipient"] = recipient
+            self._pending.append(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._count(mode, recipients=len(mail.recipients))
+        self._work.set()
+
+    async def durable(self) -> None:
+        """Return when everything appended so far is as safe as the chosen sync makes it."""
+        if self._sync is LedgerSync.EACH:
+            self._store(self._take_pending())
+        elif self._sync is LedgerSync.GROUP and self._pending:
+            await self._group.wait()
+
+    async def written(self) -> None:
+        """Return when everything appended so far can be read by `page`."""
+        await (self._group if self._pending else self._group_in_flight).wait()
+
+    async def write_groups(self) -> None:
+        """Write what is pending, group after group, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            self._group_in_flight, self._group = self._group, asyncio.Event()
+            await loop.run_in_executor(self._thread, self._store, self._take_pending())
+            self._group_in_flight.set()
+
+    def page(self, *, since: int, limit: int) -> dict[str, Any]:
+        """Return entries from line number `since` (0 is the first), at most `limit`, and the number to go on from."""
+        first = max(0, min(since, len(self._ends)))
+        last = min(first + max(0, limit), len(self._ends))
+        entries = []
+        if last > first:
+            start = self._ends[first - 1] if first else 0
+            lines = os.pread(self._file, self._ends[last - 1] - start, start).splitlines()
+            entries = [json.loads(line) for line in lines]
+        return {"entries": entries, "next": last, "counts": self.counts()}
+
+    def counts(self) -> dict[str, Any]:
+        """Return how many mails and recipients were accepted in all, and how many mails by mode."""
+        return {"mails": self._mails, "recipients": self._recipients, "by_mode": dict(self._by_mode)}
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        self._thread.shutdown(wait=True)
+        self._store(self._take_pending())
+        os.close(self._file)
+
+    def _take_pending(self) -> list[bytes]:
+        lines, self._pending = self._pending, []
+        return lines
+
+    def _store(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        block = memoryview(b"".join(lines))
+        while block:
+            block = block[os.write(self._file, block) :]
+        if self._sync is not LedgerSync.OFF:
+            os.fsync(self._file)
+        end = self._ends[-1] if self._ends else 0
+        for line in lines:
+            end += len(line)
+            self._ends.append(end)
+
+    def _read_back(self) -> None:
+        end, last_id = 0, None
+        with self.path.open("rb") as lines:
+            for line in lines:
+                end += len(line)
+                self._ends.append(end)
+                entry = json.loads(line)
+                self._recipients += 1
+                if entry["ses_message_id"] != last_id:
+                    last_id = entry["ses_message_id"]
+                    self._count(entry["mode"], recipients=0)
+
+    def _count(self, mode: str, *, recipients: int) -> None:
+        self._mails += 1
+        self._recipients += recipients
+        self._by_mode[mode] += 1

@@ -1,0 +1,146 @@
+"""GetAccount and the account suppression list, as SES v2 answers them.
+
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from simulator.account import Account
+from simulator.addresses import fault_of
+from simulator.calls import Call, Route
+from simulator.configuration_sets import read_reasons
+from simulator.http_server import Response, json_response
+from simulator.ses_errors import SesError, bad_request, not_found
+from simulator.suppression import Entry, Reason, SuppressionList
+
+ADDRESSES = "/v2/email/suppression/addresses"
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountApi:
+    """The calls about the account as a whole."""
+
+    account: Account
+    suppression: SuppressionList
+    clock: Callable[[], datetime]
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        return [
+            Route("GET", "/v2/email/account", "GetAccount", self.get_account),
+            Route("PUT", "/v2/email/account/sending", "PutAccountSendingAttributes", self.put_sending),
+            Route("PUT", "/v2/email/account/suppression", "PutAccountSuppressionAttributes", self.put_reasons),
+            Route("PUT", ADDRESSES, "PutSuppressedDestination", self.put_address),
+            Route("GET", ADDRESSES, "ListSuppressedDestinations", self.list_addresses),
+            Route("GET", ADDRESSES + "/{EmailAddress}", "GetSuppressedDestination", self.get_address),
+            Route("DELETE", ADDRESSES + "/{EmailAddress}", "DeleteSuppressedDestination", self.delete_address),
+        ]
+
+    async def get_account(self, call: Call) -> Response:
+        """Return quota, rate and state of the account."""
+        quota = self.account.quota
+        return json_response(
+            {
+                "DedicatedIpAutoWarmupEnabled": False,
+                "EnforcementStatus": "HEALTHY",
+                "ProductionAccessEnabled": True,
+                "SendingEnabled": self.account.sending_enabled,
+                "SendQuota": {
+                    "Max24HourSend": quota.ceiling,
+                    "MaxSendRate": self.account.rate.per_second,
+                    "SentLast24Hours": float(quota.sent(time.monotonic())),
+                },
+                "SuppressionAttributes": {"SuppressedReasons": sorted(self.account.suppressed_reasons)},
+            }
+        )
+
+    async def put_sending(self, call: Call) -> Response:
+        """Pause or resume the account."""
+        self.account.sending_enabled = bool(call.content().get("SendingEnabled", False))
+        return json_response({})
+
+    async def put_reasons(self, call: Call) -> Response:
+        """Choose which suppressions block mail."""
+        self.account.suppressed_reasons = read_reasons(call.content().get("SuppressedReasons"))
+        return json_response({})
+
+    async def put_address(self, call: Call) -> Response:
+        """Add or overwrite one address, in the spelling given."""
+        content = call.content()
+        address, reasons = str(content.get("EmailAddress", "")), read_reasons([str(content.get("Reason"))])
+        if fault_of(address) is not None:
+            raise bad_request("Invalid email address.")
+        self.suppression.put(Entry(address=address, reason=next(iter(reasons)), updated_at=self.clock()))
+        return json_response({})
+
+    async def get_address(self, call: Call) -> Response:
+        """Return one address; its spelling must be exact."""
+        entry = self.suppression.get(call.parameters["EmailAddress"])
+        if entry is None:
+            raise _not_suppressed(call)
+        attributes = {"MessageId": entry.ses_message_id, "FeedbackId": entry.feedback_id}
+        shown = _summary(entry) | ({"Attributes": attributes} if entry.ses_message_id else {})
+        return json_response({"SuppressedDestination": shown})
+
+    async def delete_address(self, call: Call) -> Response:
+        """Remove one address; its spelling must be exact."""
+        if not self.suppression.delete(call.parameters["EmailAddress"]):
+            raise _not_suppressed(call)
+        return json_response({})
+
+    async def list_addresses(self, call: Call) -> Response:
+        """Return a page of the list, latest first, within the dates and reasons asked for."""
+        query = parse_qs(call.request.query)
+        reasons = read_reasons(query.get("Reason") or query.get("Reasons")) or frozenset(Reason)
+        start, end = (_moment(query.get(name)) for name in ("StartDate", "EndDate"))
+        chosen = [
+            entry
+            for entry in self.suppression.entries()
+            if entry.reason in reasons
+            and (start is None or entry.updated_at >= start)
+            and (end is None or entry.updated_at <= end)
+        ]
+        first, size = _page(query)
+        page: dict[str, Any] = {
+            "SuppressedDestinationSummaries": [_summary(each) for each in chosen[first : first + size]]
+        }
+        if first + size < len(chosen):
+            page["NextToken"] = str(first + size)
+        return json_response(page)
+
+
+def _summary(entry: Entry) -> dict[str, Any]:
+    return {
+        "EmailAddress": entry.address,
+        "Reason": entry.reason.value,
+        "LastUpdateTime": entry.updated_at.timestamp(),
+    }
+
+
+def _page(query: dict[str, list[str]]) -> tuple[int, int]:
+    token, size = query.get("NextToken", ["0"])[0], query.get("PageSize", [str(MAX_PAGE)])[0]
+    if not token.isdecimal():
+        raise SesError(400, "InvalidNextTokenException", "The specified next token is not valid.")
+    if not size.isdecimal() or not 0 < int(size) <= MAX_PAGE:
+        raise bad_request(f"PageSize must be 1 to {MAX_PAGE}.")
+    return int(token), int(size)
+
+
+def _moment(given: list[str] | None) -> datetime | None:
+    if not given:
+        return None
+    try:
+        moment = datetime.fromisoformat(given[0])
+    except ValueError:
+        raise bad_request("Dates must be ISO 8601.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _not_suppressed(call: Call) -> SesError:
+    return not_found(f"Email address {call.parameters['EmailAddress']} does not exist on your suppression list.")

@@ -1,0 +1,58 @@
+"""The refusals of SES v2, each as the exception name, status and words that boto3 shows."""
+
+import json
+
+from simulator.http_server import Response
+
+
+class SesError(Exception):
+    """A refusal in the shape of the rest-json protocol: the name in a header, the words in the body."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self, request_id: str) -> Response:
+        """Return the refusal as it goes on the wire."""
+        return Response(
+            self.status,
+            json.dumps({"message": self.message}).encode(),
+            headers=(("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", self.code)),
+        )
+
+
+def bad_request(message: str) -> SesError:
+    """The request is malformed."""
+    return SesError(400, "BadRequestException", message)
+
+
+def not_found(message: str) -> SesError:
+    """Something that the request names does not exist."""
+    return SesError(404, "NotFoundException", message)
+
+
+def already_exists(message: str) -> SesError:
+    """Something by that name exists."""
+    return SesError(400, "AlreadyExistsException", message)
+
+
+def message_rejected(message: str) -> SesError:
+    """The message will not be sent."""
+    return SesError(400, "MessageRejected", message)
+
+
+def too_many_requests(message: str) -> SesError:
+    """A rate was exceeded."""
+    return SesError(429, "TooManyRequestsException", message)
+
+
+def limit_exceeded(message: str) -> SesError:
+    """A quota was exceeded."""
+    return SesError(400, "LimitExceededException", message)
+
+
+def missing_authentication() -> SesError:
+    """The request carries no Signature Version 4."""
+    return SesError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")

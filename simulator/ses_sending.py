@@ -1,0 +1,148 @@
+"""SendEmail and SendBulkEmail: from a request to an accepted mail on the ledger.
+
+It decides admission and acceptance. A mail is accepted as soon as it arrives; the simulated latency passes between
+acceptance and answer, so that a caller who gives up early is most likely wrong about what happened.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from simulator.account import Account
+from simulator.addresses import is_mailbox_simulator
+from simulator.calls import Call, Route
+from simulator.configuration_sets import ConfigurationSets
+from simulator.drafts import MAX_RECIPIENTS, Draft, read_bulk_entry, read_single
+from simulator.event_stream import EventStream
+from simulator.http_server import Response, json_response
+from simulator.inbox import Inbox
+from simulator.ledger import Ledger
+from simulator.mail import Mail, new_ses_id
+from simulator.ses_errors import SesError, bad_request, limit_exceeded, message_rejected, too_many_requests
+
+CALLER = "simulated-user"
+
+BULK_STATUS = {
+    "MessageRejected": "MESSAGE_REJECTED",
+    "NotFoundException": "TEMPLATE_NOT_FOUND",
+    "TooManyRequestsException": "ACCOUNT_THROTTLED",
+    "LimitExceededException": "ACCOUNT_DAILY_QUOTA_EXCEEDED",
+    "SendingPausedException": "ACCOUNT_SENDING_PAUSED",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """The two calls that send."""
+
+    account: Account
+    configuration_sets: ConfigurationSets
+    inbox: Inbox
+    ledger: Ledger
+    stream: EventStream
+    region: str
+    latency: float
+    clock: Callable[[], datetime]
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        return [
+            Route("POST", "/v2/email/outbound-emails", "SendEmail", self.send_email),
+            Route("POST", "/v2/email/outbound-bulk-emails", "SendBulkEmail", self.send_bulk_email),
+        ]
+
+    async def send_email(self, call: Call) -> Response:
+        """Take one mail. https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html"""
+        arrived = time.monotonic()
+        draft = read_single(call.content())
+        mail = self._mail(draft, self._admit(draft, arrived), call, "SendEmail")
+        await self._accept([mail], call.mode)
+        await self._answer_after_latency(arrived)
+        request_id = (("x-amzn-RequestId", str(uuid4())),)
+        return Response(200, b'{"MessageId":"%s"}' % mail.ses_message_id.encode(), headers=request_id)
+
+    async def send_bulk_email(self, call: Call) -> Response:
+        """Take a mail per entry; an entry that is refused says so in its own result.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html
+        """
+        arrived = time.monotonic()
+        request = call.content()
+        entries = request.get("BulkEmailEntries") or []
+        if not 0 < len(entries) <= MAX_RECIPIENTS:
+            raise bad_request(f"BulkEmailEntries must have 1 to {MAX_RECIPIENTS} entries.")
+        mails, results = [], []
+        for entry in entries:
+            try:
+                draft = read_bulk_entry(request, entry)
+                mail = self._mail(draft, self._admit(draft, arrived), call, "SendBulkEmail")
+            except SesError as refusal:
+                results.append(_refused_entry(refusal))
+                continue
+            mails.append(mail)
+            results.append({"Status": "SUCCESS", "MessageId": mail.ses_message_id})
+        await self._accept(mails, call.mode)
+        await self._answer_after_latency(arrived)
+        return json_response({"BulkEmailEntryResults": results})
+
+    def _admit(self, draft: Draft, now: float) -> str | None:
+        """Return the configuration set in force. Raises SesError when the account may not send this now."""
+        if not self.account.sending_enabled:
+            raise SesError(400, "SendingPausedException", "Email sending is disabled for your account.")
+        if not self.account.is_verified(draft.sender):
+            raise message_rejected(
+                "Email address is not verified. The following identities failed the check in region "
+                f"{self.region.upper()}: {draft.sender}"
+            )
+        name = draft.configuration_set or self.account.default_configuration_set(draft.sender)
+        if name is not None and not self.configuration_sets.get(name).sending_enabled:
+            raise SesError(400, "SendingPausedException", f"Sending is disabled for configuration set <{name}>.")
+        if not self.account.rate.take(len(draft.recipients), now):
+            raise too_many_requests("Maximum sending rate exceeded.")
+        # Mail to the mailbox simulator counts for the rate and not for the day.
+        counted = sum(not is_mailbox_simulator(address) for address in draft.recipients)
+        if not self.account.quota.take(counted, now):
+            raise limit_exceeded("Daily message quota exceeded.")
+        return name
+
+    def _mail(self, draft: Draft, configuration_set: str | None, call: Call, operation: str) -> Mail:
+        now = self.clock()
+        content = draft.content
+        return Mail(
+            ses_message_id=new_ses_id(self.region, now),
+            accepted_at=now,
+            operation=operation,
+            sender=draft.sender,
+            recipients=draft.recipients,
+            subject=content.subject,
+            headers=content.headers,
+            tags=draft.tags,
+            configuration_set=configuration_set,
+            source_ip=call.request.peer,
+            caller=CALLER,
+            raw=content.raw,
+            text=content.text,
+            html=content.html,
+            rendering_error=content.rendering_error,
+        )
+
+    async def _accept(self, mails: list[Mail], mode: str) -> None:
+        for mail in mails:
+            self.ledger.append(mail, mode)
+            self.inbox.put(mail)
+        await self.ledger.durable()
+        for mail in mails:
+            await self.stream.begin(mail)
+
+    async def _answer_after_latency(self, arrived: float) -> None:
+        remaining = arrived + self.latency - time.monotonic()
+        if remaining > 0:
+            await asyncio.sleep(remaining)
+
+
+def _refused_entry(refusal: SesError) -> dict[str, Any]:
+    return {"Status": BULK_STATUS.get(refusal.code, "INVALID_PARAMETER"), "Error": refusal.message}

@@ -1,0 +1,193 @@
+"""Configuration sets, event destinations and identities, as SES v2 answers them.
+
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSetEventDestination.html
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.account import Account
+from simulator.calls import Call, Route
+from simulator.configuration_sets import ConfigurationSet, ConfigurationSets, read_destination, read_reasons
+from simulator.http_server import Response, json_response
+from simulator.ses_errors import already_exists, bad_request, not_found
+from simulator.sns_errors import SnsError
+from simulator.sns_publisher import Publisher
+
+SETS = "/v2/email/configuration-sets"
+SET = SETS + "/{ConfigurationSetName}"
+DESTINATIONS = SET + "/event-destinations"
+DESTINATION = DESTINATIONS + "/{EventDestinationName}"
+IDENTITIES = "/v2/email/identities"
+GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupApi:
+    """The calls that an operator makes once."""
+
+    account: Account
+    configuration_sets: ConfigurationSets
+    publisher: Publisher
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        return [
+            Route("POST", SETS, "CreateConfigurationSet", self.create_set),
+            Route("POST", "/v2/email/list-configuration-sets", "ListConfigurationSets", self.list_sets),
+            Route("GET", SET, "GetConfigurationSet", self.get_set),
+            Route("DELETE", SET, "DeleteConfigurationSet", self.delete_set),
+            Route("PUT", SET + "/suppression-options", "PutConfigurationSetSuppressionOptions", self.put_reasons),
+            Route("PUT", SET + "/sending", "PutConfigurationSetSendingOptions", self.put_sending),
+            Route("POST", DESTINATIONS, "CreateConfigurationSetEventDestination", self.create_destination),
+            Route("GET", DESTINATIONS, "GetConfigurationSetEventDestinations", self.get_destinations),
+            Route("PUT", DESTINATION, "UpdateConfigurationSetEventDestination", self.update_destination),
+            Route("DELETE", DESTINATION, "DeleteConfigurationSetEventDestination", self.delete_destination),
+            Route("POST", IDENTITIES, "CreateEmailIdentity", self.create_identity),
+            Route("POST", "/v2/email/list-identities", "ListEmailIdentities", self.list_identities),
+            Route("GET", IDENTITIES + "/{EmailIdentity}", "GetEmailIdentity", self.get_identity),
+            Route("DELETE", IDENTITIES + "/{EmailIdentity}", "DeleteEmailIdentity", self.delete_identity),
+        ]
+
+    async def create_set(self, call: Call) -> Response:
+        """Add a configuration set."""
+        content = call.content()
+        name = str(content.get("ConfigurationSetName", ""))
+        if not _NAME.fullmatch(name):
+            raise bad_request("ConfigurationSetName must be 1 to 64 of A-Z, a-z, 0-9, '_' and '-'.")
+        options = content.get("SuppressionOptions")
+        self.configuration_sets.create(
+            ConfigurationSet(
+                name=name,
+                suppressed_reasons=read_reasons(options.get("SuppressedReasons")) if options else None,
+                sending_enabled=(content.get("SendingOptions") or {}).get("SendingEnabled", True),
+            )
+        )
+        return json_response({})
+
+    async def list_sets(self, call: Call) -> Response:
+        """Return every name."""
+        return json_response({"ConfigurationSets": self.configuration_sets.names()})
+
+    async def get_set(self, call: Call) -> Response:
+        """Return a set."""
+        found = self._set(call)
+        content: dict[str, Any] = {
+            "ConfigurationSetName": found.name,
+            "SendingOptions": {"SendingEnabled": found.sending_enabled},
+        }
+        if found.suppressed_reasons is not None:
+            content["SuppressionOptions"] = {"SuppressedReasons": sorted(found.suppressed_reasons)}
+        return json_response(content)
+
+    async def delete_set(self, call: Call) -> Response:
+        """Remove a set."""
+        self.configuration_sets.delete(call.parameters["ConfigurationSetName"])
+        return json_response({})
+
+    async def put_reasons(self, call: Call) -> Response:
+        """Let the set heed its own choice of suppressions instead of the account's."""
+        self._set(call).suppressed_reasons = read_reasons(call.content().get("SuppressedReasons"))
+        return json_response({})
+
+    async def put_sending(self, call: Call) -> Response:
+        """Pause or resume the set."""
+        self._set(call).sending_enabled = bool(call.content().get("SendingEnabled", False))
+        return json_response({})
+
+    async def create_destination(self, call: Call) -> Response:
+        """Add an event destination and greet its topic."""
+        destinations = self._set(call).destinations
+        name = str(call.content().get("EventDestinationName", ""))
+        if name in destinations:
+            raise already_exists(f"Event destination <{name}> already exists.")
+        return self._put_destination(call, name)
+
+    async def update_destination(self, call: Call) -> Response:
+        """Replace an event destination and greet its topic."""
+        name = call.parameters["EventDestinationName"]
+        if name not in self._set(call).destinations:
+            raise not_found(f"Event destination <{name}> does not exist.")
+        return self._put_destination(call, name)
+
+    async def get_destinations(self, call: Call) -> Response:
+        """Return the event destinations of a set."""
+        definitions = [each.definition for each in self._set(call).destinations.values()]
+        return json_response({"EventDestinations": definitions})
+
+    async def delete_destination(self, call: Call) -> Response:
+        """Remove an event destination."""
+        name = call.parameters["EventDestinationName"]
+        if self._set(call).destinations.pop(name, None) is None:
+            raise not_found(f"Event destination <{name}> does not exist.")
+        return json_response({})
+
+    async def create_identity(self, call: Call) -> Response:
+        """Add an identity, verified at once."""
+        content = call.content()
+        identity = str(content.get("EmailIdentity", "")).lower()
+        if not identity:
+            raise bad_request("EmailIdentity is missing.")
+        if identity in self.account.identities:
+            raise already_exists(f"Email identity {identity} already exist.")
+        self.account.identities[identity] = content.get("ConfigurationSetName")
+        return json_response({"IdentityType": _identity_type(identity), "VerifiedForSendingStatus": True})
+
+    async def get_identity(self, call: Call) -> Response:
+        """Return an identity."""
+        identity = self._identity(call)
+        content = {
+            "IdentityType": _identity_type(identity),
+            "FeedbackForwardingStatus": True,
+            "VerifiedForSendingStatus": True,
+            "VerificationStatus": "SUCCESS",
+            "DkimAttributes": {"SigningEnabled": True, "Status": "SUCCESS"},
+        }
+        default_set = self.account.identities[identity]
+        return json_response(content | ({"ConfigurationSetName": default_set} if default_set else {}))
+
+    async def list_identities(self, call: Call) -> Response:
+        """Return every identity."""
+        identities = [
+            {
+                "IdentityName": identity,
+                "IdentityType": _identity_type(identity),
+                "SendingEnabled": True,
+                "VerificationStatus": "SUCCESS",
+            }
+            for identity in sorted(self.account.identities)
+        ]
+        return json_response({"EmailIdentities": identities})
+
+    async def delete_identity(self, call: Call) -> Response:
+        """Remove an identity."""
+        del self.account.identities[self._identity(call)]
+        return json_response({})
+
+    def _set(self, call: Call) -> ConfigurationSet:
+        return self.configuration_sets.get(call.parameters["ConfigurationSetName"])
+
+    def _identity(self, call: Call) -> str:
+        identity = call.parameters["EmailIdentity"].lower()
+        if identity not in self.account.identities:
+            raise not_found(f"Email identity {identity} does not exist.")
+        return identity
+
+    def _put_destination(self, call: Call, name: str) -> Response:
+        if not _NAME.fullmatch(name):
+            raise bad_request("EventDestinationName must be 1 to 64 of A-Z, a-z, 0-9, '_' and '-'.")
+        destination = read_destination(name, call.content().get("EventDestination") or {})
+        if destination.topic_arn is not None:
+            try:
+                self.publisher.publish(destination.topic_arn, GREETING)
+            except SnsError as refusal:
+                raise bad_request(f"Could not publish to SNS topic <{destination.topic_arn}>.") from refusal
+        self._set(call).destinations[name] = destination
+        return json_response({})
+
+
+def _identity_type(identity: str) -> str:
+    return "EMAIL_ADDRESS" if "@" in identity else "DOMAIN"

@@ -1,0 +1,145 @@
+"""Deliveries to subscribed endpoints: one POST, tried again as SNS would, logged to the last answer.
+
+It decides what is retried, lost or dead-lettered. https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+"""
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from simulator.errands import Errands
+from simulator.http_client import HttpPoster
+from simulator.sns_retries import is_retryable
+from simulator.sns_topics import Subscription
+from simulator.timestamps import iso_millis
+
+MAX_CONCURRENT_POSTS = 64
+LOG_LENGTH = 10_000
+
+
+class DeliveryState(StrEnum):
+    """`lost` is gone for good; `dead_letter` waits in the subscription's dead-letter queue."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    LOST = "lost"
+    DEAD_LETTER = "dead_letter"
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """One message on its way to one endpoint; `tries` holds a time and a status or an error for each POST."""
+
+    sns_message_id: str
+    message_type: str
+    topic_arn: str
+    subscription_arn: str
+    endpoint: str
+    state: DeliveryState = DeliveryState.PENDING
+    tries: list[dict[str, Any]] = field(default_factory=list)
+
+    def described(self) -> dict[str, Any]:
+        """Return the delivery for the control surface."""
+        return {
+            "sns_message_id": self.sns_message_id,
+            "type": self.message_type,
+            "topic_arn": self.topic_arn,
+            "subscription_arn": self.subscription_arn,
+            "endpoint": self.endpoint,
+            "state": self.state.value,
+            "tries": self.tries,
+        }
+
+
+class Courier:
+    """Carries messages to endpoints, and remembers how it went."""
+
+    def __init__(self, *, poster: HttpPoster, errands: Errands, timeout: float, clock: Callable[[], datetime]) -> None:
+        self._poster = poster
+        self._errands = errands
+        self._timeout = timeout
+        self._clock = clock
+        self._posts = asyncio.Semaphore(MAX_CONCURRENT_POSTS)
+        self._log: deque[Delivery] = deque(maxlen=LOG_LENGTH)
+        self._ended: Counter[DeliveryState] = Counter()
+        self._pending = 0
+        self._tries = 0
+        self.dead_letters: list[dict[str, Any]] = []
+
+    def carry(
+        self, subscription: Subscription, envelope: Mapping[str, str], delays: Sequence[float]
+    ) -> asyncio.Task[None]:
+        """Start one delivery; `delays` are the seconds before each further try."""
+        delivery = Delivery(
+            sns_message_id=envelope["MessageId"],
+            message_type=envelope["Type"],
+            topic_arn=subscription.topic_arn,
+            subscription_arn=subscription.arn,
+            endpoint=subscription.endpoint,
+        )
+        self._log.append(delivery)
+        self._pending += 1
+        body = json.dumps(envelope, ensure_ascii=False, indent=2).encode()
+        return self._errands.spawn(self._deliver(delivery, subscription, body, delays))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many deliveries are in each state, and how many POSTs there were."""
+        ended = {state.value: self._ended[state] for state in DeliveryState if state is not DeliveryState.PENDING}
+        return {"pending": self._pending, **ended, "tries": self._tries}
+
+    def log(self, limit: int) -> list[dict[str, Any]]:
+        """Return the latest deliveries, oldest first."""
+        return [delivery.described() for delivery in list(self._log)[-limit:]] if limit > 0 else []
+
+    async def _deliver(
+        self, delivery: Delivery, subscription: Subscription, body: bytes, delays: Sequence[float]
+    ) -> None:
+        try:
+            delivery.state = await self._try_all(delivery, subscription, body, delays)
+        finally:
+            self._pending -= 1
+        self._ended[delivery.state] += 1
+        if delivery.state is DeliveryState.DEAD_LETTER:
+            self.dead_letters.append(delivery.described() | {"body": json.loads(body)})
+
+    async def _try_all(
+        self, delivery: Delivery, subscription: Subscription, body: bytes, delays: Sequence[float]
+    ) -> DeliveryState:
+        for delay in (0.0, *delays):
+            if delay:
+                await asyncio.sleep(delay)
+            status = await self._try_once(delivery, subscription, body)
+            if status is not None and 200 <= status < 300:
+                return DeliveryState.DELIVERED
+            if status is not None and not is_retryable(status):
+                return DeliveryState.LOST
+        return DeliveryState.DEAD_LETTER if "RedrivePolicy" in subscription.attributes else DeliveryState.LOST
+
+    async def _try_once(self, delivery: Delivery, subscription: Subscription, body: bytes) -> int | None:
+        headers = {
+            "Content-Type": "text/plain; charset=UTF-8",
+            "User-Agent": "Amazon Simple Notification Service Agent",
+            "Connection": "Keep-Alive",
+            "x-amz-sns-message-type": delivery.message_type,
+            "x-amz-sns-message-id": delivery.sns_message_id,
+            "x-amz-sns-topic-arn": delivery.topic_arn,
+        }
+        if delivery.message_type != "SubscriptionConfirmation":
+            headers["x-amz-sns-subscription-arn"] = delivery.subscription_arn
+        attempt: dict[str, Any] = {"time": iso_millis(self._clock())}
+        self._tries += 1
+        try:
+            async with self._posts:
+                attempt["status"] = await self._poster.post(
+                    subscription.endpoint, headers=headers, body=body, timeout=self._timeout
+                )
+        except (OSError, EOFError, ValueError, IndexError) as error:
+            # TimeoutError is an OSError; the last two are an answer that is not HTTP.
+            attempt["error"] = type(error).__name__
+        delivery.tries.append(attempt)
+        return attempt.get("status")
