@@ -62,7 +62,7 @@ class AttachmentRule(Rule):
     """What an attachment has to be."""
 
     TOO_MANY = "too_many_attachments", f"A mail has at most {ATTACHMENT_COUNT_LIMIT} attachments."
-    FILENAME_EMPTY = "filename_empty", "A file name has a character besides dots and spaces."
+    FILENAME_EMPTY = "filename_empty", "A file name has something besides dots and spaces."
     FILENAME_TOO_LONG = "filename_too_long", f"A file name has at most {FILENAME_LIMIT} characters."
     FILENAME_PATH = "filename_path", "A file name holds no / and no \\."
     FILENAME_REFUSED = "filename_refused", "Amazon SES does not accept files with this extension."
@@ -116,7 +116,7 @@ def _broken_rules(attachment: Attachment, content_ids: set[str]) -> Iterator[tup
 def _broken_filename_rule(filename: str) -> Rule | None:
     if broken := broken_text_rule(filename):
         return broken
-    if not filename.strip(". "):
+    if not filename.strip().strip(". "):
         return AttachmentRule.FILENAME_EMPTY
     if len(filename) > FILENAME_LIMIT:
         return AttachmentRule.FILENAME_TOO_LONG
@@ -133,4 +133,5 @@ def _broken_content_type_rule(content_type: str) -> Rule | None:
 
 def _extension(filename: str) -> str:
     """The extension as Windows sees it: lower case, trailing dots and spaces gone (`run.exe. ` is a program there)."""
-    return filename.rstrip(". ").rpartition(".")[2].lower()
+    _, dot, extension = filename.rstrip(". ").rpartition(".")
+    return extension.lower() if dot else ""

@@ -19,8 +19,18 @@ HEADER_LIMIT = LINE_LIMIT - len(": ")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _RESERVED = frozenset(
     {
-        *("from", "sender", "reply-to", "to", "cc", "bcc", "subject"),
-        *("date", "message-id", "mime-version", "received", "return-path"),
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "received",
+        "return-path",
     }
 )
 # Resent-* name recipients and senders as their namesakes do (RFC 5322 section 3.6.6).

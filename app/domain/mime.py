@@ -103,6 +103,8 @@ def render(
         plain_field("MIME-Version", "1.0"),
         *content.fields,
     )
+    if len({name.lower() for name, _ in fields}) < len(fields):
+        raise UnsafeMessage("a header field is there twice")
     whole = Part(fields, content.body + b"\r\n", content.inner)
     raw = whole.serialise()
     require_exactly(raw, whole.blocks)
@@ -155,12 +157,16 @@ def _other_fields(own: tuple[tuple[str, str], ...], extra: tuple[tuple[str, str]
 
 def _content(message: Message, token: str) -> Part:
     """The body: related around the HTML and its images, alternative around text and HTML, mixed around files."""
-    inline = [each for each in message.attachments if each.content_id is not None and message.html]
-    attached = [each for each in message.attachments if each not in inline]
+    inline, attached = [], []
+    for attachment in message.attachments:
+        if attachment.content_id is not None and message.html:
+            inline.append(file_part(attachment, disposition="inline"))
+        else:
+            attached.append(file_part(attachment, disposition="attachment"))
     alternatives = []
     if message.text or not message.html:
         alternatives.append(text_part("plain", message.text or ""))
     if message.html:
-        alternatives.append(group("related", [text_part("html", message.html), *map(file_part, inline)], token=token))
+        alternatives.append(group("related", [text_part("html", message.html), *inline], token=token))
     content = group("alternative", alternatives, token=token)
-    return group("mixed", [content, *map(file_part, attached)], token=token)
+    return group("mixed", [content, *attached], token=token)

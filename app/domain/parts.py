@@ -4,6 +4,7 @@ It decides how a text, a file and a group of parts are labelled and laid out. Wh
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from app.domain import encoding
 from app.domain.attachments import Attachment
@@ -48,9 +49,8 @@ def text_part(subtype: str, text: str) -> Part:
     )
 
 
-def file_part(attachment: Attachment) -> Part:
-    """A file: shown where the HTML asks for it when it has a content id, else offered for download."""
-    disposition = "attachment" if attachment.content_id is None else "inline"
+def file_part(attachment: Attachment, *, disposition: Literal["inline", "attachment"]) -> Part:
+    """A file: `inline` where the HTML shows it by its content id, `attachment` for download."""
     filename = encoding.parameter("filename", attachment.filename)
     fields = [
         plain_field("Content-Type", attachment.label),

@@ -1,0 +1,186 @@
+"""What an address is: the corpus, and what holds for every text."""
+
+import json
+import string
+from pathlib import Path
+
+import idna
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.domain.address import (
+    ADDRESS_LIMIT,
+    Address,
+    InvalidAddress,
+    Mailbox,
+    is_mailbox_simulator,
+    parse_address,
+    parse_mailbox,
+    read_reported,
+)
+
+CORPUS = json.loads((Path(__file__).parents[1] / "corpus" / "addresses.json").read_text())
+
+ATEXT = string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-"
+KELVIN_SIGN = "\u212a"
+
+local_parts = st.lists(st.text(ATEXT, min_size=1, max_size=12), min_size=1, max_size=4).map(".".join)
+labels = st.from_regex(r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,8}[a-zA-Z0-9])?", fullmatch=True)
+domains = st.builds(lambda left, right: f"{left}.{right}", labels, st.sampled_from(["example", "TEST", "Co.uk"]))
+addresses = st.builds(lambda local_part, domain: f"{local_part}@{domain}", local_parts, domains)
+
+
+def named(cases: list[dict[str, object]]) -> list[object]:
+    """The cases of a corpus as parameters whose ids hold no control characters."""
+    return [pytest.param(case, id=f"{number} {ascii(case['text'])[:50]}") for number, case in enumerate(cases)]
+
+
+def accepted(text: str) -> Address | None:
+    """The address that `text` is, or None."""
+    try:
+        return parse_address(text)
+    except InvalidAddress:
+        return None
+
+
+@pytest.mark.parametrize("case", named(CORPUS["addresses"]))
+def test_address_has_its_key_and_its_envelope(case: dict[str, str]) -> None:
+    """A valid address keeps its text and gets exactly the expected suppression key and envelope."""
+    assert parse_address(case["text"]) == Address(email=case["text"], key=case["key"], envelope=case["envelope"])
+
+
+@pytest.mark.parametrize("case", named(CORPUS["not_addresses"]))
+def test_text_that_is_no_address_is_refused_by_its_rule(case: dict[str, str]) -> None:
+    """Each bad text is refused under the stable word of the rule that it breaks."""
+    with pytest.raises(InvalidAddress) as refusal:
+        parse_address(case["text"])
+    assert refusal.value.code == case["code"]
+
+
+@pytest.mark.parametrize("case", named(CORPUS["mailboxes"]))
+def test_mailbox_has_its_name_and_its_address(case: dict[str, str]) -> None:
+    """A name, quoted or not, is read without its quotes, and the bare address decides the key."""
+    assert parse_mailbox(case["text"]) == Mailbox(case["name"], parse_address(case["email"]))
+
+
+@pytest.mark.parametrize("case", named(CORPUS["not_mailboxes"]))
+def test_text_that_is_no_mailbox_is_refused_by_its_rule(case: dict[str, str]) -> None:
+    """Lists, groups, comments, source routes and unsafe names are refused under the word of their rule."""
+    with pytest.raises(InvalidAddress) as refusal:
+        parse_mailbox(case["text"])
+    assert refusal.value.code == case["code"]
+
+
+@pytest.mark.parametrize("case", named(CORPUS["reported"]))
+def test_reported_address_reads_as_the_key_it_was_sent_under(case: dict[str, str | None]) -> None:
+    """However a remote server spells an address, it meets its own suppression; what cannot be one is None."""
+    address = read_reported(case["text"] or "")
+    assert (address and address.key) == case["key"]
+
+
+def test_no_refusal_repeats_the_text() -> None:
+    """The message of a refusal is the rule alone: logs and answers never echo an address."""
+    for case in CORPUS["not_addresses"]:
+        if len(case["text"].strip()) > 9:
+            with pytest.raises(InvalidAddress) as refusal:
+                parse_address(case["text"])
+            assert case["text"] not in str(refusal.value)
+
+
+def test_mailbox_simulator_is_told_by_its_exact_domain() -> None:
+    """Only the domain of the SES mailbox simulator is exempt, not one that ends like it or holds it."""
+    assert is_mailbox_simulator(parse_address("bounce+label@Simulator.AmazonSES.com"))
+    assert not is_mailbox_simulator(parse_address("bounce@simulator.amazonses.com.evil.example"))
+    assert not is_mailbox_simulator(parse_address("bounce@my-simulator.amazonses.com"))
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\r\nBcc: x", "=?utf-8?q?a?=", "\ud800", "x" * 257])
+def test_no_mailbox_exists_with_an_unsafe_name(name: str) -> None:
+    """Whoever builds a mailbox, by parsing or by hand, gets none whose name could break a header."""
+    with pytest.raises(InvalidAddress):
+        Mailbox(name, parse_address("ann@example.com"))
+
+
+def test_kelvin_sign_never_becomes_a_k() -> None:
+    """A letter that merely lower-cases to ASCII is refused, so it cannot share the key of an ASCII address."""
+    assert KELVIN_SIGN.lower() == "k"
+    for text in (f"{KELVIN_SIGN}im@example.com", f"kim@{KELVIN_SIGN}.example"):
+        assert accepted(text) is None
+        assert read_reported(text) is None
+
+
+@given(addresses)
+@example("Ann.Lee+Tag@Example.TEST")
+def test_normalisation_is_idempotent(text: str) -> None:
+    """The key of a key is itself, and the envelope of an address has the same key as the address."""
+    address = parse_address(text)
+    assert parse_address(address.key).key == address.key
+    assert parse_address(address.envelope) == Address(
+        email=address.envelope, key=address.key, envelope=address.envelope
+    )
+
+
+@given(addresses)
+def test_case_never_makes_another_person(text: str) -> None:
+    """Upper and lower case of one ASCII address share a key; dots and tags are kept."""
+    assert parse_address(text.upper()).key == parse_address(text.lower()).key == text.lower()
+
+
+@given(addresses)
+def test_reported_spellings_share_the_key(text: str) -> None:
+    """A name, spaces around and the root dot change nothing about whom SES means."""
+    key = parse_address(text).key
+    for spelling in (f" {text}\n", f"{text}.", f"<{text}>", f'"A, B" <{text.upper()}.>'):
+        reported = read_reported(spelling)
+        assert reported is not None
+        assert reported.key == key
+
+
+@given(st.text(max_size=40) | st.builds(lambda a, b: a + b, addresses, st.text(max_size=3)))
+@example("a@b.example,c@d.example")
+@example("x@\u1e9e.example")
+def test_whatever_is_accepted_is_one_plain_ascii_address(text: str) -> None:
+    """No text is accepted whose envelope has more than one @, a space, a control or a non-ASCII character."""
+    address = accepted(text)
+    if address is not None:
+        assert address.email == text
+        assert len(address.envelope) <= ADDRESS_LIMIT
+        assert address.envelope.count("@") == 1
+        assert set(address.envelope) <= set(ATEXT + ".@")
+        assert address.key == address.envelope.lower()
+        assert address.domain == address.envelope.split("@")[1]
+
+
+@given(st.text(max_size=30))
+def test_mailbox_and_reported_never_fail_otherwise(text: str) -> None:
+    """Any text is a mailbox or an `InvalidAddress`, and an address in an event or None; nothing else is raised."""
+    read_reported(text)
+    try:
+        mailbox = parse_mailbox(f"{text} <ann@example.com>")
+    except InvalidAddress as refusal:
+        assert refusal.code
+    else:
+        assert mailbox.address.key == "ann@example.com"
+
+
+@given(st.lists(labels, min_size=2, max_size=4).map(".".join))
+def test_ascii_domains_agree_with_idna(domain: str) -> None:
+    """Where the `idna` package takes an ASCII domain, Postern writes it the same way."""
+    address = accepted(f"a@{domain}")
+    try:
+        expected = idna.encode(domain.lower(), strict=True).decode()
+    except idna.IDNAError:
+        return
+    if not expected.rpartition(".")[2].isdigit():
+        assert address is not None
+        assert address.domain == expected
+
+
+@given(st.text(st.characters(categories=["Ll", "Lo", "Mn", "Nd"]), min_size=1, max_size=12))
+def test_unicode_domain_and_its_a_label_are_one_person(label: str) -> None:
+    """A domain in its own letters and the same domain in A-labels have one key."""
+    address = accepted(f"a@{label}.example")
+    if address is not None:
+        assert parse_address(address.envelope).key == address.key
+        assert idna.decode(address.domain) == f"{label}.example"
