@@ -1,0 +1,207 @@
+"""`postern` at work on small checkouts of its own, with an installer that only pretends to install."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).resolve().parents[2] / "postern"
+
+# Makes a true environment, writes down each install, and can be told to take its time or to fail.
+PRETENDED_UV = """#!/bin/sh
+if [ "$1" = venv ]; then
+    for home; do :; done
+    exec "{python}" -I -m venv --without-pip "$home"
+fi
+echo install >> "{directory}/installs"
+while [ -e "{directory}/slow" ]; do sleep 0.05; done
+[ -e "{directory}/broken" ] && {{ cat "{directory}/broken"; exit 2; }}
+exit 0
+"""
+
+GATEWAY = "import os, sys\nprint(*sys.argv[1:], sys.prefix, os.getcwd(), sep='|')\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A checkout with nothing but the launcher, a lock and a command line that tells how it was called."""
+
+    path: Path
+    python: str = sys.executable
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [self.python, str(self.path / "postern"), *arguments]
+
+    def run(
+        self, *arguments: str, user: int | None = None, cwd: Path = Path("/")
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.environment,
+            cwd=cwd,
+            user=user,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def start(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.command(), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    @property
+    def slow(self) -> Path:
+        """While this file exists, an install does not end."""
+        return self.path.parent / "slow"
+
+    @property
+    def installs(self) -> int:
+        log = self.path.parent / "installs"
+        return len(log.read_text().splitlines()) if log.exists() else 0
+
+    def wait_for_install(self) -> None:
+        """Until an installer is at work."""
+        while self.installs == 0:
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def checkout() -> Iterator[Checkout]:
+    """A fresh checkout that other users may read; `uv` is on its PATH."""
+    root = os.geteuid() == 0
+    python = shutil.which("python3", path="/usr/local/bin:/usr/bin") if root else sys.executable
+    assert python, "as root, these tests need a Python that other users may run"
+    directory = Path(tempfile.mkdtemp(prefix="postern-launcher-"))
+    path = directory / "checkout"
+    (path / "app" / "cli").mkdir(parents=True)
+    shutil.copy(LAUNCHER, path)
+    (path / "requirements.txt").write_text("one==1 \\\n    --hash=sha256:00\n")
+    (path / "app" / "cli" / "__main__.py").write_text(GATEWAY)
+    uv = directory / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(PRETENDED_UV.format(python=python, directory=directory))
+    (directory / "cache").mkdir()
+    for shared in (directory, directory / "cache", uv):
+        shared.chmod(0o777)
+    environment = {"PATH": f"{uv.parent}:/usr/bin:/bin", "HOME": "/nonexistent", "TMPDIR": str(directory / "cache")}
+    yield Checkout(path, python, environment)
+    path.chmod(0o755)
+    shutil.rmtree(directory)
+
+
+def test_a_fresh_checkout_is_prepared_and_handed_over(checkout: Checkout, tmp_path: Path) -> None:
+    """Arguments and the caller's directory arrive as given, in the environment beside the launcher."""
+    first = checkout.run("send", "--to", "a b", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == f"send|--to|a b|{checkout.path / '.venv'}|{tmp_path}\n"
+    assert "installing requirements.txt" in first.stderr
+
+
+def test_a_second_run_prepares_nothing(checkout: Checkout) -> None:
+    """It says nothing, installs nothing and takes no time to speak of."""
+    assert checkout.run("demo").returncode == 0
+    began = time.monotonic()
+    second = checkout.run("demo")
+    assert time.monotonic() - began < 5
+    assert (second.returncode, second.stderr, checkout.installs) == (0, "", 1)
+
+
+def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
+    """The stamp is of the lock's content."""
+    checkout.run()
+    (checkout.path / "requirements.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
+    assert checkout.run().returncode == 0
+    assert checkout.installs == 2
+
+
+def test_two_at_once_install_once(checkout: Checkout) -> None:
+    """The second waits for the first and finds the work done."""
+    checkout.slow.touch()
+    first = checkout.start()
+    checkout.wait_for_install()
+    with checkout.start() as second:
+        assert "waiting for another ./postern" in said(second)
+        checkout.slow.unlink()
+        first.communicate()
+        second.communicate()
+    assert (first.returncode, second.returncode, checkout.installs) == (0, 0, 1)
+
+
+def test_an_interrupted_install_is_done_again(checkout: Checkout) -> None:
+    """The next run waits until the orphaned installer is gone, and throws away what it left."""
+    checkout.slow.touch()
+    killed = checkout.start()
+    checkout.wait_for_install()
+    (checkout.path / ".venv" / "half-installed").touch()
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    with checkout.start() as again:
+        assert "waiting for another ./postern" in said(again)
+        checkout.slow.unlink()
+        again.communicate()
+    killed.communicate()
+    assert (again.returncode, checkout.installs) == (0, 2)
+    assert not (checkout.path / ".venv" / "half-installed").exists()
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """The next line of progress."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def test_a_failed_install_is_told_and_tried_again(checkout: Checkout) -> None:
+    """Advice first, the installer's words after it, status 1; the next run starts over."""
+    broken = checkout.path.parent / "broken"
+    broken.write_text("error sending request: dns error\n")
+    failed = checkout.run("demo")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.splitlines()[-2:] == [
+        "postern: the package index cannot be reached: check the network, or the index that is configured for uv",
+        "  error sending request: dns error",
+    ]
+    broken.unlink()
+    assert checkout.run("demo").returncode == 0
+
+
+def test_a_checkout_that_may_not_be_written_is_prepared_elsewhere(checkout: Checkout) -> None:
+    """An ordinary user without a home runs another's checkout, and the second run finds the same environment."""
+    checkout.path.chmod(0o555)
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+    first, second = checkout.run("demo", user=user), checkout.run("demo", user=user)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith(f"demo|{checkout.environment['TMPDIR']}/postern-")
+    assert second.stderr == ""
+    assert not (checkout.path / ".venv").exists()
+
+
+def test_an_environment_that_the_owner_made_serves_everybody(checkout: Checkout) -> None:
+    """Root prepares, ordinary users run."""
+    checkout.run("demo")
+    checkout.path.chmod(0o555)
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+    other = checkout.run("demo", user=user)
+    assert (other.returncode, other.stderr) == (0, "")
+    assert f"|{checkout.path / '.venv'}|" in other.stdout
+
+
+def test_without_uv_the_python_makes_its_own_environment(checkout: Checkout) -> None:
+    """`venv` and its pip do, and an empty lock needs no network."""
+    (checkout.path.parent / "bin" / "uv").unlink()
+    (checkout.path / "requirements.txt").write_text("# nothing\n")
+    made = checkout.run("demo")
+    assert made.returncode == 0, made.stderr
+    assert "with pip" in made.stderr
+    assert f"|{checkout.path / '.venv'}|" in made.stdout

@@ -1,0 +1,118 @@
+"""What `postern` decides before anything is installed, and what the locks promise it."""
+
+import ast
+import re
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LOCKS = ("requirements.txt", "requirements-dev.txt")
+
+PIP_WITHOUT_NETWORK = """
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError: [Errno 101] Network is unreachable'
+ERROR: Could not find a version that satisfies the requirement flask==3.1.3 (from versions: none)
+ERROR: No matching distribution found for flask==3.1.3
+"""
+PIP_WITHOUT_WHEEL = """
+ERROR: Could not find a version that satisfies the requirement hiredis==3.5.0 (from versions: none)
+ERROR: No matching distribution found for hiredis==3.5.0
+"""
+UV_WITHOUT_WHEEL = """
+  x No solution found when resolving dependencies:
+  `-> Because hiredis==3.5.0 has no usable wheels and building from source is disabled
+"""
+TAMPERED = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."
+
+
+@pytest.fixture
+def launcher(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`postern`, loaded but not run, and without a compiled copy beside it."""
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    loader = SourceFileLoader("postern", str(CHECKOUT / "postern"))
+    spec = spec_from_loader("postern", loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def pins(lock: str) -> dict[str, str]:
+    """What one lock pins: name and version, with the platforms they are for."""
+    lines = re.findall(r"^([a-z0-9][\w.-]*)==(.+?) \\$", (CHECKOUT / lock).read_text(), flags=re.MULTILINE)
+    return {f"{name} {rest.partition(';')[2]}": rest for name, rest in lines}
+
+
+def test_an_old_python_can_read_that_it_is_too_old() -> None:
+    """The syntax is that of Python 3.6, down to the check of the version."""
+    ast.parse((CHECKOUT / "postern").read_text(), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize(
+    "output,advised",
+    [
+        (PIP_WITHOUT_NETWORK, "the package index cannot be reached"),
+        (PIP_WITHOUT_WHEEL, "a package has no wheel for "),
+        (UV_WITHOUT_WHEEL, "a package has no wheel for "),
+        (TAMPERED, "a package is not the one that was locked"),
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("Segmentation fault", "pip failed: "),
+    ],
+)
+def test_a_failed_install_ends_in_advice(launcher: ModuleType, output: str, advised: str) -> None:
+    """The first line says what to do, and the installer's own words follow, indented."""
+    first, *rest = launcher.advice(output, "pip").splitlines()
+    assert first.startswith(advised)
+    assert rest == [f"  {line}" for line in output.splitlines() if line.strip()]
+
+
+def test_only_the_end_of_a_long_output_is_shown(launcher: ModuleType) -> None:
+    """Pages of an installer's progress hide its error."""
+    shown = launcher.advice("\n".join(f"line {number}" for number in range(500)), "uv").splitlines()
+    assert shown[1:] == [f"  line {number}" for number in range(492, 500)]
+
+
+def test_another_lock_is_another_fingerprint(launcher: ModuleType, tmp_path: Path) -> None:
+    """One changed byte of the lock makes the environment stale."""
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("a==1\n")
+    before = launcher.fingerprint(lock)
+    assert launcher.fingerprint(lock) == before
+    lock.write_text("a==2\n")
+    assert launcher.fingerprint(lock) != before
+
+
+def test_an_environment_is_current_only_with_its_stamp(launcher: ModuleType, tmp_path: Path) -> None:
+    """The stamp of this lock and a Python that can be run: nothing less."""
+    home, lock = tmp_path / ".venv", tmp_path / "requirements.txt"
+    lock.write_text("a==1\n")
+    assert not launcher.is_current(home, lock)
+    (home / "bin").mkdir(parents=True)
+    launcher.stamp(home, lock).write_text(launcher.fingerprint(lock))
+    assert not launcher.is_current(home, lock)
+    launcher.interpreter(home).touch(mode=0o755)
+    assert launcher.is_current(home, lock)
+    launcher.stamp(home, lock).write_text("of another lock")
+    assert not launcher.is_current(home, lock)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_and_hashes_all_and_names_no_index(lock: str) -> None:
+    """Whose index serves the packages is the user's business; which bytes they are is ours."""
+    text = (CHECKOUT / lock).read_text()
+    lines = text.splitlines()
+    assert len(pins(lock)) > 50
+    for number, line in enumerate(lines):
+        pinned = re.fullmatch(r"[a-z0-9][\w.-]*==\S+( ; .+)? \\", line)
+        hashed = re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line)
+        assert pinned or hashed, f"{lock}:{number + 1}"
+    assert "/" not in text
+
+
+def test_the_development_lock_holds_the_runtime_lock() -> None:
+    """Tests run on exactly what is shipped."""
+    runtime, development = (pins(lock) for lock in LOCKS)
+    assert {name: development.get(name) for name in runtime} == runtime
