@@ -120,7 +120,7 @@ RATE = '{"message": "Maximum sending rate exceeded."}'
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome"),
+    "answer, outcome",
     [
         pytest.param(OK, Accepted, id="accepted"),
         pytest.param(None, Ambiguous, id="hangs"),
@@ -161,7 +161,7 @@ def test_one_call_is_one_wire_request(
 
 
 def test_the_request_carries_envelope_tags_and_configuration_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SES gets the raw bytes unchanged, one recipient in its own case, our tags and the set that publishes the events."""
+    """SES gets the raw bytes unchanged, one recipient in its own case, our tags and our configuration set."""
     with wire(monkeypatch, OK) as server:
         assert send() == Accepted("0100-1")
     [(request_line, body)] = server.requests

@@ -78,7 +78,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "status", "message", "outcome"), ANSWERS)
+@pytest.mark.parametrize("code, status, message, outcome", ANSWERS)
 def test_every_answer_of_ses_proves_one_thing(code: str, status: int, message: str, outcome: type[Outcome]) -> None:
     """Each code, status and sentence of SES comes to the outcome that the reference gives it."""
     assert isinstance(classify(answer(code, message, status=status), ENVELOPE), outcome)
@@ -90,7 +90,7 @@ def test_the_corpus_covers_the_whole_error_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"),
+    "error, outcome",
     [
         (boto.EndpointConnectionError(endpoint_url=URL), Retry),
         (boto.ConnectTimeoutError(endpoint_url=URL), Retry),
@@ -121,7 +121,7 @@ def test_a_failure_without_an_answer_is_unsent_only_where_that_is_certain(
 
 
 @pytest.mark.parametrize(
-    ("error", "scope"),
+    "error, scope",
     [
         (answer("SendingPausedException"), "account"),
         (answer("MailFromDomainNotVerifiedException"), "sender:mail.example.com"),

@@ -1,0 +1,160 @@
+"""What SES says about the account and its suppression list, asked no faster than AWS allows."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import boto3.session
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+
+from app.aws.account import Quota, SesAccount, Suppressed, SuppressedPage
+from app.domain.errors import ServiceUnavailable
+
+WHEN = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+
+
+class Clock:
+    """Seconds that pass only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stubbed(clock: Clock) -> Iterator[tuple[SesAccount, Stubber]]:
+    """An account over a boto3 client whose answers are checked against the model of SES."""
+    session = boto3.session.Session("AKIDEXAMPLE", "made-up", region_name="eu-west-1")
+    client = session.client("sesv2")
+    with Stubber(client) as stub:
+        yield SesAccount(client, clock=clock, sleep=clock.sleep), stub
+        stub.assert_no_pending_responses()
+
+
+def account_answer(**changes: Any) -> dict[str, Any]:
+    return {
+        "SendQuota": {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 12.0},
+        "SendingEnabled": True,
+        "ProductionAccessEnabled": True,
+        "EnforcementStatus": "HEALTHY",
+        **changes,
+    }
+
+
+def test_the_quota_is_what_get_account_says(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """Rate, day and standing of the account come from one call."""
+    account, stub = stubbed
+    stub.add_response("get_account", account_answer(), {})
+    assert account.quota() == Quota(
+        max_send_rate=14.0,
+        max_24h=50000.0,
+        sent_24h=12.0,
+        sending_enabled=True,
+        production=True,
+        enforcement="HEALTHY",
+    )
+
+
+def test_an_unlimited_day_is_none(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """SES says -1 for no limit; nobody here should compare with that."""
+    account, stub = stubbed
+    unlimited = {"Max24HourSend": -1.0, "MaxSendRate": 500.0, "SentLast24Hours": 0.0}
+    stub.add_response("get_account", account_answer(SendQuota=unlimited), {})
+    assert account.quota().max_24h is None
+
+
+def test_an_answer_without_a_quota_is_no_quota(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """A number that SES did not say is never made up."""
+    account, stub = stubbed
+    stub.add_response("get_account", {"SendingEnabled": True}, {})
+    with pytest.raises(ServiceUnavailable):
+        account.quota()
+
+
+def test_removal_keeps_the_case_and_says_whether_there_was_an_entry(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """SES finds an entry only in its exact case; one that is absent is no error."""
+    account, stub = stubbed
+    stub.add_response("delete_suppressed_destination", {}, {"EmailAddress": "Ann.Lee+x@Example.org"})
+    stub.add_client_error("delete_suppressed_destination", "NotFoundException", http_status_code=404)
+    assert account.remove_suppressed("Ann.Lee+x@Example.org") is True
+    assert account.remove_suppressed("ann.lee+x@example.org") is False
+
+
+def test_an_entry_is_put_and_found(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """Putting and getting speak SES's names; an address that is not listed is None."""
+    account, stub = stubbed
+    entry = {"EmailAddress": "a@example.org", "Reason": "BOUNCE", "LastUpdateTime": WHEN}
+    stub.add_response("put_suppressed_destination", {}, {"EmailAddress": "a@example.org", "Reason": "BOUNCE"})
+    stub.add_response("get_suppressed_destination", {"SuppressedDestination": entry}, {"EmailAddress": "a@example.org"})
+    stub.add_client_error("get_suppressed_destination", "NotFoundException", http_status_code=404)
+    account.put_suppressed("a@example.org", "BOUNCE")
+    assert account.get_suppressed("a@example.org") == Suppressed(
+        address="a@example.org", reason="BOUNCE", updated_at=WHEN
+    )
+    assert account.get_suppressed("b@example.org") is None
+
+
+def test_the_list_comes_in_pages(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """Each page names the next; the last names none."""
+    account, stub = stubbed
+    entry = {"EmailAddress": "a@example.org", "Reason": "COMPLAINT", "LastUpdateTime": WHEN}
+    stub.add_response(
+        "list_suppressed_destinations",
+        {"SuppressedDestinationSummaries": [entry], "NextToken": "more"},
+        {"PageSize": 1000, "StartDate": WHEN},
+    )
+    stub.add_response("list_suppressed_destinations", {}, {"PageSize": 1000, "NextToken": "more"})
+    first = account.list_suppressed(since=WHEN)
+    assert first == SuppressedPage(
+        (Suppressed(address="a@example.org", reason="COMPLAINT", updated_at=WHEN),), next_page="more"
+    )
+    assert account.list_suppressed(first.next_page) == SuppressedPage((), None)
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "AccessDeniedException", "BadRequestException", "500"])
+def test_a_refusal_is_ours_to_repeat(stubbed: tuple[SesAccount, Stubber], code: str) -> None:
+    """Whatever SES refuses is unavailable to the caller, and the words hold no address."""
+    account, stub = stubbed
+    stub.add_client_error("delete_suppressed_destination", code, service_message="for a@example.org")
+    with pytest.raises(ServiceUnavailable) as caught:
+        account.remove_suppressed("a@example.org")
+    assert "@" not in caught.value.detail
+
+
+def test_a_network_that_fails_is_ours_to_repeat(clock: Clock) -> None:
+    """An unreachable SES is unavailable, never an exception of boto3."""
+
+    def unreachable() -> None:
+        raise EndpointConnectionError(endpoint_url="https://email.eu-west-1.amazonaws.com")
+
+    account = SesAccount(SimpleNamespace(get_account=unreachable), clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    with pytest.raises(ServiceUnavailable):
+        account.quota()
+
+
+def test_calls_are_a_second_apart(stubbed: tuple[SesAccount, Stubber], clock: Clock) -> None:
+    """AWS allows one call a second; whoever comes earlier waits for the rest of it, and nobody else does."""
+    account, stub = stubbed
+    for _ in range(3):
+        stub.add_response("get_account", account_answer(), {})
+    account.quota()
+    clock.now += 0.25
+    account.quota()
+    clock.now += 5
+    account.quota()
+    assert clock.slept == [pytest.approx(0.75)]
