@@ -18,8 +18,12 @@ ERROR: Could not find a version that satisfies the requirement flask==3.1.3 (fro
 ERROR: No matching distribution found for flask==3.1.3
 """
 PIP_WITHOUT_WHEEL = """
-ERROR: Could not find a version that satisfies the requirement hiredis==3.5.0 (from versions: none)
+ERROR: Could not find a version that satisfies the requirement hiredis==3.5.0 (from versions: 3.2.0, 3.4.0)
 ERROR: No matching distribution found for hiredis==3.5.0
+"""
+PIP_WITHOUT_INDEX = """
+ERROR: Could not find a version that satisfies the requirement alembic==1.20.1 (from versions: none)
+ERROR: No matching distribution found for alembic==1.20.1
 """
 UV_WITHOUT_WHEEL = """
   x No solution found when resolving dependencies:
@@ -55,6 +59,7 @@ def test_an_old_python_can_read_that_it_is_too_old() -> None:
     "output,advised",
     [
         (PIP_WITHOUT_NETWORK, "the package index cannot be reached"),
+        (PIP_WITHOUT_INDEX, "no package was found"),
         (PIP_WITHOUT_WHEEL, "a package has no wheel for "),
         (UV_WITHOUT_WHEEL, "a package has no wheel for "),
         (TAMPERED, "a package is not the one that was locked"),
