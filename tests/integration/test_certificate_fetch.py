@@ -1,0 +1,176 @@
+"""The fetch of a signing certificate against a real TLS server on loopback."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from app.aws.certificate_cache import MAX_CERTIFICATE_BYTES, HttpsCertificateSource
+from app.domain.errors import ServiceUnavailable
+from tests import signing
+
+
+class CertificateHost(ThreadingHTTPServer):
+    """A TLS server whose `seen` holds the paths that were asked for, and `refused` the connections that broke off."""
+
+    def __init__(self, chain: Path) -> None:
+        super().__init__(("127.0.0.1", 0), CertificateRequest)
+        self.seen: list[str] = []
+        self.refused: list[object] = []
+        self.closing = threading.Event()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, _request: object, client_address: object) -> None:
+        self.refused.append(client_address)
+
+
+class CertificateRequest(BaseHTTPRequestHandler):
+    """Serves a certificate, and every way of not serving one, by path."""
+
+    server: CertificateHost
+
+    def do_GET(self) -> None:
+        self.server.seen.append(self.path)
+        match self.path:
+            case "/certificate.pem":
+                self.answer(200, signing.signer().certificate_pem)
+            case "/moved.pem":
+                self.answer(302, b"", location="/certificate.pem")
+            case "/largest.pem":
+                self.answer(200, b"x" * MAX_CERTIFICATE_BYTES)
+            case "/too-large.pem":
+                self.answer(200, b"x" * (MAX_CERTIFICATE_BYTES + 1))
+            case "/endless.pem":
+                self.trickle(b"x" * 4096, pause=0)
+            case "/trickle.pem":
+                self.trickle(b"x", pause=0.2)
+            case "/silent.pem":
+                self.server.closing.wait(20)
+            case _:
+                self.answer(404, b"no such key")
+
+    def answer(self, status: int, body: bytes, *, location: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        if location:
+            self.send_header("Location", location)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def trickle(self, piece: bytes, *, pause: float) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while not self.server.closing.wait(pause):
+                self.wfile.write(piece)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture(scope="module")
+def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("tls") / "authority.pem"
+    file.write_bytes(signing.authority_certificate())
+    return file
+
+
+@pytest.fixture(scope="module")
+def host(authority_file: Path) -> Iterator[CertificateHost]:
+    key = signing.rsa_key("tls")
+    chain = authority_file.with_name("server.pem")
+    chain.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signing.certificate(key.public_key(), common_name="localhost", alternative_names=("localhost",))
+    )
+    server = CertificateHost(chain)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.closing.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def url(host: CertificateHost, path: str, *, name: str = "localhost") -> str:
+    return f"https://{name}:{host.server_port}/{path}"
+
+
+@pytest.fixture
+def source(authority_file: Path) -> HttpsCertificateSource:
+    return HttpsCertificateSource(ca_file=str(authority_file))
+
+
+def test_a_certificate_is_fetched_over_verified_tls(source: HttpsCertificateSource, host: CertificateHost) -> None:
+    """The body of a 200 from a host that proves its name is the PEM text."""
+    assert source.fetch(url(host, "certificate.pem")) == signing.signer().certificate_pem
+
+
+def test_a_body_of_exactly_the_bound_passes(source: HttpsCertificateSource, host: CertificateHost) -> None:
+    """16 KiB is allowed."""
+    assert len(source.fetch(url(host, "largest.pem"))) == MAX_CERTIFICATE_BYTES
+
+
+@pytest.mark.parametrize("path", ["too-large.pem", "endless.pem", "missing.pem"])
+def test_what_is_no_certificate_of_a_certificates_size_is_refused(
+    path: str, source: HttpsCertificateSource, host: CertificateHost
+) -> None:
+    """More than 16 KiB is not read on, and only a 200 counts."""
+    with pytest.raises(ServiceUnavailable):
+        source.fetch(url(host, path))
+
+
+def test_a_redirect_is_not_followed(source: HttpsCertificateSource, host: CertificateHost) -> None:
+    """The host that was checked is the only one that is asked."""
+    host.seen.clear()
+    with pytest.raises(ServiceUnavailable):
+        source.fetch(url(host, "moved.pem"))
+    assert host.seen == ["/moved.pem"]
+
+
+@pytest.mark.parametrize("path", ["silent.pem", "trickle.pem"])
+def test_a_slow_host_is_given_up_within_five_seconds(
+    path: str, source: HttpsCertificateSource, host: CertificateHost
+) -> None:
+    """Neither silence nor a byte now and then holds a thread for long."""
+    before = time.monotonic()
+    with pytest.raises(ServiceUnavailable):
+        source.fetch(url(host, path))
+    assert time.monotonic() - before < 5
+
+
+def test_a_host_that_cannot_prove_its_name_is_refused(source: HttpsCertificateSource, host: CertificateHost) -> None:
+    """The certificate of `localhost` does not speak for 127.0.0.1."""
+    with pytest.raises(ServiceUnavailable):
+        source.fetch(url(host, "certificate.pem", name="127.0.0.1"))
+
+
+def test_a_host_with_an_unknown_authority_is_refused(host: CertificateHost) -> None:
+    """With the trust store of production, the test authority is a stranger."""
+    with pytest.raises(ServiceUnavailable):
+        HttpsCertificateSource().fetch(url(host, "certificate.pem"))
+
+
+def test_proxies_of_the_environment_are_not_used(
+    source: HttpsCertificateSource, host: CertificateHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sets a proxy variable does not come between the gateway and AWS."""
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert source.fetch(url(host, "certificate.pem")) == signing.signer().certificate_pem
+
+
+def test_a_host_that_is_away_is_refused(source: HttpsCertificateSource) -> None:
+    """A refused connection is our trouble, not the notification's."""
+    with pytest.raises(ServiceUnavailable):
+        source.fetch("https://localhost:9/certificate.pem")
