@@ -18,9 +18,9 @@ CONTENT_ID_LIMIT = 78
 CONTENT_TYPE_LIMIT = 78
 
 _SEPARATOR = re.compile(r"[/\\]")
-_TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
+_TYPE_NAME = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
 # `charset` and `method` (of text/calendar) are all that a file needs; `name` and `boundary` would contradict the rest.
-_CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?(?:charset|method)={_TOKEN})*", re.IGNORECASE)
+_CONTENT_TYPE = re.compile(rf"{_TYPE_NAME}/{_TYPE_NAME}(?:; ?(?:charset|method)={_TYPE_NAME})*", re.IGNORECASE)
 _COMPOSITE = ("multipart/", "message/")
 _CONTENT_ID = re.compile(rf"[A-Za-z0-9._+@-]{{1,{CONTENT_ID_LIMIT}}}")
 

@@ -19,6 +19,7 @@ class Rule(StrEnum):
     sentence: str
 
     def __new__(cls, word: str, sentence: str) -> Self:
+        """A member that is its word and knows its sentence."""
         rule = str.__new__(cls, word)
         rule._value_ = word
         rule.sentence = sentence

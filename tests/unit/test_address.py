@@ -158,10 +158,9 @@ def test_mailbox_and_reported_never_fail_otherwise(text: str) -> None:
     read_reported(text)
     try:
         mailbox = parse_mailbox(f"{text} <ann@example.com>")
-    except InvalidAddress as refusal:
-        assert refusal.code
-    else:
-        assert mailbox.address.key == "ann@example.com"
+    except InvalidAddress:
+        return
+    assert mailbox.address.key == "ann@example.com"
 
 
 @given(st.lists(labels, min_size=2, max_size=4).map(".".join))

@@ -119,7 +119,7 @@ def test_mail_to_bcc_alone_names_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    "changes, expected",
     [
         ({"html": None}, ["text/plain"]),
         ({"text": None}, ["text/html"]),
@@ -183,7 +183,7 @@ def test_gateway_cannot_break_its_own_mail(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipient_id", "message_id"),
+    "recipient_id, message_id",
     [
         ("a\r\nBcc: x", "a@b"),
         ("", "a@b"),
@@ -242,8 +242,8 @@ characters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 
 
 def without_encoded_words(text: str) -> str:
-    """`text`, its last rule kept by force, so that no example has to be thrown away."""
-    return text if broken_text_rule(text) is None else text.replace("?=", "?")
+    """`text`, made to keep that rule by force, so that no example has to be thrown away."""
+    return text if broken_text_rule(text) is None else text.replace("?", "!")
 
 
 safe_texts = (
@@ -283,8 +283,8 @@ messages = st.builds(
 def test_no_header_is_there_that_is_not_ours(message: Message) -> None:
     """Whatever passes the check has, read by the email package, exactly the headers that were meant, in every part."""
     mail = read(rendered(message))
-    expected = Counter("From To Subject Date Message-ID Auto-Submitted X-Postern-Recipient MIME-Version".split())
-    expected += Counter(["Content-Type", *(name for name, _ in message.headers)])
+    expected = Counter(["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Postern-Recipient"])
+    expected += Counter(["MIME-Version", "Content-Type", *(name for name, _ in message.headers)])
     expected += Counter(["Cc"] * bool(message.cc) + ["Reply-To"] * bool(message.reply_to))
     expected += Counter(["Content-Transfer-Encoding"] * (not mail.is_multipart()))
     assert Counter(mail.keys()) == expected
