@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def failing_valkey() -> Iterator[FailingValkey]:
             try:
                 yield server
             finally:
-                server.kill()
+                with suppress(ProcessLookupError):
+                    server.thaw()
     finally:
         shutil.rmtree(directory)

@@ -19,15 +19,15 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def connect(url: str) -> Redis:
+def connect(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
     """A client for `redis://`, `rediss://` or `unix://`, safe to share between threads. It connects when first used.
 
     Without a retry policy of ours, redis-py waits 3.6 s for a server that refuses connections.
     """
     return Redis.from_url(
         url,
-        socket_timeout=PATIENCE_S,
-        socket_connect_timeout=PATIENCE_S,
+        socket_timeout=patience_s,
+        socket_connect_timeout=patience_s,
         retry=Retry(NoBackoff(), 0),
         driver_info=None,
     )

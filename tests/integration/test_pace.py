@@ -25,13 +25,13 @@ from app.store.pace import Pace
 from app.store.redis import Breaker, connect
 
 url, rate, start, end = sys.argv[1], *map(float, sys.argv[2:])
-pace = Pace(connect(url), breaker=Breaker(), workers=lambda: 2)
+pace = Pace(connect(url, patience_s=5), breaker=Breaker(), workers=lambda: 2)
 granted = []
 
 def take():
-    while (now := time.time()) < end:
+    while time.time() < end:
         grant = pace.reserve(100, rate=rate)
-        granted.extend([now] * grant.count)
+        granted.extend([time.time()] * grant.count)
         time.sleep(grant.wait_s)
 
 threads = [threading.Thread(target=take) for _ in range(2)]
@@ -56,7 +56,8 @@ class Clock:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with connect(redis_url) as client:
+    """Patient: a busy machine is not an absent Redis."""
+    with connect(redis_url, patience_s=5) as client:
         yield client
 
 
@@ -67,17 +68,18 @@ def pace_over(redis: Redis, *, workers: int = 1) -> Pace:
 def take_for(pace: Pace, seconds: float, *, rate: float, limit: int = 100) -> list[tuple[float, int]]:
     """Every grant until then, with its time."""
     grants, end = [], time.monotonic() + seconds
-    while (now := time.monotonic()) < end:
+    while time.monotonic() < end:
         grant = pace.reserve(limit, rate=rate)
         if grant.count:
-            grants.append((now, grant.count))
+            grants.append((time.monotonic(), grant.count))
         time.sleep(grant.wait_s)
     return grants
 
 
 def busiest_second(times: list[float]) -> int:
+    """Of times that were read up to 30 ms after Redis had granted."""
     times = sorted(times)
-    return max(bisect_left(times, start + 1.0) - index for index, start in enumerate(times))
+    return max(bisect_left(times, start + 0.97) - index for index, start in enumerate(times))
 
 
 def test_four_threads_in_two_processes_share_one_rate(redis_url: str, redis: Redis) -> None:
@@ -167,7 +169,7 @@ def test_without_redis_a_worker_keeps_to_its_share() -> None:
         granted.extend([clock.now] * grant.count)
         clock.now += grant.wait_s
     assert busiest_second(granted) <= 10
-    assert len(granted) >= 20
+    assert len(granted) >= 28
 
 
 def test_without_redis_a_brake_still_holds() -> None:
@@ -195,4 +197,4 @@ def test_threads_of_one_process_share_one_pace(redis: Redis) -> None:
     pace = pace_over(redis)
     with ThreadPoolExecutor(8) as pool:
         grants = list(pool.map(lambda _: take_for(pace, 1.0, rate=20), range(8)))
-    assert sum(count for taken in grants for _, count in taken) <= 20
+    assert busiest_second([moment for taken in grants for moment, count in taken for _ in range(count)]) <= 20

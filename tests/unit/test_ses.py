@@ -98,7 +98,7 @@ def test_the_corpus_covers_the_whole_error_table() -> None:
         (tls_error("CERTIFICATE_VERIFY_FAILED"), Retry),
         (tls_error("WRONG_VERSION_NUMBER"), Retry),
         (tls_error("DECRYPTION_FAILED_OR_BAD_RECORD_MAC"), Ambiguous),
-        (boto.SSLError(endpoint_url=URL, error="closed"), Ambiguous),
+        (boto.SSLError(endpoint_url=URL, error=ssl.SSLEOFError()), Ambiguous),
         (boto.ReadTimeoutError(endpoint_url=URL), Ambiguous),
         (boto.ConnectionClosedError(endpoint_url=URL), Ambiguous),
         (boto.ResponseStreamingError(error="cut"), Ambiguous),

@@ -1,0 +1,160 @@
+"""The positives of the suppression list in a real Valkey: a hint that knows when it knows nothing."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from app.store.positives import Positives
+from app.store.redis import Breaker, connect
+from tests.valkey import failing_valkey
+
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """Patient: a busy machine is not an absent Redis."""
+    with connect(redis_url, patience_s=5) as client:
+        yield client
+
+
+@pytest.fixture
+def positives(redis: Redis) -> Positives:
+    """Over a Redis that is warm and empty."""
+    positives = Positives(redis, key=KEY, breaker=Breaker())
+    assert positives.rebuild([])
+    return positives
+
+
+def test_what_was_added_is_found_and_nothing_else(positives: Positives) -> None:
+    """A look-up names those of its keys that were added, in one answer for the whole batch."""
+    suppressed = [f"gone{number}@example.org" for number in range(2500)]
+    assert positives.add(suppressed)
+    asked = [*suppressed[::25], *(f"here{number}@example.org" for number in range(100))]
+    assert positives.look_up(asked) == frozenset(suppressed[::25])
+
+
+def test_what_was_removed_is_not_found(positives: Positives) -> None:
+    """A lifted suppression leaves, and the others stay."""
+    positives.add(["ann@example.org", "bob@example.org"])
+    assert positives.remove(["ann@example.org", "never@example.org"])
+    assert positives.look_up(["ann@example.org", "bob@example.org"]) == frozenset({"bob@example.org"})
+
+
+def test_nothing_asked_is_nothing_found(positives: Positives) -> None:
+    """An empty batch is an answer, not an ignorance."""
+    assert positives.look_up([]) == frozenset()
+
+
+def test_redis_holds_no_address(positives: Positives, redis: Redis) -> None:
+    """Neither a key nor a member shows any part of an address, and without our key nothing can be guessed."""
+    positives.add(["ann.lee@example.org"])
+    kept = {name: redis.smembers(name) for name in redis.scan_iter() if redis.type(name) == b"set"}
+    assert len(kept) == 1
+    assert b"ann" not in repr(kept).encode()
+    assert b"example" not in repr(kept).encode()
+    assert all(bytes(name).startswith(b"postern:") for name in redis.scan_iter())
+    redis.delete("postern:positives:warm")
+    other = Positives(redis, key=b"o" * 32, breaker=Breaker())
+    assert other.rebuild([])
+    assert other.look_up(["ann.lee@example.org"]) == frozenset()
+
+
+def test_a_redis_that_was_never_filled_knows_nothing(redis: Redis) -> None:
+    """Cold is not the same as clear, even after something was added."""
+    cold = Positives(redis, key=KEY, breaker=Breaker())
+    assert cold.look_up(["ann@example.org"]) is None
+    cold.add(["ann@example.org"])
+    assert cold.look_up(["ann@example.org"]) is None
+
+
+def test_a_flush_is_noticed_and_repaired(positives: Positives, redis: Redis) -> None:
+    """After a flush SQL is asked until everything is there again."""
+    positives.add(["ann@example.org"])
+    redis.flushall()
+    assert positives.look_up(["ann@example.org"]) is None
+    assert positives.rebuild(iter(["ann@example.org", "bob@example.org"]))
+    assert positives.look_up(["ann@example.org", "cy@example.org"]) == frozenset({"ann@example.org"})
+    assert redis.ttl("postern:positives:warm") == -1
+
+
+def test_a_flush_during_a_rebuild_leaves_redis_cold(redis: Redis) -> None:
+    """What was written before the flush is gone, so the rebuild does not claim to be whole."""
+    positives = Positives(redis, key=KEY, breaker=Breaker())
+
+    def interrupted() -> Iterator[str]:
+        yield from (f"user{number}@example.org" for number in range(1500))
+        redis.flushall()
+        yield "last@example.org"
+
+    assert positives.rebuild(interrupted()) is False
+    assert positives.look_up(["user1@example.org"]) is None
+
+
+def test_another_key_finds_redis_cold(positives: Positives, redis: Redis) -> None:
+    """Digests under a former key say nothing, and are not taken for an answer."""
+    positives.add(["ann@example.org"])
+    assert Positives(redis, key=b"new" * 8, breaker=Breaker()).look_up(["ann@example.org"]) is None
+
+
+def test_a_poisoned_bucket_is_no_answer(positives: Positives, redis: Redis) -> None:
+    """A key of the wrong type makes Redis unable to say, and costs no other look-up its answer."""
+    positives.add(["ann@example.org"])
+    [bucket] = [name for name in redis.scan_iter() if redis.type(name) == b"set"]
+    redis.delete(bucket)
+    redis.set(bucket, "poison")
+    assert positives.look_up(["ann@example.org"]) is None
+    assert positives.add(["ann@example.org"]) is False
+    assert positives.look_up(["bob@example.org"]) == frozenset()
+
+
+def test_a_redis_that_is_away_costs_a_glance() -> None:
+    """Frozen or dead, Redis holds up one look-up for 50 ms; the others go to SQL at once, until it is back."""
+    with failing_valkey() as valkey:
+        rest_s = 0.5
+        positives = Positives(connect(valkey.url), key=KEY, breaker=Breaker(rest_s=rest_s))
+        assert positives.rebuild(["ann@example.org"])
+        valkey.freeze()
+        started = time.monotonic()
+        assert positives.look_up(["ann@example.org"]) is None
+        assert time.monotonic() - started < rest_s
+        started = time.monotonic()
+        assert all(positives.look_up(["ann@example.org"]) is None for _ in range(100))
+        assert time.monotonic() - started < rest_s
+        assert positives.add(["bob@example.org"]) is False
+        assert positives.rebuild(["bob@example.org"]) is False
+        valkey.thaw()
+        time.sleep(rest_s + 0.2)
+        assert positives.look_up(["ann@example.org"]) == frozenset({"ann@example.org"})
+        valkey.kill()
+        assert positives.look_up(["ann@example.org"]) is None
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.lists(st.sampled_from("abcdefgh"), max_size=4))))
+def test_any_history_ends_in_the_same_set(redis: Redis, steps: list[tuple[str, list[str]]]) -> None:
+    """However adds and removals follow each other, Redis holds what a set would hold."""
+    redis.flushall()
+    positives = Positives(redis, key=KEY, breaker=Breaker())
+    positives.rebuild([])
+    expected: frozenset[str] = frozenset()
+    for step, keys in steps:
+        if step == "add":
+            positives.add(keys)
+            expected |= frozenset(keys)
+        else:
+            positives.remove(keys)
+            expected -= frozenset(keys)
+    assert positives.look_up(list("abcdefgh")) == expected
+
+
+def test_a_full_bucket_takes_ten_bytes_an_address(redis: Redis) -> None:
+    """At the fill of ten million addresses, an address costs at most 16 bytes."""
+    bucket = "postern:positives:0000"
+    redis.sadd(bucket, *(number * 7919**4 % 2**63 for number in range(1, 153)))
+    assert redis.object("encoding", bucket) == b"intset"
+    assert (redis.memory_usage(bucket) or 0) <= 16 * 152
