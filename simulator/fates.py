@@ -116,10 +116,11 @@ def happenings(mail: Mail, *, suppressed: Iterable[str], behaviours: Mapping[str
     blocked = tuple(suppressed)
     if blocked:
         story.append(_bounce(blocked, ACCOUNT_SUPPRESSED))
-    for behaviour in Behaviour:
-        recipients = tuple(address for address in mail.recipients if behaviours.get(address) is behaviour)
-        if recipients:
-            story.extend(_acts(behaviour, recipients))
+    acting: dict[Behaviour, list[str]] = {}
+    for address, behaviour in behaviours.items():
+        acting.setdefault(behaviour, []).append(address)
+    for behaviour, recipients in acting.items():
+        story.extend(_acts(behaviour, tuple(recipients)))
     return story
 
 

@@ -6,7 +6,6 @@ It decides how headers are read and ids are made. It checks nothing: see `simula
 import hashlib
 import os
 import re
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import decode_header, make_header
@@ -61,7 +60,8 @@ class Mail:
 def new_ses_id(region: str, moment: datetime) -> str:
     """Return a fresh id in SES's form, used for messages and for feedback."""
     milliseconds = int(moment.timestamp() * 1000)
-    random = uuid.UUID(bytes=os.urandom(16), version=4)
+    dice = os.urandom(16).hex()
+    random = f"{dice[:8]}-{dice[8:12]}-{dice[12:16]}-{dice[16:20]}-{dice[20:]}"
     return f"{REGION_CODES.get(region, '0110')}{milliseconds:012x}-{random}-000000"
 
 

@@ -8,10 +8,11 @@ from collections import deque
 
 DAY_SECONDS = 24 * 3600.0
 BUCKET_SECONDS = 60.0
+ROUNDING = 1e-6
 
 
 class SendRate:
-    """SES's credit model: a call passes while any rate is left and takes as much as it has recipients, into debt.
+    """SES's credit model: a call passes while rate for one recipient is left and takes as much as it has, into debt.
 
     At most one second's worth is saved up, so a burst of that size passes.
     """
@@ -26,7 +27,7 @@ class SendRate:
         ceiling = max(self.per_second, 1.0)
         self._credit = min(ceiling, self._credit + (now - self._as_of) * self.per_second)
         self._as_of = now
-        if self._credit <= 0:
+        if self._credit < 1 - ROUNDING:
             return False
         self._credit -= recipients
         return True

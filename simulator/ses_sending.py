@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from simulator.account import Account
 from simulator.addresses import is_mailbox_simulator
@@ -62,7 +61,7 @@ class Sending:
         mail = self._mail(draft, self._admit(draft, arrived), call, "SendEmail")
         await self._accept([mail], call.mode)
         await self._answer_after_latency(arrived)
-        request_id = (("x-amzn-RequestId", str(uuid4())),)
+        request_id = (("x-amzn-RequestId", mail.ses_message_id[17:53]),)
         return Response(200, b'{"MessageId":"%s"}' % mail.ses_message_id.encode(), headers=request_id)
 
     async def send_bulk_email(self, call: Call) -> Response:
