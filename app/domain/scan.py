@@ -14,7 +14,7 @@ BOUNDARY_START = "=_"
 
 _DELIMITER = f"\r\n--{BOUNDARY_START}".encode()
 # Possessive: nothing is remembered for backtracking, however long the message.
-_LINES = re.compile(rb"(?:[^\0\r\n\x80-\xff]{0,%d}+\r\n)*+" % LINE_LIMIT)
+_LINES = re.compile(rb"(?:[\t -~]{0,%d}+\r\n)*+" % LINE_LIMIT)
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):(?: [ -~]*)?")
 _CONTINUATION = re.compile(rb"[ ]+[!-~][ -~]*")
 
@@ -28,7 +28,7 @@ class UnsafeMessage(ValueError):
 def require_exactly(raw: bytes, blocks: Sequence[FieldNames]) -> None:
     """Raise `UnsafeMessage` unless the header blocks of `raw`, in order, hold exactly these field names, in order."""
     if not _LINES.fullmatch(raw):
-        raise UnsafeMessage("a line that is not short 7-bit text with CRLF at its end")
+        raise UnsafeMessage("a line that is not short printable ASCII with CRLF at its end")
     top, *chunks = raw.split(_DELIMITER)
     found = [_field_names(top)]
     for chunk in chunks:

@@ -381,6 +381,7 @@ def test_scanner_passes_what_was_meant() -> None:
         GOOD.replace(b"body", b"bo\rdy"),
         GOOD.replace(b"body", b"bo\r\r\ndy"),
         GOOD.replace(b"body", b"b\0dy"),
+        GOOD.replace(b"body", b"b\x0cdy"),
         GOOD.replace(b"body", "b\u00f6dy".encode()),
         GOOD.replace(b"body", b"x" * 999),
         GOOD.replace(b" b", b" b\x0b"),
