@@ -175,6 +175,17 @@ def test_application_keeps_its_own_headers() -> None:
     assert mail.get_all("List-Unsubscribe") == ["<https://app.example/u>"]
 
 
+def test_half_an_encoded_word_is_never_left_standing() -> None:
+    """A text that merely begins like an encoded-word is encoded whole, so that nothing after it can complete it."""
+    half = "=?utf-8?q?a"
+    message = replace(
+        INVITATION, subject=half, to=(Mailbox(half, parse_address("ann@example.org")),), headers=(("X-App", half),)
+    )
+    raw = rendered(message)
+    assert half.encode() not in raw
+    assert read(raw)["Subject"] == read(raw)["X-App"] == read(raw)["To"].addresses[0].display_name == half
+
+
 @pytest.mark.parametrize("name", ["To", "bcc:", "X Y", "Content-Type", "", "X-A\r\nBcc"])
 def test_gateway_cannot_break_its_own_mail(name: str) -> None:
     """Even headers that the gateway adds are refused when they double one of the mail's or are no header."""
