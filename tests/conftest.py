@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from redis import Redis
 
-from tests.services import Postgres, running_postgres, running_valkey, service_directory
+from tests.services import Postgres, end_with_parent, running_postgres, running_valkey, service_directory
 
 KINDS = ("unit", "integration", "e2e", "chaos")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
@@ -46,6 +46,12 @@ def no_io_in_unit_tests(request: pytest.FixtureRequest, io_guard: Guard) -> Iter
     io_guard.armed = request.node.get_closest_marker("unit") is not None
     yield
     io_guard.armed = False
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker of xdist would finish its test, however long, before it minds that pytest was killed."""
+    if hasattr(config, "workerinput"):
+        end_with_parent()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

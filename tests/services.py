@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from app.cli.supervise import on_leash, tail_of
 
 PREFIX = "postern-tests-"
 START_WITHIN_S, STOP_WITHIN_S = 60.0, 10.0
+LOOK_EVERY_S = 0.5
 POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -107,7 +109,10 @@ def running_postgres(directory: Path) -> Iterator[Postgres]:
     options = [word for name, value in POSTGRES_OPTIONS.items() for word in ("-c", f"{name}={value}")]
     command = (str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options)
     server = Postgres(data)
-    with running(command, log=directory / "postgres.log", is_up=server.is_up, stop=signal.SIGINT, user=user):
+    log = directory / "postgres.log"
+    # Told by SIGQUIT, PostgreSQL gives its shared memory back to the machine, which SIGKILL would not let it.
+    ends = {"stop": signal.SIGINT, "orphan_signal": signal.SIGQUIT}
+    with running(command, log=log, is_up=server.is_up, user=user, **ends):
         yield server
 
 
@@ -129,11 +134,12 @@ def running(
     log: Path,
     is_up: Callable[[], bool],
     stop: signal.Signals,
+    orphan_signal: signal.Signals = signal.SIGKILL,
     user: Identity | None = None,
 ) -> Iterator[None]:
     """Run a server while the block lasts; fails with the end of its log when it does not come up."""
     with log.open("wb") as output:
-        process, leash = on_leash(command, env={}, log=output.fileno(), orphan_signal=signal.SIGQUIT, user=user)
+        process, leash = on_leash(command, env={}, log=output.fileno(), orphan_signal=orphan_signal, user=user)
     try:
         deadline = time.monotonic() + START_WITHIN_S
         while not is_up():
@@ -146,6 +152,18 @@ def running(
     finally:
         os.close(leash)
         process.wait(STOP_WITHIN_S)
+
+
+def end_with_parent() -> None:
+    """Let this process end, whatever it is at, soon after the one that started it; its servers end with it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def postgres_binaries(directory: Path, user: Identity | None) -> Path:
