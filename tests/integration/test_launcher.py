@@ -125,6 +125,16 @@ def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
     assert checkout.installs == 2
 
 
+def test_the_tests_get_the_development_lock_and_run_in_parallel(checkout: Checkout, tmp_path: Path) -> None:
+    """`test` adds what the tests need, runs them in the checkout, and lets later options of the caller win."""
+    (checkout.path / "requirements-dev.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
+    (checkout.path / "pytest.py").write_text(GATEWAY)
+    made = checkout.run("test", "-n", "0", "tests/unit", cwd=tmp_path)
+    assert made.stdout == f"-n|logical|--maxprocesses|8|-n|0|tests/unit|{checkout.path / '.venv'}|{checkout.path}\n"
+    assert checkout.installs == 2
+    assert checkout.run("demo").stderr == ""
+
+
 def test_two_at_once_install_once(checkout: Checkout) -> None:
     """The second waits for the first and finds the work done."""
     checkout.slow.touch()
