@@ -1,0 +1,98 @@
+"""The one body of every failure, on every route: RFC 9457 problem details plus what Resend's clients read.
+
+It decides how an error is written, never whether something is one. What nobody foresaw is a 500 that names no cause, is
+logged without any value, and carries the request id by which the two are found together.
+"""
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as MethodNotAllowedByWerkzeug
+
+from app.domain.errors import (
+    Fault,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    PosternError,
+    RateLimitExceeded,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+from app.telemetry import LogEvent
+from app.web.answers import written
+
+_log = structlog.get_logger()
+
+PROBLEM = "application/problem+json"
+JSON = "application/json"
+
+_OF_HTTP: dict[int, PosternError] = {
+    404: NotFound("Nothing is served at this path."),
+    405: MethodNotAllowed("This path does not answer this method."),
+    413: PayloadTooLarge("The body is larger than this gateway accepts."),
+    415: UnsupportedMediaType("The body is of a media type that this path does not read."),
+    429: RateLimitExceeded("Too many requests."),
+    503: ServiceUnavailable("The service is not available."),
+}
+_MALFORMED = MalformedRequest("The request is malformed.")
+_UNFORESEEN = PosternError("The gateway failed; quote the request id to its operators.")
+
+
+def register(app: Flask) -> None:
+    """Answer every failure of `app` with the one body."""
+    app.register_error_handler(PosternError, problem)
+    app.register_error_handler(HTTPException, _http_failure)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def problem(error: PosternError, **extra: Any) -> Response:
+    """The answer that tells of `error`, with members of its own in `extra`.
+
+    `application/problem+json` goes to those who ask for it; Resend's clients refuse every type but `application/json`.
+    """
+    body = {
+        "type": f"urn:postern:error:{error.name}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "errors": [_member(fault) for fault in error.faults],
+        "request_id": g.request_id,
+        "statusCode": error.status,
+        "name": error.name,
+        "message": error.detail,
+        **extra,
+    }
+    answer = written(body, status=error.status)
+    answer.mimetype = PROBLEM if _asks_for_problem() else JSON
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _member(fault: Fault) -> dict[str, str]:
+    return {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
+
+
+def _asks_for_problem() -> bool:
+    return PROBLEM in request.accept_mimetypes.values()
+
+
+def _http_failure(error: HTTPException) -> Response:
+    """A failure that Flask or Werkzeug found, without their words, which may repeat what was sent."""
+    code = error.code or 500
+    unnamed = _MALFORMED if code < 500 else _UNFORESEEN
+    answer = problem(_OF_HTTP.get(code, unnamed))
+    if isinstance(error, MethodNotAllowedByWerkzeug) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
+
+
+def _unforeseen(error: Exception) -> Response:
+    _log.error(LogEvent.REQUEST_FAILED, exc_info=error)
+    return problem(_UNFORESEEN)

@@ -1,0 +1,50 @@
+"""How a request is read: its body once, within bounds, as it is; its query string with each parameter once.
+
+It decides what may be read at all. What was read is checked against `app.web.schemas` by `app.web.faults`.
+"""
+
+from typing import Any
+
+from flask import request
+
+from app.domain.errors import Fault, InvalidIdempotencyKey, UnsupportedMediaType, ValidationFailed
+from app.services.accept import Idempotency, fingerprint
+from app.web import json
+
+_KEY_LIMIT = 256
+
+
+def read_bytes(*, limit: int | None = None) -> bytes:
+    """The body as it came, at most `limit` bytes (default: the application's bound); longer is a 413, unread."""
+    if request.content_encoding:
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    if limit is not None:
+        request.max_content_length = limit
+    return request.get_data()
+
+
+def read_json(*, structure: int = json.MAX_STRUCTURE) -> Any:
+    """The JSON value that the body is; see `app.web.json` for its bounds."""
+    if not request.is_json:
+        raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
+    return json.load(read_bytes(), structure=structure)
+
+
+def read_query() -> dict[str, str]:
+    """The parameters of the query string."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        faults = (Fault("", "repeated", "A parameter stands in the query string more than once."),)
+        raise ValidationFailed(faults[0].detail, faults=faults)
+    return request.args.to_dict()
+
+
+def read_idempotency() -> Idempotency | None:
+    """The client's idempotency key, tied to this very request, or None when it sent none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= _KEY_LIMIT or not (key.isascii() and key.isprintable()):
+        raise InvalidIdempotencyKey(f"An Idempotency-Key is 1 to {_KEY_LIMIT} printable ASCII characters.")
+    mode = request.headers.get("x-batch-validation", "")
+    return Idempotency(key=key, fingerprint=fingerprint(f"{request.path} {mode}", request.get_data()))

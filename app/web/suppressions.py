@@ -1,0 +1,150 @@
+"""`/v1/suppressions`: who is not sent to, and why; add to the list, and take off it with a reason.
+
+Thin on purpose: list, filter and audit are the affair of `Suppress`. A batch is one call of it per address; all of them
+are checked before the first.
+"""
+
+from uuid import UUID
+
+from flask import Response
+
+from app.domain.callers import Caller, Scope
+from app.domain.errors import NotFound
+from app.services.suppress import Added
+from app.web.answers import Listed
+from app.web.context import current_gateway
+from app.web.routing import Operation, Routes
+from app.web.schemas import (
+    SuppressBatchBody,
+    SuppressionBody,
+    SuppressionsQuery,
+    UnsuppressBatchBody,
+    UnsuppressBody,
+    UnsuppressQuery,
+)
+from app.web.suppression_bodies import (
+    AddedSuppression,
+    AddedSuppressions,
+    FoundSuppression,
+    RemovedSuppression,
+    RemovedSuppressions,
+    SuppressionEntry,
+)
+
+suppressions = Routes("suppressions", __name__, url_prefix="/v1/suppressions")
+
+
+@suppressions.operation(
+    "GET",
+    "",
+    Operation(
+        guard=Scope.SUPPRESSIONS_READ,
+        summary="List the suppressed addresses, newest first.",
+        query=SuppressionsQuery,
+        gives=Listed[SuppressionEntry],
+    ),
+)
+def list_suppressions(caller: Caller, query: SuppressionsQuery) -> Response:
+    """Answer with one page of live entries."""
+    found = current_gateway().suppress.page(
+        caller, origin=query.origin, q=query.q, scope=query.scope, page=query.page()
+    )
+    return Listed[SuppressionEntry](
+        object="list", data=[SuppressionEntry.of(entry) for entry in found.data], has_more=found.has_more
+    ).answer()
+
+
+@suppressions.operation(
+    "GET",
+    "/<path:id_or_email>",
+    Operation(
+        guard=Scope.SUPPRESSIONS_READ,
+        summary="Look an address or an entry up; 404 when it is not suppressed.",
+        gives=FoundSuppression,
+    ),
+)
+def get_suppression(caller: Caller, id_or_email: str) -> Response:
+    """Answer with the widest entry; an administrator gets all of them, their evidence and the history."""
+    found = current_gateway().suppress.find(caller, id_or_email)
+    return FoundSuppression.of_found(found, whole=caller.is_admin).answer()
+
+
+@suppressions.operation(
+    "POST",
+    "",
+    Operation(
+        guard=Scope.SUPPRESSIONS_WRITE,
+        summary="Suppress an address; one that is suppressed already keeps its entry.",
+        body=SuppressionBody,
+        gives=AddedSuppression,
+    ),
+)
+def add_suppression(caller: Caller, body: SuppressionBody) -> Response:
+    """Answer with the entry, and with the mails that it may have come too late for."""
+    added = current_gateway().suppress.add(
+        caller, body.email, scope=body.scope, reason=body.reason, expires_at=body.expires_at
+    )
+    return AddedSuppression.of_added(added).answer()
+
+
+@suppressions.operation(
+    "DELETE",
+    "/<path:id_or_email>",
+    Operation(
+        guard=Scope.SUPPRESSIONS_WRITE,
+        summary="Take an address off the list, here and at SES. The reason goes into the audit.",
+        query=UnsuppressQuery,
+        body=UnsuppressBody,
+        body_optional=True,
+        gives=RemovedSuppression,
+    ),
+)
+def remove_suppression(caller: Caller, id_or_email: str, query: UnsuppressQuery, body: UnsuppressBody) -> Response:
+    """Answer with the widest entry that was removed."""
+    removed = current_gateway().suppress.remove(
+        caller, id_or_email, scope=query.scope, reason=body.reason or query.reason
+    )
+    return RemovedSuppression.each_of(removed)[0].answer()
+
+
+@suppressions.operation(
+    "POST",
+    "/batch/add",
+    Operation(
+        guard=Scope.SUPPRESSIONS_WRITE,
+        summary="Suppress up to 100 addresses.",
+        body=SuppressBatchBody,
+        gives=AddedSuppressions,
+    ),
+)
+def add_suppressions(caller: Caller, body: SuppressBatchBody) -> Response:
+    """Answer with one entry per address; addresses that are the same person share one."""
+    suppress = current_gateway().suppress
+    added: dict[UUID, Added] = {}
+    for email in body.emails:
+        one = suppress.add(caller, email, scope=body.scope, reason=body.reason)
+        added.setdefault(one.entry.id, one)
+    return AddedSuppressions(data=[AddedSuppression.of_added(one) for one in added.values()]).answer()
+
+
+@suppressions.operation(
+    "POST",
+    "/batch/remove",
+    Operation(
+        guard=Scope.SUPPRESSIONS_WRITE,
+        summary="Take up to 100 addresses or entries off the list.",
+        body=UnsuppressBatchBody,
+        gives=RemovedSuppressions,
+    ),
+)
+def remove_suppressions(caller: Caller, body: UnsuppressBatchBody) -> Response:
+    """Answer with what was removed; what was not on the list is left out."""
+    names = body.names
+    data: list[RemovedSuppression] = []
+    for name in names:
+        try:
+            removed = current_gateway().suppress.remove(caller, name, reason=body.reason, wait_for_ses=len(names) == 1)
+        except NotFound:
+            continue
+        data += RemovedSuppression.each_of(removed)
+    return RemovedSuppressions(data=data).answer()
