@@ -35,8 +35,9 @@ def _one_attempt(pool: int, read_timeout_s: float) -> Config:
     """One wire request per call: SES has no idempotency token, and boto3's default sends one mail up to three times.
 
     `max_attempts` would count *re*tries, so only `total_max_attempts` says what is meant
-    (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html). The parameters are typed here and
-    checked by our own rules; botocore's second look checks no pattern and costs several percent of a call.
+    (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html).
+    Parameter validation stays on: it costs 17 of 950 microseconds, and turns a fault of ours into one that certainly
+    sent nothing.
     """
     return Config(
         retries={"total_max_attempts": 1, "mode": "standard"},
@@ -44,5 +45,4 @@ def _one_attempt(pool: int, read_timeout_s: float) -> Config:
         read_timeout=read_timeout_s,
         max_pool_connections=pool,
         tcp_keepalive=True,
-        parameter_validation=False,
     )

@@ -69,6 +69,8 @@ def classify(error: Exception, envelope: Envelope) -> Outcome:
             return _answered(error, envelope)
         case boto.SSLError():
             return _tls_failed(error)
+        case boto.ParamValidationError():
+            return Refused("The call to SES could not be built from this mail")
     for kind, words in UNSENT:
         if isinstance(error, kind):
             return Retry(words)

@@ -69,7 +69,8 @@ class Pace:
 
     def give_back(self, count: int) -> None:
         """Return `count` reserved calls that will not be made."""
-        self._breaker.call(lambda: self._give_back(keys=[STATE, GRANTS], args=[count]), otherwise=lambda: None)
+        if count:
+            self._breaker.call(lambda: self._give_back(keys=[STATE, GRANTS], args=[count]), otherwise=lambda: None)
 
     def brake(self, seconds: float) -> None:
         """SES has throttled: grant nothing for `seconds`, then four fifths of the rate, rising to all of it in 20 s."""

@@ -23,6 +23,16 @@ FILLING = "postern:positives:filling:"
 LONGEST_FILLING_S = 3600
 CHUNK = 1000
 
+# The marker with its fingerprint, then one set and one member for each key; answers positions, or nil when cold.
+LOOK_UP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local found = {}
+for i = 2, #KEYS do
+  if redis.call('SISMEMBER', KEYS[i], ARGV[i]) == 1 then found[#found + 1] = i - 2 end
+end
+return found
+"""
+
 
 class Positives:
     """The digests of suppressed address keys. `key` (up to 64 bytes) keeps whoever reads Redis from guessing them."""
@@ -31,11 +41,19 @@ class Positives:
         self._redis = redis
         self._key = key
         self._breaker = breaker
-        self._fingerprint = blake2b(b"postern positives", key=key, digest_size=8).hexdigest().encode()
+        self._fingerprint = blake2b(b"postern positives", key=key, digest_size=8).hexdigest()
+        self._script = redis.register_script(LOOK_UP)
+        self._missed = False
 
     def add(self, keys: Iterable[str]) -> bool:
-        """Remember these suppression keys; called before the suppression commits. False when Redis is away."""
-        return all(self._write(Pipeline.sadd, chunk) for chunk in _chunks(keys))
+        """Remember these suppression keys; called before the suppression commits.
+
+        False when Redis did not take them. It may come back warm and without them, so the next look-up cools it.
+        """
+        added = all(self._write(Pipeline.sadd, chunk) for chunk in _chunks(keys))
+        if not added:
+            self._missed = True
+        return added
 
     def remove(self, keys: Iterable[str]) -> bool:
         """Forget these suppression keys; called after the removal has committed. False when Redis is away."""
@@ -44,16 +62,14 @@ class Positives:
     def look_up(self, keys: Sequence[str]) -> frozenset[str] | None:
         """Those of `keys` that are probably suppressed, or None when Redis cannot say and SQL must.
 
-        One round trip. The marker is read last, so that a flush in the middle is seen.
+        One command for the whole batch, in which Redis looks at nothing else: no flush comes between marker and sets.
         """
-        pipeline = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipeline.sismember(*self._place(key))
-        pipeline.get(WARM)
-        answers = self._breaker.call(pipeline.execute, otherwise=lambda: None)
-        if answers is None or answers.pop() != self._fingerprint:
+        if self._missed:
+            self._cool()
             return None
-        return frozenset(key for key, found in zip(keys, answers, strict=True) if found)
+        buckets, digests = zip((WARM, self._fingerprint), *map(self._place, keys), strict=True)
+        found = self._breaker.call(lambda: self._script(keys=buckets, args=digests), otherwise=lambda: None)
+        return None if found is None else frozenset(keys[position] for position in found)
 
     def rebuild(self, keys: Iterable[str]) -> bool:
         """Fill a cold Redis with every suppressed key, and mark it warm if nothing flushed it meanwhile.
@@ -68,6 +84,12 @@ class Positives:
         finish.rename(filling, WARM)
         finish.persist(WARM)
         return self._done(begin) and self.add(keys) and self._done(finish)
+
+    def _cool(self) -> None:
+        """Take the marker away, so that Redis is filled again."""
+        cooling = self._redis.pipeline()
+        cooling.delete(WARM)
+        self._missed = not self._done(cooling)
 
     def _write(self, command: Callable[[Pipeline, str, str], object], keys: Sequence[str]) -> bool:
         pipeline = self._redis.pipeline(transaction=False)

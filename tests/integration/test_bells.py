@@ -128,7 +128,10 @@ def test_after_a_flush_a_ring_reaches_the_consumer_again(celery: Celery, bells: 
     """A flush takes the queue, the bell and the bindings; the next ring still arrives at the running worker."""
     heard: SimpleQueue[str] = SimpleQueue()
 
-    celery.task(heard.put, name=Task.DELIVER)
+    def deliver(lane: str) -> None:
+        heard.put(lane)
+
+    celery.task(name=Task.DELIVER)(deliver)
     bell: Bell = DELIVER[Lane.BULK]
     with start_worker(celery, queues=[bell.queue], pool="solo", perform_ping_check=False, shutdown_timeout=20):
         assert bells.ring(bell)

@@ -102,14 +102,15 @@ def test_another_key_finds_redis_cold(positives: Positives, redis: Redis) -> Non
 
 
 def test_a_poisoned_bucket_is_no_answer(positives: Positives, redis: Redis) -> None:
-    """A key of the wrong type makes Redis unable to say, and costs no other look-up its answer."""
+    """A key of the wrong type makes Redis unable to say; what could not be added to it makes Redis cold for all."""
     positives.add(["ann@example.org"])
     [bucket] = [name for name in redis.scan_iter() if redis.type(name) == b"set"]
     redis.delete(bucket)
     redis.set(bucket, "poison")
     assert positives.look_up(["ann@example.org"]) is None
-    assert positives.add(["ann@example.org"]) is False
     assert positives.look_up(["bob@example.org"]) == frozenset()
+    assert positives.add(["ann@example.org"]) is False
+    assert positives.look_up(["bob@example.org"]) is None
 
 
 def test_a_redis_that_is_away_costs_a_glance() -> None:
@@ -129,7 +130,9 @@ def test_a_redis_that_is_away_costs_a_glance() -> None:
         assert positives.rebuild(["bob@example.org"]) is False
         valkey.thaw()
         time.sleep(rest_s + 0.2)
-        assert positives.look_up(["ann@example.org"]) == frozenset({"ann@example.org"})
+        assert positives.look_up(["ann@example.org"]) is None, "bob is missing, so Redis is not whole"
+        assert positives.rebuild(["ann@example.org", "bob@example.org"])
+        assert positives.look_up(["bob@example.org"]) == frozenset({"bob@example.org"})
         valkey.kill()
         assert positives.look_up(["ann@example.org"]) is None
 

@@ -109,6 +109,7 @@ def test_the_corpus_covers_the_whole_error_table() -> None:
         (boto.TokenRetrievalError(provider="sso", error_msg="expired"), Paused),
         (answer("AccessDenied", status=403, operation="AssumeRole"), Paused),
         (answer("InternalFailure", status=500, operation="AssumeRole"), Paused),
+        (boto.ParamValidationError(report="of a call that was never made"), Refused),
         (ValueError("nobody expected this"), Ambiguous),
     ],
     ids=lambda value: str(value).replace(URL, "SES") if isinstance(value, Exception) else None,
