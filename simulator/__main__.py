@@ -4,14 +4,14 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import signal
 import sys
 from pathlib import Path
 
 from simulator.options import LedgerSync, Options
-from simulator.simulator import LEDGER_FILE, running
+from simulator.simulator import running
 from simulator.sns_signing import CERTIFICATE_FILE
+from simulator.wiring import LEDGER_FILE
 
 EXAMPLE = """
 example:
@@ -24,49 +24,8 @@ example:
 
 def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
     """Return the options and the ready file. Exits with 2 on a mistake, as argparse does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simulator",
-        description="A stand-in for Amazon SES v2 and Amazon SNS on loopback.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = Options(data=Path())
-    parser.add_argument("--port", type=int, required=True, help="port to listen on, 0 for a free one")
-    parser.add_argument("--host", default=default.host, help="address to listen on (%(default)s)")
-    parser.add_argument("--data", type=Path, required=True, help="directory for the ledger and the signing key")
-    parser.add_argument("--region", default=default.region, help="region of its ARNs (%(default)s)")
-    parser.add_argument("--latency-ms", type=float, default=60.0, help="time a send takes (%(default)s)")
-    parser.add_argument("--max-send-rate", type=float, default=default.max_send_rate, help="recipients/s (%(default)s)")
-    parser.add_argument(
-        "--max-24h", type=float, default=default.max_24h, help="recipients a day, -1 for no bound (%(default)s)"
-    )
-    parser.add_argument(
-        "--api-rate",
-        type=float,
-        default=default.api_rate,
-        help="calls/s of all but sends, 0 for no bound (%(default)s)",
-    )
-    parser.add_argument(
-        "--retry-delay", type=float, default=default.retry_delay, help="seconds between SNS's tries (%(default)s)"
-    )
-    parser.add_argument(
-        "--event-delay-ms",
-        type=float,
-        nargs=2,
-        metavar=("LEAST", "MOST"),
-        default=[50.0, 200.0],
-        help="time between a mail's events (50 200)",
-    )
-    parser.add_argument(
-        "--ledger-fsync",
-        choices=[sync.value for sync in LedgerSync],
-        default=default.ledger_sync.value,
-        help="when an accepted mail is on disk (%(default)s)",
-    )
-    parser.add_argument("--enforce-identities", action="store_true", help="refuse senders that are no identity")
-    parser.add_argument("--seed", type=int, help="make the dice of faults repeatable")
-    parser.add_argument("--ready-file", type=Path, help="write the URL and paths here, as JSON, once it listens")
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
+    least, most = given.event_delay_ms
     options = Options(
         data=given.data,
         host=given.host,
@@ -77,12 +36,55 @@ def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
         max_24h=given.max_24h,
         api_rate=given.api_rate,
         retry_delay=given.retry_delay,
-        event_delay=(given.event_delay_ms[0] / 1000, given.event_delay_ms[1] / 1000),
+        event_delay=(least / 1000, most / 1000),
         ledger_sync=LedgerSync(given.ledger_fsync),
         enforce_identities=given.enforce_identities,
         seed=given.seed,
     )
     return options, given.ready_file
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator",
+        description="A stand-in for Amazon SES v2 and Amazon SNS on loopback.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default = Options(data=Path())
+    add = parser.add_argument
+    add("--port", type=int, required=True, help="port to listen on, 0 for a free one")
+    add("--host", default=default.host, help="address to listen on (%(default)s)")
+    add("--data", type=Path, required=True, help="directory for the ledger and the signing key")
+    add("--region", default=default.region, help="region of its ARNs (%(default)s)")
+    add("--latency-ms", type=float, default=60.0, help="time a send takes (%(default)s)")
+    add("--max-send-rate", type=float, default=default.max_send_rate, help="recipients/s (%(default)s)")
+    add("--max-24h", type=float, default=default.max_24h, help="recipients a day, -1 for no bound (%(default)s)")
+    add(
+        "--api-rate",
+        type=float,
+        default=default.api_rate,
+        help="calls/s of all but sends, 0 for no bound (%(default)s)",
+    )
+    add("--retry-delay", type=float, default=default.retry_delay, help="seconds between SNS's tries (%(default)s)")
+    add(
+        "--event-delay-ms",
+        type=float,
+        nargs=2,
+        metavar=("LEAST", "MOST"),
+        default=[50.0, 200.0],
+        help="time between a mail's events (50 200)",
+    )
+    add(
+        "--ledger-fsync",
+        choices=[sync.value for sync in LedgerSync],
+        default=default.ledger_sync.value,
+        help="when an accepted mail is on disk (%(default)s)",
+    )
+    add("--enforce-identities", action="store_true", help="refuse senders that are no identity")
+    add("--seed", type=int, help="make the dice of faults repeatable")
+    add("--ready-file", type=Path, help="write the URL and paths here, as JSON, once it listens")
+    return parser
 
 
 async def serve(options: Options, ready_file: Path | None) -> None:
@@ -100,8 +102,9 @@ async def serve(options: Options, ready_file: Path | None) -> None:
         if ready_file is not None:
             draft = ready_file.with_name(ready_file.name + ".part")
             draft.write_text(json.dumps(ready), encoding="utf-8")
-            os.replace(draft, ready_file)
-        print(f"simulator listening on {ready['url']}", flush=True)
+            draft.replace(ready_file)
+        sys.stdout.write(f"simulator listening on {ready['url']}\n")
+        sys.stdout.flush()
         await stopping.wait()
 
 
@@ -112,7 +115,7 @@ def main(arguments: list[str]) -> int:
     try:
         asyncio.run(serve(options, ready_file))
     except OSError as failure:
-        print(f"simulator: cannot listen on {options.host}:{options.port}: {failure.strerror}", file=sys.stderr)
+        sys.stderr.write(f"simulator: cannot listen on {options.host}:{options.port}: {failure.strerror}\n")
         return 1
     return 0
 

@@ -10,6 +10,7 @@ MAILBOX_SIMULATOR_DOMAIN = "simulator.amazonses.com"
 _ADDRESS = re.compile(
     r"[^\s@\x00-\x1f\x7f()<>\[\],;:\\\"]+@(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]+"
 )
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 def bare_address(given: str) -> str:
@@ -29,19 +30,15 @@ def fault_of(given: str) -> str | None:
     if address.isascii() and _ADDRESS.fullmatch(address) and len(address) <= 320:
         return None
     local, at, domain = address.rpartition("@")
-    if not at:
-        return "Missing final '@domain'"
-    if not local:
-        return f"User name is missing: '@{domain}'"
-    if not local.isascii():
-        return "Local address contains non-ASCII characters"
-    if re.search(r"[\s\x00-\x1f\x7f]", local):
-        return "Local address contains control or whitespace"
-    if re.search(r"[\s\x00-\x1f\x7f]", domain):
-        return "Domain contains control or whitespace"
-    if not domain.isascii():
-        return "Domain contains illegal character"
-    return "Illegal address"
+    rules = (
+        (not at, "Missing final '@domain'"),
+        (not local, f"User name is missing: '@{domain}'"),
+        (not local.isascii(), "Local address contains non-ASCII characters"),
+        (_BLANK_OR_CONTROL.search(local), "Local address contains control or whitespace"),
+        (_BLANK_OR_CONTROL.search(domain), "Domain contains control or whitespace"),
+        (not domain.isascii(), "Domain contains illegal character"),
+    )
+    return next((words for broken, words in rules if broken), "Illegal address")
 
 
 def domain_of(given: str) -> str:

@@ -79,7 +79,7 @@ class Control:
             }
         )
 
-    async def get_faults(self, call: Call) -> Response:
+    async def get_faults(self, _call: Call) -> Response:
         """Return the fault rules in force."""
         return json_response(self.faults.described())
 
@@ -87,17 +87,17 @@ class Control:
         """Replace the fault rules by the list given."""
         rules = call.request.json()
         if not isinstance(rules, list):
-            raise ValueError("a list of rules is expected")
+            raise TypeError("a list of rules is expected")
         self.faults.rules = [read_rule(rule) for rule in rules]
         return json_response(self.faults.described())
 
-    async def clear_faults(self, call: Call) -> Response:
+    async def clear_faults(self, _call: Call) -> Response:
         """Take every fault back, those of the event stream too."""
         self.faults.rules = []
         self.stream.faults = read_stream_faults({})
         return json_response([])
 
-    async def get_behaviours(self, call: Call) -> Response:
+    async def get_behaviours(self, _call: Call) -> Response:
         """Return which addresses were told to act otherwise."""
         return json_response(self.behaviours.told())
 
@@ -106,12 +106,12 @@ class Control:
         self.behaviours.tell({address: Behaviour(behaviour) for address, behaviour in call.content().items()})
         return await self.get_behaviours(call)
 
-    async def forget_behaviours(self, call: Call) -> Response:
+    async def forget_behaviours(self, _call: Call) -> Response:
         """Make every address act as its name says."""
         self.behaviours.forget()
         return json_response({})
 
-    async def get_stream(self, call: Call) -> Response:
+    async def get_stream(self, _call: Call) -> Response:
         """Return how the event stream misbehaves and how many events it has dropped."""
         faults = self.stream.faults
         return json_response(

@@ -21,7 +21,20 @@ MAX_RECIPIENTS = 50
 MAX_CUSTOM_HEADERS = 15
 MAX_ENCODED_BYTES = 40 * 1024 * 1024
 RESERVED_HEADERS = frozenset(
-    "bcc cc content-disposition content-type date from message-id mime-version reply-to return-path subject to".split()
+    {
+        "bcc",
+        "cc",
+        "content-disposition",
+        "content-type",
+        "date",
+        "from",
+        "message-id",
+        "mime-version",
+        "reply-to",
+        "return-path",
+        "subject",
+        "to",
+    }
 )
 
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")

@@ -24,7 +24,6 @@ from simulator.sns_publisher import Publisher
 from simulator.suppression import Entry, Reason, SuppressionList
 
 SUBJECT = "Amazon SES Email Event Notification"
-MAX_SECONDS_BEFORE_RESPONSE = 5.0
 IDENTITY_KINDS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.DELIVERY})
 
 
@@ -50,7 +49,7 @@ def read_stream_faults(given: Mapping[str, Any]) -> StreamFaults:
     known = {"duplicate_rate", "redeliver_rate", "drop_rate", "reorder", "before_response", "delay_ms"}
     unknown = set(given) - known
     if unknown:
-        raise ValueError(f"unknown member: {sorted(unknown)[0]}")
+        raise ValueError(f"unknown member: {min(unknown)}")
     delay = given.get("delay_ms")
     return StreamFaults(
         duplicate_rate=float(given.get("duplicate_rate", 0.0)),
@@ -95,23 +94,22 @@ class EventStream:
         self.faults = StreamFaults()
         self.dropped = 0
 
-    async def begin(self, mail: Mail) -> None:
-        """Let the mail meet its fate: from now on in the background, or, when so set, before this returns."""
+    def begin(self, mail: Mail) -> list[asyncio.Task[None]]:
+        """Let the mail meet its fate from now on, and return the deliveries that the sender's answer has to wait for."""
         story = self._story(mail)
         if self.faults.before_response:
-            tasks = [task for happening in self._in_order(story) for task in self._tell(mail, happening)]
-            if tasks:
-                await asyncio.wait(tasks, timeout=MAX_SECONDS_BEFORE_RESPONSE)
-        elif self._somebody_listens(mail) or any(happening.suppresses for happening in story):
+            return [task for happening in self._in_order(story) for task in self._tell(mail, happening)]
+        if self._somebody_listens(mail) or any(happening.suppresses for happening in story):
             self._here.errands.spawn(self._unfold(mail, story))
         else:
             for happening in story:
                 self._here.inbox.note(mail.ses_message_id, happening.recipients, happening.fate)
+        return []
 
     def report(
         self, mail: Mail, happening: Happening, *, copies: int = 1, deliveries: int = 1
     ) -> list[asyncio.Task[None]]:
-        """Let one thing happen now; publish it `copies` times, deliver each copy `deliveries` times, return the tasks."""
+        """Let one thing happen now, publish it `copies` times, deliver each `deliveries` times; return the tasks."""
         moment = self._clock()
         feedback_id = new_ses_id(self._here.region, moment)
         self._here.inbox.note(mail.ses_message_id, happening.recipients, happening.fate)

@@ -88,7 +88,7 @@ GLOBALLY_SUPPRESSED = Failure(
     "Permanent",
     "Suppressed",
     "5.1.1",
-    "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.",
+    "Amazon SES has suppressed sending to this address because it has a recent history of bouncing.",
     "dns; amazonses.com",
     "not attempted, on the global list",
 )
@@ -152,27 +152,25 @@ def on_demand(kind: EventKind, recipients: tuple[str, ...]) -> Happening:
 def _acts(behaviour: Behaviour, recipients: tuple[str, ...]) -> list[Happening]:
     match behaviour:
         case Behaviour.SUCCESS:
-            return [_delivery(recipients)]
+            story = [_delivery(recipients)]
         case Behaviour.BOUNCE:
-            return [_bounce(recipients, HARD, suppresses=True)]
+            story = [_bounce(recipients, HARD, suppresses=True)]
         case Behaviour.COMPLAINT:
-            return [_delivery(recipients), _complaint(recipients, suppresses=True)]
+            story = [_delivery(recipients), _complaint(recipients, suppresses=True)]
         case Behaviour.OOTO:
-            return [_delivery(recipients), _bounce(recipients, OUT_OF_OFFICE)]
+            story = [_delivery(recipients), _bounce(recipients, OUT_OF_OFFICE)]
         case Behaviour.SUPPRESSIONLIST:
-            return [_bounce(recipients, GLOBALLY_SUPPRESSED)]
+            story = [_bounce(recipients, GLOBALLY_SUPPRESSED)]
         case Behaviour.SOFTBOUNCE:
-            return [_bounce(recipients, SOFT)]
+            story = [_bounce(recipients, SOFT)]
         case Behaviour.DELAY:
-            return [_delay(recipients), _delivery(recipients)]
+            story = [_delay(recipients), _delivery(recipients)]
         case Behaviour.REJECT:
-            return [
-                Happening(
-                    kind=EventKind.REJECT, recipients=recipients, fate="rejected", detail={"reason": "Bad content"}
-                )
-            ]
+            detail = {"reason": "Bad content"}
+            story = [Happening(kind=EventKind.REJECT, recipients=recipients, fate="rejected", detail=detail)]
         case Behaviour.SILENT:
-            return []
+            story = []
+    return story
 
 
 def _bounce(recipients: tuple[str, ...], failure: Failure, *, suppresses: bool = False) -> Happening:

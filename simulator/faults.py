@@ -99,7 +99,7 @@ def read_rule(given: Mapping[str, Any]) -> Rule:
     match = given.get("match") or {}
     unknown = (set(given) - {"match", "fault", "ms"}) | (set(match) - {"operation", "recipient", "rate", "count"})
     if unknown:
-        raise ValueError(f"unknown member: {sorted(unknown)[0]}")
+        raise ValueError(f"unknown member: {min(unknown)}")
     recipient = match.get("recipient")
     count = match.get("count")
     return Rule(

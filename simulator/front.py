@@ -56,6 +56,13 @@ class Table:
                 return Match(route, {name: unquote(value) for name, value in found.groupdict().items()})
         return None
 
+    def get(self, method: str, path: str) -> Match:
+        """Return the route of a request. Raises SesError when there is none."""
+        found = self.find(method, path)
+        if found is None:
+            raise SesError(404, "UnknownOperationException", "No such operation.")
+        return found
+
 
 class Front:
     """Answers every request of one simulator."""
@@ -98,11 +105,8 @@ class Front:
 
     async def _answer_ses(self, request: Request) -> Response | None:
         try:
-            if not is_signed(request):
-                raise missing_authentication()
-            match = self._ses.find(request.method, request.path)
-            if match is None:
-                raise SesError(404, "UnknownOperationException", "No such operation.")
+            _require_signature(request)
+            match = self._ses.get(request.method, request.path)
             call = Call(request=request, parameters=match.parameters)
             operation = match.route.operation
             self._admit(operation)
@@ -131,6 +135,11 @@ class Front:
         call.mode = fault.name
         await route.answer(call)
         return await _strike(fault)
+
+
+def _require_signature(request: Request) -> None:
+    if not is_signed(request):
+        raise missing_authentication()
 
 
 async def _strike(fault: Fault) -> Response | None:

@@ -19,9 +19,9 @@ class HttpPoster:
     def __init__(self) -> None:
         self._idle: defaultdict[tuple[str, str], list[Stream]] = defaultdict(list)
 
-    async def post(self, url: str, *, headers: dict[str, str], body: bytes, timeout: float) -> int:
-        """Post `body` and return the status. Raises OSError or EOFError when no answer came, TimeoutError when late."""
-        async with asyncio.timeout(timeout):
+    async def post(self, url: str, *, headers: dict[str, str], body: bytes, seconds: float) -> int:
+        """Post `body` and return the status. Raises OSError or EOFError without an answer, TimeoutError when late."""
+        async with asyncio.timeout(seconds):
             return await self._post(url, headers, body)
 
     def close(self) -> None:

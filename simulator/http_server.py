@@ -87,12 +87,14 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; asyncio calls this first."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._peer = (transport.get_extra_info("peername") or ("127.0.0.1",))[0]
         self._connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Give up what is being answered: nobody is there to hear it."""
         self._connections.discard(self)
         if self._task is not None:
             self._task.cancel()
@@ -102,6 +104,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        """Collect bytes, and start on a request when one is whole and none is being answered."""
         self._buffer += data
         if self._task is None:
             self._take_next()

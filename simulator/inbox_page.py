@@ -47,7 +47,7 @@ class InboxPages:
             Route("GET", "/_simulator/inbox/{ses_message_id}", "InboxMail", self.show_one),
         ]
 
-    async def show_all(self, call: Call) -> Response:
+    async def show_all(self, _call: Call) -> Response:
         """Return the latest mails, latest first."""
         rows = "".join(_row(received) for received in self.inbox.latest(LATEST))
         counts = self.ledger.counts()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 
 class LedgerSync(StrEnum):
-    """When an accepted mail is on disk: `group` shares one fsync among the calls of a moment, `each` pays one per call,
-    `off` leaves it to the page cache."""
+    """When an accepted mail is on disk.
+
+    `group` shares one fsync among the calls of a moment, `each` pays one per call, `off` leaves it to the page cache.
+    """
 
     GROUP = "group"
     EACH = "each"
@@ -19,10 +21,10 @@ class Options:
     """Everything that is fixed for the life of one simulator.
 
     `port` 0 takes a free one. `latency` and `event_delay` are seconds; `event_delay` is the least and the most between
-    one event of a mail and the next. `max_send_rate` is recipients per second, `max_24h` recipients per rolling day (-1:
-    no bound), `api_rate` calls per second of everything but sends (0: no bound; SES has 1). `retry_delay` is SNS's pause
-    between tries of a subscription without a delivery policy of its own. `enforce_identities` refuses senders that were
-    not created as identities. `seed` makes the dice of faults and event streams repeatable.
+    one event of a mail and the next. `max_send_rate` is recipients per second, `max_24h` recipients per rolling day
+    (-1: no bound), `api_rate` calls per second of everything but sends (0: no bound; SES has 1). `retry_delay` is SNS's
+    pause between tries of a subscription without a delivery policy of its own. `enforce_identities` refuses senders
+    that were not created as identities. `seed` makes the dice of faults and event streams repeatable.
     """
 
     data: Path

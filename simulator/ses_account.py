@@ -42,7 +42,7 @@ class AccountApi:
             Route("DELETE", ADDRESSES + "/{EmailAddress}", "DeleteSuppressedDestination", self.delete_address),
         ]
 
-    async def get_account(self, call: Call) -> Response:
+    async def get_account(self, _call: Call) -> Response:
         """Return quota, rate and state of the account."""
         quota = self.account.quota
         return json_response(

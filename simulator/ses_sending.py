@@ -24,6 +24,7 @@ from simulator.mail import Mail, new_ses_id
 from simulator.ses_errors import SesError, bad_request, limit_exceeded, message_rejected, too_many_requests
 
 CALLER = "simulated-user"
+MAX_SECONDS_BEFORE_RESPONSE = 5.0
 
 BULK_STATUS = {
     "MessageRejected": "MESSAGE_REJECTED",
@@ -130,12 +131,15 @@ class Sending:
         )
 
     async def _accept(self, mails: list[Mail], mode: str) -> None:
+        # A caller who hangs up cancels this at the first await: until there, all that acceptance means has been done.
+        reports: list[asyncio.Task[None]] = []
         for mail in mails:
             self.ledger.append(mail, mode)
             self.inbox.put(mail)
+            reports.extend(self.stream.begin(mail))
         await self.ledger.durable()
-        for mail in mails:
-            await self.stream.begin(mail)
+        if reports:
+            await asyncio.wait(reports, timeout=MAX_SECONDS_BEFORE_RESPONSE)
 
     async def _answer_after_latency(self, arrived: float) -> None:
         remaining = arrived + self.latency - time.monotonic()

@@ -68,7 +68,7 @@ class SetupApi:
         )
         return json_response({})
 
-    async def list_sets(self, call: Call) -> Response:
+    async def list_sets(self, _call: Call) -> Response:
         """Return every name."""
         return json_response({"ConfigurationSets": self.configuration_sets.names()})
 
@@ -149,7 +149,7 @@ class SetupApi:
         default_set = self.account.identities[identity]
         return json_response(content | ({"ConfigurationSetName": default_set} if default_set else {}))
 
-    async def list_identities(self, call: Call) -> Response:
+    async def list_identities(self, _call: Call) -> Response:
         """Return every identity."""
         identities = [
             {

@@ -1,122 +1,18 @@
-"""The simulator as a whole: its parts put together, listening, in this process's loop or in a thread of its own."""
+"""The simulator as a whole: listening in this process's loop, or in a thread of its own."""
 
 import asyncio
-import random
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from simulator.account import Account
-from simulator.behaviours import Behaviours
-from simulator.configuration_sets import ConfigurationSets
-from simulator.control import Control
-from simulator.errands import Errands
-from simulator.event_stream import EventStream, Surroundings
-from simulator.faults import Faults
-from simulator.front import Front
-from simulator.http_client import HttpPoster
 from simulator.http_server import HttpServer
-from simulator.inbox import Inbox
-from simulator.inbox_page import InboxPages
-from simulator.ledger import Ledger
 from simulator.options import Options
-from simulator.quota import DailyQuota, SendRate
-from simulator.ses_account import AccountApi
-from simulator.ses_sending import Sending
-from simulator.ses_setup import SetupApi
-from simulator.sns_api import SnsApi
-from simulator.sns_delivery import Courier
-from simulator.sns_publisher import Publisher
-from simulator.sns_signing import CERTIFICATE_FILE, Signer
-from simulator.sns_topics import Topics
-from simulator.suppression import SuppressionList
-from simulator.timestamps import utc_now
+from simulator.sns_signing import CERTIFICATE_FILE
+from simulator.wiring import LEDGER_FILE, build
 
-LEDGER_FILE = "ledger.jsonl"
 START_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What outlives a request: the front door and all that has to be closed."""
-
-    front: Front
-    ledger: Ledger
-    errands: Errands
-    poster: HttpPoster
-
-
-def build(options: Options) -> Parts:
-    """Return the parts of a simulator, with the signing certificate and the ledger in `options.data`."""
-    options.data.mkdir(parents=True, exist_ok=True)
-    dice = random.Random(options.seed)
-    started = time.monotonic()
-    errands, poster, faults = Errands(), HttpPoster(), Faults(dice)
-    inbox, behaviours, sets = Inbox(), Behaviours(), ConfigurationSets()
-    suppression, topics = SuppressionList(), Topics(region=options.region, account_id=options.account_id)
-    ledger = Ledger(options.data / LEDGER_FILE, options.ledger_sync)
-    account = Account(
-        rate=SendRate(options.max_send_rate, started),
-        quota=DailyQuota(options.max_24h),
-        enforce_identities=options.enforce_identities,
-    )
-    courier = Courier(poster=poster, errands=errands, timeout=options.delivery_timeout, clock=utc_now)
-    publisher = Publisher(
-        topics=topics,
-        signer=Signer(options.data, region=options.region, now=utc_now()),
-        courier=courier,
-        region=options.region,
-        retry_delay=options.retry_delay,
-        clock=utc_now,
-    )
-    surroundings = Surroundings(
-        account=account,
-        behaviours=behaviours,
-        configuration_sets=sets,
-        suppression=suppression,
-        inbox=inbox,
-        publisher=publisher,
-        errands=errands,
-        region=options.region,
-        account_id=options.account_id,
-    )
-    stream = EventStream(surroundings, delay=options.event_delay, dice=dice, clock=utc_now)
-    sending = Sending(
-        account=account,
-        configuration_sets=sets,
-        inbox=inbox,
-        ledger=ledger,
-        stream=stream,
-        region=options.region,
-        latency=options.latency,
-        clock=utc_now,
-    )
-    account_api = AccountApi(account=account, suppression=suppression, clock=utc_now)
-    setup_api = SetupApi(account=account, configuration_sets=sets, publisher=publisher)
-    control = Control(
-        account=account,
-        behaviours=behaviours,
-        courier=courier,
-        errands=errands,
-        faults=faults,
-        inbox=inbox,
-        ledger=ledger,
-        publisher=publisher,
-        stream=stream,
-        topics=topics,
-    )
-    front = Front(
-        ses=[*sending.routes(), *account_api.routes(), *setup_api.routes()],
-        control=[*control.routes(), *InboxPages(inbox=inbox, ledger=ledger).routes()],
-        sns=SnsApi(topics=topics, publisher=publisher, account_id=options.account_id).answer,
-        faults=faults,
-        api_rate=SendRate(options.api_rate, started) if options.api_rate else None,
-        monotonic=time.monotonic,
-    )
-    return Parts(front=front, ledger=ledger, errands=errands, poster=poster)
 
 
 @asynccontextmanager
@@ -148,7 +44,7 @@ class Simulator:
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
         self._listening = threading.Event()
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     @property
@@ -166,7 +62,7 @@ class Simulator:
         """The ledger, one JSON object per line."""
         return self.options.data / LEDGER_FILE
 
-    def start(self) -> "Simulator":
+    def start(self) -> Self:
         """Return once it listens. Raises what kept it from listening."""
         self._thread.start()
         if not self._listening.wait(START_SECONDS):
@@ -181,7 +77,7 @@ class Simulator:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
 
-    def __enter__(self) -> "Simulator":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exc_info: object) -> None:
@@ -190,7 +86,7 @@ class Simulator:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as failure:
+        except Exception as failure:  # noqa: BLE001 - carried over to the thread that waits in start()
             self._failure = failure
             self._listening.set()
 

@@ -36,11 +36,7 @@ class SnsApi:
         action = fields.get("Action", "")
         signed = is_signed(request)
         try:
-            act = self._actions().get(action)
-            if act is None:
-                raise SnsError(400, "InvalidAction", "The action is not valid for this endpoint.")
-            if not signed and action not in OPEN_ACTIONS:
-                raise SnsError(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+            act = self._action(action, signed=signed)
             result = act(fields | {"Signed": "true" if signed else ""})
         except SnsError as refusal:
             return _xml(refusal.status, _error_body(refusal))
@@ -48,8 +44,8 @@ class SnsApi:
         metadata = f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
         return _xml(200, f'<{action}Response xmlns="{NAMESPACE}">{inner}{metadata}</{action}Response>')
 
-    def _actions(self) -> dict[str, Callable[[Fields], str]]:
-        return {
+    def _action(self, name: str, *, signed: bool) -> Callable[[Fields], str]:
+        actions = {
             "CreateTopic": self._create_topic,
             "DeleteTopic": self._delete_topic,
             "ListTopics": self._list_topics,
@@ -63,6 +59,11 @@ class SnsApi:
             "ListSubscriptionsByTopic": self._list_subscriptions,
             "Publish": self._publish,
         }
+        if name not in actions:
+            raise SnsError(400, "InvalidAction", "The action is not valid for this endpoint.")
+        if not signed and name not in OPEN_ACTIONS:
+            raise SnsError(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        return actions[name]
 
     def _create_topic(self, fields: Fields) -> str:
         return _element("TopicArn", self.topics.create(_required(fields, "Name"), _attributes(fields)).arn)
@@ -71,7 +72,7 @@ class SnsApi:
         self.topics.delete(_required(fields, "TopicArn"))
         return ""
 
-    def _list_topics(self, fields: Fields) -> str:
+    def _list_topics(self, _fields: Fields) -> str:
         return f"<Topics>{''.join(_member(_element('TopicArn', topic.arn)) for topic in self.topics.topics())}</Topics>"
 
     def _get_topic_attributes(self, fields: Fields) -> str:

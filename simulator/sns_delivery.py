@@ -136,7 +136,7 @@ class Courier:
         try:
             async with self._posts:
                 attempt["status"] = await self._poster.post(
-                    subscription.endpoint, headers=headers, body=body, timeout=self._timeout
+                    subscription.endpoint, headers=headers, body=body, seconds=self._timeout
                 )
         except (OSError, EOFError, ValueError, IndexError) as error:
             # TimeoutError is an OSError; the last two are an answer that is not HTTP.

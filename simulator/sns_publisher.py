@@ -51,11 +51,11 @@ class Publisher:
         if not confirmed:
             return envelope["MessageId"], []
         signed = self._signer.signed(envelope, topic.signature_version)
-        tasks = []
+        tasks: list[asyncio.Task[None]] = []
         for subscription in confirmed:
             url = f"{self._service_url}?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
-            for _ in range(deliveries):
-                tasks.append(self._carry(topic, subscription, signed | {"UnsubscribeURL": url}))
+            message_to_it = signed | {"UnsubscribeURL": url}
+            tasks.extend(self._carry(topic, subscription, message_to_it) for _ in range(deliveries))
         return envelope["MessageId"], tasks
 
     def ask_to_confirm(self, subscription: Subscription) -> None:

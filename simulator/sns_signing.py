@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 
 import base64
 import hashlib
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +22,25 @@ RENEW_BEFORE = timedelta(days=7)
 
 # Regions that were opted into after 2019 sign under a name of their own.
 REGIONS_WITH_OWN_NAME = frozenset(
-    "ap-east-1 ap-east-2 ap-south-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7"
-    " me-south-1 me-central-1 eu-south-1 eu-south-2 eu-central-2 af-south-1 il-central-1 ca-west-1 mx-central-1".split()
+    {
+        "ap-east-1",
+        "ap-east-2",
+        "ap-south-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "me-south-1",
+        "me-central-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-central-2",
+        "af-south-1",
+        "il-central-1",
+        "ca-west-1",
+        "mx-central-1",
+    }
 )
 
 NOTIFICATION_FIELDS = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
@@ -49,14 +65,14 @@ class Signer:
             _make(self.certificate_path, key_path, name=name, now=now)
         key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError(f"{key_path} holds no RSA key")
+            raise TypeError(f"{key_path} holds no RSA key")
         self._key = key
         fingerprint = hashlib.sha256(self.certificate_path.read_bytes()).hexdigest()[:32]
         self.certificate_url = f"https://sns.{region}.amazonaws.com/SimpleNotificationService-{fingerprint}.pem"
 
     def signed(self, envelope: Mapping[str, str], version: str) -> dict[str, str]:
         """Return the envelope with its signature; version "1" is SHA-1, "2" is SHA-256."""
-        digest: hashes.HashAlgorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
+        digest: hashes.HashAlgorithm = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - SNS's version 1
         signature = self._key.sign(string_to_sign(envelope), padding.PKCS1v15(), digest)
         return dict(envelope) | {
             "SignatureVersion": version,
@@ -91,6 +107,6 @@ def _make(certificate_path: Path, key_path: Path, *, name: str, now: datetime) -
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with open(os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(private)
+    key_path.touch(mode=0o600)
+    key_path.write_bytes(private)
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,13 +1,11 @@
-"""What becomes of a mail in the simulator: the events of each behaviour, in both dialects, and a stream that misbehaves."""
+"""What becomes of a mail in the simulator: the events of each behaviour, in both dialects, and unruly streams."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ReadTimeoutError
 
 from simulator import Options, Simulator
 from tests.simulating import (
@@ -15,6 +13,8 @@ from tests.simulating import (
     Endpoint,
     client,
     control,
+    fetch,
+    ledger,
     listening,
     publish_events,
     raw_message,
@@ -45,6 +45,15 @@ def ses(simulator: Simulator, endpoint: Endpoint) -> Any:
     return client("sesv2", simulator)
 
 
+Watched = tuple[Simulator, Endpoint, Any]
+
+
+@pytest.fixture
+def watched(simulator: Simulator, endpoint: Endpoint, ses: Any) -> Watched:
+    """All three at once."""
+    return simulator, endpoint, ses
+
+
 def send_watched(ses: Any, recipient: str, **request: Any) -> str:
     """Send with the configuration set whose events the endpoint gets."""
     return send(ses, recipient, ConfigurationSetName="postern", **request)
@@ -54,8 +63,7 @@ def is_suppressed(ses: Any, address: str) -> bool:
     """Tell whether the account suppression list has this spelling."""
     try:
         ses.get_suppressed_destination(EmailAddress=address)
-    except ClientError as refusal:
-        assert refusal.response["Error"]["Code"] == "NotFoundException"
+    except ses.exceptions.NotFoundException:
         return False
     return True
 
@@ -87,7 +95,7 @@ def test_a_delivered_mail_is_reported_with_tags_and_headers(endpoint: Endpoint, 
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "kinds", "fate"),
+    "behaviour, kinds, bounce",
     [
         ("success", ["Send", "Delivery"], None),
         ("bounce", ["Send", "Bounce"], ("Permanent", "General")),
@@ -101,20 +109,21 @@ def test_a_delivered_mail_is_reported_with_tags_and_headers(endpoint: Endpoint, 
     ],
 )
 def test_an_address_acts_as_it_is_told(
-    simulator: Simulator, endpoint: Endpoint, ses: Any, behaviour: str, kinds: list[str], fate: tuple[str, str] | None
+    watched: Watched, behaviour: str, kinds: list[str], bounce: tuple[str, str] | None
 ) -> None:
     """Each behaviour has its events in order; only hard bounces and complaints reach the account suppression list."""
+    simulator, endpoint, ses = watched
     control(simulator, "POST", "behaviours", {"Kim.Gone@example.com": behaviour})
     send_watched(ses, "kim.gone@example.com")
     until(lambda: len(endpoint.kinds()) == len(kinds))
     bounces = [event["bounce"] for event in endpoint.events() if "bounce" in event]
     assert sorted(endpoint.kinds()) == sorted(kinds)
-    assert [(bounce["bounceType"], bounce["bounceSubType"]) for bounce in bounces] == ([fate] if fate else [])
+    assert [(each["bounceType"], each["bounceSubType"]) for each in bounces] == ([bounce] if bounce else [])
     assert is_suppressed(ses, "kim.gone@example.com") is (behaviour in ("bounce", "complaint"))
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    "name, kind",
     [
         ("success", "Delivery"),
         ("bounce", "Bounce"),
@@ -198,7 +207,7 @@ def test_a_raw_mail_may_name_set_and_tags_in_headers(endpoint: Endpoint, ses: An
     assert (tags["a"], tags["b"]) == (["1"], ["2"])
 
 
-@pytest.mark.parametrize(("kind", "key"), [("Open", "open"), ("Click", "click"), ("Complaint", "complaint")])
+@pytest.mark.parametrize("kind, key", [("Open", "open"), ("Click", "click"), ("Complaint", "complaint")])
 def test_events_on_demand_are_about_a_mail_of_the_inbox(
     simulator: Simulator, endpoint: Endpoint, ses: Any, kind: str, key: str
 ) -> None:
@@ -258,7 +267,7 @@ def test_a_stream_can_reorder_the_events_of_a_mail(simulator: Simulator, endpoin
     for number in range(8):
         send_watched(ses, f"complaint+{number}@simulator.amazonses.com")
     until(lambda: len(endpoint.events()) == 24)
-    first_kinds = {}
+    first_kinds: dict[str, str] = {}
     for received in sorted(endpoint.notifications()[1:], key=lambda each: each.envelope["Timestamp"]):
         first_kinds.setdefault(received.message["mail"]["messageId"], received.message["eventType"])
     assert len(first_kinds) == 8
@@ -273,6 +282,16 @@ def test_events_can_come_before_the_response(simulator: Simulator, endpoint: End
     assert {event["mail"]["messageId"] for event in endpoint.events()} == {ses_message_id}
 
 
+def test_a_caller_who_hangs_up_changes_nothing(tmp_path: Path) -> None:
+    """A mail that was accepted while its sender gave up waiting is on the ledger and has all its events."""
+    with Simulator(Options(data=tmp_path, latency=5, event_delay=(0.001, 0.002))) as slow, listening(slow) as endpoint:
+        publish_events(slow, subscribe(slow, endpoint))
+        with pytest.raises(ReadTimeoutError):
+            send_watched(client("sesv2", slow, read_timeout=0.1), "ann@example.com")
+        until(lambda: sorted(endpoint.kinds()) == ["Delivery", "Send"])
+        assert [entry["recipient"] for entry in ledger(slow)] == ["ann@example.com"]
+
+
 def test_faults_are_cleared_together(simulator: Simulator) -> None:
     """DELETE of the faults makes the stream orderly too."""
     control(simulator, "POST", "events", {"stream": {"drop_rate": 1}})
@@ -281,7 +300,7 @@ def test_faults_are_cleared_together(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "content"),
+    "path, content",
     [
         ("behaviours", {"ann@example.com": "explode"}),
         ("events", {"ses_message_id": "unknown", "type": "Open"}),
@@ -293,10 +312,9 @@ def test_faults_are_cleared_together(simulator: Simulator) -> None:
 )
 def test_mistakes_on_the_control_surface_are_named(simulator: Simulator, path: str, content: Any) -> None:
     """A request that means nothing is answered 400 and changes nothing."""
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        control(simulator, "POST", path, content)
-    caught.value.close()
-    assert caught.value.code == 400
+    answer = fetch(simulator, f"/_simulator/{path}", method="POST", content=content)
+    assert answer.status == 400
+    assert answer.json()["error"]
     assert control(simulator, "GET", "behaviours") == {}
     assert control(simulator, "GET", "faults") == []
 
@@ -309,10 +327,9 @@ def test_the_inbox_shows_mail_without_running_it(simulator: Simulator, ses: Any)
         Destination={"ToAddresses": ["ann@example.com"]},
         Content={"Raw": {"Data": hostile}},
     )["MessageId"]
-    with urllib.request.urlopen(f"{simulator.url}/", timeout=5) as answer:
-        listing = answer.read().decode()
-    with urllib.request.urlopen(f"{simulator.url}/_simulator/inbox/{ses_message_id}", timeout=5) as answer:
-        policy, mail = answer.headers["Content-Security-Policy"], answer.read().decode()
+    listing = fetch(simulator, "/").data.decode()
+    page = fetch(simulator, f"/_simulator/inbox/{ses_message_id}")
+    policy, mail = page.headers["Content-Security-Policy"], page.data.decode()
     assert "ann@example.com" in listing
     assert "delivered" in listing
     assert f"/_simulator/inbox/{ses_message_id}" in listing
@@ -324,9 +341,5 @@ def test_the_inbox_shows_mail_without_running_it(simulator: Simulator, ses: Any)
 
 def test_pages_of_other_sites_cannot_use_the_control_surface(simulator: Simulator) -> None:
     """A browser that sends another site's Origin is refused."""
-    request = urllib.request.Request(f"{simulator.url}/_simulator/faults", method="DELETE")
-    request.add_header("Origin", "https://elsewhere.example")
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=5)
-    caught.value.close()
-    assert caught.value.code == 403
+    headers = {"Origin": "https://elsewhere.example"}
+    assert fetch(simulator, "/_simulator/faults", method="DELETE", headers=headers).status == 403

@@ -31,7 +31,7 @@ def ses(simulator: Simulator) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status", "code"),
+    "fault, status, code",
     [
         ("429", 429, "TooManyRequestsException"),
         ("400:MessageRejected", 400, "MessageRejected"),
@@ -61,7 +61,7 @@ def test_an_error_after_acceptance_hides_a_mail_that_is_sent(simulator: Simulato
     assert [(entry["recipient"], entry["mode"]) for entry in ledger(simulator)] == [("ann@example.com", "500_after")]
 
 
-@pytest.mark.parametrize(("fault", "accepted"), [("hang_before", 0), ("hang_after", 1)])
+@pytest.mark.parametrize("fault, accepted", [("hang_before", 0), ("hang_after", 1)])
 def test_a_hang_is_a_read_timeout(simulator: Simulator, ses: Any, fault: str, accepted: int) -> None:
     """The caller gives up; only a hang after acceptance is on the ledger."""
     control(simulator, "POST", "faults", [{"fault": fault}])
@@ -70,7 +70,7 @@ def test_a_hang_is_a_read_timeout(simulator: Simulator, ses: Any, fault: str, ac
     assert [entry["mode"] for entry in ledger(simulator)] == [fault] * accepted
 
 
-@pytest.mark.parametrize(("fault", "accepted"), [("close_before", 0), ("close_after", 1)])
+@pytest.mark.parametrize("fault, accepted", [("close_before", 0), ("close_after", 1)])
 def test_a_close_is_a_lost_connection(simulator: Simulator, ses: Any, fault: str, accepted: int) -> None:
     """The connection ends without an answer; only a close after acceptance is on the ledger."""
     control(simulator, "POST", "faults", [{"fault": fault}])
@@ -167,6 +167,4 @@ def test_a_port_in_use_is_said_in_one_line(simulator: Simulator, tmp_path: Path)
     command = [sys.executable, "-m", "simulator", "--port", str(simulator.port), "--data", str(tmp_path / "second")]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert outcome.returncode == 1
-    assert outcome.stderr.strip().splitlines()[0].startswith(
-        f"simulator: cannot listen on 127.0.0.1:{simulator.port}:"
-    )
+    assert outcome.stderr.strip().splitlines()[0].startswith(f"simulator: cannot listen on 127.0.0.1:{simulator.port}:")

@@ -1,8 +1,6 @@
 """The simulator's SES, as boto3 sees it: what it takes, what it refuses and in which words."""
 
 import hashlib
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import LedgerSync, Options, Simulator
-from tests.simulating import SENDER, client, control, ledger, raw_message, send
+from tests.simulating import SENDER, client, control, fetch, ledger, raw_message, send
 
 
 @pytest.fixture
@@ -100,7 +98,7 @@ def test_bulk_mail_is_filled_in_and_judged_entry_by_entry(simulator: Simulator, 
 
 
 @pytest.mark.parametrize(
-    ("request_changes", "expected"),
+    "request_changes, expected",
     [
         ({"Destination": {"ToAddresses": [f"a{n}@example.com" for n in range(51)]}}, "BadRequestException"),
         ({"Destination": {"ToAddresses": ["ann example.com"]}}, "BadRequestException"),
@@ -156,11 +154,9 @@ def test_fifty_recipients_are_taken(ses: Any) -> None:
 
 def test_an_unsigned_request_is_refused(simulator: Simulator) -> None:
     """Without the shape of a Signature Version 4 there is no SES."""
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{simulator.url}/v2/email/account", timeout=5)
-    caught.value.close()
-    assert caught.value.code == 403
-    assert caught.value.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
+    answer = fetch(simulator, "/v2/email/account")
+    assert answer.status == 403
+    assert answer.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
 def test_send_rate_is_a_credit_that_mail_to_many_overdraws(tmp_path: Path) -> None:

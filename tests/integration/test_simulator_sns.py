@@ -1,8 +1,6 @@
 """The simulator's SNS, as boto3 and a subscriber see it: handshake, signatures, headers, retries."""
 
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import Options, Simulator
-from tests.simulating import Endpoint, client, control, listening, subscribe, until
+from tests.simulating import Endpoint, client, control, fetch, listening, subscribe, until
 
 
 @pytest.fixture
@@ -126,9 +124,7 @@ def test_too_many_requests_is_tried_again(simulator: Simulator, endpoint: Endpoi
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 415, 308])
-def test_any_other_refusal_loses_the_message(
-    simulator: Simulator, endpoint: Endpoint, sns: Any, status: int
-) -> None:
+def test_any_other_refusal_loses_the_message(simulator: Simulator, endpoint: Endpoint, sns: Any, status: int) -> None:
     """Client errors and redirects are final: one POST, and the loss is counted."""
     topic_arn = subscribe(simulator, endpoint)
     endpoint.answers = [status]
@@ -206,10 +202,7 @@ def test_an_authenticated_subscription_cannot_be_ended_by_its_url(simulator: Sim
     topic_arn = subscribe(simulator, endpoint)
     (subscription,) = client("sns", simulator).list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
     query = urllib.parse.urlencode({"Action": "Unsubscribe", "SubscriptionArn": subscription["SubscriptionArn"]})
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(f"{simulator.url}/?{query}", timeout=5)
-    caught.value.close()
-    assert caught.value.code == 403
+    assert fetch(simulator, f"/?{query}").status == 403
 
 
 def test_what_does_not_exist_is_not_found(sns: Any) -> None:
