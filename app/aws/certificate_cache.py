@@ -163,7 +163,6 @@ class FetchedCertificates:
 
     def _remember(self, url: str, answer: _Held | _Failed) -> None:
         if isinstance(answer, _Held):
-            self._failed.pop(url, None)
             self._held[url] = answer
             self._held.move_to_end(url)
             while len(self._held) > _MAX_CERTIFICATES:

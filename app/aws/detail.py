@@ -56,7 +56,8 @@ def _complaint(section: Mapping[str, object]) -> str:
 
 def _duration(section: Mapping[str, object]) -> str:
     milliseconds = section.get("processingTimeMillis")
-    if not isinstance(milliseconds, int) or not 0 <= milliseconds < 10**9:
+    # A JSON `true` is an int to Python.
+    if type(milliseconds) is not int or not 0 <= milliseconds < 10**9:
         return ""
     return f" after {milliseconds} ms"
 

@@ -17,6 +17,7 @@ _WORD = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _IDENTIFIER = re.compile(r"[!-~]{1,256}")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_IN_ANGLES = re.compile(r"[^<>]*<([^<>]*)>")
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-][0-9]{2}:?[0-9]{2}$|Z$)")
 
 
@@ -64,12 +65,10 @@ def address(value: object) -> str | None:
     """Return the bare address in SES's own case, out of `Name <address>` too; None for what cannot be one."""
     if not isinstance(value, str):
         return None
-    bare = value.strip()
-    if bare.endswith(">") and bare.count("<") == 1:
-        bare = bare[bare.index("<") + 1 : -1].strip()
-    if len(bare) > _MAX_ADDRESS or "@" not in bare or not bare.isprintable():
-        return None
-    return bare
+    named = _IN_ANGLES.fullmatch(value.strip())
+    bare = (named[1] if named else value).strip()
+    fits = len(bare) <= _MAX_ADDRESS and "@" in bare and bare.isprintable() and "<" not in bare
+    return bare if fits else None
 
 
 def instant(value: object) -> datetime | None:

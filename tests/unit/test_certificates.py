@@ -140,7 +140,7 @@ def test_made_up_names_do_not_starve_a_known_certificate(
 def test_made_up_names_do_not_push_out_a_known_certificate(
     certificates: FetchedCertificates, host: Host, clock: Clock
 ) -> None:
-    """Failures are remembered apart from certificates."""
+    """Failures are remembered apart from certificates, and only those of the last minute."""
     certificates.public_key(URL, TOPIC)
     host.away = True
     for number in range(100):
@@ -149,6 +149,7 @@ def test_made_up_names_do_not_push_out_a_known_certificate(
             certificates.public_key(url(number), TOPIC)
     certificates.public_key(URL, TOPIC)
     assert host.requests.count(URL) == 1
+    assert len(certificates._failed) <= 6
 
 
 def test_ten_certificates_are_held_the_least_used_is_dropped(

@@ -145,6 +145,11 @@ def test_nesting_beyond_the_bound_is_told(levels: int) -> None:
     assert nests_too_deep(text) == (levels > MAX_DEPTH)
 
 
+def test_measuring_an_unfinished_string_takes_linear_time() -> None:
+    """Quotes that never close and a lone backslash at the end do not make the measure start over and over."""
+    assert not nests_too_deep('"' + "[" * 200 + '\\"' * 300_000 + "\\")
+
+
 def depth(value: object) -> int:
     if isinstance(value, dict):
         return 1 + max((depth(item) for item in value.values()), default=0)

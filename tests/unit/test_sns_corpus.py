@@ -112,7 +112,8 @@ def body(case: dict[str, Any], posted: dict[str, Any]) -> bytes:
     for before, after in case.get("text", ()):
         assert before in text
         text = text.replace(before, after, 1)
-    return text.encode()
+    padding: int = case.get("padding", 0)
+    return text.encode() + b" " * padding
 
 
 def request_headers(case: dict[str, Any], posted: dict[str, Any]) -> dict[str, str]:
