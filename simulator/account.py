@@ -43,8 +43,12 @@ class Account:
 
     def default_configuration_set(self, sender: str) -> str | None:
         """Return the set that the sender's identity uses when a mail names none."""
+        if not self.identities:
+            return None
         return self.identities.get(bare_address(sender).lower()) or self.identities.get(domain_of(sender))
 
     def feedback_of(self, sender: str) -> IdentityFeedback | None:
         """Return the notification settings in force; those of an address override its domain's."""
+        if not self.feedback:
+            return None
         return self.feedback.get(bare_address(sender).lower()) or self.feedback.get(domain_of(sender))

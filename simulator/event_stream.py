@@ -95,7 +95,7 @@ class EventStream:
         self.dropped = 0
 
     def begin(self, mail: Mail) -> list[asyncio.Task[None]]:
-        """Let the mail meet its fate from now on, and return the deliveries that the sender's answer has to wait for."""
+        """Let the mail meet its fate from now on; return the deliveries that the sender's answer has to wait for."""
         story = self._story(mail)
         if self.faults.before_response:
             return [task for happening in self._in_order(story) for task in self._tell(mail, happening)]

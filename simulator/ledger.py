@@ -16,12 +16,7 @@ from simulator.mail import Mail
 from simulator.options import LedgerSync
 from simulator.timestamps import iso_millis
 
-
-def _discard_torn_line(path: Path) -> None:
-    """Cut what a crash left unfinished: it was never answered."""
-    content = path.read_bytes() if path.exists() else b""
-    if content and not content.endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Ledger:
@@ -32,7 +27,6 @@ class Ledger:
     """
 
     def __init__(self, path: Path, sync: LedgerSync) -> None:
-        _discard_torn_line(path)
         self.path = path
         self._sync = sync
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -63,7 +57,7 @@ class Ledger:
         }
         for recipient in mail.recipients:
             entry["recipient"] = recipient
-            self._pending.append(json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            self._pending.append(_encode(entry).encode() + b"\n")
         self._count(mode, recipients=len(mail.recipients))
         self._work.set()
 
@@ -130,6 +124,10 @@ class Ledger:
         end, last_id = 0, None
         with self.path.open("rb") as lines:
             for line in lines:
+                if not line.endswith(b"\n"):
+                    # A crash left it unfinished, so its mail was never answered for.
+                    os.ftruncate(self._file, end)
+                    break
                 end += len(line)
                 self._ends.append(end)
                 entry = json.loads(line)

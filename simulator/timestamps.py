@@ -10,4 +10,4 @@ def utc_now() -> datetime:
 
 def iso_millis(moment: datetime) -> str:
     """Return `2026-03-06T20:00:26.893Z`, the form of every timestamp in a notification."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import Options, Simulator
+from simulator.sns_retries import retry_delays
 from tests.simulating import Endpoint, client, control, fetch, listening, subscribe, until
 
 
@@ -168,6 +169,27 @@ def test_a_delivery_policy_decides_the_tries(simulator: Simulator, endpoint: End
     sns.publish(TopicArn=topic_arn, Message="twice")
     until(lambda: ended(simulator)["lost"] == 1)
     assert len(endpoint.notifications()) == 2
+
+
+def test_retries_follow_the_phases_of_a_policy_within_an_hour() -> None:
+    """SNS's default is three tries 20 s apart; a full policy has its four phases in order; an hour is the end."""
+    policy = {
+        "minDelayTarget": 1,
+        "maxDelayTarget": 60,
+        "numRetries": 50,
+        "numNoDelayRetries": 3,
+        "numMinDelayRetries": 2,
+        "numMaxDelayRetries": 35,
+        "backoffFunction": "exponential",
+    }
+    delays = retry_delays(policy, 20.0)
+    backing_off = delays[5:15]
+    assert retry_delays({}, 20.0) == [20.0] * 3
+    assert delays[:5] == [0, 0, 0, 1, 1]
+    assert delays[15:] == [60] * 35
+    assert backing_off == sorted(backing_off)
+    assert (backing_off[0], round(backing_off[-1], 6)) == (1, 60)
+    assert sum(retry_delays({"minDelayTarget": 600, "maxDelayTarget": 600, "numRetries": 100}, 20.0)) == 3600
 
 
 def test_an_unreachable_endpoint_is_tried_again(simulator: Simulator, endpoint: Endpoint, sns: Any) -> None:
