@@ -1,7 +1,7 @@
 """Every environment variable that Postern reads: typed, bounded, validated once, all faults told together.
 
-The only file that looks at the environment. It opens nothing and connects to nothing, except that it reads the PEM file named by
-`SNS_PINNED_CERTIFICATE`, so that a wrong path is told at the start and not at the first bounce.
+The only file that looks at the environment. It opens nothing and connects to nothing, except that it reads the PEM file
+named by `SNS_PINNED_CERTIFICATE`, so that a wrong path is told at the start and not at the first bounce.
 """
 
 import re
@@ -19,7 +19,7 @@ _KEY_CHARACTERS = 43
 
 
 class SettingsError(Exception):
-    """The environment does not make a valid configuration; the text names every variable that is wrong, and the rule."""
+    """The environment is not a valid configuration; the text names every variable that is wrong, and the rule."""
 
 
 class SesTransport(StrEnum):
@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     )
     celery_broker_url: str = Field("", description="Celery broker that carries the bells. Default: `REDIS_URL`.")
 
-    aws_region: str = Field("us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="Region of SES and of the topics.")
+    aws_region: str = Field(
+        "us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="Region of SES and of the topics."
+    )
     ses_configuration_set: str = Field(
         "", description="Configuration set of every send. Without one, SES echoes no tags and publishes no events."
     )
@@ -62,7 +64,7 @@ class Settings(BaseSettings):
         None, description="PEM file used instead of fetching the signing certificate, for networks without egress."
     )
     sns_auto_confirm: bool = Field(
-        True, description="Confirm the subscription of an allow-listed topic by itself, through the SNS API."
+        default=True, description="Confirm the subscription of an allow-listed topic by itself, through the SNS API."
     )
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
@@ -70,7 +72,9 @@ class Settings(BaseSettings):
         "each 43 characters of URL-safe base64 (32 bytes)."
     )
     public_url: str = Field(
-        "http://127.0.0.1:8025", pattern=r"^https?://[^\s/]+(/[^\s]*)?$", description="Where AWS and recipients reach us."
+        "http://127.0.0.1:8025",
+        pattern=r"^https?://[^\s/]+(/[^\s]*)?$",
+        description="Where AWS and recipients reach us.",
     )
 
     max_body_bytes: int = Field(
@@ -87,17 +91,23 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(60, ge=35, le=3600, description="How long a worker may hold a claimed mail.")
     claim_batch: int = Field(100, ge=1, le=1000, description="Mails claimed with one statement.")
     exempt_mailbox_simulator: bool = Field(
-        True, description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once."
+        default=True,
+        description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once.",
     )
     unconfirmed_quiet_minutes: int = Field(
-        15, ge=1, le=1440, description="How long an unconfirmed mail must stay without an event before it may be resent."
+        15,
+        ge=1,
+        le=1440,
+        description="How long an unconfirmed mail must stay without an event before it may be resent.",
     )
 
     body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after a mail has ended.")
     feedback_retention_days: int = Field(90, ge=1, description="Raw notifications are erased after this.")
     idempotency_hours: int = Field(24, ge=1, le=720, description="How long an idempotency key is remembered.")
 
-    log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log event written.")
+    log_level: str = Field(
+        "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log event written."
+    )
     data_dir: Path = Field(Path("data"), description="Where the embedded parts keep their files.")
 
     @field_validator("sns_topic_arns", "secret_keys", mode="before")
@@ -118,7 +128,9 @@ class Settings(BaseSettings):
         if not keys:
             raise ValueError("at least one key is needed; make one with `./postern secret`")
         if not all(re.fullmatch(rf"[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}}", key.get_secret_value()) for key in keys):
-            raise ValueError(f"each must be {_KEY_CHARACTERS} characters of URL-safe base64; make one with `./postern secret`")
+            raise ValueError(
+                f"each must be {_KEY_CHARACTERS} characters of URL-safe base64; make one with `./postern secret`"
+            )
         return keys
 
     @field_validator("database_url")

@@ -47,8 +47,8 @@ _VAGUE_STATUS = frozenset({None, "", "5.0.0", "4.0.0"})
 def cause_of(bounce: Bounce) -> BounceCause:
     """Where the fault of this recipient's bounce lies.
 
-    AWS's own sample of a permanent bounce holds a recipient with `"action":"delayed","status":"4.0.0"`, so the fields of the
-    recipient outrank the type of the whole bounce.
+    AWS's own sample of a permanent bounce holds a recipient with `"action":"delayed","status":"4.0.0"`, so the fields
+    of the recipient outrank the type of the whole bounce.
     """
     subtype = bounce.subtype.lower()
     if bounce.type is BounceType.PERMANENT and subtype in _PERMANENT:

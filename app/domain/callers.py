@@ -21,8 +21,8 @@ class Scope(StrEnum):
 class Caller:
     """An authenticated API key, or the operator at the command line.
 
-    `actor` is what the audit records (`key:<public id>`, `cli:<user>`). `senders` are the From addresses and domains that the application
-    may use, normalised; `@example.com` allows a domain, `*` every address.
+    `actor` is what the audit records (`key:<public id>`, `cli:<user>`). `senders` are the From addresses and domains
+    that the application may use, normalised; `@example.com` allows a domain, `*` every address.
     """
 
     actor: str

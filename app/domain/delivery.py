@@ -1,8 +1,8 @@
 """The life of one recipient's mail: every state, everything that can happen to it, and what follows.
 
-`decide` is a pure and total function over `State` x `Event` x `Facts`. The worker, the settling of feedback, the sweepers and the
-API all ask it, so no other file decides a state. It knows no SQL, no clock and no address; whether feedback suppresses an
-address is decided in `app.domain.suppression`.
+`decide` is a pure and total function over `State` x `Event` x `Facts`. The worker, the settling of feedback, the
+sweepers and the API all ask it, so no other file decides a state. It knows no SQL, no clock and no address; whether
+feedback suppresses an address is decided in `app.domain.suppression`.
 """
 
 from dataclasses import dataclass
@@ -98,8 +98,8 @@ class Effect(StrEnum):
 class Facts:
     """What besides the state decides: each is read in the transaction that writes the answer.
 
-    `lease_held`: whoever reports still holds the lease. `attempt_open`: some attempt is `calling` or `unknown`, so the mail may have
-    left. `taken_by_ses`: a MessageId is known for this recipient.
+    `lease_held`: whoever reports still holds the lease. `attempt_open`: some attempt is `calling` or `unknown`, so the
+    mail may have left. `taken_by_ses`: a MessageId is known for this recipient.
     """
 
     lease_held: bool = True
@@ -146,7 +146,7 @@ _RESENT = frozenset({Effect.MARK_POSSIBLE_DUPLICATE, Effect.RING})
 
 
 def decide(state: State, event: Event, facts: Facts) -> Decision:
-    """The state after `event`, for every state and event; an event that has no say here leaves the state unchanged."""
+    """The state after `event`, for every state and event; an event without a say changes nothing."""
     if event in _EVIDENCE:
         return _evidence(state, _EVIDENCE[event], facts)
     if event in _OWN_CALL:
@@ -155,7 +155,7 @@ def decide(state: State, event: Event, facts: Facts) -> Decision:
 
 
 def _evidence(state: State, news: State, facts: Facts) -> Decision:
-    """SES has the mail: true in whatever state we believed it, from whoever brings it; afterwards the rank only rises."""
+    """SES has the mail: true in whatever state we believed it, whoever says so; from then on the rank only rises."""
     settled = facts.taken_by_ses or state in TAKEN_BY_SES
     if settled and RANK.get(state, 0) >= RANK[news]:
         return Decision(state, changed=False)

@@ -42,7 +42,8 @@ class Verdict(StrEnum):
 class Ruling:
     """The verdict on one piece of feedback, and why in one plain sentence.
 
-    `origin` is set when the verdict is to suppress; `in_stream_only` narrows that from every mail to the stream of the mail.
+    `origin` is set when the verdict is to suppress; `in_stream_only` narrows that from every mail to the stream of the
+    mail.
     """
 
     verdict: Verdict
@@ -94,7 +95,10 @@ _NO_CLAIM = Ruling(verdict=Verdict.LEAVE, why="This kind of event says nothing a
 
 
 def rule(feedback: Feedback, *, exempt: bool) -> Ruling:
-    """What this feedback asks of the list. `exempt` is for addresses of the mailbox simulator, when the setting says so."""
+    """What this feedback asks of the list.
+
+    `exempt` is for addresses of the mailbox simulator, when the setting says so.
+    """
     ruling = _rule(feedback)
     if exempt and ruling.verdict in {Verdict.SUPPRESS, Verdict.COUNT}:
         return _EXEMPT
@@ -133,7 +137,8 @@ def soft_bounce_pause(*, messages_bounced: int, earlier_pauses: int) -> timedelt
     """
     if messages_bounced < SOFT_BOUNCE_LIMIT:
         return None
-    return min(SOFT_BOUNCE_PAUSE * 2 ** min(earlier_pauses, 5), _LONGEST_PAUSE)
+    doublings: int = 2 ** min(earlier_pauses, 5)
+    return min(SOFT_BOUNCE_PAUSE * doublings, _LONGEST_PAUSE)
 
 
 def scope_of(app: str, stream: str) -> str:

@@ -1,7 +1,7 @@
 """The engine, the transaction and the database's clock, alike on PostgreSQL and SQLite.
 
-It decides how a connection behaves: how long it may wait, when it takes the write lock, which clock counts. It knows no table.
-Services open transactions with it; stores only use the connection they are handed.
+It decides how a connection behaves: how long it may wait, when it takes the write lock, which clock counts. It knows no
+table. Services open transactions with it; stores only use the connection they are handed.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event, select
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -19,8 +21,8 @@ from sqlalchemy.types import TypeDecorator
 
 from app.domain.errors import ServiceUnavailable
 
-# A session that hangs must never hold the others: a transaction left open by a stalled process once kept every sweeper of
-# a prototype waiting for nine minutes.
+# A session that hangs must never hold up the others: a transaction left open by a stalled process keeps every sweeper
+# waiting for its locks.
 _POSTGRES_OPTIONS = (
     "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
 )
@@ -42,7 +44,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """An aware UTC datetime."""
         if value is None:
             return None
@@ -57,12 +59,12 @@ class now(FunctionElement[datetime]):  # noqa: N801 - named as the SQL function 
 
 
 @compiles(now, "postgresql")
-def _postgres_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+def _postgres_now(_element: Any, _compiler: Any, **_: Any) -> str:
     return "now()"
 
 
 @compiles(now, "sqlite")
-def _sqlite_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+def _sqlite_now(_element: Any, _compiler: Any, **_: Any) -> str:
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
 
 
@@ -103,10 +105,14 @@ def _translated() -> Iterator[None]:
 
 def clock(connection: Connection) -> datetime:
     """The database's clock, aware UTC."""
-    moment = connection.scalar(select(now()))
-    if moment is None:
-        raise ServiceUnavailable("The database gave no time.")
-    return moment
+    return connection.execute(select(now())).scalar_one()
+
+
+def add_once(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert a row unless a unique key of it is taken; whether it was inserted. A concurrent taker is waited for."""
+    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(literal(1))
+    return connection.execute(statement).first() is not None
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:
@@ -128,7 +134,7 @@ def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
-    def configure(connection: Any, record: Any) -> None:
+    def configure(connection: Any, _record: Any) -> None:
         # The driver must not open transactions by itself: `begin` below decides which kind.
         connection.isolation_level = None
         for pragma in (

@@ -1,6 +1,7 @@
 """The tables. What each column means is said here once; which values may follow which is said in `app.domain`.
 
-SQLAlchemy Core throughout: rows travel as frozen dataclasses, so nothing outside `app.store` knows that these tables exist.
+SQLAlchemy Core throughout: rows travel as frozen dataclasses, so nothing outside `app.store` knows that these tables
+exist.
 """
 
 from sqlalchemy import (
@@ -64,7 +65,7 @@ api_keys = Table(
     Column("last_used_at", UtcDateTime),
 )
 
-# One submission. `sealed_body` holds text, html and attachments under `sealed_key`; without the key it is gone for good.
+# One submission. `sealed_body` holds text, html and attachments under `sealed_key`; without the key they are gone.
 emails = Table(
     "emails",
     metadata,
@@ -86,7 +87,8 @@ emails = Table(
     Index("ix_emails_app_id_id", "app_id", "id"),
 )
 
-# One row, one call to SES, one fate per address. `scope` is `app/stream`; `lease_token` is the claim that holds the row.
+# One row, one call to SES, one fate per address. `scope` is `app/stream`; `lease_token` the claim that holds the row.
+# Lane, scope and the From domain are copied from the mail, so that a claim reads one table.
 recipients = Table(
     "recipients",
     metadata,
@@ -95,6 +97,7 @@ recipients = Table(
     Column("app_id", Uuid, ForeignKey("apps.id"), nullable=False),
     Column("lane", String(16), nullable=False),
     Column("scope", String(128), nullable=False),
+    Column("sender_domain", String(255), nullable=False),
     Column("position", Integer, nullable=False),
     Column("kind", String(3), nullable=False),
     Column("name", Text),
@@ -165,7 +168,7 @@ feedback = Table(
     ),
 )
 
-# The timeline: one normalised event per recipient. `dedup` makes a repeated event one row, whatever copy of it came first.
+# The timeline: one normalised event per recipient. `dedup` makes a repeated event one row, whichever copy came first.
 events = Table(
     "events",
     metadata,
@@ -189,6 +192,7 @@ events = Table(
 )
 
 # One live row per (key, scope). `removed_at` makes it a tombstone, kept so that a late event cannot undo the removal.
+# `ses_removal` is `pending` until the address is off SES's account list too.
 suppressions = Table(
     "suppressions",
     metadata,
@@ -205,6 +209,7 @@ suppressions = Table(
     Column("removed_at", UtcDateTime),
     Column("removed_by", String(200)),
     Column("removal_reason", Text),
+    Column("ses_removal", String(8)),
     Index("uq_suppressions_live", "key", "scope", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
     Index("ix_suppressions_key_removed_at", "key", "removed_at"),
 )

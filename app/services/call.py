@@ -1,0 +1,98 @@
+"""Step 3a: one call to SES for one claimed mail: render, last look, self-fence, send.
+
+It runs on a thread of its own with no transaction open. Before SES is called every doubt ends in *not called*; once it
+is called every doubt ends in *unknown*, which is never repeated blindly (promise 2).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from app.aws.ses import Mailer
+from app.domain.errors import ServiceUnavailable
+from app.domain.mime import UnsafeMessage
+from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+from app.services.envelopes import Letter, envelope
+from app.services.gate import Addressee, Gate
+from app.store.claims import Mine
+from app.store.pace import Pace
+from app.store.sealing import Unsealable
+
+log = structlog.get_logger()
+
+# A worker that was stopped and wakes up must not call SES under a claim that others may have given up already.
+SELF_FENCE_S: Final = 10.0
+_BRAKE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NotCalled:
+    """SES was not called, and the mail goes back to the queue; `reason` in plain words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSuppressed:
+    """SES was not called: the last look found the address suppressed."""
+
+    origin: str
+
+
+Result = Accepted | Retry | Throttled | Refused | Paused | Ambiguous | NotCalled | FoundSuppressed
+
+
+class Call:
+    """Calls SES for one claimed mail."""
+
+    def __init__(
+        self, *, gate: Gate, mailer: Mailer, pace: Pace, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._gate = gate
+        self._mailer = mailer
+        self._pace = pace
+        self._monotonic = monotonic
+
+    def __call__(self, mine: Mine, letter: Letter | Unsealable, *, claimed_at: float) -> Result:
+        """What became of the call. `claimed_at` is from the same clock as `monotonic`. Never raises."""
+        ready = self._prepare(mine, letter)
+        if not isinstance(ready, Envelope):
+            return ready
+        refusal = self._last_look(mine)
+        if refusal is not None:
+            return refusal
+        if self._monotonic() - claimed_at > SELF_FENCE_S:
+            return NotCalled("The worker was held up for too long after it had claimed the mail.")
+        outcome = self._send(ready)
+        if isinstance(outcome, Throttled):
+            self._pace.brake(_BRAKE_S)
+        return outcome
+
+    def _prepare(self, mine: Mine, letter: Letter | Unsealable) -> Envelope | Refused | Retry:
+        if isinstance(letter, Unsealable):
+            return Refused(f"The body cannot be read: {letter}.")
+        try:
+            return envelope(letter, mine)
+        except UnsafeMessage:
+            return Refused("The message as rendered is not safe to send.")
+        except Exception as error:
+            log.exception("render_failed", recipient_id=str(mine.recipient.id))
+            return Retry(f"The message could not be rendered ({type(error).__name__}).")
+
+    def _last_look(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
+        addressee = Addressee(mine.recipient.key, mine.recipient.scope)
+        try:
+            entry = self._gate.suppressed([addressee]).get(addressee)
+        except ServiceUnavailable:
+            return NotCalled("The suppression list could not be read before the call.")
+        return FoundSuppressed(entry.origin) if entry else None
+
+    def _send(self, ready: Envelope) -> Outcome:
+        try:
+            return self._mailer.send(ready)
+        except Exception as error:
+            log.exception("call_failed")
+            return Ambiguous(f"Postern failed during the call ({type(error).__name__}).")

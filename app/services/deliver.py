@@ -1,0 +1,227 @@
+"""Step 3: send what is due. Pace, claim with the gate in it, call SES, record.
+
+The unit of work is a batch: mails are claimed with one statement, called on threads and recorded with one transaction,
+while the next are claimed already. It decides how much is in flight and when a drain ends; what one call does is in
+`app.services.call`.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import ServiceUnavailable
+from app.queue import DELIVER, Bells, Lane
+from app.services.call import Call
+from app.services.envelopes import Letter, open_letters
+from app.services.record import Record, Report
+from app.store import circuits, claims, emails, recipients
+from app.store.claims import Claim, Mine, Wanted
+from app.store.db import Database
+from app.store.pace import Pace
+from app.store.sealing import KeyRing, Unsealable
+
+log = structlog.get_logger()
+
+_DRAIN_S: Final = 5.0
+_RECORD_EVERY_S: Final = 0.02
+_RECORD_AT_MOST: Final = 100
+_KEEP_TRYING_TO_RECORD_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one worker process takes on: calls at a time, mails a claim, and how long a claim may be held."""
+
+    threads: int
+    batch: int
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """What one drain did: reports recorded, mails suppressed by the claim, and whether due mail may be left."""
+
+    reported: int = 0
+    suppressed: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a drain works with. `rate` is the send rate of the account, mails a second."""
+
+    database: Database
+    key_ring: KeyRing
+    call: Call
+    record: Record
+    pace: Pace
+    rate: Callable[[], float]
+    bells: Bells
+    limits: Limits
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Deliver:
+    """Drains lanes. Owns the threads that call SES: one per process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._threads = ThreadPoolExecutor(parts.limits.threads, thread_name_prefix="ses")
+        self._stopping = threading.Event()
+
+    def drain(self, lane: Lane) -> Drained:
+        """Send what is due in the lane, until it is dry or a few seconds have passed; ring if anything is left.
+
+        `bulk` never holds up `transactional`: whoever drains `bulk` claims what is due in `transactional` first.
+        """
+        self._parts.bells.answered(DELIVER[lane])
+        drained = _Drain(self._parts, lane, self._threads, self._stopping).run()
+        if drained.more:
+            self._parts.bells.ring(DELIVER[lane])
+        if drained.reported or drained.suppressed:
+            log.info("drained", lane=lane, reported=drained.reported, suppressed=drained.suppressed, more=drained.more)
+        return drained
+
+    def stop(self) -> None:
+        """Claim nothing more; what is claimed is finished."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Wait for the calls on the wire and let the threads go."""
+        self.stop()
+        self._threads.shutdown()
+
+
+class _Drain:
+    """One drain: what is in flight, what has come back, and when to stop claiming."""
+
+    def __init__(self, parts: Parts, lane: Lane, threads: ThreadPoolExecutor, stopping: threading.Event) -> None:
+        self._parts = parts
+        self._lanes = (Lane.TRANSACTIONAL,) if lane is Lane.TRANSACTIONAL else (Lane.TRANSACTIONAL, Lane.BULK)
+        self._threads = threads
+        self._stopping = stopping
+        self._reports: SimpleQueue[Report] = SimpleQueue()
+        self._in_flight = 0
+        self._drained = Drained()
+
+    def run(self) -> Drained:
+        ends = self._parts.monotonic() + _DRAIN_S
+        claiming = True
+        while claiming or self._in_flight:
+            if claiming and (self._stopping.is_set() or self._parts.monotonic() >= ends):
+                claiming, self._drained = False, replace(self._drained, more=True)
+            if claiming and self._in_flight < self._parts.limits.threads:
+                claiming = self._top_up()
+            self._collect()
+        return self._drained
+
+    def _top_up(self) -> bool:
+        """Claim as much as there are threads and send rate for. False when nothing more is to be had."""
+        parts = self._parts
+        room = min(parts.limits.batch, 2 * parts.limits.threads - self._in_flight)
+        try:
+            grant = parts.pace.reserve(room, rate=parts.rate())
+            if grant.count == 0:
+                self._wait(grant.wait_s)
+                return True
+            claim, letters = self._claim(grant.count)
+        except ServiceUnavailable as error:
+            # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
+            log.warning("claim_failed", reason=error.detail)
+            return False
+        parts.pace.give_back(grant.count - len(claim.mails))
+        self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
+        self._call_all(claim, letters)
+        return claim.size > 0
+
+    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter | Unsealable]]:
+        with self._parts.database.transaction() as connection:
+            claim = self._claim_first(connection, limit)
+        if not claim.mails:
+            return claim, {}
+        ids = {one.recipient.email_id for one in claim.mails}
+        with self._parts.database.reading() as connection:
+            stored = emails.by_ids(connection, ids)
+            named = recipients.of_emails(connection, ids)
+        return claim, open_letters(stored, named, self._parts.key_ring)
+
+    def _claim_first(self, connection: Connection, limit: int) -> Claim:
+        """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
+        lease = self._parts.limits.lease
+        probe = circuits.take_probe(connection)
+        wishes = [Wanted(lane=lane, limit=1, lease=lease, probe=probe) for lane in self._lanes] if probe else []
+        wishes += [Wanted(lane=lane, limit=limit, lease=lease) for lane in self._lanes]
+        for wanted in wishes:
+            claim = claims.claim(connection, wanted)
+            if claim.size:
+                return claim
+        return claims.NOTHING
+
+    def _call_all(self, claim: Claim, letters: dict[UUID, Letter | Unsealable]) -> None:
+        claimed_at = self._parts.monotonic()
+        self._in_flight += len(claim.mails)
+        for mine in claim.mails:
+            self._threads.submit(self._call, mine, claim.token, letters[mine.recipient.email_id], claimed_at)
+
+    def _call(self, mine: Mine, token: UUID, letter: Letter | Unsealable, claimed_at: float) -> None:
+        result = self._parts.call(mine, letter, claimed_at=claimed_at)
+        self._reports.put(Report(mine=mine, token=token, result=result))
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next grant; while calls are in flight, waiting for their reports is enough."""
+        if not self._in_flight:
+            self._parts.sleep(min(seconds, 0.25))
+
+    def _collect(self) -> None:
+        """Record what has come back: a moment is spent to gather a batch."""
+        if not self._in_flight:
+            return
+        batch: list[Report] = []
+        deadline = self._parts.monotonic() + _RECORD_EVERY_S
+        while len(batch) < min(self._in_flight, _RECORD_AT_MOST):
+            try:
+                batch.append(self._reports.get(timeout=max(0.0, deadline - self._parts.monotonic())))
+            except Empty:
+                break
+        if batch:
+            self._record(batch)
+            self._in_flight -= len(batch)
+            self._drained = replace(self._drained, reported=self._drained.reported + len(batch))
+
+    def _record(self, batch: list[Report]) -> None:
+        """What SES said must reach the database: one that is away is waited for, while nothing more is claimed."""
+        gives_up = self._parts.monotonic() + _KEEP_TRYING_TO_RECORD_S
+        pause = 0.1
+        while True:
+            try:
+                self._parts.record(batch)
+            except ServiceUnavailable:
+                if self._parts.monotonic() > gives_up:
+                    raise
+                log.warning("record_waits", reports=len(batch), pause_s=pause)
+                self._parts.sleep(pause)
+                pause = min(2 * pause, 2.0)
+            except SQLAlchemyError as error:
+                self._record_one_by_one(batch, error)
+                return
+            else:
+                return
+
+    def _record_one_by_one(self, batch: list[Report], error: SQLAlchemyError) -> None:
+        """A report that the database refuses takes no other with it; its lease runs out, and events settle it."""
+        if len(batch) == 1:
+            log.error("report_refused", recipient_id=str(batch[0].mine.recipient.id), error=type(error).__name__)
+            return
+        for report in batch:
+            self._record([report])

@@ -1,0 +1,90 @@
+"""Is everything there that mail needs? One check per part, each with a sentence for whoever is on call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from alembic.migration import MigrationContext
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.domain.errors import ServiceUnavailable
+from app.store import circuits, heartbeats
+from app.store.db import Database
+
+_WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part, whether it is well, and what to know about it. `required`: without it the gateway is not ready."""
+
+    name: str
+    ok: bool
+    detail: str
+    required: bool = True
+
+
+class Health:
+    """Checks the parts."""
+
+    def __init__(self, *, database: Database, redis: Redis, head_revision: str | None) -> None:
+        self._database = database
+        self._redis = redis
+        self._head_revision = head_revision
+
+    def ready(self) -> tuple[Check, ...]:
+        """Every check. Redis and the circuits are told but not required: mail is accepted, and kept, without them."""
+        database = self._guarded("database", self._answers)
+        if not database.ok:
+            return (database, self._redis_check())
+        return (
+            database,
+            self._guarded("migrations", self._is_migrated),
+            self._guarded("worker", self._worker),
+            self._redis_check(),
+            self._guarded("circuits", self._circuits),
+        )
+
+    def _guarded(self, name: str, check: Callable[[], Check]) -> Check:
+        try:
+            return check()
+        except ServiceUnavailable as error:
+            return Check(name, ok=False, detail=error.detail)
+
+    def _answers(self) -> Check:
+        with self._database.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return Check("database", ok=True, detail="It answers.")
+
+    def _is_migrated(self) -> Check:
+        with self._database.reading() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current == self._head_revision:
+            return Check("migrations", ok=True, detail=f"At {current}.")
+        return Check(
+            "migrations", ok=False, detail=f"At {current}, not at {self._head_revision}: run `alembic upgrade head`."
+        )
+
+    def _worker(self) -> Check:
+        with self._database.reading() as connection:
+            alive = heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=_WORKER_SEEN_WITHIN)
+        if alive:
+            return Check("worker", ok=True, detail=f"{alive} worker processes were seen in the last minute.")
+        return Check("worker", ok=False, detail="No worker was seen in the last minute: mail is accepted, but waits.")
+
+    def _circuits(self) -> Check:
+        with self._database.reading() as connection:
+            waiting = circuits.all_open(connection)
+        if not waiting:
+            return Check("circuits", ok=True, detail="Nothing is held back.", required=False)
+        told = " ".join(f"{one.scope}: {one.reason}" for one in waiting)
+        return Check("circuits", ok=False, detail=told, required=False)
+
+    def _redis_check(self) -> Check:
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return Check("redis", ok=False, detail=f"{type(error).__name__}: SQL is asked instead.", required=False)
+        return Check("redis", ok=True, detail="It answers.", required=False)

@@ -1,0 +1,49 @@
+"""How many mails a second the account may send: a setting, or what SES says, asked again each minute."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from app.aws.account import SesAccount
+from app.domain.errors import ServiceUnavailable
+
+log = structlog.get_logger()
+
+_ASK_EVERY_S: Final = 60.0
+_ASK_AGAIN_S: Final = 5.0
+# What the smallest account may send, used until SES has answered once.
+_CAUTIOUS: Final = 1.0
+
+
+class SendRate:
+    """The rate, in mails a second."""
+
+    def __init__(
+        self, *, account: SesAccount, fixed: float | None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._account = account
+        self._fixed = fixed
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._rate = _CAUTIOUS
+        self._ask_at = 0.0
+
+    def __call__(self) -> float:
+        """The rate now. When SES is away the last known one stands."""
+        if self._fixed is not None:
+            return self._fixed
+        with self._lock:
+            if self._monotonic() >= self._ask_at:
+                self._ask()
+            return self._rate
+
+    def _ask(self) -> None:
+        try:
+            self._rate = max(self._account.quota().max_send_rate, _CAUTIOUS)
+            self._ask_at = self._monotonic() + _ASK_EVERY_S
+        except ServiceUnavailable as error:
+            self._ask_at = self._monotonic() + _ASK_AGAIN_S
+            log.warning("quota_unknown", rate=self._rate, reason=error.detail)

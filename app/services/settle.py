@@ -1,0 +1,147 @@
+"""Step 5: settle stored notifications: read each, find the mails that it is about, and draw the conclusions.
+
+Each is settled in a savepoint of its own, so that a poison one delays nobody. An event about a mail that is not known
+yet (SES may be quicker than our own commit) takes effect on the address at once and is parked until the mail is known.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from app.aws.events import read_notification
+from app.domain.feedback import Feedback, Reading
+from app.queue import SETTLE, Bells
+from app.services.conclude import Conclude
+from app.services.match import Match, match
+from app.store import inbox, recipients
+from app.store.db import Database, clock
+from app.store.inbox import InboxState, Notification
+from app.store.recipients import Recipient
+
+log = structlog.get_logger()
+
+_BATCH: Final = 100
+_DRAIN_S: Final = 5.0
+_FIRST_LOOK: Final = timedelta(seconds=1)
+_LONGEST_PARK: Final = timedelta(hours=24)
+_GIVE_UP_AFTER: Final = timedelta(days=7)
+_POISON_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One notification, read, and for each of its events the mail that it is about."""
+
+    notification: Notification
+    reading: Reading
+    matches: tuple[Match | None, ...]
+
+    @property
+    def pairs(self) -> list[tuple[Feedback, Match | None]]:
+        return list(zip(self.reading.events, self.matches, strict=True))
+
+
+class Settle:
+    """Settles the inbox."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        conclude: Conclude,
+        bells: Bells,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._conclude = conclude
+        self._bells = bells
+        self._monotonic = monotonic
+
+    def drain(self) -> int:
+        """Settle what is due until nothing is, or some seconds have passed; how many notifications were looked at."""
+        self._bells.answered(SETTLE)
+        ends = self._monotonic() + _DRAIN_S
+        looked_at = 0
+        while taken := self.batch():
+            looked_at += taken
+            if self._monotonic() >= ends:
+                self._bells.ring(SETTLE)
+                break
+        return looked_at
+
+    def batch(self) -> int:
+        """Settle up to a hundred due notifications in one transaction; how many there were."""
+        with self._database.transaction() as connection:
+            now = clock(connection)
+            taken = inbox.take(connection, limit=_BATCH)
+            read = [self._read(connection, notification) for notification in taken]
+            known = {one.recipient_id for each in read for one in each.matches if one}
+            rows = recipients.lock(connection, known)
+            finished = [one.notification.id for one in read if self._settle(connection, one, rows, now)]
+            inbox.finish(connection, finished)
+        return len(taken)
+
+    def _read(self, connection: Connection, notification: Notification) -> _Read:
+        reading = read_notification(notification.raw, received_at=notification.received_at)
+        return _Read(notification, reading, tuple(match(connection, event) for event in reading.events))
+
+    def _settle(self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime) -> bool:
+        """Whether the notification is finished with nothing more to say; otherwise its row says why."""
+        try:
+            with connection.begin_nested():
+                rows |= self._conclude_all(connection, read, rows, now)
+        except OperationalError:
+            raise
+        except Exception as error:
+            log.exception("notification_failed", notification_id=str(read.notification.id))
+            self._quarantine(connection, read.notification, error, now)
+            return False
+        if not read.reading.events:
+            inbox.finish(connection, [read.notification.id], note=read.reading.note)
+            return False
+        unmatched = [event for event, found in read.pairs if found is None]
+        return not unmatched or self._park(connection, read.notification, unmatched, now)
+
+    def _conclude_all(
+        self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime
+    ) -> dict[UUID, Recipient]:
+        moved: dict[UUID, Recipient] = {}
+        for event, found in read.pairs:
+            recipient = (moved.get(found.recipient_id) or rows.get(found.recipient_id)) if found else None
+            after = self._conclude(connection, read.notification, event, match=found, recipient=recipient, now=now)
+            if after is not None:
+                moved[after.id] = after
+        return moved
+
+    def _park(
+        self, connection: Connection, notification: Notification, unmatched: Sequence[Feedback], now: datetime
+    ) -> bool:
+        """Look again later; after a week the mail is not ours, and the notification is finished."""
+        if now - notification.received_at > _GIVE_UP_AFTER:
+            return True
+        wait = min(_FIRST_LOOK * 2 ** min(notification.tries, 20), _LONGEST_PARK)
+        inbox.put_off(
+            connection,
+            notification.id,
+            state=InboxState.PARKED,
+            due_at=now + wait,
+            note=inbox.waiting_for(unmatched[0].ses_message_id),
+        )
+        return False
+
+    def _quarantine(self, connection: Connection, notification: Notification, error: Exception, now: datetime) -> None:
+        last = notification.tries + 1 >= _POISON_TRIES
+        inbox.put_off(
+            connection,
+            notification.id,
+            state=InboxState.QUARANTINED if last else InboxState.PARKED,
+            due_at=now + _FIRST_LOOK * 2**notification.tries,
+            note=f"broke its reader: {type(error).__name__}",
+        )

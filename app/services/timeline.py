@@ -1,0 +1,96 @@
+"""The story of a mail, told from its rows: taken in, each call to SES, each event, and how it ended unsent."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.delivery import ENDED_UNSENT, State
+from app.store.attempts import Attempt, AttemptOutcome
+from app.store.events import StoredEvent
+from app.store.recipients import Recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One thing that happened. `effect` says what Postern concluded from it, `data` the facts it came with."""
+
+    at: datetime
+    type: str
+    recipient: str
+    detail: str
+    effect: str
+    data: Mapping[str, Any]
+
+
+_CALLS = {
+    AttemptOutcome.CALLING: "SES is being called.",
+    AttemptOutcome.ACCEPTED: "SES accepted the mail.",
+    AttemptOutcome.NOT_SENT: "The mail was not sent.",
+    AttemptOutcome.REJECTED: "SES refused the mail for good.",
+    AttemptOutcome.UNKNOWN: "Whether SES accepted the mail is not known.",
+}
+
+
+def timeline(
+    recipients: Iterable[Recipient], attempts: Iterable[Attempt], events: Iterable[StoredEvent]
+) -> tuple[TimelineEntry, ...]:
+    """All of it, oldest first."""
+    by_id = {one.id: one for one in recipients}
+    entries = [_taken_in(one) for one in by_id.values()]
+    entries += [_called(one, by_id[one.recipient_id]) for one in attempts]
+    entries += [_happened(one, by_id[one.recipient_id]) for one in events if one.recipient_id is not None]
+    entries += [entry for one in by_id.values() for entry in _ended(one)]
+    return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def _taken_in(recipient: Recipient) -> TimelineEntry:
+    return TimelineEntry(
+        at=recipient.created_at,
+        type="accepted",
+        recipient=recipient.address,
+        detail="Postern accepted the mail.",
+        effect="",
+        data={"kind": recipient.kind},
+    )
+
+
+def _called(attempt: Attempt, recipient: Recipient) -> TimelineEntry:
+    told = f"{_CALLS[attempt.outcome]} {attempt.reason or ''}".strip()
+    return TimelineEntry(
+        at=attempt.started_at,
+        type="attempt",
+        recipient=recipient.address,
+        detail=told,
+        effect="",
+        data={
+            "attempt_id": str(attempt.id),
+            "number": attempt.number,
+            "outcome": attempt.outcome,
+            "evidence": attempt.evidence,
+            "ses_message_id": attempt.ses_message_id,
+        },
+    )
+
+
+def _happened(event: StoredEvent, recipient: Recipient) -> TimelineEntry:
+    return TimelineEntry(
+        at=event.occurred_at,
+        type=event.type,
+        recipient=recipient.address,
+        detail=event.detail,
+        effect=event.effect,
+        data=event.data,
+    )
+
+
+def _ended(recipient: Recipient) -> Iterator[TimelineEntry]:
+    if recipient.state in ENDED_UNSENT and recipient.state is not State.FAILED:
+        yield TimelineEntry(
+            at=recipient.updated_at,
+            type=recipient.state,
+            recipient=recipient.address,
+            detail=recipient.reason or f"The mail ended as {recipient.state}.",
+            effect="",
+            data={},
+        )

@@ -1,0 +1,149 @@
+"""One row per call to SES: opened in the claim, closed by an answer, an event or an operator."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from app.store.db import now
+from app.store.models import attempts
+
+
+class AttemptOutcome(StrEnum):
+    """What became of one call."""
+
+    CALLING = "calling"
+    ACCEPTED = "accepted"
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class Evidence(StrEnum):
+    """Who says so."""
+
+    RESPONSE = "response"
+    EVENT = "event"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call to SES."""
+
+    id: UUID
+    recipient_id: UUID
+    number: int
+    outcome: AttemptOutcome
+    evidence: Evidence | None
+    ses_message_id: str | None
+    reason: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """How a call ended."""
+
+    id: UUID
+    outcome: AttemptOutcome
+    evidence: Evidence | None
+    ses_message_id: str | None = None
+    reason: str | None = None
+
+
+_OPEN = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
+
+
+def open_all(connection: Connection, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
+    """Insert attempts that are about to call, each as (attempt id, recipient id, number)."""
+    values = [
+        {"id": attempt_id, "recipient_id": recipient_id, "number": number, "outcome": AttemptOutcome.CALLING}
+        for attempt_id, recipient_id, number in rows
+    ]
+    connection.execute(insert(attempts).values(started_at=now()), values)
+
+
+def close(connection: Connection, closings: Sequence[Closing]) -> None:
+    """Write how calls ended. Evidence of acceptance is final: nothing overwrites it."""
+    if not closings:
+        return
+    statement = (
+        update(attempts)
+        .where(attempts.c.id == bindparam("_id"), attempts.c.outcome != AttemptOutcome.ACCEPTED)
+        .values(
+            outcome=bindparam("_outcome"),
+            evidence=bindparam("_evidence"),
+            ses_message_id=bindparam("_ses_message_id"),
+            reason=bindparam("_reason"),
+            ended_at=now(),
+        )
+    )
+    values = [
+        {
+            "_id": closing.id,
+            "_outcome": closing.outcome,
+            "_evidence": closing.evidence,
+            "_ses_message_id": closing.ses_message_id,
+            "_reason": closing.reason,
+        }
+        for closing in closings
+    ]
+    connection.execute(statement, values)
+
+
+def close_calling(connection: Connection, recipient_ids: Iterable[UUID], *, reason: str) -> None:
+    """Mark the calls that these recipients are waiting for as unknown."""
+    waiting = attempts.c.recipient_id.in_(list(recipient_ids)) & (attempts.c.outcome == AttemptOutcome.CALLING)
+    connection.execute(
+        update(attempts).where(waiting).values(outcome=AttemptOutcome.UNKNOWN, reason=reason, ended_at=now())
+    )
+
+
+def still_open(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Which of these recipients have a call that may have sent the mail."""
+    query = select(attempts.c.recipient_id).where(
+        attempts.c.recipient_id.in_(list(recipient_ids)), attempts.c.outcome.in_(_OPEN)
+    )
+    return frozenset(connection.scalars(query))
+
+
+def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How many calls were made for each of these recipients, so that the next one has its number."""
+    query = (
+        select(attempts.c.recipient_id, func.count())
+        .where(attempts.c.recipient_id.in_(list(recipient_ids)))
+        .group_by(attempts.c.recipient_id)
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
+def find(connection: Connection, attempt_id: UUID) -> Attempt | None:
+    """The attempt of this id."""
+    row = connection.execute(select(attempts).where(attempts.c.id == attempt_id)).one_or_none()
+    return _attempt(row) if row else None
+
+
+def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[Attempt, ...]:
+    """All calls for these recipients, oldest first."""
+    query = select(attempts).where(attempts.c.recipient_id.in_(list(recipient_ids))).order_by(attempts.c.id)
+    return tuple(_attempt(row) for row in connection.execute(query))
+
+
+def _attempt(row: Any) -> Attempt:
+    return Attempt(
+        id=row.id,
+        recipient_id=row.recipient_id,
+        number=row.number,
+        outcome=AttemptOutcome(row.outcome),
+        evidence=Evidence(row.evidence) if row.evidence else None,
+        ses_message_id=row.ses_message_id,
+        reason=row.reason,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )

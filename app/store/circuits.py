@@ -1,0 +1,78 @@
+"""Circuits: what has to wait although it is due, why, and when one mail may try whether it is over.
+
+Scopes are `account`, `sender:<domain>` and `lane:<lane>`. A circuit without `probe_at` was opened by a person and ends
+by one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from app.store.db import clock, now
+from app.store.models import circuits
+
+_FIRST_PROBE = timedelta(seconds=10)
+_LONGEST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """One open circuit."""
+
+    scope: str
+    reason: str
+    opened_at: datetime
+    probe_at: datetime | None
+
+
+def all_open(connection: Connection) -> tuple[Circuit, ...]:
+    """Every open circuit."""
+    rows = connection.execute(select(circuits).order_by(circuits.c.scope))
+    return tuple(
+        Circuit(scope=row.scope, reason=row.reason, opened_at=row.opened_at, probe_at=row.probe_at) for row in rows
+    )
+
+
+def trip(connection: Connection, scope: str, *, reason: str) -> None:
+    """Open a circuit, or put off the probe of an open one: twice as long each time, up to five minutes."""
+    moment = clock(connection)
+    failures = connection.scalar(select(circuits.c.failures).where(circuits.c.scope == scope).with_for_update())
+    if failures is None:
+        connection.execute(
+            insert(circuits).values(scope=scope, reason=reason, opened_at=moment, probe_at=moment + _FIRST_PROBE)
+        )
+        return
+    wait = min(_FIRST_PROBE * 2 ** min(failures, 10), _LONGEST)
+    automatic = circuits.c.probe_at.is_not(None)
+    connection.execute(
+        update(circuits)
+        .where(circuits.c.scope == scope, automatic)
+        .values(reason=reason, failures=failures + 1, probe_at=moment + wait)
+    )
+
+
+def take_probe(connection: Connection) -> str | None:
+    """A circuit whose time to be tried has come, taken so that nobody else tries it meanwhile, or None."""
+    due = select(circuits.c.scope).where(circuits.c.probe_at <= now()).limit(1).with_for_update(skip_locked=True)
+    scope = connection.scalar(due)
+    if scope is not None:
+        later = clock(connection) + _FIRST_PROBE
+        connection.execute(update(circuits).where(circuits.c.scope == scope).values(probe_at=later))
+    return scope
+
+
+def close(connection: Connection, scopes: list[str]) -> None:
+    """Close circuits that a person did not open."""
+    connection.execute(delete(circuits).where(circuits.c.scope.in_(scopes), circuits.c.probe_at.is_not(None)))
+
+
+def pause(connection: Connection, scope: str, *, reason: str) -> None:
+    """Open a circuit that only `resume` closes."""
+    connection.execute(delete(circuits).where(circuits.c.scope == scope))
+    connection.execute(insert(circuits).values(scope=scope, reason=reason, opened_at=now()))
+
+
+def resume(connection: Connection, scope: str) -> bool:
+    """Close a circuit, whoever opened it; False when it was not open."""
+    return connection.execute(delete(circuits).where(circuits.c.scope == scope)).rowcount == 1

@@ -1,0 +1,192 @@
+"""The claim: one statement that takes due mail, refuses suppressed addresses, and leases the rest to one worker.
+
+This is where promise 3 is kept: whether an address is suppressed is read in the statement that makes the mail the
+worker's. Nothing read before it, and nothing in Redis, counts.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    case,
+    cast,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from app.domain.delivery import CLAIMABLE, State
+from app.domain.suppression import EVERY_MAIL
+from app.store import attempts
+from app.store.db import clock, now
+from app.store.ids import new_id
+from app.store.models import apps, circuits, recipients, suppressions
+from app.store.recipients import Recipient, read
+
+_LANE, _SENDER, _ACCOUNT = "lane:", "sender:", "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to claim: up to `limit` due mails of a lane. `probe` is the scope of a circuit that these mails may pass."""
+
+    lane: str
+    limit: int
+    lease: timedelta
+    probe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """One claimed recipient and the attempt that was opened for it."""
+
+    recipient: Recipient
+    attempt_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one claim brought: the mails to send, and how many were found suppressed instead."""
+
+    token: UUID
+    mails: tuple[Mine, ...] = ()
+    suppressed: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many rows left the queue."""
+        return len(self.mails) + self.suppressed
+
+
+NOTHING = Claim(token=UUID(int=0))
+
+
+def claim(connection: Connection, wanted: Wanted) -> Claim:
+    """Take due mail.
+
+    Within a lane no application starves another: each with due mail gets an equal share of the batch.
+    """
+    token = new_id()
+    waiting = apps_with_due_mail(connection, wanted.lane)[: wanted.limit]
+    if not waiting:
+        return Claim(token=token)
+    due = _due(wanted, waiting)
+    suppressed = due.c.suppressed_by.is_not(None)
+    until = clock(connection) + wanted.lease
+    statement = (
+        update(recipients)
+        .where(recipients.c.id == due.c.id, recipients.c.state.in_(sorted(CLAIMABLE)))
+        .values(
+            state=case((suppressed, State.SUPPRESSED), else_=State.SENDING),
+            reason=case((suppressed, _why(due.c.suppressed_by)), else_=null()),
+            lease_token=case((suppressed, null()), else_=literal(token, recipients.c.lease_token.type)),
+            lease_until=case((suppressed, null()), else_=literal(until, recipients.c.lease_until.type)),
+            updated_at=now(),
+        )
+        .returning(*[recipients.c[field] for field in Recipient.__dataclass_fields__])
+    )
+    rows = [read(row) for row in connection.execute(statement)]
+    taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
+    return Claim(token=token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
+
+
+def apps_with_due_mail(connection: Connection, lane: str) -> list[UUID]:
+    """The applications that have due mail in this lane, those first whose mail has waited longest."""
+    oldest = (
+        select(recipients.c.due_at)
+        .where(recipients.c.app_id == apps.c.id, *_claimable(lane))
+        .order_by(recipients.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    candidates = select(apps.c.id, oldest.label("oldest")).subquery()
+    query = select(candidates.c.id).where(candidates.c.oldest.is_not(None)).order_by(candidates.c.oldest)
+    return list(connection.scalars(query))
+
+
+def suppressed_by(key: ColumnElement[str], scope: ColumnElement[str]) -> ColumnElement[str | None]:
+    """SQL: the origin of a live suppression of this address for this scope, or NULL.
+
+    The one definition of 'suppressed'.
+    """
+    return (
+        select(suppressions.c.origin)
+        .where(
+            suppressions.c.key == key,
+            or_(suppressions.c.scope == EVERY_MAIL, suppressions.c.scope == scope),
+            suppressions.c.removed_at.is_(None),
+            or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def reason_for(origin: str) -> str:
+    """Why a mail ended as suppressed, in plain words."""
+    return f"The address is on the suppression list ({origin})."
+
+
+def _why(origin: ColumnElement[Any]) -> ColumnElement[str]:
+    before, after = reason_for("|").split("|")
+    return literal(before) + cast(origin, String) + literal(after)
+
+
+def _due(wanted: Wanted, waiting: list[UUID]) -> CTE:
+    share = -(-wanted.limit // len(waiting))
+    rounds = [_share_of(app_id, wanted, share).subquery() for app_id in waiting]
+    ids = union_all(*[select(one.c.id, one.c.suppressed_by) for one in rounds]).limit(wanted.limit)
+    return ids.cte("due")
+
+
+def _share_of(app_id: UUID, wanted: Wanted, share: int) -> Select[Any]:
+    query = (
+        select(recipients.c.id, suppressed_by(recipients.c.key, recipients.c.scope).label("suppressed_by"))
+        .where(recipients.c.app_id == app_id, *_claimable(wanted.lane))
+        .where(or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now()))
+        .where(~_waits_for_a_circuit(wanted.probe))
+        .order_by(recipients.c.due_at, recipients.c.id)
+        .limit(share)
+        .with_for_update(skip_locked=True, of=recipients)
+    )
+    if wanted.probe is not None and wanted.probe.startswith(_SENDER):
+        query = query.where(recipients.c.sender_domain == wanted.probe.removeprefix(_SENDER))
+    return query
+
+
+def _claimable(lane: str) -> tuple[ColumnElement[bool], ...]:
+    # The states are spelled out, not bound: only then can the partial index be used.
+    states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in sorted(CLAIMABLE)])
+    return (recipients.c.lane == lane, states, recipients.c.due_at <= now())
+
+
+def _waits_for_a_circuit(probe: str | None) -> ColumnElement[bool]:
+    concerned = or_(
+        circuits.c.scope == _ACCOUNT,
+        circuits.c.scope == literal(_LANE) + recipients.c.lane,
+        circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
+    )
+    still_open = or_(circuits.c.probe_at.is_(None), circuits.c.probe_at > now())
+    others = circuits.c.scope != (probe or "")
+    return select(literal(1)).where(concerned, still_open, others).exists()
+
+
+def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine, ...]:
+    if not taken:
+        return ()
+    made = attempts.counts(connection, [row.id for row in taken])
+    mine = tuple(Mine(row, new_id()) for row in taken)
+    attempts.open_all(
+        connection, [(one.attempt_id, one.recipient.id, made.get(one.recipient.id, 0) + 1) for one in mine]
+    )
+    return mine

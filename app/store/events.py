@@ -1,0 +1,124 @@
+"""The timeline: normalised events, each kept once however often SNS brings it, and what they add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, distinct, func, select, update
+
+from app.domain.feedback import FeedbackKind
+from app.store.db import add_once, now
+from app.store.ids import new_id
+from app.store.models import events
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """One event to keep.
+
+    `dedup` tells two events of one type about one mail apart: recipient, and feedback id or time.
+    """
+
+    feedback_id: UUID
+    recipient_id: UUID | None
+    ses_message_id: str
+    type: str
+    address: str | None
+    key: str | None
+    dedup: str
+    occurred_at: datetime
+    mail_sent_at: datetime | None
+    counts_against: bool
+    detail: str
+    data: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """One event of the timeline."""
+
+    id: UUID
+    recipient_id: UUID | None
+    ses_message_id: str
+    type: str
+    address: str | None
+    occurred_at: datetime
+    detail: str
+    effect: str
+    data: Json
+
+
+def add(connection: Connection, event: NewEvent) -> bool:
+    """Keep an event; False when the same one is there already."""
+    values = {name: getattr(event, name) for name in NewEvent.__dataclass_fields__}
+    return add_once(connection, events, id=new_id(), recorded_at=now(), effect="", **values)
+
+
+def attach(connection: Connection, event: NewEvent) -> bool:
+    """Say which recipient a stored event is about, when that was not known; False when it was."""
+    attached = (
+        update(events).where(_same(event), events.c.recipient_id.is_(None)).values(recipient_id=event.recipient_id)
+    )
+    return connection.execute(attached).rowcount == 1
+
+
+def explain(connection: Connection, event: NewEvent, *, effect: str) -> None:
+    """Say what the event led to."""
+    connection.execute(update(events).where(_same(event)).values(effect=effect))
+
+
+def _same(event: NewEvent) -> ColumnElement[bool]:
+    return (
+        (events.c.ses_message_id == event.ses_message_id)
+        & (events.c.type == event.type)
+        & (events.c.dedup == event.dedup)
+    )
+
+
+def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[StoredEvent, ...]:
+    """The events about these recipients, oldest first."""
+    query = (
+        select(events).where(events.c.recipient_id.in_(list(recipient_ids))).order_by(events.c.occurred_at, events.c.id)
+    )
+    return tuple(_stored(row) for row in connection.execute(query))
+
+
+def of_address(connection: Connection, key: str, *, limit: int = 100) -> tuple[StoredEvent, ...]:
+    """The newest events about an address, whoever sent the mail."""
+    query = select(events).where(events.c.key == key).order_by(events.c.occurred_at.desc()).limit(limit)
+    return tuple(_stored(row) for row in connection.execute(query))
+
+
+def soft_bounces_since_delivery(connection: Connection, key: str, *, window_start: datetime) -> int:
+    """How many distinct messages bounced softly for this address since `window_start` and since its last delivery."""
+    delivered = (
+        select(func.max(events.c.occurred_at))
+        .where(events.c.key == key, events.c.type == FeedbackKind.DELIVERY)
+        .scalar_subquery()
+    )
+    query = select(func.count(distinct(events.c.ses_message_id))).where(
+        events.c.key == key,
+        events.c.type == FeedbackKind.BOUNCE,
+        events.c.counts_against,
+        events.c.occurred_at >= window_start,
+        delivered.is_(None) | (events.c.occurred_at > delivered),
+    )
+    return connection.scalar(query) or 0
+
+
+def last_soft_bounce(connection: Connection, key: str) -> datetime | None:
+    """When this address last bounced softly."""
+    query = select(func.max(events.c.occurred_at)).where(
+        events.c.key == key, events.c.type == FeedbackKind.BOUNCE, events.c.counts_against
+    )
+    last: datetime | None = connection.scalar(query)
+    return last
+
+
+def _stored(row: Row[Any]) -> StoredEvent:
+    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
+    return StoredEvent(**{name: columns[name] for name in StoredEvent.__dataclass_fields__})

@@ -1,0 +1,147 @@
+"""The recipients of mails: read them under a lock, write what was decided, find the one that feedback is about.
+
+It knows rows. What may follow which state is decided by `app.domain.delivery`; a claim is made by `app.store.claims`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, bindparam, literal, select, update
+
+from app.domain.delivery import State
+from app.store.db import now
+from app.store.models import attempts, recipients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One address of one mail, and where its mail stands."""
+
+    id: UUID
+    email_id: UUID
+    app_id: UUID
+    lane: str
+    scope: str
+    sender_domain: str
+    kind: str
+    name: str | None
+    address: str
+    key: str
+    state: State
+    reason: str | None
+    due_at: datetime
+    expires_at: datetime | None
+    attempts: int
+    lease_token: UUID | None
+    lease_until: datetime | None
+    ses_message_id: str | None
+    possible_duplicate: bool
+    unconfirmed_since: datetime | None
+    opened_at: datetime | None
+    clicked_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+_COLUMNS = [recipients.c[field] for field in Recipient.__dataclass_fields__]
+_WRITTEN = (
+    "state",
+    "reason",
+    "due_at",
+    "attempts",
+    "lease_token",
+    "lease_until",
+    "ses_message_id",
+    "possible_duplicate",
+    "unconfirmed_since",
+    "opened_at",
+    "clicked_at",
+)
+_SAVE = (
+    update(recipients)
+    .where(recipients.c.id == bindparam("_id"))
+    .values({name: bindparam(f"_{name}") for name in _WRITTEN} | {"updated_at": now()})
+)
+
+
+def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
+    """The recipients of these mails, each mail's in the order given at submission."""
+    query = (
+        select(*_COLUMNS)
+        .where(recipients.c.email_id.in_(list(email_ids)))
+        .order_by(recipients.c.email_id, recipients.c.position)
+    )
+    found: dict[UUID, list[Recipient]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.email_id, []).append(read(row))
+    return {email_id: tuple(rows) for email_id, rows in found.items()}
+
+
+def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Recipient]:
+    """These recipients, locked until the transaction ends, in the order of their ids so that nobody deadlocks."""
+    return _locked(connection, select(*_COLUMNS).where(recipients.c.id.in_(list(ids))))
+
+
+def lock_of_email(connection: Connection, email_id: UUID) -> dict[UUID, Recipient]:
+    """All recipients of one mail, locked."""
+    return _locked(connection, select(*_COLUMNS).where(recipients.c.email_id == email_id))
+
+
+def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
+    """Recipients whose lease ran out, those that nobody else is looking at."""
+    query = select(*_COLUMNS).where(recipients.c.state == State.SENDING, recipients.c.lease_until < now())
+    return _locked(connection, query.limit(limit), skip_locked=True)
+
+
+def lock_expired(connection: Connection, *, states: frozenset[State], limit: int) -> dict[UUID, Recipient]:
+    """Recipients in these states whose mail may no longer be sent, those that nobody else is looking at."""
+    query = select(*_COLUMNS).where(recipients.c.state.in_(sorted(states)), recipients.c.expires_at <= now())
+    return _locked(connection, query.limit(limit), skip_locked=True)
+
+
+def _locked(connection: Connection, query: Select[Any], *, skip_locked: bool = False) -> dict[UUID, Recipient]:
+    rows = connection.execute(query.order_by(recipients.c.id).with_for_update(skip_locked=skip_locked))
+    return {row.id: read(row) for row in rows}
+
+
+def save(connection: Connection, changed: Sequence[Recipient]) -> None:
+    """Write the recipients back; each was read with `lock` in this transaction."""
+    if changed:
+        connection.execute(
+            _SAVE, [{"_id": row.id} | {f"_{name}": getattr(row, name) for name in _WRITTEN} for row in changed]
+        )
+
+
+def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
+    """The recipient that SES answered with this message id, from its row or from any of its attempts."""
+    direct: UUID | None = connection.scalar(
+        select(recipients.c.id).where(recipients.c.ses_message_id == ses_message_id)
+    )
+    if direct is not None:
+        return direct
+    attempted: UUID | None = connection.scalar(
+        select(attempts.c.recipient_id).where(attempts.c.ses_message_id == ses_message_id).limit(1)
+    )
+    return attempted
+
+
+def exists(connection: Connection, recipient_id: UUID) -> bool:
+    """Whether there is such a recipient."""
+    return connection.scalar(select(literal(1)).where(recipients.c.id == recipient_id)) is not None
+
+
+def in_flight(connection: Connection, key: str) -> tuple[Recipient, ...]:
+    """Recipients of this address whose mail may be on its way to SES at this moment."""
+    states = [State.SENDING, State.UNCONFIRMED]
+    query = select(*_COLUMNS).where(recipients.c.key == key, recipients.c.state.in_(states)).order_by(recipients.c.id)
+    return tuple(read(row) for row in connection.execute(query))
+
+
+def read(row: Row[Any]) -> Recipient:
+    """A recipient from a row that holds its columns."""
+    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
+    values = {name: columns[name] for name in Recipient.__dataclass_fields__}
+    return Recipient(**values | {"state": State(values["state"])})

@@ -1,0 +1,73 @@
+"""Bodies at rest: sealed with a key of their own, which is itself sealed under a ring of keys.
+
+Each mail has a random AES-256-GCM key; the ring only wraps those, so a ring rotation rewrites 64 bytes a mail, and
+deleting the wrapped key erases the body in every backup that has no copy of it. It decides nothing about when that
+happens.
+"""
+
+import hashlib
+import os
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12
+_KEY_ID = 4
+
+
+class Unsealable(Exception):
+    """The body cannot be opened: its key is not in the ring, or the row was altered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed body and its wrapped key, as stored."""
+
+    body: bytes
+    key: bytes
+
+
+class KeyRing:
+    """Seals with the newest key, opens with whichever key sealed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        material = [urlsafe_b64decode(key + "=") for key in keys]
+        self._by_id = {hashlib.sha256(key).digest()[:_KEY_ID]: AESGCM(key) for key in material}
+        self._newest = hashlib.sha256(material[0]).digest()[:_KEY_ID]
+        self._oldest = material[-1]
+
+    def seal(self, body: bytes, *, email_id: UUID) -> Sealed:
+        """Seal a body so that it opens only as the body of this mail."""
+        data_key = AESGCM.generate_key(256)
+        return Sealed(
+            body=_encrypt(AESGCM(data_key), body, email_id),
+            key=self._newest + _encrypt(self._by_id[self._newest], data_key, email_id),
+        )
+
+    def open(self, sealed: Sealed, *, email_id: UUID) -> bytes:
+        """The body. Raises `Unsealable`."""
+        wrapping = self._by_id.get(sealed.key[:_KEY_ID])
+        if wrapping is None:
+            raise Unsealable("sealed with a key that is not in SECRET_KEYS")
+        try:
+            data_key = _decrypt(wrapping, sealed.key[_KEY_ID:], email_id)
+            return _decrypt(AESGCM(data_key), sealed.body, email_id)
+        except InvalidTag as error:
+            raise Unsealable("the sealed body was altered") from error
+
+    def derive(self, purpose: str) -> bytes:
+        """A stable 32-byte key for another purpose. From the oldest key, so that adding a newer one changes no hash."""
+        return hashlib.blake2b(purpose.encode(), key=self._oldest, digest_size=32).digest()
+
+
+def _encrypt(cipher: AESGCM, plain: bytes, email_id: UUID) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return nonce + cipher.encrypt(nonce, plain, email_id.bytes)
+
+
+def _decrypt(cipher: AESGCM, sealed: bytes, email_id: UUID) -> bytes:
+    return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], email_id.bytes)

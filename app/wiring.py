@@ -1,0 +1,191 @@
+"""The one place where objects meet: from `Settings` to a `Gateway`. It decides nothing else and runs nothing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from redis import Redis
+
+from app.aws.account import SesAccount
+from app.aws.certificate_cache import FetchedCertificates, HttpsCertificateSource
+from app.aws.certificates import Certificates, PinnedCertificate
+from app.aws.clients import sesv2_client, sns_client
+from app.aws.ses import Mailer, SesMailer
+from app.aws.sns import SnsVerifier, SubscriptionConfirmer
+from app.queue import Bells, make_celery
+from app.services.accept import Accept
+from app.services.authenticate import Authenticate
+from app.services.call import Call
+from app.services.conclude import Conclude
+from app.services.deliver import Deliver, Limits, Parts
+from app.services.gate import Gate
+from app.services.health import Health
+from app.services.issue_keys import IssueKeys
+from app.services.look_up import LookUp
+from app.services.receive import Receive
+from app.services.record import Record
+from app.services.revise import Revise
+from app.services.send_rate import SendRate
+from app.services.settle import Settle
+from app.services.suppress import Suppress
+from app.services.upkeep import Upkeep
+from app.services.workforce import Workforce
+from app.store.db import Database
+from app.store.pace import Pace
+from app.store.positives import Positives
+from app.store.redis import Breaker, connect
+from app.store.sealing import KeyRing
+from config import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+# Threads that render and look while others wait for SES need a connection now and then, never all at once.
+_POOL = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Everything that Postern does, ready to be asked.
+
+    `receive` is None where no topic is configured: only the web needs it.
+    """
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    positives: Positives
+    authenticate: Authenticate
+    accept: Accept
+    look_up: LookUp
+    revise: Revise
+    suppress: Suppress
+    receive: Receive | None
+    deliver: Deliver
+    settle: Settle
+    upkeep: Upkeep
+    workforce: Workforce
+    issue_keys: IssueKeys
+    health: Health
+
+    def close(self) -> None:
+        """Finish what is on the wire and give all connections back."""
+        self.deliver.close()
+        self.database.close()
+        self.redis.close()
+
+
+def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
+    """The gateway of this process, on SES itself unless it is given another mailer.
+
+    It connects to nothing yet; make one per process, after forking.
+    """
+    database = Database(settings.database_url, pool_size=_POOL)
+    redis, breaker = connect(settings.redis_url), Breaker()
+    # A look-up that is late is answered by SQL; a grant that is late has no such second source, and may take its time.
+    pacer = connect(settings.redis_url, patience_s=0.25)
+    key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    bells = Bells(make_celery(settings.broker_url), redis, breaker=breaker)
+    positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
+    gate = Gate(database=database, positives=positives)
+    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
+    account = SesAccount(ses)
+    workforce = Workforce(database=database)
+    pace = Pace(pacer, breaker=Breaker(), workers=workforce.count)
+    suppress = Suppress(database=database, positives=positives, account=account)
+    parts = Parts(
+        database=database,
+        key_ring=key_ring,
+        call=Call(gate=gate, mailer=mailer or _ses_mailer(settings, ses), pace=pace),
+        record=Record(database=database, max_attempts=settings.max_attempts),
+        pace=pace,
+        rate=SendRate(account=account, fixed=settings.ses_max_send_rate),
+        bells=bells,
+        limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
+    )
+    return Gateway(
+        settings=settings,
+        database=database,
+        redis=redis,
+        positives=positives,
+        authenticate=Authenticate(database=database),
+        accept=Accept(
+            database=database,
+            key_ring=key_ring,
+            gate=gate,
+            bells=bells,
+            clock=_utc_now,
+            max_recipients=settings.max_recipients,
+            idempotency_lasts=timedelta(hours=settings.idempotency_hours),
+        ),
+        look_up=LookUp(database=database, key_ring=key_ring),
+        revise=Revise(database=database, bells=bells),
+        suppress=suppress,
+        receive=_receive(settings, database, bells),
+        deliver=Deliver(parts),
+        settle=Settle(
+            database=database,
+            conclude=Conclude(positives=positives, exempt_mailbox_simulator=settings.exempt_mailbox_simulator),
+            bells=bells,
+        ),
+        upkeep=Upkeep(
+            database=database,
+            positives=positives,
+            bells=bells,
+            suppress=suppress,
+            body_lasts=timedelta(hours=settings.body_retention_hours),
+            feedback_lasts=timedelta(days=settings.feedback_retention_days),
+        ),
+        workforce=workforce,
+        issue_keys=IssueKeys(database=database),
+        health=Health(database=database, redis=redis, head_revision=head_revision()),
+    )
+
+
+def alembic_config(database_url: str) -> Config:
+    """How alembic is to migrate this database; the same for the command line, the tests and `alembic` itself."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["database_url"] = database_url
+    return config
+
+
+def head_revision() -> str | None:
+    """The revision that this code expects the database to be at."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def _ses_mailer(settings: Settings, client: "SESV2Client") -> SesMailer:
+    return SesMailer(client, configuration_set=settings.ses_configuration_set or None)
+
+
+def _receive(settings: Settings, database: Database, bells: Bells) -> Receive | None:
+    if not settings.sns_topic_arns:
+        return None
+    verifier = SnsVerifier(
+        topic_arns=frozenset(settings.sns_topic_arns),
+        certificates=_certificates(settings),
+        minimum_version=settings.sns_signature_version,
+        clock=_utc_now,
+    )
+    return Receive(
+        database=database,
+        verifier=verifier,
+        confirmer=SubscriptionConfirmer(clients=sns_client),
+        bells=bells,
+        auto_confirm=settings.sns_auto_confirm,
+    )
+
+
+def _certificates(settings: Settings) -> Certificates:
+    if settings.sns_pinned_certificate is not None:
+        return PinnedCertificate(settings.sns_pinned_certificate.read_bytes(), clock=_utc_now)
+    return FetchedCertificates(source=HttpsCertificateSource(), clock=_utc_now)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

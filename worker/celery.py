@@ -1,0 +1,51 @@
+"""The Celery app of the workers, from the environment's settings; one crew per worker process, made after forking.
+
+`celery -A worker.celery worker` and `celery -A worker.celery beat` find it here. What the tasks do is in
+`worker.tasks`.
+"""
+
+import sys
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from kombu.entity import Queue as CeleryQueue
+
+from app import telemetry
+from app.queue import Queue, make_celery
+from app.wiring import build
+from config import Settings, SettingsError, load
+from worker import tasks
+from worker.crew import Crew
+from worker.schedule import SCHEDULE
+
+
+def _settings() -> Settings:
+    try:
+        return load()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+settings = _settings()
+app = make_celery(settings.broker_url)
+app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]
+app.conf.beat_schedule = SCHEDULE
+tasks.register(app)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def log_as_postern(**_: Any) -> None:
+    """Celery's own log lines go the way of all others."""
+    telemetry.configure(settings.log_level)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def begin(**_: Any) -> None:
+    """Build what this process needs: no connection may be shared across a fork."""
+    tasks.crew.join(Crew(build(settings)))
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def end(**_: Any) -> None:
+    """Finish what is on the wire."""
+    tasks.crew.leave()

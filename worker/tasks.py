@@ -1,0 +1,56 @@
+"""The tasks: what each bell starts.
+
+Whatever they need is their process's crew; whatever they do is in `app.services`.
+"""
+
+from celery import Celery
+
+from app.queue import Lane, Task
+from app.services.upkeep import Sweep
+from worker.crew import Crew
+
+
+class _Process:
+    """The crew of this process, once it is there."""
+
+    def __init__(self) -> None:
+        self._crew: Crew | None = None
+
+    def join(self, crew: Crew) -> None:
+        self._crew = crew
+
+    def leave(self) -> None:
+        if self._crew is not None:
+            self._crew.close()
+
+    @property
+    def here(self) -> Crew:
+        if self._crew is None:
+            raise RuntimeError("no crew in this process: tasks run in the prefork pool only")
+        return self._crew
+
+
+crew = _Process()
+
+
+def register(celery: Celery) -> None:
+    """Give the app its tasks."""
+    celery.task(name=Task.DELIVER)(deliver)
+    celery.task(name=Task.SETTLE)(settle)
+    celery.task(name=Task.UPKEEP)(upkeep)
+
+
+def deliver(lane: str) -> None:
+    """Send what is due in this lane."""
+    crew.here.drain(Lane(lane))
+
+
+def settle() -> None:
+    """Draw the conclusions from stored notifications."""
+    crew.here.settle()
+
+
+def upkeep(sweep: str) -> None:
+    """Run one sweep."""
+    crew.here.heard()
+    crew.here.gateway.upkeep.run(Sweep(sweep))
