@@ -95,6 +95,20 @@ def send(ses: Any, recipient: str, **request: Any) -> str:
     return str(answer["MessageId"])
 
 
+def send_watched(ses: Any, recipient: str, **request: Any) -> str:
+    """Send with the configuration set whose events the endpoint gets."""
+    return send(ses, recipient, ConfigurationSetName="postern", **request)
+
+
+def is_suppressed(ses: Any, address: str) -> bool:
+    """Tell whether the account suppression list has this spelling."""
+    try:
+        ses.get_suppressed_destination(EmailAddress=address)
+    except ses.exceptions.NotFoundException:
+        return False
+    return True
+
+
 def ledger(simulator: Simulator) -> list[dict[str, Any]]:
     """Return all entries of the ledger file."""
     return [json.loads(line) for line in simulator.ledger_path.read_text(encoding="utf-8").splitlines()]
