@@ -28,7 +28,7 @@ def _settings() -> Settings:
 
 settings = _settings()
 app = make_celery(settings.broker_url)
-app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]
+app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]  # type: ignore[no-untyped-call]
 app.conf.beat_schedule = SCHEDULE
 tasks.register(app)
 
