@@ -79,70 +79,47 @@ class Gateway:
         self.redis.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What most services stand on."""
+
+    database: Database
+    redis: Redis
+    breaker: Breaker
+    key_ring: KeyRing
+    bells: Bells
+    positives: Positives
+    gate: Gate
+    ses: "SESV2Client"
+    account: SesAccount
+    workforce: Workforce
+
+
 def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     """The gateway of this process, on SES itself unless it is given another mailer.
 
     It connects to nothing yet; make one per process, after forking.
     """
-    database = Database(settings.database_url, pool_size=_POOL)
-    redis, breaker = connect(settings.redis_url), Breaker()
-    # A look-up that is late is answered by SQL; a grant that is late has no such second source, and may take its time.
-    pacer = connect(settings.redis_url, patience_s=0.25)
-    key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
-    bells = Bells(make_celery(settings.broker_url), redis, breaker=breaker)
-    positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
-    gate = Gate(database=database, positives=positives)
-    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
-    account = SesAccount(ses)
-    workforce = Workforce(database=database)
-    pace = Pace(pacer, breaker=Breaker(), workers=workforce.count)
-    suppress = Suppress(database=database, positives=positives, account=account)
-    parts = Parts(
-        database=database,
-        key_ring=key_ring,
-        call=Call(gate=gate, mailer=mailer or _ses_mailer(settings, ses), pace=pace),
-        record=Record(database=database, max_attempts=settings.max_attempts),
-        pace=pace,
-        rate=SendRate(account=account, fixed=settings.ses_max_send_rate),
-        bells=bells,
-        limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
-    )
+    ground = _ground(settings)
+    database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
+    suppress = Suppress(database=database, positives=positives, account=ground.account)
     return Gateway(
         settings=settings,
         database=database,
-        redis=redis,
+        redis=ground.redis,
         positives=positives,
         authenticate=Authenticate(database=database),
-        accept=Accept(
-            database=database,
-            key_ring=key_ring,
-            gate=gate,
-            bells=bells,
-            clock=_utc_now,
-            max_recipients=settings.max_recipients,
-            idempotency_lasts=timedelta(hours=settings.idempotency_hours),
-        ),
+        accept=_accept(settings, ground),
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
         receive=_receive(settings, database, bells),
-        deliver=Deliver(parts),
-        settle=Settle(
-            database=database,
-            conclude=Conclude(positives=positives, exempt_mailbox_simulator=settings.exempt_mailbox_simulator),
-            bells=bells,
-        ),
-        upkeep=Upkeep(
-            database=database,
-            positives=positives,
-            bells=bells,
-            suppress=suppress,
-            body_lasts=timedelta(hours=settings.body_retention_hours),
-            feedback_lasts=timedelta(days=settings.feedback_retention_days),
-        ),
-        workforce=workforce,
+        deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground.ses))),
+        settle=_settle(settings, ground),
+        upkeep=_upkeep(settings, ground, suppress),
+        workforce=ground.workforce,
         issue_keys=IssueKeys(database=database),
-        health=Health(database=database, redis=redis, head_revision=head_revision()),
+        health=Health(database=database, redis=ground.redis, head_revision=head_revision()),
     )
 
 
@@ -157,6 +134,74 @@ def alembic_config(database_url: str) -> Config:
 def head_revision() -> str | None:
     """The revision that this code expects the database to be at."""
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def _ground(settings: Settings) -> _Ground:
+    database = Database(settings.database_url, pool_size=_POOL)
+    redis, breaker = connect(settings.redis_url), Breaker()
+    key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
+    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
+    return _Ground(
+        database=database,
+        redis=redis,
+        breaker=breaker,
+        key_ring=key_ring,
+        bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
+        positives=positives,
+        gate=Gate(database=database, positives=positives),
+        ses=ses,
+        account=SesAccount(ses),
+        workforce=Workforce(database=database),
+    )
+
+
+def _accept(settings: Settings, ground: _Ground) -> Accept:
+    return Accept(
+        database=ground.database,
+        key_ring=ground.key_ring,
+        gate=ground.gate,
+        bells=ground.bells,
+        clock=_utc_now,
+        max_recipients=settings.max_recipients,
+        idempotency_lasts=timedelta(hours=settings.idempotency_hours),
+    )
+
+
+def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
+    # A look-up that is late is answered by SQL; a grant that is late has no second source, so it may take its time.
+    pacer = connect(settings.redis_url, patience_s=0.25)
+    pace = Pace(pacer, breaker=Breaker(), workers=ground.workforce.count)
+    return Parts(
+        database=ground.database,
+        key_ring=ground.key_ring,
+        call=Call(gate=ground.gate, mailer=mailer, pace=pace),
+        record=Record(database=ground.database, max_attempts=settings.max_attempts),
+        pace=pace,
+        rate=SendRate(account=ground.account, fixed=settings.ses_max_send_rate),
+        bells=ground.bells,
+        limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
+    )
+
+
+def _settle(settings: Settings, ground: _Ground) -> Settle:
+    exempt = settings.exempt_mailbox_simulator
+    return Settle(
+        database=ground.database,
+        conclude=Conclude(positives=ground.positives, exempt_mailbox_simulator=exempt),
+        bells=ground.bells,
+    )
+
+
+def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress) -> Upkeep:
+    return Upkeep(
+        database=ground.database,
+        positives=ground.positives,
+        bells=ground.bells,
+        suppress=suppress,
+        body_lasts=timedelta(hours=settings.body_retention_hours),
+        feedback_lasts=timedelta(days=settings.feedback_retention_days),
+    )
 
 
 def _ses_mailer(settings: Settings, client: "SESV2Client") -> SesMailer:
