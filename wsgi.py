@@ -5,10 +5,12 @@ A configuration that cannot serve ends the process with what is wrong, in its ow
 
 import sys
 
-from app import create_app
-from config import SettingsError
+from app import create_app, telemetry
+from config import SettingsError, load
 
 try:
-    app = create_app()
+    settings = load()
+    telemetry.configure(settings.log_level)
+    app = create_app(settings)
 except SettingsError as error:
     sys.exit(str(error))

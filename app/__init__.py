@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import telemetry, wiring
+from app import wiring
 from app.web import context, edge, errors
 from app.web.batches import batches
 from app.web.docs import docs
@@ -22,7 +22,6 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     settings = gateway.settings if gateway is not None else settings or load()
     if not settings.sns_topic_arns:
         raise SettingsError("Postern cannot start: SNS_TOPIC_ARNS: is not set; name the topics whose bounces count.")
-    telemetry.configure(settings.log_level)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False  # SNS takes a redirect for a failure

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from traceback import walk_tb
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 from uuid import UUID
 
 import structlog
@@ -38,16 +38,26 @@ class LogEvent(StrEnum):
     REQUEST_FAILED = "request_failed"
 
 
+class _StandardError:
+    """Standard error as it is when a line is written, not as it was when the loggers were made."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure(level: str) -> None:
     """Write every event of this process, and of the libraries in it, from `level` on as lines of JSON."""
     severity = logging.getLevelNamesMapping()[level]
     structlog.configure(
         processors=[*_shared(), _render_exception, redact, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_StandardError())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),

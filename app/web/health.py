@@ -27,10 +27,10 @@ def get_health() -> Response:
     "GET", "/readyz", Operation(guard=PUBLIC, summary="Whether the database, Redis and a worker are there.")
 )
 def get_readiness() -> Response:
-    """Answer 200 with every check when all hold, else 503 with the same checks."""
+    """Answer 200 with every check when those that are required hold, else 503 with the same checks."""
     checks = current_gateway().health.ready()
     told = [asdict(check) for check in checks]
-    failed = tuple(Fault("", check.name, check.detail) for check in checks if not check.ok)
+    failed = tuple(Fault("", check.name, check.detail) for check in checks if check.required and not check.ok)
     if not failed:
         return written({"status": "ready", "checks": told})
     names = ", ".join(fault.code for fault in failed)

@@ -1,0 +1,308 @@
+"""What holds on every route: the one body of failures, the id, the headers, the order of the questions, the bounds."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+
+from app import create_app, telemetry
+from app.domain.callers import Scope
+from app.domain.errors import ServiceUnavailable
+from tests.web import MAIL, NO_ID, Web, body_of, pointers, problem_of, web_on
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+CANARIES = ("canary", "Canary", "nest.example", "ptn_")
+
+
+@pytest.fixture
+def web(database_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(database_url, redis_url, max_body_bytes=20_000) as web:
+        yield web
+
+
+@pytest.fixture
+def logged() -> Iterator[None]:
+    """Logging as a process of ours has it, put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    telemetry.configure("DEBUG")
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+class Broken:
+    """A service that fails, whatever it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        raise self._error
+
+    def __getattr__(self, name: str) -> "Broken":
+        return self
+
+
+@pytest.mark.parametrize(
+    "method, path, status, name",
+    [
+        ("GET", "/", 404, "not_found"),
+        ("GET", "/v1", 404, "not_found"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "//v1/emails", 404, "not_found"),
+        ("GET", "/v1/emails/not-an-id", 404, "not_found"),
+        ("GET", "/static/x", 404, "not_found"),
+        ("GET", "/docs/../wsgi.py", 404, "not_found"),
+        ("GET", "/docs/docs.html", 404, "not_found"),
+        ("PUT", "/v1/emails", 405, "method_not_allowed"),
+        ("OPTIONS", "/v1/emails", 405, "method_not_allowed"),
+        ("TRACE", "/healthz", 405, "method_not_allowed"),
+        ("GET", "/feedback/sns", 405, "method_not_allowed"),
+        ("BREW", "/v1/emails", 405, "method_not_allowed"),
+        ("GET", "/v1/emails", 401, "missing_api_key"),
+        ("POST", "/v1/emails", 401, "missing_api_key"),
+        ("POST", "/feedback/sns", 400, "malformed_notification"),
+    ],
+)
+def test_every_failure_has_the_one_body(web: Web, method: str, path: str, status: int, name: str) -> None:
+    """No route and no method answers in HTML, or in a shape of its own."""
+    problem_of(web.client.open(path, method=method), status, name)
+
+
+def test_a_refused_method_is_told_the_others(web: Web) -> None:
+    """RFC 9110 asks for Allow with a 405."""
+    answer = web.client.put("/v1/emails")
+    assert {method.strip() for method in answer.headers["Allow"].split(",")} == {"GET", "HEAD", "POST"}
+
+
+@pytest.mark.parametrize(
+    "accept, mimetype",
+    [
+        (None, "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/html", "application/json"),
+        ("application/problem+json", "application/problem+json"),
+        ("application/json;q=0.5, application/problem+json", "application/problem+json"),
+    ],
+)
+def test_problem_json_is_for_those_who_ask(web: Web, accept: str | None, mimetype: str) -> None:
+    """Resend's clients read application/json only, so they get it; RFC 9457 clients get what they ask for."""
+    answer = web.client.get("/nothing", headers={"Accept": accept} if accept else {})
+    assert answer.mimetype == mimetype
+
+
+def test_every_answer_has_an_id_of_ours_and_careful_headers(web: Web) -> None:
+    """The id is a fresh UUIDv7, never the client's; nothing of an answer is stored, framed or sniffed."""
+    ids = set()
+    for path in ("/healthz", "/nothing", "/v1/emails", "/openapi.json", "/docs"):
+        answer = web.client.get(path, headers={"X-Request-Id": "mine"})
+        ids.add(answer.headers["X-Request-Id"])
+        assert UUID(answer.headers["X-Request-Id"]).version == 7
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in answer.headers
+        answer.close()
+    assert len(ids) == 5
+
+
+def test_browsers_insist_on_https_where_it_is_served(web: Web) -> None:
+    """HSTS is sent when the public address is https."""
+    settings = web.gateway.settings.model_copy(update={"public_url": "https://mail.example.com"})
+    client = create_app(gateway=dataclasses.replace(web.gateway, settings=settings)).test_client()
+    assert "max-age" in client.get("/healthz").headers["Strict-Transport-Security"]
+
+
+class Unreadable:
+    """A request body that fails the test when it is read."""
+
+    def read(self, *_: object) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = readlines = read
+
+
+def unreadable(*, length: int) -> dict[str, Any]:
+    """The environment of a request whose body may not be read."""
+    return {"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(length)}
+
+
+@pytest.mark.parametrize("path", ["/v1/emails", "/v1/emails/batch", "/v1/suppressions"])
+@pytest.mark.parametrize(
+    "authorization, status, name",
+    [
+        (None, 401, "missing_api_key"),
+        ("", 401, "missing_api_key"),
+        ("Basic YTpi", 403, "invalid_api_key"),
+        ("Bearer x", 403, "invalid_api_key"),
+        ("Bearer ptn_abcdefghijkl_" + "A" * 43, 403, "invalid_api_key"),
+        ("reader", 403, "restricted_api_key"),
+    ],
+)
+def test_who_may_not_is_told_before_the_body_is_read(
+    web: Web, path: str, authorization: str | None, status: int, name: str
+) -> None:
+    """A stranger cannot make the gateway read, let alone parse."""
+    headers = web.key("invites", Scope.EMAILS_READ) if authorization == "reader" else {}
+    if authorization and authorization != "reader":
+        headers = {"Authorization": authorization}
+    answer = web.client.post(
+        path,
+        headers=headers,
+        content_type="application/json",
+        environ_overrides=unreadable(length=100),
+    )
+    problem_of(answer, status, name)
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+@pytest.mark.parametrize(
+    "raw, headers, status, name",
+    [
+        (b"{", {}, 400, "validation_error"),
+        (b"", {}, 400, "validation_error"),
+        (b"\xef\xbb\xbf{}", {}, 400, "validation_error"),
+        (b"[" * 10_000, {}, 400, "validation_error"),
+        (b'{"to": NaN}', {}, 400, "validation_error"),
+        (b'{"to": "a", "to": "b"}', {}, 400, "validation_error"),
+        (b"{}", {}, 422, "validation_error"),
+        (b"[]", {}, 422, "validation_error"),
+        (b"null", {}, 422, "validation_error"),
+        (b"{}", {"Content-Type": "text/plain"}, 415, "unsupported_media_type"),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"),
+        (b"{}", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
+        (b"{}", {"Content-Encoding": "identity"}, 415, "unsupported_media_type"),
+        (b'"' + b"x" * 20_000 + b'"', {}, 413, "payload_too_large"),
+    ],
+)
+def test_a_body_is_plain_json_within_bounds(
+    web: Web, raw: bytes, headers: dict[str, str], status: int, name: str
+) -> None:
+    """What cannot be read safely is refused by its kind, and never a 500."""
+    headers = {"Content-Type": "application/json"} | web.key() | headers
+    problem_of(web.client.post("/v1/emails", data=raw, headers=headers), status, name)
+
+
+def test_a_body_that_claims_to_be_too_long_is_not_read(web: Web) -> None:
+    """The length that is announced is believed, for that much."""
+    answer = web.client.post(
+        "/v1/emails", headers=web.key(), content_type="application/json", environ_overrides=unreadable(length=20_001)
+    )
+    problem_of(answer, 413, "payload_too_large")
+
+
+@pytest.mark.parametrize(
+    "query, pointer",
+    [
+        ("limit=0", "/limit"),
+        ("limit=1&limit=2", ""),
+        ("page=2", "/page"),
+        ("after=x", "/after"),
+        ("last_event=eaten", "/last_event"),
+        ("since=monday", "/since"),
+    ],
+)
+def test_a_query_string_is_refused_like_a_body(web: Web, query: str, pointer: str) -> None:
+    """With the same body, and a pointer that names the parameter."""
+    answer = web.client.get(f"/v1/emails?{query}", headers=web.key())
+    assert pointers(problem_of(answer, 422, "validation_error")) == [pointer]
+
+
+def test_routes_without_a_query_take_none(web: Web) -> None:
+    """A parameter that does nothing would be believed to do something."""
+    answer = web.client.get(f"/v1/emails/{NO_ID}?expand=events", headers=web.key())
+    assert pointers(problem_of(answer, 422, "validation_error")) == ["/expand"]
+
+
+def test_an_application_has_its_rate(database_url: str, redis_url: str) -> None:
+    """Beyond it requests get 429 and when to come back; another application is not held up."""
+    with web_on(database_url, redis_url, requests_per_second=3) as web:
+        eager, other = web.key("eager"), web.key("other")
+        answers = [web.client.get("/v1/emails", headers=eager) for _ in range(8)]
+        assert answers[0].status_code == 200
+        assert answers[0].headers["RateLimit-Limit"] == "3"
+        assert answers[0].headers["RateLimit-Remaining"] == "2"
+        assert answers[0].headers["RateLimit-Reset"] == "1"
+        refused = next(answer for answer in answers if answer.status_code != 200)
+        problem_of(refused, 429, "rate_limit_exceeded")
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.headers["RateLimit-Remaining"] == "0"
+        assert web.client.get("/v1/emails", headers=other).status_code == 200
+
+
+def test_what_nobody_foresaw_is_a_500_without_a_cause(
+    web: Web, logged: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client gets an id and no more; the log has the type and the places under the same id, and no value."""
+    broken = dataclasses.replace(web.gateway, look_up=Broken(KeyError("canary.bird@nest.example")))  # type: ignore[arg-type]
+    client = create_app(gateway=broken).test_client()
+    answer = client.get(f"/v1/emails/{NO_ID}", headers=web.key())
+    problem = problem_of(answer, 500, "application_error")
+    said = capsys.readouterr().err
+    failure = next(line for line in map(json.loads, said.splitlines()) if line["event"] == "request_failed")
+    assert failure["request_id"] == problem["request_id"]
+    assert failure["exception"] == ["builtins.KeyError"]
+    assert any("emails.py" in place for place in failure["frames"])
+    assert not any(canary in said + answer.text for canary in CANARIES)
+
+
+def test_what_is_away_is_a_503_that_says_when_to_come_back(web: Web) -> None:
+    """A database that does not answer is told as such."""
+    broken = dataclasses.replace(
+        web.gateway,
+        look_up=Broken(ServiceUnavailable("The database did not answer.", retry_after=1)),  # type: ignore[arg-type]
+    )
+    answer = create_app(gateway=broken).test_client().get(f"/v1/emails/{NO_ID}", headers=web.key())
+    problem_of(answer, 503, "service_unavailable")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_the_log_holds_no_address_no_text_and_no_key(
+    web: Web, logged: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a client sends, and wherever: none of it is in any line, and every line has the id of its request."""
+    headers = web.key()
+    secret = headers["Authorization"].removeprefix("Bearer ")
+    mail = {**MAIL, "to": ["Canary <canary.bird@nest.example>"], "subject": "Canary sings", "text": "canary song"}
+    ids = {
+        web.client.open(path, method=method, headers=headers | more, json=body).headers["X-Request-Id"]
+        for method, path, more, body in (
+            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail),
+            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail | {"subject": "Canary again"}),
+            ("POST", "/v1/emails", {}, mail | {"to": "canary bird@nest.example"}),
+            ("POST", "/v1/emails", {}, mail | {"canary.bird@nest.example": 1}),
+            ("POST", "/v1/emails", {}, mail | {"from": "canary.bird@nest.example"}),
+            ("GET", "/v1/emails?to=canary.bird@nest.example", {}, None),
+            ("POST", "/v1/suppressions", {}, {"email": "canary.bird@nest.example", "reason": "Canary asked"}),
+            ("GET", "/v1/suppressions/canary.bird@nest.example", {}, None),
+            ("GET", "/canary.bird@nest.example", {"User-Agent": "canary"}, None),
+            ("GET", "/v1/emails", {"Authorization": f"Bearer {secret}x"}, None),
+        )
+    }
+    said = capsys.readouterr().err
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert ids <= {line.get("request_id") for line in lines}
+    assert {line["status"] for line in lines if line["event"] == "request_answered"} == {200, 403, 404, 409, 422}
+    assert not any(canary in said for canary in (*CANARIES, secret))
+
+
+def test_the_line_of_a_request_names_route_and_key(web: Web, logged: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """An operator sees who asked for what, and how it went, by the pattern of the route."""
+    email_id = web.submit(web.key())
+    capsys.readouterr()
+    body_of(web.client.get(f"/v1/emails/{email_id}", headers=web.key()))
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["event"], line["method"], line["status"]) == ("request_answered", "GET", 200)
+    assert (line["route"], line["app"]) == ("/v1/emails/<uuid:email_id>", "invites")
+    assert line["actor"].startswith("key:")
+    assert line["ms"] >= 0

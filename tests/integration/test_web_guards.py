@@ -1,0 +1,156 @@
+"""Who may use which route: every route names its guard, and every scope opens what it says and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app import create_app
+from app.domain.callers import Scope
+from app.web.auth import PUBLIC
+from app.web.openapi import declared, document, path_of
+from app.web.routing import operation_of
+from tests.web import MAIL, NO_ID, Web, body_of, problem_of, soon, web_on
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+PUBLIC_ENDPOINTS = {
+    "docs.get_docs",
+    "docs.get_docs_file",
+    "docs.get_openapi",
+    "feedback.receive_sns",
+    "health.get_health",
+    "health.get_readiness",
+}
+GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
+    "emails.send_email": (Scope.EMAILS_SEND, "POST", "/v1/emails", MAIL),
+    "batches.send_batch": (Scope.EMAILS_SEND, "POST", "/v1/emails/batch", [MAIL]),
+    "emails.list_emails": (Scope.EMAILS_READ, "GET", "/v1/emails", None),
+    "emails.get_email": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}", None),
+    "emails.list_email_events": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}/events", None),
+    "emails.reschedule_email": (
+        Scope.EMAILS_SEND, "PATCH", f"/v1/emails/{NO_ID}", {"scheduled_at": soon(hours=1)},
+    ),
+    "emails.cancel_email": (Scope.EMAILS_SEND, "POST", f"/v1/emails/{NO_ID}/cancel", {}),
+    "suppressions.list_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions", None),
+    "suppressions.get_suppression": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/ann@example.com", None),
+    "suppressions.add_suppression": (
+        Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions", {"email": "bob@example.com"},
+    ),
+    "suppressions.remove_suppression": (
+        Scope.SUPPRESSIONS_WRITE, "DELETE", "/v1/suppressions/ann@example.com?reason=asked", None,
+    ),
+    "suppressions.add_suppressions": (
+        Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/batch/add", {"emails": ["bob@example.com"]},
+    ),
+    "suppressions.remove_suppressions": (
+        Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/batch/remove",
+        {"emails": ["ann@example.com"], "reason": "asked"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def web(database_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(database_url, redis_url) as web:
+        yield web
+
+
+def test_every_route_names_its_guard(web: Web) -> None:
+    """A route without one cannot be served, and the public ones are known by name."""
+    app = web.client.application
+    unguarded = [
+        rule.endpoint for rule in app.url_map.iter_rules() if not operation_of(app.view_functions[rule.endpoint])
+    ]
+    assert unguarded == []
+    public = {rule.endpoint for rule, operation in declared(app) if operation.guard is PUBLIC}
+    assert public == PUBLIC_ENDPOINTS
+    guards = {rule.endpoint: operation.guard for rule, operation in declared(app) if operation.guard is not PUBLIC}
+    assert guards == {endpoint: case[0] for endpoint, case in GUARDED.items()}
+
+
+@pytest.mark.parametrize("endpoint", GUARDED)
+def test_a_route_opens_to_its_scope_alone(web: Web, endpoint: str) -> None:
+    """Of keys with one scope each, only that scope and admin get past the guard; so does none without a key."""
+    needed, method, path, body = GUARDED[endpoint]
+    problem_of(web.client.open(path, method=method, json=body), 401, "missing_api_key")
+    for scope in Scope:
+        answer = web.client.open(path, method=method, json=body, headers=web.key("invites", scope))
+        if scope in {needed, Scope.ADMIN}:
+            assert answer.status_code in {200, 404}, answer.text
+        else:
+            problem_of(answer, 403, "restricted_api_key")
+
+
+def test_a_key_that_is_revoked_or_over_opens_nothing(web: Web) -> None:
+    """The same answer as for a key that never was."""
+    headers = web.key()
+    token = headers["Authorization"].removeprefix("Bearer ")
+    web.gateway.issue_keys.revoke(token, actor="test")
+    problem_of(web.client.get("/v1/emails", headers=headers), 403, "invalid_api_key")
+
+
+def test_the_document_describes_every_route(web: Web) -> None:
+    """OpenAPI has each path and method that is served, with its parameters, and no reference leads nowhere."""
+    app = web.client.application
+    served = {
+        (path_of(rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    told = body_of(web.client.get("/openapi.json"))
+    assert {(path, method) for path, item in told["paths"].items() for method in item} == served
+    assert told["openapi"] == "3.1.0"
+    assert told["servers"] == [{"url": web.gateway.settings.public_url}]
+    references = set(all_references(told))
+    assert references
+    assert references <= {f"#/components/schemas/{name}" for name in told["components"]["schemas"]}
+    for path, item in told["paths"].items():
+        for operation in item.values():
+            named = {part["name"] for part in operation["parameters"] if part["in"] == "path"}
+            assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+
+
+def all_references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from all_references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from all_references(value)
+
+
+def test_the_document_tells_what_a_mail_may_have(web: Web) -> None:
+    """The body of a send is described by the model that checks it, under the names of the wire."""
+    told = body_of(web.client.get("/openapi.json"))
+    operation = told["paths"]["/v1/emails"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    assert {"from", "to", "subject", "html", "attachments", "scheduled_at", "stream", "lane"} <= body[
+        "properties"
+    ].keys()
+    assert set(body["required"]) == {"from", "to", "subject"}
+    assert operation["security"] == [{"key": []}]
+    assert "emails:send" in operation["description"]
+
+
+def test_the_page_runs_on_files_of_its_own(web: Web) -> None:
+    """The page and all that it needs come from this server, and its policy lets nothing else in."""
+    page = web.client.get("/docs")
+    assert page.mimetype == "text/html"
+    assert "script-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "http" not in page.text
+    for name in ("docs.js", "swagger-ui.css", "swagger-ui-bundle.js"):
+        assert f"/docs/{name}" in page.text
+        served = web.client.get(f"/docs/{name}")
+        assert served.status_code == 200
+        assert served.data
+        served.close()
+    page.close()
+
+
+def test_the_document_is_the_same_for_every_process(web: Web) -> None:
+    """Two processes describe the same API."""
+    other = create_app(gateway=web.gateway)
+    assert document(other, url="x") == document(web.client.application, url="x")

@@ -1,0 +1,80 @@
+"""`/healthz`, `/readyz` and the start of the process: what an operator's machinery asks."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateways import SECRET_KEY
+from tests.web import Web, body_of, problem_of, web_on
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def web(database_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(database_url, redis_url) as web:
+        yield web
+
+
+def test_a_process_that_answers_is_alive(web: Web) -> None:
+    """Without asking anybody else."""
+    assert body_of(web.client.get("/healthz")) == {"status": "ok"}
+    assert web.client.head("/healthz").status_code == 200
+
+
+def test_readiness_needs_a_worker(web: Web) -> None:
+    """Mail would be accepted and wait: 503 names what is missing, with every check; once a worker is seen it is 200."""
+    answer = web.client.get("/readyz")
+    problem = problem_of(answer, 503, "service_unavailable")
+    assert [fault["code"] for fault in problem["errors"]] == ["worker"]
+    assert {check["name"]: check["ok"] for check in problem["checks"]} == {
+        "database": True,
+        "migrations": True,
+        "worker": False,
+        "redis": True,
+        "circuits": True,
+    }
+    assert "Retry-After" in answer.headers
+    web.gateway.workforce.beat("worker-1")
+    ready = body_of(web.client.get("/readyz"))
+    assert ready["status"] == "ready"
+    assert all(check["ok"] for check in ready["checks"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_is_away_is_told(web: Web, tmp_path: Path) -> None:
+    """Not ready, and still alive: restarting this process would not bring it back."""
+    web.gateway.database.close()
+    (tmp_path / "postern.sqlite3").unlink()
+    (tmp_path / "postern.sqlite3").mkdir()
+    problem = problem_of(web.client.get("/readyz"), 503, "service_unavailable")
+    assert "database" in [fault["code"] for fault in problem["errors"]]
+    assert web.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "variables, told",
+    [({"SECRET_KEYS": SECRET_KEY}, "SNS_TOPIC_ARNS"), ({"SECRET_KEYS": "short"}, "SECRET_KEYS")],
+    ids=["no topic", "bad key"],
+)
+def test_a_configuration_that_cannot_serve_ends_the_process(
+    variables: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    """With the name of the variable, and without a traceback or the value."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **variables}
+    ended = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "short" not in ended.stderr

@@ -1,0 +1,188 @@
+"""`/v1/suppressions` on both databases: look up, add, take off with a reason, in ones and in batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.aws.account import SesAccount
+from app.domain.callers import Scope
+from tests.web import NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
+
+PATH = "/v1/suppressions"
+
+
+@pytest.fixture
+def web(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.setattr(SesAccount, "remove_suppressed", lambda self, address: True)
+    with web_on(database_url, redis_url) as web:
+        yield web
+
+
+@pytest.fixture
+def key(web: Web) -> Headers:
+    return web.key()
+
+
+def add(web: Web, key: Headers, email: str, **more: Any) -> dict[str, Any]:
+    return body_of(web.client.post(PATH, json={"email": email, **more}, headers=key))
+
+
+def listed(web: Web, key: Headers, query: str = "") -> list[str]:
+    return [entry["email"] for entry in body_of(web.client.get(f"{PATH}?{query}", headers=key))["data"]]
+
+
+def test_an_address_is_suppressed_and_found(web: Web, key: Headers) -> None:
+    """By its id and by its address in any case, with Resend's members and ours."""
+    added = add(web, key, "Ann@Example.com", reason="Asked on the phone")
+    assert (added["object"], added["created"], added["in_flight"]) == ("suppression", True, [])
+    for name in (added["id"], "ann@example.com", "ANN@EXAMPLE.COM"):
+        found = body_of(web.client.get(f"{PATH}/{name}", headers=key))
+        assert found == {
+            "object": "suppression",
+            "id": added["id"],
+            "email": "Ann@Example.com",
+            "origin": "manual",
+            "source_id": None,
+            "scope": "*",
+            "reason": "Asked on the phone",
+            "created_at": added["created_at"],
+            "expires_at": None,
+        }
+
+
+def test_what_is_suppressed_already_stays_as_it_is(web: Web, key: Headers) -> None:
+    """The entry that is there is the answer, not an error, and not a new reason."""
+    first = add(web, key, "ann@example.com", reason="First")
+    second = add(web, key, "ANN@example.com", reason="Second")
+    assert (second["id"], second["created"], second["reason"]) == (first["id"], False, "First")
+
+
+def test_a_suppression_may_end_by_itself(web: Web, key: Headers) -> None:
+    """With a time in the future; one in the past is refused."""
+    until = soon(hours=1)
+    assert add(web, key, "ann@example.com", expires_at=until)["expires_at"] == until
+    answer = web.client.post(PATH, json={"email": "b@example.com", "expires_at": "2001-01-01T00:00:00Z"}, headers=key)
+    assert pointers(problem_of(answer, 422, "validation_error")) == ["/expires_at"]
+
+
+def test_a_mail_on_its_way_is_named(web: Web, key: Headers) -> None:
+    """Who suppresses an address learns which mails to it can no longer be held back, and only those."""
+    web.submit(key, to="ann@example.com")
+    assert add(web, key, "ann@example.com")["in_flight"] == []
+
+
+@pytest.mark.parametrize("name", ["nobody@example.com", NO_ID, "a%2Fb@example.com", "x/y@example.com"])
+def test_what_is_not_suppressed_is_not_found(web: Web, key: Headers, name: str) -> None:
+    """As Resend has it, for reading and for removing."""
+    problem_of(web.client.get(f"{PATH}/{name}", headers=key), 404, "not_found")
+    problem_of(web.client.delete(f"{PATH}/{name}?reason=asked", headers=key), 404, "not_found")
+
+
+def test_an_address_with_a_slash_is_an_address(web: Web, key: Headers) -> None:
+    """A slash is allowed in the local part, and the route does not stumble over it."""
+    add(web, key, "a/b@example.com")
+    assert body_of(web.client.get(f"{PATH}/a%2Fb@example.com", headers=key))["email"] == "a/b@example.com"
+
+
+def test_a_name_that_is_no_address_is_refused(web: Web, key: Headers) -> None:
+    """Neither an id nor an address: the rule is told, the text is not."""
+    problem = problem_of(web.client.get(f"{PATH}/no-address", headers=key), 422, "validation_error")
+    assert "no-address" not in str(problem)
+
+
+@pytest.mark.parametrize("way", ["query", "body"])
+def test_taking_an_address_off_needs_a_reason(web: Web, key: Headers, way: str) -> None:
+    """Without one nothing changes; with one, in the query string or the body, the address is gone from the list."""
+    added = add(web, key, "ann@example.com")
+    problem = problem_of(web.client.delete(f"{PATH}/ann@example.com", headers=key), 422, "validation_error")
+    assert pointers(problem) == ["/reason"]
+    if way == "query":
+        answer = web.client.delete(f"{PATH}/ann@example.com?reason=She+asked", headers=key)
+    else:
+        answer = web.client.delete(f"{PATH}/ann@example.com", json={"reason": "She asked"}, headers=key)
+    assert body_of(answer) == {
+        "object": "suppression",
+        "id": added["id"],
+        "deleted": True,
+        "ses_account": "removed",
+    }
+    assert listed(web, key) == []
+
+
+def test_an_administrator_gets_the_history(web: Web, key: Headers) -> None:
+    """Who suppressed and who lifted, when and why, is told with the admin scope only."""
+    add(web, key, "ann@example.com", reason="First")
+    web.client.delete(f"{PATH}/ann@example.com?reason=She+asked", headers=key)
+    add(web, key, "ann@example.com", reason="Second")
+    assert "history" not in body_of(web.client.get(f"{PATH}/ann@example.com", headers=key))
+    admin = web.key("operators", Scope.ADMIN)
+    found = body_of(web.client.get(f"{PATH}/ann@example.com", headers=admin))
+    assert [entry["reason"] for entry in found["entries"]] == ["Second"]
+    assert [(entry["reason"], entry["removal_reason"]) for entry in found["history"]] == [("First", "She asked")]
+    assert found["history"][0]["removed_by"].startswith("key:")
+    assert found["entries"][0]["source"]["actor"].startswith("key:")
+
+
+def test_an_application_may_be_free_of_reasons(web: Web) -> None:
+    """Resend's clients send none; an operator can mark an application as one that uses them."""
+    key = web.key("resenders", reason_optional=True)
+    add(web, key, "ann@example.com")
+    assert body_of(web.client.delete(f"{PATH}/ann@example.com", json={}, headers=key))["deleted"] is True
+
+
+def test_a_stream_of_ones_own_can_be_left(web: Web, key: Headers) -> None:
+    """A suppression in one stream holds back that stream's mail and no other; foreign streams are not ours to close."""
+    add(web, key, "ann@example.com", scope="invites/news")
+    answer = body_of(web.client.post("/v1/emails", json=_mail("news"), headers=key))
+    assert [one["email"] for one in answer["suppressed"]] == ["ann@example.com"]
+    assert "suppressed" not in body_of(web.client.post("/v1/emails", json=_mail("default"), headers=key))
+    foreign = web.client.post(PATH, json={"email": "ann@example.com", "scope": "others/news"}, headers=key)
+    assert pointers(problem_of(foreign, 422, "validation_error")) == ["/scope"]
+    removed = web.client.delete(f"{PATH}/ann@example.com?scope=invites/news&reason=asked", headers=key)
+    assert body_of(removed)["deleted"] is True
+
+
+def _mail(stream: str) -> dict[str, Any]:
+    return {"from": "a@example.com", "to": "ann@example.com", "subject": "Hi", "text": "Hi", "stream": stream}
+
+
+def test_the_list_goes_page_by_page_and_can_be_asked_for_some(web: Web, key: Headers) -> None:
+    """Newest first, by origin, by scope and by the beginning of an address."""
+    for name in ("ann", "bob", "cy"):
+        add(web, key, f"{name}@example.com")
+    add(web, key, "dee@example.com", scope="invites/news")
+    assert listed(web, key) == [f"{name}@example.com" for name in ("dee", "cy", "bob", "ann")]
+    first = body_of(web.client.get(f"{PATH}?limit=3", headers=key))
+    assert (first["object"], first["has_more"], len(first["data"])) == ("list", True, 3)
+    assert listed(web, key, f"after={first['data'][-1]['id']}") == ["ann@example.com"]
+    assert listed(web, key, f"before={first['data'][1]['id']}") == ["dee@example.com"]
+    assert listed(web, key, "q=bo") == ["bob@example.com"]
+    assert listed(web, key, "scope=invites/news") == ["dee@example.com"]
+    assert (len(listed(web, key, "origin=manual")), listed(web, key, "origin=bounce")) == (4, [])
+    answer = web.client.get(f"{PATH}?origin=whim", headers=key)
+    assert pointers(problem_of(answer, 422, "validation_error")) == ["/origin"]
+
+
+def test_a_batch_is_added_whole_or_not_at_all(web: Web, key: Headers) -> None:
+    """One bad address and none is suppressed; the same person twice is one entry."""
+    emails = ["ann@example.com", "bob@example.com", "ANN@example.com"]
+    bad = web.client.post(f"{PATH}/batch/add", json={"emails": [*emails, "nobody"]}, headers=key)
+    assert pointers(problem_of(bad, 422, "validation_error")) == ["/emails/3"]
+    assert listed(web, key) == []
+    added = body_of(web.client.post(f"{PATH}/batch/add", json={"emails": emails}, headers=key))
+    assert [entry["email"] for entry in added["data"]] == ["ann@example.com", "bob@example.com"]
+
+
+@pytest.mark.parametrize("way", ["emails", "ids"])
+def test_a_batch_is_taken_off(web: Web, key: Headers, way: str) -> None:
+    """By address or by id, with one reason for all; what is not on the list is left out of the answer."""
+    added = [add(web, key, email) for email in ("ann@example.com", "bob@example.com")]
+    names = [entry["id" if way == "ids" else "email"] for entry in added]
+    unknown = NO_ID if way == "ids" else "nobody@example.com"
+    without = web.client.post(f"{PATH}/batch/remove", json={way: names}, headers=key)
+    assert pointers(problem_of(without, 422, "validation_error")) == ["/reason"]
+    body = {way: [names[0], unknown, names[1]], "reason": "asked"}
+    removed = body_of(web.client.post(f"{PATH}/batch/remove", json=body, headers=key))
+    assert [(entry["id"], entry["deleted"]) for entry in removed["data"]] == [(entry["id"], True) for entry in added]
+    assert listed(web, key) == []
