@@ -120,7 +120,7 @@ def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, 
         .where(attempts.c.recipient_id.in_(list(recipient_ids)))
         .group_by(attempts.c.recipient_id)
     )
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())
 
 
 def find(connection: Connection, attempt_id: UUID) -> Attempt | None:

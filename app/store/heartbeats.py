@@ -27,7 +27,7 @@ def count_alive(connection: Connection, *, kind: str, within: timedelta) -> int:
 def last_seen(connection: Connection, *, kind: str) -> dict[str, datetime]:
     """When each of this kind was last seen."""
     rows = connection.execute(select(heartbeats.c.name, heartbeats.c.seen_at).where(heartbeats.c.kind == kind))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def forget(connection: Connection, *, before: datetime) -> None:

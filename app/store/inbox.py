@@ -125,7 +125,7 @@ def has_due(connection: Connection) -> bool:
 def counts(connection: Connection) -> dict[str, int]:
     """How many notifications stand in each state."""
     rows = connection.execute(select(feedback.c.state, func.count()).group_by(feedback.c.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def erase(connection: Connection, *, received_before: datetime, limit: int) -> int:
