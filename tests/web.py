@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.aws.account import SesAccount
 from app.domain.callers import Scope
+from app.services.suppress import Suppress
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, gateway_on, issue
 
@@ -30,12 +32,26 @@ def soon(**later: float) -> str:
     return (datetime.now(UTC) + timedelta(**later)).isoformat().replace("+00:00", "Z")
 
 
+class AccountList:
+    """SES's own suppression list, as far as lifting goes: the contract of `SesAccount.remove_suppressed`."""
+
+    def __init__(self) -> None:
+        self.addresses: set[str] = set()
+
+    def remove_suppressed(self, address: str) -> bool:
+        """Take the address off; whether it was on, in this very spelling."""
+        found = address in self.addresses
+        self.addresses.discard(address)
+        return found
+
+
 @dataclass
 class Web:
     """The application, what stands behind it, and a client in front."""
 
     gateway: Gateway
     mailer: ScriptedMailer
+    account: AccountList
     client: FlaskClient
 
     def key(self, app: str = "invites", *scopes: Scope, **more: Any) -> Headers:
@@ -57,9 +73,11 @@ class Web:
 @contextmanager
 def web_on(database_url: str, redis_url: str, **more: Any) -> Iterator[Web]:
     """The application on a migrated database; `more` overrides settings."""
-    mailer = ScriptedMailer()
-    with gateway_on(database_url, redis_url, mailer=mailer, **more) as gateway:
-        yield Web(gateway, mailer, create_app(gateway=gateway).test_client())
+    mailer, account = ScriptedMailer(), AccountList()
+    with gateway_on(database_url, redis_url, mailer=mailer, **more) as built:
+        suppress = Suppress(database=built.database, positives=built.positives, account=cast("SesAccount", account))
+        gateway = replace(built, suppress=suppress)
+        yield Web(gateway, mailer, account, create_app(gateway=gateway).test_client())
 
 
 def body_of(answer: TestResponse) -> dict[str, Any]:
