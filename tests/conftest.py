@@ -1,18 +1,24 @@
 """What every test may ask for, and what no test may do.
 
-`database_url` is a fresh, empty database, and runs the test once on SQLite and once on PostgreSQL. `redis_url` is an
-empty Valkey that no other worker process uses. A directory names the kind of its tests; unit tests that reach for a
-socket, a database or a process fail.
+`database_url` is a fresh, empty database, and runs the test once on SQLite and once on PostgreSQL; `migrated_url` is
+the same with the tables of today, copied from a template, and `gateway` a gateway on it. `redis_url` is an empty Valkey
+that no other worker process uses. A directory names the kind of its tests; unit tests that reach for a socket, a
+database or a process fail.
 """
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 from redis import Redis
 
+from app.wiring import Gateway, build
+from tests.gateways import ScriptedMailer, migrate, settings_for
 from tests.services import Postgres, end_with_parent, running_postgres, running_valkey, service_directory
 
 KINDS = ("unit", "integration", "e2e", "chaos")
@@ -63,6 +69,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(getattr(pytest.mark, kind))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def aws_described_once() -> Iterator[None]:
+    """Botocore reads its description of AWS afresh for every session: a tenth of a second for each gateway."""
+    load, known = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_once(loader: JSONFileLoader, path: str) -> Any:
+        if path not in known:
+            known[path] = load(loader, path)
+        return known[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def services() -> Iterator[Path]:
     with service_directory() as directory:
@@ -85,6 +106,56 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     name = server.create_database()
     yield server.url(name)
     server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that nobody is connected to."""
+    file = tmp_path_factory.mktemp("template") / "postern.sqlite3"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """A migrated PostgreSQL database that nobody is connected to."""
+    name = postgres.create_database()
+    migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def migrated_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    file = tmp_path / "postern.sqlite3"
+    shutil.copy(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    name = postgres.create_database(template=postgres_template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database with the tables of today; the test runs once on each kind."""
+    kind = "migrated_sqlite_url" if request.param == "sqlite" else "migrated_postgres_url"
+    return str(request.getfixturevalue(kind))
+
+
+@pytest.fixture
+def mailer() -> ScriptedMailer:
+    return ScriptedMailer()
+
+
+@pytest.fixture
+def gateway(migrated_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
+    """A gateway on a fresh database and an empty Valkey, in which `mailer` answers in place of SES."""
+    built = build(settings_for(migrated_url, redis_url), mailer=mailer)
+    yield built
+    built.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,12 @@ from tests.gateways import TOPIC
 ROOT = operator("test")
 
 
-def submission(*to: str, lane: Lane | None = None, **more: Any) -> Submission:
+def submission(
+    *to: str, lane: Lane | None = None, sender: str = "Invites <invites@example.com>", **more: Any
+) -> Submission:
     """A small invitation to these addresses."""
     message = Message(
-        sender=parse_mailbox("Invites <invites@example.com>"),
+        sender=parse_mailbox(sender),
         to=tuple(parse_mailbox(one) for one in to),
         cc=(),
         reply_to=(),
