@@ -76,7 +76,7 @@ class Upkeep:
     def ring_bells(self) -> int:
         """Ring for lanes with due mail and for due feedback: what a lost broker or worker has left waiting."""
         with self._database.reading() as connection:
-            lanes = [lane for lane in Lane if claims.apps_with_due_mail(connection, lane)]
+            lanes = [lane for lane in Lane if claims.has_due_mail(connection, lane)]
             feedback_waits = inbox.has_due(connection)
         bells = [DELIVER[lane] for lane in lanes] + ([SETTLE] if feedback_waits else [])
         return sum(self._bells.ring(bell) for bell in bells)

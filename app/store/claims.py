@@ -4,6 +4,7 @@ This is where promise 3 is kept: whether an address is suppressed is read in the
 worker's. Nothing read before it, and nothing in Redis, counts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -77,7 +78,7 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     Within a lane no application starves another: each with due mail gets an equal share of the batch.
     """
     token = new_id()
-    waiting = apps_with_due_mail(connection, wanted.lane)[: wanted.limit]
+    waiting = _apps_with(connection, *_may_go(wanted))[: wanted.limit]
     if not waiting:
         return Claim(token=token)
     due = _due(wanted, waiting)
@@ -100,11 +101,16 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     return Claim(token=token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
 
 
-def apps_with_due_mail(connection: Connection, lane: str) -> list[UUID]:
-    """The applications that have due mail in this lane, those first whose mail has waited longest."""
+def has_due_mail(connection: Connection, lane: str) -> bool:
+    """Whether any mail is due in this lane, even if a circuit holds it: whoever answers the bell takes the probe."""
+    return bool(_apps_with(connection, *_due_in(lane)))
+
+
+def _apps_with(connection: Connection, *conditions: ColumnElement[bool]) -> list[UUID]:
+    """The applications that have such mail, those first whose mail has waited longest."""
     oldest = (
         select(recipients.c.due_at)
-        .where(recipients.c.app_id == apps.c.id, *_claimable(lane))
+        .where(recipients.c.app_id == apps.c.id, *conditions)
         .order_by(recipients.c.due_at)
         .limit(1)
         .scalar_subquery()
@@ -150,24 +156,27 @@ def _due(wanted: Wanted, waiting: list[UUID]) -> CTE:
 
 
 def _share_of(app_id: UUID, wanted: Wanted, share: int) -> Select[Any]:
-    query = (
+    return (
         select(recipients.c.id, suppressed_by(recipients.c.key, recipients.c.scope).label("suppressed_by"))
-        .where(recipients.c.app_id == app_id, *_claimable(wanted.lane))
-        .where(or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now()))
-        .where(~_waits_for_a_circuit(wanted.probe))
+        .where(recipients.c.app_id == app_id, *_may_go(wanted))
         .order_by(recipients.c.due_at, recipients.c.id)
         .limit(share)
         .with_for_update(skip_locked=True, of=recipients)
     )
+
+
+def _may_go(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    yield from _due_in(wanted.lane)
+    yield ~_waits_for_a_circuit(wanted.probe)
     if wanted.probe is not None and wanted.probe.startswith(_SENDER):
-        query = query.where(recipients.c.sender_domain == wanted.probe.removeprefix(_SENDER))
-    return query
+        yield recipients.c.sender_domain == wanted.probe.removeprefix(_SENDER)
 
 
-def _claimable(lane: str) -> tuple[ColumnElement[bool], ...]:
+def _due_in(lane: str) -> tuple[ColumnElement[bool], ...]:
     # The states are spelled out, not bound: only then can the partial index be used.
     states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in sorted(CLAIMABLE)])
-    return (recipients.c.lane == lane, states, recipients.c.due_at <= now())
+    in_time = or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now())
+    return (recipients.c.lane == lane, states, recipients.c.due_at <= now(), in_time)
 
 
 def _waits_for_a_circuit(probe: str | None) -> ColumnElement[bool]:
@@ -176,9 +185,8 @@ def _waits_for_a_circuit(probe: str | None) -> ColumnElement[bool]:
         circuits.c.scope == literal(_LANE) + recipients.c.lane,
         circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
     )
-    still_open = or_(circuits.c.probe_at.is_(None), circuits.c.probe_at > now())
     others = circuits.c.scope != (probe or "")
-    return select(literal(1)).where(concerned, still_open, others).exists()
+    return select(literal(1)).where(concerned, others).exists()
 
 
 def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine, ...]:
