@@ -28,7 +28,7 @@ _SENTENCES = frozenset({"event", "reason", "detail", "timestamp"})
 _FRAMES = 30
 
 # They write what they send and receive when asked to speak at length.
-_TALKATIVE = ("boto3", "botocore", "celery", "kombu", "redis", "sqlalchemy", "urllib3", "werkzeug")
+_TALKATIVE = ("alembic", "boto3", "botocore", "celery", "kombu", "redis", "sqlalchemy", "urllib3", "werkzeug")
 
 
 class LogEvent(StrEnum):

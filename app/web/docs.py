@@ -17,6 +17,7 @@ from app.web.routing import Operation, Routes
 
 docs = Routes("docs", __name__)
 
+_DOCUMENT = "postern_openapi"
 _OWN = Path(__file__).parent / "assets"
 _SWAGGER = Path(str(files("flask_openapi_swagger"))) / "templates" / "swagger"
 _FILES = {
@@ -32,8 +33,10 @@ _POLICY = (
 
 @docs.operation("GET", "/openapi.json", Operation(guard=PUBLIC, summary="This document."))
 def get_openapi() -> Response:
-    """Answer with the OpenAPI document."""
-    return written(document(current_app, url=current_gateway().settings.public_url))
+    """Answer with the OpenAPI document, which is made on first demand: it takes as long as some fifty answers."""
+    if _DOCUMENT not in current_app.extensions:
+        current_app.extensions[_DOCUMENT] = document(current_app, url=current_gateway().settings.public_url)
+    return written(current_app.extensions[_DOCUMENT])
 
 
 @docs.operation("GET", "/docs", Operation(guard=PUBLIC, summary="This document as a page, to read and to try."))

@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
 from app.telemetry import LogEvent
+from app.web.rate import Allowance
 
 _log = structlog.get_logger()
 
@@ -27,6 +28,7 @@ def register(app: Flask, *, secure: bool) -> None:
     """Give `app` the edge. `secure`: it is reached by https, and browsers may insist on that."""
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(_forget)
     if secure:
         app.after_request(_insist_on_https)
 
@@ -39,11 +41,8 @@ def _begin() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    if "allowance" in g:
-        response.headers.update(g.allowance.headers())
+    allowance: Allowance | None = g.get("allowance")
+    _add_headers(response, {"X-Request-Id": g.request_id} | _HEADERS | (allowance.headers() if allowance else {}))
     _log.info(
         LogEvent.REQUEST_ANSWERED,
         method=request.method,
@@ -52,6 +51,16 @@ def _finish(response: Response) -> Response:
         ms=round(1000 * (time.perf_counter() - g.started), 1),
     )
     return response
+
+
+def _forget(_: BaseException | None) -> None:
+    structlog.contextvars.clear_contextvars()
+
+
+def _add_headers(response: Response, fields: dict[str, str]) -> None:
+    """Add the fields that the view did not set; at once, since Werkzeug reads the whole list for each that is set."""
+    present = {name.lower() for name, _ in response.headers}
+    response.headers.extend({name: value for name, value in fields.items() if name.lower() not in present})
 
 
 def _insist_on_https(response: Response) -> Response:

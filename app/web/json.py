@@ -4,7 +4,8 @@ It decides what is JSON at all and how much structure a body may have; what the 
 Every refusal is a `MalformedRequest` (400) that never repeats what was read.
 
 The text goes through CPython's own decoder, whose hook sees duplicate keys. pydantic's `model_validate_json` sees
-neither them nor the depth: it would need a scan besides, and the two together cost more.
+neither them nor the depth: it would need a scan besides, and the two together are faster only for bodies of a kilobyte
+(10 us against 15), and slower for all others (23 kB: 133 us against 98; 10 MB: 45 ms against 26).
 """
 
 import json

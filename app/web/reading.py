@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from app.domain.errors import Fault, InvalidIdempotencyKey, UnsupportedMediaType, ValidationFailed
+from app.domain.errors import Fault, InvalidIdempotencyKey, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
 from app.services.accept import Idempotency, fingerprint
 from app.web import json
 
@@ -20,7 +20,12 @@ def read_bytes(*, limit: int | None = None) -> bytes:
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
     if limit is not None:
         request.max_content_length = limit
-    return request.get_data()
+    raw = request.get_data()
+    most = request.max_content_length
+    # Of a body that does not tell its length Werkzeug returns what fits and drops the rest without a word.
+    if request.content_length is None and most is not None and len(raw) >= most:
+        raise PayloadTooLarge("The body is larger than this gateway accepts.")
+    return raw
 
 
 def read_json(*, structure: int = json.MAX_STRUCTURE) -> Any:
@@ -46,5 +51,5 @@ def read_idempotency() -> Idempotency | None:
         return None
     if not 0 < len(key) <= _KEY_LIMIT or not (key.isascii() and key.isprintable()):
         raise InvalidIdempotencyKey(f"An Idempotency-Key is 1 to {_KEY_LIMIT} printable ASCII characters.")
-    mode = request.headers.get("x-batch-validation", "")
+    mode = request.headers.get("x-batch-validation", "strict")
     return Idempotency(key=key, fingerprint=fingerprint(f"{request.path} {mode}", request.get_data()))

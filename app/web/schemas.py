@@ -1,8 +1,8 @@
 """What a request may ask: the bodies and query strings of the API, field by field.
 
-Resend's fields keep Resend's names, types and meaning; `stream`, `lane` and `expires_at` are ours. A field that is not
-here is refused, never ignored: what a caller asked for and did not get would be found out too late. What a mail may be
-as a whole (its headers, its times, its size) is decided by `Accept.faults`.
+Resend's fields keep Resend's names, types and meaning; ours (`stream`, `lane` and others) stand beside them. What is
+not here is refused, never ignored: what a caller asked for and did not get would be found out too late. What a mail may
+be as a whole (its headers, its times, its size) is decided by `Accept.faults`.
 """
 
 from typing import Annotated, Literal
@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.headline import LAST_EVENTS
 from app.domain.mime import Attachment, Message
+from app.domain.proof import OnUnconfirmed
 from app.domain.suppression import EVERY_MAIL, Origin
 from app.queue import Lane
 from app.services.accept import Submission
@@ -90,6 +91,9 @@ class EmailBody(Known):
     expires_at: MomentField | None = Field(None, description="After this the mail is expired, not sent.")
     stream: str = Field("default", description="Which list of mail this is: the scope of an unsubscribe.")
     lane: Lane | None = Field(None, description="Default: the application's.")
+    on_unconfirmed: OnUnconfirmed | None = Field(
+        None, description="What to do when nobody can say whether SES took the mail. Default: the application's."
+    )
 
     def submission(self) -> Submission:
         """The mail as `Accept` takes it."""
@@ -111,6 +115,7 @@ class EmailBody(Known):
             tags=tuple((tag.name, tag.value) for tag in self.tags or ()),
             scheduled_at=self.scheduled_at,
             expires_at=self.expires_at,
+            on_unconfirmed=self.on_unconfirmed,
         )
 
 

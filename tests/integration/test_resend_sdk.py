@@ -64,7 +64,7 @@ def test_a_mail_is_sent_and_looked_at(web: Web, gateway: Gateway) -> None:
     sent = resend.Emails.send(MAIL | {"cc": "cy@example.com", "reply_to": ["help@example.com"], "text": "Come."})
     assert sent["http_headers"]["X-Request-Id"]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    found = resend.Emails.get(sent["id"])
+    found: Any = resend.Emails.get(sent["id"])
     assert (found["id"], found["object"], found["from"]) == (sent["id"], "email", "Invites <invites@example.com>")
     assert (found["to"], found["cc"], found["reply_to"]) == (
         ["ann@example.com"],

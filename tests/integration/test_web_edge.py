@@ -2,53 +2,24 @@
 
 import dataclasses
 import json
-import logging
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import pytest
-import structlog
 
-from app import create_app, telemetry
+from app import create_app
 from app.domain.callers import Scope
-from app.domain.errors import ServiceUnavailable
-from tests.web import MAIL, NO_ID, Web, body_of, pointers, problem_of, web_on
+from tests.web import MAIL, NO_ID, Web, pointers, problem_of, web_on
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-CANARIES = ("canary", "Canary", "nest.example", "ptn_")
 
 
 @pytest.fixture
 def web(database_url: str, redis_url: str) -> Iterator[Web]:
     with web_on(database_url, redis_url, max_body_bytes=20_000) as web:
         yield web
-
-
-@pytest.fixture
-def logged() -> Iterator[None]:
-    """Logging as a process of ours has it, put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    telemetry.configure("DEBUG")
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-class Broken:
-    """A service that fails, whatever it is asked."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    def __call__(self, *_: Any, **__: Any) -> None:
-        raise self._error
-
-    def __getattr__(self, name: str) -> "Broken":
-        return self
 
 
 @pytest.mark.parametrize(
@@ -202,6 +173,33 @@ def test_a_body_that_claims_to_be_too_long_is_not_read(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
+    "raw", [b"[" + b" " * 20_000 + b"]", b"{}" + b" " * 20_000], ids=["cut", "whole before the cut"]
+)
+def test_a_body_that_does_not_tell_its_length_is_not_cut(web: Web, raw: bytes) -> None:
+    """What streams in beyond the bound is a 413, and never the half of it that fits."""
+    answer = web.client.post(
+        "/v1/emails",
+        headers=web.key(),
+        content_type="application/json",
+        input_stream=BytesIO(raw),
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    problem_of(answer, 413, "payload_too_large")
+
+
+def test_a_mail_may_stream_in(web: Web) -> None:
+    """Clients that do not know the length beforehand are served."""
+    answer = web.client.post(
+        "/v1/emails",
+        headers=web.key(),
+        content_type="application/json",
+        input_stream=BytesIO(json.dumps(MAIL).encode()),
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
     "query, pointer",
     [
         ("limit=0", "/limit"),
@@ -238,71 +236,3 @@ def test_an_application_has_its_rate(database_url: str, redis_url: str) -> None:
         assert refused.headers["Retry-After"] == "1"
         assert refused.headers["RateLimit-Remaining"] == "0"
         assert web.client.get("/v1/emails", headers=other).status_code == 200
-
-
-def test_what_nobody_foresaw_is_a_500_without_a_cause(
-    web: Web, logged: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The client gets an id and no more; the log has the type and the places under the same id, and no value."""
-    broken = dataclasses.replace(web.gateway, look_up=Broken(KeyError("canary.bird@nest.example")))  # type: ignore[arg-type]
-    client = create_app(gateway=broken).test_client()
-    answer = client.get(f"/v1/emails/{NO_ID}", headers=web.key())
-    problem = problem_of(answer, 500, "application_error")
-    said = capsys.readouterr().err
-    failure = next(line for line in map(json.loads, said.splitlines()) if line["event"] == "request_failed")
-    assert failure["request_id"] == problem["request_id"]
-    assert failure["exception"] == ["builtins.KeyError"]
-    assert any("emails.py" in place for place in failure["frames"])
-    assert not any(canary in said + answer.text for canary in CANARIES)
-
-
-def test_what_is_away_is_a_503_that_says_when_to_come_back(web: Web) -> None:
-    """A database that does not answer is told as such."""
-    broken = dataclasses.replace(
-        web.gateway,
-        look_up=Broken(ServiceUnavailable("The database did not answer.", retry_after=1)),  # type: ignore[arg-type]
-    )
-    answer = create_app(gateway=broken).test_client().get(f"/v1/emails/{NO_ID}", headers=web.key())
-    problem_of(answer, 503, "service_unavailable")
-    assert answer.headers["Retry-After"] == "1"
-
-
-def test_the_log_holds_no_address_no_text_and_no_key(
-    web: Web, logged: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Whatever a client sends, and wherever: none of it is in any line, and every line has the id of its request."""
-    headers = web.key()
-    secret = headers["Authorization"].removeprefix("Bearer ")
-    mail = {**MAIL, "to": ["Canary <canary.bird@nest.example>"], "subject": "Canary sings", "text": "canary song"}
-    ids = {
-        web.client.open(path, method=method, headers=headers | more, json=body).headers["X-Request-Id"]
-        for method, path, more, body in (
-            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail),
-            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail | {"subject": "Canary again"}),
-            ("POST", "/v1/emails", {}, mail | {"to": "canary bird@nest.example"}),
-            ("POST", "/v1/emails", {}, mail | {"canary.bird@nest.example": 1}),
-            ("POST", "/v1/emails", {}, mail | {"from": "canary.bird@nest.example"}),
-            ("GET", "/v1/emails?to=canary.bird@nest.example", {}, None),
-            ("POST", "/v1/suppressions", {}, {"email": "canary.bird@nest.example", "reason": "Canary asked"}),
-            ("GET", "/v1/suppressions/canary.bird@nest.example", {}, None),
-            ("GET", "/canary.bird@nest.example", {"User-Agent": "canary"}, None),
-            ("GET", "/v1/emails", {"Authorization": f"Bearer {secret}x"}, None),
-        )
-    }
-    said = capsys.readouterr().err
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert ids <= {line.get("request_id") for line in lines}
-    assert {line["status"] for line in lines if line["event"] == "request_answered"} == {200, 403, 404, 409, 422}
-    assert not any(canary in said for canary in (*CANARIES, secret))
-
-
-def test_the_line_of_a_request_names_route_and_key(web: Web, logged: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """An operator sees who asked for what, and how it went, by the pattern of the route."""
-    email_id = web.submit(web.key())
-    capsys.readouterr()
-    body_of(web.client.get(f"/v1/emails/{email_id}", headers=web.key()))
-    line = json.loads(capsys.readouterr().err.splitlines()[-1])
-    assert (line["event"], line["method"], line["status"]) == ("request_answered", "GET", 200)
-    assert (line["route"], line["app"]) == ("/v1/emails/<uuid:email_id>", "invites")
-    assert line["actor"].startswith("key:")
-    assert line["ms"] >= 0

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from app.domain.errors import Fault, ValidationFailed
 from app.domain.mime import Attachment
+from app.domain.proof import OnUnconfirmed
 from app.queue import Lane
 from app.web.faults import attempt, below, check, refusal
 from app.web.schemas import (
@@ -44,6 +45,7 @@ WHOLE: dict[str, Any] = {
     "expires_at": "2027-02-01T00:00:00Z",
     "stream": "invitations",
     "lane": "bulk",
+    "on_unconfirmed": "hold",
 }
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -103,6 +105,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "time that never is": ({"expires_at": "2027-02-31T10:30:00Z"}, "/expires_at", "moment"),
     "time in other digits": ({"expires_at": "\uff12\uff1027-02-11T10:30:00Z"}, "/expires_at", "moment"),
     "time before the first year": ({"expires_at": "0001-01-01T00:00:00+23:00"}, "/expires_at", "moment"),
+    "wish that is none": ({"on_unconfirmed": "guess"}, "/on_unconfirmed", "enum"),
     "lane that is none": ({"lane": "fast"}, "/lane", "enum"),
     "stream that is a number": ({"stream": 1}, "/stream", "string_type"),
 }  # fmt: skip
@@ -144,6 +147,7 @@ def test_every_field_arrives() -> None:
     assert submission.tags == (("campaign", "spring"), ("bare", ""))
     assert submission.scheduled_at == datetime(2027, 1, 31, 9, 30, 0, 123456, tzinfo=UTC)
     assert (submission.stream, submission.lane) == ("invitations", Lane.BULK)
+    assert submission.on_unconfirmed is OnUnconfirmed.HOLD
 
 
 def test_null_is_the_same_as_nothing() -> None:
