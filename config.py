@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log event written."
     )
+    flight_dir: Path = Field(
+        Path("data/flight"),
+        description="Where worker processes note their calls to SES, so that a crash loses track of few.",
+    )
     data_dir: Path = Field(Path("data"), description="Where the embedded parts keep their files.")
 
     @field_validator("sns_topic_arns", "secret_keys", mode="before")

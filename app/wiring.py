@@ -26,7 +26,9 @@ from app.services.health import Health
 from app.services.issue_keys import IssueKeys
 from app.services.look_up import LookUp
 from app.services.receive import Receive
+from app.services.reconcile import Reconcile
 from app.services.record import Record
+from app.services.recover import Recover
 from app.services.revise import Revise
 from app.services.send_rate import SendRate
 from app.services.settle import Settle
@@ -34,6 +36,7 @@ from app.services.suppress import Suppress
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
 from app.store.db import Database
+from app.store.flight import FlightRecorder
 from app.store.pace import Pace
 from app.store.positives import Positives
 from app.store.redis import Breaker, connect
@@ -70,6 +73,8 @@ class Gateway:
     upkeep: Upkeep
     workforce: Workforce
     issue_keys: IssueKeys
+    reconcile: Reconcile
+    recover: Recover
     health: Health
 
     def close(self) -> None:
@@ -103,6 +108,8 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     ground = _ground(settings)
     database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
     suppress = Suppress(database=database, positives=positives, account=ground.account)
+    quiet = timedelta(minutes=settings.unconfirmed_quiet_minutes)
+    reconcile = Reconcile(database=database, key_ring=key_ring, bells=bells, quiet=quiet)
     return Gateway(
         settings=settings,
         database=database,
@@ -116,9 +123,11 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         receive=_receive(settings, database, bells),
         deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground.ses))),
         settle=_settle(settings, ground),
-        upkeep=_upkeep(settings, ground, suppress),
+        upkeep=_upkeep(settings, ground, suppress, reconcile),
         workforce=ground.workforce,
         issue_keys=IssueKeys(database=database),
+        reconcile=reconcile,
+        recover=Recover(database=database, record=_record(settings, ground), directory=settings.flight_dir),
         health=Health(database=database, redis=ground.redis, head_revision=head_revision()),
     )
 
@@ -172,16 +181,22 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     # A look-up that is late is answered by SQL; a grant that is late has no second source, so it may take its time.
     pacer = connect(settings.redis_url, patience_s=0.25)
     pace = Pace(pacer, breaker=Breaker(), workers=ground.workforce.count)
+    recorder = FlightRecorder(settings.flight_dir)
     return Parts(
         database=ground.database,
         key_ring=ground.key_ring,
-        call=Call(gate=ground.gate, mailer=mailer, pace=pace),
-        record=Record(database=ground.database, max_attempts=settings.max_attempts),
+        call=Call(gate=ground.gate, mailer=mailer, pace=pace, recorder=recorder),
+        recorder=recorder,
+        record=_record(settings, ground),
         pace=pace,
         rate=SendRate(account=ground.account, fixed=settings.ses_max_send_rate),
         bells=ground.bells,
         limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
     )
+
+
+def _record(settings: Settings, ground: _Ground) -> Record:
+    return Record(database=ground.database, max_attempts=settings.max_attempts)
 
 
 def _settle(settings: Settings, ground: _Ground) -> Settle:
@@ -193,12 +208,13 @@ def _settle(settings: Settings, ground: _Ground) -> Settle:
     )
 
 
-def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress) -> Upkeep:
+def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, reconcile: Reconcile) -> Upkeep:
     return Upkeep(
         database=ground.database,
         positives=ground.positives,
         bells=ground.bells,
         suppress=suppress,
+        reconcile=reconcile,
         body_lasts=timedelta(hours=settings.body_retention_hours),
         feedback_lasts=timedelta(days=settings.feedback_retention_days),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from alembic import command
@@ -56,11 +57,13 @@ def gateway_on(
 ) -> Iterator[Gateway]:
     """A gateway on a migrated database, closed at the end; `mailer` answers in place of SES."""
     migrate(database_url)
-    gateway = build(settings_for(database_url, redis_url, **more), mailer=mailer or ScriptedMailer())
-    try:
-        yield gateway
-    finally:
-        gateway.close()
+    with TemporaryDirectory() as flight_dir:
+        settings = settings_for(database_url, redis_url, **{"flight_dir": flight_dir} | more)
+        gateway = build(settings, mailer=mailer or ScriptedMailer())
+        try:
+            yield gateway
+        finally:
+            gateway.close()
 
 
 def issue(gateway: Gateway, *, app: str = "invites", scopes: frozenset[Scope] | None = None, **more: Any) -> Issued:

@@ -56,9 +56,12 @@ class Crew:
         self.gateway.close()
 
     def _live(self) -> None:
-        while not self._over.wait(_BEAT_EVERY_S):
+        pause = 0.0
+        while not self._over.wait(pause):
+            pause = _BEAT_EVERY_S
             try:
                 self.gateway.workforce.beat(self._name)
+                self.gateway.recover()
                 if time.monotonic() - self._last_bell > _SILENCE_S:
                     self._work_unasked()
             except ServiceUnavailable as error:

@@ -5,6 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.domain.errors import RestrictedApiKey
+from app.domain.proof import OnUnconfirmed
 
 
 class Scope(StrEnum):
@@ -32,6 +33,7 @@ class Caller:
     senders: tuple[str, ...]
     default_lane: str
     reason_optional: bool = False
+    on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND
 
     @property
     def is_admin(self) -> bool:

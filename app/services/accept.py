@@ -17,6 +17,7 @@ from app.domain.callers import Caller, Scope
 from app.domain.delivery import State
 from app.domain.errors import Fault, InvalidIdempotentRequest, RestrictedApiKey
 from app.domain.mime import Message, check_message
+from app.domain.proof import OnUnconfirmed
 from app.domain.suppression import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.gate import Addressee, Gate
@@ -47,6 +48,7 @@ class Submission:
     tags: tuple[tuple[str, str], ...] = ()
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
+    on_unconfirmed: OnUnconfirmed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ class Accept:
             headers=message.headers,
             tags=mail.tags,
             body=self._key_ring.seal(body, email_id=email_id),
+            on_unconfirmed=mail.on_unconfirmed or caller.on_unconfirmed,
             scheduled_at=later,
             expires_at=mail.expires_at,
             recipients=tuple(

@@ -86,6 +86,7 @@ def caller_of(key: ApiKey) -> Caller:
         senders=key.app.senders,
         default_lane=key.app.default_lane,
         reason_optional=key.app.reason_optional,
+        on_unconfirmed=key.app.on_unconfirmed,
     )
 
 

@@ -6,7 +6,6 @@ is called every doubt ends in *unknown*, which is never repeated blindly (promis
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -14,10 +13,12 @@ import structlog
 from app.aws.ses import Mailer
 from app.domain.errors import ServiceUnavailable
 from app.domain.mime import UnsafeMessage
-from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused, Retry, Throttled
 from app.services.envelopes import Letter, envelope
 from app.services.gate import Addressee, Gate
+from app.services.results import FoundSuppressed, NotCalled, Result, noted
 from app.store.claims import Mine
+from app.store.flight import FlightRecorder
 from app.store.pace import Pace
 from app.store.sealing import Unsealable
 
@@ -28,29 +29,19 @@ SELF_FENCE_S: Final = 10.0
 _BRAKE_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class NotCalled:
-    """SES was not called, and the mail goes back to the queue; `reason` in plain words."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FoundSuppressed:
-    """SES was not called: the last look found the address suppressed."""
-
-    origin: str
-
-
-Result = Accepted | Retry | Throttled | Refused | Paused | Ambiguous | NotCalled | FoundSuppressed
-
-
 class Call:
     """Calls SES for one claimed mail."""
 
     def __init__(
-        self, *, gate: Gate, mailer: Mailer, pace: Pace, monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        gate: Gate,
+        mailer: Mailer,
+        pace: Pace,
+        recorder: FlightRecorder,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._recorder = recorder
         self._gate = gate
         self._mailer = mailer
         self._pace = pace
@@ -66,7 +57,9 @@ class Call:
             return refusal
         if self._monotonic() - claimed_at > SELF_FENCE_S:
             return NotCalled("The worker was held up for too long after it had claimed the mail.")
+        self._recorder.start(mine.attempt_id)
         outcome = self._send(ready)
+        self._recorder.answer(mine.attempt_id, noted(outcome))
         if isinstance(outcome, Throttled):
             self._pace.brake(_BRAKE_S)
         return outcome

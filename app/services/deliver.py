@@ -27,6 +27,8 @@ from app.services.record import Record, Report
 from app.store import circuits, claims, emails, recipients
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
+from app.store.flight import FlightRecorder
+from app.store.ids import new_id
 from app.store.pace import Pace
 from app.store.sealing import KeyRing, Unsealable
 
@@ -64,6 +66,7 @@ class Parts:
     key_ring: KeyRing
     call: Call
     record: Record
+    recorder: FlightRecorder
     pace: Pace
     rate: Callable[[], float]
     bells: Bells
@@ -87,6 +90,7 @@ class Deliver:
         """
         self._parts.bells.answered(DELIVER[lane])
         drained = _Drain(self._parts, lane, self._threads, self._stopping).run()
+        self._parts.recorder.forget()
         if drained.more:
             self._parts.bells.ring(DELIVER[lane])
         if drained.reported or drained.suppressed:
@@ -101,6 +105,7 @@ class Deliver:
         """Wait for the calls on the wire and let the threads go."""
         self.stop()
         self._threads.shutdown()
+        self._parts.recorder.close()
 
 
 class _Drain:
@@ -160,8 +165,11 @@ class _Drain:
         """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
         lease = self._parts.limits.lease
         probe = circuits.take_probe(connection)
-        wishes = [Wanted(lane=lane, limit=1, lease=lease, probe=probe) for lane in self._lanes] if probe else []
-        wishes += [Wanted(lane=lane, limit=limit, lease=lease) for lane in self._lanes]
+        token = new_id()
+        self._parts.recorder.claim(token)
+        wishes = [Wanted(lane=lane, limit=limit, lease=lease, token=token) for lane in self._lanes]
+        if probe:
+            wishes = [replace(wanted, limit=1, probe=probe) for wanted in wishes] + wishes
         for wanted in wishes:
             claim = claims.claim(connection, wanted)
             if claim.size:

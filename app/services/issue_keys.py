@@ -10,6 +10,7 @@ from datetime import datetime
 from app.domain.address import InvalidAddress, parse_address
 from app.domain.callers import Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.proof import OnUnconfirmed
 from app.queue import Lane
 from app.store import audit, keys
 from app.store.db import Database, clock
@@ -44,6 +45,7 @@ class IssueKeys:
         senders: tuple[str, ...] = (),
         lane: Lane = Lane.TRANSACTIONAL,
         reason_optional: bool = False,
+        on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND,
         expires_at: datetime | None = None,
     ) -> Issued:
         """A key for this application, which is made if it is new. Raises `ValidationFailed`.
@@ -59,7 +61,14 @@ class IssueKeys:
         with self._database.transaction() as connection:
             owner = keys.app_by_name(connection, app)
             if owner is None:
-                owner = App(id=new_id(), name=app, senders=allowed, default_lane=lane, reason_optional=reason_optional)
+                owner = App(
+                    id=new_id(),
+                    name=app,
+                    senders=allowed,
+                    default_lane=lane,
+                    reason_optional=reason_optional,
+                    on_unconfirmed=on_unconfirmed,
+                )
                 keys.add_app(connection, owner)
             elif allowed:
                 keys.set_senders(connection, owner.id, allowed)

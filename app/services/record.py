@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from app.domain.delivery import Event, Facts
 from app.domain.outcome import Accepted, Ambiguous, Paused, Refused, Retry, Throttled
 from app.services.advance import advance
-from app.services.call import FoundSuppressed, NotCalled, Result
+from app.services.results import FoundSuppressed, NotCalled, Result
 from app.store import attempts, circuits, inbox, recipients
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.claims import Mine, reason_for

@@ -14,6 +14,7 @@ import structlog
 from app.domain.delivery import CLAIMABLE, Event, Facts, State
 from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.advance import advance
+from app.services.reconcile import Reconcile
 from app.services.suppress import Suppress
 from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppressions
 from app.store.db import Database, clock
@@ -31,6 +32,7 @@ class Sweep(StrEnum):
     BELLS = "bells"
     LEASES = "leases"
     EXPIRY = "expiry"
+    UNCONFIRMED = "unconfirmed"
     POSITIVES = "positives"
     SES_REMOVALS = "ses_removals"
     RETENTION = "retention"
@@ -46,6 +48,7 @@ class Upkeep:
         positives: Positives,
         bells: Bells,
         suppress: Suppress,
+        reconcile: Reconcile,
         body_lasts: timedelta,
         feedback_lasts: timedelta,
     ) -> None:
@@ -59,6 +62,7 @@ class Upkeep:
             Sweep.BELLS: self.ring_bells,
             Sweep.LEASES: self.end_leases,
             Sweep.EXPIRY: self.expire,
+            Sweep.UNCONFIRMED: reconcile.sweep,
             Sweep.POSITIVES: self.warm_positives,
             Sweep.SES_REMOVALS: self.remove_at_ses,
             Sweep.RETENTION: self.erase,

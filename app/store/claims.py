@@ -4,8 +4,8 @@ This is where promise 3 is kept: whether an address is suppressed is read in the
 worker's. Nothing read before it, and nothing in Redis, counts.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,7 @@ from app.store import attempts
 from app.store.db import clock, now
 from app.store.ids import new_id
 from app.store.models import apps, circuits, recipients, suppressions
+from app.store.models import attempts as attempt_rows
 from app.store.recipients import Recipient, read
 
 _LANE, _SENDER, _ACCOUNT = "lane:", "sender:", "account"
@@ -39,12 +40,16 @@ _LANE, _SENDER, _ACCOUNT = "lane:", "sender:", "account"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to claim: up to `limit` due mails of a lane. `probe` is the scope of a circuit that these mails may pass."""
+    """What to claim: up to `limit` due mails of a lane, under a token that is known before the claim is made.
+
+    `probe` is the scope of a circuit that these mails may pass.
+    """
 
     lane: str
     limit: int
     lease: timedelta
     probe: str | None = None
+    token: UUID = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,9 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
 
     Within a lane no application starves another: each with due mail gets an equal share of the batch.
     """
-    token = new_id()
     waiting = _apps_with(connection, *_may_go(wanted))[: wanted.limit]
     if not waiting:
-        return Claim(token=token)
+        return NOTHING
     due = _due(wanted, waiting)
     suppressed = due.c.suppressed_by.is_not(None)
     until = clock(connection) + wanted.lease
@@ -90,7 +94,7 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
         .values(
             state=case((suppressed, State.SUPPRESSED), else_=State.SENDING),
             reason=case((suppressed, _why(due.c.suppressed_by)), else_=null()),
-            lease_token=case((suppressed, null()), else_=literal(token, recipients.c.lease_token.type)),
+            lease_token=case((suppressed, null()), else_=literal(wanted.token, recipients.c.lease_token.type)),
             lease_until=case((suppressed, null()), else_=literal(until, recipients.c.lease_until.type)),
             updated_at=now(),
         )
@@ -98,7 +102,35 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     )
     rows = [read(row) for row in connection.execute(statement)]
     taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
-    return Claim(token=token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
+    return Claim(token=wanted.token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claimed mail and the claim that holds it."""
+
+    mine: Mine
+    token: UUID
+
+
+def held(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterable[UUID]) -> tuple[Held, ...]:
+    """The mails that these claims still hold, and those of these attempts, whoever holds them."""
+    holding = (
+        recipients.c.lease_token.in_(list(tokens))
+        & (recipients.c.state == State.SENDING)
+        & (attempt_rows.c.outcome == attempts.AttemptOutcome.CALLING)
+    )
+    columns = [
+        *(recipients.c[field] for field in Recipient.__dataclass_fields__),
+        attempt_rows.c.id.label("attempt_id"),
+    ]
+    query = (
+        select(*columns)
+        .join(attempt_rows, attempt_rows.c.recipient_id == recipients.c.id)
+        .where(holding | attempt_rows.c.id.in_(list(attempt_ids)))
+    )
+    rows = [(read(row), row.attempt_id) for row in connection.execute(query)]
+    return tuple(Held(Mine(row, attempt_id), row.lease_token or UUID(int=0)) for row, attempt_id in rows)
 
 
 def has_due_mail(connection: Connection, lane: str) -> bool:

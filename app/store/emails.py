@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
 
 from app.domain.delivery import State
+from app.domain.proof import OnUnconfirmed
 from app.store.db import now
 from app.store.models import apps, emails, recipients
 from app.store.sealing import Sealed
@@ -47,6 +48,7 @@ class NewEmail:
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     body: Sealed
+    on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
     expires_at: datetime | None
     recipients: tuple[NewRecipient, ...]
@@ -68,6 +70,7 @@ class Email:
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     body: Sealed | None
+    on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
     expires_at: datetime | None
     created_at: datetime
@@ -224,6 +227,7 @@ def _email_values(email: NewEmail) -> dict[str, Any]:
         "tags": dict(email.tags),
         "sealed_body": email.body.body,
         "sealed_key": email.body.key,
+        "on_unconfirmed": email.on_unconfirmed,
         "scheduled_at": email.scheduled_at,
         "expires_at": email.expires_at,
     }
@@ -265,6 +269,7 @@ def _email(row: Row[Any]) -> Email:
         headers=tuple((name, value) for name, value in row.headers),
         tags=tuple(row.tags.items()),
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
+        on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
         scheduled_at=row.scheduled_at,
         expires_at=row.expires_at,
         created_at=row.created_at,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import ConcurrentIdempotentRequests
+from app.domain.proof import OnUnconfirmed
 from app.store.db import add_once, now
 from app.store.models import api_keys, apps, idempotency_keys
 
@@ -30,6 +31,7 @@ class App:
     senders: tuple[str, ...]
     default_lane: str
     reason_optional: bool
+    on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ def add_app(connection: Connection, app: App) -> None:
             senders=list(app.senders),
             default_lane=app.default_lane,
             reason_optional=app.reason_optional,
+            on_unconfirmed=app.on_unconfirmed,
             created_at=now(),
         )
     )
@@ -160,8 +163,8 @@ def forget_expired(connection: Connection) -> int:
 
 
 def _keys() -> Any:
-    app_columns = (apps.c.name.label("app_name"), apps.c.senders, apps.c.default_lane, apps.c.reason_optional)
-    return select(api_keys, *app_columns).join(apps, apps.c.id == api_keys.c.app_id)
+    owner = (column for column in apps.c if column.name not in {"id", "name", "created_at"})
+    return select(api_keys, apps.c.name.label("app_name"), *owner).join(apps, apps.c.id == api_keys.c.app_id)
 
 
 def _app(row: Row[Any]) -> App:
@@ -171,6 +174,7 @@ def _app(row: Row[Any]) -> App:
         senders=tuple(row.senders),
         default_lane=row.default_lane,
         reason_optional=row.reason_optional,
+        on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
     )
 
 
@@ -191,5 +195,6 @@ def _key(row: Row[Any]) -> ApiKey:
             senders=tuple(row.senders),
             default_lane=row.default_lane,
             reason_optional=row.reason_optional,
+            on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
         ),
     )

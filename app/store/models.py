@@ -47,6 +47,7 @@ apps = Table(
     Column("senders", _Json, nullable=False),
     Column("default_lane", String(16), nullable=False),
     Column("reason_optional", Boolean, nullable=False, server_default=false()),
+    Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -81,6 +82,7 @@ emails = Table(
     Column("tags", _Json, nullable=False),
     Column("sealed_body", LargeBinary),
     Column("sealed_key", LargeBinary),
+    Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
     Column("scheduled_at", UtcDateTime),
     Column("expires_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
@@ -124,6 +126,12 @@ recipients = Table(
         postgresql_where=text("state = 'sending'"),
         sqlite_where=text("state = 'sending'"),
     ),
+    Index(
+        "ix_recipients_unconfirmed_since",
+        "unconfirmed_since",
+        postgresql_where=text("state = 'unconfirmed'"),
+        sqlite_where=text("state = 'unconfirmed'"),
+    ),
     Index("ix_recipients_email_id_position", "email_id", "position"),
     Index("ix_recipients_key", "key"),
 )
@@ -142,6 +150,7 @@ attempts = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     Index("ix_attempts_recipient_id_started_at", "recipient_id", "started_at"),
+    Index("ix_attempts_started_at", "started_at"),
 )
 
 # The inbox: what SNS brought, unique by its message id, before anybody drew a conclusion from it.

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("senders", JSON, nullable=False),
         sa.Column("default_lane", sa.String(length=16), nullable=False),
         sa.Column("reason_optional", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("on_unconfirmed", sa.String(length=8), server_default=sa.text("'resend'"), nullable=False),
         sa.Column("created_at", UTC, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_apps"),
         sa.UniqueConstraint("name", name="uq_apps_name"),
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.Column("tags", JSON, nullable=False),
         sa.Column("sealed_body", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("on_unconfirmed", sa.String(length=8), server_default=sa.text("'resend'"), nullable=False),
         sa.Column("scheduled_at", UTC, nullable=True),
         sa.Column("expires_at", UTC, nullable=True),
         sa.Column("created_at", UTC, nullable=False),
@@ -215,6 +217,14 @@ def upgrade() -> None:
     op.create_index("ix_recipients_email_id_position", "recipients", ["email_id", "position"], unique=False)
     op.create_index("ix_recipients_key", "recipients", ["key"], unique=False)
     op.create_index(
+        "ix_recipients_unconfirmed_since",
+        "recipients",
+        ["unconfirmed_since"],
+        unique=False,
+        postgresql_where=sa.text("state = 'unconfirmed'"),
+        sqlite_where=sa.text("state = 'unconfirmed'"),
+    )
+    op.create_index(
         "ix_recipients_lease_until",
         "recipients",
         ["lease_until"],
@@ -237,6 +247,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recipient_id"], ["recipients.id"], name="fk_attempts_recipient_id"),
         sa.PrimaryKeyConstraint("id", name="pk_attempts"),
     )
+    op.create_index("ix_attempts_started_at", "attempts", ["started_at"], unique=False)
     op.create_index("ix_attempts_recipient_id_started_at", "attempts", ["recipient_id", "started_at"], unique=False)
     op.create_index("ix_attempts_ses_message_id", "attempts", ["ses_message_id"], unique=False)
 

@@ -1,0 +1,81 @@
+"""Mails whose fate is not known, and their peers: what `app.services.reconcile` weighs against each other."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from app.domain.delivery import State
+from app.domain.feedback import FeedbackKind
+from app.domain.proof import AROUND, OnUnconfirmed, Peers
+from app.store.attempts import AttemptOutcome, Evidence
+from app.store.models import attempts, emails, events, recipients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed:
+    """One such mail: since when, and what its application wants of it."""
+
+    recipient_id: UUID
+    app_id: UUID
+    sender: str
+    sender_domain: str
+    since: datetime
+    policy: OnUnconfirmed
+
+
+def quiet_since(connection: Connection, before: datetime, *, limit: int) -> tuple[Unconfirmed, ...]:
+    """Mails unconfirmed since before a time, those first that have waited longest."""
+    query = (
+        select(
+            recipients.c.id,
+            recipients.c.app_id,
+            recipients.c.sender_domain,
+            recipients.c.unconfirmed_since,
+            emails.c.sender,
+            emails.c.on_unconfirmed,
+        )
+        .join(emails, emails.c.id == recipients.c.email_id)
+        .where(recipients.c.state == State.UNCONFIRMED, recipients.c.unconfirmed_since <= before)
+        .order_by(recipients.c.unconfirmed_since)
+        .limit(limit)
+    )
+    return tuple(
+        Unconfirmed(
+            recipient_id=row.id,
+            app_id=row.app_id,
+            sender=row.sender,
+            sender_domain=row.sender_domain,
+            since=row.unconfirmed_since,
+            policy=OnUnconfirmed(row.on_unconfirmed),
+        )
+        for row in connection.execute(query)
+    )
+
+
+def peers(connection: Connection, around: datetime, *, canary_key: str) -> Peers:
+    """The mails that SES accepted by answer around this time, and how far their `Send` events have come."""
+    seen = (
+        select(events.c.id)
+        .where(events.c.ses_message_id == attempts.c.ses_message_id, events.c.type == FeedbackKind.SEND)
+        .exists()
+    )
+    accepted = (attempts.c.outcome == AttemptOutcome.ACCEPTED) & (attempts.c.evidence == Evidence.RESPONSE)
+    near = attempts.c.started_at.between(around - AROUND, around + AROUND)
+    counted = connection.execute(select(func.count(), func.count().filter(seen)).where(accepted, near)).one()
+    canary = (
+        select(attempts.c.id)
+        .join(recipients, recipients.c.id == attempts.c.recipient_id)
+        .where(recipients.c.key == canary_key, accepted, attempts.c.started_at > around, seen)
+        .limit(1)
+    )
+    return Peers(accepted=counted[0], seen=counted[1], canary_seen=connection.scalar(canary) is not None)
+
+
+def last_canary(connection: Connection, canary_key: str) -> datetime | None:
+    """When the newest canary was accepted by Postern."""
+    newest: datetime | None = connection.scalar(
+        select(func.max(recipients.c.created_at)).where(recipients.c.key == canary_key)
+    )
+    return newest
