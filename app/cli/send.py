@@ -1,0 +1,115 @@
+"""`postern send`: hand one mail to a running gateway, through its public API, and watch what becomes of it."""
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from rich.markup import escape
+
+from app.cli.api import Api, Json
+from app.cli.command import Command, CommandFailed, UsageMistake, add_data_option
+from app.cli.data_dir import DataDir
+from app.cli.environment import DEFAULT_DATA, of_the_client
+from app.cli.terminal import Terminal
+from app.domain.delivery import ENDED_UNSENT, State
+from app.store.ids import new_id
+
+LOOK_EVERY_S = 0.2
+SETTLED = ENDED_UNSENT | {State.DELIVERED, State.BOUNCED, State.COMPLAINED}
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """The options."""
+    add = parser.add_argument
+    add("--from", dest="sender", required=True, metavar="ADDR", help="one that the API key's application may use")
+    for kind in ("to", "cc", "bcc"):
+        add(f"--{kind}", action="append", required=kind == "to", metavar="ADDR", help="may be given several times")
+    add("--subject", required=True)
+    body = parser.add_mutually_exclusive_group()
+    body.add_argument("--text", help="the text; default: what comes by standard input")
+    body.add_argument("--html", help="the HTML")
+    add("--stream", help="which list of mail this is, the scope of an unsubscribe")
+    add("--idempotency-key", metavar="KEY", help="a second mail with the same key is not sent; default: a new key")
+    add("--follow", action="store_true", help="show what happens until the fate of the mail is known")
+    add("--url", help="the gateway; default: POSTERN_URL, else that of `postern up`")
+    add("--key", help="the API key; default: POSTERN_API_KEY, else that of `postern up`")
+    add_data_option(parser)
+
+
+def run(given: Namespace, terminal: Terminal) -> bool:
+    """Send, tell the id, and with --follow whether every recipient got the mail."""
+    mail = mail_of(given)
+    api = api_of(given)
+    taken = api.send(mail, idempotency_key=given.idempotency_key or str(new_id()))
+    terminal.say(f"accepted as {taken['id']}")
+    for one in taken.get("suppressed", ()):
+        terminal.say(escape(f"{one['email']} is suppressed ({one['origin']}) and will not get it"))
+    if not given.follow:
+        terminal.answer(taken)
+        return True
+    found = follow(api, taken["id"], terminal)
+    terminal.answer(taken | {"recipients": found["recipients"], "events": api.timeline(taken["id"])})
+    return all(one["state"] == State.DELIVERED for one in found["recipients"])
+
+
+def mail_of(given: Namespace) -> Json:
+    """The body of the request. Raises `UsageMistake` when there is nothing to send."""
+    mail = {"from": given.sender, "to": given.to, "cc": given.cc, "bcc": given.bcc, "subject": given.subject}
+    mail |= {"text": given.text, "html": given.html, "stream": given.stream}
+    if given.text is None and given.html is None:
+        if sys.stdin.isatty():
+            raise UsageMistake("give the mail a --text or --html, or pipe its text in")
+        mail["text"] = sys.stdin.read()
+    return {name: value for name, value in mail.items() if value is not None}
+
+
+def follow(api: Api, email_id: str, terminal: Terminal) -> Json:
+    """Show the timeline as it grows until every recipient's fate is known; the mail as it is then."""
+    told: set[str] = set()
+    while True:
+        found = api.email(email_id)
+        for event in api.timeline(email_id):
+            mark = f"{event['at']} {event['type']} {event['recipient']} {event['detail']}"
+            if mark not in told:
+                told.add(mark)
+                terminal.say(line_of(event))
+        if all(one["state"] in SETTLED for one in found["recipients"]):
+            return found
+        time.sleep(LOOK_EVERY_S)
+
+
+def line_of(event: Json) -> str:
+    """One entry of a timeline."""
+    clock = str(event["at"])[11:23]
+    effect = f" [dim]{escape(event['effect'])}[/]" if event["effect"] else ""
+    return f"  {clock}  [bold]{event['type']:<10}[/] {escape(event['recipient'])}: {escape(event['detail'])}{effect}"
+
+
+def api_of(given: Namespace) -> Api:
+    """The gateway that is meant: by option, else by environment, else the one that `up` runs."""
+    client = of_the_client()
+    url, key = given.url or client.get("url"), given.key or client.get("api_key")
+    if given.data is not None or not (url and key):
+        ready = _ready(given.data or DEFAULT_DATA)
+        url, key = given.url or ready["url"], given.key or ready["api_key"]
+    return Api(url, key)
+
+
+def _ready(data: Path) -> dict[str, str]:
+    try:
+        ready: dict[str, str] = json.loads(DataDir(data).ready.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CommandFailed(f"no gateway is up in {data}: run `./postern up`, or pass --url and --key") from error
+    return ready
+
+
+COMMAND = Command(
+    words=("send",),
+    summary="send one mail through a running gateway",
+    example="echo 'Do come.' | ./postern send --from invitations@example.com --to ann@example.net "
+    "--subject 'You are invited' --follow",
+    arguments=arguments,
+    run=run,
+)
