@@ -55,7 +55,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A bounce in SES's terms."""
+    """A bounce in SES's terms; what answers by itself, without a delivery report (RFC 3464), has no `status`."""
 
     bounce_type: str
     bounce_subtype: str
@@ -79,9 +79,9 @@ SOFT = Failure(
 OUT_OF_OFFICE = Failure(
     "Transient",
     "General",
-    "4.0.0",
-    "smtp; out of office",
-    "dsn; a8-50.smtp-out.amazonses.com",
+    "",
+    "",
+    "",
     "delivered, out of office",
 )
 GLOBALLY_SUPPRESSED = Failure(
@@ -174,20 +174,16 @@ def _acts(behaviour: Behaviour, recipients: tuple[str, ...]) -> list[Happening]:
 
 
 def _bounce(recipients: tuple[str, ...], failure: Failure, *, suppresses: bool = False) -> Happening:
-    detail = {
+    report: dict[str, str] = {}
+    if failure.status:
+        report = {"action": "failed", "status": failure.status, "diagnosticCode": failure.diagnostic}
+    detail: dict[str, Any] = {
         "bounceType": failure.bounce_type,
         "bounceSubType": failure.bounce_subtype,
-        "bouncedRecipients": [
-            {
-                "emailAddress": address,
-                "action": "failed",
-                "status": failure.status,
-                "diagnosticCode": failure.diagnostic,
-            }
-            for address in recipients
-        ],
-        "reportingMTA": failure.reporting_mta,
+        "bouncedRecipients": [{"emailAddress": address, **report} for address in recipients],
     }
+    if report:
+        detail["reportingMTA"] = failure.reporting_mta
     return Happening(
         kind=EventKind.BOUNCE, recipients=recipients, fate=failure.fate, detail=detail, suppresses=suppresses
     )
