@@ -16,15 +16,15 @@ class PortInUse(Exception):
     """Something listens on the port already; the text is one line that says what to do."""
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise `PortInUse` when a server of ours could not listen on this address."""
+def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
+    """Raise `PortInUse` when a server of ours could not listen on this address, which `option` chooses."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             why = error.strerror.lower() if error.strerror else str(error)
-            raise PortInUse(f"cannot listen on {host}:{port}, {why}: pass --port with a free one") from error
+            raise PortInUse(f"cannot listen on {host}:{port}, {why}: pass {option} with a free one") from error
 
 
 def free_port(host: str = "127.0.0.1") -> int:
