@@ -165,6 +165,12 @@ class Accept:
         self._ring(new)
         return Answer(body, replayed=False)
 
+    def replay(self, caller: Caller, idempotency: Idempotency) -> Answer | None:
+        """The stored answer to this request, or None. Raises `InvalidIdempotentRequest`."""
+        with self._database.reading() as connection:
+            earlier = keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
+        return _replay(earlier, idempotency) if earlier else None
+
     def _new_email(self, caller: Caller, mail: Submission, suppressed: dict[Addressee, Suppression]) -> NewEmail:
         email_id = new_id()
         message = mail.message

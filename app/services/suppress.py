@@ -18,7 +18,7 @@ from app.aws.account import SesAccount
 from app.domain.address import Address, InvalidAddress, parse_address
 from app.domain.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ServiceUnavailable, ValidationFailed
-from app.domain.suppression import EVERY_MAIL, Origin
+from app.domain.suppression import EVERY_MAIL, Origin, scope_of
 from app.services.pages import Page, Paged, paged
 from app.store import audit, recipients, suppressions
 from app.store.db import Database, clock
@@ -128,9 +128,9 @@ class Suppress:
         """The entries of an address, or of the address of an entry. Raises `NotFound` when nothing live is there."""
         caller.require(Scope.SUPPRESSIONS_READ)
         with self._database.reading() as connection:
-            key = _key_of(connection, id_or_email)
-            live = suppressions.live(connection, key)
-            over = suppressions.history(connection, key)
+            key = _key_of(connection, caller, id_or_email)
+            live = _visible(caller, suppressions.live(connection, key))
+            over = _visible(caller, suppressions.history(connection, key))
         if not live:
             raise NotFound("This address is not suppressed.")
         return Found(tuple(map(_entry, live)), tuple(map(_entry, over)))
@@ -138,7 +138,8 @@ class Suppress:
     def page(self, caller: Caller, *, origin: str | None, q: str | None, scope: str | None, page: Page) -> Paged[Entry]:
         """Live entries, newest first. `q` is the beginning of an address."""
         caller.require(Scope.SUPPRESSIONS_READ)
-        wanted = Filter(origin=origin, prefix=q.lower() if q else None, scope=scope)
+        own = None if caller.is_admin else caller.app
+        wanted = Filter(origin=origin, prefix=q.lower() if q else None, scope=scope, app=own)
         with self._database.reading() as connection:
             rows = suppressions.page(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
         return paged(tuple(map(_entry, rows)), page)
@@ -162,7 +163,7 @@ class Suppress:
         if not why and not caller.reason_optional:
             raise _invalid("/reason", "required", "An unsuppression needs a reason; it is kept in the audit.")
         with self._database.transaction() as connection:
-            lifted = [one for one in _live_of(connection, id_or_email) if scope is None or one.scope == scope]
+            lifted = [one for one in _live_of(connection, caller, id_or_email) if scope is None or one.scope == scope]
             if not lifted:
                 raise NotFound("This address is not suppressed.")
             suppressions.lift(
@@ -191,22 +192,28 @@ class Suppress:
         return "removed" if any(found) else "absent"
 
 
-def _live_of(connection: Connection, id_or_email: str) -> tuple[Suppression, ...]:
+def _live_of(connection: Connection, caller: Caller, id_or_email: str) -> tuple[Suppression, ...]:
     entry_id = _uuid(id_or_email)
     if entry_id is None:
-        return suppressions.live(connection, _address(id_or_email, "/email").key)
+        return _visible(caller, suppressions.live(connection, _address(id_or_email, "/email").key))
     entry = suppressions.by_id(connection, entry_id)
-    return (entry,) if entry is not None and entry.removed_at is None else ()
+    return _visible(caller, (entry,)) if entry is not None and entry.removed_at is None else ()
 
 
-def _key_of(connection: Connection, id_or_email: str) -> str:
+def _key_of(connection: Connection, caller: Caller, id_or_email: str) -> str:
     entry_id = _uuid(id_or_email)
     if entry_id is None:
         return _address(id_or_email, "/email").key
     entry = suppressions.by_id(connection, entry_id)
-    if entry is None:
+    if entry is None or not _visible(caller, (entry,)):
         raise NotFound("There is no such suppression.")
     return entry.key
+
+
+def _visible(caller: Caller, entries: tuple[Suppression, ...]) -> tuple[Suppression, ...]:
+    """What concerns the caller: entries for every mail and for the caller's own streams; for an admin, all."""
+    own = scope_of(caller.app, "")
+    return tuple(one for one in entries if caller.is_admin or one.scope == EVERY_MAIL or one.scope.startswith(own))
 
 
 def _uuid(text: str) -> UUID | None:

@@ -151,6 +151,13 @@ def reserve(
     return Remembered(bytes(row.fingerprint), row.answer)
 
 
+def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | None:
+    """What is stored under an idempotency key of this application, if it has not expired."""
+    mine = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)
+    row = connection.execute(select(idempotency_keys).where(mine, idempotency_keys.c.expires_at > now())).one_or_none()
+    return Remembered(bytes(row.fingerprint), row.answer) if row else None
+
+
 def remember(connection: Connection, *, app_id: UUID, key: str, answer: Json) -> None:
     """Store the answer under a key that this transaction reserved."""
     mine = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, func, literal, or_, select, update
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.suppression import EVERY_MAIL
+from app.domain.suppression import EVERY_MAIL, scope_of
 from app.store.claims import suppressed_by
 from app.store.db import add_once, now
 from app.store.ids import new_id
@@ -180,11 +180,12 @@ def is_suppressed(connection: Connection, *, key: str, scope: str) -> str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which live entries to list; `prefix` is the beginning of a key."""
+    """Which live entries to list; `prefix` is the beginning of a key, `app` leaves out the streams of all others."""
 
     origin: str | None = None
     prefix: str | None = None
     scope: str | None = None
+    app: str | None = None
 
 
 def page(
@@ -216,6 +217,9 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         conditions.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
     if wanted.scope is not None:
         conditions.append(suppressions.c.scope == wanted.scope)
+    if wanted.app is not None:
+        own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
+        conditions.append((suppressions.c.scope == EVERY_MAIL) | own)
     return conditions
 
 

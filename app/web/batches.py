@@ -14,7 +14,7 @@ from app.services.accept import Json, Receipt, Submission
 from app.web.answers import written
 from app.web.context import current_gateway
 from app.web.email_bodies import Sent, SentBatch, ToldFault
-from app.web.emails import accepted
+from app.web.emails import accepted, replayed
 from app.web.faults import attempt, below, refusal
 from app.web.json import MAX_STRUCTURE
 from app.web.reading import read_json
@@ -50,6 +50,9 @@ def send_batch(caller: Caller) -> Response:
             taken.append(found)
         else:
             refused[index] = found
+    nothing_to_take = not taken or (refused and not permissive)
+    if nothing_to_take and (earlier := replayed(caller)):
+        return earlier
     if refused and not permissive:
         raise _refusal_of_all(refused)
     return _accepted(caller, taken, refused, permissive=permissive)

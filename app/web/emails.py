@@ -4,13 +4,14 @@ Thin on purpose: each view turns a checked request into one call of a service, a
 """
 
 from collections.abc import Callable, Sequence
+from typing import Never
 from uuid import UUID
 
 from flask import Response
 
 from app.domain.callers import Caller, Scope
 from app.domain.errors import Fault
-from app.services.accept import Json, Receipt, Submission
+from app.services.accept import Answer, Json, Receipt, Submission
 from app.web.answers import Listed, written
 from app.web.context import current_gateway
 from app.web.email_bodies import Email, Sent, TimelineItem, Touched
@@ -37,7 +38,7 @@ def send_email(caller: Caller, body: EmailBody) -> Response:
     """Answer with the id of the mail, and with the recipients that are suppressed already."""
     submission = body.submission()
     if faults := current_gateway().accept.faults(caller, submission):
-        raise refusal(faults)
+        return replayed(caller) or _refuse(faults)
     return accepted(caller, [submission], lambda receipts: Sent.of(receipts[0]).as_json())
 
 
@@ -114,8 +115,25 @@ def accepted(
     caller: Caller, submissions: Sequence[Submission], answer: Callable[[tuple[Receipt, ...]], Json]
 ) -> Response:
     """The answer to `submissions` that are now kept: composed by `answer`, or the stored one of the same request."""
-    result = current_gateway().accept(caller, submissions, idempotency=read_idempotency(), answer=answer)
+    return _answered(current_gateway().accept(caller, submissions, idempotency=read_idempotency(), answer=answer))
+
+
+def replayed(caller: Caller) -> Response | None:
+    """The stored answer to this very request, or None.
+
+    Asked before a mail is refused: what was in time when the request first came may be late when it is repeated.
+    """
+    idempotency = read_idempotency()
+    earlier = current_gateway().accept.replay(caller, idempotency) if idempotency else None
+    return _answered(earlier) if earlier else None
+
+
+def _answered(result: Answer) -> Response:
     response = written(result.body)
     if result.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _refuse(faults: tuple[Fault, ...]) -> Never:
+    raise refusal(faults)

@@ -1,6 +1,7 @@
 """`/v1/emails` on both databases: take in, look at, move, take back, and keep applications apart."""
 
 import base64
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,6 +137,18 @@ def test_the_same_request_is_answered_once(web: Web, key: Headers) -> None:
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     assert ids(web.client.get("/v1/emails", headers=key)) == [body_of(first)["id"]]
+
+
+def test_a_repeated_request_is_answered_although_its_time_has_passed(web: Web, key: Headers) -> None:
+    """A retry whose `expires_at` has come meanwhile gets the stored answer, not a refusal."""
+    headers = key | {"Idempotency-Key": "late-retry"}
+    body = MAIL | {"expires_at": soon(seconds=1)}
+    first = web.client.post("/v1/emails", json=body, headers=headers)
+    time.sleep(1.1)
+    again = web.client.post("/v1/emails", json=body, headers=headers)
+    assert again.status_code == 200
+    assert again.get_json() == first.get_json()
+    assert web.client.post("/v1/emails", json=body, headers=key).status_code == 422
 
 
 def test_an_idempotency_key_belongs_to_one_request(web: Web, key: Headers) -> None:

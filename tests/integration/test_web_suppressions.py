@@ -186,3 +186,15 @@ def test_a_batch_is_taken_off(web: Web, key: Headers, way: str) -> None:
     removed = body_of(web.client.post(f"{PATH}/batch/remove", json=body, headers=key))
     assert [(entry["id"], entry["deleted"]) for entry in removed["data"]] == [(entry["id"], True) for entry in added]
     assert listed(web, key) == []
+
+
+def test_the_streams_of_another_application_are_none_of_ones_business(web: Web, key: Headers) -> None:
+    """A suppression in another application's stream is neither found, listed nor lifted; by its id neither."""
+    other = web.key("newsletters")
+    body = {"email": "kim@example.com", "scope": "newsletters/news", "reason": "She left."}
+    entry = web.client.post("/v1/suppressions", json=body, headers=other).get_json()["id"]
+    for name in ("kim@example.com", entry):
+        assert web.client.get(f"/v1/suppressions/{name}", headers=key).status_code == 404
+        assert web.client.delete(f"/v1/suppressions/{name}?reason=mine", headers=key).status_code == 404
+    assert web.client.get("/v1/suppressions", headers=key).get_json()["data"] == []
+    assert web.client.get(f"/v1/suppressions/{entry}", headers=other).status_code == 200
