@@ -14,6 +14,7 @@ from app.queue import Lane
 from app.services.accept import Idempotency, Submission
 from app.services.authenticate import operator
 from app.store import inbox
+from app.store.claims import Claim, Wanted, claim
 from app.store.db import clock
 from app.wiring import Gateway
 from tests.gateways import TOPIC
@@ -53,6 +54,12 @@ def submit(
 def state_of(gateway: Gateway, mail: UUID) -> State:
     """The state of the first recipient."""
     return State(gateway.look_up.email(ROOT, mail).recipients[0].state)
+
+
+def take(gateway: Gateway, *, limit: int = 100, lane: Lane = Lane.TRANSACTIONAL, probe: str | None = None) -> Claim:
+    """Claim due mail as a worker does, and commit."""
+    with gateway.database.transaction() as connection:
+        return claim(connection, Wanted(lane=lane, limit=limit, lease=timedelta(seconds=60), probe=probe))
 
 
 def feed(gateway: Gateway, event: Mapping[str, Any], *, times: int = 1) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from app.store.db import clock, now
+from app.store.db import add_once, clock, now
 from app.store.models import circuits
 
 _FIRST_PROBE = timedelta(seconds=10)
@@ -37,12 +37,10 @@ def all_open(connection: Connection) -> tuple[Circuit, ...]:
 def trip(connection: Connection, scope: str, *, reason: str) -> None:
     """Open a circuit, or put off the probe of an open one: twice as long each time, up to five minutes."""
     moment = clock(connection)
-    failures = connection.scalar(select(circuits.c.failures).where(circuits.c.scope == scope).with_for_update())
-    if failures is None:
-        connection.execute(
-            insert(circuits).values(scope=scope, reason=reason, opened_at=moment, probe_at=moment + _FIRST_PROBE)
-        )
+    first = {"scope": scope, "reason": reason, "opened_at": moment, "probe_at": moment + _FIRST_PROBE}
+    if add_once(connection, circuits, **first):
         return
+    failures = connection.scalar(select(circuits.c.failures).where(circuits.c.scope == scope).with_for_update()) or 0
     wait = min(_FIRST_PROBE * 2 ** min(failures, 10), _LONGEST)
     automatic = circuits.c.probe_at.is_not(None)
     connection.execute(

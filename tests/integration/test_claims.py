@@ -11,21 +11,13 @@ from sqlalchemy import update
 from app.domain.delivery import State
 from app.queue import Lane
 from app.store import circuits
-from app.store.claims import Claim, Wanted, claim
+from app.store.claims import Claim
 from app.store.db import clock
 from app.store.models import circuits as circuits_table
 from app.wiring import Gateway, build
 from tests.gateways import caller, settings_for
-from tests.mails import state_of, submission, submit
+from tests.mails import state_of, submission, submit, take
 from tests.rows import age, change, count, recipient_of, rows
-
-LEASE = timedelta(seconds=60)
-
-
-def take(gateway: Gateway, *, limit: int = 100, lane: Lane = Lane.TRANSACTIONAL, probe: str | None = None) -> Claim:
-    """One claim, committed."""
-    with gateway.database.transaction() as connection:
-        return claim(connection, Wanted(lane=lane, limit=limit, lease=LEASE, probe=probe))
 
 
 def addresses(taken: Claim) -> list[str]:
@@ -49,7 +41,7 @@ def test_a_claimed_mail_is_leased_and_its_call_is_written_down(gateway: Gateway)
     assert (row.state, row.lease_token) == (State.SENDING, taken.token)
     with gateway.database.reading() as connection:
         assert row.lease_until is not None
-        assert timedelta(seconds=50) < row.lease_until - clock(connection) <= LEASE
+        assert timedelta(seconds=50) < row.lease_until - clock(connection) <= timedelta(seconds=60)
     [attempt] = rows(gateway, "attempts")
     assert (attempt["id"], attempt["outcome"], attempt["number"]) == (taken.mails[0].attempt_id, "calling", 1)
 
