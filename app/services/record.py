@@ -51,13 +51,23 @@ class Record:
         """
         with self._database.transaction() as connection:
             now = clock(connection)
-            rows = recipients.lock(connection, [report.mine.recipient.id for report in reports])
-            moved = [self._move(rows[report.mine.recipient.id], report, now) for report in reports]
-            recipients.save(connection, [row for row in moved if row is not None])
-            attempts.close(connection, [_closing(report) for report in reports])
+            # Notifications before recipients, as the settler locks them: the other way round is a deadlock.
             accepted = [report.result.ses_message_id for report in reports if isinstance(report.result, Accepted)]
             inbox.wake(connection, accepted)
+            rows = recipients.lock(connection, [report.mine.recipient.id for report in reports])
+            recipients.save(connection, self._move_all(rows, reports, now))
+            attempts.close(connection, [_closing(report) for report in reports])
             self._move_circuits(connection, reports)
+
+    def _move_all(self, rows: dict[UUID, Recipient], reports: Sequence[Report], now: datetime) -> list[Recipient]:
+        """Those that changed. Two reports of one recipient are taken in turn, each on what the other has left."""
+        moved: dict[UUID, Recipient] = {}
+        for report in reports:
+            recipient_id = report.mine.recipient.id
+            after = self._move(moved.get(recipient_id, rows[recipient_id]), report, now)
+            if after is not None:
+                moved[recipient_id] = after
+        return list(moved.values())
 
     def _move(self, row: Recipient, report: Report, now: datetime) -> Recipient | None:
         facts = Facts(lease_held=row.lease_token == report.token, taken_by_ses=row.ses_message_id is not None)
