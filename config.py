@@ -88,16 +88,21 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         12, ge=1, le=100, description="Calls to SES for one recipient whose own cause keeps failing, before `failed`."
     )
-    lease_seconds: int = Field(60, ge=35, le=3600, description="How long a worker may hold a claimed mail.")
+    lease_seconds: int = Field(
+        60,
+        ge=5,
+        le=3600,
+        description="How long a worker may hold a claimed mail. Below 35 a slow answer of SES comes after the lease.",
+    )
     claim_batch: int = Field(100, ge=1, le=1000, description="Mails claimed with one statement.")
     exempt_mailbox_simulator: bool = Field(
         default=True,
         description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once.",
     )
-    unconfirmed_quiet_minutes: int = Field(
-        15,
+    unconfirmed_quiet_seconds: int = Field(
+        900,
         ge=1,
-        le=1440,
+        le=86_400,
         description="How long an unconfirmed mail must stay without an event before it may be resent.",
     )
 

@@ -108,7 +108,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     ground = _ground(settings)
     database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
     suppress = Suppress(database=database, positives=positives, account=ground.account)
-    quiet = timedelta(minutes=settings.unconfirmed_quiet_minutes)
+    quiet = timedelta(seconds=settings.unconfirmed_quiet_seconds)
     reconcile = Reconcile(database=database, key_ring=key_ring, bells=bells, quiet=quiet)
     return Gateway(
         settings=settings,
@@ -185,7 +185,7 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     return Parts(
         database=ground.database,
         key_ring=ground.key_ring,
-        call=Call(gate=ground.gate, mailer=mailer, pace=pace, recorder=recorder),
+        call=Call(gate=ground.gate, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease),
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,

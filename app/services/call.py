@@ -6,6 +6,7 @@ is called every doubt ends in *unknown*, which is never repeated blindly (promis
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -24,8 +25,7 @@ from app.store.sealing import Unsealable
 
 log = structlog.get_logger()
 
-# A worker that was stopped and wakes up must not call SES under a claim that others may have given up already.
-SELF_FENCE_S: Final = 10.0
+_LONGEST_FENCE_S: Final = 10.0
 _BRAKE_S: Final = 1.0
 
 
@@ -39,12 +39,15 @@ class Call:
         mailer: Mailer,
         pace: Pace,
         recorder: FlightRecorder,
+        lease: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder = recorder
         self._gate = gate
         self._mailer = mailer
         self._pace = pace
+        # A worker that was stopped and wakes up must not call SES under a claim that others may have given up already.
+        self._fence_s = min(_LONGEST_FENCE_S, lease.total_seconds() / 6)
         self._monotonic = monotonic
 
     def __call__(self, mine: Mine, letter: Letter | Unsealable, *, claimed_at: float) -> Result:
@@ -55,7 +58,7 @@ class Call:
         refusal = self._last_look(mine)
         if refusal is not None:
             return refusal
-        if self._monotonic() - claimed_at > SELF_FENCE_S:
+        if self._monotonic() - claimed_at > self._fence_s:
             return NotCalled("The worker was held up for too long after it had claimed the mail.")
         self._recorder.start(mine.attempt_id)
         outcome = self._send(ready)
