@@ -95,8 +95,11 @@ def service_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def running_postgres(directory: Path) -> Iterator[Postgres]:
-    """Initialise and run a server below `directory`, as an unprivileged user if we are root, which it refuses to be."""
+def running_postgres(directory: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """Initialise and run a server below `directory`, as an unprivileged user if we are root, which it refuses to be.
+
+    Unless it is to be durable it trusts the machine not to fail, which is quicker.
+    """
     user = unprivileged_user() if os.geteuid() == 0 else None
     binaries = postgres_binaries(directory, user)
     data = directory / "postgres"
@@ -106,7 +109,8 @@ def running_postgres(directory: Path) -> Iterator[Postgres]:
     initdb = (str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
     made = run_as(user, (*initdb, "--no-sync"))
     assert made.returncode == 0, made.stdout
-    options = [word for name, value in POSTGRES_OPTIONS.items() for word in ("-c", f"{name}={value}")]
+    chosen = {name: value for name, value in POSTGRES_OPTIONS.items() if not (durable and value == "off")}
+    options = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
     command = (str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options)
     server = Postgres(data)
     log = directory / "postgres.log"

@@ -91,7 +91,7 @@ _EXEMPT = Ruling(
     verdict=Verdict.LEAVE,
     why="An address of the SES mailbox simulator; it is exempt, or each could be tried only once.",
 )
-_NO_CLAIM = Ruling(verdict=Verdict.LEAVE, why="This kind of event says nothing against the address.")
+_NO_CLAIM = Ruling(verdict=Verdict.LEAVE, why="")
 
 
 def rule(feedback: Feedback, *, exempt: bool) -> Ruling:

@@ -76,7 +76,7 @@ class Conclude:
                 )
         if ruling.verdict is Verdict.COUNT or feedback.kind is FeedbackKind.DELIVERY:
             done = reassess(connection, self._positives, key=address.key, address=address.email)
-            return f"{ruling.why} {done}" if done else ruling.why
+            return f"{ruling.why} {done or ''}".strip()
         return ruling.why
 
     def _suppress(

@@ -113,6 +113,8 @@ class _Drain:
 
     def __init__(self, parts: Parts, lane: Lane, threads: ThreadPoolExecutor, stopping: threading.Event) -> None:
         self._parts = parts
+        self._lane = lane
+        self._others_called = False
         self._lanes = (Lane.TRANSACTIONAL,) if lane is Lane.TRANSACTIONAL else (Lane.TRANSACTIONAL, Lane.BULK)
         self._threads = threads
         self._stopping = stopping
@@ -147,8 +149,16 @@ class _Drain:
             return False
         parts.pace.give_back(grant.count - len(claim.mails))
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
+        if claim.size >= room:
+            self._let_others_join()
         self._call_all(claim, letters)
         return claim.size > 0
+
+    def _let_others_join(self) -> None:
+        """There is more than this process can hold: one more bell wakes an idle one, which may do the same."""
+        if not self._others_called:
+            self._others_called = True
+            self._parts.bells.ring(DELIVER[self._lane])
 
     def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter | Unsealable]]:
         with self._parts.database.transaction() as connection:
