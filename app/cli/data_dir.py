@@ -45,6 +45,11 @@ class DataDir:
         return self.path / "simulator"
 
     @property
+    def flight(self) -> Path:
+        """The flight recorders of the worker processes."""
+        return self.path / "flight"
+
+    @property
     def certificate(self) -> Path:
         """What the simulator's notifications are verified with."""
         return self.simulator / "sns-signing.pem"

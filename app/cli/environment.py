@@ -33,7 +33,7 @@ def of_the_parts(
     return {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
-        "DATA_DIR": str(data.path.resolve()),
+        "FLIGHT_DIR": str(data.flight.resolve()),
         "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),
         "PUBLIC_URL": public_url,
         "SES_CONFIGURATION_SET": CONFIGURATION_SET,

@@ -1,34 +1,21 @@
 """`postern settings`: every environment variable that Postern reads, written from the model that reads them."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from enum import Enum
-
-from rich.markup import escape
 
 from app.cli.command import Command
 from app.cli.terminal import Terminal
 from config import Settings
 
-
-def arguments(parser: ArgumentParser) -> None:
-    """The options."""
-    parser.add_argument("--dotenv", action="store_true", help="write a commented .env instead of a table")
+REQUIRED = "(required)"
 
 
-def run(given: Namespace, terminal: Terminal) -> bool:
+def run(_given: Namespace, terminal: Terminal) -> bool:
     """Show the variables, what each is for, and its default."""
     rows = variables()
-    if given.dotenv and not terminal.as_json:
-        for name, default, meaning in rows:
-            line = f"{name}=" if default == REQUIRED else f"#{name}={default}"
-            terminal.say(escape(f"# {meaning}\n{line}"))
-    else:
-        terminal.table(("variable", "default", "meaning"), rows)
+    terminal.table(("variable", "default", "meaning"), rows)
     terminal.answer({"settings": [{"name": n, "default": d, "meaning": m} for n, d, m in rows]})
     return True
-
-
-REQUIRED = "(required)"
 
 
 def variables() -> list[tuple[str, str, str]]:
@@ -53,7 +40,7 @@ def _written(default: object) -> str:
 COMMAND = Command(
     words=("settings",),
     summary="list the environment variables that Postern reads",
-    example="./postern settings --dotenv > .env",
-    arguments=arguments,
+    detail="`.env.example` is the same list, to be copied to `.env`.",
+    example="./postern settings",
     run=run,
 )

@@ -48,7 +48,7 @@ CLIENTS |= {"Redis", "Redis.from_url", "redis.Redis", "redis.from_url", "redis.R
 MAY_HOLD_CLIENTS = {"worker/celery.py": {"Celery"}}
 
 # Settings are read in one place; a child's environment is built where children are started.
-MAY_READ_ENVIRONMENT = {"config.py", "postern", "app/cli/supervise.py", "app/cli/embedded.py"}
+MAY_READ_ENVIRONMENT = {"config.py", "postern", "app/cli/supervise.py", "app/cli/environment.py"}
 
 # Words of the workshop, spelled in halves so that this file does not hold them.
 FORBIDDEN = tuple(

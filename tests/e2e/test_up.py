@@ -1,0 +1,136 @@
+"""`postern up` as a person uses it: real gunicorn, real Celery, real Valkey, in one terminal; commands in another."""
+
+import json
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Up, family, last_object, lives, member, postern, until, up
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where the person stands: a directory without a .env of ours."""
+    directory = tmp_path / "home"
+    directory.mkdir()
+    return directory
+
+
+def test_a_mail_submitted_by_http_is_delivered(database_url: str, redis_url: str, home: Path) -> None:
+    """On the database and the Valkey that one chooses, a submission gets there and its fate comes back."""
+    with up(home, DATABASE_URL=database_url, REDIS_URL=redis_url) as gateway:
+        assert gateway.ready["database_url"] == database_url
+        assert gateway.ready["redis_url"] == redis_url
+        email_id = gateway.submit("ann@example.net")
+        gateway.arrives(email_id)
+        told = [event["type"] for event in gateway.call("GET", f"/v1/emails/{email_id}/events")["data"]]
+        assert told[0] == "accepted"
+        assert {"attempt", "send", "delivery"} <= set(told)
+        below = family(gateway.process.pid)
+        gateway.stop(signal.SIGTERM)
+        assert gateway.process.returncode == 0
+        assert not any(map(lives, below))
+
+
+def test_the_other_commands_work_beside_it_without_being_told_where(home: Path) -> None:
+    """In another terminal, in the same directory, with nothing set: keys, suppressions, a mail, a look at SES."""
+    with up(home) as gateway:
+        keys = last_object(postern("key", "list", "--json", cwd=home).stdout)["keys"]
+        assert {key["app"] for key in keys} == {"demo", "operators"}
+        suppressed = postern("suppress", "kim@example.net", "--reason", "By phone.", cwd=home)
+        assert suppressed.returncode == 0, suppressed.stderr
+        words = ("send", "--from", gateway.ready["from"], "--subject", "You are invited", "--follow", "--json")
+        refused = postern(*words, "--to", "kim@example.net", cwd=home, stdin="Do come.")
+        assert refused.returncode == 1
+        assert [one["state"] for one in last_object(refused.stdout)["recipients"]] == ["suppressed"]
+        sent = postern(*words, "--to", "ann@example.net", cwd=home, stdin="Do come.")
+        assert sent.returncode == 0, sent.stderr
+        assert last_object(sent.stdout)["recipients"][0]["state"] == "delivered"
+        seen = postern("ses", "status", "--json", cwd=home)
+        assert seen.returncode == 0, seen.stdout
+        assert all(finding["ok"] for finding in last_object(seen.stdout)["findings"])
+        told = gateway.process.poll()
+        assert told is None
+
+
+def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
+    """After kill -9 no process is left; the next start has the same key, the same mails and a gateway that sends."""
+    with up(home) as gateway:
+        first = gateway.ready
+        kept = gateway.submit("ann@example.net")
+        below = family(gateway.process.pid)
+        assert len(below) >= 5
+        gateway.stop(signal.SIGKILL)
+        until(lambda: not any(map(lives, below)))
+    (home / "data" / "ready.json").unlink()
+    with up(home) as gateway:
+        assert gateway.ready["api_key"] == first["api_key"]
+        assert gateway.ready["admin_key"] == first["admin_key"]
+        assert gateway.call("GET", f"/v1/emails/{kept}")["subject"] == "You are invited"
+        gateway.arrives(gateway.submit("ben@example.net"))
+
+
+def test_a_killed_worker_is_replaced_and_mail_goes_on(home: Path) -> None:
+    """The death of the Celery worker is no end: another takes its place, and what was accepted meanwhile is sent."""
+    with up(home) as gateway:
+        gateway.arrives(gateway.submit("ann@example.net"))
+        worker = worker_of(gateway)
+        os.kill(worker, signal.SIGKILL)
+        email_id = gateway.submit("ben@example.net")
+        gateway.arrives(email_id)
+        assert worker_of(gateway) != worker
+
+
+def worker_of(gateway: Up) -> int:
+    """The main process of the Celery worker, once it is there."""
+
+    def look() -> int:
+        try:
+            return member(gateway.process.pid, called="worker.celery worker")
+        except ValueError:
+            return 0
+
+    return until(look)
+
+
+def test_a_part_that_dies_for_good_ends_all_with_its_last_words(home: Path) -> None:
+    """Without its simulator the gateway is of no use: one line says what died and where its log is."""
+    with up(home) as gateway:
+        below = family(gateway.process.pid)
+        os.kill(member(gateway.process.pid, called="-m simulator"), signal.SIGKILL)
+        _, told = gateway.process.communicate(timeout=60)
+        assert gateway.process.returncode == 1
+        assert told.startswith("postern: simulator was ended by SIGKILL (log: ")
+        assert "simulator listening on" in told
+        assert not any(map(lives, below))
+        assert not (home / "data" / "ready.json").exists()
+
+
+def test_a_port_in_use_is_one_line_and_nothing_is_started(home: Path) -> None:
+    """It says which option chooses another port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        for option in ("--port", "--simulator-port"):
+            other = "--port" if option == "--simulator-port" else "--simulator-port"
+            refused = postern("up", option, number, other, "0", cwd=home)
+            assert refused.returncode == 1
+            assert refused.stderr.startswith(f"postern: cannot listen on 127.0.0.1:{number}, ")
+            assert refused.stderr.endswith(f": pass {option} with a free one\n")
+            assert refused.stderr.count("\n") == 1
+    assert not (home / "data").exists()
+
+
+def test_a_gateway_in_use_and_its_secrets_are_guarded(home: Path) -> None:
+    """A second `up` on the same data is refused in one line; nobody else may read what the first one keeps."""
+    with up(home) as gateway:
+        second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
+        assert second.returncode == 1
+        assert second.stderr == "postern: data is in use by another postern: stop it, or pass --data\n"
+        assert gateway.process.poll() is None
+        for file in (home / "data").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+        assert json.loads((home / "data" / "ready.json").read_text())["api_key"].startswith("ptn_")

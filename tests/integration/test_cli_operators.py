@@ -1,0 +1,133 @@
+"""The operators' commands on a real database and a real Valkey, with the settings of this process's environment."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli.command import CommandFailed
+from app.cli.environment import operated_gateway
+from app.cli.main import make_parser
+from app.cli.terminal import Terminal
+from app.domain.errors import InvalidApiKey, NotFound, ValidationFailed
+from app.queue import Lane
+from app.services.authenticate import operator
+from app.wiring import Gateway
+from tests.gateways import SECRET_KEY, TOPIC, ScriptedMailer, caller, gateway_on
+from tests.mails import submit
+
+Json = dict[str, Any]
+Run = Callable[..., Json]
+
+
+@pytest.fixture
+def mailer() -> ScriptedMailer:
+    return ScriptedMailer()
+
+
+@pytest.fixture
+def gateway(database_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
+    with gateway_on(database_url, redis_url, mailer=mailer) as built:
+        yield built
+
+
+@pytest.fixture
+def run(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command with --json on the gateway's database and return its answer."""
+    point_at(gateway, tmp_path, monkeypatch)
+
+    def run_one(*words: str) -> Json:
+        given = make_parser().parse_args([*words, "--json"])
+        assert given.command.run(given, Terminal(as_json=True)) is True
+        answer: Json = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return answer
+
+    return run_one
+
+
+def point_at(gateway: Gateway, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the environment name the database and the Redis of a gateway, and an SES that nobody answers for."""
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("DATABASE_URL", gateway.settings.database_url)
+    monkeypatch.setenv("REDIS_URL", gateway.settings.redis_url)
+    monkeypatch.setenv("SECRET_KEYS", SECRET_KEY)
+    monkeypatch.setenv("SNS_TOPIC_ARNS", TOPIC)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "example")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+
+
+def test_a_key_is_issued_listed_and_revoked(gateway: Gateway, run: Run) -> None:
+    """The token lets its application in until it is revoked; the list never shows it."""
+    issued = run("key", "create", "--app", "events", "--sender", "@example.com", "--name", "ci", "--expires-in", "90d")
+    assert gateway.authenticate(f"Bearer {issued['token']}").app == "events"
+    listed = run("key", "list")["keys"]
+    assert [(key["app"], key["name"], key["state"]) for key in listed] == [("events", "ci", "active")]
+    assert listed[0]["scopes"] == ["emails:read", "emails:send"]
+    assert issued["token"] not in json.dumps(listed)
+    run("key", "revoke", issued["id"])
+    assert run("key", "list")["keys"][0]["state"] == "revoked"
+    other = gateway_on(gateway.settings.database_url, gateway.settings.redis_url)
+    with other as another, pytest.raises(InvalidApiKey):
+        another.authenticate(f"Bearer {issued['token']}")
+    with pytest.raises(NotFound):
+        run("key", "revoke", issued["id"])
+
+
+def test_an_operator_suppresses_looks_up_and_unsuppresses(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
+    """A suppressed address gets nothing; it is shown with its reason and, once lifted, with who lifted it."""
+    who = caller(gateway)
+    added = run("suppress", "Kim@example.net", "--reason", "By phone.")
+    assert (added["email"], added["created"], added["reason"]) == ("Kim@example.net", True, "By phone.")
+    assert run("suppress", "kim@example.net")["created"] is False
+    assert [one["email"] for one in run("suppressions")["suppressions"]] == ["Kim@example.net"]
+    assert run("suppressions", "--origin", "bounce")["suppressions"] == []
+    submit(gateway, who, "kim@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert mailer.sent == []
+    removed = run("unsuppress", "kim@example.net", "--reason", "She called again.")
+    assert removed["ses_account"] == "pending"
+    assert removed["removed"][0]["removed_by"].startswith("cli:")
+    assert run("suppressions")["suppressions"] == []
+    run("suppress", "kim@example.net", "--expires-in", "14d")
+    shown = run("suppressions", "kim@example.net")
+    assert shown["suppressions"][0]["expires_at"] is not None
+    assert shown["history"][0]["removal_reason"] == "She called again."
+
+
+def test_a_paused_lane_keeps_its_mail_until_it_is_resumed(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
+    """Nothing of the lane is sent and nothing is lost; the other lane goes on."""
+    who = caller(gateway)
+    run("pause", "bulk", "--reason", "Wrong picture.")
+    submit(gateway, who, "ann@example.net", lane=Lane.BULK)
+    submit(gateway, who, "ben@example.net")
+    gateway.deliver.drain(Lane.BULK)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert [one.recipient for one in mailer.sent] == ["ben@example.net"]
+    assert "Wrong picture." in " ".join(check.detail for check in gateway.health.ready())
+    run("resume", "bulk")
+    gateway.deliver.drain(Lane.BULK)
+    assert [one.recipient for one in mailer.sent] == ["ben@example.net", "ann@example.net"]
+    with pytest.raises(NotFound):
+        run("resume", "bulk")
+
+
+def test_an_unsuppression_needs_a_reason_that_says_something(gateway: Gateway, run: Run) -> None:
+    """Blanks are no reason, and the address stays on the list."""
+    run("suppress", "kim@example.net")
+    with pytest.raises(ValidationFailed):
+        run("unsuppress", "kim@example.net", "--reason", "  ")
+    assert gateway.suppress.find(operator("test"), "kim@example.net").entries
+
+
+def test_a_database_that_is_not_migrated_is_told_so(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is asked of tables that are not there."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEYS": SECRET_KEY}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CommandFailed, match="run `alembic upgrade head`"), operated_gateway(None):
+        raise AssertionError("it was let in")

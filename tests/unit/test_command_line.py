@@ -1,0 +1,164 @@
+"""The words of the command line: what is understood, what is explained, what is refused."""
+
+import argparse
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from app.cli.command import Command, duration
+from app.cli.keys import state_of
+from app.cli.main import COMMANDS, in_one_line, make_parser
+from app.cli.send import mail_of
+from app.cli.settings import REQUIRED, variables
+from app.cli.start import Ready
+from app.cli.story import EXPECTED, GONE, read_guests
+from app.cli.terminal import shown
+from app.cli.up import curl
+from app.domain.errors import Fault, ValidationFailed
+from app.store.keys import ApiKey, App
+from config import Settings
+from simulator.behaviours import Behaviour
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
+SEND = ("send", "--from", "a@example.com", "--to", "b@example.com", "--subject", "x", "--text", "y")
+
+
+def parsed(*words: str) -> Namespace:
+    return make_parser().parse_args(list(words))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
+def test_every_command_explains_itself(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """--help ends with 0 and shows what the command is for, --json, and an example that it would understand."""
+    with pytest.raises(SystemExit) as ended:
+        parsed(*command.words, "--help")
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert command.summary in told
+    assert "--json" in told
+    assert command.example in told
+    assert f"./postern {' '.join(command.words)}" in command.example
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("fly",),
+        ("key",),
+        ("key", "create"),
+        ("key", "create", "--app", "a", "--scope", "everything"),
+        ("key", "create", "--app", "a", "--expires-in", "soon"),
+        ("unsuppress", "kim@example.net"),
+        ("pause", "bulk"),
+        ("pause", "fast", "--reason", "x"),
+        ("send", "--from", "a@example.com", "--to", "b@example.com"),
+        (*SEND, "--html", "z"),
+        ("up", "--port", "70000"),
+        ("up", "--port", "http"),
+    ],
+)
+def test_what_is_not_understood_ends_with_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage is shown and nothing is done."""
+    with pytest.raises(SystemExit) as ended:
+        parsed(*words)
+    assert ended.value.code == 2
+    assert "usage: postern" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("30m", timedelta(minutes=30)),
+        ("12h", timedelta(hours=12)),
+        ("90d", timedelta(days=90)),
+        ("2w", timedelta(weeks=2)),
+    ],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, expected: timedelta) -> None:
+    """Minutes, hours, days, weeks."""
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "d", "0d", "-1d", "1.5h", "1y", "90", "90 d", "1d2h", "999999w"])
+def test_other_durations_are_refused(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(argparse.ArgumentTypeError):
+        duration(text)
+
+
+def test_a_mail_holds_what_was_given_and_nothing_else() -> None:
+    """Options that were left out are not in the request."""
+    assert mail_of(parsed(*SEND)) == {
+        "from": "a@example.com",
+        "to": ["b@example.com"],
+        "subject": "x",
+        "text": "y",
+    }
+
+
+@pytest.mark.parametrize(
+    "revoked, expires, expected",
+    [
+        (None, None, "active"),
+        (None, NOW + timedelta(seconds=1), "active"),
+        (None, NOW, "expired"),
+        (NOW, None, "revoked"),
+        (NOW, NOW, "revoked"),
+    ],
+)
+def test_the_state_of_a_key(revoked: datetime | None, expires: datetime | None, expected: str) -> None:
+    """A key opens until it is revoked or expires."""
+    app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False)
+    key = ApiKey(
+        id=UUID(int=2), public_id="abc", secret_sha256=b"", name="", scopes=(), created_at=NOW, expires_at=expires,
+        revoked_at=revoked, last_used_at=None, app=app,
+    )  # fmt: skip
+    assert state_of(key, now=NOW) == expected
+
+
+def test_a_refusal_says_each_thing_once() -> None:
+    """The detail and the fault of a field are often the same sentence."""
+    twice = ValidationFailed("No.", faults=(Fault("/a", "x", "No."), Fault("/b", "y", "Not this either.")))
+    assert in_one_line(twice) == "No. Not this either."
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [(None, ""), (True, "yes"), (NOW, "2026-08-01 12:00"), (("b", "a"), "a\nb"), ("*", "*"), (3, "3")],
+)
+def test_values_in_tables_are_plain(value: object, expected: str) -> None:
+    """No brackets, no microseconds."""
+    assert shown(value) == expected
+
+
+def test_the_settings_are_those_of_the_model() -> None:
+    """Every variable is listed with what it is for; those without a default say so."""
+    listed = {name: (default, meaning) for name, default, meaning in variables()}
+    assert set(listed) == {name.upper() for name in Settings.model_fields}
+    assert listed["SECRET_KEYS"][0] == REQUIRED
+    assert all(meaning for _, meaning in listed.values())
+
+
+def test_the_guests_of_the_demo_are_whom_the_story_needs() -> None:
+    """One is gone, one complains, each mailbox is one that the simulator knows and the story expects something of."""
+    guests = read_guests()
+    by_address = {guest.email: guest.mailbox for guest in guests}
+    assert len(by_address) == len(guests)
+    assert by_address[GONE] == "bounce"
+    assert by_address["lee.annoyed@example.com"] == "complaint"
+    assert set(by_address.values()) <= EXPECTED.keys() <= {behaviour.value for behaviour in Behaviour}
+
+
+def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
+    """What `up` prints works as it is."""
+    ready = Ready(
+        url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
+        simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
+    )  # fmt: skip
+    assert "Bearer ptn_k" in curl(ready)
+    assert list(ready.as_json()) == [
+        "url", "from", "api_key", "admin_key", "simulator_url", "database_url", "redis_url",
+    ]  # fmt: skip
