@@ -39,9 +39,12 @@ class Health:
         database = self._guarded("database", self._answers)
         if not database.ok:
             return (database, self._redis_check())
+        migrations = self._guarded("migrations", self._is_migrated)
+        if not migrations.ok:
+            return (database, migrations, self._redis_check())
         return (
             database,
-            self._guarded("migrations", self._is_migrated),
+            migrations,
             self._guarded("worker", self._worker),
             self._redis_check(),
             self._guarded("circuits", self._circuits),
