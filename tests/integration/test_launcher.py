@@ -135,6 +135,15 @@ def test_the_tests_get_the_development_lock_and_run_in_parallel(checkout: Checko
     assert checkout.run("demo").stderr == ""
 
 
+@pytest.mark.parametrize("command", ["chaos", "bench"])
+def test_a_command_of_developers_gets_the_development_lock(checkout: Checkout, command: str) -> None:
+    """The drill and the benchmarks need what the tests need, and are commands like all others."""
+    (checkout.path / "requirements-dev.txt").write_text("one==1 \\\n    --hash=sha256:00\n")
+    done = checkout.run(command, "--json")
+    assert done.stdout.startswith(f"{command}|--json|"), done.stderr
+    assert checkout.installs == 2
+
+
 def test_two_at_once_install_once(checkout: Checkout) -> None:
     """The second waits for the first and finds the work done."""
     checkout.slow.touch()
