@@ -93,16 +93,15 @@ class Story:
         expected = {ids[guest.email]: EXPECTED[guest.mailbox] for guest in guests}
         with self._terminal.waiting("  waiting for the feedback"):
             mails = self._until(expected)
-        rows = [(one["email"], one["state"], one["reason"]) for mail in mails for one in mail["recipients"]]
-        self._terminal.table(("  recipient", "state", "reason"), [(f"  {row[0]}", *row[1:]) for row in sorted(rows)])
+        self._terminal.table(("recipient", "state", "reason"), _rows(mails), indent=1)
         return mails
 
     def _show_suppressed(self, guests: Sequence[Guest]) -> list[str]:
         self._head("Who bounced for good or complained is suppressed", "GET /v1/suppressions")
         invited = {guest.email for guest in guests}
         entries = [entry for entry in self._api.suppressions() if entry["email"] in invited]
-        rows = [(f"  {entry['email']}", entry["origin"], entry["reason"]) for entry in entries]
-        self._terminal.table(("  address", "origin", "reason"), rows)
+        rows = [(entry["email"], entry["origin"], entry["reason"]) for entry in entries]
+        self._terminal.table(("address", "origin", "reason"), rows, indent=1)
         return [entry["email"] for entry in entries]
 
     def _try_again(self, guests: Sequence[Guest], suppressed: Sequence[str]) -> int:
@@ -110,8 +109,7 @@ class Story:
         answers = [self._send(guest, "second") for guest in guests if guest.email in suppressed]
         named = [one["email"] for answer in answers for one in answer.get("suppressed", ())]
         mails = self._until({answer["id"]: State.SUPPRESSED for answer in answers})
-        rows = [(f"  {one['email']}", one["state"], one["reason"]) for mail in mails for one in mail["recipients"]]
-        self._terminal.table(("  recipient", "state", "reason"), sorted(rows))
+        self._terminal.table(("recipient", "state", "reason"), _rows(mails), indent=1)
         return len(named)
 
     def _let_in_again(self, guests: Sequence[Guest]) -> int:
@@ -168,6 +166,12 @@ class Story:
     def _head(self, what: str, how: str) -> None:
         self._chapter += 1
         self._terminal.say(f"\n[bold]{self._chapter}  {escape(what)}[/]  [dim]{escape(how)}[/]")
+
+
+def _rows(mails: Sequence[Json]) -> list[tuple[str, str, str | None]]:
+    """Each recipient with its state and the reason for it, by address."""
+    rows = [(one["email"], one["state"], one["reason"]) for mail in mails for one in mail["recipients"]]
+    return sorted(rows, key=lambda row: row[0])
 
 
 def read_guests(file: Path = INVITATIONS) -> list[Guest]:

@@ -12,6 +12,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.status import Status
 from rich.table import Table
 
@@ -33,16 +34,22 @@ class Terminal:
         self._words.print(text, soft_wrap=True)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, empty: str = ""
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        title: str | None = None,
+        empty: str = "",
+        indent: int = 0,
     ) -> None:
-        """A table of plain values, or the line `empty` when there are no rows."""
+        """A table of plain values, `indent` characters from the left, or the line `empty` when there are no rows."""
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
         for number, column in enumerate(columns):
             table.add_column(column, no_wrap=number == 0, overflow="fold")
         for row in rows:
             table.add_row(*(escape(shown(value)) for value in row))
         if table.row_count or not empty:
-            self._words.print(table)
+            self._words.print(Padding(table, (0, 0, 0, indent), expand=False))
         else:
             self.say(empty)
 
