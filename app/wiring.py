@@ -29,6 +29,7 @@ from app.services.receive import Receive
 from app.services.reconcile import Reconcile
 from app.services.record import Record
 from app.services.recover import Recover
+from app.services.restore import Restore
 from app.services.revise import Revise
 from app.services.send_rate import SendRate
 from app.services.settle import Settle
@@ -75,6 +76,7 @@ class Gateway:
     issue_keys: IssueKeys
     reconcile: Reconcile
     recover: Recover
+    restore: Restore
     health: Health
 
     def close(self) -> None:
@@ -128,6 +130,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         issue_keys=IssueKeys(database=database),
         reconcile=reconcile,
         recover=Recover(database=database, record=_record(settings, ground), directory=settings.flight_dir),
+        restore=Restore(database=database, quiet=quiet),
         health=Health(database=database, redis=ground.redis, head_revision=head_revision()),
     )
 

@@ -7,6 +7,7 @@ or not at all. It asks `app.domain` for each verdict and only does the bookkeepi
 import hashlib
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -124,14 +125,22 @@ class Conclude:
         if moved != recipient:
             recipients.save(connection, [moved])
         if match is not None and match.attempt_id is not None:
-            closing = Closing(
-                id=match.attempt_id,
-                outcome=AttemptOutcome.ACCEPTED,
-                evidence=Evidence.EVENT,
-                ses_message_id=feedback.ses_message_id,
-            )
-            attempts.close(connection, [closing])
+            _close_attempt(connection, match, match.attempt_id, feedback)
         return moved
+
+
+def _close_attempt(connection: Connection, match: Match, attempt_id: UUID, feedback: Feedback) -> None:
+    """SES took this call: say so, or remember it again when the database has forgotten it."""
+    closing = Closing(
+        id=attempt_id,
+        outcome=AttemptOutcome.ACCEPTED,
+        evidence=Evidence.EVENT,
+        ses_message_id=feedback.ses_message_id,
+    )
+    if match.attempt_is_known:
+        attempts.close(connection, [closing])
+    else:
+        attempts.recreate(connection, closing, recipient_id=match.recipient_id)
 
 
 def _blamed(feedback: Feedback, recipient: Recipient | None) -> Address | None:

@@ -16,10 +16,14 @@ from app.store import attempts, recipients
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The recipient that feedback is about, and the call that SES speaks of, when its tag says."""
+    """The recipient that feedback is about, and the call that SES speaks of, when its tag says.
+
+    `attempt_is_known` is False for a call that the database has forgotten: it was restored to an earlier moment.
+    """
 
     recipient_id: UUID
     attempt_id: UUID | None
+    attempt_is_known: bool = True
 
 
 def match(connection: Connection, feedback: Feedback) -> Match | None:
@@ -30,7 +34,7 @@ def match(connection: Connection, feedback: Feedback) -> Match | None:
         return Match(attempt.recipient_id, attempt.id)
     recipient_id = _uuid(feedback.recipient_tag)
     if recipient_id is not None and recipients.exists(connection, recipient_id):
-        return Match(recipient_id, None)
+        return Match(recipient_id, attempt_id, attempt_is_known=False)
     by_message = recipients.id_by_message(connection, feedback.ses_message_id)
     return Match(by_message, None) if by_message else None
 

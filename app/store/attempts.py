@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from app.store.db import now
+from app.store.db import add_once, now
 from app.store.models import attempts
 
 
@@ -95,6 +95,23 @@ def close(connection: Connection, closings: Sequence[Closing]) -> None:
         for closing in closings
     ]
     connection.execute(statement, values)
+
+
+def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) -> None:
+    """Remember a call that ended before the moment to which the database was restored."""
+    made = counts(connection, [recipient_id]).get(recipient_id, 0)
+    add_once(
+        connection,
+        attempts,
+        id=closing.id,
+        recipient_id=recipient_id,
+        number=made + 1,
+        outcome=closing.outcome,
+        evidence=closing.evidence,
+        ses_message_id=closing.ses_message_id,
+        started_at=now(),
+        ended_at=now(),
+    )
 
 
 def close_calling(connection: Connection, recipient_ids: Iterable[UUID], *, reason: str) -> None:

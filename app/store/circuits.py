@@ -1,7 +1,7 @@
 """Circuits: what has to wait although it is due, why, and when one mail may try whether it is over.
 
-Scopes are `account`, `sender:<domain>` and `lane:<lane>`. A circuit without `probe_at` was opened by a person and ends
-by one.
+Scopes are `account`, `sender:<domain>`, `lane:<lane>`, and `recovery` after a restore. A circuit without `probe_at` was
+opened by a person and ends by one.
 """
 
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ from app.store.models import apps, circuits, recipients, suppressions
 from app.store.models import attempts as attempt_rows
 from app.store.recipients import Recipient, read
 
-_LANE, _SENDER, _ACCOUNT = "lane:", "sender:", "account"
+_LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ def _due_in(lane: str) -> tuple[ColumnElement[bool], ...]:
 
 def _waits_for_a_circuit(probe: str | None) -> ColumnElement[bool]:
     concerned = or_(
-        circuits.c.scope == _ACCOUNT,
+        circuits.c.scope.in_([_ACCOUNT, _RECOVERY]),
         circuits.c.scope == literal(_LANE) + recipients.c.lane,
         circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
     )
