@@ -1,0 +1,151 @@
+"""The proxy that plays a bad network, before a server that says everything twice."""
+
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from simulator.proxy import Damage, Weather, tcp, unix
+from simulator.proxy_thread import Proxies
+
+PATIENCE_S = 5.0
+
+
+class SaysTwice(socketserver.StreamRequestHandler):
+    """Answers each line with itself, twice."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(2 * line)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A connection that is reset is what this is about."""
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """The port of the server."""
+    with Server(("127.0.0.1", 0), SaysTwice) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running.server_address[1]
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def proxies() -> Iterator[Proxies]:
+    with Proxies() as made:
+        yield made
+
+
+@pytest.fixture
+def dial(proxies: Proxies, server: int) -> Callable[[], socket.socket]:
+    """Connect to the server, through the proxy `echo`."""
+    port = proxies.open("echo", tcp("127.0.0.1", server))
+    return lambda: socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+
+
+def said_to(connection: socket.socket, line: bytes = b"hello\n") -> bytes:
+    """What comes back until the connection ends or everything was said twice."""
+    connection.sendall(line)
+    told = b""
+    while len(told) < 2 * len(line) and (piece := connection.recv(4096)):
+        told += piece
+    return told
+
+
+def say_anew(dial: Callable[[], socket.socket]) -> None:
+    """Connect and speak, which fails at once or a little later when the connection is reset."""
+    with closing(dial()) as connection:
+        while said_to(connection):
+            time.sleep(0.01)
+
+
+def test_a_fair_network_passes_everything(dial: Callable[[], socket.socket]) -> None:
+    """Megabytes arrive whole, both ways."""
+    line = b"x" * 1_000_000 + b"\n"
+    with closing(dial()) as connection:
+        writer = threading.Thread(target=connection.sendall, args=(line,))
+        writer.start()
+        told = b""
+        while len(told) < 2 * len(line):
+            told += connection.recv(65_536)
+        writer.join()
+    assert told == 2 * line
+
+
+def test_the_end_of_one_half_is_passed_on(dial: Callable[[], socket.socket]) -> None:
+    """Whoever has said everything still hears the answer."""
+    with closing(dial()) as connection:
+        connection.sendall(b"hello\n")
+        connection.shutdown(socket.SHUT_WR)
+        told = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert told == b"hello\nhello\n"
+
+
+def test_latency_delays_each_way(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
+    """A question and its answer are late by twice the latency."""
+    proxies.change("echo", Weather(latency=0.1))
+    with closing(dial()) as connection:
+        began = time.monotonic()
+        assert said_to(connection) == b"hello\nhello\n"
+    assert time.monotonic() - began >= 0.2
+
+
+def test_a_connection_is_cut_within_an_answer(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
+    """So many bytes of the answer arrive, then nothing but a reset."""
+    proxies.change("echo", Weather(cut_after=8))
+    with closing(dial()) as connection:
+        connection.sendall(b"hello\n")
+        assert connection.recv(4096) == b"hello\nhe"
+        with pytest.raises(ConnectionResetError):
+            connection.recv(4096)
+
+
+def test_a_black_hole_swallows_until_it_closes(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
+    """Open connections and new ones hang; what was said meanwhile arrives when the network is fair again."""
+    with closing(dial()) as old:
+        assert said_to(old) == b"hello\nhello\n"
+        proxies.change("echo", Weather(damage=Damage.BLACK_HOLE))
+        with closing(dial()) as new:
+            for connection in (old, new):
+                connection.settimeout(0.2)
+                connection.sendall(b"late\n")
+                with pytest.raises(TimeoutError):
+                    connection.recv(4096)
+            proxies.change("echo")
+            for connection in (old, new):
+                connection.settimeout(PATIENCE_S)
+                assert connection.recv(4096).startswith(b"late\n")
+
+
+def test_a_reset_ends_what_is_open(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
+    """Every open connection fails at once, and new ones as long as it lasts; afterwards all is well."""
+    with closing(dial()) as connection:
+        assert said_to(connection) == b"hello\nhello\n"
+        proxies.change("echo", Weather(damage=Damage.RESET))
+        with pytest.raises(ConnectionResetError):
+            connection.recv(4096)
+    with pytest.raises(ConnectionError):
+        say_anew(dial)
+    proxies.change("echo")
+    with closing(dial()) as connection:
+        assert said_to(connection) == b"hello\nhello\n"
+
+
+def test_a_server_that_is_gone_is_a_reset(proxies: Proxies, tmp_path: Path) -> None:
+    """Without the server behind it, a connection is made and ends at once."""
+    port = proxies.open("nobody", unix(tmp_path / "socket"))
+    with pytest.raises(ConnectionError):
+        say_anew(lambda: socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
+    assert proxies.connections("nobody") == 1
