@@ -17,7 +17,7 @@ import urllib3
 from config import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 Found = TypeVar("Found")
 Json = dict[str, Any]
 

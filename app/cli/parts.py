@@ -17,14 +17,19 @@ from app.store import heartbeats
 from app.store.db import Database
 
 PROCESSES = 3
-DRAIN_S = 30.0
+START_WITHIN_S, DRAIN_S = 90.0, 30.0
 _PYTHON = (sys.executable, "-P", "-m")  # -P: what lies in the caller's directory must not hide ours
 
 
 def simulator(data: Path, *, port: int, region: str) -> Child:
     """SES and SNS on loopback."""
     words = ("simulator", "--port", str(port), "--data", str(data), "--region", region)
-    return Child(name="simulator", argv=(*_PYTHON, *words), ready=partial(answers, f"http://127.0.0.1:{port}/"))
+    return Child(
+        name="simulator",
+        argv=(*_PYTHON, *words),
+        ready=partial(answers, f"http://127.0.0.1:{port}/"),
+        ready_within_s=START_WITHIN_S,
+    )
 
 
 def web(port: int) -> Child:
@@ -34,6 +39,7 @@ def web(port: int) -> Child:
         name="web",
         argv=(*_PYTHON, "gunicorn", *config, "--bind", f"127.0.0.1:{port}", "wsgi:app"),
         ready=partial(answers, f"http://127.0.0.1:{port}/healthz"),
+        ready_within_s=START_WITHIN_S,
         grace_s=DRAIN_S,
     )
 
@@ -46,6 +52,7 @@ def worker(database: Database) -> Child:
         name="worker",
         argv=(*_PYTHON, *words),
         ready=partial(_seen_since, database, time.monotonic()),
+        ready_within_s=START_WITHIN_S,
         restart=True,
         grace_s=DRAIN_S,
     )
