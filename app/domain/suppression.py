@@ -3,6 +3,7 @@
 Pure rules over one piece of feedback. It reads no list and writes none; the bookkeeping is in `app.services`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -130,15 +131,30 @@ def outlived_by(removed_at: datetime, feedback: Feedback) -> bool:
     return (feedback.mail_sent_at or feedback.occurred_at) > removed_at
 
 
-def soft_bounce_pause(*, messages_bounced: int, earlier_pauses: int) -> timedelta | None:
-    """How long to pause an address after `messages_bounced` distinct messages bounced softly within the window.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """A pause for soft bounces: until when, how long it is, and how many messages it is for."""
 
-    None below the limit. Each earlier pause without a delivery since doubles the length, up to 448 days.
+    until: datetime
+    length: timedelta
+    messages: int
+
+
+def soft_bounce_pause(bounced_at: Sequence[datetime], *, earlier_pauses: int) -> Pause | None:
+    """The pause for distinct messages that bounced softly at these times, in whatever order they are told.
+
+    It begins with the last bounce that made the limit within the window; None when none did. Each earlier pause without
+    a delivery since doubles its length, up to 448 days.
     """
-    if messages_bounced < SOFT_BOUNCE_LIMIT:
+    times = sorted(bounced_at)
+    runs = zip(times, times[SOFT_BOUNCE_LIMIT - 1 :], strict=False)
+    reached = [last for first, last in runs if last - first <= SOFT_BOUNCE_WINDOW]
+    if not reached:
         return None
     doublings: int = 2 ** min(earlier_pauses, 5)
-    return min(SOFT_BOUNCE_PAUSE * doublings, _LONGEST_PAUSE)
+    length = min(SOFT_BOUNCE_PAUSE * doublings, _LONGEST_PAUSE)
+    messages = sum(reached[-1] - SOFT_BOUNCE_WINDOW <= time <= reached[-1] for time in times)
+    return Pause(until=reached[-1] + length, length=length, messages=messages)
 
 
 def scope_of(app: str, stream: str) -> str:

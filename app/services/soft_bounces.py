@@ -4,53 +4,73 @@ The pause follows from the stored events alone, looked at afresh whenever one of
 in whatever order, and however often, SNS brings them.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_WINDOW, Origin, soft_bounce_pause
+from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_WINDOW, Origin, Pause, soft_bounce_pause
 from app.store import events, suppressions
+from app.store.db import clock
 from app.store.positives import Positives
 from app.store.suppressions import POSTERN, NewSuppression
 
-_SOFT = "soft_bounces"
+_SOFT: Final = "soft_bounces"
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def reassess(connection: Connection, positives: Positives, *, key: str, address: str) -> str | None:
     """Put, prolong or end the pause that the events of this address call for; what was done in plain words, or None."""
     paused = next((one for one in suppressions.live(connection, key) if _SOFT in one.source), None)
-    last = events.last_soft_bounce(connection, key)
-    bounced = 0 if last is None else _messages_bounced(connection, key, last)
-    length = soft_bounce_pause(messages_bounced=bounced, earlier_pauses=_served_pauses(connection, key))
-    if length is None or last is None:
+    pause = _called_for(connection, key)
+    if pause is None:
         return _end(connection, paused.id) if paused else None
-    reason = f"{bounced} messages bounced softly within {SOFT_BOUNCE_WINDOW.days} days."
+    reason = f"{pause.messages} messages bounced softly within {SOFT_BOUNCE_WINDOW.days} days."
+    source = {_SOFT: pause.messages}
     if paused is not None:
-        suppressions.prolong(connection, paused.id, expires_at=last + length, reason=reason, source={_SOFT: bounced})
+        suppressions.prolong(connection, paused.id, expires_at=pause.until, reason=reason, source=source)
         return "The address stays paused."
+    if pause.until <= clock(connection):
+        return None
     new = NewSuppression(
         key=key,
         scope=EVERY_MAIL,
         address=address,
         origin=Origin.BOUNCE,
         reason=reason,
-        source={_SOFT: bounced},
-        expires_at=last + length,
+        source=source,
+        expires_at=pause.until,
     )
     positives.add([key])
     _, put = suppressions.put(connection, new)
-    return f"The address is paused for {length.days} days after {bounced} soft bounces." if put else None
+    return f"The address is paused for {pause.length.days} days after {pause.messages} soft bounces." if put else None
 
 
-def _messages_bounced(connection: Connection, key: str, last: datetime) -> int:
-    start = last - SOFT_BOUNCE_WINDOW
-    removed = suppressions.last_removal(connection, key=key, scope=EVERY_MAIL)
-    return events.soft_bounces_since_delivery(connection, key, window_start=max(start, removed) if removed else start)
+def _called_for(connection: Connection, key: str) -> Pause | None:
+    """The pause for what bounced since mail was last delivered and since the last pause was over.
+
+    Mail that had left before a person took the address off the list counts no more (promise 6).
+    """
+    bounces = events.soft_bounces(connection, key)
+    if not bounces:
+        return None
+    delivered_at = events.last_delivery(connection, key) or _EVER
+    served = [until for until in _served_pauses(connection, key) if until > delivered_at]
+    since = max([delivered_at, *served])
+    removed_at = suppressions.last_removal(connection, key=key, scope=EVERY_MAIL) or _EVER
+    counted = [one.occurred_at for one in bounces if one.occurred_at > since and one.mail_sent_at > removed_at]
+    return soft_bounce_pause(counted, earlier_pauses=len(served))
 
 
-def _served_pauses(connection: Connection, key: str) -> int:
-    return sum(1 for one in suppressions.history(connection, key) if _SOFT in one.source and one.removed_at is None)
+def _served_pauses(connection: Connection, key: str) -> list[datetime]:
+    """When the earlier pauses of this address ended, those that nothing cut short."""
+    earlier = [one for one in suppressions.history(connection, key) if _SOFT in one.source]
+    return [
+        one.expires_at
+        for one in earlier
+        if one.expires_at is not None and (one.removed_at is None or one.removed_at >= one.expires_at)
+    ]
 
 
 def _end(connection: Connection, entry_id: UUID) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, distinct, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from app.domain.feedback import FeedbackKind
 from app.store.db import add_once, now
@@ -93,30 +93,30 @@ def of_address(connection: Connection, key: str, *, limit: int = 100) -> tuple[S
     return tuple(_stored(row) for row in connection.execute(query))
 
 
-def soft_bounces_since_delivery(connection: Connection, key: str, *, window_start: datetime) -> int:
-    """How many distinct messages bounced softly for this address since `window_start` and since its last delivery."""
-    delivered = (
-        select(func.max(events.c.occurred_at))
-        .where(events.c.key == key, events.c.type == FeedbackKind.DELIVERY)
-        .scalar_subquery()
-    )
-    query = select(func.count(distinct(events.c.ses_message_id))).where(
-        events.c.key == key,
-        events.c.type == FeedbackKind.BOUNCE,
-        events.c.counts_against,
-        events.c.occurred_at >= window_start,
-        delivered.is_(None) | (events.c.occurred_at > delivered),
-    )
-    return connection.scalar(query) or 0
+@dataclass(frozen=True, slots=True)
+class SoftBounce:
+    """When a message last bounced softly, and when it had left SES."""
+
+    occurred_at: datetime
+    mail_sent_at: datetime
 
 
-def last_soft_bounce(connection: Connection, key: str) -> datetime | None:
-    """When this address last bounced softly."""
-    query = select(func.max(events.c.occurred_at)).where(
-        events.c.key == key, events.c.type == FeedbackKind.BOUNCE, events.c.counts_against
+def last_delivery(connection: Connection, key: str) -> datetime | None:
+    """When mail last reached this address."""
+    query = select(func.max(events.c.occurred_at)).where(events.c.key == key, events.c.type == FeedbackKind.DELIVERY)
+    delivered_at: datetime | None = connection.scalar(query)
+    return delivered_at
+
+
+def soft_bounces(connection: Connection, key: str) -> tuple[SoftBounce, ...]:
+    """The soft bounces of this address, one for each message."""
+    sent_at = func.coalesce(events.c.mail_sent_at, events.c.occurred_at, type_=events.c.occurred_at.type)
+    query = (
+        select(func.max(events.c.occurred_at), func.max(sent_at))
+        .where(events.c.key == key, events.c.type == FeedbackKind.BOUNCE, events.c.counts_against)
+        .group_by(events.c.ses_message_id)
     )
-    last: datetime | None = connection.scalar(query)
-    return last
+    return tuple(SoftBounce(*row) for row in connection.execute(query))
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind
-from app.domain.suppression import Origin, Ruling, Verdict, outlived_by, rule, scope_of, soft_bounce_pause
+from app.domain.suppression import Origin, Pause, Ruling, Verdict, outlived_by, rule, scope_of, soft_bounce_pause
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 P, T = BounceType.PERMANENT, BounceType.TRANSIENT
@@ -134,11 +134,23 @@ def test_without_the_time_of_the_mail_the_time_of_the_event_counts() -> None:
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_a_pause_doubles_with_each_that_was_served(bounced: int, served: int) -> None:
     """Below three messages none; then 14 days, doubling with each earlier pause, 448 days at most."""
-    pause = soft_bounce_pause(messages_bounced=bounced, earlier_pauses=served)
+    pause = soft_bounce_pause([NOON] * bounced, earlier_pauses=served)
     if bounced < 3:
         assert pause is None
     else:
-        assert pause == timedelta(days=14 * 2 ** min(served, 5))
+        length = timedelta(days=14 * 2 ** min(served, 5))
+        assert pause == Pause(until=NOON + length, length=length, messages=bounced)
+
+
+@given(st.lists(st.integers(0, 500), max_size=12), st.randoms(use_true_random=False))
+def test_a_pause_begins_with_the_last_third_bounce_in_a_week(hours: list[int], order: Any) -> None:
+    """Whatever order the times are told in; a lone bounce later on neither moves the pause nor ends it."""
+    times = [NOON + timedelta(hours=hour) for hour in hours]
+    week = timedelta(days=7)
+    begins = [one for one in times if sum(one - week <= other <= one for other in times) >= 3]
+    order.shuffle(times)
+    pause = soft_bounce_pause(times, earlier_pauses=0)
+    assert (pause.until if pause else None) == max((one + timedelta(days=14) for one in begins), default=None)
 
 
 def test_the_scope_of_a_stream_names_its_application() -> None:

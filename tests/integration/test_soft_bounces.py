@@ -1,0 +1,184 @@
+"""Soft bounces: three messages in a week pause an address for two weeks, each pause doubles, a delivery forgives."""
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.store.db import clock
+from app.wiring import Gateway
+from tests.feedback import Event, bounced, delivered, fresh_address, put
+from tests.gateways import caller
+from tests.rows import age, rows
+
+DAY = timedelta(days=1)
+
+
+def now(gateway: Gateway) -> datetime:
+    with gateway.database.reading() as connection:
+        return clock(connection)
+
+
+def tell(gateway: Gateway, *events: Event) -> None:
+    put(gateway, *map(json.dumps, events))
+    gateway.settle.drain()
+
+
+def soft(address: str, message: str, at: datetime, **more: datetime) -> Event:
+    return bounced(address, message=message, kind="Transient", subtype="MailboxFull", at=at, **more)
+
+
+def paused_until(gateway: Gateway, address: str) -> datetime | None:
+    """When the live pause of an address ends."""
+    ends: list[datetime] = [row["expires_at"] for row in rows(gateway, "suppressions", key=address, removed_at=None)]
+    return next((end for end in ends if end > now(gateway)), None)
+
+
+def serve(gateway: Gateway, address: str) -> datetime:
+    """Let the live pause of an address run out; when that was."""
+    age(gateway, "suppressions", "expires_at", timedelta(milliseconds=1), key=address, removed_at=None)
+    [row] = rows(gateway, "suppressions", key=address, removed_at=None)
+    assert isinstance(row["expires_at"], datetime)
+    return row["expires_at"]
+
+
+def close_to(moment: datetime | None, expected: datetime) -> bool:
+    return moment is not None and abs(moment - expected) < timedelta(seconds=1)
+
+
+def test_the_third_message_in_a_week_pauses_for_two(gateway: Gateway) -> None:
+    """Two soft bounces pause nobody; the third pauses for 14 days from then, for every mail, and says why."""
+    start = now(gateway) - 3 * DAY
+    tell(gateway, soft("kim@example.net", "m1", start), soft("kim@example.net", "m2", start + DAY))
+    assert rows(gateway, "suppressions") == []
+    tell(gateway, soft("kim@example.net", "m3", start + 2 * DAY))
+    [row] = rows(gateway, "suppressions")
+    assert (row["scope"], row["origin"], row["expires_at"]) == ("*", "bounce", start + 16 * DAY)
+    assert row["reason"] == "3 messages bounced softly within 7 days."
+
+
+@pytest.mark.parametrize(
+    "hours, paused", [([0, 1, 2], True), ([0, 80, 168], True), ([0, 80, 169], False), ([0, 160, 170, 175], True)]
+)
+def test_the_three_lie_within_seven_days(gateway: Gateway, hours: list[int], paused: bool) -> None:
+    """A bounce of eight days ago no longer counts."""
+    start = now(gateway) - 8 * DAY
+    tell(gateway, *(soft("kim@example.net", f"m{hour}", start + timedelta(hours=hour)) for hour in hours))
+    assert (paused_until(gateway, "kim@example.net") is not None) is paused
+
+
+def test_one_message_counts_once(gateway: Gateway) -> None:
+    """Many bounces of one message are one reason."""
+    start = now(gateway) - DAY
+    again = [
+        bounced("kim@example.net", message="m1", kind="Transient", feedback_id=f"f{number}", at=start)
+        for number in range(5)
+    ]
+    tell(gateway, *again, soft("kim@example.net", "m2", start))
+    assert rows(gateway, "suppressions") == []
+
+
+def test_a_late_bounce_ends_no_pause(gateway: Gateway) -> None:
+    """A single bounce days after the three, of a mail that was on its way, is no news of an open mailbox."""
+    start = now(gateway) - 12 * DAY
+    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    until = paused_until(gateway, "kim@example.net")
+    tell(gateway, soft("kim@example.net", "m9", start + 11 * DAY))
+    assert until == start + 14 * DAY
+    assert paused_until(gateway, "kim@example.net") == until
+
+
+def test_a_newer_delivery_ends_the_pause(gateway: Gateway) -> None:
+    """Mail arrived again: the pause is lifted by Postern, and the bounces before it no longer count."""
+    start = now(gateway) - 2 * DAY
+    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    tell(gateway, delivered("kim@example.net", message="m4", at=start + DAY))
+    assert paused_until(gateway, "kim@example.net") is None
+    [row] = rows(gateway, "suppressions")
+    assert (row["removed_by"], row["ses_removal"]) == ("postern", None)
+    tell(gateway, *(soft("kim@example.net", f"n{number}", start + 1.5 * DAY) for number in range(2)))
+    assert paused_until(gateway, "kim@example.net") is None
+
+
+def test_each_pause_served_doubles_the_next(gateway: Gateway) -> None:
+    """14 days, then 28, then 56, when the mailbox is as full after each pause as before."""
+    for number, length in enumerate((14, 28, 56)):
+        at = now(gateway) + timedelta(milliseconds=10)
+        for message in range(4):
+            tell(gateway, soft("kim@example.net", f"m{number}-{message}", at))
+        assert close_to(paused_until(gateway, "kim@example.net"), at + length * DAY), length
+        serve(gateway, "kim@example.net")
+
+
+def test_a_bounce_after_a_pause_is_the_first_of_three(gateway: Gateway) -> None:
+    """The bounces that led to a pause were atoned for by it."""
+    start = now(gateway) - DAY
+    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    served = serve(gateway, "kim@example.net")
+    tell(gateway, *(soft("kim@example.net", f"n{number}", served + timedelta(seconds=1)) for number in range(2)))
+    assert paused_until(gateway, "kim@example.net") is None
+
+
+def test_a_delivery_after_a_pause_forgives_it(gateway: Gateway) -> None:
+    """The next pause is 14 days again."""
+    start = now(gateway) - DAY
+    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    served = serve(gateway, "kim@example.net")
+    tell(gateway, delivered("kim@example.net", message="d", at=served + timedelta(milliseconds=10)))
+    at = served + timedelta(milliseconds=20)
+    tell(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
+    assert close_to(paused_until(gateway, "kim@example.net"), at + 14 * DAY)
+
+
+def test_soft_bounces_of_mail_sent_before_a_removal_pause_nobody(gateway: Gateway) -> None:
+    """Promise 6: however late they come, and however many, they are about mail from before."""
+    who = caller(gateway)
+    gateway.suppress.add(who, "kim@example.net")
+    gateway.suppress.remove(who, "kim@example.net", reason="She asked for it.", wait_for_ses=False)
+    later = now(gateway) + timedelta(seconds=1)
+    old = [soft("kim@example.net", f"old{number}", later, sent_at=later - timedelta(hours=1)) for number in range(3)]
+    tell(gateway, *old)
+    assert paused_until(gateway, "kim@example.net") is None
+    tell(gateway, *(soft("kim@example.net", f"new{number}", later + DAY, sent_at=later) for number in range(3)))
+    assert close_to(paused_until(gateway, "kim@example.net"), later + 15 * DAY)
+
+
+def test_a_pause_neither_replaces_nor_shortens_a_hard_bounce(gateway: Gateway) -> None:
+    """Whichever comes first, an address whose mailbox is gone stays suppressed without an end."""
+    at = now(gateway) - DAY
+    for address, hard_first in (("one@example.net", True), ("two@example.net", False)):
+        told = [soft(address, f"{address}{number}", at) for number in range(3)]
+        gone = bounced(address, message=f"{address}-gone", at=at)
+        tell(gateway, *([gone, *told] if hard_first else [*told, gone]))
+        [live] = rows(gateway, "suppressions", key=address, removed_at=None)
+        assert live["expires_at"] is None
+
+
+@given(
+    told=st.lists(st.tuples(st.integers(0, 14), st.sampled_from(["soft", "delivery"])), min_size=2, max_size=6),
+    order=st.randoms(use_true_random=False),
+)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_pause_does_not_depend_on_the_order_of_the_news(
+    gateway: Gateway, told: list[tuple[int, str]], order: object
+) -> None:
+    """Whatever order SNS brings bounces and deliveries in, the address is paused until the same moment."""
+    start = now(gateway).replace(microsecond=0) - 15 * DAY
+    ends = []
+    for shuffle in (False, True):
+        address = fresh_address()
+        events = [
+            soft(address, f"{address}{number}", start + day * DAY + timedelta(minutes=number))
+            if kind == "soft"
+            else delivered(address, message=f"{address}{number}", at=start + day * DAY + timedelta(minutes=number))
+            for number, (day, kind) in enumerate(told)
+        ]
+        if shuffle:
+            events.append(events[0])
+            order.shuffle(events)  # type: ignore[attr-defined]
+        for one in events:
+            tell(gateway, one)
+        ends.append(paused_until(gateway, address))
+    assert ends[0] == ends[1]
