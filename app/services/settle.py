@@ -48,6 +48,12 @@ class _Read:
         return list(zip(self.reading.events, self.matches, strict=True))
 
 
+def _place(read: _Read) -> tuple[str, str]:
+    """The place of a notification in a batch: in one order for all settlers, two never wait for each other's rows."""
+    first = read.reading.events[0] if read.reading.events else None
+    return ((first.recipient or "").lower(), first.ses_message_id) if first else ("", "")
+
+
 class Settle:
     """Settles the inbox."""
 
@@ -81,7 +87,7 @@ class Settle:
         with self._database.transaction() as connection:
             now = clock(connection)
             taken = inbox.take(connection, limit=_BATCH)
-            read = [self._read(connection, notification) for notification in taken]
+            read = sorted((self._read(connection, notification) for notification in taken), key=_place)
             known = {one.recipient_id for each in read for one in each.matches if one}
             rows = recipients.lock(connection, known)
             finished = [one.notification.id for one in read if self._settle(connection, one, rows, now)]

@@ -59,9 +59,11 @@ def add(connection: Connection, event: NewEvent) -> bool:
 
 
 def attach(connection: Connection, event: NewEvent) -> bool:
-    """Say which recipient a stored event is about, when that was not known; False when it was."""
+    """Say which recipient a stored event is about, and so which address; False when that was known."""
     attached = (
-        update(events).where(_same(event), events.c.recipient_id.is_(None)).values(recipient_id=event.recipient_id)
+        update(events)
+        .where(_same(event), events.c.recipient_id.is_(None))
+        .values(recipient_id=event.recipient_id, address=event.address, key=event.key)
     )
     return connection.execute(attached).rowcount == 1
 

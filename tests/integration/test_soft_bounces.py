@@ -178,7 +178,6 @@ def test_the_pause_does_not_depend_on_the_order_of_the_news(
         if shuffle:
             events.append(events[0])
             order.shuffle(events)  # type: ignore[attr-defined]
-        for one in events:
-            tell(gateway, one)
+        tell(gateway, *events)
         ends.append(paused_until(gateway, address))
     assert ends[0] == ends[1]
