@@ -1,7 +1,7 @@
 """Drain: mails that are queued already, sent by real Celery workers, against a bare boto3 loop.
 
-The loop has as many calls in flight and stores nothing; Postern claims, gates, opens, renders, takes the last look, calls
-and records each mail. Both speak to the same simulator, one after the other in each round.
+The loop has as many calls in flight and stores nothing; Postern claims, gates, opens, renders, takes the last look,
+calls and records each mail. Both speak to the same simulator, one after the other in each round.
 """
 
 import resource

@@ -7,8 +7,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
+from app.store.bulk import insert_rows, update_rows
 from app.store.db import add_once, now
 from app.store.models import attempts
 
@@ -63,38 +64,30 @@ _OPEN = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
 def open_all(connection: Connection, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
     """Insert attempts that are about to call, each as (attempt id, recipient id, number)."""
     values = [
-        {"id": attempt_id, "recipient_id": recipient_id, "number": number, "outcome": AttemptOutcome.CALLING}
-        for attempt_id, recipient_id, number in rows
+        {"id": attempt_id, "recipient_id": recipient_id, "number": number} for attempt_id, recipient_id, number in rows
     ]
-    connection.execute(insert(attempts).values(started_at=now()), values)
+    insert_rows(connection, attempts, values, stamps={"outcome": literal(AttemptOutcome.CALLING), "started_at": now()})
 
 
 def close(connection: Connection, closings: Sequence[Closing]) -> None:
     """Write how calls ended. Evidence of acceptance is final: nothing overwrites it."""
-    if not closings:
-        return
-    statement = (
-        update(attempts)
-        .where(attempts.c.id == bindparam("_id"), attempts.c.outcome != AttemptOutcome.ACCEPTED)
-        .values(
-            outcome=bindparam("_outcome"),
-            evidence=bindparam("_evidence"),
-            ses_message_id=bindparam("_ses_message_id"),
-            reason=bindparam("_reason"),
-            ended_at=now(),
-        )
-    )
-    values = [
+    rows = [
         {
-            "_id": closing.id,
-            "_outcome": closing.outcome,
-            "_evidence": closing.evidence,
-            "_ses_message_id": closing.ses_message_id,
-            "_reason": closing.reason,
+            "id": closing.id,
+            "outcome": closing.outcome,
+            "evidence": closing.evidence,
+            "ses_message_id": closing.ses_message_id,
+            "reason": closing.reason,
         }
         for closing in closings
     ]
-    connection.execute(statement, values)
+    update_rows(
+        connection,
+        attempts,
+        rows,
+        stamps={"ended_at": now()},
+        only=attempts.c.outcome != AttemptOutcome.ACCEPTED,
+    )
 
 
 def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) -> None:

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal, select, update
 
 from app.domain.delivery import State
 from app.domain.proof import OnUnconfirmed
+from app.store.bulk import insert_rows
 from app.store.db import now
 from app.store.models import apps, emails, recipients
 from app.store.sealing import Sealed
@@ -78,21 +79,18 @@ class Email:
 
 def add(connection: Connection, new: Sequence[NewEmail]) -> None:
     """Insert mails and their recipients with two statements, however many they are."""
-    connection.execute(insert(emails).values(created_at=now()), [_email_values(email) for email in new])
+    insert_rows(connection, emails, [_email_values(email) for email in new], stamps={"created_at": now()})
     rows = [
         _recipient_values(email, position, recipient)
         for email in new
         for position, recipient in enumerate(email.recipients)
     ]
-    timed = [row for row in rows if row["due_at"] is not None]
+    stamps = {"created_at": now(), "updated_at": now()}
+    insert_rows(connection, recipients, [row for row in rows if row["due_at"] is not None], stamps=stamps)
     at_once = [
         {name: value for name, value in row.items() if name != "due_at"} for row in rows if row["due_at"] is None
     ]
-    stamps = {"created_at": now(), "updated_at": now()}
-    if timed:
-        connection.execute(insert(recipients).values(**stamps), timed)
-    if at_once:
-        connection.execute(insert(recipients).values(due_at=now(), **stamps), at_once)
+    insert_rows(connection, recipients, at_once, stamps=stamps | {"due_at": now()})
 
 
 def by_ids(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Email]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from app.store.db import add_once, now
 from app.store.ids import new_id
@@ -103,12 +103,8 @@ def put_off(connection: Connection, notification_id: UUID, *, state: InboxState,
 def wake(connection: Connection, ses_message_ids: list[str]) -> None:
     """Look again now at parked notifications that wait for one of these SES message ids."""
     if ses_message_ids:
-        connection.execute(
-            update(feedback)
-            .where(feedback.c.state == InboxState.PARKED, feedback.c.note == bindparam("_note"))
-            .values(due_at=now()),
-            [{"_note": waiting_for(ses_message_id)} for ses_message_id in ses_message_ids],
-        )
+        awaited = feedback.c.note.in_([waiting_for(ses_message_id) for ses_message_id in ses_message_ids])
+        connection.execute(update(feedback).where(feedback.c.state == InboxState.PARKED, awaited).values(due_at=now()))
 
 
 def waiting_for(ses_message_id: str) -> str:

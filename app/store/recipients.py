@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, bindparam, literal, select, update
+from sqlalchemy import Connection, Row, Select, literal, select
 
 from app.domain.delivery import State
+from app.store.bulk import update_rows
 from app.store.db import now
 from app.store.models import attempts, recipients
 
@@ -60,11 +61,6 @@ _WRITTEN = (
     "opened_at",
     "clicked_at",
 )
-_SAVE = (
-    update(recipients)
-    .where(recipients.c.id == bindparam("_id"))
-    .values({name: bindparam(f"_{name}") for name in _WRITTEN} | {"updated_at": now()})
-)
 
 
 def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
@@ -109,10 +105,8 @@ def _locked(connection: Connection, query: Select[Any], *, skip_locked: bool = F
 
 def save(connection: Connection, changed: Sequence[Recipient]) -> None:
     """Write the recipients back; each was read with `lock` in this transaction."""
-    if changed:
-        connection.execute(
-            _SAVE, [{"_id": row.id} | {f"_{name}": getattr(row, name) for name in _WRITTEN} for row in changed]
-        )
+    rows = [{"id": row.id} | {name: getattr(row, name) for name in _WRITTEN} for row in changed]
+    update_rows(connection, recipients, rows, stamps={"updated_at": now()})
 
 
 def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
