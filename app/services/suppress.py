@@ -173,11 +173,22 @@ class Suppress:
                 _audit(connection, caller, "unsuppress", one, why)
             still_live = suppressions.live(connection, lifted[0].key)
         if not still_live:
-            self._positives.remove([lifted[0].key])
+            self._forget(lifted[0].key)
         at_ses = self.remove_at_ses(lifted) if wait_for_ses else "pending"
         with self._database.reading() as connection:
             removed = [suppressions.by_id(connection, one.id) for one in lifted]
         return Removed(tuple(_entry(one) for one in removed if one), at_ses)
+
+    def _forget(self, key: str) -> None:
+        """Clear Redis of an address, unless it was suppressed again meanwhile: a last look must not miss that."""
+        self._positives.remove([key])
+        try:
+            with self._database.reading() as connection:
+                again = bool(suppressions.live(connection, key))
+        except ServiceUnavailable:
+            again = True
+        if again:
+            self._positives.add([key])
 
     def remove_at_ses(self, entries: list[Suppression] | tuple[Suppression, ...]) -> str:
         """Take the addresses of these tombstones off SES's account list, in each spelling that is known of them."""
