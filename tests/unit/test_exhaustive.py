@@ -1,0 +1,155 @@
+"""Every world within some steps of a new mail: no invariant is broken, and each would be if its guard were gone."""
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from app.domain import delivery
+from app.domain.delivery import Decision, Effect, Event, Facts, State
+from app.domain.proof import OnUnconfirmed, Peers, verdict
+from app.services import advance
+from tests.model import Game, Rules
+from tests.search import I15, search
+from tests.world import Mail, World
+
+RESEND, HOLD = Mail(), Mail(policy=OnUnconfirmed.HOLD)
+
+
+@pytest.mark.parametrize(
+    "mails, depth",
+    [((RESEND,), 11), ((HOLD,), 10), ((RESEND, HOLD), 7)],
+    ids=["one mail, resent", "one mail, held", "two mails"],
+)
+def test_no_order_of_events_breaks_a_promise(mails: tuple[Mail, ...], depth: int) -> None:
+    """Two workers, a silent SES, crashes, sweepers, feedback in any order, people: all orders, to this depth."""
+    walked = search(Game(Rules()), World(mails), depth=depth)
+    sys.stdout.write(f"\n{len(mails)} mail(s), depth {depth}: {walked.worlds:,} worlds, {walked.steps:,} steps\n")
+    assert walked.broken is None, " > ".join((*walked.way, walked.broken or ""))
+    assert walked.worlds > 5_000
+
+
+def spoilt(decides: Callable[[State, Event, Facts], Decision | None]) -> Callable[[State, Event, Facts], Decision]:
+    """The rules of delivery, but for what `decides` has an answer to."""
+
+    def decide(state: State, event: Event, facts: Facts) -> Decision:
+        return decides(state, event, facts) or delivery.decide(state, event, facts)
+
+    return decide
+
+
+def claims_what_is_claimed(state: State, event: Event, facts: Facts) -> Decision | None:
+    return Decision(State.SENDING) if event is Event.CLAIM and state is State.SENDING else None
+
+
+def queues_lapsed_mail_again(state: State, event: Event, facts: Facts) -> Decision | None:
+    lapsed = event is Event.LEASE_EXPIRED and state is State.SENDING
+    return Decision(State.QUEUED, frozenset({Effect.DROP_LEASE})) if lapsed else None
+
+
+def lets_the_last_event_win(state: State, event: Event, facts: Facts) -> Decision | None:
+    return delivery.decide(State.QUEUED, event, Facts()) if event in delivery._EVIDENCE else None
+
+
+def forgets_the_flag(state: State, event: Event, facts: Facts) -> Decision | None:
+    return Decision(State.RETRY_WAIT) if event is Event.PROVEN_ABSENT and state is State.UNCONFIRMED else None
+
+
+def cancels_what_may_have_left(state: State, event: Event, facts: Facts) -> Decision | None:
+    return Decision(State.CANCELED) if event is Event.CANCEL and state in delivery.WAITING else None
+
+
+def burns_attempts_when_throttled(state: State, event: Event, facts: Facts) -> Decision | None:
+    return delivery.decide(state, Event.NOT_SENT, facts) if event is Event.NOT_SENT_BLAMELESS else None
+
+
+def takes_silence_for_a_no(state: State, event: Event, facts: Facts) -> Decision | None:
+    return delivery.decide(state, Event.NOT_SENT, facts) if event is Event.OUTCOME_UNKNOWN else None
+
+
+def takes_silence_for_a_refusal(state: State, event: Event, facts: Facts) -> Decision | None:
+    return delivery.decide(state, Event.REFUSED, facts) if event is Event.OUTCOME_UNKNOWN else None
+
+
+def takes_silence_for_acceptance(state: State, event: Event, facts: Facts) -> Decision | None:
+    return delivery.decide(state, Event.ACCEPTED, facts) if event is Event.OUTCOME_UNKNOWN else None
+
+
+def keeps_the_lease(state: State, event: Event, facts: Facts) -> Decision | None:
+    return Decision(State.RETRY_WAIT) if event is Event.NOT_SENT and state is State.SENDING else None
+
+
+def forgets_to_give_up(state: State, event: Event, facts: Facts) -> Decision | None:
+    return Decision(state, changed=False) if event is Event.LEASE_EXPIRED else None
+
+
+@pytest.mark.parametrize(
+    "decides, breaks",
+    [
+        (claims_what_is_claimed, "only_a_claim_takes_a_lease"),
+        (claims_what_is_claimed, "accepted_once_or_flagged"),
+        (queues_lapsed_mail_again, "accepted_once_or_flagged"),
+        (lets_the_last_event_win, "worst_news_shows"),
+        (lets_the_last_event_win, "a_repeated_event_changes_nothing"),
+        (forgets_the_flag, "accepted_once_or_flagged"),
+        (cancels_what_may_have_left, "ended_mail_is_not_called"),
+        (burns_attempts_when_throttled, "attempts_burn_for_cause"),
+        (takes_silence_for_a_no, "accepted_once_or_flagged"),
+        (takes_silence_for_a_refusal, "unsent_means_not_taken"),
+        (takes_silence_for_acceptance, "sent_means_taken"),
+        (keeps_the_lease, "one_lease"),
+        (forgets_to_give_up, I15),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_spoilt_rule_is_found(
+    monkeypatch: pytest.MonkeyPatch, decides: Callable[[State, Event, Facts], Decision | None], breaks: str
+) -> None:
+    """Each invariant of the rules can fail: with the rule spoilt, the search finds the way."""
+    monkeypatch.setattr(advance, "decide", spoilt(decides))
+    assert search(Game(Rules()), World((RESEND,)), depth=9, only=breaks).broken == breaks
+
+
+def never_waits(policy: OnUnconfirmed, *, quiet_for: timedelta, quiet_needed: timedelta, peers: Peers) -> Event | None:
+    return verdict(policy, quiet_for=quiet_needed, quiet_needed=quiet_needed, peers=peers)
+
+
+def asks_no_peers(
+    policy: OnUnconfirmed, *, quiet_for: timedelta, quiet_needed: timedelta, peers: Peers
+) -> Event | None:
+    return verdict(policy, quiet_for=quiet_for, quiet_needed=quiet_needed, peers=Peers(accepted=20, seen=20))
+
+
+@pytest.mark.parametrize(
+    "rules, breaks",
+    [
+        (Rules(gate=False, last_look=False), "nobody_is_mailed_while_suppressed"),
+        (Rules(last_look=False), "nobody_is_mailed_while_suppressed"),
+        (Rules(fence=False), "accepted_once_while_no_event_is_lost"),
+        (Rules(verdict=never_waits), "accepted_once_while_no_event_is_lost"),
+        (Rules(verdict=asks_no_peers), "accepted_once_while_no_event_is_lost"),
+        (Rules(notes_before_calling=False), "accepted_once_or_flagged"),
+        (Rules(leases=False), "accepted_once_while_no_event_is_lost"),
+        (Rules(same_transaction=False), "hard_feedback_suppresses"),
+        (Rules(tombstones=False), "hard_feedback_suppresses"),
+        (Rules(close_on_resend=False), I15),
+        (Rules(outcomes_stay=False), "sent_means_taken"),
+    ],
+    ids=[
+        "no gate and no last look",
+        "no last look",
+        "no self-fence",
+        "no quiet time",
+        "no peers",
+        "notes after the call",
+        "no lease token",
+        "suppression apart from the bounce",
+        "no tombstones",
+        "a call in doubt after a resend",
+        "outcomes overwritten",
+    ],
+)
+def test_a_missing_guard_is_found(rules: Rules, breaks: str) -> None:
+    """Each guard is there for an invariant: without the guard, the search finds the way to break it."""
+    assert search(Game(rules), World((RESEND,)), depth=9, only=breaks).broken == breaks
