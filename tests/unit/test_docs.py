@@ -21,6 +21,7 @@ from app.web.feedback import feedback
 from app.web.health import health
 from app.web.schemas import EmailBody
 from app.web.suppressions import suppressions
+from config import Settings
 from worker.schedule import EVERY_S
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ DOCS = CHECKOUT / "docs"
 PAGES = (README, CHECKOUT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")))
 DEPLOY = sorted((CHECKOUT / "deploy").iterdir())
 
+NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2"}  # boto3's own
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+))?")
 LOGGING = re.compile(r"_?log\.(debug|info|warning|error|exception|critical)")
@@ -130,6 +132,12 @@ def test_every_field_of_a_mail_is_documented() -> None:
     page = text(DOCS / "api.md")
     fields = [field.alias or name for name, field in EmailBody.model_fields.items()]
     assert [field for field in fields if f"`{field}`" not in page] == []
+
+
+def test_no_page_names_a_setting_that_is_none() -> None:
+    """A variable that was renamed is renamed everywhere."""
+    told = {word for page in PAGES for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text(page))}
+    assert sorted(told - {name.upper() for name in Settings.model_fields} - NO_SETTINGS) == []
 
 
 def test_every_error_is_documented() -> None:
