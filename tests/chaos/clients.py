@@ -1,0 +1,185 @@
+"""The people of a drill: applications that offer mail at a steady rate whatever happens, and an operator.
+
+An application repeats a request under its idempotency key until it is answered with a 2xx, as it should; each mail is
+in the journal before it is on the wire. The load is open: what is not answered yet holds nothing up.
+"""
+
+import heapq
+import random
+import threading
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from tests.chaos.journal import Journal
+from tests.chaos.mails import LISTED, Mail, mails
+
+THREADS = 24
+PATIENCE = urllib3.Timeout(connect=2, read=10)
+OPERATES_EVERY_S = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, 0 for none, and the JSON that came with it."""
+
+    status: int
+    content: Any
+
+
+class Api:
+    """The gateway as one key reaches it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._pool = urllib3.PoolManager(maxsize=THREADS, retries=False, timeout=PATIENCE)
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Ask once."""
+        told = {"Content-Type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        try:
+            answer = self._pool.request(method, self._url + path, json=body, headers=self._headers | told)
+            return Answer(answer.status, answer.json() if answer.data else None)
+        except (HTTPError, ValueError):
+            return Answer(0, None)
+
+
+class Applications:
+    """Offers the mails of a seed at a rate, until told to offer no more."""
+
+    def __init__(self, api: Api, journal: Journal, *, seed: int, rate: float) -> None:
+        self._api = api
+        self._journal = journal
+        self._seed = seed
+        self._rate = rate
+        self._waiting: list[tuple[float, int, Mail]] = []
+        self._numbers = count()
+        self._change = threading.Condition()
+        self._offering = True
+        self._over = False
+        self._busy = 0
+        self.offered = 0
+        self.accepted = 0
+        self.refused = 0
+        self._threads = [threading.Thread(target=self._offer, name="offer", daemon=True)]
+        self._threads += [threading.Thread(target=self._work, name="client", daemon=True) for _ in range(THREADS)]
+
+    def start(self) -> None:
+        """Begin to offer."""
+        for thread in self._threads:
+            thread.start()
+
+    def offer_no_more(self) -> None:
+        """Offer nothing new; what is not answered yet is still repeated."""
+        self._offering = False
+
+    @property
+    def unanswered(self) -> int:
+        """How many offered mails have no answer yet."""
+        with self._change:
+            return len(self._waiting) + self._busy
+
+    def stop(self) -> None:
+        """Be gone, with whatever was not answered."""
+        with self._change:
+            self._over = True
+            self._change.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _offer(self) -> None:
+        began = time.monotonic()
+        for mail in mails(self._seed):
+            due = began + self.offered / self._rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            if not self._offering or self._over:
+                return
+            self.offered += 1
+            self._journal.write("offer", key=mail.key, body=mail.body)
+            self._put(0.0, mail)
+
+    def _put(self, wait_s: float, mail: Mail) -> None:
+        with self._change:
+            heapq.heappush(self._waiting, (time.monotonic() + wait_s, next(self._numbers), mail))
+            self._change.notify()
+
+    def _take(self) -> Mail | None:
+        with self._change:
+            while not self._over:
+                wait = self._waiting[0][0] - time.monotonic() if self._waiting else 1.0
+                if wait <= 0:
+                    self._busy += 1
+                    return heapq.heappop(self._waiting)[2]
+                self._change.wait(wait)
+        return None
+
+    def _work(self) -> None:
+        while (mail := self._take()) is not None:
+            answer = self._api.call("POST", "/v1/emails", mail.body, Idempotency_Key=mail.key)
+            if 200 <= answer.status < 300:
+                self._journal.write("accepted", key=mail.key, id=answer.content["id"])
+                self.accepted += 1
+            elif 400 <= answer.status < 500 and answer.status not in (409, 429):
+                self._journal.write("refused", key=mail.key, status=answer.status, answer=answer.content)
+                self.refused += 1
+            else:
+                self._put(random.uniform(0.2, 1.0), mail)
+            with self._change:
+                self._busy -= 1
+
+
+class Operator:
+    """Suppresses addresses, unsuppresses others and cancels scheduled mails, one after another."""
+
+    def __init__(self, api: Api, applications: Api, journal: Journal, *, seed: int) -> None:
+        self._api = api
+        self._applications = applications
+        self._journal = journal
+        self._dice = random.Random(f"operator {seed}")
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._operate, name="operator", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is being done."""
+        self._over.set()
+        self._thread.join()
+
+    def _operate(self) -> None:
+        deeds = (self._suppress, self._unsuppress, self._unsuppress, self._cancel)
+        while not self._over.wait(OPERATES_EVERY_S):
+            self._dice.choice(deeds)()
+
+    def _suppress(self) -> None:
+        address = self._dice.choice(LISTED)
+        self._journal.write("suppress", address=address)
+        answer = self._api.call("POST", "/v1/suppressions", {"email": address, "reason": "a drill"})
+        self._journal.write("suppressed", address=address, status=answer.status)
+
+    def _unsuppress(self) -> None:
+        listed = self._api.call("GET", "/v1/suppressions?limit=100")
+        if listed.status != 200 or not listed.content["data"]:
+            return
+        address = self._dice.choice(listed.content["data"])["email"]
+        self._journal.write("unsuppress", address=address)
+        answer = self._api.call("DELETE", f"/v1/suppressions/{quote(address)}", {"reason": "a drill"})
+        self._journal.write("unsuppressed", address=address, status=answer.status)
+
+    def _cancel(self) -> None:
+        listed = self._applications.call("GET", "/v1/emails?limit=50")
+        if listed.status != 200:
+            return
+        later = [mail["id"] for mail in listed.content["data"] if mail["last_event"] == "scheduled"]
+        if later:
+            email_id = self._dice.choice(later)
+            answer = self._applications.call("POST", f"/v1/emails/{email_id}/cancel")
+            self._journal.write("cancel", id=email_id, status=answer.status)

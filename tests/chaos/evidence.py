@@ -1,0 +1,196 @@
+"""What a drill leaves behind, read into plain records: what clients heard, what the database says, what SES took.
+
+It decides nothing. The ledger is SES's own and knows nothing of the database; `tests.chaos.oracle` compares.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from app.domain.delivery import State
+from app.store.db import Database
+from app.store.models import attempts, emails, events, feedback, recipients, suppressions
+from tests.chaos import journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """A mail that a client was told is accepted, and whom it was for."""
+
+    key: str
+    email_id: UUID
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One recipient in the database; `subject` is the key of the request that it came with."""
+
+    id: UUID
+    email_id: UUID
+    subject: str
+    address: str
+    key: str
+    scope: str
+    state: State
+    reason: str | None = None
+    ses_message_id: str | None = None
+    possible_duplicate: bool = False
+    leased: bool = False
+    on_unconfirmed: str = "resend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One attempt in the database."""
+
+    id: UUID
+    recipient_id: UUID
+    outcome: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One line of the ledger: SES took a mail. The ids are what its tags say."""
+
+    at: datetime
+    address: str
+    ses_message_id: str
+    recipient_id: UUID | None
+    attempt_id: UUID | None
+    mode: str = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One suppression; `seen_at` is when the witness knew it committed, None when it never saw it live."""
+
+    key: str
+    scope: str
+    created_at: datetime
+    seen_at: datetime | None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All of it. `blamed` are the keys of addresses that complained or bounced for good, by an event that was settled.
+
+    `unread` is how many notifications still wait.
+    """
+
+    promised: tuple[Promised, ...] = ()
+    answers: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
+    offered: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    tries: tuple[Try, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    listed: tuple[Listed, ...] = ()
+    blamed: frozenset[str] = frozenset()
+    unread: int = 0
+
+
+def gather(
+    journal_path: Path, database_url: str, ledger: Path, *, seen: Mapping[UUID, datetime], canary_key: str
+) -> Evidence:
+    """Everything there is; the canaries that the gateway sends itself are left out of the rows."""
+    told = list(journal.read(journal_path))
+    bodies = {entry["key"]: entry["body"] for entry in told if entry["what"] == "offer"}
+    heard = [(entry["key"], UUID(entry["id"])) for entry in told if entry["what"] == "accepted"]
+    answers: dict[str, set[UUID]] = {}
+    for key, email_id in heard:
+        answers.setdefault(key, set()).add(email_id)
+    database = Database(database_url, pool_size=1)
+    try:
+        with database.reading() as connection:
+            return Evidence(
+                promised=tuple(
+                    Promised(key=key, email_id=email_id, addresses=addresses_of(bodies[key])) for key, email_id in heard
+                ),
+                answers={key: frozenset(ids) for key, ids in answers.items()},
+                offered=frozenset(bodies),
+                refused=tuple(entry["key"] for entry in told if entry["what"] == "refused"),
+                rows=tuple(row for row in _rows(connection) if row.key != canary_key),
+                tries=tuple(_tries(connection)),
+                taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
+                listed=tuple(_listed(connection, seen)),
+                blamed=frozenset(_blamed(connection)),
+                unread=len(connection.execute(select(feedback.c.id).where(feedback.c.state != "processed")).all()),
+            )
+    finally:
+        database.close()
+
+
+def addresses_of(body: Mapping[str, Any]) -> frozenset[str]:
+    """Whom a mail is for."""
+    return frozenset(address for kind in ("to", "cc", "bcc") for address in body.get(kind, ()))
+
+
+def _rows(connection: Connection) -> Iterator[Row]:
+    query = select(recipients, emails.c.subject, emails.c.on_unconfirmed).join(
+        emails, emails.c.id == recipients.c.email_id
+    )
+    for row in connection.execute(query):
+        yield Row(
+            id=row.id,
+            email_id=row.email_id,
+            subject=row.subject or "",
+            address=row.address,
+            key=row.key,
+            scope=row.scope,
+            state=State(row.state),
+            reason=row.reason,
+            ses_message_id=row.ses_message_id,
+            possible_duplicate=row.possible_duplicate,
+            leased=row.lease_token is not None,
+            on_unconfirmed=row.on_unconfirmed,
+        )
+
+
+def _tries(connection: Connection) -> Iterator[Try]:
+    for row in connection.execute(select(attempts)):
+        yield Try(id=row.id, recipient_id=row.recipient_id, outcome=row.outcome, started_at=row.started_at)
+
+
+def _taken(lines: Iterable[str]) -> Iterator[Taken]:
+    for line in lines:
+        entry = json.loads(line)
+        yield Taken(
+            at=datetime.fromisoformat(entry["time"]),
+            address=entry["recipient"],
+            ses_message_id=entry["ses_message_id"],
+            recipient_id=_uuid(entry["tags"], "postern_recipient"),
+            attempt_id=_uuid(entry["tags"], "postern_attempt"),
+            mode=entry["mode"],
+        )
+
+
+def _uuid(tags: Mapping[str, str], name: str) -> UUID | None:
+    return UUID(tags[name]) if name in tags else None
+
+
+def _listed(connection: Connection, seen: Mapping[UUID, datetime]) -> Iterator[Listed]:
+    for row in connection.execute(select(suppressions)):
+        ends = [moment for moment in (row.removed_at, row.expires_at) if moment is not None]
+        yield Listed(
+            key=row.key,
+            scope=row.scope,
+            created_at=row.created_at,
+            seen_at=seen.get(row.id),
+            ended_at=min(ends, default=None),
+        )
+
+
+def _blamed(connection: Connection) -> Iterator[str]:
+    wanted = events.c.type.in_(["complaint", "bounce"]) & events.c.key.is_not(None)
+    for row in connection.execute(select(events.c.key, events.c.type, events.c.data).where(wanted)):
+        if row.type == "complaint" or row.data.get("bounce_type") == "Permanent":
+            yield row.key

@@ -1,0 +1,68 @@
+"""What the applications of a drill send, and to whom: a mix that follows from the seed.
+
+It decides mails, addresses and how mailboxes act. Sending them is the business of `tests.chaos.clients`.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+SENDER = "invitations@example.com"
+LISTED = tuple(f"listed-{number}@example.net" for number in range(30))
+
+# Mailboxes that are written to again and again, by the behaviour that the simulator is told.
+POOLS = {
+    "bounce": tuple(f"gone-{number}@example.net" for number in range(40)),
+    "complaint": tuple(f"angry-{number}@example.net" for number in range(25)),
+    "softbounce": tuple(f"full-{number}@example.net" for number in range(10)),
+    "delay": tuple(f"slow-{number}@example.net" for number in range(10)),
+    "reject": tuple(f"virus-{number}@example.net" for number in range(5)),
+    "success": LISTED,
+}
+_SHARES = {"new": 64, "bounce": 12, "complaint": 8, "softbounce": 3, "delay": 3, "reject": 1, "success": 9}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail as it is offered: its idempotency key and its body as the API takes it."""
+
+    key: str
+    body: dict[str, Any]
+
+
+def behaviours() -> dict[str, str]:
+    """How each mailbox that is not simply there acts."""
+    return {address: behaviour for behaviour, pool in POOLS.items() for address in pool if behaviour != "success"}
+
+
+def mails(seed: int) -> Iterator[Mail]:
+    """Mails without end. The subject is the key, so that whoever finds a mail knows which request it was."""
+    dice = random.Random(f"mails {seed}")
+    number = 0
+    while True:
+        number += 1
+        key = f"drill-{seed}-{number}"
+        yield Mail(key=key, body=_body(key, number, dice))
+
+
+def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:
+    many = 3 if dice.random() < 0.08 else 1
+    to = list(dict.fromkeys(_address(f"{number}-{place}", dice) for place in range(many)))
+    body: dict[str, Any] = {"from": SENDER, "to": to[:1], "subject": key, "text": f"You are invited, {number}."}
+    if to[1:]:
+        body[dice.choice(["cc", "bcc"])] = to[1:]
+    if dice.random() < 0.2:
+        body["lane"] = "bulk"
+    if dice.random() < 0.05:
+        at = datetime.now(UTC) + timedelta(seconds=dice.uniform(2, 10))
+        body["scheduled_at"] = at.isoformat()
+    if dice.random() < 0.03:
+        body["on_unconfirmed"] = "hold"
+    return body
+
+
+def _address(name: str, dice: random.Random) -> str:
+    pool = dice.choices(list(_SHARES), weights=list(_SHARES.values()))[0]
+    return f"guest-{name}@example.net" if pool == "new" else dice.choice(POOLS[pool])

@@ -1,0 +1,170 @@
+"""Does the faults of a plan to a stage, each at its time, and takes each back.
+
+It decides how a blow is struck. Which comes when is said by `tests.chaos.plan`; afterwards everything is well again,
+whatever was under way.
+"""
+
+import heapq
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from simulator.proxy import FAIR, Damage, Weather
+from tests.chaos.journal import Journal
+from tests.chaos.plan import Blow, Fault, Kind, Target
+from tests.chaos.stage import Stage
+
+# What goes wrong all the time: a few calls in a hundred.
+EVERYDAY: list[dict[str, Any]] = [
+    {"fault": "429", "match": {"rate": 0.003}},
+    {"fault": "500_before", "match": {"rate": 0.005}},
+    {"fault": "500_after", "match": {"rate": 0.01}},
+    {"fault": "close_before", "match": {"rate": 0.005}},
+    {"fault": "close_after", "match": {"rate": 0.01}},
+    {"fault": "hang_after", "ms": 3000, "match": {"rate": 0.01}},
+    {"fault": "no_message_id", "match": {"rate": 0.003}},
+    {"fault": "400:MessageRejected", "match": {"rate": 0.002}},
+]
+EVERYDAY_STREAM = {"duplicate_rate": 0.05, "redeliver_rate": 0.05}
+WEATHER = {
+    Kind.RESET: Weather(damage=Damage.RESET),
+    Kind.BLACK_HOLE: Weather(damage=Damage.BLACK_HOLE),
+    Kind.LATE: Weather(latency=0.05),
+}
+
+Undo = Callable[[], None]
+
+
+class Nemesis:
+    """Strikes in a thread of its own, from `start` until the last fault of the plan is over."""
+
+    def __init__(self, stage: Stage, planned: tuple[Fault, ...], journal: Journal) -> None:
+        self._stage = stage
+        self._journal = journal
+        self._dice = random.Random(f"nemesis {stage.drill.seed}")
+        self._numbers = count()
+        self._deeds: list[tuple[float, int, Callable[[], None]]] = []
+        for fault in planned:
+            self._at(fault.at, self._striking(fault))
+        self._thread = threading.Thread(target=self._run, name="nemesis", daemon=True)
+        self._over = threading.Event()
+        self.struck = 0
+        self.failure: Exception | None = None
+
+    def start(self) -> None:
+        """Begin, with everyday trouble from now on."""
+        self._rules([])
+        self._stream(EVERYDAY_STREAM)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the last fault and for its end, then let all be well. Raises what kept a fault from being done."""
+        self._thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def stop(self) -> None:
+        """Strike no more; what has been struck is taken back."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _at(self, seconds: float, deed: Callable[[], None]) -> None:
+        heapq.heappush(self._deeds, (seconds, next(self._numbers), deed))
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        try:
+            while self._deeds:
+                at, _, deed = heapq.heappop(self._deeds)
+                self._over.wait(max(0.0, began + at - time.monotonic()))
+                deed()
+        except Exception as failure:  # noqa: BLE001 - carried over to whoever joins
+            self.failure = failure
+        finally:
+            self._stage.simulator.tell("DELETE", "faults")
+            for name in ("redis", "ses", "webhook", *(["database"] if "database" in self._stage.machines else [])):
+                self._stage.proxies.change(name, FAIR)
+
+    def _striking(self, fault: Fault) -> Callable[[], None]:
+        def strike() -> None:
+            if self._over.is_set():
+                return
+            self._journal.write("fault", name=fault.blow.name, lasts=fault.lasts)
+            self.struck += 1
+            undo = self._strike(fault.blow)
+            if undo is not None:
+                self._at(fault.ends, undo)
+
+        return strike
+
+    def _strike(self, blow: Blow) -> Undo | None:
+        match blow.target, blow.kind:
+            case Target.SES, Kind.RULE:
+                self._rules([{"fault": blow.rule, "match": {"rate": blow.rate}} | ({"ms": blow.ms} if blow.ms else {})])
+                return lambda: self._rules([])
+            case Target.EVENTS, Kind.STREAM:
+                self._stream(self._unruly(blow.stream))
+                return lambda: self._stream(EVERYDAY_STREAM)
+            case (_, Kind.RESET | Kind.BLACK_HOLE | Kind.LATE | Kind.CUT):
+                return self._spoil(blow)
+            case Target.REDIS, Kind.FLUSH:
+                self._flush()
+                return None
+            case (_, Kind.FREEZE):
+                return self._freeze(blow.target)
+        return self._kill(blow)
+
+    def _kill(self, blow: Blow) -> Undo | None:
+        machine = self._stage.machines[blow.target]
+        if blow.kind is Kind.KILL_CHILD:
+            children = machine.children
+            machine.signal(signal.SIGKILL, [self._dice.choice(children)] if children else [])
+            return None
+        if blow.target is Target.DATABASE:
+            machine.kill(signal.SIGQUIT, hold_down=True)  # PostgreSQL's "immediate": it writes nothing more
+            return machine.launch
+        machine.kill(hold_down=blow.lasts[1] > 0)
+        return machine.launch if blow.lasts[1] > 0 else None
+
+    def _freeze(self, target: Target) -> Undo:
+        """Stop a worker process, or a server with all that it has forked."""
+        machine = self._stage.machines[target]
+        if target is Target.WORKER:
+            children = machine.children
+            frozen = [self._dice.choice(children)] if children else []
+        else:
+            frozen = machine.main + machine.children
+        machine.signal(signal.SIGSTOP, frozen)
+        return lambda: machine.signal(signal.SIGCONT, frozen)
+
+    def _spoil(self, blow: Blow) -> Undo:
+        name = blow.target.value
+        cut = Weather(cut_after=self._dice.choice([1, 40, 400, 4000]))
+        self._stage.proxies.change(name, cut if blow.kind is Kind.CUT else WEATHER[blow.kind])
+        return lambda: self._stage.proxies.change(name, FAIR)
+
+    def _flush(self) -> None:
+        with self._stage.redis() as redis:
+            redis.flushall()
+
+    def _rules(self, rules: list[dict[str, Any]]) -> None:
+        self._stage.simulator.tell("POST", "faults", rules + EVERYDAY)
+
+    def _stream(self, faults: dict[str, Any]) -> None:
+        self._stage.simulator.tell("POST", "events", {"stream": faults})
+
+    def _unruly(self, name: str) -> dict[str, Any]:
+        delay = list(self._stage.drill.event_delay_ms)
+        unruly: dict[str, dict[str, Any]] = {
+            "late": {"delay_ms": delay},
+            "doubled": {"duplicate_rate": 0.5, "redeliver_rate": 0.5},
+            "shuffled": {"reorder": True, "delay_ms": [0, delay[1] / 3]},
+            "early": {"before_response": True},
+            "lost": {"drop_rate": 0.3},
+        }
+        return EVERYDAY_STREAM | unruly[name]

@@ -1,0 +1,217 @@
+"""The oracle: does what clients were told, what the database says and what SES took agree with the promises?
+
+Pure: evidence in, findings out. Each rule names the invariant that it holds; the figures of a run are counts of
+findings. What it cannot prove from what is left behind it does not accuse anybody of.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from app.domain.delivery import ENDED_UNSENT, TAKEN_BY_SES, WAITING, State
+from app.domain.suppression import EVERY_MAIL
+from tests.chaos.evidence import Evidence, Listed, Row, Taken, Try
+
+# A claim reads the list in a transaction that began at most so long before: PostgreSQL ends a longer one.
+LONGEST_CLAIM = timedelta(seconds=6)
+
+
+class Promise(StrEnum):
+    """What was broken, in the words of the report."""
+
+    LOST = "lost"
+    DUPLICATE_UNFLAGGED = "duplicates_unflagged"
+    DUPLICATE_FLAGGED = "duplicates_flagged"
+    SENT_AFTER_SUPPRESSION = "sent_after_suppression"
+    LEDGER_MINUS_DATABASE = "ledger_minus_db"
+    UNSETTLED = "unsettled"
+    INVARIANT = "invariants"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach: of what, by whom, and how it shows."""
+
+    promise: Promise
+    subject: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All findings of one run. `lossless` says whether every event had to arrive."""
+
+    findings: tuple[Finding, ...]
+    lossless: bool
+
+    def count(self, promise: Promise) -> int:
+        """How many mails break this promise."""
+        return len({finding.subject for finding in self.findings if finding.promise is promise})
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """Those that must not be. Where events may be lost a mail may come twice, if it is marked as one that may."""
+        allowed = frozenset() if self.lossless else {Promise.DUPLICATE_FLAGGED}
+        return tuple(finding for finding in self.findings if finding.promise not in allowed)
+
+
+def judge(evidence: Evidence, *, lossless: bool) -> Verdict:
+    """Every breach that the evidence proves."""
+    case = _Case(evidence, lossless=lossless)
+    return Verdict(tuple(finding for rule in RULES for finding in rule(case)), lossless)
+
+
+class _Case:
+    """The evidence, indexed."""
+
+    def __init__(self, evidence: Evidence, *, lossless: bool) -> None:
+        self.evidence = evidence
+        self.lossless = lossless
+        self.rows = {row.id: row for row in evidence.rows}
+        self.rows_of_email: dict[UUID, list[Row]] = defaultdict(list)
+        for row in evidence.rows:
+            self.rows_of_email[row.email_id].append(row)
+        self.taken_of: dict[UUID, list[Taken]] = defaultdict(list)
+        for taken in evidence.taken:
+            if taken.recipient_id is not None:
+                self.taken_of[taken.recipient_id].append(taken)
+        self.tries_of: dict[UUID, list[Try]] = defaultdict(list)
+        for one in evidence.tries:
+            self.tries_of[one.recipient_id].append(one)
+
+    def tell(self, row: Row) -> str:
+        """One recipient in a line, with its calls and what SES took."""
+        calls = ", ".join(f"{one.outcome} {one.started_at:%H:%M:%S.%f}" for one in self.tries_of[row.id])
+        taken = ", ".join(f"{one.at:%H:%M:%S.%f} {one.mode}" for one in self.taken_of[row.id])
+        return f"{row.subject} {row.state}: {row.reason or 'no reason'}; calls [{calls}]; SES took it [{taken}]"
+
+
+def _every_promise_is_kept(case: _Case) -> Iterator[Finding]:
+    """I6, I17: what was answered with a 2xx is in the database, each address of it, and nothing besides."""
+    for mail in case.evidence.promised:
+        rows = case.rows_of_email.get(mail.email_id, [])
+        if not rows:
+            yield Finding(Promise.LOST, mail.key, f"{mail.key} was accepted as {mail.email_id} and is nowhere")
+        elif Counter(row.address for row in rows) != Counter(mail.addresses):
+            yield Finding(Promise.LOST, mail.key, f"{mail.key} is for {len(mail.addresses)}, but has {len(rows)} rows")
+
+
+def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
+    """I7: one key, one mail, however often it was asked for; and nobody's mail appears from nowhere."""
+    for key, ids in case.evidence.answers.items():
+        if len(ids) > 1:
+            yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} was answered with {len(ids)} ids")
+    mails = Counter(row.subject for row in {row.email_id: row for row in case.evidence.rows}.values())
+    for key, number in mails.items():
+        if number > 1:
+            yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} is {number} mails in the database")
+        if key not in case.evidence.offered:
+            yield Finding(Promise.INVARIANT, key, f"{key} was never offered")
+    for key in case.evidence.refused:
+        yield Finding(Promise.INVARIANT, key, f"{key} was refused")
+
+
+def _nobody_gets_it_twice(case: _Case) -> Iterator[Finding]:
+    """I1, I5: SES took each mail once, but for those marked as possible duplicates; no attempt called it twice."""
+    for recipient_id, taken in case.taken_of.items():
+        row = case.rows.get(recipient_id)
+        if len(taken) > 1 and row is not None:
+            flagged = Promise.DUPLICATE_FLAGGED if row.possible_duplicate else Promise.DUPLICATE_UNFLAGGED
+            yield Finding(flagged, str(recipient_id), case.tell(row))
+    for attempt_id, number in Counter(one.attempt_id for one in case.evidence.taken if one.attempt_id).items():
+        if number > 1:
+            yield Finding(Promise.DUPLICATE_UNFLAGGED, str(attempt_id), f"attempt {attempt_id} called {number} times")
+
+
+def _nobody_is_sent_to_after_suppression(case: _Case) -> Iterator[Finding]:
+    """I8: no attempt began while a suppression of its address and scope was known to be committed."""
+    listed_of: dict[str, list[Listed]] = defaultdict(list)
+    for listed in case.evidence.listed:
+        listed_of[listed.key].append(listed)
+    for one in case.evidence.tries:
+        row = case.rows.get(one.recipient_id)
+        for listed in listed_of[row.key] if row is not None else ():
+            if row is not None and listed.scope in (EVERY_MAIL, row.scope) and _was_live(listed, one.started_at):
+                since = f"suppressed since {listed.created_at:%H:%M:%S.%f}, seen {listed.seen_at:%H:%M:%S.%f}"
+                yield Finding(Promise.SENT_AFTER_SUPPRESSION, str(row.id), f"{since}; {case.tell(row)}")
+
+
+def _was_live(listed: Listed, moment: datetime) -> bool:
+    if listed.seen_at is None or moment <= listed.seen_at:
+        return False
+    return listed.ended_at is None or moment < listed.ended_at - LONGEST_CLAIM
+
+
+def _what_ses_took_is_known(case: _Case) -> Iterator[Finding]:
+    """I2: every mail that SES took is known to be taken, by the call that it was taken from."""
+    outcomes = {one.id: one.outcome for one in case.evidence.tries}
+    for recipient_id, taken in case.taken_of.items():
+        row = case.rows.get(recipient_id)
+        if row is not None and not _is_taken(row) and (case.lossless or row.state not in WAITING):
+            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(recipient_id), case.tell(row))
+        for one in taken:
+            if row is None or not case.lossless or one.attempt_id is None:
+                continue
+            if outcomes.get(one.attempt_id) != "accepted":
+                told = f"SES took attempt {one.attempt_id}, which is {outcomes.get(one.attempt_id, 'unknown here')}"
+                yield Finding(Promise.INVARIANT, str(one.attempt_id), f"{told}; {case.tell(row)}")
+
+
+def _is_taken(row: Row) -> bool:
+    return row.state in TAKEN_BY_SES or (row.state is State.FAILED and row.ses_message_id is not None)
+
+
+def _what_is_said_to_be_sent_was_taken(case: _Case) -> Iterator[Finding]:
+    """I2, I3: nothing is said to be sent that SES never took."""
+    for row in case.evidence.rows:
+        if row.state in TAKEN_BY_SES and not case.taken_of.get(row.id):
+            yield Finding(Promise.LOST, str(row.id), case.tell(row))
+    taken = {one.attempt_id for one in case.evidence.taken}
+    for one in case.evidence.tries:
+        if one.outcome == "accepted" and one.id not in taken and one.recipient_id in case.rows:
+            yield Finding(Promise.INVARIANT, str(one.id), f"attempt {one.id} is accepted, but SES never took it")
+
+
+def _what_ended_unsent_was_not_taken(case: _Case) -> Iterator[Finding]:
+    """I4, I16: suppressed, failed, expired and canceled mails were never sent."""
+    for row in case.evidence.rows:
+        if row.state in ENDED_UNSENT and row.ses_message_id is None and case.taken_of.get(row.id):
+            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(row.id), case.tell(row))
+
+
+def _everything_has_ended(case: _Case) -> Iterator[Finding]:
+    """I14, I15: nothing waits any more, but for what waits for a person or for a proof that lost events leave open."""
+    for row in case.evidence.rows:
+        if row.state is State.HELD and row.on_unconfirmed == "hold":
+            continue
+        if row.state is State.UNCONFIRMED and not case.lossless:
+            continue
+        if row.state in WAITING:
+            yield Finding(Promise.UNSETTLED, str(row.id), case.tell(row))
+        elif row.leased:
+            yield Finding(Promise.INVARIANT, str(row.id), f"a lease is left; {case.tell(row)}")
+    if case.evidence.unread and case.lossless:
+        yield Finding(Promise.UNSETTLED, "feedback", f"{case.evidence.unread} notifications were not settled")
+
+
+def _who_is_to_blame_is_listed(case: _Case) -> Iterator[Finding]:
+    """I11: an address that complained or bounced for good has an entry, live or lifted."""
+    listed = {one.key for one in case.evidence.listed}
+    for key in sorted(case.evidence.blamed - listed):
+        yield Finding(Promise.INVARIANT, key, "an address complained or bounced for good and was never listed")
+
+
+RULES = (
+    _every_promise_is_kept,
+    _every_key_is_one_mail,
+    _nobody_gets_it_twice,
+    _nobody_is_sent_to_after_suppression,
+    _what_ses_took_is_known,
+    _what_is_said_to_be_sent_was_taken,
+    _what_ended_unsent_was_not_taken,
+    _everything_has_ended,
+    _who_is_to_blame_is_listed,
+)

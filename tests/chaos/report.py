@@ -1,0 +1,72 @@
+"""How drills are told: a line while one runs, the table of all, and what was found with whoever broke a promise."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from tests.chaos.oracle import Promise
+from tests.chaos.run import Moment, Result
+
+EXPLAINED = 5
+
+
+class Report:
+    """Speaks on standard output; with `as_json` words go to standard error and the last line is the figures."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(stderr=as_json, highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = max(self._console.width, 200)
+        self._live = Live(console=self._console, transient=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._live.stop()
+
+    def moment(self, moment: Moment) -> None:
+        """Where the drill that runs is."""
+        waiting = f", {moment.waiting} waiting" if moment.phase == "drain" else ""
+        self._live.update(
+            f"{moment.phase} {moment.elapsed_s:4.0f} s: {moment.offered} offered, {moment.accepted} accepted, "
+            f"{moment.faults} faults{waiting}",
+            refresh=self._console.is_terminal,
+        )
+
+    def result(self, result: Result, kept: Path | None) -> None:
+        """One drill that is over: what it broke, with the first of each sort explained."""
+        restarts = ", ".join(f"{name} {number}" for name, number in result.restarts.items() if number)
+        self._console.print(f"seed {result.drill.seed}: {result.faults} faults; started again: {restarts or 'nothing'}")
+        for promise in Promise:
+            found = [finding for finding in result.verdict.findings if finding.promise is promise]
+            if found:
+                self._console.print(f"[bold]{promise}[/]: {result.verdict.count(promise)}", soft_wrap=True)
+            for finding in found[:EXPLAINED]:
+                self._console.print(f"  {escape(finding.what)}", soft_wrap=True)
+        if kept is not None:
+            self._console.print(f"kept: {kept}")
+
+    def table(self, results: Sequence[Result]) -> None:
+        """The figures of all drills."""
+        rows = [result.as_json() for result in results]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in rows[0] if rows else ():
+            table.add_column(name.replace("_", " "), justify="right")
+        for row in rows:
+            table.add_row(*map(str, row.values()))
+        self._console.print(table)
+        if self._as_json:
+            sys.stdout.write(json.dumps({"runs": rows}) + "\n")
+            sys.stdout.flush()

@@ -1,0 +1,175 @@
+"""One drill, from nothing to its verdict: stage, load, faults, drain, and then the oracle.
+
+It decides the order and when a drill is over. It starts no process and judges nothing itself.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from app.domain.delivery import WAITING, State
+from app.domain.errors import ServiceUnavailable
+from app.services.reconcile import CANARY
+from app.store.db import Database
+from app.store.models import feedback, recipients
+from tests.chaos.clients import Api, Applications, Operator
+from tests.chaos.drill import Drill
+from tests.chaos.evidence import gather
+from tests.chaos.journal import Journal
+from tests.chaos.mails import behaviours
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.oracle import Promise, Verdict, judge
+from tests.chaos.plan import faults
+from tests.chaos.stage import Stage, staged
+from tests.chaos.witness import Witness
+
+LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a drill. `drain_s` is from the end of the last fault until nothing waited any more."""
+
+    drill: Drill
+    verdict: Verdict
+    accepted: int
+    offered: int
+    faults: int
+    resent: int
+    drain_s: float
+    restarts: dict[str, int]
+
+    def as_json(self) -> dict[str, object]:
+        """The figures, as `--json` tells them."""
+        figures: dict[str, object] = {
+            "seed": self.drill.seed,
+            "database": self.drill.database.value,
+            "seconds": self.drill.seconds,
+            "accepted": self.accepted,
+            "offered_per_s": round(self.offered / self.drill.seconds, 1),
+            "faults": self.faults,
+        }
+        figures |= {promise.value: self.verdict.count(promise) for promise in Promise}
+        return figures | {"resent": self.resent, "drain_s": round(self.drain_s, 1)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """How far a drill is, for whoever looks on."""
+
+    phase: str
+    elapsed_s: float
+    offered: int = 0
+    accepted: int = 0
+    faults: int = 0
+    waiting: int = 0
+
+
+def play(drill: Drill, root: Path, *, tell: Callable[[Moment], None]) -> Result:
+    """Run the drill below `root`, which holds logs, journal, ledger and database afterwards."""
+    tell(Moment(phase="starting", elapsed_s=0))
+    with staged(drill, root) as stage:
+        return _Play(stage, tell).run()
+
+
+class _Play:
+    """One drill on its stage."""
+
+    def __init__(self, stage: Stage, tell: Callable[[Moment], None]) -> None:
+        self._stage = stage
+        self._tell = tell
+        self._drill = stage.drill
+        self._journal_path = stage.root / "journal.jsonl"
+        self._journal = Journal(self._journal_path)
+        own, admin = Api(stage.url, stage.api_key), Api(stage.url, stage.admin_key)
+        self._applications = Applications(own, self._journal, seed=self._drill.seed, rate=self._drill.rate)
+        self._operator = Operator(admin, own, self._journal, seed=self._drill.seed)
+        self._witness = Witness(stage.database_url)
+        self._nemesis = Nemesis(stage, faults(self._drill), self._journal)
+        self._database = Database(stage.database_url, pool_size=1)
+
+    def run(self) -> Result:
+        self._stage.simulator.tell("POST", "behaviours", behaviours())
+        with ExitStack() as ending:
+            for part in (self._witness, self._applications, self._operator, self._nemesis):
+                part.start()
+                ending.callback(part.stop)
+            self._attack()
+            self._operator.stop()
+            drain_s = self._drain()
+        self._database.close()
+        self._journal.close()
+        return self._result(drain_s)
+
+    def _attack(self) -> None:
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < self._drill.seconds:
+            self._show("attack", elapsed)
+            time.sleep(LOOK_EVERY_S)
+        self._applications.offer_no_more()
+        self._nemesis.join()
+
+    def _drain(self) -> float:
+        """Until nothing waits, or until it has taken too long."""
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < self._drill.drain_within_s:
+            waiting = self._waiting()
+            self._show("drain", elapsed, waiting)
+            if waiting == 0:
+                break
+            time.sleep(LOOK_EVERY_S)
+        return elapsed
+
+    def _waiting(self) -> int:
+        """Requests without an answer, mails without an end, events on their way, notifications not settled."""
+        pending = int(self._stage.simulator.tell("GET", "deliveries?limit=0")["counts"]["pending"])
+        states = WAITING - {State.HELD} - ({State.UNCONFIRMED} if self._drill.lossy else set())
+        try:
+            with self._database.reading() as connection:
+                mails = connection.scalar(
+                    select(func.count()).select_from(recipients).where(recipients.c.state.in_(sorted(states)))
+                )
+                unread = connection.scalar(
+                    select(func.count()).select_from(feedback).where(feedback.c.state.in_(["new", "parked"]))
+                )
+        except ServiceUnavailable:
+            return 1
+        return self._applications.unanswered + pending + (mails or 0) + (unread or 0)
+
+    def _show(self, phase: str, elapsed: float, waiting: int = 0) -> None:
+        applications = self._applications
+        self._tell(
+            Moment(
+                phase=phase,
+                elapsed_s=elapsed,
+                offered=applications.offered,
+                accepted=applications.accepted,
+                faults=self._nemesis.struck,
+                waiting=waiting,
+            )
+        )
+
+    def _result(self, drain_s: float) -> Result:
+        for name in ("beat", "worker", "web"):
+            self._stage.machines[name].stop()
+        evidence = gather(
+            self._journal_path,
+            self._stage.database_url,
+            self._stage.ledger,
+            seen=self._witness.seen,
+            canary_key=CANARY,
+        )
+        return Result(
+            drill=self._drill,
+            verdict=judge(evidence, lossless=not self._drill.lossy),
+            accepted=len(evidence.promised),
+            offered=self._applications.offered,
+            faults=self._nemesis.struck,
+            resent=sum(row.possible_duplicate for row in evidence.rows),
+            drain_s=drain_s,
+            restarts={name: machine.starts - 1 for name, machine in self._stage.machines.items()},
+        )

@@ -1,0 +1,243 @@
+"""The stage of a drill: a whole gateway of real processes, each of which can be struck, behind networks that can fail.
+
+It decides which parts there are, what they are told and how they reach each other. Web, worker and beat run by their
+production command lines; the database, Redis, SES and the webhook are reached through a proxy. Nothing here does harm.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from redis import Redis
+
+from app.cli import environment, parts
+from app.cli.aws_setup import TARGET, aws_setup
+from app.cli.data_dir import DataDir
+from app.cli.embedded import valkey_command
+from app.cli.probes import answers, free_port, pings
+from app.domain.callers import Scope
+from app.store.db import Database
+from app.wiring import build
+from config import Settings, load
+from simulator.proxy import tcp, unix
+from simulator.proxy_thread import Proxies
+from tests.chaos.drill import DatabaseKind, Drill
+from tests.chaos.machines import Keeper, Machine, NotUp
+from tests.gateways import issue, migrate
+from tests.services import Postgres, postgres_binaries, run_as, unprivileged_user
+
+PATIENCE_S = 30.0
+SENDER = "invitations@example.com"
+INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+POSTGRES = {"listen_addresses": "", "max_connections": "120", "dynamic_shared_memory_type": "mmap"}
+VALKEY = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
+# An hour of SNS's retries, folded: no outage of the webhook here outlasts them.
+DELIVERY_POLICY = '{"healthyRetryPolicy":{"numRetries":100,"minDelayTarget":1,"maxDelayTarget":2}}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What a drill plays on. `database_url` and `ledger` are for witnesses: they go past the networks that fail."""
+
+    drill: Drill
+    root: Path
+    url: str
+    api_key: str
+    admin_key: str
+    simulator: "Simulated"
+    proxies: Proxies
+    machines: Mapping[str, Machine]
+    database_url: str
+    redis_url: str
+    ledger: Path
+
+    def redis(self) -> Redis:
+        """Redis itself, past the proxy."""
+        return Redis.from_url(self.redis_url, socket_timeout=PATIENCE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """The control surface of the simulator."""
+
+    url: str
+
+    def tell(self, method: str, path: str, content: Any = None) -> Any:
+        """Say something to it and return what it answers."""
+        with urllib3.PoolManager(retries=False, timeout=10) as pool:
+            answer = pool.request(method, f"{self.url}/_simulator/{path}", json=content)
+        assert answer.status < 300, answer.data
+        return answer.json()
+
+
+@contextmanager
+def staged(drill: Drill, root: Path) -> Iterator[Stage]:
+    """A gateway that is up, below `root`; everything of it is gone afterwards but the files."""
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o711)
+    (root / "logs").mkdir()
+    data = DataDir(root / "gateway")
+    data.path.mkdir()
+    data.schedule.parent.mkdir()
+    with Proxies() as proxies, Keeper() as keeper:
+        yield _Builder(drill, root, data, proxies, keeper).build()
+
+
+class _Builder:
+    """Starts part after part, each when what it needs is there."""
+
+    def __init__(self, drill: Drill, root: Path, data: DataDir, proxies: Proxies, keeper: Keeper) -> None:
+        self._drill = drill
+        self._root = root
+        self._data = data
+        self._proxies = proxies
+        self._keeper = keeper
+        self._machines: dict[str, Machine] = {}
+
+    def build(self) -> Stage:
+        redis_url = self._redis()
+        simulator = Simulated(self._simulator())
+        direct, proxied = self._database()
+        ses = self._proxies.open("ses", tcp("127.0.0.1", int(simulator.url.rpartition(":")[2])))
+        environment.assume(environment.of_aws(simulator.url, region="us-east-1"))
+        aws = aws_setup("us-east-1")
+        topic_arn = aws.make_topic(environment.CONFIGURATION_SET)
+        port = free_port()
+        webhook = self._proxies.open("webhook", tcp("127.0.0.1", port))
+        public_url = f"http://127.0.0.1:{webhook}"
+        migrate(direct)
+        settings = load(secret_keys=self._data.secret_key(), database_url=proxied, redis_url=redis_url)
+        told = environment.of_the_parts(
+            data=self._data,
+            public_url=public_url,
+            simulator_url=f"http://127.0.0.1:{ses}",
+            settings=settings,
+            topic_arn=topic_arn,
+        )
+        environment.assume(told | self._timers())
+        keys = _keys(load())
+        self._processes(port, Database(direct, pool_size=1))
+        aws.sns.subscribe(
+            TopicArn=topic_arn,
+            Protocol="http",
+            Endpoint=public_url + TARGET,
+            Attributes={"DeliveryPolicy": DELIVERY_POLICY},
+        )
+        _until(lambda: aws.is_confirmed(topic_arn, public_url), "the subscription is confirmed")
+        return Stage(
+            drill=self._drill,
+            root=self._root,
+            url=f"http://127.0.0.1:{port}",
+            api_key=keys[0],
+            admin_key=keys[1],
+            simulator=simulator,
+            proxies=self._proxies,
+            machines=self._machines,
+            database_url=direct,
+            redis_url=f"unix://{self._root / 'redis' / 'socket'}",
+            ledger=self._data.simulator / "ledger.jsonl",
+        )
+
+    def _timers(self) -> dict[str, str]:
+        return {
+            "LEASE_SECONDS": str(self._drill.lease_s),
+            "UNCONFIRMED_QUIET_SECONDS": str(self._drill.quiet_s),
+            "SES_MAX_SEND_RATE": "500",
+            "LOG_LEVEL": "INFO",
+        }
+
+    def _start(self, machine: Machine) -> None:
+        self._machines[machine.name] = self._keeper.start(machine)
+
+    def _log(self, name: str) -> Path:
+        return self._root / "logs" / f"{name}.log"
+
+    def _redis(self) -> str:
+        directory = self._root / "redis"
+        directory.mkdir()
+        socket = directory / "socket"
+        self._start(
+            Machine(
+                name="redis",
+                argv=valkey_command(directory, socket, VALKEY),
+                log=self._log("redis"),
+                ready=partial(pings, f"unix://{socket}"),
+            )
+        )
+        return f"redis://127.0.0.1:{self._proxies.open('redis', unix(socket))}/0"
+
+    def _simulator(self) -> str:
+        port = free_port()
+        part = parts.simulator(self._data.simulator, port=port, region="us-east-1")
+        told = ("--latency-ms", "40", "--max-send-rate", "2000", "--max-24h", "-1", "--retry-delay", "1")
+        argv = (*part.argv, *told, "--event-delay-ms", "20", "300", "--seed", str(self._drill.seed))
+        self._start(
+            Machine(
+                name="simulator",
+                argv=argv,
+                env={"PYTHONPATH": str(environment.CHECKOUT)},
+                log=self._log("simulator"),
+                ready=part.ready,
+            )
+        )
+        return f"http://127.0.0.1:{port}"
+
+    def _database(self) -> tuple[str, str]:
+        """Its address past the proxy, and the one that the gateway gets."""
+        if self._drill.database is DatabaseKind.SQLITE:
+            return self._data.database_url, self._data.database_url
+        user = unprivileged_user() if os.geteuid() == 0 else None
+        binaries = postgres_binaries(self._root, user)
+        data = self._root / "postgres"
+        data.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(data, *user)
+        made = run_as(user, (str(binaries / "initdb"), "-D", str(data), *INITDB))
+        assert made.returncode == 0, made.stdout
+        server = Postgres(data)
+        options = [word for name, value in POSTGRES.items() for word in ("-c", f"{name}={value}")]
+        self._start(
+            Machine(
+                name="database",
+                argv=(str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options),
+                log=self._log("database"),
+                ready=server.is_up,
+                user=user,
+                orphan_signal=signal.SIGQUIT,
+            )
+        )
+        server.execute("CREATE DATABASE postern")
+        port = self._proxies.open("database", unix(data / ".s.PGSQL.5432"))
+        return server.url("postern"), f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
+
+    def _processes(self, port: int, database: Database) -> None:
+        for part in (parts.web(port), parts.worker(database), parts.beat(self._data.schedule)):
+            ready = partial(answers, f"http://127.0.0.1:{port}/healthz") if part.name == "web" else part.ready
+            self._start(Machine(name=part.name, argv=part.argv, env=part.env, log=self._log(part.name), ready=ready))
+        database.close()
+
+
+def _until(look: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not look():
+        if time.monotonic() > deadline:
+            raise NotUp(f"waited in vain until {what}")
+        time.sleep(0.1)
+
+
+def _keys(settings: Settings) -> tuple[str, str]:
+    """An application's key and an administrator's."""
+    gateway = build(settings)
+    try:
+        own = issue(gateway, app="drill").token
+        admin = issue(gateway, app="operators", scopes=frozenset({Scope.ADMIN}), senders=()).token
+    finally:
+        gateway.close()
+    return own, admin
