@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.cli.command import CommandFailed
 from app.cli.secret import KEY_BYTES
 
 
@@ -65,10 +66,19 @@ class DataDir:
         return f"sqlite:///{(self.path / 'postern.sqlite3').resolve()}"
 
     def make(self) -> None:
-        """Make the directory, and let this process and its children write nothing that others can read."""
+        """Make the directory, and let this process and its children write nothing that others can read.
+
+        Raises `CommandFailed` where that is not possible.
+        """
         os.umask(0o077)
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.schedule.parent.mkdir(exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.schedule.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            why = (error.strerror or "it cannot be made").lower()
+            raise CommandFailed(
+                f"cannot write to {self.path} ({why}): pass --data with a directory of yours"
+            ) from error
 
     def secret_key(self) -> str:
         """The key for `SECRET_KEYS`, made on first use: without it the bodies in the database are lost."""

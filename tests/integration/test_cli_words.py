@@ -30,7 +30,8 @@ def test_a_secret_is_a_key_for_the_ring(tmp_path: Path) -> None:
          "the gateway at http://127.0.0.1:9 does not answer: start it with"),
         (("up", "--port", "0", "--simulator-port", "0"), {"REDIS_URL": "redis://127.0.0.1:9"},
          "the Redis at REDIS_URL does not answer: start it, or unset REDIS_URL"),
-        (("up", "--port", "0", "--simulator-port", "0", "--data", "/proc/nowhere"), {}, "No such file or directory"),
+        (("up", "--port", "0", "--simulator-port", "0", "--data", "/proc/nowhere"), {},
+         "cannot write to /proc/nowhere (no such file or directory): pass --data"),
     ],
 )  # fmt: skip
 def test_a_failure_is_one_line_and_ends_with_1(
