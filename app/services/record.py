@@ -102,9 +102,14 @@ class Record:
         return bound * self._jitter()
 
     def _move_circuits(self, connection: Connection, reports: Sequence[Report]) -> None:
-        tripped = {report.result.scope: report.result.reason for report in reports if isinstance(report.result, Paused)}
-        for scope, reason in tripped.items():
-            circuits.trip(connection, scope, reason=reason)
+        # Nothing has written the row since the claim, so its last change is when it was claimed.
+        tripped = {
+            report.result.scope: (report.result.reason, report.mine.recipient.updated_at)
+            for report in reports
+            if isinstance(report.result, Paused)
+        }
+        for scope, (reason, claimed_at) in tripped.items():
+            circuits.trip(connection, scope, reason=reason, claimed_at=claimed_at)
         proven = {
             f"sender:{report.mine.recipient.sender_domain}" for report in reports if isinstance(report.result, Accepted)
         }

@@ -7,7 +7,7 @@ opened by a person and ends by one.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, true, update
 
 from app.store.db import add_once, clock, now
 from app.store.models import circuits
@@ -34,8 +34,12 @@ def all_open(connection: Connection) -> tuple[Circuit, ...]:
     )
 
 
-def trip(connection: Connection, scope: str, *, reason: str) -> None:
-    """Open a circuit, or put off the probe of an open one: twice as long each time, up to five minutes."""
+def trip(connection: Connection, scope: str, *, reason: str, claimed_at: datetime | None = None) -> None:
+    """Open a circuit, or put off the probe of an open one: twice as long each time, up to five minutes.
+
+    `claimed_at` is when the refused mail was claimed. What was claimed before a first probe was possible was in flight
+    when the circuit opened: it says nothing new.
+    """
     moment = clock(connection)
     first = {"scope": scope, "reason": reason, "opened_at": moment, "probe_at": moment + _FIRST_PROBE}
     if add_once(connection, circuits, **first):
@@ -43,9 +47,10 @@ def trip(connection: Connection, scope: str, *, reason: str) -> None:
     failures = connection.scalar(select(circuits.c.failures).where(circuits.c.scope == scope).with_for_update()) or 0
     wait = min(_FIRST_PROBE * 2 ** min(failures, 10), _LONGEST)
     automatic = circuits.c.probe_at.is_not(None)
+    probed = true() if claimed_at is None else circuits.c.opened_at <= claimed_at - _FIRST_PROBE
     connection.execute(
         update(circuits)
-        .where(circuits.c.scope == scope, automatic)
+        .where(circuits.c.scope == scope, automatic, probed)
         .values(reason=reason, failures=failures + 1, probe_at=moment + wait)
     )
 
