@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
+_TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY_CHARACTERS = 43
 
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     celery_broker_url: str = Field("", description="Celery broker that carries the bells. Default: `REDIS_URL`.")
 
     aws_region: str = Field(
-        "us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="Region of SES and of the topics."
+        "us-east-1", pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$", description="Region of SES and of the topics."
     )
     ses_configuration_set: str = Field(
         "", description="Configuration set of every send. Without one, SES echoes no tags and publishes no events."
@@ -62,9 +62,6 @@ class Settings(BaseSettings):
     )
     sns_pinned_certificate: Path | None = Field(
         None, description="PEM file used instead of fetching the signing certificate, for networks without egress."
-    )
-    sns_auto_confirm: bool = Field(
-        default=True, description="Confirm the subscription of an allow-listed topic by itself, through the SNS API."
     )
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
@@ -117,7 +114,6 @@ class Settings(BaseSettings):
         Path("data/flight"),
         description="Where worker processes note their calls to SES, so that a crash loses track of few.",
     )
-    data_dir: Path = Field(Path("data"), description="Where the embedded parts keep their files.")
 
     @field_validator("sns_topic_arns", "secret_keys", mode="before")
     @classmethod

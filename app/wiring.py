@@ -241,7 +241,6 @@ def _receive(settings: Settings, database: Database, bells: Bells) -> Receive | 
         verifier=verifier,
         confirmer=SubscriptionConfirmer(clients=sns_client),
         bells=bells,
-        auto_confirm=settings.sns_auto_confirm,
     )
 
 

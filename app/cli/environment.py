@@ -39,7 +39,6 @@ def of_the_parts(
         "SES_CONFIGURATION_SET": CONFIGURATION_SET,
         "SNS_TOPIC_ARNS": topic_arn,
         "SNS_SIGNATURE_VERSION": "2",
-        "SNS_AUTO_CONFIRM": "true",
         "SNS_PINNED_CERTIFICATE": str(data.certificate.resolve()),
         **of_aws(simulator_url, region=settings.aws_region),
     }

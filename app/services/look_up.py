@@ -1,17 +1,19 @@
 """What became of a mail, and why: one mail, many mails, the timeline of one. It changes nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from app.domain.address import InvalidAddress, parse_address
 from app.domain.callers import Caller, Scope
+from app.domain.delivery import CLAIMABLE, State
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.headline import LAST_EVENTS, Behind, Seen, behind, last_event
 from app.services.pages import Page, Paged, paged
 from app.services.timeline import TimelineEntry, timeline
-from app.store import attempts, emails, events, recipients
+from app.store import attempts, circuits, emails, events, recipients
 from app.store.bodies import Body, unpack
+from app.store.circuits import Circuit
 from app.store.db import Database
 from app.store.emails import Email, Filter
 from app.store.recipients import Recipient
@@ -66,6 +68,7 @@ class EmailFilter:
 
     to: str | None = None
     last_event: str | None = None
+    state: State | None = None
     tag: tuple[str, str] | None = None
     stream: str | None = None
     since: datetime | None = None
@@ -86,8 +89,9 @@ class LookUp:
             email = emails.find(connection, email_id, app_id=_owner(caller))
             if email is None:
                 raise NotFound("There is no such mail.")
-            named = recipients.of_emails(connection, [email_id])
-        return _view(email, named[email_id], self._content(email))
+            named = recipients.of_emails(connection, [email_id])[email_id]
+            waiting = circuits.all_open(connection)
+        return _view(email, tuple(_explained(one, waiting) for one in named), self._content(email))
 
     def emails(self, caller: Caller, wanted: EmailFilter, page: Page) -> Paged[EmailView]:
         """Mails without their content, newest first. Raises `ValidationFailed`."""
@@ -118,6 +122,14 @@ class LookUp:
             return Body(text=None, html=None)
 
 
+def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:
+    """A mail that is held back says by what, although nothing has been tried with it."""
+    if recipient.state not in CLAIMABLE:
+        return recipient
+    mine = (one for one in waiting if one.concerns(lane=recipient.lane, sender_domain=recipient.sender_domain))
+    return next((replace(recipient, reason=f"Held back: {one.reason}") for one in mine), recipient)
+
+
 def _owner(caller: Caller) -> UUID | None:
     return None if caller.is_admin else caller.app_id
 
@@ -127,7 +139,7 @@ def _filter(caller: Caller, wanted: EmailFilter) -> Filter:
     return Filter(
         app_id=_owner(caller),
         key=_key(wanted.to) if wanted.to else None,
-        states=word.states if word else None,
+        states=_states(word, wanted.state),
         without=word.without if word else frozenset(),
         opened=word.opened if word else None,
         clicked=word.clicked if word else None,
@@ -136,6 +148,12 @@ def _filter(caller: Caller, wanted: EmailFilter) -> Filter:
         since=wanted.since,
         until=wanted.until,
     )
+
+
+def _states(word: Behind | None, state: State | None) -> frozenset[State] | None:
+    if state is None:
+        return word.states if word else None
+    return frozenset({state}) & word.states if word else frozenset({state})
 
 
 def _behind(word: str) -> Behind:

@@ -22,7 +22,7 @@ class Receipt(StrEnum):
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFIRMED = "confirmed"
-    WAITS_FOR_OPERATOR = "waits_for_operator"
+    UNSUBSCRIBED = "unsubscribed"
 
 
 class Receive:
@@ -35,13 +35,11 @@ class Receive:
         verifier: SnsVerifier,
         confirmer: SubscriptionConfirmer,
         bells: Bells,
-        auto_confirm: bool,
     ) -> None:
         self._database = database
         self._verifier = verifier
         self._confirmer = confirmer
         self._bells = bells
-        self._auto_confirm = auto_confirm
 
     def __call__(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
         """Verify and store. `headers` are those of the request, whatever their case.
@@ -73,9 +71,6 @@ class Receive:
         return Receipt.STORED
 
     def _confirm(self, message: SnsMessage) -> Receipt:
-        if not self._auto_confirm:
-            log.warning("subscription_waits_for_operator", topic_arn=message.topic_arn)
-            return Receipt.WAITS_FOR_OPERATOR
         self._confirmer.confirm(message)
         log.info("subscription_confirmed", topic_arn=message.topic_arn)
         return Receipt.CONFIRMED
@@ -90,4 +85,4 @@ class Receive:
                 detail="The subscription of this gateway to its topic was removed; no feedback arrives any more.",
             )
         log.error("feedback_unsubscribed", topic_arn=message.topic_arn)
-        return Receipt.WAITS_FOR_OPERATOR
+        return Receipt.UNSUBSCRIBED

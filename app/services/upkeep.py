@@ -14,6 +14,7 @@ import structlog
 from app.domain.delivery import CLAIMABLE, Event, Facts, State
 from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.advance import advance
+from app.services.isolate import save_isolated
 from app.services.reconcile import Reconcile
 from app.services.suppress import Suppress
 from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppressions
@@ -92,7 +93,7 @@ class Upkeep:
             lapsed = recipients.lock_lapsed(connection, limit=_BATCH)
             reason = "The worker did not report in time; the mail may have been sent."
             moved = [advance(row, Event.LEASE_EXPIRED, Facts(), now=now, reason=reason) for row in lapsed.values()]
-            recipients.save(connection, [row for row in moved if row is not None])
+            save_isolated(connection, [row for row in moved if row is not None])
             attempts.close_calling(connection, lapsed, reason=reason)
         return len(lapsed)
 
@@ -107,9 +108,7 @@ class Upkeep:
                 advance(row, Event.EXPIRE, Facts(attempt_open=row.id in flying), now=now, reason=reason)
                 for row in late.values()
             ]
-            ended = [row for row in moved if row is not None]
-            recipients.save(connection, ended)
-        return len(ended)
+            return save_isolated(connection, [row for row in moved if row is not None])
 
     def warm_positives(self) -> int:
         """Refill Redis from SQL when it lost the positives; until then every look-up asks SQL."""

@@ -25,6 +25,10 @@ class Circuit:
     opened_at: datetime
     probe_at: datetime | None
 
+    def concerns(self, *, lane: str, sender_domain: str) -> bool:
+        """Whether mail of this lane and From domain waits for it."""
+        return self.scope in {"account", "recovery", f"lane:{lane}", f"sender:{sender_domain}"}
+
 
 def all_open(connection: Connection) -> tuple[Circuit, ...]:
     """Every open circuit."""

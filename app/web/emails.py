@@ -18,7 +18,7 @@ from app.web.email_bodies import Email, Sent, TimelineItem, Touched
 from app.web.faults import refusal
 from app.web.reading import read_idempotency
 from app.web.routing import Operation, Routes
-from app.web.schemas import EmailBody, EmailsQuery, RescheduleBody
+from app.web.schemas import EmailBody, EmailsQuery, RescheduleBody, VerdictBody
 
 emails = Routes("emails", __name__, url_prefix="/v1/emails")
 
@@ -108,6 +108,34 @@ def reschedule_email(caller: Caller, email_id: UUID, body: RescheduleBody) -> Re
 def cancel_email(caller: Caller, email_id: UUID) -> Response:
     """Answer with the id; 409 once nothing is left to cancel."""
     current_gateway().revise.cancel(caller, email_id)
+    return Touched(object="email", id=email_id).answer()
+
+
+@emails.operation(
+    "POST",
+    "/<uuid:email_id>/resend",
+    Operation(
+        guard=Scope.ADMIN, summary="Send a held mail again, as a possible duplicate.", body=VerdictBody, gives=Touched
+    ),
+)
+def resend_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response:
+    """Answer with the id; 409 unless a recipient of it is held."""
+    reconcile = current_gateway().reconcile
+    for recipient_id in reconcile.held_of(caller, email_id):
+        reconcile.resend(caller, recipient_id, reason=body.reason)
+    return Touched(object="email", id=email_id).answer()
+
+
+@emails.operation(
+    "POST",
+    "/<uuid:email_id>/discard",
+    Operation(guard=Scope.ADMIN, summary="Give a held mail up.", body=VerdictBody, gives=Touched),
+)
+def discard_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response:
+    """Answer with the id; 409 unless a recipient of it is held."""
+    reconcile = current_gateway().reconcile
+    for recipient_id in reconcile.held_of(caller, email_id):
+        reconcile.discard(caller, recipient_id, reason=body.reason)
     return Touched(object="email", id=email_id).answer()
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.delivery import State
 from app.domain.headline import LAST_EVENTS
 from app.domain.mime import Attachment, Message
 from app.domain.proof import OnUnconfirmed
@@ -141,6 +142,12 @@ class UnsuppressBody(Known):
     reason: str | None = None
 
 
+class VerdictBody(Known):
+    """Why a held mail is sent again, or given up."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class SuppressBatchBody(Known):
     """Addresses to suppress, for every mail unless a scope is given."""
 
@@ -195,6 +202,7 @@ class EmailsQuery(PageQuery):
 
     to: AddressField | None = None
     last_event: EventWord | None = None
+    state: State | None = None
     tag: TagField | None = None
     stream: Annotated[str, Field(max_length=64)] | None = None
     since: MomentField | None = None
@@ -205,6 +213,7 @@ class EmailsQuery(PageQuery):
         return EmailFilter(
             to=self.to,
             last_event=self.last_event,
+            state=self.state,
             tag=self.tag,
             stream=self.stream,
             since=self.since,

@@ -32,6 +32,8 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
         Scope.EMAILS_SEND, "PATCH", f"/v1/emails/{NO_ID}", {"scheduled_at": soon(hours=1)},
     ),
     "emails.cancel_email": (Scope.EMAILS_SEND, "POST", f"/v1/emails/{NO_ID}/cancel", {}),
+    "emails.resend_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/resend", {"reason": "asked"}),
+    "emails.discard_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/discard", {"reason": "asked"}),
     "suppressions.list_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions", None),
     "suppressions.get_suppression": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/ann@example.com", None),
     "suppressions.add_suppression": (
