@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from app.store.bulk import insert_rows, update_rows
 from app.store.db import add_once, now
@@ -70,7 +70,14 @@ def open_all(connection: Connection, rows: Sequence[tuple[UUID, UUID, int]]) -> 
 
 
 def close(connection: Connection, closings: Sequence[Closing]) -> None:
-    """Write how calls ended. Evidence of acceptance is final: nothing overwrites it."""
+    """Write how calls ended. Acceptance is final, and `unknown` overrules nothing: it ends a call that is under way."""
+    unknown = [closing for closing in closings if closing.outcome is AttemptOutcome.UNKNOWN]
+    known = [closing for closing in closings if closing.outcome is not AttemptOutcome.UNKNOWN]
+    _write(connection, known, over=attempts.c.outcome != AttemptOutcome.ACCEPTED)
+    _write(connection, unknown, over=attempts.c.outcome == AttemptOutcome.CALLING)
+
+
+def _write(connection: Connection, closings: Sequence[Closing], *, over: ColumnElement[bool]) -> None:
     rows = [
         {
             "id": closing.id,
@@ -81,13 +88,7 @@ def close(connection: Connection, closings: Sequence[Closing]) -> None:
         }
         for closing in closings
     ]
-    update_rows(
-        connection,
-        attempts,
-        rows,
-        stamps={"ended_at": now()},
-        only=attempts.c.outcome != AttemptOutcome.ACCEPTED,
-    )
+    update_rows(connection, attempts, rows, stamps={"ended_at": now()}, only=over)
 
 
 def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) -> None:
