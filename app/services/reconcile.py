@@ -4,6 +4,7 @@ Where too little traffic leaves too few peers, it sends a canary to SES's mailbo
 It never resends on time alone, and whatever it sends again is marked as a possible duplicate.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from app.domain.proof import OnUnconfirmed, Peers, verdict
 from app.domain.suppression import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.advance import advance
+from app.services.isolate import save_isolated
 from app.store import attempts, audit, emails, recipients, unconfirmed
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.bodies import Body, pack
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html: costs no quota and no reputation.
 CANARY: Final = "success+postern-canary@simulator.amazonses.com"
 _BATCH: Final = 200
+_NOT_HELD: Final = "Only a held mail can be resent or discarded."
 _REASONS: Final = {
     Event.PROVEN_ABSENT: "SES was proven not to have taken the mail; it is sent again, marked as a possible duplicate.",
     Event.LEFT_UNPROVEN: "Whether SES took the mail could not be found out; a person has to decide.",
@@ -49,19 +52,15 @@ class Reconcile:
         self._quiet = quiet
 
     def sweep(self) -> int:
-        """Look at every mail that has been quiet long enough; how many moved."""
-        with self._database.transaction() as connection:
-            now = clock(connection)
-            waiting = unconfirmed.quiet_since(connection, now - self._quiet, limit=_BATCH)
-            proofs = self._proofs(connection, waiting)
-            rows = recipients.lock(connection, [one.recipient_id for one in waiting])
-            moved = [self._move(rows[one.recipient_id], one, proofs[_minute(one.since)], now) for one in waiting]
-            settled = [row for row in moved if row is not None]
-            recipients.save(connection, settled)
-            self._send_canary(connection, waiting, proofs, now)
-        for lane in {row.lane for row in settled}:
-            self._bells.ring(DELIVER[Lane(lane)])
-        return len(settled)
+        """Look at every mail that has been quiet long enough, a batch at a time; how many moved."""
+        moved = 0
+        page = self._look_at_next(after=None)
+        while page.waiting:
+            moved += page.moved
+            for lane in page.lanes:
+                self._bells.ring(DELIVER[Lane(lane)])
+            page = self._look_at_next(after=page.waiting[-1])
+        return moved
 
     def resend(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
         """Send a held mail again, as a possible duplicate. Raises `NotFound`, and `Conflict` unless it is held."""
@@ -70,6 +69,18 @@ class Reconcile:
     def discard(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
         """Give a held mail up. Raises `NotFound`, and `Conflict` unless it is held."""
         self._decide(caller, recipient_id, Event.DISCARD, reason)
+
+    def held_of(self, caller: Caller, email_id: UUID) -> tuple[UUID, ...]:
+        """The recipients of a mail that wait for a person. Raises `NotFound`, and `Conflict` when none does."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            named = recipients.of_emails(connection, [email_id]).get(email_id)
+        if named is None:
+            raise NotFound("There is no such mail.")
+        held = tuple(one.id for one in named if one.state is State.HELD)
+        if not held:
+            raise Conflict(_NOT_HELD)
+        return held
 
     def _decide(self, caller: Caller, recipient_id: UUID, event: Event, reason: str) -> None:
         caller.require(Scope.ADMIN)
@@ -81,10 +92,9 @@ class Reconcile:
             told = f"{event.capitalize()} by {caller.actor}: {reason}"
             moved = advance(row, event, Facts(), now=now, reason=told, due_at=now)
             if moved is None:
-                raise Conflict("Only a held mail can be resent or discarded.")
+                raise Conflict(_NOT_HELD)
             recipients.save(connection, [moved])
-            if event is Event.DISCARD:
-                self._close_unknown(connection, recipient_id, told)
+            _close_unknown(connection, [recipient_id], evidence=Evidence.OPERATOR, reason=told)
             audit.write(
                 connection,
                 actor=caller.actor,
@@ -95,13 +105,19 @@ class Reconcile:
             )
         self._bells.ring(DELIVER[Lane(row.lane)])
 
-    def _close_unknown(self, connection: Connection, recipient_id: UUID, told: str) -> None:
-        unknown = [
-            Closing(id=one.id, outcome=AttemptOutcome.NOT_SENT, evidence=Evidence.OPERATOR, reason=told)
-            for one in attempts.of_recipients(connection, [recipient_id])
-            if one.outcome is AttemptOutcome.UNKNOWN
-        ]
-        attempts.close(connection, unknown)
+    def _look_at_next(self, *, after: Unconfirmed | None) -> "_Page":
+        with self._database.transaction() as connection:
+            now = clock(connection)
+            waiting = unconfirmed.quiet_since(connection, now - self._quiet, after=after, limit=_BATCH)
+            proofs = self._proofs(connection, waiting)
+            rows = recipients.lock(connection, [one.recipient_id for one in waiting])
+            moved = [self._move(rows[one.recipient_id], one, proofs[_minute(one.since)], now) for one in waiting]
+            settled = [row for row in moved if row is not None]
+            count = save_isolated(connection, settled)
+            proven = [row.id for row in settled if row.state is State.RETRY_WAIT]
+            _close_unknown(connection, proven, evidence=Evidence.EVENT, reason=_REASONS[Event.PROVEN_ABSENT])
+            self._send_canary(connection, waiting, proofs, now)
+        return _Page(waiting=waiting, moved=count, lanes=frozenset(row.lane for row in settled))
 
     def _proofs(self, connection: Connection, waiting: tuple[Unconfirmed, ...]) -> dict[datetime, Peers]:
         """One count for each minute in which something became unconfirmed."""
@@ -154,6 +170,25 @@ class Reconcile:
             expires_at=None,
             recipients=(canary,),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """Some of the mails to look at, how many of them moved, and the lanes of those."""
+
+    waiting: tuple[Unconfirmed, ...]
+    moved: int
+    lanes: frozenset[str]
+
+
+def _close_unknown(connection: Connection, recipient_ids: list[UUID], *, evidence: Evidence, reason: str) -> None:
+    """A call that is settled to have sent nothing is in doubt no more, so that the mail may expire or be canceled."""
+    unknown = [
+        Closing(id=one.id, outcome=AttemptOutcome.NOT_SENT, evidence=evidence, reason=reason)
+        for one in attempts.of_recipients(connection, recipient_ids)
+        if one.outcome is AttemptOutcome.UNKNOWN
+    ]
+    attempts.close(connection, unknown)
 
 
 def _minute(moment: datetime) -> datetime:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select, tuple_
 
 from app.domain.delivery import State
 from app.domain.feedback import FeedbackKind
@@ -25,8 +25,10 @@ class Unconfirmed:
     policy: OnUnconfirmed
 
 
-def quiet_since(connection: Connection, before: datetime, *, limit: int) -> tuple[Unconfirmed, ...]:
-    """Mails unconfirmed since before a time, those first that have waited longest."""
+def quiet_since(
+    connection: Connection, before: datetime, *, after: Unconfirmed | None, limit: int
+) -> tuple[Unconfirmed, ...]:
+    """Mails unconfirmed since before a time, longest first; only those that come `after` one, when it is given."""
     query = (
         select(
             recipients.c.id,
@@ -38,9 +40,13 @@ def quiet_since(connection: Connection, before: datetime, *, limit: int) -> tupl
         )
         .join(emails, emails.c.id == recipients.c.email_id)
         .where(recipients.c.state == State.UNCONFIRMED, recipients.c.unconfirmed_since <= before)
-        .order_by(recipients.c.unconfirmed_since)
+        .order_by(recipients.c.unconfirmed_since, recipients.c.id)
         .limit(limit)
     )
+    if after is not None:
+        place = (recipients.c.unconfirmed_since, recipients.c.id)
+        last = (literal(after.since, place[0].type), literal(after.recipient_id, place[1].type))
+        query = query.where(tuple_(*place) > tuple_(*last))
     return tuple(
         Unconfirmed(
             recipient_id=row.id,
@@ -55,19 +61,23 @@ def quiet_since(connection: Connection, before: datetime, *, limit: int) -> tupl
 
 
 def peers(connection: Connection, around: datetime, *, canary_key: str) -> Peers:
-    """The mails that SES accepted by answer around this time, and how far their `Send` events have come."""
+    """The mails that SES accepted by answer around this minute, and how far their `Send` events have come.
+
+    A canary counts when it left after that minute, even if its event is all that was ever heard of it.
+    """
     seen = (
         select(events.c.id)
         .where(events.c.ses_message_id == attempts.c.ses_message_id, events.c.type == FeedbackKind.SEND)
         .exists()
     )
-    accepted = (attempts.c.outcome == AttemptOutcome.ACCEPTED) & (attempts.c.evidence == Evidence.RESPONSE)
+    taken = attempts.c.outcome == AttemptOutcome.ACCEPTED
+    accepted = taken & (attempts.c.evidence == Evidence.RESPONSE)
     near = attempts.c.started_at.between(around - AROUND, around + AROUND)
     counted = connection.execute(select(func.count(), func.count().filter(seen)).where(accepted, near)).one()
     canary = (
         select(attempts.c.id)
         .join(recipients, recipients.c.id == attempts.c.recipient_id)
-        .where(recipients.c.key == canary_key, accepted, attempts.c.started_at > around, seen)
+        .where(recipients.c.key == canary_key, taken, attempts.c.started_at > around + AROUND, seen)
         .limit(1)
     )
     return Peers(accepted=counted[0], seen=counted[1], canary_seen=connection.scalar(canary) is not None)

@@ -1,0 +1,369 @@
+"""Mails of unknown fate: what proves that SES did not take one, what is done then, and what a person may decide."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.domain.callers import Caller
+from app.domain.delivery import State
+from app.domain.errors import Conflict, NotFound, RestrictedApiKey
+from app.domain.outcome import Ambiguous, Envelope
+from app.domain.proof import ENOUGH_PEERS, GIVE_UP_AFTER, OnUnconfirmed
+from app.queue import Lane
+from app.services import reconcile
+from app.services.reconcile import CANARY
+from app.services.record import Record, Report
+from app.wiring import Gateway
+from tests.feedback import Event
+from tests.gateways import ScriptedMailer, caller
+from tests.mails import ROOT, bounce, delivery, feed, state_of, submit, take
+from tests.rows import age, change, outcomes, recipient_of, rows
+from tests.ses_events import about, bring
+
+ANN = "ann@example.net"
+QUIET = timedelta(minutes=16)
+
+
+def submit_in_silence(gateway: Gateway, mailer: ScriptedMailer, who: Caller, *to: str, **more: Any) -> list[UUID]:
+    """Mails that SES gave no answer about."""
+    mailer.answers |= dict.fromkeys(to, Ambiguous("Silence."))
+    mails = [submit(gateway, who, one, **more) for one in to]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert {state_of(gateway, mail) for mail in mails} == {State.UNCONFIRMED}
+    for one in to:
+        del mailer.answers[one]
+    return mails
+
+
+def send_peers(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, *, seen: int, accepted: int = ENOUGH_PEERS
+) -> None:
+    """Mails that SES answered for; `seen` of them have their `Send` event."""
+    before = len(mailer.sent)
+    submit(gateway, who, *(f"peer{number}@example.net" for number in range(accepted)))
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    bring(gateway, *(sent(gateway, envelope) for envelope in mailer.sent[before:][:seen]))
+
+
+def sent(gateway: Gateway, envelope: Envelope, ses_message_id: str | None = None) -> Event:
+    """SES's `Send` event of this call, by default under the message id that SES answered with."""
+    (attempt,) = rows(gateway, "attempts", id=UUID(dict(envelope.tags)["postern_attempt"]))
+    return about(envelope, "Send", ses_message_id or str(attempt["ses_message_id"]))
+
+
+def be_quiet(gateway: Gateway, by: timedelta = QUIET) -> None:
+    """Let this much time pass without an event."""
+    age(gateway, "recipients", "unconfirmed_since", by, state=State.UNCONFIRMED)
+    age(gateway, "attempts", "started_at", by)
+
+
+def calls_to(mailer: ScriptedMailer, address: str = ANN) -> int:
+    return sum(envelope.recipient == address for envelope in mailer.sent)
+
+
+@pytest.fixture
+def who(gateway: Gateway) -> Caller:
+    return caller(gateway)
+
+
+@pytest.fixture
+def mail(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
+    """A mail to Ann of unknown fate."""
+    return submit_in_silence(gateway, mailer, who, ANN)[0]
+
+
+@pytest.fixture
+def held(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
+    """A mail to Ann that waits for a person."""
+    mail = submit_in_silence(gateway, mailer, who, ANN, on_unconfirmed=OnUnconfirmed.HOLD)[0]
+    be_quiet(gateway)
+    gateway.reconcile.sweep()
+    assert state_of(gateway, mail) is State.HELD
+    return mail
+
+
+def test_a_mail_proven_absent_is_sent_again_once_and_flagged(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """Quiet, and its peers have their events: it is really sent again, one time, marked as a possible duplicate."""
+    send_peers(gateway, mailer, who, seen=ENOUGH_PEERS)
+    be_quiet(gateway)
+    assert gateway.reconcile.sweep() == 1
+    assert gateway.reconcile.sweep() == 0
+    assert state_of(gateway, mail) is State.RETRY_WAIT
+    for _ in range(2):
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.SENT
+    assert recipient_of(gateway, mail).possible_duplicate
+    assert calls_to(mailer) == 2
+    assert outcomes(gateway, mail) == ["not_sent", "accepted"]
+
+
+@pytest.mark.parametrize("seen", [0, ENOUGH_PEERS - 1])
+def test_silence_proves_nothing_while_peers_lack_their_events(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID, seen: int
+) -> None:
+    """Events of peers are missing, so that of this mail may be on its way: it waits, however quiet it is."""
+    send_peers(gateway, mailer, who, seen=seen)
+    be_quiet(gateway)
+    assert gateway.reconcile.sweep() == 0
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.UNCONFIRMED
+    assert calls_to(mailer) == 1
+
+
+def test_nothing_is_sent_again_before_it_was_quiet(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """However well its peers are doing, the mail has its quarter of an hour."""
+    send_peers(gateway, mailer, who, seen=ENOUGH_PEERS)
+    be_quiet(gateway, timedelta(minutes=14))
+    assert gateway.reconcile.sweep() == 0
+    assert state_of(gateway, mail) is State.UNCONFIRMED
+
+
+def test_an_application_may_want_no_second_mail(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> None:
+    """With `hold`, the same proof leads to a person instead of a second mail."""
+    mail = submit_in_silence(gateway, mailer, who, ANN, on_unconfirmed=OnUnconfirmed.HOLD)[0]
+    send_peers(gateway, mailer, who, seen=ENOUGH_PEERS)
+    be_quiet(gateway)
+    assert gateway.reconcile.sweep() == 1
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.HELD
+    assert not recipient_of(gateway, mail).possible_duplicate
+    assert calls_to(mailer) == 1
+
+
+def test_what_cannot_be_proven_within_a_day_is_left_to_a_person(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """After 24 hours without proof the mail is held, and says why."""
+    send_peers(gateway, mailer, who, seen=0)
+    be_quiet(gateway, GIVE_UP_AFTER + timedelta(minutes=1))
+    assert gateway.reconcile.sweep() == 1
+    assert state_of(gateway, mail) is State.HELD
+    assert "a person has to decide" in (recipient_of(gateway, mail).reason or "")
+
+
+def canaries(gateway: Gateway) -> list[UUID]:
+    return [UUID(str(row["email_id"])) for row in rows(gateway, "recipients", key=CANARY)]
+
+
+def test_with_little_traffic_one_canary_proves_it(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """Too few peers: one mail to SES's mailbox simulator is sent, however often one looks; its event is the proof."""
+    send_peers(gateway, mailer, who, accepted=2, seen=2)
+    be_quiet(gateway)
+    for _ in range(3):
+        assert gateway.reconcile.sweep() == 0
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert len(canaries(gateway)) == calls_to(mailer, CANARY) == 1
+    bring(gateway, sent(gateway, mailer.sent[-1]))
+    assert gateway.reconcile.sweep() == 1
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert calls_to(mailer) == 2
+    assert state_of(gateway, mail) is State.SENT
+
+
+def test_a_canary_whose_event_is_quicker_than_its_answer_proves_as_much(
+    gateway: Gateway, mailer: ScriptedMailer, mail: UUID
+) -> None:
+    """SNS may bring the event before the worker has written the answer down, or the answer may never come."""
+    be_quiet(gateway)
+    gateway.reconcile.sweep()
+    mailer.answers[CANARY] = Ambiguous("Silence.")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    bring(gateway, about(mailer.sent[-1], "Send", "ses-canary"))
+    assert gateway.reconcile.sweep() == 1
+    assert state_of(gateway, mail) is State.RETRY_WAIT
+
+
+def test_a_canary_that_was_sent_before_the_mail_proves_nothing_about_it(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """A canary of an earlier mail, sent in the same minute but before this one, is no witness."""
+    be_quiet(gateway)
+    gateway.reconcile.sweep()
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    (canary,) = canaries(gateway)
+    bring(gateway, sent(gateway, mailer.sent[-1]))
+    later = recipient_of(gateway, mail).unconfirmed_since
+    assert later is not None
+    end_of_minute = later.replace(second=59, microsecond=0)
+    change(gateway, "recipients", {"unconfirmed_since": end_of_minute}, email_id=mail)
+    change(
+        gateway,
+        "attempts",
+        {"started_at": end_of_minute - timedelta(seconds=30)},
+        recipient_id=recipient_of(gateway, canary).id,
+    )
+    assert gateway.reconcile.sweep() == 0
+    assert state_of(gateway, mail) is State.UNCONFIRMED
+
+
+def test_many_mails_without_proof_do_not_hold_up_those_with_it(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep looks past the mails that have to wait on, however many there are."""
+    monkeypatch.setattr(reconcile, "_BATCH", 2)
+    stuck = submit_in_silence(gateway, mailer, who, *(f"stuck{number}@example.net" for number in range(4)))
+    be_quiet(gateway, timedelta(hours=2))
+    provable = submit_in_silence(gateway, mailer, who, ANN)[0]
+    send_peers(gateway, mailer, who, seen=ENOUGH_PEERS)
+    for mail, since in ((provable, QUIET), *((one, timedelta(hours=2)) for one in stuck)):
+        age(gateway, "recipients", "unconfirmed_since", since, email_id=mail)
+    change(gateway, "attempts", {"started_at": recipient_of(gateway, provable).unconfirmed_since})
+    assert gateway.reconcile.sweep() == 1
+    assert state_of(gateway, provable) is State.RETRY_WAIT
+
+
+def before_anything_else(_: Gateway, __: ScriptedMailer, ___: Caller) -> None:
+    """Straight after the call."""
+
+
+def once_sent_again(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> None:
+    send_peers(gateway, mailer, who, seen=ENOUGH_PEERS)
+    be_quiet(gateway)
+    assert gateway.reconcile.sweep() == 1
+
+
+def once_held(gateway: Gateway, _: ScriptedMailer, __: Caller) -> None:
+    be_quiet(gateway, GIVE_UP_AFTER + timedelta(minutes=1))
+    assert gateway.reconcile.sweep() == 1
+
+
+@pytest.mark.parametrize("when", [before_anything_else, once_sent_again, once_held], ids=lambda when: when.__name__)
+def test_an_event_settles_the_mail_at_any_time(
+    gateway: Gateway,
+    mailer: ScriptedMailer,
+    who: Caller,
+    mail: UUID,
+    when: Callable[[Gateway, ScriptedMailer, Caller], None],
+) -> None:
+    """SES's own word ends all doubt: the mail is delivered and is not called again."""
+    first = mailer.sent[0]
+    when(gateway, mailer, who)
+    bring(gateway, about(first, "Delivery", "ses-unheard-of"))
+    gateway.reconcile.sweep()
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.DELIVERED
+    assert calls_to(mailer) == 1
+    assert outcomes(gateway, mail) == ["accepted"]
+
+
+def test_late_news_of_the_first_call_keeps_rank_and_flag(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """It was a duplicate after all: the `Send` event of the first call comes when the second is delivered already."""
+    first = mailer.sent[0]
+    once_sent_again(gateway, mailer, who)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, delivery(gateway, mail))
+    bring(gateway, about(first, "Send", "ses-the-first"))
+    row = recipient_of(gateway, mail)
+    assert row.state is State.DELIVERED
+    assert row.possible_duplicate
+    assert outcomes(gateway, mail) == ["accepted", "accepted"]
+
+
+def test_a_bounce_of_either_call_finds_its_mail(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID
+) -> None:
+    """After a resend both message ids are known: news that carries no tags reaches the mail under the first one too."""
+    first = mailer.sent[0]
+    once_sent_again(gateway, mailer, who)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    bring(gateway, about(first, "Send", "ses-the-first"))
+    feed(gateway, bounce(gateway, mail, ses_message_id="ses-the-first", tags={}))
+    assert state_of(gateway, mail) is State.BOUNCED
+
+
+@pytest.mark.parametrize("by_person", [False, True], ids=["proven absent", "resent by a person"])
+def test_nothing_is_sent_again_to_an_address_that_was_suppressed_meanwhile(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID, by_person: bool
+) -> None:
+    """The claim of the second call asks the list as that of the first did."""
+    gateway.suppress.add(who, ANN, reason="She asked us to stop.")
+    if by_person:
+        once_held(gateway, mailer, who)
+        gateway.reconcile.resend(ROOT, recipient_of(gateway, mail).id, reason="Try once more.")
+    else:
+        once_sent_again(gateway, mailer, who)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.SUPPRESSED
+    assert calls_to(mailer) == 1
+
+
+@pytest.mark.parametrize("by_person", [False, True], ids=["proven absent", "resent by a person"])
+def test_a_mail_that_expires_before_its_second_call_ends_as_expired(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller, mail: UUID, by_person: bool
+) -> None:
+    """Once it is settled that the first call did not send it, nothing keeps it waiting for ever."""
+    if by_person:
+        once_held(gateway, mailer, who)
+        gateway.reconcile.resend(ROOT, recipient_of(gateway, mail).id, reason="Try once more.")
+    else:
+        once_sent_again(gateway, mailer, who)
+    age(gateway, "recipients", "expires_at", timedelta(seconds=1), email_id=mail)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    gateway.upkeep.expire()
+    assert state_of(gateway, mail) is State.EXPIRED
+    assert calls_to(mailer) == 1
+
+
+def test_a_late_report_of_silence_puts_nothing_in_doubt_again(
+    gateway: Gateway, mailer: ScriptedMailer, who: Caller
+) -> None:
+    """A worker that stalled for long reports that it does not know: what was settled meanwhile stays settled."""
+    mail = submit(gateway, who, ANN)
+    claim = take(gateway)
+    age(gateway, "recipients", "lease_until", timedelta(seconds=1))
+    gateway.upkeep.end_leases()
+    once_sent_again(gateway, mailer, who)
+    late = Report(mine=claim.mails[0], token=claim.token, result=Ambiguous("Silence."))
+    Record(database=gateway.database, max_attempts=12)([late])
+    assert outcomes(gateway, mail) == ["not_sent"]
+    age(gateway, "recipients", "expires_at", timedelta(seconds=1), email_id=mail)
+    gateway.upkeep.expire()
+    assert state_of(gateway, mail) is State.EXPIRED
+
+
+def test_a_person_may_send_a_held_mail_again(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
+    """It is sent as a possible duplicate, and the audit says who wanted it and why."""
+    recipient = recipient_of(gateway, held)
+    gateway.reconcile.resend(ROOT, recipient.id, reason="The log of their server shows nothing.")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    row = recipient_of(gateway, held)
+    assert (row.state, row.possible_duplicate, calls_to(mailer)) == (State.SENT, True, 2)
+    (entry,) = rows(gateway, "audit", action="resend")
+    assert (entry["actor"], entry["reason"]) == (ROOT.actor, "The log of their server shows nothing.")
+    assert entry["data"] == {"recipient_id": str(recipient.id)}
+
+
+def test_a_person_may_give_a_held_mail_up(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
+    """It is not sent again and its call is closed on that person's word; news of it would count all the same."""
+    first = mailer.sent[0]
+    gateway.reconcile.discard(ROOT, recipient_of(gateway, held).id, reason="The event is over.")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, held) is State.CANCELED
+    assert outcomes(gateway, held) == ["not_sent"]
+    (entry,) = rows(gateway, "audit", action="discard")
+    assert entry["reason"] == "The event is over."
+    bring(gateway, about(first, "Send", "ses-after-all"))
+    assert state_of(gateway, held) is State.SENT
+    assert calls_to(mailer) == 1
+
+
+def test_only_a_held_mail_is_for_a_person_to_decide(gateway: Gateway, who: Caller, mail: UUID, held: UUID) -> None:
+    """Not an unconfirmed one, not one that is unknown, and not for the application."""
+    with pytest.raises(Conflict):
+        gateway.reconcile.resend(ROOT, recipient_of(gateway, mail).id, reason="Now.")
+    with pytest.raises(NotFound):
+        gateway.reconcile.discard(ROOT, uuid4(), reason="Whatever.")
+    with pytest.raises(RestrictedApiKey):
+        gateway.reconcile.resend(who, recipient_of(gateway, held).id, reason="Now.")
+    assert rows(gateway, "audit", action="resend") == []
