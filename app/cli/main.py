@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli import demo, keys, lanes, secret, send, ses, settings, suppressions, up
+from app.cli import bench, demo, held, keys, lanes, recovery, secret, send, ses, settings, suppressions, up
 from app.cli.command import Command, CommandFailed, UsageMistake
 from app.cli.embedded import CannotEmbed
 from app.cli.probes import PortInUse
@@ -30,11 +30,18 @@ COMMANDS: tuple[Command, ...] = (
     *keys.COMMANDS,
     *suppressions.COMMANDS,
     *lanes.COMMANDS,
+    *held.COMMANDS,
+    *recovery.COMMANDS,
     ses.COMMAND,
     secret.COMMAND,
     settings.COMMAND,
+    bench.COMMAND,
 )
-GROUPS = {"key": "the API keys of applications", "ses": "the SES account behind the gateway"}
+GROUPS = {
+    "key": "the API keys of applications",
+    "recovery": "a database that was restored to an earlier moment",
+    "ses": "the SES account behind the gateway",
+}
 
 
 def main(words: Sequence[str]) -> int:

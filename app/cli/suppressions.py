@@ -49,11 +49,11 @@ def show(given: Namespace, terminal: Terminal) -> bool:
     """List those who are suppressed, or tell all about one address."""
     with operated_gateway(given.data) as (gateway, caller):
         if given.address is not None:
-            found = gateway.suppress.find(caller, given.address)
+            found = gateway.suppress.find(caller, given.address, over_too=True)
             entries, history = list(found.entries), list(found.history)
         else:
             entries, history = list(_every(gateway, caller, given)), []
-    terminal.table(COLUMNS, map(_row, entries), empty="Nobody is suppressed.")
+    terminal.table(COLUMNS, map(_row, entries), empty="Not suppressed.")
     if history:
         over = [(*_row(entry), entry.removed_at, entry.removed_by, entry.removal_reason) for entry in history]
         terminal.table((*COLUMNS, "removed", "by", "why"), over, title="Earlier")

@@ -124,14 +124,17 @@ class Suppress:
             flying = recipients.in_flight(connection, address.key)
         return Added(_entry(entry), created, tuple(InFlight(one.email_id, one.id, one.state) for one in flying))
 
-    def find(self, caller: Caller, id_or_email: str) -> Found:
-        """The entries of an address, or of the address of an entry. Raises `NotFound` when nothing live is there."""
+    def find(self, caller: Caller, id_or_email: str, *, over_too: bool = False) -> Found:
+        """The entries of an address, or of the address of an entry.
+
+        Raises `NotFound` when nothing live is there; with `over_too`, when there never was anything.
+        """
         caller.require(Scope.SUPPRESSIONS_READ)
         with self._database.reading() as connection:
             key = _key_of(connection, caller, id_or_email)
             live = _visible(caller, suppressions.live(connection, key))
             over = _visible(caller, suppressions.history(connection, key))
-        if not live:
+        if not live and not (over_too and over):
             raise NotFound("This address is not suppressed.")
         return Found(tuple(map(_entry, live)), tuple(map(_entry, over)))
 
