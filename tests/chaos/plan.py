@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from tests.chaos.drill import DatabaseKind, Drill
 
-FAULTS_PER_S = 0.32
+FAULTS_PER_S = 0.34
 FIRST_S, LAST_MARGIN_S = 2.0, 1.0
 RECOVERY_S = 1.5
 
@@ -83,22 +83,22 @@ class Fault:
 
 
 _PROCESSES = (
-    Blow(target=Target.WEB, kind=Kind.KILL_CHILD, weight=3),
+    Blow(target=Target.WEB, kind=Kind.KILL_CHILD, weight=6),
     Blow(target=Target.WEB, kind=Kind.KILL),
-    Blow(target=Target.WORKER, kind=Kind.KILL_CHILD, weight=4),
-    Blow(target=Target.WORKER, kind=Kind.KILL, weight=3),
-    Blow(target=Target.WORKER, kind=Kind.FREEZE, past_the_lease=True),
+    Blow(target=Target.WORKER, kind=Kind.KILL_CHILD, weight=9),
+    Blow(target=Target.WORKER, kind=Kind.KILL, weight=9),
+    Blow(target=Target.WORKER, kind=Kind.FREEZE, weight=6, past_the_lease=True),
     Blow(target=Target.BEAT, kind=Kind.KILL),
 )
 _REDIS = (
-    Blow(target=Target.REDIS, kind=Kind.KILL, lasts=(0.2, 3.0), weight=3),
-    Blow(target=Target.REDIS, kind=Kind.FLUSH, weight=3),
+    Blow(target=Target.REDIS, kind=Kind.KILL, lasts=(0.2, 3.0), weight=9),
+    Blow(target=Target.REDIS, kind=Kind.FLUSH, weight=6),
     Blow(target=Target.REDIS, kind=Kind.FREEZE, lasts=(1.0, 5.0)),
     Blow(target=Target.REDIS, kind=Kind.RESET, lasts=(0.1, 1.0)),
     Blow(target=Target.REDIS, kind=Kind.BLACK_HOLE, lasts=(1.0, 4.0), weight=1),
 )
 _DATABASE = (
-    Blow(target=Target.DATABASE, kind=Kind.KILL, lasts=(0.2, 3.0), weight=3),
+    Blow(target=Target.DATABASE, kind=Kind.KILL, lasts=(0.2, 3.0), weight=9),
     Blow(target=Target.DATABASE, kind=Kind.FREEZE, lasts=(1.0, 4.0)),
     Blow(target=Target.DATABASE, kind=Kind.RESET, lasts=(0.1, 1.0), weight=3),
     Blow(target=Target.DATABASE, kind=Kind.CUT, lasts=(0.5, 1.5)),
@@ -170,10 +170,9 @@ def _blows(database: DatabaseKind) -> tuple[Blow, ...]:
 
 
 def _choice(dice: random.Random, blows: list[Blow], wanted: int) -> list[Blow]:
-    """More blows than are wanted, in the order in which they are tried: each once, then by weight."""
-    once = dice.sample(blows, len(blows))
-    weights = [blow.weight for blow in blows]
-    return once + dice.choices(blows, weights=weights, k=2 * wanted)
+    """More blows than are wanted, in the order in which they are tried: each once, the weighty first, then by weight."""
+    once = sorted(blows, key=lambda blow: -(dice.random() ** (1 / blow.weight)))
+    return once + dice.choices(blows, weights=[blow.weight for blow in blows], k=2 * wanted)
 
 
 def counted(planned: tuple[Fault, ...]) -> Iterator[tuple[str, int]]:
