@@ -170,7 +170,7 @@ def _blows(database: DatabaseKind) -> tuple[Blow, ...]:
 
 
 def _choice(dice: random.Random, blows: list[Blow], wanted: int) -> list[Blow]:
-    """More blows than are wanted, in the order in which they are tried: each once, the weighty first, then by weight."""
+    """More blows than are wanted, in the order in which they are tried: each once, the weighty first, then any."""
     once = sorted(blows, key=lambda blow: -(dice.random() ** (1 / blow.weight)))
     return once + dice.choices(blows, weights=[blow.weight for blow in blows], k=2 * wanted)
 

@@ -1,0 +1,42 @@
+"""Short drills, through the same harness as `postern chaos`: every promise is kept while everything is killed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.oracle import Promise
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DRILLS = {"postgresql": 40, "sqlite": 25}
+AT_MOST_S = 400
+
+
+def drill(*words: str) -> tuple[int, dict[str, Any], str]:
+    """The exit status of a drill, its figures, and what it says of them."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--json", *words],
+        cwd=CHECKOUT,
+        env=None,
+        capture_output=True,
+        text=True,
+        timeout=AT_MOST_S,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    [run] = json.loads(done.stdout.splitlines()[-1])["runs"]
+    return done.returncode, run, done.stderr
+
+
+@pytest.mark.parametrize("database", DRILLS)
+def test_no_promise_is_broken_under_fire(database: str) -> None:
+    """Nothing lost, nothing twice, nobody mailed after they bounced, and all of it settled in the end."""
+    seconds = DRILLS[database]
+    status, run, told = drill("--database", database, "--seconds", str(seconds), "--first-seed", "7", "--rate", "20")
+    assert {promise: run[promise] for promise in Promise} == dict.fromkeys(Promise, 0), told
+    assert status == 0, told
+    assert run["faults"] >= seconds * 0.25
+    assert run["accepted"] > seconds * 15

@@ -1,0 +1,215 @@
+"""The oracle, fed with evidence that was tampered with: each kind of breach is found, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from app.domain.delivery import State
+from tests.chaos.evidence import Evidence, Listed, Promised, Row, Taken, Try
+from tests.chaos.oracle import Promise, judge
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CALLED = NOON + timedelta(seconds=1)
+ADDRESSES = ("ann@example.net", "bob@example.net")
+MAILS = tuple(UUID(int=100 + number) for number in range(2))
+RECIPIENTS = tuple(UUID(int=200 + number) for number in range(2))
+ATTEMPTS = tuple(UUID(int=300 + number) for number in range(2))
+KEYS = ("drill-1", "drill-2")
+
+Tamper = Callable[[Evidence], Evidence]
+
+
+def row(number: int, **more: object) -> Row:
+    given: dict[str, object] = {
+        "id": RECIPIENTS[number],
+        "email_id": MAILS[number],
+        "subject": KEYS[number],
+        "address": ADDRESSES[number],
+        "key": ADDRESSES[number],
+        "scope": "drill/default",
+        "state": State.DELIVERED,
+        "ses_message_id": f"ses-{number}",
+    }
+    return Row(**given | more)  # type: ignore[arg-type]
+
+
+def taken(number: int) -> Taken:
+    return Taken(
+        at=CALLED,
+        address=ADDRESSES[number],
+        ses_message_id=f"ses-{number}",
+        recipient_id=RECIPIENTS[number],
+        attempt_id=ATTEMPTS[number],
+    )
+
+
+def attempt(number: int, outcome: str = "accepted") -> Try:
+    return Try(id=ATTEMPTS[number], recipient_id=RECIPIENTS[number], outcome=outcome, started_at=CALLED)
+
+
+def listed(number: int, *, seen_at: datetime | None, ended_at: datetime | None = None, scope: str = "*") -> Listed:
+    return Listed(key=ADDRESSES[number], scope=scope, created_at=NOON, seen_at=seen_at, ended_at=ended_at)
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    """Two mails, each promised once, sent once and delivered."""
+    return Evidence(
+        promised=tuple(
+            Promised(key=key, email_id=mail, addresses=frozenset({address}))
+            for key, mail, address in zip(KEYS, MAILS, ADDRESSES, strict=True)
+        ),
+        answers={key: frozenset({mail}) for key, mail in zip(KEYS, MAILS, strict=True)},
+        offered=frozenset(KEYS),
+        rows=(row(0), row(1)),
+        tries=(attempt(0), attempt(1)),
+        taken=(taken(0), taken(1)),
+    )
+
+
+def broken(evidence: Evidence, *, lossless: bool = True) -> set[Promise]:
+    """Which promises the oracle says are broken."""
+    return {finding.promise for finding in judge(evidence, lossless=lossless).broken}
+
+
+def second_row(**more: object) -> Tamper:
+    return lambda evidence: replace(evidence, rows=(row(0), row(1, **more)))
+
+
+def again(*, attempt_id: UUID) -> Tamper:
+    """SES took the second mail once more."""
+    return lambda evidence: replace(evidence, taken=(*evidence.taken, replace(taken(1), attempt_id=attempt_id)))
+
+
+def never_taken(evidence: Evidence) -> Evidence:
+    return replace(evidence, taken=(taken(0),))
+
+
+def suppressed_when(seen_at: datetime | None, ended_at: datetime | None = None, scope: str = "*") -> Tamper:
+    entry = listed(1, seen_at=seen_at, ended_at=ended_at, scope=scope)
+    return lambda evidence: replace(evidence, listed=(entry,))
+
+
+BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
+    ("a promised mail is nowhere", lambda e: replace(e, rows=(row(0),), taken=(taken(0),)), {Promise.LOST}),
+    (
+        "a recipient of a promised mail is missing",
+        lambda e: replace(e, promised=(replace(e.promised[0], addresses=frozenset({*ADDRESSES})), *e.promised[1:])),
+        {Promise.LOST},
+    ),
+    ("a mail is said to be delivered that SES never took", never_taken, {Promise.LOST, Promise.INVARIANT}),
+    ("SES took a mail twice, by one attempt", again(attempt_id=ATTEMPTS[1]), {Promise.DUPLICATE_UNFLAGGED}),
+    (
+        "SES took a mail twice, and nobody marked it",
+        lambda e: again(attempt_id=UUID(int=9))(replace(e, tries=(*e.tries, replace(attempt(1), id=UUID(int=9))))),
+        {Promise.DUPLICATE_UNFLAGGED},
+    ),
+    (
+        "SES took a mail twice, marked as possible",
+        lambda e: again(attempt_id=UUID(int=9))(
+            replace(
+                e,
+                tries=(*e.tries, replace(attempt(1), id=UUID(int=9))),
+                rows=(row(0), row(1, possible_duplicate=True)),
+            )
+        ),
+        {Promise.DUPLICATE_FLAGGED},
+    ),
+    (
+        "one key was answered with two ids",
+        lambda e: replace(e, answers={**e.answers, KEYS[1]: frozenset(MAILS)}),
+        {Promise.DUPLICATE_UNFLAGGED},
+    ),
+    (
+        "one key became two mails",
+        lambda e: replace(
+            e, rows=(*e.rows, row(1, id=UUID(int=8), email_id=UUID(int=7), state=State.CANCELED, ses_message_id=None))
+        ),
+        {Promise.DUPLICATE_UNFLAGGED},
+    ),
+    ("a mail came from nowhere", lambda e: replace(e, offered=frozenset(KEYS[:1])), {Promise.INVARIANT}),
+    ("a mail was refused", lambda e: replace(e, refused=(KEYS[1],)), {Promise.INVARIANT}),
+    ("a call began after the suppression", suppressed_when(NOON), {Promise.SENT_AFTER_SUPPRESSION}),
+    (
+        "a call began between suppression and removal",
+        suppressed_when(NOON, NOON + timedelta(minutes=1)),
+        {Promise.SENT_AFTER_SUPPRESSION},
+    ),
+    (
+        "a call began after the suppression of its stream",
+        suppressed_when(NOON, scope="drill/default"),
+        {Promise.SENT_AFTER_SUPPRESSION},
+    ),
+    (
+        "SES has a mail that failed",
+        second_row(state=State.FAILED, ses_message_id=None),
+        {Promise.LEDGER_MINUS_DATABASE},
+    ),
+    (
+        "SES has a mail that was canceled",
+        second_row(state=State.CANCELED, ses_message_id=None),
+        {Promise.LEDGER_MINUS_DATABASE},
+    ),
+    (
+        "SES took an attempt that is said not to have been sent",
+        lambda e: replace(e, tries=(attempt(0), attempt(1, "not_sent"))),
+        {Promise.INVARIANT},
+    ),
+    ("a mail still waits", second_row(state=State.UNCONFIRMED), {Promise.UNSETTLED, Promise.LEDGER_MINUS_DATABASE}),
+    (
+        "a mail is held that nobody wanted held",
+        second_row(state=State.HELD),
+        {Promise.UNSETTLED, Promise.LEDGER_MINUS_DATABASE},
+    ),
+    ("notifications are left", lambda e: replace(e, unread=1), {Promise.UNSETTLED}),
+    ("a lease is left", second_row(leased=True), {Promise.INVARIANT}),
+    ("a bounce suppressed nobody", lambda e: replace(e, blamed=frozenset(ADDRESSES[:1])), {Promise.INVARIANT}),
+]
+
+INNOCENT: list[tuple[str, Tamper]] = [
+    ("nothing happened", lambda e: e),
+    ("the suppression was seen only after the call", suppressed_when(CALLED + timedelta(milliseconds=1))),
+    ("the suppression was never seen", suppressed_when(None)),
+    ("the suppression was lifted before", suppressed_when(NOON, CALLED)),
+    ("the suppression is of another stream", suppressed_when(NOON, scope="drill/other")),
+    ("SES took it and rejected it afterwards", second_row(state=State.FAILED)),
+    (
+        "a held mail waits for a person, as it was asked to",
+        lambda e: never_taken(
+            replace(
+                e,
+                rows=(row(0), row(1, state=State.HELD, on_unconfirmed="hold", ses_message_id=None)),
+                tries=(attempt(0), attempt(1, "unknown")),
+            )
+        ),
+    ),
+    (
+        "a blamed address was listed",
+        lambda e: replace(e, blamed=frozenset(ADDRESSES[:1]), listed=(listed(0, seen_at=None),)),
+    ),
+]
+
+
+@pytest.mark.parametrize("tamper, found", [breach[1:] for breach in BREACHES], ids=[one[0] for one in BREACHES])
+def test_every_breach_is_found(evidence: Evidence, tamper: Tamper, found: set[Promise]) -> None:
+    """Each promise that the evidence shows to be broken, and no other, with a line that says how."""
+    tampered = tamper(evidence)
+    assert broken(tampered) == found
+    assert all(finding.what for finding in judge(tampered, lossless=True).findings)
+
+
+@pytest.mark.parametrize("tamper", [one[1] for one in INNOCENT], ids=[one[0] for one in INNOCENT])
+def test_nobody_is_accused_falsely(evidence: Evidence, tamper: Tamper) -> None:
+    """What only looks like a breach is none."""
+    assert broken(tamper(evidence)) == set()
+
+
+def test_lost_events_excuse_what_they_leave_open(evidence: Evidence) -> None:
+    """Without its event a mail may stay unconfirmed, or come twice marked as such; nothing else is excused."""
+    assert broken(second_row(state=State.UNCONFIRMED)(evidence), lossless=False) == set()
+    twice = again(attempt_id=UUID(int=9))
+    assert broken(twice(second_row(possible_duplicate=True)(evidence)), lossless=False) == set()
+    assert broken(twice(evidence), lossless=False) == {Promise.DUPLICATE_UNFLAGGED}
