@@ -20,12 +20,13 @@ from app.domain.suppression import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.advance import advance
 from app.services.isolate import save_isolated
-from app.store import attempts, audit, emails, recipients, unconfirmed
+from app.store import attempts, audit, emails, keys, recipients, unconfirmed
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.bodies import Body, pack
 from app.store.db import Database, clock
 from app.store.emails import NewEmail, NewRecipient
 from app.store.ids import new_id
+from app.store.keys import App
 from app.store.recipients import Recipient
 from app.store.sealing import KeyRing
 from app.store.unconfirmed import Unconfirmed
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 
 # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html: costs no quota and no reputation.
 CANARY: Final = "success+postern-canary@simulator.amazonses.com"
+_OWN_APP: Final = "postern"
+_STREAM: Final = "canary"
 _BATCH: Final = 200
 _NOT_HELD: Final = "Only a held mail can be resent or discarded."
 _REASONS: Final = {
@@ -144,18 +147,18 @@ class Reconcile:
         last = unconfirmed.last_canary(connection, CANARY)
         if last is not None and last > max(lonely[-1].since, now - self._quiet):
             return
-        emails.add(connection, [self._canary(lonely[-1])])
+        emails.add(connection, [self._canary(lonely[-1], owner=_own_app(connection))])
         log.info("canary_sent", unconfirmed=len(lonely))
 
-    def _canary(self, lonely: Unconfirmed) -> NewEmail:
+    def _canary(self, lonely: Unconfirmed, *, owner: App) -> NewEmail:
         email_id = new_id()
         body = pack(Body(text="Postern asks whether the stream of events has caught up.", html=None))
         canary = NewRecipient(id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, state=State.QUEUED)
         return NewEmail(
             id=email_id,
-            app_id=lonely.app_id,
-            stream="postern-canary",
-            scope=scope_of("postern", "postern-canary"),
+            app_id=owner.id,
+            stream=_STREAM,
+            scope=scope_of(owner.name, _STREAM),
             lane=Lane.TRANSACTIONAL,
             sender=lonely.sender,
             sender_name=None,
@@ -179,6 +182,15 @@ class _Page:
     waiting: tuple[Unconfirmed, ...]
     moved: int
     lanes: frozenset[str]
+
+
+def _own_app(connection: Connection) -> App:
+    """The application that canaries belong to, so that they stand in nobody else's list."""
+    own = keys.app_by_name(connection, _OWN_APP)
+    if own is None:
+        own = App(id=new_id(), name=_OWN_APP, senders=(), default_lane=Lane.TRANSACTIONAL, reason_optional=False)
+        keys.add_app(connection, own)
+    return own
 
 
 def _close_unknown(connection: Connection, recipient_ids: list[UUID], *, evidence: Evidence, reason: str) -> None:

@@ -18,7 +18,6 @@ class Unconfirmed:
     """One such mail: since when, and what its application wants of it."""
 
     recipient_id: UUID
-    app_id: UUID
     sender: str
     sender_domain: str
     since: datetime
@@ -32,7 +31,6 @@ def quiet_since(
     query = (
         select(
             recipients.c.id,
-            recipients.c.app_id,
             recipients.c.sender_domain,
             recipients.c.unconfirmed_since,
             emails.c.sender,
@@ -50,7 +48,6 @@ def quiet_since(
     return tuple(
         Unconfirmed(
             recipient_id=row.id,
-            app_id=row.app_id,
             sender=row.sender,
             sender_domain=row.sender_domain,
             since=row.unconfirmed_since,
