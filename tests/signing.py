@@ -138,7 +138,7 @@ class SnsSigner:
     def sign(self, envelope: Mapping[str, str]) -> Envelope:
         """Return a copy with `Signature` set for the version that the envelope names."""
         version_1 = envelope["SignatureVersion"] == "1"
-        digest = hashes.SHA1() if version_1 else hashes.SHA256()  # noqa: S303
+        digest = hashes.SHA1() if version_1 else hashes.SHA256()
         signature = self.key.sign(string_to_sign(envelope), padding.PKCS1v15(), digest)
         return {**envelope, "Signature": base64.b64encode(signature).decode()}
 
