@@ -24,6 +24,7 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.call import Call
 from app.services.envelopes import Letter, open_letters
 from app.services.record import Record, Report
+from app.services.results import NotCalled
 from app.store import circuits, claims, emails, recipients
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
@@ -142,6 +143,7 @@ class _Drain:
             if grant.count == 0:
                 self._wait(grant.wait_s)
                 return True
+            claimed_at = parts.monotonic()
             claim, letters = self._claim(grant.count)
         except ServiceUnavailable as error:
             # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
@@ -151,7 +153,7 @@ class _Drain:
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
         if claim.size >= room:
             self._let_others_join()
-        self._call_all(claim, letters)
+        self._call_all(claim, letters, claimed_at)
         return claim.size > 0
 
     def _let_others_join(self) -> None:
@@ -163,13 +165,20 @@ class _Drain:
     def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter | Unsealable]]:
         with self._parts.database.transaction() as connection:
             claim = self._claim_first(connection, limit)
-        if not claim.mails:
-            return claim, {}
-        ids = {one.recipient.email_id for one in claim.mails}
-        with self._parts.database.reading() as connection:
-            stored = emails.by_ids(connection, ids)
-            named = recipients.of_emails(connection, ids)
-        return claim, open_letters(stored, named, self._parts.key_ring)
+        return claim, self._letters({one.recipient.email_id for one in claim.mails})
+
+    def _letters(self, email_ids: set[UUID]) -> dict[UUID, Letter | Unsealable]:
+        """What the claimed mails say; nothing when the database has left since, and then none of them is called."""
+        if not email_ids:
+            return {}
+        try:
+            with self._parts.database.reading() as connection:
+                stored = emails.by_ids(connection, email_ids)
+                named = recipients.of_emails(connection, email_ids)
+        except ServiceUnavailable as error:
+            log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
+            return {}
+        return open_letters(stored, named, self._parts.key_ring)
 
     def _claim_first(self, connection: Connection, limit: int) -> Claim:
         """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
@@ -186,11 +195,15 @@ class _Drain:
                 return claim
         return claims.NOTHING
 
-    def _call_all(self, claim: Claim, letters: dict[UUID, Letter | Unsealable]) -> None:
-        claimed_at = self._parts.monotonic()
+    def _call_all(self, claim: Claim, letters: dict[UUID, Letter | Unsealable], claimed_at: float) -> None:
         self._in_flight += len(claim.mails)
         for mine in claim.mails:
-            self._threads.submit(self._call, mine, claim.token, letters[mine.recipient.email_id], claimed_at)
+            letter = letters.get(mine.recipient.email_id)
+            if letter is None:
+                unread = NotCalled("The mail could not be read after it was claimed.")
+                self._reports.put(Report(mine=mine, token=claim.token, result=unread))
+            else:
+                self._threads.submit(self._call, mine, claim.token, letter, claimed_at)
 
     def _call(self, mine: Mine, token: UUID, letter: Letter | Unsealable, claimed_at: float) -> None:
         result = self._parts.call(mine, letter, claimed_at=claimed_at)
