@@ -129,7 +129,13 @@ class Upkeep:
         return sum(self._suppress.remove_at_ses([entry]) != "pending" for entry in pending)
 
     def erase(self) -> int:
-        """Erase bodies, notifications and idempotency keys past their retention."""
+        """Erase bodies, notifications and idempotency keys past their retention: all there are, a batch at a time."""
+        erased = 0
+        while more := self._erase_some():
+            erased += more
+        return erased
+
+    def _erase_some(self) -> int:
         with self._database.transaction() as connection:
             now = clock(connection)
             bodies = emails.erase_bodies(connection, ended_before=now - self._body_lasts, limit=_BATCH)

@@ -58,7 +58,7 @@ class Closing:
     reason: str | None = None
 
 
-_OPEN = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
+OPEN = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
 
 
 def open_all(connection: Connection, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
@@ -119,7 +119,7 @@ def close_calling(connection: Connection, recipient_ids: Iterable[UUID], *, reas
 def still_open(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset[UUID]:
     """Which of these recipients have a call that may have sent the mail."""
     query = select(attempts.c.recipient_id).where(
-        attempts.c.recipient_id.in_(list(recipient_ids)), attempts.c.outcome.in_(_OPEN)
+        attempts.c.recipient_id.in_(list(recipient_ids)), attempts.c.outcome.in_(OPEN)
     )
     return frozenset(connection.scalars(query))
 

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from app.store.db import clock, now
+from app.store.db import add_once, clock, now
 from app.store.models import heartbeats
 
 WORKER, SWEEPER = "worker", "sweeper"
@@ -14,7 +14,7 @@ def beat(connection: Connection, name: str, *, kind: str) -> None:
     """Note that this process or sweeper is alive now."""
     mine = heartbeats.c.name == name
     if connection.execute(update(heartbeats).where(mine).values(seen_at=now())).rowcount == 0:
-        connection.execute(insert(heartbeats).values(name=name, kind=kind, seen_at=now()))
+        add_once(connection, heartbeats, name=name, kind=kind, seen_at=now())
 
 
 def count_alive(connection: Connection, *, kind: str, within: timedelta) -> int:

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, literal, select
 
 from app.domain.delivery import State
+from app.store.attempts import OPEN
 from app.store.bulk import update_rows
 from app.store.db import now
 from app.store.models import attempts, recipients
@@ -93,9 +94,16 @@ def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
 
 
 def lock_expired(connection: Connection, *, states: frozenset[State], limit: int) -> dict[UUID, Recipient]:
-    """Recipients in these states whose mail may no longer be sent, those that nobody else is looking at."""
-    query = select(*_COLUMNS).where(recipients.c.state.in_(sorted(states)), recipients.c.expires_at <= now())
+    """Recipients in these states whose mail may no longer be sent and was not: those that nobody else is looking at."""
+    query = select(*_COLUMNS).where(
+        recipients.c.state.in_(sorted(states)), recipients.c.expires_at <= now(), ~_may_have_left()
+    )
     return _locked(connection, query.limit(limit), skip_locked=True)
+
+
+def _may_have_left() -> ColumnElement[bool]:
+    is_open = attempts.c.outcome.in_(OPEN)
+    return select(literal(1)).where(attempts.c.recipient_id == recipients.c.id, is_open).exists()
 
 
 def _locked(connection: Connection, query: Select[Any], *, skip_locked: bool = False) -> dict[UUID, Recipient]:
