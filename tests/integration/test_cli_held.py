@@ -1,6 +1,5 @@
 """The operator's word on mails whose fate is not known, and on a restored database."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -12,23 +11,15 @@ from app.domain.outcome import Ambiguous
 from app.domain.proof import OnUnconfirmed
 from app.queue import Lane
 from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller, gateway_on
+from tests.gateways import ScriptedMailer, caller
 from tests.integration.test_cli_operators import point_at
 from tests.mails import state_of, submit
 
 
-@pytest.fixture
-def mailer() -> ScriptedMailer:
-    return ScriptedMailer()
-
-
-@pytest.fixture
-def gateway(
-    database_url: str, redis_url: str, mailer: ScriptedMailer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Gateway]:
-    with gateway_on(database_url, redis_url, mailer=mailer) as built:
-        point_at(built, tmp_path, monkeypatch)
-        yield built
+@pytest.fixture(autouse=True)
+def here(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands find the gateway by the environment."""
+    point_at(gateway, tmp_path, monkeypatch)
 
 
 def hold_one(gateway: Gateway, mailer: ScriptedMailer) -> UUID:

@@ -1,7 +1,7 @@
 """The operators' commands on a real database and a real Valkey, with the settings of this process's environment."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,6 @@ from tests.mails import submit
 
 Json = dict[str, Any]
 Run = Callable[..., Json]
-
-
-@pytest.fixture
-def mailer() -> ScriptedMailer:
-    return ScriptedMailer()
-
-
-@pytest.fixture
-def gateway(database_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
-    with gateway_on(database_url, redis_url, mailer=mailer) as built:
-        yield built
 
 
 @pytest.fixture

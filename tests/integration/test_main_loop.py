@@ -1,7 +1,6 @@
 """The main loop on real SQL and a real Valkey: accept, gate, send, feedback, suppress, refuse, unsuppress, send."""
 
 import json
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -11,19 +10,8 @@ from app.domain.outcome import Ambiguous, Refused, Retry
 from app.queue import Lane
 from app.services.authenticate import operator
 from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller, gateway_on
+from tests.gateways import ScriptedMailer, caller
 from tests.mails import bounce, complaint, delivery, feed, state_of, submit
-
-
-@pytest.fixture
-def mailer() -> ScriptedMailer:
-    return ScriptedMailer()
-
-
-@pytest.fixture
-def gateway(database_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
-    with gateway_on(database_url, redis_url, mailer=mailer) as built:
-        yield built
 
 
 def test_an_accepted_mail_is_sent_once_and_says_so(gateway: Gateway, mailer: ScriptedMailer) -> None:

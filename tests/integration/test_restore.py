@@ -1,6 +1,5 @@
 """After the database was restored to an earlier moment, nothing that had left since is sent again."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -11,21 +10,10 @@ from app.queue import Lane
 from app.services.authenticate import operator
 from app.store.ids import new_id
 from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller, gateway_on
+from tests.gateways import ScriptedMailer, caller
 from tests.mails import delivery, feed, state_of, submit
 
 ROOT = operator("test")
-
-
-@pytest.fixture
-def mailer() -> ScriptedMailer:
-    return ScriptedMailer()
-
-
-@pytest.fixture
-def gateway(database_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
-    with gateway_on(database_url, redis_url, mailer=mailer) as built:
-        yield built
 
 
 def test_nothing_is_sent_while_recovering(gateway: Gateway, mailer: ScriptedMailer) -> None:
