@@ -151,9 +151,9 @@ def mailer() -> ScriptedMailer:
 
 
 @pytest.fixture
-def gateway(migrated_url: str, redis_url: str, mailer: ScriptedMailer) -> Iterator[Gateway]:
+def gateway(migrated_url: str, redis_url: str, mailer: ScriptedMailer, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway on a fresh database and an empty Valkey, in which `mailer` answers in place of SES."""
-    built = build(settings_for(migrated_url, redis_url), mailer=mailer)
+    built = build(settings_for(migrated_url, redis_url, flight_dir=tmp_path / "flight"), mailer=mailer)
     yield built
     built.close()
 
