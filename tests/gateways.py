@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from alembic import command
@@ -42,6 +43,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "ses_max_send_rate": 5000.0,
         "ses_configuration_set": "postern",
         "ses_threads": 4,
+        "flight_dir": Path(gettempdir()) / "postern-tests-flight",
     }
     return Settings(_env_file=None, **values | more)
 
