@@ -1,0 +1,77 @@
+"""The worker as Celery sees it: every task is registered, every queue consumed, every sweep on the beat table."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.queue import DELIVER, SETTLE, Queue, Task
+from app.services.upkeep import Sweep
+from tests.gateways import SECRET_KEY
+
+CHECKOUT = Path(__file__).parents[2]
+# Importing the worker reads the environment, so it is done in a process of its own.
+TELL = """
+import json
+from worker.celery import app
+print(json.dumps({
+    "tasks": [name for name in app.tasks if not name.startswith("celery.")],
+    "queues": [queue.name for queue in app.conf.task_queues],
+    "beat": [
+        [entry["task"], entry["options"]["queue"], list(entry["args"]), entry["schedule"]]
+        for entry in app.conf.beat_schedule.values()
+    ],
+}))
+"""
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=CHECKOUT,
+        env=bare | {"PYTHONPATH": str(CHECKOUT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def worker() -> dict[str, Any]:
+    told = run(TELL, SECRET_KEYS=SECRET_KEY)
+    assert told.returncode == 0, told.stderr
+    answer: dict[str, Any] = json.loads(told.stdout)
+    return answer
+
+
+def test_every_task_is_registered(worker: dict[str, Any]) -> None:
+    """A bell whose task no worker knows would be rung for nobody."""
+    assert sorted(worker["tasks"]) == sorted(task.value for task in Task)
+
+
+def test_every_queue_is_consumed(worker: dict[str, Any]) -> None:
+    """A worker that is told nothing consumes all queues, so that no bell waits unheard."""
+    assert sorted(worker["queues"]) == sorted(queue.value for queue in Queue)
+    assert {bell.queue for bell in (*DELIVER.values(), SETTLE)} <= set(worker["queues"])
+
+
+def test_every_sweep_is_on_the_beat_table(worker: dict[str, Any]) -> None:
+    """Each runs by itself, in a queue that is consumed, under a task that exists."""
+    assert {entry[0] for entry in worker["beat"]} <= set(worker["tasks"])
+    assert {entry[1] for entry in worker["beat"]} <= set(worker["queues"])
+    assert sorted(entry[2][0] for entry in worker["beat"]) == sorted(sweep.value for sweep in Sweep)
+    assert all(entry[3] > 0 for entry in worker["beat"])
+
+
+def test_a_worker_without_its_settings_says_so_in_a_line() -> None:
+    """No traceback: the variable and what to do."""
+    told = run("import worker.celery", SECRET_KEYS="")
+    assert told.returncode == 1
+    assert "SECRET_KEYS: is not set" in told.stderr
+    assert "Traceback" not in told.stderr
