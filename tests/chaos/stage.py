@@ -79,15 +79,29 @@ class Simulated:
 
 @contextmanager
 def staged(drill: Drill, root: Path) -> Iterator[Stage]:
-    """A gateway that is up, below `root`; everything of it is gone afterwards but the files."""
+    """A gateway that is up, below `root`; everything of it is gone afterwards but the files.
+
+    Meanwhile this process has the environment of the parts.
+    """
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
     (root / "logs").mkdir()
     data = DataDir(root / "gateway")
     data.path.mkdir()
     data.schedule.parent.mkdir()
-    with Proxies() as proxies, Keeper() as keeper:
+    with _own_environment(), Proxies() as proxies, Keeper() as keeper:
         yield _Builder(drill, root, data, proxies, keeper).build()
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Whatever is assumed within the block is forgotten after it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _Builder:
@@ -113,7 +127,13 @@ class _Builder:
         webhook = self._proxies.open("webhook", tcp("127.0.0.1", port))
         public_url = f"http://127.0.0.1:{webhook}"
         migrate(direct)
-        settings = load(secret_keys=self._data.secret_key(), database_url=proxied, redis_url=redis_url)
+        settings = load(
+            secret_keys=self._data.secret_key(),
+            database_url=proxied,
+            redis_url=redis_url,
+            sns_topic_arns=(),
+            sns_pinned_certificate=None,
+        )
         told = environment.of_the_parts(
             data=self._data,
             public_url=public_url,
