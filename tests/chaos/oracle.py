@@ -89,6 +89,29 @@ class _Case:
         return f"{row.subject} {row.state}: {row.reason or 'no reason'}; calls [{calls}]; SES took it [{taken}]"
 
 
+def in_flight_at_suppression(evidence: Evidence) -> list[timedelta]:
+    """How long after a suppression was known SES took mails that had been claimed before: the window that remains."""
+    case = _Case(evidence, lossless=True)
+    known: dict[str, list[Listed]] = defaultdict(list)
+    for listed in evidence.listed:
+        known[listed.key].append(listed)
+    started = {one.id: one.started_at for one in evidence.tries}
+    late = []
+    for taken in evidence.taken:
+        row = case.rows.get(taken.recipient_id) if taken.recipient_id else None
+        began = started.get(taken.attempt_id) if taken.attempt_id else None
+        for listed in known[row.key] if row is not None else ():
+            if row is None or began is None or listed.seen_at is None or listed.scope not in (EVERY_MAIL, row.scope):
+                continue
+            if began <= listed.seen_at < taken.at and _is_before(taken.at, listed.ended_at):
+                late.append(taken.at - listed.seen_at)
+    return sorted(late)
+
+
+def _is_before(moment: datetime, end: datetime | None) -> bool:
+    return end is None or moment < end
+
+
 def _every_promise_is_kept(case: _Case) -> Iterator[Finding]:
     """I6, I17: what was answered with a 2xx is in the database, each address of it, and nothing besides."""
     for mail in case.evidence.promised:

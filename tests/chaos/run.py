@@ -22,7 +22,7 @@ from tests.chaos.evidence import gather
 from tests.chaos.journal import Journal
 from tests.chaos.mails import behaviours
 from tests.chaos.nemesis import Nemesis
-from tests.chaos.oracle import Promise, Verdict, judge
+from tests.chaos.oracle import Promise, Verdict, in_flight_at_suppression, judge
 from tests.chaos.plan import faults
 from tests.chaos.stage import Stage, staged
 from tests.chaos.witness import Witness
@@ -32,7 +32,12 @@ LOOK_EVERY_S, CALM_S = 0.5, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a drill. `drain_s` is from the end of the last fault until nothing waited any more."""
+    """What came of a drill.
+
+    `resent` mails were marked as possible duplicates. `in_flight` is, for mails that were on their way already when
+    their address was suppressed, how many seconds later SES took them. `drain_s` is from the end of the last fault
+    until nothing waited any more.
+    """
 
     drill: Drill
     verdict: Verdict
@@ -40,6 +45,7 @@ class Result:
     offered: int
     faults: int
     resent: int
+    in_flight: tuple[float, ...]
     drain_s: float
     restarts: dict[str, int]
 
@@ -54,7 +60,9 @@ class Result:
             "faults": self.faults,
         }
         figures |= {promise.value: self.verdict.count(promise) for promise in Promise}
-        return figures | {"resent": self.resent, "drain_s": round(self.drain_s, 1)}
+        figures |= {"resent": self.resent, "in_flight": len(self.in_flight)}
+        figures["longest_in_flight_s"] = round(max(self.in_flight, default=0.0), 3)
+        return figures | {"drain_s": round(self.drain_s, 1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +183,7 @@ class _Play:
             offered=self._applications.offered,
             faults=self._nemesis.struck,
             resent=sum(row.possible_duplicate for row in evidence.rows),
+            in_flight=tuple(late.total_seconds() for late in in_flight_at_suppression(evidence)),
             drain_s=drain_s,
             restarts={name: machine.starts - 1 for name, machine in self._stage.machines.items()},
         )

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.delivery import State
 from tests.chaos.evidence import Evidence, Listed, Promised, Row, Taken, Try
-from tests.chaos.oracle import Promise, judge
+from tests.chaos.oracle import Promise, in_flight_at_suppression, judge
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CALLED = NOON + timedelta(seconds=1)
@@ -205,6 +205,14 @@ def test_every_breach_is_found(evidence: Evidence, tamper: Tamper, found: set[Pr
 def test_nobody_is_accused_falsely(evidence: Evidence, tamper: Tamper) -> None:
     """What only looks like a breach is none."""
     assert broken(tamper(evidence)) == set()
+
+
+def test_what_was_on_its_way_is_told_apart(evidence: Evidence) -> None:
+    """A mail that was claimed before its address was suppressed is no breach, but how late SES took it is measured."""
+    late = replace(evidence, taken=(taken(0), replace(taken(1), at=CALLED + timedelta(seconds=3))))
+    suppressed = suppressed_when(CALLED + timedelta(seconds=1))(late)
+    assert broken(suppressed) == set()
+    assert in_flight_at_suppression(suppressed) == [timedelta(seconds=2)]
 
 
 def test_lost_events_excuse_what_they_leave_open(evidence: Evidence) -> None:
