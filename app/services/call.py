@@ -60,9 +60,10 @@ class Call:
             return refusal
         if self._monotonic() - claimed_at > self._fence_s:
             return NotCalled("The worker was held up for too long after it had claimed the mail.")
-        self._recorder.start(mine.attempt_id)
+        if not self._noted(lambda: self._recorder.start(mine.attempt_id)):
+            return NotCalled("The call could not be noted before it was made.")
         outcome = self._send(ready)
-        self._recorder.answer(mine.attempt_id, noted(outcome))
+        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))
         if isinstance(outcome, Throttled):
             self._pace.brake(_BRAKE_S)
         return outcome
@@ -85,6 +86,15 @@ class Call:
         except ServiceUnavailable:
             return NotCalled("The suppression list could not be read before the call.")
         return FoundSuppressed(entry.origin) if entry else None
+
+    def _noted(self, note: Callable[[], None]) -> bool:
+        """Whether the disk had room for it. An answer that it had no room for still goes to the database."""
+        try:
+            note()
+        except OSError:
+            log.exception("flight_recorder_failed")
+            return False
+        return True
 
     def _send(self, ready: Envelope) -> Outcome:
         try:

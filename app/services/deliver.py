@@ -145,9 +145,9 @@ class _Drain:
                 return True
             claimed_at = parts.monotonic()
             claim, letters = self._claim(grant.count)
-        except ServiceUnavailable as error:
+        except (ServiceUnavailable, OSError) as error:
             # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
-            log.warning("claim_failed", reason=error.detail)
+            log.warning("claim_failed", reason=str(error))
             return False
         parts.pace.give_back(grant.count - len(claim.mails))
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)

@@ -5,6 +5,7 @@ The file is locked while its process lives; whoever gets the lock knows that the
 left. It decides nothing.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -37,7 +38,10 @@ class Remains:
 
 
 class FlightRecorder:
-    """The recorder of one process. `claim` comes first, from one thread; the calls that follow may come from any."""
+    """The recorder of one process. `claim` comes first, from one thread; the calls that follow may come from any.
+
+    Each raises `OSError` for what could not be noted whole: then it must not be done.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / f"{os.getpid()}-{uuid4().hex}{_SUFFIX}"
@@ -70,9 +74,12 @@ class FlightRecorder:
             self._file = None
 
     def _write(self, what: str, which: UUID, *more: str) -> None:
-        # One write of one line on a file opened for appending is not torn by other threads.
+        # One write of one line on a file opened for appending is not torn by other threads. The line break comes first,
+        # so that what a full disk has cut short spoils no line after it.
         if self._file is not None:
-            os.write(self._file, json.dumps([what, which.hex, *more]).encode() + b"\n")
+            line = b"\n" + json.dumps([what, which.hex, *more]).encode()
+            if os.write(self._file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _open_locked(path: Path) -> int:
