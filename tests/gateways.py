@@ -43,7 +43,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "ses_max_send_rate": 5000.0,
         "ses_configuration_set": "postern",
         "ses_threads": 4,
-        "flight_dir": Path(gettempdir()) / "postern-tests-flight",
+        "flight_dir": Path(gettempdir()) / "postern-flight-of-tests",
     }
     return Settings(_env_file=None, **values | more)
 
