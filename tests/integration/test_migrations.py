@@ -60,7 +60,7 @@ def test_they_agree_with_the_models(database_url: str) -> None:
 
 
 def test_processes_that_start_together_migrate_once(database_url: str) -> None:
-    """Three at once: all succeed, and the tables are made once."""
+    """Two at once: both succeed, and the tables are made once."""
     environment = os.environ | {"DATABASE_URL": database_url, "SECRET_KEYS": SECRET_KEY}
     ini = str(CHECKOUT / "alembic.ini")
     started = [
@@ -72,9 +72,9 @@ def test_processes_that_start_together_migrate_once(database_url: str) -> None:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     told = [process.communicate(timeout=60)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0, 0], told
+    assert [process.returncode for process in started] == [0, 0], told
     assert revision(database_url) == head_revision()
     assert differences(database_url) == []
