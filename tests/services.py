@@ -82,7 +82,7 @@ def service_directory() -> Iterator[Path]:
 
     What processes left that were killed before they could clean up is removed on the way.
     """
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*"):
         owner = int(left.name.removeprefix(PREFIX).partition("-")[0])
         if left.stat().st_uid == os.getuid() and not is_alive(owner):
             shutil.rmtree(left, ignore_errors=True)
