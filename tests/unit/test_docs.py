@@ -33,6 +33,7 @@ NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2"}  # 
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+))?")
 LOGGING = re.compile(r"_?log\.(debug|info|warning|error|exception|critical)")
+TESTS = re.compile(r"\b(tests/\w+(?:/\w+)*(?:\.py)?)(?:::(\w+))?")
 GROUPS = {"*waiting*": WAITING, "*ended*": ENDED_UNSENT}
 NOT_OF_THE_COMMAND_LINE = {"test"}  # the launcher's own
 
@@ -89,6 +90,24 @@ def test_every_command_exists(page: Path) -> None:
     for first, second in POSTERN.findall(text(page)):
         assert first in first_words, f"./postern {first}"
         assert first not in groups or (first, second) in known, f"./postern {first} {second}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    """What a page offers as a proof can be run."""
+    lost = [
+        f"{path}::{name}" if name else path
+        for path, name in TESTS.findall(text(page))
+        if not (CHECKOUT / path).exists() or (name and f"\ndef {name}(" not in text(CHECKOUT / path))
+    ]
+    assert lost == []
+
+
+def test_every_window_names_what_shows_it() -> None:
+    """No word of the guarantees stands without a command."""
+    windows = text(DOCS / "guarantees.md").partition("\n## The windows\n")[2].split("\n### ")[1:]
+    assert windows
+    assert [window.splitlines()[0] for window in windows if not POSTERN.search(window)] == []
 
 
 @pytest.mark.parametrize("command", ["alembic upgrade head", "gunicorn ", "celery -A worker.celery worker", "beat"])
