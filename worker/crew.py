@@ -1,13 +1,17 @@
-"""What one worker process holds while it lives: its gateway, and a thread that says now and then that it is alive.
+"""What one worker process holds while it lives: its gateway, its pulse, and an understudy of the broker.
 
-The same thread claims by itself when no bell has come for a while: then the broker is away, and mail must not wait for
-it.
+The pulse says now and then that the process is alive. The understudy claims by itself when no bell has come for a
+while, and runs sweeps that nobody has run for long: the broker is away then, or its queues are long, and nothing may
+wait for it.
 """
 
 import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,11 +19,13 @@ import structlog
 from app.domain.errors import ServiceUnavailable
 from app.queue import Lane
 from app.wiring import Gateway
+from worker.schedule import EVERY_S
 
 log = structlog.get_logger()
 
 _BEAT_EVERY_S: Final = 5.0
 _SILENCE_S: Final = 15.0
+_INTERVALS_MISSED: Final = 3
 
 
 class Crew:
@@ -31,8 +37,8 @@ class Crew:
         self._last_bell = time.monotonic()
         self._working = threading.Lock()
         self._over = threading.Event()
-        self._pulse = threading.Thread(target=self._live, name="pulse", daemon=True)
-        self._pulse.start()
+        for name, work in {"pulse": self._live, "understudy": self._stand_in}.items():
+            threading.Thread(target=self._repeat, args=(work,), name=name, daemon=True).start()
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""
@@ -55,17 +61,31 @@ class Crew:
         self._over.set()
         self.gateway.close()
 
-    def _live(self) -> None:
+    def _repeat(self, work: Callable[[], None]) -> None:
         pause = 0.0
         while not self._over.wait(pause):
             pause = _BEAT_EVERY_S
-            try:
-                self.gateway.workforce.beat(self._name)
-                self.gateway.recover()
-                if time.monotonic() - self._last_bell > _SILENCE_S:
-                    self._work_unasked()
-            except ServiceUnavailable as error:
-                log.warning("pulse_missed", reason=error.detail)
+            self._guarded(work)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Whatever fails is tried again: a thread that ended would be missed by nobody."""
+        try:
+            work()
+        except ServiceUnavailable as error:
+            log.warning("pulse_missed", reason=error.detail)
+        except Exception:
+            log.exception("pulse_missed")
+
+    def _live(self) -> None:
+        self.gateway.workforce.beat(self._name)
+        self.gateway.recover()
+
+    def _stand_in(self) -> None:
+        for sweep, seconds in EVERY_S.items():
+            silence = timedelta(seconds=_INTERVALS_MISSED * max(seconds, _BEAT_EVERY_S))
+            self._guarded(partial(self.gateway.upkeep.stand_in, sweep, silent_for=silence))
+        if time.monotonic() - self._last_bell > _SILENCE_S:
+            self._work_unasked()
 
     def _work_unasked(self) -> None:
         if not self._working.acquire(blocking=False):

@@ -78,6 +78,15 @@ class Upkeep:
             log.info("swept", sweep=sweep, moved=moved)
         return moved
 
+    def stand_in(self, sweep: Sweep, *, silent_for: timedelta) -> int:
+        """Run a sweep that nobody has run for so long: the broker is away, or its queues are longer than its patience.
+
+        One of all processes does. How many rows it moved.
+        """
+        with self._database.transaction() as connection:
+            mine = heartbeats.take_over(connection, f"sweep:{sweep}", silent_for=silent_for)
+        return self.run(sweep) if mine else 0
+
     def ring_bells(self) -> int:
         """Ring for lanes with due mail and for due feedback: what a lost broker or worker has left waiting."""
         with self._database.reading() as connection:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from app.store.db import add_once, clock, now
 from app.store.models import heartbeats
 
-WORKER, SWEEPER = "worker", "sweeper"
+WORKER, SWEEPER, STAND_IN = "worker", "sweeper", "stand_in"
 
 
 def beat(connection: Connection, name: str, *, kind: str) -> None:
@@ -28,6 +28,18 @@ def last_seen(connection: Connection, *, kind: str) -> dict[str, datetime]:
     """When each of this kind was last seen."""
     rows = connection.execute(select(heartbeats.c.name, heartbeats.c.seen_at).where(heartbeats.c.kind == kind))
     return dict(rows.all())
+
+
+def take_over(connection: Connection, name: str, *, silent_for: timedelta) -> bool:
+    """Whether this sweeper was not seen for so long, nor anybody who stood in for it; whoever is told so stands in."""
+    since = clock(connection) - silent_for
+    if connection.scalar(select(heartbeats.c.seen_at).where(heartbeats.c.name == name, heartbeats.c.seen_at > since)):
+        return False
+    stand_in = f"{STAND_IN}:{name}"
+    late = (heartbeats.c.name == stand_in) & (heartbeats.c.seen_at <= since)
+    if connection.execute(update(heartbeats).where(late).values(seen_at=now())).rowcount == 1:
+        return True
+    return add_once(connection, heartbeats, name=stand_in, kind=STAND_IN, seen_at=now())
 
 
 def forget(connection: Connection, *, before: datetime) -> None:
