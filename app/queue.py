@@ -4,6 +4,8 @@ It decides how the broker is spoken to, and that only bells travel through it: "
 carries a mail or an id, never delays a task and never lets an unreachable broker fail or hold up whoever rings.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +19,7 @@ from app.store.redis import Breaker
 
 PATIENCE_S = 1.8
 BELL_LASTS_MS = 5000
+RINGS_UNREMEMBERED_EVERY_S = 1.0
 
 
 class Lane(StrEnum):
@@ -66,11 +69,15 @@ class Bells:
     own, so that its being away costs one caller two seconds now and then, and not every caller.
     """
 
-    def __init__(self, celery: Celery, redis: Redis, *, breaker: Breaker) -> None:
+    def __init__(
+        self, celery: Celery, redis: Redis, *, breaker: Breaker, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._celery = celery
         self._redis = redis
         self._breaker = breaker
         self._broker_breaker = Breaker()
+        self._monotonic = monotonic
+        self._rung_here: dict[str, float] = {}
 
     def ring(self, bell: Bell) -> bool:
         """Queue the task of `bell` unless it is queued already; False when the broker did not take it.
@@ -86,13 +93,25 @@ class Bells:
 
     def answered(self, bell: Bell) -> None:
         """Let the next ring through. The task calls this before it claims, so that no later commit goes unheard."""
+        self._rung_here.pop(bell.name, None)
         self._breaker.call(lambda: self._redis.delete(_key(bell)), otherwise=lambda: None)
 
     def _first(self, bell: Bell) -> bool:
-        """Whether nobody has rung yet; without Redis everybody is first."""
+        """Whether nobody has rung yet; without Redis, whether this process has not rung within the last second.
+
+        Who rings for every mail of a busy moment would fill the broker with tasks that keep all others waiting.
+        """
         return self._breaker.call(
-            lambda: bool(self._redis.set(_key(bell), 1, nx=True, px=BELL_LASTS_MS)), otherwise=lambda: True
+            lambda: bool(self._redis.set(_key(bell), 1, nx=True, px=BELL_LASTS_MS)),
+            otherwise=lambda: self._first_here(bell),
         )
+
+    def _first_here(self, bell: Bell) -> bool:
+        now = self._monotonic()
+        if now - self._rung_here.get(bell.name, -RINGS_UNREMEMBERED_EVERY_S) < RINGS_UNREMEMBERED_EVERY_S:
+            return False
+        self._rung_here[bell.name] = now
+        return True
 
     def _publish(self, bell: Bell) -> bool:
         """By queue name: a message for an exchange vanishes without an error when a flush has taken its bindings."""
