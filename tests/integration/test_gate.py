@@ -1,5 +1,6 @@
 """Redis wiped, poisoned, forged or dead at every step: it changes how fast the gate answers, never who is sent to."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from app.store.db import Database
 from app.store.positives import BUCKETS, WARM
 from app.store.suppressions import Suppression
 from app.wiring import Gateway, build
-from tests.feedback import fresh_address
+from tests.feedback import Event, bounced, complained, fresh_address, put
 from tests.gateways import ScriptedMailer, caller, settings_for
 from tests.mails import state_of, submission, submit
 from tests.rows import outcomes, recipient_of
@@ -174,6 +175,29 @@ def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
     assert state_of(gateway, second) is State.SUPPRESSED
     assert recipient_of(gateway, second).reason == "The address is on the suppression list (manual)."
     assert outcomes(gateway, second) == ["not_sent"]
+    gateway.close()
+
+
+@pytest.mark.parametrize("news", [bounced, complained], ids=["bounce", "complaint"])
+def test_news_that_comes_after_the_claim_is_caught_by_the_last_look(
+    migrated_url: str, redis_url: str, news: Callable[..., Event]
+) -> None:
+    """While SES has the first of two claimed mails, the address of the second bounces or complains: not called."""
+    mailer = MeddlingMailer()
+    gateway = one_thread(migrated_url, redis_url, mailer)
+    gateway.upkeep.warm_positives()
+    who = caller(gateway)
+    submit(gateway, who, "first@example.net")
+    second = submit(gateway, who, "second@example.net")
+
+    def settle() -> None:
+        put(gateway, json.dumps(news("second@example.net", message="an-earlier-one")))
+        gateway.settle.drain()
+
+    mailer.before = settle
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert [one.recipient for one in mailer.sent] == ["first@example.net"]
+    assert state_of(gateway, second) is State.SUPPRESSED
     gateway.close()
 
 
