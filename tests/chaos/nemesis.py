@@ -88,7 +88,7 @@ class Nemesis:
         finally:
             self._stage.simulator.tell("DELETE", "faults")
             for name in ("redis", "ses", "webhook", *(["database"] if "database" in self._stage.machines else [])):
-                self._stage.proxies.change(name, FAIR)
+                self._stage.networks.change(name, FAIR)
 
     def _striking(self, fault: Fault) -> Callable[[], None]:
         def strike() -> None:
@@ -145,8 +145,8 @@ class Nemesis:
     def _spoil(self, blow: Blow) -> Undo:
         name = blow.target.value
         cut = Weather(cut_after=self._dice.choice([1, 40, 400, 4000]))
-        self._stage.proxies.change(name, cut if blow.kind is Kind.CUT else WEATHER[blow.kind])
-        return lambda: self._stage.proxies.change(name, FAIR)
+        self._stage.networks.change(name, cut if blow.kind is Kind.CUT else WEATHER[blow.kind])
+        return lambda: self._stage.networks.change(name, FAIR)
 
     def _flush(self) -> None:
         with self._stage.redis() as redis:

@@ -26,10 +26,9 @@ from app.domain.callers import Scope
 from app.store.db import Database
 from app.wiring import build
 from config import Settings, load
-from simulator.proxy import tcp, unix
-from simulator.proxy_thread import Proxies
 from tests.chaos.drill import DatabaseKind, Drill
 from tests.chaos.machines import Keeper, Machine, NotUp
+from tests.chaos.networks import Networks
 from tests.gateways import issue, migrate
 from tests.services import Postgres, postgres_binaries, run_as, unprivileged_user
 
@@ -52,7 +51,7 @@ class Stage:
     api_key: str
     admin_key: str
     simulator: "Simulated"
-    proxies: Proxies
+    networks: Networks
     machines: Mapping[str, Machine]
     database_url: str
     redis_url: str
@@ -89,8 +88,8 @@ def staged(drill: Drill, root: Path) -> Iterator[Stage]:
     data = DataDir(root / "gateway")
     data.path.mkdir()
     data.schedule.parent.mkdir()
-    with _own_environment(), Proxies() as proxies, Keeper() as keeper:
-        yield _Builder(drill, root, data, proxies, keeper).build()
+    with _own_environment(), Networks() as networks, Keeper() as keeper:
+        yield _Builder(drill, root, data, networks, keeper).build()
 
 
 @contextmanager
@@ -107,11 +106,11 @@ def _own_environment() -> Iterator[None]:
 class _Builder:
     """Starts part after part, each when what it needs is there."""
 
-    def __init__(self, drill: Drill, root: Path, data: DataDir, proxies: Proxies, keeper: Keeper) -> None:
+    def __init__(self, drill: Drill, root: Path, data: DataDir, networks: Networks, keeper: Keeper) -> None:
         self._drill = drill
         self._root = root
         self._data = data
-        self._proxies = proxies
+        self._networks = networks
         self._keeper = keeper
         self._machines: dict[str, Machine] = {}
 
@@ -119,12 +118,12 @@ class _Builder:
         redis_url = self._redis()
         simulator = Simulated(self._simulator())
         direct, proxied = self._database()
-        ses = self._proxies.open("ses", tcp("127.0.0.1", int(simulator.url.rpartition(":")[2])))
+        ses = self._networks.open_tcp("ses", int(simulator.url.rpartition(":")[2]))
         environment.assume(environment.of_aws(simulator.url, region="us-east-1"))
         aws = aws_setup("us-east-1")
         topic_arn = aws.make_topic(environment.CONFIGURATION_SET)
         port = free_port()
-        webhook = self._proxies.open("webhook", tcp("127.0.0.1", port))
+        webhook = self._networks.open_tcp("webhook", port)
         public_url = f"http://127.0.0.1:{webhook}"
         migrate(direct)
         settings = load(
@@ -158,7 +157,7 @@ class _Builder:
             api_key=keys[0],
             admin_key=keys[1],
             simulator=simulator,
-            proxies=self._proxies,
+            networks=self._networks,
             machines=self._machines,
             database_url=direct,
             redis_url=f"unix://{self._root / 'redis' / 'socket'}",
@@ -191,7 +190,7 @@ class _Builder:
                 ready=partial(pings, f"unix://{socket}"),
             )
         )
-        return f"redis://127.0.0.1:{self._proxies.open('redis', unix(socket))}/0"
+        return f"redis://127.0.0.1:{self._networks.open_unix('redis', socket)}/0"
 
     def _simulator(self) -> str:
         port = free_port()
@@ -234,7 +233,7 @@ class _Builder:
             )
         )
         server.execute("CREATE DATABASE postern")
-        port = self._proxies.open("database", unix(data / ".s.PGSQL.5432"))
+        port = self._networks.open_unix("database", data / ".s.PGSQL.5432")
         return server.url("postern"), f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
 
     def _processes(self, port: int, database: Database) -> None:

@@ -1,18 +1,23 @@
 """The proxy that plays a bad network, before a server that says everything twice."""
 
+import json
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simulator.proxy import Damage, Weather, tcp, unix
 from simulator.proxy_thread import Proxies
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 5.0
 
 
@@ -149,3 +154,30 @@ def test_a_server_that_is_gone_is_a_reset(proxies: Proxies, tmp_path: Path) -> N
     with pytest.raises(ConnectionError):
         say_anew(lambda: socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
     assert proxies.connections("nobody") == 1
+
+
+def test_proxies_may_be_a_process(server: int) -> None:
+    """What it is told in lines of JSON it does, and it ends with its input."""
+    command = [sys.executable, "-m", "simulator.proxy_server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions is not None
+        assert answers is not None
+
+        def tell(question: object) -> Any:
+            questions.write(json.dumps(question) + "\n")
+            questions.flush()
+            return json.loads(answers.readline())
+
+        port = tell({"open": "echo", "tcp": ["127.0.0.1", server]})["port"]
+
+        def dial() -> socket.socket:
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+
+        with closing(dial()) as connection:
+            assert said_to(connection) == b"hello\nhello\n"
+        assert tell({"change": "echo", "weather": {"damage": "refuse"}}) == {}
+        with pytest.raises(ConnectionError):
+            say_anew(dial)
+        questions.close()
+        assert process.wait(PATIENCE_S) == 0

@@ -1,0 +1,55 @@
+"""The networks of a drill: fault proxies in a process of their own, so that the clients do not slow them down."""
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from app.cli.environment import CHECKOUT
+from simulator.proxy import FAIR, Weather
+
+
+class Networks:
+    """Proxies by name. They end with the block, or with this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str]
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.proxy_server"],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.communicate()
+
+    def open_tcp(self, name: str, port: int) -> int:
+        """Stand before a server at a port of loopback, and return the port where it is reached from now on."""
+        return int(self._ask({"open": name, "tcp": ["127.0.0.1", port]})["port"])
+
+    def open_unix(self, name: str, path: Path) -> int:
+        """The same for a server at a unix socket."""
+        return int(self._ask({"open": name, "unix": str(path)})["port"])
+
+    def change(self, name: str, weather: Weather = FAIR) -> None:
+        """Let one network be so from now on."""
+        self._ask({"change": name, "weather": asdict(weather)})
+
+    def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+            return answer
