@@ -21,7 +21,7 @@ from app.wiring import Gateway, build
 from tests.gateways import ScriptedMailer, migrate, settings_for
 from tests.services import Postgres, end_with_parent, running_postgres, running_valkey, service_directory
 
-KINDS = ("unit", "integration", "e2e", "chaos")
+KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
 
 # Two shared cores make any deadline a coin toss, and a failure must be the same in the next run.

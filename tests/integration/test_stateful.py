@@ -192,6 +192,7 @@ class Machine(RuleBasedStateMachine):
         self._hear([(taken, "Send") for taken in self.ses.ledger])
         age(self.gateway, "recipients", "unconfirmed_since", QUIET, state=State.UNCONFIRMED)
         age(self.gateway, "attempts", "started_at", QUIET)
+        age(self.gateway, "recipients", "created_at", QUIET, key=CANARY)
         self.gateway.reconcile.sweep()
         self.gateway.deliver.drain(Lane.TRANSACTIONAL)
         self._hear([(taken, "Send") for taken in self.ses.ledger])
