@@ -20,11 +20,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.outcome import Ambiguous
 from app.queue import DELIVER, Bells, Lane
 from app.services.call import Call
 from app.services.envelopes import Letter, open_letters
 from app.services.record import Record, Report
-from app.services.results import NotCalled
+from app.services.results import NotCalled, Result
 from app.store import circuits, claims, emails, recipients
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
@@ -206,8 +207,16 @@ class _Drain:
                 self._threads.submit(self._call, mine, claim.token, letter, claimed_at)
 
     def _call(self, mine: Mine, token: UUID, letter: Letter | Unsealable, claimed_at: float) -> None:
-        result = self._parts.call(mine, letter, claimed_at=claimed_at)
+        result = self._outcome(mine, letter, claimed_at)
         self._reports.put(Report(mine=mine, token=token, result=result))
+
+    def _outcome(self, mine: Mine, letter: Letter | Unsealable, claimed_at: float) -> Result:
+        """What the call came to. One that breaks may have sent the mail, and must not keep the drain waiting."""
+        try:
+            return self._parts.call(mine, letter, claimed_at=claimed_at)
+        except Exception as error:
+            log.exception("call_failed")
+            return Ambiguous(f"Postern failed around the call ({type(error).__name__}).")
 
     def _wait(self, seconds: float) -> None:
         """Until the next grant; while calls are in flight, waiting for their reports is enough."""

@@ -113,3 +113,15 @@ def test_a_note_that_was_cut_short_spoils_no_other(tmp_path: Path, monkeypatch: 
     os.close(recorder._file or -1)
     (left,) = remains(tmp_path)
     assert (left.claims, left.started) == ({claim}, {made})
+
+
+def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """Whatever went wrong on its thread, and whether SES was called or not is not known: so it may have been sent."""
+
+    def breaks(*_: object, **__: object) -> None:
+        raise RuntimeError("what nobody foresaw")
+
+    object.__setattr__(gateway.deliver._parts, "call", breaks)
+    mail = submit(gateway, caller(gateway), "ann@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert state_of(gateway, mail) is State.UNCONFIRMED
