@@ -18,6 +18,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long each lasts (%(default)s)")
     parser.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="where mail is kept (%(default)s)")
     parser.add_argument("--rate", type=float, default=44.0, metavar="N", help="mails offered a second (%(default)s)")
+    parser.add_argument(
+        "--drain", type=float, default=60.0, metavar="S", help="how long it may take to settle all, then (%(default)s)"
+    )
     parser.add_argument("--lossy", action="store_true", help="let SES's events be lost, too")
     parser.add_argument("--keep", action="store_true", help="keep all files; they are kept when a promise broke")
 
@@ -32,6 +35,7 @@ def run(given: Namespace, _terminal: Terminal) -> bool:
         "--seconds": given.seconds,
         "--database": given.database,
         "--rate": given.rate,
+        "--drain": given.drain,
     }
     words = [str(word) for option in chosen.items() for word in option]
     words += [f"--{name}" for name in ("lossy", "keep", "json") if getattr(given, name)]

@@ -27,7 +27,12 @@ def main(words: list[str]) -> int:
         with Report(as_json=given.json) as report:
             for seed in range(given.first_seed, given.first_seed + given.seeds):
                 drill = Drill(
-                    seed=seed, seconds=given.seconds, database=given.database, rate=given.rate, lossy=given.lossy
+                    seed=seed,
+                    seconds=given.seconds,
+                    database=given.database,
+                    rate=given.rate,
+                    lossy=given.lossy,
+                    drain_s=given.drain,
                 )
                 results.append(_one(drill, report, keep=given.keep))
             report.table(results)
@@ -77,6 +82,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="(%(default)s)",
     )
     parser.add_argument("--rate", type=float, default=44, metavar="N", help="mails offered a second (%(default)s)")
+    parser.add_argument(
+        "--drain", type=float, default=60, metavar="S", help="patience after the last fault (%(default)s)"
+    )
     parser.add_argument("--lossy", action="store_true", help="let events be lost, too")
     parser.add_argument("--keep", action="store_true", help="keep all files; they are kept when a promise broke")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONG_S = 100.0
-DRAIN_WITHIN_S = 60.0
 
 
 class DatabaseKind(StrEnum):
@@ -19,13 +18,17 @@ class DatabaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """One run. `rate` is mails offered a second; `lossy` lets events be lost, which SNS does not promise not to do."""
+    """One run. `rate` is mails offered a second; `lossy` lets events be lost, which SNS does not promise not to do.
+
+    `drain_s` is how long it may take to settle all once the last fault is over, timers that run then not counted.
+    """
 
     seed: int
     seconds: float
     database: DatabaseKind = DatabaseKind.POSTGRESQL
     rate: float = 44.0
     lossy: bool = False
+    drain_s: float = 60.0
 
     @property
     def lease_s(self) -> int:
@@ -44,5 +47,5 @@ class Drill:
 
     @property
     def drain_within_s(self) -> float:
-        """How long after the last fault all has to be settled: a minute, and the quiet period where one is running."""
-        return DRAIN_WITHIN_S + self.lease_s + self.quiet_s
+        """How long after the last fault all has to be settled, the lease and the quiet period of the last included."""
+        return self.drain_s + self.lease_s + self.quiet_s

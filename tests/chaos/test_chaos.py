@@ -20,7 +20,6 @@ def drill(*words: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--json", *words],
         cwd=CHECKOUT,
-        env=None,
         capture_output=True,
         text=True,
         timeout=AT_MOST_S,
@@ -35,7 +34,10 @@ def drill(*words: str) -> tuple[int, dict[str, Any], str]:
 def test_no_promise_is_broken_under_fire(database: str) -> None:
     """Nothing lost, nothing twice, nobody mailed after they bounced, and all of it settled in the end."""
     seconds = DRILLS[database]
-    status, run, told = drill("--database", database, "--seconds", str(seconds), "--first-seed", "7", "--rate", "20")
+    patience = ("--drain", "200")  # the machine may be busy with other tests: promises count here, not speed
+    status, run, told = drill(
+        *("--database", database, "--seconds", str(seconds), "--first-seed", "7", "--rate", "20"), *patience
+    )
     assert {promise: run[promise] for promise in Promise} == dict.fromkeys(Promise, 0), told
     assert status == 0, told
     assert run["faults"] >= seconds * 0.25
