@@ -2,66 +2,24 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from app.domain.callers import Caller
 from app.domain.delivery import State
-from app.domain.errors import Conflict, NotFound, RestrictedApiKey
-from app.domain.outcome import Ambiguous, Envelope
+from app.domain.outcome import Ambiguous
 from app.domain.proof import ENOUGH_PEERS, GIVE_UP_AFTER, OnUnconfirmed
 from app.queue import Lane
 from app.services import reconcile
 from app.services.reconcile import CANARY
 from app.services.record import Record, Report
 from app.wiring import Gateway
-from tests.feedback import Event
 from tests.gateways import ScriptedMailer, caller
 from tests.mails import ROOT, bounce, delivery, feed, state_of, submit, take
 from tests.rows import age, change, outcomes, recipient_of, rows
 from tests.ses_events import about, bring
-
-ANN = "ann@example.net"
-QUIET = timedelta(minutes=16)
-
-
-def submit_in_silence(gateway: Gateway, mailer: ScriptedMailer, who: Caller, *to: str, **more: Any) -> list[UUID]:
-    """Mails that SES gave no answer about."""
-    mailer.answers |= dict.fromkeys(to, Ambiguous("Silence."))
-    mails = [submit(gateway, who, one, **more) for one in to]
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert {state_of(gateway, mail) for mail in mails} == {State.UNCONFIRMED}
-    for one in to:
-        del mailer.answers[one]
-    return mails
-
-
-def send_peers(
-    gateway: Gateway, mailer: ScriptedMailer, who: Caller, *, seen: int, accepted: int = ENOUGH_PEERS
-) -> None:
-    """Mails that SES answered for; `seen` of them have their `Send` event."""
-    before = len(mailer.sent)
-    submit(gateway, who, *(f"peer{number}@example.net" for number in range(accepted)))
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    bring(gateway, *(sent(gateway, envelope) for envelope in mailer.sent[before:][:seen]))
-
-
-def sent(gateway: Gateway, envelope: Envelope, ses_message_id: str | None = None) -> Event:
-    """SES's `Send` event of this call, by default under the message id that SES answered with."""
-    (attempt,) = rows(gateway, "attempts", id=UUID(dict(envelope.tags)["postern_attempt"]))
-    return about(envelope, "Send", ses_message_id or str(attempt["ses_message_id"]))
-
-
-def be_quiet(gateway: Gateway, by: timedelta = QUIET) -> None:
-    """Let this much time pass without an event."""
-    age(gateway, "recipients", "unconfirmed_since", by, state=State.UNCONFIRMED)
-    age(gateway, "attempts", "started_at", by)
-
-
-def calls_to(mailer: ScriptedMailer, address: str = ANN) -> int:
-    return sum(envelope.recipient == address for envelope in mailer.sent)
+from tests.unknown import ANN, QUIET, be_quiet, calls_to, send_peers, sent, submit_in_silence
 
 
 @pytest.fixture
@@ -73,16 +31,6 @@ def who(gateway: Gateway) -> Caller:
 def mail(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
     """A mail to Ann of unknown fate."""
     return submit_in_silence(gateway, mailer, who, ANN)[0]
-
-
-@pytest.fixture
-def held(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
-    """A mail to Ann that waits for a person."""
-    mail = submit_in_silence(gateway, mailer, who, ANN, on_unconfirmed=OnUnconfirmed.HOLD)[0]
-    be_quiet(gateway)
-    gateway.reconcile.sweep()
-    assert state_of(gateway, mail) is State.HELD
-    return mail
 
 
 def test_a_mail_proven_absent_is_sent_again_once_and_flagged(
@@ -330,40 +278,3 @@ def test_a_late_report_of_silence_puts_nothing_in_doubt_again(
     age(gateway, "recipients", "expires_at", timedelta(seconds=1), email_id=mail)
     gateway.upkeep.expire()
     assert state_of(gateway, mail) is State.EXPIRED
-
-
-def test_a_person_may_send_a_held_mail_again(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
-    """It is sent as a possible duplicate, and the audit says who wanted it and why."""
-    recipient = recipient_of(gateway, held)
-    gateway.reconcile.resend(ROOT, recipient.id, reason="The log of their server shows nothing.")
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    row = recipient_of(gateway, held)
-    assert (row.state, row.possible_duplicate, calls_to(mailer)) == (State.SENT, True, 2)
-    (entry,) = rows(gateway, "audit", action="resend")
-    assert (entry["actor"], entry["reason"]) == (ROOT.actor, "The log of their server shows nothing.")
-    assert entry["data"] == {"recipient_id": str(recipient.id)}
-
-
-def test_a_person_may_give_a_held_mail_up(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
-    """It is not sent again and its call is closed on that person's word; news of it would count all the same."""
-    first = mailer.sent[0]
-    gateway.reconcile.discard(ROOT, recipient_of(gateway, held).id, reason="The event is over.")
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, held) is State.CANCELED
-    assert outcomes(gateway, held) == ["not_sent"]
-    (entry,) = rows(gateway, "audit", action="discard")
-    assert entry["reason"] == "The event is over."
-    bring(gateway, about(first, "Send", "ses-after-all"))
-    assert state_of(gateway, held) is State.SENT
-    assert calls_to(mailer) == 1
-
-
-def test_only_a_held_mail_is_for_a_person_to_decide(gateway: Gateway, who: Caller, mail: UUID, held: UUID) -> None:
-    """Not an unconfirmed one, not one that is unknown, and not for the application."""
-    with pytest.raises(Conflict):
-        gateway.reconcile.resend(ROOT, recipient_of(gateway, mail).id, reason="Now.")
-    with pytest.raises(NotFound):
-        gateway.reconcile.discard(ROOT, uuid4(), reason="Whatever.")
-    with pytest.raises(RestrictedApiKey):
-        gateway.reconcile.resend(who, recipient_of(gateway, held).id, reason="Now.")
-    assert rows(gateway, "audit", action="resend") == []

@@ -6,6 +6,7 @@ in any order, but it comes; people suppress, unsuppress, cancel and reschedule; 
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -220,18 +221,15 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def each_mail_stands_as_the_ledger_says(self) -> None:
         """I1 to I4, I9, I14 and I17, row by row."""
-        taken: dict[UUID, int] = {}
         calls = {row["id"]: row for row in rows(self.gateway, "attempts")}
-        for one in self.ses.ledger:
-            recipient_id = calls[one.attempt_id]["recipient_id"]
-            taken[recipient_id] = taken.get(recipient_id, 0) + 1
+        taken = Counter(calls[one.attempt_id]["recipient_id"] for one in self.ses.ledger)
         in_ledger = {one.attempt_id for one in self.ses.ledger}
         assert {id_ for id_, row in calls.items() if row["outcome"] == "accepted"} <= in_ledger
         in_doubt = {row["recipient_id"] for row in calls.values() if row["outcome"] in {"calling", "unknown"}}
         stored = rows(self.gateway, "recipients")
         assert len([row for row in stored if row["key"] != CANARY]) == len(self.mails)
         for row in stored:
-            state, count = State(row["state"]), taken.get(row["id"], 0)
+            state, count = State(row["state"]), taken[row["id"]]
             by_person = row["id"] in self.resent_by_person
             assert count <= 1 or (by_person and row["possible_duplicate"])
             assert (state is State.SENDING) == (row["lease_token"] is not None)
