@@ -5,6 +5,7 @@ when the answer of SES never reached us. They are trusted because the notificati
 rows that exist.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,17 +27,22 @@ class Match:
     attempt_is_known: bool = True
 
 
-def match(connection: Connection, feedback: Feedback) -> Match | None:
-    """The recipient, or None when the mail is not ours, or not known to be ours yet."""
-    attempt_id = _uuid(feedback.attempt_tag)
-    attempt = attempts.find(connection, attempt_id) if attempt_id else None
-    if attempt is not None:
-        return Match(attempt.recipient_id, attempt.id)
-    recipient_id = _uuid(feedback.recipient_tag)
-    if recipient_id is not None and recipients.exists(connection, recipient_id):
-        return Match(recipient_id, attempt_id, attempt_is_known=False)
-    by_message = recipients.id_by_message(connection, feedback.ses_message_id)
-    return Match(by_message, None) if by_message else None
+def match(connection: Connection, events: Sequence[Feedback]) -> list[Match | None]:
+    """For each event its recipient, or None when the mail is not ours, or not known to be ours yet."""
+    tags = [(_uuid(event.attempt_tag), _uuid(event.recipient_tag)) for event in events]
+    called = attempts.recipients_of(connection, {attempt_id for attempt_id, _ in tags if attempt_id})
+    uncalled = {named for attempt_id, named in tags if named and attempt_id not in called}
+    known = recipients.existing(connection, uncalled)
+    found: list[Match | None] = []
+    for event, (attempt_id, named) in zip(events, tags, strict=True):
+        if attempt_id in called:
+            found.append(Match(called[attempt_id], attempt_id))
+        elif named in known:
+            found.append(Match(named, attempt_id, attempt_is_known=False))
+        else:
+            by_message = recipients.id_by_message(connection, event.ses_message_id)
+            found.append(Match(by_message, None) if by_message else None)
+    return found
 
 
 def _uuid(tag: str | None) -> UUID | None:

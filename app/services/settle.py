@@ -5,9 +5,10 @@ yet (SES may be quicker than our own commit) takes effect on the address at once
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -89,7 +90,7 @@ class Settle:
         with self._database.transaction() as connection:
             now = clock(connection)
             taken = inbox.take(connection, limit=_BATCH)
-            read = sorted((self._read(connection, notification) for notification in taken), key=_place)
+            read = sorted(self._read(connection, taken), key=_place)
             known = {one.recipient_id for each in read for one in each.matches if one}
             rows = recipients.lock(connection, known)
             return self._settle_in_time(connection, read, rows, now)
@@ -110,9 +111,11 @@ class Settle:
         inbox.finish(connection, finished)
         return looked_at
 
-    def _read(self, connection: Connection, notification: Notification) -> _Read:
-        reading = read_notification(notification.raw, received_at=notification.received_at)
-        return _Read(notification, reading, tuple(match(connection, event) for event in reading.events))
+    def _read(self, connection: Connection, taken: Sequence[Notification]) -> Iterator[_Read]:
+        readings = [read_notification(one.raw, received_at=one.received_at) for one in taken]
+        matches = iter(match(connection, [event for reading in readings for event in reading.events]))
+        for notification, reading in zip(taken, readings, strict=True):
+            yield _Read(notification, reading, tuple(islice(matches, len(reading.events))))
 
     def _settle(self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime) -> bool:
         """Whether the notification is finished with nothing more to say; otherwise its row says why."""

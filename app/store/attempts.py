@@ -134,10 +134,10 @@ def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, 
     return dict(connection.execute(query).all())
 
 
-def find(connection: Connection, attempt_id: UUID) -> Attempt | None:
-    """The attempt of this id."""
-    row = connection.execute(select(attempts).where(attempts.c.id == attempt_id)).one_or_none()
-    return _attempt(row) if row else None
+def recipients_of(connection: Connection, attempt_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Whom each of these calls was for, as far as they are known."""
+    query = select(attempts.c.id, attempts.c.recipient_id).where(attempts.c.id.in_(list(attempt_ids)))
+    return dict(connection.execute(query).all())
 
 
 def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[Attempt, ...]:

@@ -130,9 +130,9 @@ def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
     return attempted
 
 
-def exists(connection: Connection, recipient_id: UUID) -> bool:
-    """Whether there is such a recipient."""
-    return connection.scalar(select(literal(1)).where(recipients.c.id == recipient_id)) is not None
+def existing(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of these recipients that there are."""
+    return frozenset(connection.scalars(select(recipients.c.id).where(recipients.c.id.in_(list(recipient_ids)))))
 
 
 def in_flight(connection: Connection, key: str) -> tuple[Recipient, ...]:
