@@ -34,13 +34,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(
-        "sqlite:///postern.db", description="SQLAlchemy URL: `postgresql+psycopg://…` or `sqlite:///file`."
+        "sqlite:///postern.db", repr=False, description="SQLAlchemy URL: `postgresql+psycopg://…` or `sqlite:///file`."
     )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
+        repr=False,
         description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, `unix://`.",
     )
-    celery_broker_url: str = Field("", description="Celery broker that carries the bells. Default: `REDIS_URL`.")
+    celery_broker_url: str = Field(
+        "", repr=False, description="Celery broker that carries the bells. Default: `REDIS_URL`."
+    )
 
     aws_region: str = Field(
         "us-east-1", pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$", description="Region of SES and of the topics."

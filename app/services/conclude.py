@@ -118,7 +118,7 @@ class Conclude:
         moved = replace(
             moved,
             ses_message_id=moved.ses_message_id or feedback.ses_message_id,
-            reason=_reason(moved.state, feedback) if moved.state != recipient.state else recipient.reason,
+            reason=_reason(connection, moved, recipient),
             opened_at=_earliest(moved.opened_at, feedback, FeedbackKind.OPEN),
             clicked_at=_earliest(moved.clicked_at, feedback, FeedbackKind.CLICK),
         )
@@ -216,8 +216,14 @@ def _diagnosis(feedback: Feedback) -> str:
     return (bounce.diagnostic or "") if bounce else ""
 
 
-def _reason(state: State, feedback: Feedback) -> str | None:
-    return _diagnosis(feedback) or _SPOKEN.get(state)
+def _reason(connection: Connection, moved: Recipient, before: Recipient) -> str | None:
+    """Why the mail stands where it stands: of a bounced one, what the worst and latest of its bounces says.
+
+    Asked of all stored bounces, so that it is the same in whatever order they came.
+    """
+    if moved.state is State.BOUNCED:
+        return events.telling_diagnosis(connection, moved.id)
+    return _SPOKEN.get(moved.state) if moved.state != before.state else before.reason
 
 
 def _earliest(known: datetime | None, feedback: Feedback, kind: FeedbackKind) -> datetime | None:

@@ -121,7 +121,7 @@ class Suppress:
             )
             if created:
                 _audit(connection, caller, "suppress", entry, reason)
-            flying = recipients.in_flight(connection, address.key)
+            flying = recipients.in_flight(connection, address.key, app_id=None if caller.is_admin else caller.app_id)
         return Added(_entry(entry), created, tuple(InFlight(one.email_id, one.id, one.state) for one in flying))
 
     def find(self, caller: Caller, id_or_email: str, *, over_too: bool = False) -> Found:

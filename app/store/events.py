@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
-from app.domain.feedback import FeedbackKind
+from app.domain.feedback import BounceType, FeedbackKind
 from app.store.db import add_once, now
 from app.store.ids import new_id
 from app.store.models import events
@@ -87,6 +87,19 @@ def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tupl
         select(events).where(events.c.recipient_id.in_(list(recipient_ids))).order_by(events.c.occurred_at, events.c.id)
     )
     return tuple(_stored(row) for row in connection.execute(query))
+
+
+def telling_diagnosis(connection: Connection, recipient_id: UUID) -> str | None:
+    """What the remote server said in the latest bounce of this recipient, a permanent one before any other."""
+    query = select(events.c.data, events.c.occurred_at).where(
+        events.c.recipient_id == recipient_id, events.c.type == FeedbackKind.BOUNCE
+    )
+    told = [
+        (data.get("bounce_type") == BounceType.PERMANENT, occurred_at, data["diagnostic"])
+        for data, occurred_at in connection.execute(query)
+        if data.get("diagnostic") and data.get("action") != "delayed"
+    ]
+    return max(told)[-1] if told else None
 
 
 def of_address(connection: Connection, key: str, *, limit: int = 100) -> tuple[StoredEvent, ...]:

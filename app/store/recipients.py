@@ -135,10 +135,12 @@ def existing(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset
     return frozenset(connection.scalars(select(recipients.c.id).where(recipients.c.id.in_(list(recipient_ids)))))
 
 
-def in_flight(connection: Connection, key: str) -> tuple[Recipient, ...]:
-    """Recipients of this address whose mail may be on its way to SES at this moment."""
+def in_flight(connection: Connection, key: str, *, app_id: UUID | None) -> tuple[Recipient, ...]:
+    """Recipients of this address whose mail may be on its way to SES at this moment; of one application, or of all."""
     states = [State.SENDING, State.UNCONFIRMED]
     query = select(*_COLUMNS).where(recipients.c.key == key, recipients.c.state.in_(states)).order_by(recipients.c.id)
+    if app_id is not None:
+        query = query.where(recipients.c.app_id == app_id)
     return tuple(read(row) for row in connection.execute(query))
 
 

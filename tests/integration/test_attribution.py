@@ -13,7 +13,7 @@ from app.store.db import clock
 from app.wiring import Gateway
 from tests.feedback import SOFT, Event, bounced, complained, put
 from tests.gateways import caller
-from tests.mails import bounce, complaint, feed, state_of, submit
+from tests.mails import ROOT, bounce, complaint, feed, state_of, submit
 from tests.rows import count, recipient_of, rows
 
 HOUR = timedelta(hours=1)
@@ -165,3 +165,17 @@ def test_a_soft_bounce_is_told_and_suppresses_nobody(gateway: Gateway) -> None:
     assert state_of(gateway, mail) is State.BOUNCED
     assert recipient_of(gateway, mail).reason == "smtp; 452 4.2.2 mailbox full"
     assert live_keys(gateway) == []
+
+
+def test_of_several_bounces_the_mail_tells_the_worst_whatever_came_first(gateway: Gateway) -> None:
+    """A hard and a soft bounce of one message leave the reason of the hard one, in either order."""
+    reasons = set()
+    for hard_first in (True, False):
+        mail = submit(gateway, caller(gateway), f"kim-{hard_first}@example.net".lower())
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+        hard = bounce(gateway, mail, feedback_id=f"hard-{mail}")
+        soft = bounce(gateway, mail, kind="Transient", subtype="MailboxFull", feedback_id=f"soft-{mail}")
+        for news in (hard, soft) if hard_first else (soft, hard):
+            feed(gateway, news)
+        reasons.add(gateway.look_up.email(ROOT, mail).recipients[0].reason)
+    assert reasons == {"smtp; 550 5.1.1 user unknown"}

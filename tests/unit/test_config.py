@@ -124,3 +124,13 @@ def test_a_plain_postgresql_url_gets_its_driver(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SECRET_KEYS", KEY)
     monkeypatch.setenv("DATABASE_URL", "postgresql://host/db")
     assert load().database_url == "postgresql+psycopg://host/db"
+
+
+def test_the_passwords_of_urls_are_in_no_representation() -> None:
+    """Whoever prints the settings, or a gateway that holds them, prints no password of a database or a broker."""
+    urls = {
+        "database_url": "postgresql://postern:hunter2@db/postern",
+        "redis_url": "redis://:hunter2@cache/0",
+        "celery_broker_url": "amqp://postern:hunter2@broker/",
+    }
+    assert "hunter2" not in repr(load(_env_file=None, secret_keys=KEY, **urls))
