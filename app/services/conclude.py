@@ -5,9 +5,8 @@ or not at all. It asks `app.domain` for each verdict and only does the bookkeepi
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -19,7 +18,7 @@ from app.domain.suppression import EVERY_MAIL, Origin, Ruling, Verdict, outlived
 from app.services.advance import advance
 from app.services.match import Match
 from app.services.soft_bounces import reassess
-from app.store import attempts, events, incidents, recipients, suppressions
+from app.store import attempts, events, incidents, suppressions
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.events import Json, NewEvent
 from app.store.inbox import Notification
@@ -28,6 +27,14 @@ from app.store.recipients import Recipient
 from app.store.suppressions import NewSuppression
 
 _SPOKEN = {State.FAILED: "SES accepted the mail and then rejected it."}
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the caller writes with that of other events: where the mail stands now, and how a call to SES ended."""
+
+    recipient: Recipient | None
+    closing: Closing | None = None
 
 
 class Conclude:
@@ -46,17 +53,20 @@ class Conclude:
         match: Match | None,
         recipient: Recipient | None,
         now: datetime,
-    ) -> Recipient | None:
-        """The recipient after the event. An event that was settled before changes nothing."""
+    ) -> Conclusion:
+        """What is left to write of the event: the rest is written. An event that was settled before changes nothing."""
         address = _blamed(feedback, recipient)
         exempt = self._exempt_simulator and address is not None and is_mailbox_simulator(address)
         ruling = rule(feedback, exempt=exempt)
         event = _event(notification, feedback, address, recipient, counts=ruling.verdict is Verdict.COUNT)
         if not events.add(connection, event) and not (recipient and events.attach(connection, event)):
-            return recipient
-        effect = self._apply(connection, ruling, feedback, address, recipient)
-        events.explain(connection, event, effect=effect)
-        return self._advance(connection, feedback, match, recipient, now) if recipient else None
+            return Conclusion(recipient)
+        if effect := self._apply(connection, ruling, feedback, address, recipient):
+            events.explain(connection, event, effect=effect)
+        if recipient is None or match is None:
+            return Conclusion(recipient)
+        moved = self._advance(connection, feedback, recipient, now)
+        return Conclusion(moved, _closing(connection, match, feedback))
 
     def _apply(
         self,
@@ -109,38 +119,33 @@ class Conclude:
         )
         return f"{ruling.why} {'The address is suppressed.' if put else 'The address was suppressed already.'}"
 
-    def _advance(
-        self, connection: Connection, feedback: Feedback, match: Match | None, recipient: Recipient, now: datetime
-    ) -> Recipient:
+    def _advance(self, connection: Connection, feedback: Feedback, recipient: Recipient, now: datetime) -> Recipient:
         event = news_of(feedback)
         facts = Facts(taken_by_ses=recipient.ses_message_id is not None)
         moved = advance(recipient, event, facts, now=now, ses_message_id=feedback.ses_message_id) or recipient
-        moved = replace(
+        return replace(
             moved,
             ses_message_id=moved.ses_message_id or feedback.ses_message_id,
             reason=_reason(connection, moved, recipient),
             opened_at=_earliest(moved.opened_at, feedback, FeedbackKind.OPEN),
             clicked_at=_earliest(moved.clicked_at, feedback, FeedbackKind.CLICK),
         )
-        if moved != recipient:
-            recipients.save(connection, [moved])
-        if match is not None and match.attempt_id is not None:
-            _close_attempt(connection, match, match.attempt_id, feedback)
-        return moved
 
 
-def _close_attempt(connection: Connection, match: Match, attempt_id: UUID, feedback: Feedback) -> None:
-    """SES took this call: say so, or remember it again when the database has forgotten it."""
+def _closing(connection: Connection, match: Match, feedback: Feedback) -> Closing | None:
+    """SES took the call that the event names; one that the database has forgotten is remembered again."""
+    if match.attempt_id is None:
+        return None
     closing = Closing(
-        id=attempt_id,
+        id=match.attempt_id,
         outcome=AttemptOutcome.ACCEPTED,
         evidence=Evidence.EVENT,
         ses_message_id=feedback.ses_message_id,
     )
     if match.attempt_is_known:
-        attempts.close(connection, [closing])
-    else:
-        attempts.recreate(connection, closing, recipient_id=match.recipient_id)
+        return closing
+    attempts.recreate(connection, closing, recipient_id=match.recipient_id)
+    return None
 
 
 def _blamed(feedback: Feedback, recipient: Recipient | None) -> Address | None:

@@ -6,7 +6,7 @@ yet (SES may be quicker than our own commit) takes effect on the address at once
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -20,8 +20,10 @@ from app.aws.events import read_notification
 from app.domain.feedback import Feedback, Reading
 from app.queue import SETTLE, Bells
 from app.services.conclude import Conclude
+from app.services.isolate import save_isolated
 from app.services.match import Match, match
-from app.store import inbox, recipients
+from app.store import attempts, inbox, recipients
+from app.store.attempts import Closing
 from app.store.db import Database, clock
 from app.store.inbox import InboxState, Notification
 from app.store.recipients import Recipient
@@ -49,6 +51,15 @@ class _Read:
     @property
     def pairs(self) -> list[tuple[Feedback, Match | None]]:
         return list(zip(self.reading.events, self.matches, strict=True))
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is written once for all notifications of a batch: where mails stand, how calls ended, what is finished."""
+
+    rows: dict[UUID, Recipient]
+    closings: dict[UUID, Closing] = field(default_factory=dict)
+    finished: list[UUID] = field(default_factory=list)
 
 
 def _place(read: _Read) -> tuple[str, str]:
@@ -100,15 +111,17 @@ class Settle:
     ) -> int:
         """Settle one after another until all are settled or the time is up; how many were looked at."""
         ends = self._monotonic() + _BATCH_S
-        finished: list[UUID] = []
+        batch = _Batch(dict(rows))
         looked_at = 0
         for one in read:
             if looked_at and self._monotonic() >= ends:
                 break
             looked_at += 1
-            if self._settle(connection, one, rows, now):
-                finished.append(one.notification.id)
-        inbox.finish(connection, finished)
+            if self._settle(connection, one, batch, now):
+                batch.finished.append(one.notification.id)
+        save_isolated(connection, [row for row in batch.rows.values() if row != rows[row.id]])
+        attempts.close(connection, list(batch.closings.values()))
+        inbox.finish(connection, batch.finished)
         return looked_at
 
     def _read(self, connection: Connection, taken: Sequence[Notification]) -> Iterator[_Read]:
@@ -117,17 +130,19 @@ class Settle:
         for notification, reading in zip(taken, readings, strict=True):
             yield _Read(notification, reading, tuple(islice(matches, len(reading.events))))
 
-    def _settle(self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime) -> bool:
+    def _settle(self, connection: Connection, read: _Read, batch: _Batch, now: datetime) -> bool:
         """Whether the notification is finished with nothing more to say; otherwise its row says why."""
         try:
             with connection.begin_nested():
-                rows |= self._conclude_all(connection, read, rows, now)
+                moved, closings = self._conclude_all(connection, read, batch.rows, now)
         except OperationalError:
             raise
         except Exception as error:
             log.exception("notification_failed", notification_id=str(read.notification.id))
             self._quarantine(connection, read.notification, error, now)
             return False
+        batch.rows |= moved
+        batch.closings |= closings
         if not read.reading.events:
             inbox.finish(connection, [read.notification.id], note=read.reading.note)
             return False
@@ -136,14 +151,17 @@ class Settle:
 
     def _conclude_all(
         self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime
-    ) -> dict[UUID, Recipient]:
+    ) -> tuple[dict[UUID, Recipient], dict[UUID, Closing]]:
         moved: dict[UUID, Recipient] = {}
+        closings: dict[UUID, Closing] = {}
         for event, found in read.pairs:
             recipient = (moved.get(found.recipient_id) or rows.get(found.recipient_id)) if found else None
-            after = self._conclude(connection, read.notification, event, match=found, recipient=recipient, now=now)
-            if after is not None:
-                moved[after.id] = after
-        return moved
+            end = self._conclude(connection, read.notification, event, match=found, recipient=recipient, now=now)
+            if end.recipient is not None:
+                moved[end.recipient.id] = end.recipient
+            if end.closing is not None:
+                closings[end.closing.id] = end.closing
+        return moved, closings
 
     def _park(
         self, connection: Connection, notification: Notification, unmatched: Sequence[Feedback], now: datetime

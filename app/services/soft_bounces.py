@@ -4,6 +4,7 @@ The pause follows from the stored events alone, looked at afresh whenever one of
 in whatever order, and however often, SNS brings them.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_WINDOW, Origin, Pause, soft_bounce_pause
 from app.store import events, suppressions
 from app.store.db import clock
+from app.store.events import SoftBounce
 from app.store.positives import Positives
 from app.store.suppressions import POSTERN, NewSuppression
 
@@ -22,8 +24,11 @@ _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 def reassess(connection: Connection, positives: Positives, *, key: str, address: str) -> str | None:
     """Put, prolong or end the pause that the events of this address call for; what was done in plain words, or None."""
+    bounces = events.soft_bounces(connection, key)
+    if not bounces:
+        return None
     paused = next((one for one in suppressions.live(connection, key) if _SOFT in one.source), None)
-    pause = _called_for(connection, key)
+    pause = _called_for(connection, key, bounces)
     if pause is None:
         return _end(connection, paused.id) if paused else None
     reason = f"{pause.messages} messages bounced softly within {SOFT_BOUNCE_WINDOW.days} days."
@@ -47,14 +52,11 @@ def reassess(connection: Connection, positives: Positives, *, key: str, address:
     return f"The address is paused for {pause.length.days} days after {pause.messages} soft bounces." if put else None
 
 
-def _called_for(connection: Connection, key: str) -> Pause | None:
+def _called_for(connection: Connection, key: str, bounces: Sequence[SoftBounce]) -> Pause | None:
     """The pause for what bounced since mail was last delivered and since the last pause was over.
 
     Mail that had left before a person took the address off the list counts no more (promise 6).
     """
-    bounces = events.soft_bounces(connection, key)
-    if not bounces:
-        return None
     delivered_at = events.last_delivery(connection, key) or _EVER
     served = [until for until in _served_pauses(connection, key) if until > delivered_at]
     since = max([delivered_at, *served])

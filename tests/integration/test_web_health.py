@@ -74,7 +74,7 @@ def test_a_configuration_that_cannot_serve_ends_the_process(
         text=True,
         check=False,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "short" not in ended.stderr
