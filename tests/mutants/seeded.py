@@ -238,19 +238,19 @@ MUTANTS: Final = (
         file="app/services/conclude.py",
         edits=(
             (
-                "        effect = self._apply(connection, ruling, feedback, address, recipient)\n",
-                "        effect = ruling.why\n",
+                "if effect := self._apply(connection, ruling, feedback, address, recipient):",
+                "if effect := ruling.why:",
             ),
         ),
         killed_by=f"{_MAIN_LOOP}::test_a_hard_bounce_suppresses_until_somebody_lifts_it[sqlite]",
     ),
     Mutant(
-        name="a suppression although the mail could not be written",
+        name="half of a poison notification is written",
         file="app/services/settle.py",
         edits=(
             (
-                "            with connection.begin_nested():\n                rows |=",
-                "            if True:\n                rows |=",
+                "            with connection.begin_nested():\n                moved, closings =",
+                "            if True:\n                moved, closings =",
             ),
         ),
         killed_by="tests/integration/test_settle.py::test_a_poison_notification_delays_nobody_and_is_kept[sqlite]",
