@@ -17,7 +17,7 @@ from typing import Self
 
 from app.cli.supervise import on_leash, tail_of
 
-LOOK_EVERY_S, AGAIN_AFTER_S, UP_WITHIN_S = 0.05, 0.3, 60.0
+LOOK_EVERY_S, AGAIN_AFTER_S, UP_WITHIN_S = 0.05, 0.3, 120.0
 
 
 class NotUp(Exception):
