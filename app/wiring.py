@@ -1,7 +1,7 @@
 """The one place where objects meet: from `Settings` to a `Gateway`. It decides nothing else and runs nothing."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ from app.services.settle import Settle
 from app.services.suppress import Suppress
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
+from app.store.clock import DatabaseClock
 from app.store.db import Database
 from app.store.flight import FlightRecorder
 from app.store.pace import Pace
@@ -100,6 +101,7 @@ class _Ground:
     ses: "SESV2Client"
     account: SesAccount
     workforce: Workforce
+    clock: DatabaseClock
 
 
 def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
@@ -122,7 +124,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
-        receive=_receive(settings, database, bells),
+        receive=_receive(settings, ground),
         deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground.ses))),
         settle=_settle(settings, ground),
         upkeep=_upkeep(settings, ground, suppress, reconcile),
@@ -165,6 +167,7 @@ def _ground(settings: Settings) -> _Ground:
         ses=ses,
         account=SesAccount(ses),
         workforce=Workforce(database=database),
+        clock=DatabaseClock(database),
     )
 
 
@@ -174,7 +177,7 @@ def _accept(settings: Settings, ground: _Ground) -> Accept:
         key_ring=ground.key_ring,
         gate=ground.gate,
         bells=ground.bells,
-        clock=_utc_now,
+        clock=ground.clock,
         max_recipients=settings.max_recipients,
         idempotency_lasts=timedelta(hours=settings.idempotency_hours),
     )
@@ -227,28 +230,24 @@ def _ses_mailer(settings: Settings, client: "SESV2Client") -> SesMailer:
     return SesMailer(client, configuration_set=settings.ses_configuration_set or None)
 
 
-def _receive(settings: Settings, database: Database, bells: Bells) -> Receive | None:
+def _receive(settings: Settings, ground: _Ground) -> Receive | None:
     if not settings.sns_topic_arns:
         return None
     verifier = SnsVerifier(
         topic_arns=frozenset(settings.sns_topic_arns),
-        certificates=_certificates(settings),
+        certificates=_certificates(settings, ground.clock),
         minimum_version=settings.sns_signature_version,
-        clock=_utc_now,
+        clock=ground.clock,
     )
     return Receive(
-        database=database,
+        database=ground.database,
         verifier=verifier,
         confirmer=SubscriptionConfirmer(clients=sns_client),
-        bells=bells,
+        bells=ground.bells,
     )
 
 
-def _certificates(settings: Settings) -> Certificates:
+def _certificates(settings: Settings, clock: DatabaseClock) -> Certificates:
     if settings.sns_pinned_certificate is not None:
-        return PinnedCertificate(settings.sns_pinned_certificate.read_bytes(), clock=_utc_now)
-    return FetchedCertificates(source=HttpsCertificateSource(), clock=_utc_now)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+        return PinnedCertificate(settings.sns_pinned_certificate.read_bytes(), clock=clock)
+    return FetchedCertificates(source=HttpsCertificateSource(), clock=clock)

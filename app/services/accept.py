@@ -176,7 +176,7 @@ class Accept:
         message = mail.message
         sender = message.sender
         scope = scope_of(caller.app, mail.stream)
-        later = mail.scheduled_at if mail.scheduled_at and mail.scheduled_at > self._clock() else None
+        first = State.QUEUED if mail.scheduled_at is None else State.SCHEDULED
         body = pack(Body(text=message.text, html=message.html, attachments=message.attachments))
         return NewEmail(
             id=email_id,
@@ -193,12 +193,10 @@ class Accept:
             tags=mail.tags,
             body=self._key_ring.seal(body, email_id=email_id),
             on_unconfirmed=mail.on_unconfirmed or caller.on_unconfirmed,
-            scheduled_at=later,
+            scheduled_at=mail.scheduled_at,
             expires_at=mail.expires_at,
             recipients=tuple(
-                _new_recipient(
-                    kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), scheduled=later is not None
-                )
+                _new_recipient(kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), first)
                 for kind, mailbox in _each_address_once(mail)
             ),
         )
@@ -256,15 +254,14 @@ def _addressees(caller: Caller, mail: Submission) -> list[Addressee]:
     return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(mail)]
 
 
-def _new_recipient(kind: str, mailbox: Mailbox, entry: Suppression | None, *, scheduled: bool) -> NewRecipient:
-    state = State.SCHEDULED if scheduled else State.QUEUED
+def _new_recipient(kind: str, mailbox: Mailbox, entry: Suppression | None, first: State) -> NewRecipient:
     return NewRecipient(
         id=new_id(),
         kind=kind,
         name=mailbox.name,
         address=mailbox.address.email,
         key=mailbox.address.key,
-        state=state if entry is None else State.SUPPRESSED,
+        state=first if entry is None else State.SUPPRESSED,
         reason=None if entry is None else reason_for(entry.origin),
     )
 

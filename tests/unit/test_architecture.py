@@ -47,6 +47,8 @@ CLIENTS = {"boto3.client", "boto3.resource", "boto3.Session", "create_engine", "
 CLIENTS |= {"Redis", "Redis.from_url", "redis.Redis", "redis.from_url", "redis.Redis.from_url", "urllib3.PoolManager"}
 MAY_HOLD_CLIENTS = {"worker/celery.py": {"Celery"}}
 
+WALL_CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.datetime.now", "time.time", "date.today"}
+
 # Settings are read in one place; a child's environment is built where children are started.
 MAY_READ_ENVIRONMENT = {"config.py", "postern", "app/cli/supervise.py", "app/cli/environment.py"}
 
@@ -210,6 +212,18 @@ def test_settings_are_read_in_one_place() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv", "os.putenv"}
     ]
     assert wrong == []
+
+
+def test_no_host_clock_decides() -> None:
+    """The gateway knows the time from the database; what a host believes is for the command line and the logs."""
+    found = [
+        f"{source.path}:{node.lineno}"
+        for source in sources()
+        if (source.is_in("app") or source.is_in("worker")) and not source.is_in("app.cli")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in WALL_CLOCKS
+    ]
+    assert found == []
 
 
 def test_a_file_holds_one_idea() -> None:
