@@ -18,10 +18,9 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.feedback import Feedback
 from app.domain.outcome import Ambiguous
 from app.queue import Lane
-from app.services.conclude import Conclude
+from app.services.conclude import Conclude, Conclusion
 from app.store import events
 from app.store.inbox import InboxState, Notification
-from app.store.recipients import Recipient
 from app.wiring import Gateway, build
 from tests.feedback import Event, bounced, complained, delivered, event, fresh_address, put
 from tests.gateways import ScriptedMailer, caller, settings_for
@@ -153,7 +152,7 @@ class Choking(Conclude):
 
     def __call__(
         self, connection: Connection, notification: Notification, feedback: Feedback, **more: Any
-    ) -> Recipient | None:
+    ) -> Conclusion:
         after = super().__call__(connection, notification, feedback, **more)
         if feedback.ses_message_id == "poison":
             raise KeyError("nobody has thought of this")
