@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli import bench, chaos, demo, held, keys, lanes, recovery, secret, send, ses, settings, suppressions, up
+from app.cli import bench, chaos, demo, held, keys, lanes, news, recovery, secret, send, ses, settings, suppressions, up
 from app.cli.command import Command, CommandFailed, UsageMistake
 from app.cli.embedded import CannotEmbed
 from app.cli.probes import PortInUse
@@ -29,6 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     send.COMMAND,
     *keys.COMMANDS,
     *suppressions.COMMANDS,
+    news.COMMAND,
     *lanes.COMMANDS,
     *held.COMMANDS,
     *recovery.COMMANDS,

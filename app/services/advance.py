@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from app.domain.delivery import ENDED_UNSENT, Effect, Event, Facts, State, decide
+from app.domain.delivery import Effect, Event, Facts, State, decide
 from app.store.recipients import Recipient
 
 
@@ -43,8 +43,3 @@ def _unconfirmed_since(recipient: Recipient, state: State, now: datetime) -> dat
     if state is State.UNCONFIRMED:
         return recipient.unconfirmed_since or now
     return recipient.unconfirmed_since if state is State.HELD else None
-
-
-def is_over(state: State) -> bool:
-    """Whether Postern itself has nothing left to do for a mail in this state."""
-    return state in ENDED_UNSENT

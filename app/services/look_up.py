@@ -16,6 +16,7 @@ from app.store.bodies import Body, unpack
 from app.store.circuits import Circuit
 from app.store.db import Database
 from app.store.emails import Email, Filter
+from app.store.events import StoredEvent
 from app.store.recipients import Recipient
 from app.store.sealing import KeyRing, Unsealable
 
@@ -112,6 +113,12 @@ class LookUp:
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
             return timeline(named, attempts.of_recipients(connection, ids), events.of_recipients(connection, ids))
+
+    def news_of(self, caller: Caller, email: str) -> tuple[StoredEvent, ...]:
+        """What SES has reported of an address, newest first, whoever sent the mail. Raises `ValidationFailed`."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return events.of_address(connection, _key(email))
 
     def _content(self, email: Email) -> Body:
         if email.body is None:

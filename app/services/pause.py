@@ -4,7 +4,6 @@ from app.domain.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.queue import Lane
 from app.store import audit, circuits
-from app.store.circuits import Circuit
 from app.store.db import Database
 
 
@@ -32,11 +31,6 @@ class Pause:
             if not circuits.resume(connection, _circuit(lane)):
                 raise NotFound("This lane is not paused.")
             audit.write(connection, actor=caller.actor, action="resume", key=None, reason=None, data={"lane": lane})
-
-    def open_circuits(self) -> tuple[Circuit, ...]:
-        """Everything that is held back, by a person or by Postern itself."""
-        with self._database.reading() as connection:
-            return circuits.all_open(connection)
 
 
 def _circuit(lane: Lane) -> str:
