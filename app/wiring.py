@@ -41,6 +41,7 @@ from app.store.db import Database
 from app.store.flight import FlightRecorder
 from app.store.pace import Pace
 from app.store.positives import Positives
+from app.store.pseudonyms import Pseudonyms
 from app.store.redis import Breaker, connect
 from app.store.sealing import KeyRing
 from config import Settings
@@ -97,6 +98,7 @@ class _Ground:
     key_ring: KeyRing
     bells: Bells
     positives: Positives
+    pseudonyms: Pseudonyms
     gate: Gate
     ses: "SESV2Client"
     account: SesAccount
@@ -155,6 +157,7 @@ def _ground(settings: Settings) -> _Ground:
     redis, breaker = connect(settings.redis_url), Breaker()
     key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
+    pseudonyms = Pseudonyms(database, key_ring)
     ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
     return _Ground(
         database=database,
@@ -163,7 +166,8 @@ def _ground(settings: Settings) -> _Ground:
         key_ring=key_ring,
         bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
         positives=positives,
-        gate=Gate(database=database, positives=positives),
+        pseudonyms=pseudonyms,
+        gate=Gate(database=database, positives=positives, pseudonyms=pseudonyms),
         ses=ses,
         account=SesAccount(ses),
         workforce=Workforce(database=database),
@@ -176,6 +180,7 @@ def _accept(settings: Settings, ground: _Ground) -> Accept:
         database=ground.database,
         key_ring=ground.key_ring,
         gate=ground.gate,
+        pseudonyms=ground.pseudonyms,
         bells=ground.bells,
         clock=ground.clock,
         max_recipients=settings.max_recipients,

@@ -3,10 +3,11 @@
 Pure rules over one piece of feedback. It reads no list and writes none; the bookkeeping is in `app.services`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from app.domain.bounces import BounceCause, cause_of
 from app.domain.feedback import Complaint, Feedback
@@ -28,6 +29,34 @@ class Origin(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     MANUAL = "manual"
     SES_ACCOUNT = "ses_account"
+    ERASURE = "erasure"
+
+
+STRENGTH = {
+    Origin.UNSUBSCRIBE: 1,
+    Origin.MANUAL: 2,
+    Origin.SES_ACCOUNT: 3,
+    Origin.BOUNCE: 4,
+    Origin.COMPLAINT: 5,
+    Origin.ERASURE: 6,
+}
+"""Which of several entries tells why an address is suppressed, and which takes the place of which: the strongest."""
+
+
+class Listed(Protocol):
+    """An entry of the list, as far as its strength goes."""
+
+    @property
+    def origin(self) -> str:
+        """What put it there, an `Origin`."""
+
+
+L = TypeVar("L", bound=Listed)
+
+
+def decisive(entries: Iterable[L]) -> L | None:
+    """Which of several entries that concern one mail tells why it is not sent: the first of the strongest."""
+    return max(entries, key=lambda entry: STRENGTH[Origin(entry.origin)], default=None)
 
 
 class Verdict(StrEnum):
@@ -160,3 +189,8 @@ def soft_bounce_pause(bounced_at: Sequence[datetime], *, earlier_pauses: int) ->
 def scope_of(app: str, stream: str) -> str:
     """The scope of one stream of one application, `app/stream`."""
     return f"{app}/{stream}"
+
+
+def scopes_around(scope: str) -> tuple[str, str, str]:
+    """The scopes that concern a mail of `scope`, the widest first: every mail, its application's, its stream's."""
+    return EVERY_MAIL, scope.partition("/")[0], scope

@@ -27,6 +27,7 @@ from app.store.claims import reason_for
 from app.store.db import Database, clock
 from app.store.emails import NewEmail, NewRecipient
 from app.store.ids import new_id
+from app.store.pseudonyms import Pseudonyms
 from app.store.sealing import KeyRing
 from app.store.suppressions import Suppression
 
@@ -93,6 +94,7 @@ class Accept:
         database: Database,
         key_ring: KeyRing,
         gate: Gate,
+        pseudonyms: Pseudonyms,
         bells: Bells,
         clock: Callable[[], datetime],
         max_recipients: int,
@@ -101,6 +103,7 @@ class Accept:
         self._database = database
         self._key_ring = key_ring
         self._gate = gate
+        self._pseudonyms = pseudonyms
         self._bells = bells
         self._clock = clock
         self._max_recipients = max_recipients
@@ -191,14 +194,26 @@ class Accept:
             subject=message.subject,
             headers=message.headers,
             tags=mail.tags,
-            body=self._key_ring.seal(body, email_id=email_id),
+            body=self._key_ring.seal(body, row_id=email_id),
             on_unconfirmed=mail.on_unconfirmed or caller.on_unconfirmed,
             scheduled_at=mail.scheduled_at,
             expires_at=mail.expires_at,
             recipients=tuple(
-                _new_recipient(kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), first)
+                self._new_recipient(kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), first)
                 for kind, mailbox in _each_address_once(mail)
             ),
+        )
+
+    def _new_recipient(self, kind: str, mailbox: Mailbox, entry: Suppression | None, first: State) -> NewRecipient:
+        return NewRecipient(
+            id=new_id(),
+            kind=kind,
+            name=mailbox.name,
+            address=mailbox.address.email,
+            key=mailbox.address.key,
+            pseudonym=self._pseudonyms(mailbox.address.key),
+            state=first if entry is None else State.SUPPRESSED,
+            reason=None if entry is None else reason_for(entry.origin),
         )
 
     def _ring(self, new: Sequence[NewEmail]) -> None:
@@ -252,18 +267,6 @@ def _each_address_once(mail: Submission) -> Iterator[tuple[str, Mailbox]]:
 def _addressees(caller: Caller, mail: Submission) -> list[Addressee]:
     scope = scope_of(caller.app, mail.stream)
     return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(mail)]
-
-
-def _new_recipient(kind: str, mailbox: Mailbox, entry: Suppression | None, first: State) -> NewRecipient:
-    return NewRecipient(
-        id=new_id(),
-        kind=kind,
-        name=mailbox.name,
-        address=mailbox.address.email,
-        key=mailbox.address.key,
-        state=first if entry is None else State.SUPPRESSED,
-        reason=None if entry is None else reason_for(entry.origin),
-    )
 
 
 def _suppressed_of(

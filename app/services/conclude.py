@@ -186,6 +186,7 @@ def _event(
         type=feedback.kind,
         address=address.email if address else feedback.recipient,
         key=address.key if address else None,
+        domain=address.domain if address else None,
         dedup=hashlib.blake2b(apart.encode(), digest_size=16).hexdigest(),
         occurred_at=feedback.occurred_at,
         mail_sent_at=feedback.mail_sent_at,

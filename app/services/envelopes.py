@@ -55,7 +55,7 @@ def _open(email: Email, recipients: tuple[Recipient, ...], key_ring: KeyRing) ->
     if email.body is None:
         return Unsealable("the body was erased when its retention ended")
     try:
-        body = unpack(key_ring.open(email.body, email_id=email.id))
+        body = unpack(key_ring.open(email.body, row_id=email.id))
     except Unsealable as error:
         return error
     return Letter(

@@ -5,13 +5,14 @@ positives only, so a hit is confirmed in SQL before anything is refused, and a m
 not decide again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.domain.suppression import EVERY_MAIL
+from app.domain.suppression import decisive, scopes_around
 from app.store import suppressions
 from app.store.db import Database
 from app.store.positives import Positives
+from app.store.pseudonyms import Pseudonyms
 from app.store.suppressions import Suppression
 
 
@@ -26,21 +27,37 @@ class Addressee:
 class Gate:
     """Looks addressees up in the suppression list."""
 
-    def __init__(self, *, database: Database, positives: Positives) -> None:
+    def __init__(self, *, database: Database, positives: Positives, pseudonyms: Pseudonyms) -> None:
         self._database = database
         self._positives = positives
+        self._pseudonyms = pseudonyms
 
     def suppressed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
         """Those that are suppressed by committed rows of the list, each with the entry that says so.
 
         Raises `ServiceUnavailable` when SQL has to be asked and is away: then nobody knows, and nothing may be sent.
         """
-        hits = self._positives.look_up([one.key for one in addressees])
-        suspects = list(addressees) if hits is None else [one for one in addressees if one.key in hits]
-        if not suspects:
+        names = {one: self._names(one.key) for one in addressees}
+        hits = self._positives.look_up([name for each in names.values() for name in each])
+        if hits is not None:
+            names = {one: each for one, each in names.items() if not hits.isdisjoint(each)}
+        if not names:
             return {}
-        scopes = {EVERY_MAIL, *(one.scope for one in suspects)}
+        scopes = {scope for one in names for scope in scopes_around(one.scope)}
         with self._database.reading() as connection:
-            live = suppressions.live_among(connection, [one.key for one in suspects], scopes=scopes)
-        entries = {one: live.get((one.key, EVERY_MAIL)) or live.get((one.key, one.scope)) for one in suspects}
+            live = suppressions.live_among(
+                connection, [name for each in names.values() for name in each], scopes=scopes
+            )
+        entries = {one: decisive(_concerning(one, each, live)) for one, each in names.items()}
         return {one: entry for one, entry in entries.items() if entry is not None}
+
+    def _names(self, key: str) -> tuple[str, str, str]:
+        """Under which names an address may be on the list: its own, its domain's, and that of a forgotten person."""
+        return key, key[key.index("@") :], self._pseudonyms(key)
+
+
+def _concerning(
+    addressee: Addressee, names: Sequence[str], live: dict[tuple[str, str], Suppression]
+) -> Iterator[Suppression]:
+    places = [(name, scope) for scope in scopes_around(addressee.scope) for name in names]
+    return (live[place] for place in places if place in live)

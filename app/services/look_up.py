@@ -124,7 +124,7 @@ class LookUp:
         if email.body is None:
             return Body(text=None, html=None)
         try:
-            return unpack(self._key_ring.open(email.body, email_id=email.id))
+            return unpack(self._key_ring.open(email.body, row_id=email.id))
         except Unsealable:
             return Body(text=None, html=None)
 

@@ -153,7 +153,9 @@ class Reconcile:
     def _canary(self, lonely: Unconfirmed, *, owner: App) -> NewEmail:
         email_id = new_id()
         body = pack(Body(text="Postern asks whether the stream of events has caught up.", html=None))
-        canary = NewRecipient(id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, state=State.QUEUED)
+        canary = NewRecipient(
+            id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, pseudonym="", state=State.QUEUED
+        )
         return NewEmail(
             id=email_id,
             app_id=owner.id,
@@ -167,7 +169,7 @@ class Reconcile:
             subject="Canary",
             headers=(),
             tags=(),
-            body=self._key_ring.seal(body, email_id=email_id),
+            body=self._key_ring.seal(body, row_id=email_id),
             on_unconfirmed=OnUnconfirmed.HOLD,
             scheduled_at=None,
             expires_at=None,

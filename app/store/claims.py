@@ -27,12 +27,13 @@ from sqlalchemy import (
 )
 
 from app.domain.delivery import CLAIMABLE, State
-from app.domain.suppression import EVERY_MAIL
+from app.domain.suppression import EVERY_MAIL, STRENGTH
 from app.store import attempts
 from app.store.db import clock, now
 from app.store.ids import new_id
 from app.store.models import apps, circuits, recipients, suppressions
 from app.store.models import attempts as attempt_rows
+from app.store.names import app_of, at_domain
 from app.store.recipients import Recipient, read
 
 _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
@@ -152,22 +153,35 @@ def _apps_with(connection: Connection, *conditions: ColumnElement[bool]) -> list
     return list(connection.scalars(query))
 
 
-def suppressed_by(key: ColumnElement[str], scope: ColumnElement[str]) -> ColumnElement[str | None]:
-    """SQL: the origin of a live suppression of this address for this scope, or NULL.
+def suppressed_by(
+    key: ColumnElement[str], pseudonym: ColumnElement[str], scope: ColumnElement[str]
+) -> ColumnElement[str | None]:
+    """SQL: the origin of a live suppression of this address for this scope `app/stream`, or NULL.
 
-    The one definition of 'suppressed'.
+    The one definition of 'suppressed': by the address, by its whole domain, or by the pseudonym of somebody who was
+    forgotten; for every mail, for the application, or for the stream.
     """
     return (
         select(suppressions.c.origin)
         .where(
-            suppressions.c.key == key,
-            or_(suppressions.c.scope == EVERY_MAIL, suppressions.c.scope == scope),
+            suppressions.c.key.in_([key, at_domain(key), pseudonym]),
+            suppressions.c.scope.in_([literal(EVERY_MAIL), app_of(scope), scope]),
             suppressions.c.removed_at.is_(None),
             or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()),
         )
+        .order_by(strength(suppressions.c.origin).desc())
         .limit(1)
         .scalar_subquery()
     )
+
+
+def strength(origin: ColumnElement[str]) -> ColumnElement[int]:
+    """SQL: which of several origins tells why (`app.domain.suppression.STRENGTH`)."""
+    return case(*[(origin == literal(name.value), rank) for name, rank in STRENGTH.items()], else_=0)
+
+
+def _suppressed_by_row() -> ColumnElement[str | None]:
+    return suppressed_by(recipients.c.key, recipients.c.pseudonym, recipients.c.scope)
 
 
 def reason_for(origin: str) -> str:
@@ -189,7 +203,7 @@ def _due(wanted: Wanted, waiting: list[UUID]) -> CTE:
 
 def _share_of(app_id: UUID, wanted: Wanted, share: int) -> Select[Any]:
     return (
-        select(recipients.c.id, suppressed_by(recipients.c.key, recipients.c.scope).label("suppressed_by"))
+        select(recipients.c.id, _suppressed_by_row().label("suppressed_by"))
         .where(recipients.c.app_id == app_id, *_may_go(wanted))
         .order_by(recipients.c.due_at, recipients.c.id)
         .limit(share)

@@ -28,6 +28,7 @@ class NewRecipient:
     name: str | None
     address: str
     key: str
+    pseudonym: str
     state: State
     reason: str | None = None
 
@@ -244,6 +245,7 @@ def _recipient_values(email: NewEmail, position: int, recipient: NewRecipient) -
         "name": recipient.name,
         "address": recipient.address,
         "key": recipient.key,
+        "pseudonym": recipient.pseudonym,
         "state": recipient.state,
         "reason": recipient.reason,
         "due_at": email.scheduled_at,

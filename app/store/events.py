@@ -29,6 +29,7 @@ class NewEvent:
     type: str
     address: str | None
     key: str | None
+    domain: str | None
     dedup: str
     occurred_at: datetime
     mail_sent_at: datetime | None
@@ -63,7 +64,7 @@ def attach(connection: Connection, event: NewEvent) -> bool:
     attached = (
         update(events)
         .where(_same(event), events.c.recipient_id.is_(None))
-        .values(recipient_id=event.recipient_id, address=event.address, key=event.key)
+        .values(recipient_id=event.recipient_id, address=event.address, key=event.key, domain=event.domain)
     )
     return connection.execute(attached).rowcount == 1
 

@@ -5,14 +5,12 @@ exist.
 """
 
 from sqlalchemy import (
-    JSON,
     Boolean,
     Column,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -21,22 +19,43 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from app.store.db import UtcDateTime
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from app.store.metadata import Structured, metadata
+from app.store.suppression_models import (
+    cursors,
+    peppers,
+    reviews,
+    ses_suppressions,
+    streams,
+    suppression_events,
+    suppressions,
 )
 
-_Json = JSON().with_variant(JSONB(), "postgresql")
+__all__ = [
+    "api_keys",
+    "apps",
+    "attempts",
+    "audit",
+    "circuits",
+    "cursors",
+    "emails",
+    "events",
+    "feedback",
+    "heartbeats",
+    "idempotency_keys",
+    "incidents",
+    "metadata",
+    "peppers",
+    "recipients",
+    "reviews",
+    "ses_suppressions",
+    "streams",
+    "suppression_events",
+    "suppressions",
+]
+
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")
-_LIVE = text("removed_at is null")
 
 # An application: who may send, as whom, and in which lane when it does not say.
 apps = Table(
@@ -44,7 +63,7 @@ apps = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
-    Column("senders", _Json, nullable=False),
+    Column("senders", Structured, nullable=False),
     Column("default_lane", String(16), nullable=False),
     Column("reason_optional", Boolean, nullable=False, server_default=false()),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
@@ -59,7 +78,7 @@ api_keys = Table(
     Column("public_id", String(16), nullable=False, unique=True),
     Column("secret_sha256", LargeBinary(32), nullable=False),
     Column("name", String(100), nullable=False),
-    Column("scopes", _Json, nullable=False),
+    Column("scopes", Structured, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
@@ -76,10 +95,10 @@ emails = Table(
     Column("lane", String(16), nullable=False),
     Column("sender", Text, nullable=False),
     Column("sender_name", Text),
-    Column("reply_to", _Json, nullable=False),
+    Column("reply_to", Structured, nullable=False),
     Column("subject", Text),
-    Column("headers", _Json, nullable=False),
-    Column("tags", _Json, nullable=False),
+    Column("headers", Structured, nullable=False),
+    Column("tags", Structured, nullable=False),
     Column("sealed_body", LargeBinary),
     Column("sealed_key", LargeBinary),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
@@ -90,7 +109,8 @@ emails = Table(
 )
 
 # One row, one call to SES, one fate per address. `scope` is `app/stream`; `lease_token` the claim that holds the row.
-# Lane, scope and the From domain are copied from the mail, so that a claim reads one table.
+# Lane, scope and the From domain are copied from the mail, so that a claim reads one table. `pseudonym` is what stands
+# for the address on the list once its person was forgotten.
 recipients = Table(
     "recipients",
     metadata,
@@ -105,6 +125,7 @@ recipients = Table(
     Column("name", Text),
     Column("address", String(320), nullable=False),
     Column("key", String(320), nullable=False),
+    Column("pseudonym", String(23), nullable=False, server_default=text("''")),
     Column("state", String(20), nullable=False),
     Column("reason", Text),
     Column("due_at", UtcDateTime, nullable=False),
@@ -188,39 +209,18 @@ events = Table(
     Column("type", String(20), nullable=False),
     Column("address", String(320)),
     Column("key", String(320)),
+    Column("domain", String(255)),
     Column("dedup", String(160), nullable=False),
     Column("occurred_at", UtcDateTime, nullable=False),
     Column("mail_sent_at", UtcDateTime),
     Column("counts_against", Boolean, nullable=False, server_default=false()),
     Column("detail", Text, nullable=False),
     Column("effect", Text, nullable=False),
-    Column("data", _Json, nullable=False),
+    Column("data", Structured, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
     UniqueConstraint("ses_message_id", "type", "dedup"),
     Index("ix_events_key_type_occurred_at", "key", "type", "occurred_at"),
-)
-
-# One live row per (key, scope). `removed_at` makes it a tombstone, kept so that a late event cannot undo the removal.
-# `ses_removal` is `pending` until the address is off SES's account list too.
-suppressions = Table(
-    "suppressions",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("key", String(320), nullable=False),
-    Column("scope", String(128), nullable=False),
-    Column("address", String(320), nullable=False),
-    Column("origin", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("source", _Json, nullable=False),
-    Column("version", Integer, nullable=False, server_default=text("1")),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime),
-    Column("removed_at", UtcDateTime),
-    Column("removed_by", String(200)),
-    Column("removal_reason", Text),
-    Column("ses_removal", String(8)),
-    Index("uq_suppressions_live", "key", "scope", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
-    Index("ix_suppressions_key_removed_at", "key", "removed_at"),
+    Index("ix_events_domain_type_occurred_at", "domain", "type", "occurred_at"),
 )
 
 # Who did what to whom, when and why. Appended to, never changed.
@@ -233,7 +233,7 @@ audit = Table(
     Column("action", String(40), nullable=False),
     Column("key", String(320), index=True),
     Column("reason", Text),
-    Column("data", _Json, nullable=False),
+    Column("data", Structured, nullable=False),
 )
 
 idempotency_keys = Table(
@@ -242,7 +242,7 @@ idempotency_keys = Table(
     Column("app_id", Uuid, ForeignKey("apps.id"), primary_key=True),
     Column("key", String(256), primary_key=True),
     Column("fingerprint", LargeBinary(32), nullable=False),
-    Column("answer", _Json),
+    Column("answer", Structured),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
 

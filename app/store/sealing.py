@@ -40,22 +40,22 @@ class KeyRing:
         self._newest = hashlib.sha256(material[0]).digest()[:_KEY_ID]
         self._oldest = material[-1]
 
-    def seal(self, body: bytes, *, email_id: UUID) -> Sealed:
-        """Seal a body so that it opens only as the body of this mail."""
+    def seal(self, body: bytes, *, row_id: UUID) -> Sealed:
+        """Seal a body so that it opens only as that of this row."""
         data_key = AESGCM.generate_key(256)
         return Sealed(
-            body=_encrypt(AESGCM(data_key), body, email_id),
-            key=self._newest + _encrypt(self._by_id[self._newest], data_key, email_id),
+            body=_encrypt(AESGCM(data_key), body, row_id),
+            key=self._newest + _encrypt(self._by_id[self._newest], data_key, row_id),
         )
 
-    def open(self, sealed: Sealed, *, email_id: UUID) -> bytes:
+    def open(self, sealed: Sealed, *, row_id: UUID) -> bytes:
         """The body. Raises `Unsealable`."""
         wrapping = self._by_id.get(sealed.key[:_KEY_ID])
         if wrapping is None:
             raise Unsealable("sealed with a key that is not in SECRET_KEYS")
         try:
-            data_key = _decrypt(wrapping, sealed.key[_KEY_ID:], email_id)
-            return _decrypt(AESGCM(data_key), sealed.body, email_id)
+            data_key = _decrypt(wrapping, sealed.key[_KEY_ID:], row_id)
+            return _decrypt(AESGCM(data_key), sealed.body, row_id)
         except InvalidTag as error:
             raise Unsealable("the sealed body was altered") from error
 
@@ -64,10 +64,10 @@ class KeyRing:
         return hashlib.blake2b(purpose.encode(), key=self._oldest, digest_size=32).digest()
 
 
-def _encrypt(cipher: AESGCM, plain: bytes, email_id: UUID) -> bytes:
+def _encrypt(cipher: AESGCM, plain: bytes, row_id: UUID) -> bytes:
     nonce = os.urandom(_NONCE)
-    return nonce + cipher.encrypt(nonce, plain, email_id.bytes)
+    return nonce + cipher.encrypt(nonce, plain, row_id.bytes)
 
 
-def _decrypt(cipher: AESGCM, sealed: bytes, email_id: UUID) -> bytes:
-    return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], email_id.bytes)
+def _decrypt(cipher: AESGCM, sealed: bytes, row_id: UUID) -> bytes:
+    return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], row_id.bytes)

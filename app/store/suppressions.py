@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, Connection, Row, func, literal, or_, selec
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.suppression import EVERY_MAIL, scope_of
-from app.store.claims import suppressed_by
 from app.store.db import add_once, now
 from app.store.ids import new_id
 from app.store.models import suppressions
@@ -41,6 +40,7 @@ class Suppression:
     removed_at: datetime | None
     removed_by: str | None
     removal_reason: str | None
+    review_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +171,6 @@ def live_among(
         )
         found |= {(row.key, row.scope): _entry(row) for row in connection.execute(query)}
     return found
-
-
-def is_suppressed(connection: Connection, *, key: str, scope: str) -> str | None:
-    """The origin of a live suppression of this address for this scope, by the definition that the claim uses."""
-    return connection.scalar(select(suppressed_by(literal(key), literal(scope))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ def test_a_body_that_cannot_be_opened_fails_with_its_reason(
     elif lost == "altered":
         change(gateway, "emails", {"sealed_body": b"x" * 40})
     else:
-        sealed = KeyRing(["A" * 43]).seal(b"", email_id=mail)
+        sealed = KeyRing(["A" * 43]).seal(b"", row_id=mail)
         change(gateway, "emails", {"sealed_body": sealed.body, "sealed_key": sealed.key})
     other = submit(gateway, caller(gateway), "bob@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)

@@ -217,7 +217,7 @@ def test_no_call_starts_once_a_suppression_is_committed(migrated_postgres_url: s
     """Eighty suppressions race as many calls: whoever was reached was looked for before the commit."""
     mailer = MeddlingMailer(before=lambda: time.sleep(random.Random(0).random() / 100))
     gateway = build(settings_for(migrated_postgres_url, redis_url, ses_threads=8), mailer=mailer)
-    gate = WatchedGate(database=gateway.database, positives=gateway.positives)
+    gate = WatchedGate(database=gateway.database, positives=gateway.positives, pseudonyms=gateway.accept._pseudonyms)
     gate.looks = {}
     gateway.deliver._parts.call._gate = gate
     gateway.upkeep.warm_positives()
@@ -262,7 +262,9 @@ class AwayOnce(Database):
 def test_a_doubt_before_the_call_ends_in_not_called(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """Redis cold and SQL away at the last look: SES is not called, and the mail goes back to the queue."""
     mail = submit(gateway, caller(gateway), "ann@example.net")
-    gateway.deliver._parts.call._gate = Gate(database=AwayOnce(gateway.database), positives=gateway.positives)
+    gateway.deliver._parts.call._gate = Gate(
+        database=AwayOnce(gateway.database), positives=gateway.positives, pseudonyms=gateway.accept._pseudonyms
+    )
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert outcomes(gateway, mail) == ["not_sent", "accepted"]
     assert recipient_of(gateway, mail).attempts == 0

@@ -24,28 +24,28 @@ OLD, NEW = key(1), key(2)
 def test_what_is_sealed_opens_again(body: bytes) -> None:
     """Every body, the empty one included; and no two seals of it are alike."""
     ring = KeyRing([NEW])
-    sealed = ring.seal(body, email_id=MAIL)
-    assert ring.open(sealed, email_id=MAIL) == body
-    assert ring.seal(body, email_id=MAIL) != sealed
+    sealed = ring.seal(body, row_id=MAIL)
+    assert ring.open(sealed, row_id=MAIL) == body
+    assert ring.seal(body, row_id=MAIL) != sealed
     assert len(body) < 8 or body not in sealed.body
 
 
 def test_a_new_key_still_opens_what_the_old_one_sealed() -> None:
     """The ring is rotated by putting a key in front; new mail is sealed with it."""
-    before = KeyRing([OLD]).seal(b"Come and see.", email_id=MAIL)
+    before = KeyRing([OLD]).seal(b"Come and see.", row_id=MAIL)
     rotated = KeyRing([NEW, OLD])
-    assert rotated.open(before, email_id=MAIL) == b"Come and see."
-    after = rotated.seal(b"Come and see.", email_id=MAIL)
-    assert KeyRing([NEW]).open(after, email_id=MAIL) == b"Come and see."
+    assert rotated.open(before, row_id=MAIL) == b"Come and see."
+    after = rotated.seal(b"Come and see.", row_id=MAIL)
+    assert KeyRing([NEW]).open(after, row_id=MAIL) == b"Come and see."
     with pytest.raises(Unsealable, match="not in SECRET_KEYS"):
-        KeyRing([OLD]).open(after, email_id=MAIL)
+        KeyRing([OLD]).open(after, row_id=MAIL)
 
 
 def test_a_body_is_the_body_of_one_mail() -> None:
     """Moved to another row it does not open."""
-    sealed = KeyRing([NEW]).seal(b"For Ann only.", email_id=MAIL)
+    sealed = KeyRing([NEW]).seal(b"For Ann only.", row_id=MAIL)
     with pytest.raises(Unsealable):
-        KeyRing([NEW]).open(sealed, email_id=OTHER_MAIL)
+        KeyRing([NEW]).open(sealed, row_id=OTHER_MAIL)
 
 
 @pytest.mark.parametrize("part", ["body", "key"])
@@ -53,11 +53,11 @@ def test_a_body_is_the_body_of_one_mail() -> None:
 def test_an_altered_byte_is_noticed(part: str, position: int) -> None:
     """Wherever it stands, in the body or in its wrapped key."""
     ring = KeyRing([NEW])
-    sealed = ring.seal(b"Come and see.", email_id=MAIL)
+    sealed = ring.seal(b"Come and see.", row_id=MAIL)
     altered = bytearray(getattr(sealed, part))
     altered[position] ^= 1
     with pytest.raises(Unsealable):
-        ring.open(replace(sealed, **{part: bytes(altered)}), email_id=MAIL)
+        ring.open(replace(sealed, **{part: bytes(altered)}), row_id=MAIL)
 
 
 def test_derived_keys_outlive_a_rotation_and_differ_by_purpose() -> None:

@@ -1,0 +1,44 @@
+"""SQL for the parts of names: the domain of an address, the application of a scope; alike on PostgreSQL and SQLite."""
+
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class at_domain(FunctionElement[str]):  # noqa: N801 - named as a SQL function
+    """The domain of an address with its at sign, `@example.org`: how a suppression of a whole domain is named."""
+
+    type = String()
+    inherit_cache = True
+
+
+class app_of(FunctionElement[str]):  # noqa: N801 - named as a SQL function
+    """The application of a scope `app/stream`."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(at_domain, "postgresql")
+def _postgres_at_domain(element: Any, compiler: Any, **_: Any) -> str:
+    key = compiler.process(element.clauses)
+    return f"substring({key} from position('@' in {key}))"
+
+
+@compiles(at_domain, "sqlite")
+def _sqlite_at_domain(element: Any, compiler: Any, **_: Any) -> str:
+    key = compiler.process(element.clauses)
+    return f"substr({key}, instr({key}, '@'))"
+
+
+@compiles(app_of, "postgresql")
+def _postgres_app_of(element: Any, compiler: Any, **_: Any) -> str:
+    return f"split_part({compiler.process(element.clauses)}, '/', 1)"
+
+
+@compiles(app_of, "sqlite")
+def _sqlite_app_of(element: Any, compiler: Any, **_: Any) -> str:
+    scope = compiler.process(element.clauses)
+    return f"substr({scope}, 1, instr({scope}, '/') - 1)"

@@ -1,0 +1,105 @@
+"""The tables around the suppression list. They are used through `app.store.models`, which knows all tables."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid, false, text
+
+from app.store.db import UtcDateTime
+from app.store.metadata import Structured, metadata
+
+_LIVE = text("removed_at is null")
+_UNDECIDED = text("decided_at is null")
+
+# One live row per (key, scope). `key` is an address, a whole domain (`@example.org`), or the pseudonym of somebody who
+# was forgotten. `removed_at` makes it a tombstone, kept so that a late event cannot undo the removal. `ses_removal` is
+# `pending` until the address is off SES's account list too. With `review_id` a person has yet to say whether it stays.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("key", String(320), nullable=False),
+    Column("scope", String(128), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Structured, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("removed_at", UtcDateTime),
+    Column("removed_by", String(200)),
+    Column("removal_reason", Text),
+    Column("ses_removal", String(8)),
+    Column("review_id", Uuid, ForeignKey("reviews.id"), index=True),
+    Index("uq_suppressions_live", "key", "scope", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
+    Index("ix_suppressions_key_removed_at", "key", "removed_at"),
+)
+
+# Many addresses of one domain bounced at once: more likely the fault of their server than of each of them. A person
+# confirms what that put on the list, or undoes it, all together.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("domain", String(255), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("decision", String(16)),
+    Column("decided_by", String(200)),
+    Column("reason", Text),
+    Index("uq_reviews_open", "domain", unique=True, postgresql_where=_UNDECIDED, sqlite_where=_UNDECIDED),
+)
+
+# What became of entries of the list, for the applications: added, removed, expired, put under review.
+suppression_events = Table(
+    "suppression_events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("suppression_id", Uuid, ForeignKey("suppressions.id"), nullable=False, index=True),
+    Column("type", String(16), nullable=False),
+    Column("scope", String(128), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# SES's own suppression list as last read, in the spelling that its API wants.
+ses_suppressions = Table(
+    "ses_suppressions",
+    metadata,
+    Column("address", String(320), primary_key=True),
+    Column("key", String(320), nullable=False, index=True),
+    Column("reason", String(16), nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
+)
+
+# What is known of a stream beyond its name: what a reader would call it, and whether its mail can be unsubscribed from.
+streams = Table(
+    "streams",
+    metadata,
+    Column("app_id", Uuid, ForeignKey("apps.id"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("title", String(200), nullable=False),
+    Column("unsubscribe", Boolean, nullable=False, server_default=false()),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Where work that goes on for hours has got to, so that it goes on after a restart.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("state", Structured, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Keys that have to outlive every key of SECRET_KEYS, sealed under it.
+peppers = Table(
+    "peppers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("purpose", String(32), nullable=False, unique=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
