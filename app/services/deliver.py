@@ -91,8 +91,10 @@ class Deliver:
         `bulk` never holds up `transactional`: whoever drains `bulk` claims what is due in `transactional` first.
         """
         self._parts.bells.answered(DELIVER[lane])
-        drained = _Drain(self._parts, lane, self._threads, self._stopping).run()
-        self._parts.recorder.forget()
+        drain = _Drain(self._parts, lane, self._threads, self._stopping)
+        drained = drain.run()
+        if drain.all_known:
+            self._parts.recorder.forget()
         if drained.more:
             self._parts.bells.ring(DELIVER[lane])
         if drained.reported or drained.suppressed:
@@ -123,8 +125,24 @@ class _Drain:
         self._reports: SimpleQueue[Report] = SimpleQueue()
         self._in_flight = 0
         self._drained = Drained()
+        self.all_known = True
 
     def run(self) -> Drained:
+        """Drain. What could not be brought to the database is left to recovery, by what was noted, once no call is on.
+
+        That is a claim whose commit is unknown, or reports that were not recorded.
+        """
+        try:
+            return self._run()
+        except Exception:
+            self.all_known = False
+            raise
+        finally:
+            if not self.all_known:
+                self._wait_for_calls()
+                self._parts.recorder.hand_over()
+
+    def _run(self) -> Drained:
         ends = self._parts.monotonic() + _DRAIN_S
         claiming = True
         while claiming or self._in_flight:
@@ -149,6 +167,7 @@ class _Drain:
         except (ServiceUnavailable, OSError) as error:
             # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
             log.warning("claim_failed", reason=str(error))
+            self.all_known = False
             return False
         parts.pace.give_back(grant.count - len(claim.mails))
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
@@ -197,7 +216,6 @@ class _Drain:
         return claims.NOTHING
 
     def _call_all(self, claim: Claim, letters: dict[UUID, Letter | Unsealable], claimed_at: float) -> None:
-        self._in_flight += len(claim.mails)
         for mine in claim.mails:
             letter = letters.get(mine.recipient.email_id)
             if letter is None:
@@ -205,6 +223,7 @@ class _Drain:
                 self._reports.put(Report(mine=mine, token=claim.token, result=unread))
             else:
                 self._threads.submit(self._call, mine, claim.token, letter, claimed_at)
+            self._in_flight += 1
 
     def _call(self, mine: Mine, token: UUID, letter: Letter | Unsealable, claimed_at: float) -> None:
         result = self._outcome(mine, letter, claimed_at)
@@ -235,9 +254,13 @@ class _Drain:
             except Empty:
                 break
         if batch:
-            self._record(batch)
             self._in_flight -= len(batch)
+            self._record(batch)
             self._drained = replace(self._drained, reported=self._drained.reported + len(batch))
+
+    def _wait_for_calls(self) -> None:
+        for _ in range(self._in_flight):
+            self._reports.get()
 
     def _record(self, batch: list[Report]) -> None:
         """What SES said must reach the database: one that is away is waited for, while nothing more is claimed."""

@@ -1,56 +1,107 @@
 """After a crash: read what dead worker processes of this host noted, and settle what they held (T8r).
 
 What was never started goes back to the queue, since it was not called; what was answered is recorded as if its worker
-had lived; only a call that was on the wire stays unknown.
+had lived; only a call that was on the wire stays unknown, or one of which the notes cannot tell.
 """
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import structlog
 
+from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Accepted, Ambiguous
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result, recalled
 from app.store import claims
 from app.store.db import Database
-from app.store.flight import Remains, remains
+from app.store.flight import Remains, each_of_the_dead
 
 log = structlog.get_logger()
 
-_BATCH = 100
+_BATCH: Final = 100
+# A connection that breaks in the commit may commit all the same; so long afterwards PostgreSQL has ended its session.
+_MAY_STILL_COMMIT_S: Final = 10.0
 _NOT_CALLED = NotCalled("The worker ended before it called SES.")
 _ON_THE_WIRE = Ambiguous("The worker ended while SES was being called.")
+_NOT_TOLD = Ambiguous("The worker ended, and its notes do not tell whether it had called SES.")
 
 
 class Recover:
     """Settles what dead worker processes of this host have left."""
 
-    def __init__(self, *, database: Database, record: Record, directory: Path) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        record: Record,
+        directory: Path,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._record = record
         self._directory = directory
+        self._monotonic = monotonic
+        self._awaited: dict[UUID, float] = {}
 
     def __call__(self) -> int:
         """How many mails were settled. Raises `ServiceUnavailable`; then the notes stay, and are read again."""
-        return sum(self._settle(left) for left in remains(self._directory))
+        settled: list[Report] = []
 
-    def _settle(self, left: Remains) -> int:
+        def settle(left: Remains) -> bool:
+            reports = self._reports(left)
+            self._write(reports)
+            settled.extend(reports)
+            return self._is_over(left.last_claim, {report.token for report in reports})
+
+        each_of_the_dead(self._directory, settle)
+        if settled:
+            unknown = sum(isinstance(report.result, Ambiguous) for report in settled)
+            log.info("recovered", mails=len(settled), unknown=unknown)
+        return len(settled)
+
+    def _reports(self, left: Remains) -> list[Report]:
         with self._database.reading() as connection:
             held = claims.held(connection, tokens=left.claims, attempt_ids=_accepted(left))
-        reports = [Report(mine=one.mine, token=one.token, result=_result(one.mine.attempt_id, left)) for one in held]
+        return [Report(mine=one.mine, token=one.token, result=_result(one.mine.attempt_id, left)) for one in held]
+
+    def _is_over(self, last_claim: UUID | None, found: set[UUID]) -> bool:
+        """Whether the last claim is known to hold nothing more: it was found, or has had the time to become visible."""
+        if last_claim is None or last_claim in found:
+            return True
+        since = self._awaited.setdefault(last_claim, self._monotonic())
+        if self._monotonic() - since < _MAY_STILL_COMMIT_S:
+            return False
+        del self._awaited[last_claim]
+        return True
+
+    def _write(self, reports: list[Report]) -> None:
+        """Write them in batches. A report that cannot be written takes no other with it: its lease ends that."""
         for start in range(0, len(reports), _BATCH):
-            self._record(reports[start : start + _BATCH])
-        if reports:
-            log.info("recovered", mails=len(reports), unknown=sum(one.result is _ON_THE_WIRE for one in reports))
-        return len(reports)
+            batch = reports[start : start + _BATCH]
+            try:
+                self._record(batch)
+            except ServiceUnavailable:
+                raise
+            except Exception as error:
+                if len(batch) == 1:
+                    recipient_id = str(batch[0].mine.recipient.id)
+                    log.exception("report_refused", recipient_id=recipient_id, error=type(error).__name__)
+                    continue
+                for report in batch:
+                    self._write([report])
 
 
 def _result(attempt_id: UUID, left: Remains) -> Result:
     answer = left.answers.get(attempt_id)
     if answer is not None:
         return recalled(answer)
-    return _ON_THE_WIRE if attempt_id in left.started else _NOT_CALLED
+    if attempt_id in left.started:
+        return _ON_THE_WIRE
+    return _NOT_CALLED if left.whole else _NOT_TOLD
 
 
 def _accepted(left: Remains) -> set[UUID]:

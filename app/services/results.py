@@ -1,6 +1,6 @@
 """What one claimed mail came to, called or not; and the same as a note in the flight recorder."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 from app.domain.outcome import Accepted, Ambiguous, Outcome, Paused, Refused, Retry, Throttled
 from app.store.flight import Answer
@@ -30,5 +30,8 @@ def noted(outcome: Outcome) -> Answer:
 
 
 def recalled(answer: Answer) -> Outcome:
-    """The outcome that was noted. Raises `KeyError` or `TypeError` for a note that this version did not write."""
-    return _NOTED[answer.kind](*answer.texts)
+    """The outcome that was noted; *unknown* for a note that this version did not write."""
+    kind = _NOTED.get(answer.kind)
+    if kind is None or len(answer.texts) != len(fields(kind)) or not all(answer.texts):
+        return Ambiguous("The worker noted an answer of SES that this version does not know.")
+    return kind(*answer.texts)

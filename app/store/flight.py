@@ -1,23 +1,36 @@
 """The flight recorder: what this worker process is doing with SES, on a file that outlives it.
 
 A line before a claim, one before each call and one after its answer, without fsync: the page cache survives `kill -9`.
-The file is locked while its process lives; whoever gets the lock knows that the process is gone, and reads what it
-left. It decides nothing.
+The file is locked while its process lives; whoever gets the lock knows that the process is gone, or has given its notes
+away, and reads what it left. It decides nothing but how far the notes can be trusted: what nobody wrote down may only
+count as not done where every note was kept and understood.
 """
 
 import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-_SUFFIX = ".flight"
-_CLAIM, _START, _ANSWER = "claim", "start", "answer"
+import structlog
+
+log = structlog.get_logger()
+
+_SUFFIX: Final = ".flight"
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_TORN: Final = object()
+
+
+class _Note(StrEnum):
+    BOOT = "boot"
+    CLAIM = "claim"
+    START = "start"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +41,19 @@ class Answer:
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Remains:
-    """What a dead process left: the claims it made, the attempts it started, and the answers that it got."""
+    """What a process left: the claims it made, the attempts it started, and the answers that it got.
+
+    `whole` says that nothing can be missing: what is not noted was not done. `last_claim` is the only claim whose
+    commit the process may not have seen.
+    """
 
     claims: set[UUID] = field(default_factory=set)
     started: set[UUID] = field(default_factory=set)
     answers: dict[UUID, Answer] = field(default_factory=dict)
+    last_claim: UUID | None = None
+    whole: bool = False
 
 
 class FlightRecorder:
@@ -44,34 +63,43 @@ class FlightRecorder:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / f"{os.getpid()}-{uuid4().hex}{_SUFFIX}"
+        self._directory = directory
+        self._path = directory
         self._file: int | None = None
 
     def claim(self, token: UUID) -> None:
         """Note a claim that is about to be made."""
         if self._file is None:
+            self._path = self._directory / f"{os.getpid()}-{uuid4().hex}{_SUFFIX}"
             self._file = _open_locked(self._path)
-        self._write(_CLAIM, token)
+        if os.fstat(self._file).st_size == 0:
+            self._write(_Note.BOOT, _boot())
+        self._write(_Note.CLAIM, token)
 
     def start(self, attempt_id: UUID) -> None:
         """Note a call that is about to begin."""
-        self._write(_START, attempt_id)
+        self._write(_Note.START, attempt_id)
 
     def answer(self, attempt_id: UUID, answer: Answer) -> None:
         """Note what a call came to."""
-        self._write(_ANSWER, attempt_id, answer.kind, *answer.texts)
+        self._write(_Note.ANSWER, attempt_id, answer.kind, *answer.texts)
 
     def forget(self) -> None:
         """Begin anew: everything noted so far is in the database."""
         if self._file is not None:
             os.ftruncate(self._file, 0)
 
-    def close(self) -> None:
-        """End without remains."""
+    def hand_over(self) -> None:
+        """Leave what was noted to whoever recovers, as if this process had died. Nothing of it may be under way."""
         if self._file is not None:
-            self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+
+    def close(self) -> None:
+        """End; what was noted and not forgotten is handed over."""
+        if self._file is not None and os.fstat(self._file).st_size == 0:
+            self._path.unlink(missing_ok=True)
+        self.hand_over()
 
     def _write(self, what: str, which: UUID, *more: str) -> None:
         # One write of one line on a file opened for appending is not torn by other threads. The line break comes first,
@@ -92,17 +120,27 @@ def _open_locked(path: Path) -> int:
     return file
 
 
-def remains(directory: Path) -> Iterator[Remains]:
-    """What processes that are gone have left; each file is deleted once the caller comes back for the next."""
+def each_of_the_dead(directory: Path, settle: Callable[[Remains], bool]) -> None:
+    """Let `settle` see what each process that is gone has left; its file is deleted when `settle` says that it may be.
+
+    A file that cannot be read holds up no other. What `settle` raises ends the round, and leaves its file.
+    """
     for path in sorted(directory.glob(f"*{_SUFFIX}")):
-        with suppress(FileNotFoundError):
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                if _is_ours(file) and path.exists():
-                    yield _read(path)
-                    path.unlink()
-            finally:
-                os.close(file)
+        try:
+            _settle_if_dead(path, settle)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("notes_unread", file=path.name, error=type(error).__name__)
+
+
+def _settle_if_dead(path: Path, settle: Callable[[Remains], bool]) -> None:
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if _is_ours(file) and path.exists() and settle(_read(file)):
+            path.unlink()
+    finally:
+        os.close(file)
 
 
 def _is_ours(file: int) -> bool:
@@ -113,23 +151,59 @@ def _is_ours(file: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Remains:
+def _boot() -> UUID:
+    """Which start of the host this is; nil where the system does not say."""
+    told = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
+    return _uuid(told) or UUID(int=0)
+
+
+def _read(file: int) -> Remains:
+    """Every note of a file. After a reboot notes may be missing, since nobody waited until they were on the disk."""
+    with open(file, "rb", closefd=False) as notes:
+        entries = [entry for line in notes.read().split(b"\n") if (entry := _entry(line)) is not _TORN]
     left = Remains()
-    for line in path.read_bytes().splitlines():
-        entry = _entry(line)
-        match entry:
-            case [str(what), str(which)] if what == _CLAIM:
-                left.claims.add(UUID(which))
-            case [str(what), str(which)] if what == _START:
-                left.started.add(UUID(which))
-            case [str(what), str(which), str(kind), *texts] if what == _ANSWER:
-                left.answers[UUID(which)] = Answer(kind, tuple(texts))
+    understood = [_take(left, entry) for entry in entries]
+    left.whole = not entries or (entries[0] == [_Note.BOOT, _boot().hex] and all(understood))
     return left
 
 
-def _entry(line: bytes) -> Any:
-    """A line, or None when the process died while writing it: then its call had not begun, or has no answer."""
+def _take(left: Remains, entry: Any) -> bool:
+    """Add a note; whether it was understood. A call of which something unknown is said was started, for all we know."""
+    match entry:
+        case [str(what), str(which), *more] if (name := _uuid(which)) is not None:
+            pass
+        case _:
+            return False
+    match what, more:
+        case (_Note.BOOT, []):
+            return True
+        case (_Note.CLAIM, []):
+            left.claims.add(name)
+            left.last_claim = name
+            return True
+        case (_Note.START, []):
+            left.started.add(name)
+            return True
+        case (_Note.ANSWER, [str(kind), *texts]) if all(isinstance(text, str) for text in texts):
+            left.answers[name] = Answer(kind, tuple(texts))
+            return True
+    left.started.add(name)
+    return False
+
+
+def _uuid(text: str) -> UUID | None:
     try:
-        return json.loads(line)
+        return UUID(text)
     except ValueError:
         return None
+
+
+def _entry(line: bytes) -> Any:
+    """What a line says; torn when the process died or the disk was full while it was written.
+
+    Then its call had not begun, or has no answer. None for what can be neither read nor the beginning of a note.
+    """
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return _TORN if b'["'.startswith(line[:2]) else None

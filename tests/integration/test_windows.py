@@ -14,7 +14,7 @@ from app.services.envelopes import Letter, open_letters
 from app.services.results import NotCalled
 from app.store import emails, recipients
 from app.store.claims import Mine
-from app.store.flight import Answer, FlightRecorder, remains
+from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
 from app.store.ids import new_id
 from app.store.sealing import Unsealable
 from app.wiring import Gateway
@@ -55,6 +55,18 @@ def claimed(gateway: Gateway) -> tuple[Mine, Letter | Unsealable]:
     with gateway.database.reading() as connection:
         stored, named = emails.by_ids(connection, ids), recipients.of_emails(connection, ids)
     return mine, open_letters(stored, named, gateway.deliver._parts.key_ring)[ids[0]]
+
+
+def read(directory: Path) -> list[Remains]:
+    """What the dead have left, which is not settled by that."""
+    left: list[Remains] = []
+
+    def keep(one: Remains) -> bool:
+        left.append(one)
+        return False
+
+    each_of_the_dead(directory, keep)
+    return left
 
 
 @pytest.mark.parametrize("held_up_s, called", [(0.0, True), (11.0, False), (3600.0, False)])
@@ -110,9 +122,9 @@ def test_a_note_that_was_cut_short_spoils_no_other(tmp_path: Path, monkeypatch: 
         with pytest.raises(OSError, match="No space left"):
             recorder.start(cut)
     recorder.start(made)
-    os.close(recorder._file or -1)
-    (left,) = remains(tmp_path)
-    assert (left.claims, left.started) == ({claim}, {made})
+    recorder.hand_over()
+    (left,) = read(tmp_path)
+    assert (left.claims, left.started, left.whole) == ({claim}, {made}, True)
 
 
 def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, mailer: ScriptedMailer) -> None:

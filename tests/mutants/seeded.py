@@ -81,7 +81,7 @@ MUTANTS: Final = (
     Mutant(
         name="a call on the wire of a dead worker is made again",
         file="app/services/recover.py",
-        edits=(("return _ON_THE_WIRE if attempt_id in left.started else _NOT_CALLED", "return _NOT_CALLED"),),
+        edits=(("        return _ON_THE_WIRE\n", "        return _NOT_CALLED\n"),),
         killed_by=f"{_RECOVER}::test_only_the_call_on_the_wire_stays_unknown[sqlite]",
     ),
     Mutant(
