@@ -13,7 +13,8 @@ from app.aws.account import SesAccount
 from app.aws.certificate_cache import FetchedCertificates, HttpsCertificateSource
 from app.aws.certificates import Certificates, PinnedCertificate
 from app.aws.clients import sesv2_client, sns_client
-from app.aws.ses import Mailer, SesMailer
+from app.aws.ses import Mailer, SesMailer, Transport
+from app.aws.ses_fast import BehindAProxy, fast_client
 from app.aws.sns import SnsVerifier, SubscriptionConfirmer
 from app.queue import Bells, make_celery
 from app.services.accept import Accept
@@ -44,7 +45,7 @@ from app.store.positives import Positives
 from app.store.pseudonyms import Pseudonyms
 from app.store.redis import Breaker, connect
 from app.store.sealing import KeyRing
-from config import Settings
+from config import SesTransport, Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -232,7 +233,19 @@ def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, reconcile: 
 
 
 def _ses_mailer(settings: Settings, client: "SESV2Client") -> SesMailer:
-    return SesMailer(client, configuration_set=settings.ses_configuration_set or None)
+    return SesMailer(_transport(settings, client), configuration_set=settings.ses_configuration_set or None)
+
+
+def _transport(settings: Settings, client: "SESV2Client") -> Transport:
+    if settings.ses_transport is SesTransport.BOTO3:
+        return client
+    try:
+        return fast_client(settings.aws_region)
+    except BehindAProxy as error:
+        raise SettingsError(
+            "SES_TRANSPORT: `fast` goes through no proxy, and the environment names one for SES; set `boto3`, or list "
+            "the host of SES in NO_PROXY."
+        ) from error
 
 
 def _receive(settings: Settings, ground: _Ground) -> Receive | None:

@@ -19,19 +19,19 @@ READ_TIMEOUT_S = 20.0
 
 def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S) -> "SESV2Client":
     """A client for SES v2 that keeps up to `pool` connections: one for each thread that calls it."""
-    config = _one_attempt(pool, read_timeout_s)
+    config = one_attempt(pool, read_timeout_s)
     client: SESV2Client = boto3.session.Session(region_name=region).client("sesv2", config=config)
     return client
 
 
 def sns_client(region: str) -> "SNSClient":
     """A client for SNS, with which the gateway confirms the subscriptions of its own topics."""
-    config = _one_attempt(1, READ_TIMEOUT_S)
+    config = one_attempt(1, READ_TIMEOUT_S)
     client: SNSClient = boto3.session.Session(region_name=region).client("sns", config=config)
     return client
 
 
-def _one_attempt(pool: int, read_timeout_s: float) -> Config:
+def one_attempt(pool: int, read_timeout_s: float) -> Config:
     """One wire request per call: SES has no idempotency token, and boto3's default sends one mail up to three times.
 
     `max_attempts` would count *re*tries, so only `total_max_attempts` says what is meant

@@ -7,8 +7,8 @@ raises for anything that SES or the network does, and lets no address into a rea
 
 import re
 import ssl
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
 
 if TYPE_CHECKING:
-    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sesv2.type_defs import SendEmailRequestTypeDef
 
 LONGEST_REASON = 300
@@ -29,13 +28,21 @@ class Mailer(Protocol):
         """Make one call for `envelope` and say what it proves. Safe to call from many threads; never raises."""
 
 
+class Transport(Protocol):
+    """What carries a call to SES: boto3's client, or `app.aws.ses_fast`."""
+
+    @property
+    def send_email(self) -> Callable[..., Mapping[str, Any]]:
+        """SES's answer to `SendEmail`, from one wire request. Raises what boto3 raises."""
+
+
 class SesMailer:
-    """SES v2 through boto3: one raw message, one recipient, one wire request.
+    """SES v2: one raw message, one recipient, one wire request.
 
     `configuration_set` is where SES publishes the events of the mail; without one there are no tagged events.
     """
 
-    def __init__(self, client: "SESV2Client", *, configuration_set: str | None) -> None:
+    def __init__(self, client: Transport, *, configuration_set: str | None) -> None:
         self._client = client
         self._configuration_set = configuration_set
 
@@ -165,7 +172,16 @@ def _refused(text: str, _: Envelope) -> Outcome:
     return Refused(_reason("SES refused the mail", text))
 
 
-_credentials = _account("AWS refused the credentials")
+_refused_credentials = _account("AWS refused the credentials")
+_wrong_clock = _account("AWS refused the signature, since the clock of this worker's host is wrong")
+
+
+def _credentials(text: str, envelope: Envelope) -> Outcome:
+    """AWS takes a signature for five minutes, and refuses another by the codes of a wrong key: the sentence tells."""
+    out_of_time = re.search(r"signature expired|signature not yet current", text, re.IGNORECASE)
+    return (_wrong_clock if out_of_time else _refused_credentials)(text, envelope)
+
+
 _missing = _account("Something that the set-up names does not exist in SES, most likely the configuration set")
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors
@@ -192,8 +208,9 @@ ERRORS: dict[str, Verdict] = {
     "MissingAuthenticationToken": _credentials,
     "NotAuthorized": _credentials,
     "OptInRequired": _credentials,
-    "RequestExpired": _credentials,
-    "RequestTimeTooSkewed": _credentials,
+    "RequestExpired": _wrong_clock,
+    "RequestInTheFuture": _wrong_clock,
+    "RequestTimeTooSkewed": _wrong_clock,
     "SignatureDoesNotMatch": _credentials,
     "UnrecognizedClientException": _credentials,
 }

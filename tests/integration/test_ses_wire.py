@@ -1,4 +1,4 @@
-"""What boto3 really does on the wire: one request per call, whatever the other end does with it."""
+"""What each transport really does on the wire: one request per call, whatever the other end does with it."""
 
 import base64
 import json
@@ -6,12 +6,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app.aws.clients import sesv2_client
 from app.aws.ses import SesMailer
+from app.aws.ses_fast import FastSesClient, fast_client
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
 
 RAW = b"From: news@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\x00\xff\r\n"
 ENVELOPE = Envelope(
@@ -105,8 +110,20 @@ def wire(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> Iterator[Wire
         server.close()
 
 
-def send() -> Outcome:
-    client = sesv2_client("eu-west-1", pool=2, read_timeout_s=READ_TIMEOUT_S)
+@pytest.fixture(params=["boto3", "fast"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Both ways to SES: whatever is promised here, each of them keeps."""
+    return str(request.param)
+
+
+def client_of(transport: str, *, read_timeout_s: float) -> "SESV2Client | FastSesClient":
+    if transport == "fast":
+        return fast_client("eu-west-1", read_timeout_s=read_timeout_s)
+    return sesv2_client("eu-west-1", pool=4, read_timeout_s=read_timeout_s)
+
+
+def send(transport: str) -> Outcome:
+    client = client_of(transport, read_timeout_s=READ_TIMEOUT_S)
     try:
         return SesMailer(client, configuration_set="postern").send(ENVELOPE)
     finally:
@@ -151,19 +168,21 @@ RATE = '{"message": "Maximum sending rate exceeded."}'
     ],
 )
 def test_one_call_is_one_wire_request(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes | None, outcome: type[Outcome]
+    monkeypatch: pytest.MonkeyPatch, transport: str, answer: bytes | None, outcome: type[Outcome]
 ) -> None:
-    """Whatever the server does, boto3 sends the mail once, and the outcome says what that proves."""
+    """Whatever the server does, the transport sends the mail once, and the outcome says what that proves."""
     with wire(monkeypatch, answer) as server:
-        result = send()
+        result = send(transport)
     assert isinstance(result, outcome), result
     assert len(server.requests) == 1
 
 
-def test_the_request_carries_envelope_tags_and_configuration_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_request_carries_envelope_tags_and_configuration_set(
+    monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
     """SES gets the raw bytes unchanged, one recipient in its own case, our tags and our configuration set."""
     with wire(monkeypatch, OK) as server:
-        assert send() == Accepted("0100-1")
+        assert send(transport) == Accepted("0100-1")
     [(request_line, body)] = server.requests
     assert request_line == "POST /v2/email/outbound-emails HTTP/1.1\r\n"
     request = json.loads(body)
@@ -184,14 +203,14 @@ def refused() -> str:
 
 @pytest.mark.parametrize("endpoint", [refused, lambda: "http://no-such-host.invalid"], ids=["refused", "unresolvable"])
 def test_what_cannot_be_reached_has_certainly_not_been_sent(
-    monkeypatch: pytest.MonkeyPatch, endpoint: Callable[[], str]
+    monkeypatch: pytest.MonkeyPatch, transport: str, endpoint: Callable[[], str]
 ) -> None:
     """A refused port and an unknown host leave the mail to be sent later."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint())
-    assert isinstance(send(), Retry)
+    assert isinstance(send(transport), Retry)
 
 
-def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
     """A handshake that fails comes before the request, so the mail is to be sent later."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -204,27 +223,29 @@ def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pyte
     thread = threading.Thread(target=speak_plainly)
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", f"https://127.0.0.1:{listener.getsockname()[1]}")
-    outcome = send()
+    outcome = send(transport)
     thread.join()
     listener.close()
     assert isinstance(outcome, Retry), outcome
 
 
-def test_without_credentials_nothing_leaves_and_the_account_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_nothing_leaves_and_the_account_pauses(
+    monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
     """Missing credentials are no fault of the mail."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with wire(monkeypatch, OK) as server:
-        outcome = send()
+        outcome = send(transport)
     assert isinstance(outcome, Paused)
     assert outcome.scope == "account"
     assert server.requests == []
 
 
-def test_threads_share_one_mailer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_share_one_mailer(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
     """Twenty calls from four threads are twenty requests."""
     with wire(monkeypatch, OK) as server:
-        client = sesv2_client("eu-west-1", pool=4, read_timeout_s=5)
+        client = client_of(transport, read_timeout_s=5)
         mailer = SesMailer(client, configuration_set=None)
         outcomes: list[Outcome] = []
         threads = [

@@ -1,0 +1,267 @@
+"""The fast transport: the request that boto3 makes, on connections that are kept, with credentials of the moment."""
+
+import datetime as dt
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import botocore.auth
+import botocore.session
+import pytest
+from botocore.credentials import RefreshableCredentials
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.aws.clients import sesv2_client
+from app.aws.ses import SesMailer
+from app.aws.ses_fast import LONGEST_REST_S, BehindAProxy, FastSesClient, fast_client
+from app.domain.outcome import Accepted, Envelope, Outcome, Retry
+from tests.tls import self_signed
+
+NOW = dt.datetime(2026, 11, 26, 12, 0, 0)  # noqa: DTZ001 - botocore's own clock is naive
+OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{"MessageId": "0100-1"}'
+ENVELOPE = Envelope(
+    sender="news@example.com", recipient="Ann@example.org", raw=b"Subject: Hi\r\n\r\nHello\r\n", tags=()
+)
+
+
+class Endpoint:
+    """A server on loopback that keeps connections, answers every request with a MessageId, and keeps what it read.
+
+    After `requests_each` requests it closes a connection without a word, as a load balancer does.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, requests_each: int = 1000) -> None:
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.connections = 0
+        self.closed = threading.Semaphore(0)
+        self._tls = tls
+        self._requests_each = requests_each
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._listen, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            with connection, connection.makefile("rb") as stream:
+                for _ in range(self._requests_each):
+                    if not (line := stream.readline()):
+                        return
+                    headers = {}
+                    while (field := stream.readline()) != b"\r\n":
+                        name, _, value = field.decode().partition(":")
+                        headers[name.lower()] = value.strip()
+                    self.requests.append((line.decode(), headers, stream.read(int(headers["content-length"]))))
+                    connection.sendall(OK)
+        except OSError:
+            return
+        finally:
+            connection.close()
+            self.closed.release()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made-up credentials, and no file or proxy of the machine's owner."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+
+
+@contextmanager
+def endpoint(monkeypatch: pytest.MonkeyPatch, **options: object) -> Iterator[Endpoint]:
+    server = Endpoint(**options)  # type: ignore[arg-type]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", server.url)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def send(client: FastSesClient) -> Outcome:
+    return SesMailer(client, configuration_set="postern").send(ENVELOPE)
+
+
+def comparable(request: tuple[str, dict[str, str], bytes]) -> tuple[str, dict[str, str], bytes]:
+    """A request without what differs from call to call by itself."""
+    line, headers, body = request
+    shown = {"user-agent": "some", "amz-sdk-invocation-id": "some"}
+    return line, {name: shown.get(name, value) for name, value in headers.items()}, body
+
+
+WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
+ENVELOPES = st.builds(
+    Envelope,
+    sender=WORDS.map(lambda name: f"{name}@example.com"),
+    recipient=WORDS.map(lambda name: f"{name}+tag/x=y@xn--strae-oqa.example"),
+    raw=st.binary(min_size=1, max_size=3000),
+    tags=st.lists(st.tuples(WORDS, WORDS), max_size=3).map(tuple),
+)
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+def test_both_transports_make_the_same_request(monkeypatch: pytest.MonkeyPatch, token: str | None) -> None:
+    """For any envelope: request line, header set, signature (and so the canonical request) and body are equal."""
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: NOW)
+    if token:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(envelope=ENVELOPES, configuration_set=st.sampled_from([None, "postern"]))
+    def compare(envelope: Envelope, configuration_set: str | None) -> None:
+        server.requests.clear()
+        for client in (boto, fast):
+            sent = SesMailer(client, configuration_set=configuration_set).send(envelope)
+            assert sent == Accepted("0100-1")
+        by_boto, by_fast = map(comparable, server.requests)
+        assert by_fast == by_boto
+        assert "x-amz-date" in by_fast[1]["authorization"]
+
+    with endpoint(monkeypatch) as server:
+        boto, fast = sesv2_client("eu-west-1", pool=1), fast_client("eu-west-1")
+        compare()
+        boto.close()
+        fast.close()
+
+
+def test_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many calls, one connection."""
+    with endpoint(monkeypatch) as server:
+        client = fast_client("eu-west-1")
+        assert [send(client) for _ in range(5)] == [Accepted("0100-1")] * 5
+        client.close()
+    assert server.connections == 1
+
+
+def test_a_connection_that_was_closed_meanwhile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mail is left in doubt because SES closed a connection at rest: a new one is made."""
+    with endpoint(monkeypatch, requests_each=1) as server:
+        client = fast_client("eu-west-1")
+        for _ in range(4):
+            assert send(client) == Accepted("0100-1")
+            assert server.closed.acquire(timeout=5)
+        client.close()
+    assert len(server.requests) == server.connections == 4
+
+
+def test_a_connection_that_rested_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be closed at the moment of the call, which would leave the mail in doubt."""
+    clock = [0.0]
+    with endpoint(monkeypatch) as server:
+        client = FastSesClient(botocore.session.get_session(), region="eu-west-1", monotonic=lambda: clock[0])
+        send(client)
+        clock[0] += LONGEST_REST_S
+        send(client)
+        assert server.connections == 1
+        clock[0] += LONGEST_REST_S + 1
+        send(client)
+        client.close()
+    assert server.connections == 2
+
+
+def test_threads_have_a_connection_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls at the same time share none, and every mail is sent once."""
+    with endpoint(monkeypatch) as server:
+        client = fast_client("eu-west-1")
+        outcomes: list[Outcome] = []
+        threads = [threading.Thread(target=lambda: outcomes.extend(send(client) for _ in range(25))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        client.close()
+    assert outcomes == [Accepted("0100-1")] * 200
+    assert len(server.requests) == 200
+    assert server.connections <= 8
+
+
+def test_credentials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call is signed by the credentials of its moment, as a role's are renewed under way."""
+    soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    renewed = {"access_key": "AKIDNEW", "secret_key": "new", "token": "new", "expiry_time": later.isoformat()}
+    session = botocore.session.get_session()
+    old = RefreshableCredentials("AKIDOLD", "old", "old", soon, refresh_using=lambda: renewed, method="test")
+    monkeypatch.setattr(session, "get_credentials", lambda: old)
+    with endpoint(monkeypatch) as server:
+        client = FastSesClient(session, region="eu-west-1")
+        send(client)
+        client.close()
+    [(_, headers, _)] = server.requests
+    assert "Credential=AKIDNEW/" in headers["authorization"]
+    assert headers["x-amz-security-token"] == "new"
+
+
+def trusting(certificate: Path) -> dict[str, str]:
+    return {"AWS_CA_BUNDLE": str(certificate)}
+
+
+@pytest.mark.parametrize(
+    "name, environment, taken",
+    [
+        ("127.0.0.1", trusting, True),
+        ("127.0.0.1", lambda _: {}, False),
+        ("127.0.0.2", trusting, False),
+    ],
+    ids=["trusted", "unknown issuer", "another host"],
+)
+def test_tls_is_verified(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    environment: Callable[[Path], dict[str, str]],
+    taken: bool,
+) -> None:
+    """Only a server with a certificate for this host, from an issuer that boto3 would trust, gets the mail."""
+    certificate, context = self_signed(tmp_path, name)
+    for variable, value in environment(certificate).items():
+        monkeypatch.setenv(variable, value)
+    with endpoint(monkeypatch, tls=context) as server:
+        client = fast_client("eu-west-1")
+        outcome = send(client)
+        client.close()
+    assert isinstance(outcome, Accepted if taken else Retry), outcome
+    assert len(server.requests) == int(taken)
+
+
+def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than going past the proxy that the environment names."""
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
+    with pytest.raises(BehindAProxy):
+        fast_client("eu-west-1")
+
+
+def test_it_asks_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an endpoint in the environment, it is the one that boto3 would ask."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
+    client = fast_client("eu-west-1")
+    assert client._url == "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails"
+    assert client._user_agent.startswith("Botocore/")
