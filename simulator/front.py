@@ -1,6 +1,6 @@
 """The front door: which request goes to SES, to SNS or to the control surface, and what befalls it on the way.
 
-It decides routing, the need for a signature, the API rate and the striking of faults.
+It decides routing, the need for a signature of this moment, the API rate and the striking of faults.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -16,13 +17,13 @@ from simulator.drafts import destination_addresses
 from simulator.faults import Damage, Fault, Faults, Moment
 from simulator.http_server import Request, Response, json_response, same_origin
 from simulator.quota import SendRate
-from simulator.ses_errors import SesError, missing_authentication, too_many_requests
-from simulator.signature_shape import is_signed
+from simulator.ses_errors import SesError, invalid_signature, missing_authentication, too_many_requests
+from simulator.signature_shape import is_signed, out_of_time
 from simulator.sns_errors import SnsError
 
 SENDS = frozenset({"SendEmail", "SendBulkEmail"})
 
-Clock = Callable[[], float]
+Monotonic = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Front:
         sns: Callable[[Request], Awaitable[Response]],
         faults: Faults,
         api_rate: SendRate | None,
-        monotonic: Clock,
+        monotonic: Monotonic,
+        clock: Callable[[], datetime],
     ) -> None:
         self._ses = Table(ses)
         self._control = Table(control)
@@ -83,6 +85,7 @@ class Front:
         self._faults = faults
         self._api_rate = api_rate
         self._monotonic = monotonic
+        self._clock = clock
 
     async def answer(self, request: Request) -> Response | None:
         """Return the answer to a request, None to close the connection without one."""
@@ -105,7 +108,7 @@ class Front:
 
     async def _answer_ses(self, request: Request) -> Response | None:
         try:
-            _require_signature(request)
+            self._require_signature(request)
             match = self._ses.get(request.method, request.path)
             call = Call(request=request, parameters=match.parameters)
             operation = match.route.operation
@@ -116,6 +119,13 @@ class Front:
             return await self._answer_with(fault, match.route, call)
         except SesError as refusal:
             return refusal.response(str(uuid4()))
+
+    def _require_signature(self, request: Request) -> None:
+        if not is_signed(request):
+            raise missing_authentication()
+        late = out_of_time(request, now=self._clock())
+        if late is not None:
+            raise invalid_signature(late)
 
     def _admit(self, operation: str) -> None:
         limited = self._api_rate is not None and operation not in SENDS
@@ -135,11 +145,6 @@ class Front:
         call.mode = fault.name
         await route.answer(call)
         return await _strike(fault)
-
-
-def _require_signature(request: Request) -> None:
-    if not is_signed(request):
-        raise missing_authentication()
 
 
 async def _strike(fault: Fault) -> Response | None:

@@ -56,3 +56,8 @@ def limit_exceeded(message: str) -> SesError:
 def missing_authentication() -> SesError:
     """The request carries no Signature Version 4."""
     return SesError(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
+def invalid_signature(message: str) -> SesError:
+    """The signature does not hold, or not at this moment."""
+    return SesError(403, "InvalidSignatureException", message)

@@ -5,11 +5,12 @@ It decides the wire form only.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from simulator.http_server import Request, Response
-from simulator.signature_shape import is_signed
+from simulator.signature_shape import is_signed, out_of_time
 from simulator.sns_errors import SnsError, authorization_error, invalid_parameter
 from simulator.sns_publisher import Publisher
 from simulator.sns_topics import Subscription, Topics
@@ -29,6 +30,7 @@ class SnsApi:
     topics: Topics
     publisher: Publisher
     account_id: str
+    clock: Callable[[], datetime]
 
     async def answer(self, request: Request) -> Response:
         """Return the answer to one query request."""
@@ -36,6 +38,7 @@ class SnsApi:
         action = fields.get("Action", "")
         signed = is_signed(request)
         try:
+            self._require_time(request, signed=signed)
             act = self._action(action, signed=signed)
             result = act(fields | {"Signed": "true" if signed else ""})
         except SnsError as refusal:
@@ -43,6 +46,11 @@ class SnsApi:
         inner = f"<{action}Result>{result}</{action}Result>" if result else ""
         metadata = f"<ResponseMetadata><RequestId>{uuid4()}</RequestId></ResponseMetadata>"
         return _xml(200, f'<{action}Response xmlns="{NAMESPACE}">{inner}{metadata}</{action}Response>')
+
+    def _require_time(self, request: Request, *, signed: bool) -> None:
+        late = out_of_time(request, now=self.clock()) if signed else None
+        if late is not None:
+            raise SnsError(403, "SignatureDoesNotMatch", late)
 
     def _action(self, name: str, *, signed: bool) -> Callable[[Fields], str]:
         actions = {
