@@ -44,6 +44,7 @@ class Task(StrEnum):
     DELIVER = "postern.deliver"
     SETTLE = "postern.settle"
     UPKEEP = "postern.upkeep"
+    CANARY = "postern.canary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

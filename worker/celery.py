@@ -4,10 +4,11 @@
 `worker.tasks`.
 """
 
+import os
 import sys
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
 from kombu.entity import Queue as CeleryQueue
 
 from app import telemetry
@@ -16,6 +17,7 @@ from app.wiring import build
 from config import Settings, SettingsError, load
 from worker import tasks
 from worker.crew import Crew
+from worker.node import Node
 from worker.schedule import SCHEDULE
 
 
@@ -39,10 +41,16 @@ def log_as_postern(**_: Any) -> None:
     telemetry.configure(settings.log_level)
 
 
+@worker_init.connect  # type: ignore[untyped-decorator]
+def open_ears(**_: Any) -> None:
+    """Once the queues are chosen: the worker consumes one more, which is for it alone."""
+    Node(app, main=os.getpid()).consume()
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
     """Build what this process needs: no connection may be shared across a fork."""
-    tasks.crew.join(Crew(build(settings)))
+    tasks.crew.join(Crew(build(settings), node=Node(app, main=os.getppid())))
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]

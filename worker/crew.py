@@ -1,15 +1,16 @@
-"""What one worker process holds while it lives: its gateway, its pulse, and an understudy of the broker.
+"""What one worker process holds while it lives: its gateway, its pulse, an understudy of the broker, and ears.
 
 The pulse says now and then that the process is alive. The understudy claims by itself when no bell has come for a
 while, and runs sweeps that nobody has run for long: the broker is away then, or its queues are long, and nothing may
-wait for it.
+wait for it. The ears listen whether messages still come through, and have a worker that is deaf started again.
 """
 
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -18,7 +19,10 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import Lane
+from app.services.upkeep import Sweep
 from app.wiring import Gateway
+from worker.ears import Ears
+from worker.node import Node
 from worker.schedule import EVERY_S
 
 log = structlog.get_logger()
@@ -29,42 +33,66 @@ _INTERVALS_MISSED: Final = 3
 
 
 class Crew:
-    """One worker process's gateway and its pulse."""
+    """One worker process's gateway and its pulse; `node` is the worker that it is a process of."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, *, node: Node | None = None) -> None:
         self.gateway = gateway
+        self._node = node
+        self._ears = _ears(gateway, node) if node else None
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._last_bell = time.monotonic()
         self._working = threading.Lock()
         self._over = threading.Event()
-        for name, work in {"pulse": self._live, "understudy": self._stand_in}.items():
-            threading.Thread(target=self._repeat, args=(work,), name=name, daemon=True).start()
+        self._start("pulse", self._live, _BEAT_EVERY_S)
+        self._start("understudy", self._stand_in, _BEAT_EVERY_S)
+        if self._ears is not None:
+            self._start("ears", self._listen, self._ears.pause_s)
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""
-        self._last_bell = time.monotonic()
-        with self._working:
+        with self._called(), self._working:
             self.gateway.deliver.drain(lane)
 
     def settle(self) -> None:
         """Answer the bell of feedback."""
-        self._last_bell = time.monotonic()
-        with self._working:
+        with self._called(), self._working:
             self.gateway.settle.drain()
 
-    def heard(self) -> None:
-        """Note that the broker still speaks to this process."""
-        self._last_bell = time.monotonic()
+    def sweep(self, sweep: Sweep) -> None:
+        """Run one sweep."""
+        with self._called():
+            self.gateway.upkeep.run(sweep)
+
+    def hear(self) -> None:
+        """Hear a canary. It is no bell: where only canaries come through, the understudy has to work."""
+        if self._ears is not None:
+            self._ears.begin()
+            self._ears.end()
 
     def close(self) -> None:
         """Finish what is on the wire."""
         self._over.set()
         self.gateway.close()
 
-    def _repeat(self, work: Callable[[], None]) -> None:
+    @contextmanager
+    def _called(self) -> Iterator[None]:
+        """While the task of a bell is at work."""
+        self._last_bell = time.monotonic()
+        if self._ears is not None:
+            self._ears.begin()
+        try:
+            yield
+        finally:
+            if self._ears is not None:
+                self._ears.end()
+
+    def _start(self, name: str, work: Callable[[], None], every_s: float) -> None:
+        threading.Thread(target=self._repeat, args=(work, every_s), name=name, daemon=True).start()
+
+    def _repeat(self, work: Callable[[], None], every_s: float) -> None:
         pause = 0.0
         while not self._over.wait(pause):
-            pause = _BEAT_EVERY_S
+            pause = every_s
             self._guarded(work)
 
     def _guarded(self, work: Callable[[], object]) -> None:
@@ -79,6 +107,11 @@ class Crew:
     def _live(self) -> None:
         self.gateway.workforce.beat(self._name)
         self.gateway.recover()
+
+    def _listen(self) -> None:
+        if self._ears is not None and self._node is not None and self._ears.is_deaf():
+            log.error("worker_deaf", node=self._node.name, canaries=self._ears.unanswered)
+            self._node.end(grace_s=self.gateway.settings.worker_silence_seconds / 2)
 
     def _stand_in(self) -> None:
         for sweep, seconds in EVERY_S.items():
@@ -96,3 +129,8 @@ class Crew:
             self.gateway.settle.drain()
         finally:
             self._working.release()
+
+
+def _ears(gateway: Gateway, node: Node) -> Ears:
+    silence_s = gateway.settings.worker_silence_seconds
+    return Ears(node=node.name, rumour=gateway.workforce, send_canary=node.send_canary, silence_s=silence_s)

@@ -38,6 +38,7 @@ def register(celery: Celery) -> None:
     celery.task(name=Task.DELIVER)(deliver)
     celery.task(name=Task.SETTLE)(settle)
     celery.task(name=Task.UPKEEP)(upkeep)
+    celery.task(name=Task.CANARY)(canary)
 
 
 def deliver(lane: str) -> None:
@@ -52,5 +53,9 @@ def settle() -> None:
 
 def upkeep(sweep: str) -> None:
     """Run one sweep."""
-    crew.here.heard()
-    crew.here.gateway.upkeep.run(Sweep(sweep))
+    crew.here.sweep(Sweep(sweep))
+
+
+def canary() -> None:
+    """Show that the broker reaches this worker."""
+    crew.here.hear()

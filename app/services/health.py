@@ -14,6 +14,7 @@ from app.store import circuits, heartbeats
 from app.store.db import Database
 
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
+_BROKER_HEARD_WITHIN: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Health:
         self._head_revision = head_revision
 
     def ready(self) -> tuple[Check, ...]:
-        """Every check. Redis and the circuits are told but not required: mail is accepted, and kept, without them."""
+        """Every check. Some are told but not required: mail is accepted and kept, and goes out, without them."""
         database = self._guarded("database", self._answers)
         if not database.ok:
             return (database, self._redis_check())
@@ -47,6 +48,7 @@ class Health:
             migrations,
             self._guarded("worker", self._worker),
             self._redis_check(),
+            self._guarded("broker", self._broker),
             self._guarded("circuits", self._circuits),
         )
 
@@ -76,6 +78,15 @@ class Health:
         if alive:
             return Check("worker", ok=True, detail=f"{alive} worker processes were seen in the last minute.")
         return Check("worker", ok=False, detail="No worker was seen in the last minute: mail is accepted, but waits.")
+
+    def _broker(self) -> Check:
+        with self._database.reading() as connection:
+            heard = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
+        if heard:
+            detail = f"Messages came through it to {heard} workers in the last minute."
+            return Check("broker", ok=True, detail=detail, required=False)
+        detail = "Nothing came through it to any worker in the last minute: they look for work by themselves."
+        return Check("broker", ok=False, detail=detail, required=False)
 
     def _circuits(self) -> Check:
         with self._database.reading() as connection:

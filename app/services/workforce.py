@@ -1,9 +1,12 @@
-"""Which worker processes are alive: each says so now and then, and they are counted to share out the send rate."""
+"""Which worker processes are alive, and which workers their broker reaches: each says so now and then.
+
+The processes are counted to share out the send rate. A *node* is one worker with all its processes.
+"""
 
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.errors import ServiceUnavailable
@@ -12,6 +15,7 @@ from app.store.db import Database
 
 _ALIVE_WITHIN: Final = timedelta(seconds=30)
 _COUNT_EVERY_S: Final = 10.0
+_LONGEST_NAME: Final = 120
 
 
 class Workforce:
@@ -28,6 +32,16 @@ class Workforce:
         """Note that this worker process is alive. Raises `ServiceUnavailable`."""
         with self._database.transaction() as connection:
             heartbeats.beat(connection, worker, kind=heartbeats.WORKER)
+
+    def heard(self, node: str) -> None:
+        """Note that a message has come through the broker to this node. Raises `ServiceUnavailable`."""
+        with self._database.transaction() as connection:
+            heartbeats.beat(connection, _canary(node), kind=heartbeats.CANARY)
+
+    def last_heard(self, node: str) -> datetime | None:
+        """When a message last came through the broker to this node. Raises `ServiceUnavailable`."""
+        with self._database.reading() as connection:
+            return heartbeats.seen_at(connection, _canary(node))
 
     def count(self) -> int:
         """How many are alive, at least 1; counted every ten seconds.
@@ -46,3 +60,8 @@ class Workforce:
                 return max(1, heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=_ALIVE_WITHIN))
         except ServiceUnavailable:
             return self._count
+
+
+def _canary(node: str) -> str:
+    """As long as a name may be; what shares one is not noticed, and never ended for it."""
+    return f"canary:{node}"[:_LONGEST_NAME]

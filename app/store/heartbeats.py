@@ -1,4 +1,4 @@
-"""Who was last seen alive: worker processes and sweepers."""
+"""Who was last seen alive: worker processes, sweepers, and workers that their broker reaches."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from app.store.db import add_once, clock, now
 from app.store.models import heartbeats
 
-WORKER, SWEEPER, STAND_IN = "worker", "sweeper", "stand_in"
+WORKER, SWEEPER, STAND_IN, CANARY = "worker", "sweeper", "stand_in", "canary"
 
 
 def beat(connection: Connection, name: str, *, kind: str) -> None:
@@ -28,6 +28,11 @@ def last_seen(connection: Connection, *, kind: str) -> dict[str, datetime]:
     """When each of this kind was last seen."""
     rows = connection.execute(select(heartbeats.c.name, heartbeats.c.seen_at).where(heartbeats.c.kind == kind))
     return dict(rows.all())
+
+
+def seen_at(connection: Connection, name: str) -> datetime | None:
+    """When this one was last seen, or None when it never was."""
+    return connection.scalar(select(heartbeats.c.seen_at).where(heartbeats.c.name == name))
 
 
 def take_over(connection: Connection, name: str, *, silent_for: timedelta) -> bool:

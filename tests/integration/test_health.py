@@ -1,11 +1,14 @@
 """What whoever is on call is told: which part is not well, and whether mail flows all the same."""
 
+from datetime import timedelta
+
 from alembic import command
 
 from app.services.health import Check
 from app.store import circuits
 from app.wiring import Gateway, alembic_config, build
 from tests.gateways import settings_for
+from tests.rows import age
 
 
 def checks(gateway: Gateway) -> dict[str, Check]:
@@ -15,8 +18,9 @@ def checks(gateway: Gateway) -> dict[str, Check]:
 def test_all_is_well_once_a_worker_was_seen(gateway: Gateway) -> None:
     """Without a worker mail is accepted and waits; with one everything is ready."""
     before = checks(gateway)
-    assert [one.name for one in before.values() if not one.ok] == ["worker"]
-    gateway.workforce.beat("host:1")
+    assert [one.name for one in before.values() if not one.ok] == ["worker", "broker"]
+    gateway.workforce.beat("host:1:2")
+    gateway.workforce.heard("host:1")
     assert all(one.ok for one in checks(gateway).values())
 
 
@@ -45,6 +49,24 @@ def test_another_revision_than_the_codes_is_told(gateway: Gateway, migrated_url:
     told = checks(gateway)["migrations"]
     assert not told.ok
     assert "alembic upgrade head" in told.detail
+
+
+def test_a_broker_that_reaches_nobody_is_told_but_not_required(gateway: Gateway) -> None:
+    """Workers that hear nothing look for work by themselves; what one heard a while ago says nothing of now."""
+    assert (checks(gateway)["broker"].ok, checks(gateway)["broker"].required) == (False, False)
+    gateway.workforce.heard("host:1")
+    assert checks(gateway)["broker"].ok
+    age(gateway, "heartbeats", "seen_at", timedelta(minutes=2))
+    assert not checks(gateway)["broker"].ok
+
+
+def test_a_node_is_told_when_it_last_heard(gateway: Gateway) -> None:
+    """Each node has its own time, whatever the length of its name."""
+    long = "h" * 300 + ":1"
+    assert gateway.workforce.last_heard(long) is None
+    gateway.workforce.heard(long)
+    assert gateway.workforce.last_heard(long) is not None
+    assert gateway.workforce.last_heard("host:1") is None
 
 
 def test_what_is_held_back_is_told_with_its_reason(gateway: Gateway) -> None:
