@@ -54,6 +54,7 @@ ANSWERS = [
     ("NotAuthorized", 400, "", Paused),
     ("OptInRequired", 403, "", Paused),
     ("RequestExpired", 400, "", Paused),
+    ("RequestInTheFuture", 403, "", Paused),
     ("RequestTimeTooSkewed", 403, "", Paused),
     ("SignatureDoesNotMatch", 403, "", Paused),
     ("UnrecognizedClientException", 403, "", Paused),
@@ -82,6 +83,22 @@ ANSWERS = [
 def test_every_answer_of_ses_proves_one_thing(code: str, status: int, message: str, outcome: type[Outcome]) -> None:
     """Each code, status and sentence of SES comes to the outcome that the reference gives it."""
     assert isinstance(classify(answer(code, message, status=status), ENVELOPE), outcome)
+
+
+@pytest.mark.parametrize(
+    "code, message, is_told",
+    [
+        ("InvalidSignatureException", "Signature expired: 20261126T0821Z is now earlier than 20261126T0916Z", True),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20261126T1021Z is still later than …", True),
+        ("RequestTimeTooSkewed", "", True),
+        ("InvalidSignatureException", "The request signature we calculated does not match.", False),
+    ],
+)
+def test_a_wrong_clock_is_told_from_a_wrong_key(code: str, message: str, is_told: bool) -> None:
+    """The codes are the same; an operator needs to know which of the two to mend."""
+    outcome = classify(answer(code, message, status=403), ENVELOPE)
+    assert isinstance(outcome, Paused)
+    assert (outcome.scope, "clock of this worker's host is wrong" in outcome.reason) == ("account", is_told)
 
 
 def test_the_corpus_covers_the_whole_error_table() -> None:
