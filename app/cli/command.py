@@ -27,6 +27,7 @@ class Command:
     """One command: `words` as they are typed (`("key", "create")`), a line of help, an example, and what it does.
 
     `run` returns whether all went well; what it tells, it tells the terminal.
+    A `default` is meant by its first word alone.
     """
 
     words: tuple[str, ...]
@@ -35,6 +36,7 @@ class Command:
     run: Callable[[Namespace, Terminal], bool]
     arguments: Callable[[ArgumentParser], None] | None = None
     detail: str = ""
+    default: bool = False
 
 
 def duration(text: str) -> timedelta:

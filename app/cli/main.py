@@ -8,6 +8,7 @@ import argparse
 import sys
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,10 +41,24 @@ COMMANDS: tuple[Command, ...] = (
     chaos.COMMAND,
 )
 GROUPS = {
+    "suppressions": "the suppression list",
     "key": "the API keys of applications",
     "recovery": "a database that was restored to an earlier moment",
     "ses": "the SES account behind the gateway",
 }
+
+
+class Parser(ArgumentParser):
+    """Reads the words after the name of a group as those of its default command when they name none of it."""
+
+    commands: "_SubParsersAction[Parser]"
+    default: str | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """What argparse reads."""
+        if self.default is not None and not (args and args[0] in {*self.commands.choices, "-h", "--help"}):
+            args = [self.default, *args]
+        return super().parse_known_args(args, namespace)
 
 
 def main(words: Sequence[str]) -> int:
@@ -79,32 +94,35 @@ def in_one_line(refusal: PosternError) -> str:
     return " ".join(told)
 
 
-def make_parser() -> ArgumentParser:
+def make_parser() -> Parser:
     """The parser of the whole command line."""
-    parser = ArgumentParser(
+    parser = Parser(
         prog="postern",
         description="Postern, an outbound mail gateway with suppression built in.",
         epilog="`postern COMMAND --help` shows an example of each. Also: `postern test [PYTEST ARGS]`.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    groups: dict[str, _SubParsersAction[ArgumentParser]] = {}
+    groups: dict[str, Parser] = {}
     for command in COMMANDS:
         place = commands
         if len(command.words) == 2:
             group = command.words[0]
             if group not in groups:
                 groups[group] = _group(commands, group)
-            place = groups[group]
+            place = groups[group].commands
+            if command.default:
+                groups[group].default = command.words[1]
         _add(place, command)
     return parser
 
 
-def _group(commands: "_SubParsersAction[ArgumentParser]", name: str) -> "_SubParsersAction[ArgumentParser]":
+def _group(commands: "_SubParsersAction[Parser]", name: str) -> Parser:
     parser = commands.add_parser(name, help=GROUPS[name], description=f"Commands for {GROUPS[name]}.")
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    return parser
 
 
-def _add(place: "_SubParsersAction[ArgumentParser]", command: Command) -> None:
+def _add(place: "_SubParsersAction[Parser]", command: Command) -> None:
     description = f"{command.summary}.\n\n{command.detail}" if command.detail else f"{command.summary}."
     parser = place.add_parser(
         command.words[-1],

@@ -93,6 +93,12 @@ def remove_arguments(parser: ArgumentParser) -> None:
 
 
 def show_arguments(parser: ArgumentParser) -> None:
+    """Whose entries."""
+    parser.add_argument("address", metavar="ADDR", help="or the id of an entry")
+    add_data_option(parser)
+
+
+def list_arguments(parser: ArgumentParser) -> None:
     """Which entries."""
     parser.add_argument("address", metavar="ADDR", nargs="?", help="tell all about this one, or the id of an entry")
     parser.add_argument("--origin", choices=[origin.value for origin in Origin])
@@ -117,9 +123,17 @@ COMMANDS = (
         run=remove,
     ),
     Command(
-        words=("suppressions",),
-        summary="list who is suppressed, or tell all about one address",
+        words=("suppressions", "list"),
+        summary="list who is suppressed; with an address, show it (the words `list` and `show` may be left out)",
         example="./postern suppressions --origin bounce; ./postern suppressions kim@example.net",
+        arguments=list_arguments,
+        run=show,
+        default=True,
+    ),
+    Command(
+        words=("suppressions", "show"),
+        summary="tell all about one address: its entries, those of the past, and who took it off",
+        example="./postern suppressions show kim@example.net",
         arguments=show_arguments,
         run=show,
     ),

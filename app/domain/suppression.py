@@ -5,7 +5,7 @@ Pure rules over one piece of feedback. It reads no list and writes none; the boo
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -19,6 +19,7 @@ SOFT_BOUNCE_LIMIT = 3
 SOFT_BOUNCE_WINDOW = timedelta(days=7)
 SOFT_BOUNCE_PAUSE = timedelta(days=14)
 _LONGEST_PAUSE = timedelta(days=448)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Origin(StrEnum):
@@ -43,6 +44,60 @@ STRENGTH = {
 """Which of several entries tells why an address is suppressed, and which takes the place of which: the strongest."""
 
 
+class SesReason(StrEnum):
+    """Why an address is on SES's own list, as SES names it."""
+
+    BOUNCE = "BOUNCE"
+    COMPLAINT = "COMPLAINT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for all entries of an origin: their usual scope, how they end, and whether SES's own list holds them.
+
+    `in_stream` is for an entry that concerns the stream of the mail alone, unless somebody chose its scope. One that is
+    `forced` is lifted only by who says that it is meant. `at_ses` is the reason under which SES's list has it as well.
+    """
+
+    in_stream: bool = False
+    forced: bool = False
+    may_expire: bool = False
+    at_ses: SesReason | None = None
+
+
+TERMS = {
+    Origin.UNSUBSCRIBE: Terms(in_stream=True),
+    Origin.MANUAL: Terms(may_expire=True, at_ses=SesReason.BOUNCE),
+    Origin.SES_ACCOUNT: Terms(),
+    Origin.BOUNCE: Terms(may_expire=True, at_ses=SesReason.BOUNCE),
+    Origin.COMPLAINT: Terms(forced=True, at_ses=SesReason.COMPLAINT),
+    Origin.ERASURE: Terms(forced=True),
+}
+"""`docs/suppression.md` has the same as a table."""
+
+
+def reason_at_ses(origin: str, *, key: str, scope: str, expires_at: datetime | None) -> SesReason | None:
+    """Under which reason an entry belongs on SES's own list as well; None when it does not.
+
+    That list knows one address at a time, for every mail and without an end.
+    """
+    for_every_mail = scope == EVERY_MAIL and expires_at is None and "@" in key[1:]
+    return TERMS[Origin(origin)].at_ses if for_every_mail else None
+
+
+class Change(StrEnum):
+    """What became of an entry of the list."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    PROLONGED = "prolonged"
+    REVIEW = "review"
+    CONFIRMED = "confirmed"
+    REMOVED = "removed"
+    RESTORED = "restored"
+    EXPIRED = "expired"
+
+
 class Listed(Protocol):
     """An entry of the list, as far as its strength goes."""
 
@@ -51,12 +106,33 @@ class Listed(Protocol):
         """What put it there, an `Origin`."""
 
 
+class Lasting(Listed, Protocol):
+    """An entry of the list that may end by itself."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends; None is never."""
+
+
 L = TypeVar("L", bound=Listed)
 
 
 def decisive(entries: Iterable[L]) -> L | None:
     """Which of several entries that concern one mail tells why it is not sent: the first of the strongest."""
     return max(entries, key=lambda entry: STRENGTH[Origin(entry.origin)], default=None)
+
+
+def takes_the_place_of(new: Lasting, old: Lasting) -> bool:
+    """Whether a new entry takes the place of a live one of the same name and scope.
+
+    The one that lasts longer stands, and of two that last alike the stronger: so the same one stands in whatever order
+    they come, and no short pause ends what was to last.
+    """
+    return _standing(new) > _standing(old)
+
+
+def _standing(entry: Lasting) -> tuple[datetime, int]:
+    return entry.expires_at or _NEVER, STRENGTH[Origin(entry.origin)]
 
 
 class Verdict(StrEnum):

@@ -24,7 +24,7 @@ from app.store.events import Json, NewEvent
 from app.store.inbox import Notification
 from app.store.positives import Positives
 from app.store.recipients import Recipient
-from app.store.suppressions import NewSuppression
+from app.store.suppressions import POSTERN, NewSuppression
 
 _SPOKEN = {State.FAILED: "SES accepted the mail and then rejected it."}
 
@@ -114,6 +114,7 @@ class Conclude:
                 address=address.email,
                 origin=ruling.origin or Origin.BOUNCE,
                 reason=_diagnosis(feedback) or ruling.why,
+                actor=POSTERN,
                 source=_source(feedback, recipient),
             ),
         )

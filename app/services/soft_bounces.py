@@ -44,6 +44,7 @@ def reassess(connection: Connection, positives: Positives, *, key: str, address:
         address=address,
         origin=Origin.BOUNCE,
         reason=reason,
+        actor=POSTERN,
         source=source,
         expires_at=pause.until,
     )

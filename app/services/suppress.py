@@ -20,10 +20,11 @@ from app.domain.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ServiceUnavailable, ValidationFailed
 from app.domain.suppression import EVERY_MAIL, Origin, scope_of
 from app.services.pages import Page, Paged, paged
-from app.store import audit, recipients, suppressions
+from app.store import audit, recipients, suppression_pages, suppressions
 from app.store.db import Database, clock
 from app.store.positives import Positives
-from app.store.suppressions import Filter, NewSuppression, Suppression
+from app.store.suppression_pages import Filter
+from app.store.suppressions import NewSuppression, Suppression
 
 log = structlog.get_logger()
 
@@ -115,6 +116,7 @@ class Suppress:
                     address=address.email,
                     origin=Origin.MANUAL,
                     reason=_reason(reason) or "Added by hand.",
+                    actor=caller.actor,
                     source={"actor": caller.actor},
                     expires_at=expires_at,
                 ),
@@ -144,7 +146,9 @@ class Suppress:
         own = None if caller.is_admin else caller.app
         wanted = Filter(origin=origin, prefix=q.lower() if q else None, scope=scope, app=own)
         with self._database.reading() as connection:
-            rows = suppressions.page(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
+            rows = suppression_pages.page(
+                connection, wanted, limit=page.limit + 1, after=page.after, before=page.before
+            )
         return paged(tuple(map(_entry, rows)), page)
 
     def remove(

@@ -17,7 +17,7 @@ from app.services.advance import advance
 from app.services.isolate import save_isolated
 from app.services.reconcile import Reconcile
 from app.services.suppress import Suppress
-from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppressions
+from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppression_pages, suppressions
 from app.store.db import Database, clock
 from app.store.positives import Positives
 
@@ -129,7 +129,7 @@ class Upkeep:
         """Read twice, since what is committed during the first pass is only in the second."""
         for _ in range(2):
             with self._database.reading() as connection:
-                yield from suppressions.live_keys(connection)
+                yield from suppression_pages.live_keys(connection)
 
     def remove_at_ses(self) -> int:
         """Take addresses off SES's account list where that could not be done at once."""

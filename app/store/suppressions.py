@@ -1,6 +1,8 @@
-"""The suppression list in SQL, which is its truth: put, lift, find, page.
+"""The suppression list in SQL, which is its truth: put, lift, find.
 
-A removed row stays as a tombstone. It decides nothing about what suppresses (`app.domain.suppression`).
+A removed row stays as a tombstone. Whatever becomes of an entry is noted in the same transaction
+(`app.store.suppression_events`); nothing else may write the table. It decides nothing about what suppresses
+(`app.domain.suppression`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.suppression import EVERY_MAIL, scope_of
-from app.store.db import add_once, now
+from app.domain.suppression import EVERY_MAIL, Change, takes_the_place_of
+from app.store import suppression_events
+from app.store.db import add_once, clock, now
 from app.store.ids import new_id
 from app.store.models import suppressions
 
@@ -45,81 +48,117 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSuppression:
-    """An entry to put. `address` is the spelling that SES's own list knows, which compares exactly."""
+    """An entry to put, and who puts it. `address` is the spelling that SES's own list knows, which compares exactly."""
 
     key: str
     scope: str
     address: str
     origin: str
     reason: str
+    actor: str
     source: Json = field(default_factory=dict)
     expires_at: datetime | None = None
 
 
 _NOT_REMOVED = suppressions.c.removed_at.is_(None)
-_NOT_EXPIRED = or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now())
+LIVE = and_(_NOT_REMOVED, or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()))
 
 
 def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]:
-    """The live entry of this key and scope, and whether it was put now.
+    """The live entry of this key and scope, and whether it is this one that stands there now.
 
-    An entry that is live already stays as it is, except that a permanent one replaces one that would expire.
+    It is put where none is, and takes the place of one that has to give way (`takes_the_place_of`): that row keeps its
+    id and the time since when the address is on the list.
     """
-    existing = _live_row(connection, key=new.key, scope=new.scope)
-    if existing is not None and not _gives_way(connection, existing, new):
-        return existing, False
-    if existing is not None:
-        _retire(connection, existing)
-    version = 1 if existing is None else existing.version + 1
-    added = add_once(
-        connection,
-        suppressions,
-        id=new_id(),
-        key=new.key,
-        scope=new.scope,
-        address=new.address,
-        origin=new.origin,
-        reason=new.reason,
-        source=new.source,
-        version=version,
-        created_at=now(),
-        expires_at=new.expires_at,
-    )
-    entry = _live_row(connection, key=new.key, scope=new.scope)
-    if entry is None:
-        raise ServiceUnavailable("The suppression was removed while it was being added; repeat the request.")
-    return entry, added
+    while True:
+        existing = _live_row(connection, key=new.key, scope=new.scope)
+        if existing is None:
+            entry = _insert(connection, new)
+            if entry is not None:
+                return entry, True
+        elif _is_over(connection, existing):
+            _expire(connection, [existing])
+        elif takes_the_place_of(new, existing):
+            return _replace(connection, existing, new), True
+        else:
+            return existing, False
 
 
 def lift(
     connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str, at_ses_too: bool = True
+) -> tuple[Suppression, ...]:
+    """Turn live entries into tombstones and return those. `at_ses_too`: SES's own list has to let them go as well."""
+    values = {
+        "removed_at": now(),
+        "removed_by": actor,
+        "removal_reason": reason,
+        "ses_removal": PENDING if at_ses_too else None,
+    }
+    lifted = _update(connection, entry_ids, values)
+    suppression_events.note(connection, Change.REMOVED, lifted, actor=actor, reason=reason)
+    return lifted
+
+
+def restore(connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str) -> tuple[Suppression, ...]:
+    """Undo removals: the tombstones are live entries again, as if nobody had lifted them.
+
+    Nothing may be live in their places.
+    """
+    statement = (
+        update(suppressions)
+        .where(suppressions.c.id.in_(list(entry_ids)), suppressions.c.removed_at.is_not(None))
+        .values(removed_at=None, removed_by=None, removal_reason=None, ses_removal=None)
+        .returning(suppressions)
+    )
+    restored = tuple(read(row) for row in connection.execute(statement))
+    suppression_events.note(connection, Change.RESTORED, restored, actor=actor, reason=reason)
+    return restored
+
+
+def prolong(
+    connection: Connection,
+    entry_id: UUID,
+    *,
+    expires_at: datetime,
+    reason: str,
+    source: Json,
+    actor: str = POSTERN,
 ) -> None:
-    """Turn live entries into tombstones. `at_ses_too`: the addresses have to leave SES's account list as well."""
-    connection.execute(
-        update(suppressions)
-        .where(suppressions.c.id.in_(list(entry_ids)), _NOT_REMOVED)
-        .values(
-            removed_at=now(),
-            removed_by=actor,
-            removal_reason=reason,
-            ses_removal=PENDING if at_ses_too else None,
-        )
-    )
-
-
-def prolong(connection: Connection, entry_id: UUID, *, expires_at: datetime, reason: str, source: Json) -> None:
     """Let a live entry end at another time, for a renewed reason."""
-    connection.execute(
-        update(suppressions)
-        .where(suppressions.c.id == entry_id, _NOT_REMOVED)
-        .values(expires_at=expires_at, reason=reason, source=source)
+    values = {"expires_at": expires_at, "reason": reason, "source": source}
+    changed = _update(connection, [entry_id], values, suppressions.c.expires_at != expires_at)
+    suppression_events.note(connection, Change.PROLONGED, changed, actor=actor, reason=reason)
+
+
+def expire(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
+    """Turn up to `limit` entries that have run out into tombstones of the moment when they did, and return those."""
+    query = (
+        select(suppressions).where(_NOT_REMOVED, suppressions.c.expires_at <= now()).order_by(suppressions.c.expires_at)
     )
+    over = [read(row) for row in connection.execute(query.limit(limit).with_for_update(skip_locked=True))]
+    return _expire(connection, over)
+
+
+def put_under_review(
+    connection: Connection, entry_ids: Sequence[UUID], *, review_id: UUID, reason: str
+) -> tuple[Suppression, ...]:
+    """Have live entries wait for a person's decision, and return those that did not wait for it yet."""
+    waiting = _update(connection, entry_ids, {"review_id": review_id}, suppressions.c.review_id.is_(None))
+    suppression_events.note(connection, Change.REVIEW, waiting, actor=POSTERN, reason=reason)
+    return waiting
+
+
+def confirm(connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str) -> tuple[Suppression, ...]:
+    """Say of live entries that waited for a decision that they stay, and return those."""
+    confirmed = _update(connection, entry_ids, {"review_id": None}, suppressions.c.review_id.is_not(None))
+    suppression_events.note(connection, Change.CONFIRMED, confirmed, actor=actor, reason=reason)
+    return confirmed
 
 
 def pending_ses_removals(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
     """Tombstones whose address may still be on SES's account list, oldest first."""
     query = select(suppressions).where(suppressions.c.ses_removal == PENDING).order_by(suppressions.c.removed_at)
-    return tuple(_entry(row) for row in connection.execute(query.limit(limit)))
+    return tuple(read(row) for row in connection.execute(query.limit(limit)))
 
 
 def note_ses_removal(connection: Connection, entry_ids: Sequence[UUID]) -> None:
@@ -139,21 +178,21 @@ def last_removal(connection: Connection, *, key: str, scope: str) -> datetime | 
 
 def live(connection: Connection, key: str) -> tuple[Suppression, ...]:
     """The live entries of an address in every scope, `*` first."""
-    query = select(suppressions).where(suppressions.c.key == key, _NOT_REMOVED, _NOT_EXPIRED)
-    return tuple(_entry(row) for row in connection.execute(query.order_by(suppressions.c.scope != EVERY_MAIL)))
+    query = select(suppressions).where(suppressions.c.key == key, LIVE)
+    return tuple(read(row) for row in connection.execute(query.order_by(suppressions.c.scope != EVERY_MAIL)))
 
 
 def history(connection: Connection, key: str) -> tuple[Suppression, ...]:
     """The removed and expired entries of an address, newest first."""
     over = or_(suppressions.c.removed_at.is_not(None), suppressions.c.expires_at <= now())
     query = select(suppressions).where(suppressions.c.key == key, over).order_by(suppressions.c.id.desc())
-    return tuple(_entry(row) for row in connection.execute(query))
+    return tuple(read(row) for row in connection.execute(query))
 
 
 def by_id(connection: Connection, entry_id: UUID) -> Suppression | None:
     """The entry of this id, live or not."""
     row = connection.execute(select(suppressions).where(suppressions.c.id == entry_id)).one_or_none()
-    return _entry(row) if row else None
+    return read(row) if row else None
 
 
 def live_among(
@@ -166,80 +205,65 @@ def live_among(
         query = select(suppressions).where(
             suppressions.c.key.in_(wanted[start : start + _CHUNK]),
             suppressions.c.scope.in_(within),
-            _NOT_REMOVED,
-            _NOT_EXPIRED,
+            LIVE,
         )
-        found |= {(row.key, row.scope): _entry(row) for row in connection.execute(query)}
+        found |= {(row.key, row.scope): read(row) for row in connection.execute(query)}
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which live entries to list; `prefix` is the beginning of a key, `app` leaves out the streams of all others."""
-
-    origin: str | None = None
-    prefix: str | None = None
-    scope: str | None = None
-    app: str | None = None
-
-
-def page(
-    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
-) -> tuple[Suppression, ...]:
-    """Up to `limit` live entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    query = select(suppressions).where(_NOT_REMOVED, _NOT_EXPIRED, *_conditions(wanted))
-    if before is not None:
-        query = query.where(suppressions.c.id > before).order_by(suppressions.c.id)
-    else:
-        query = query.order_by(suppressions.c.id.desc())
-    if after is not None:
-        query = query.where(suppressions.c.id < after)
-    found = [_entry(row) for row in connection.execute(query.limit(limit))]
-    return tuple(reversed(found) if before is not None else found)
-
-
-def live_keys(connection: Connection) -> Iterable[str]:
-    """Every live key, streamed."""
-    query = select(suppressions.c.key).where(_NOT_REMOVED, _NOT_EXPIRED).distinct()
-    return connection.execution_options(yield_per=5000).scalars(query)
-
-
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.origin is not None:
-        conditions.append(suppressions.c.origin == wanted.origin)
-    if wanted.prefix is not None:
-        conditions.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
-    if wanted.scope is not None:
-        conditions.append(suppressions.c.scope == wanted.scope)
-    if wanted.app is not None:
-        own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
-        conditions.append((suppressions.c.scope == EVERY_MAIL) | own)
-    return conditions
 
 
 def _live_row(connection: Connection, *, key: str, scope: str) -> Suppression | None:
     query = select(suppressions).where(suppressions.c.key == key, suppressions.c.scope == scope, _NOT_REMOVED)
     row = connection.execute(query.with_for_update()).one_or_none()
-    return _entry(row) if row else None
+    return read(row) if row else None
 
 
-def _gives_way(connection: Connection, existing: Suppression, new: NewSuppression) -> bool:
-    if existing.expires_at is None:
-        return False
-    expired = connection.scalar(select(literal(existing.expires_at, suppressions.c.expires_at.type) <= now()))
-    return bool(expired) or new.expires_at is None or new.expires_at > existing.expires_at
+def _is_over(connection: Connection, entry: Suppression) -> bool:
+    return entry.expires_at is not None and entry.expires_at <= clock(connection)
 
 
-def _retire(connection: Connection, entry: Suppression) -> None:
-    replaced = "Replaced by a later entry."
-    connection.execute(
-        update(suppressions)
-        .where(suppressions.c.id == entry.id)
-        .values(removed_at=now(), removed_by=POSTERN, removal_reason=replaced)
-    )
+def _insert(connection: Connection, new: NewSuppression) -> Suppression | None:
+    """The entry that was put, or None when somebody else put one at the same time."""
+    entry_id = new_id()
+    if not add_once(connection, suppressions, id=entry_id, created_at=now(), **_values(new)):
+        return None
+    entry = by_id(connection, entry_id)
+    if entry is None:
+        raise ServiceUnavailable("The suppression was removed while it was being added; repeat the request.")
+    suppression_events.note(connection, Change.ADDED, [entry], actor=new.actor)
+    return entry
 
 
-def _entry(row: Row[Any]) -> Suppression:
+def _replace(connection: Connection, existing: Suppression, new: NewSuppression) -> Suppression:
+    [entry] = _update(connection, [existing.id], {**_values(new), "version": existing.version + 1})
+    suppression_events.note(connection, Change.REPLACED, [entry], actor=new.actor)
+    return entry
+
+
+def _values(new: NewSuppression) -> Json:
+    return {name: getattr(new, name) for name in NewSuppression.__dataclass_fields__ if name != "actor"}
+
+
+def _expire(connection: Connection, entries: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    reason = "It had run out."
+    values = {"removed_at": suppressions.c.expires_at, "removed_by": POSTERN, "removal_reason": reason}
+    expired = _update(connection, [one.id for one in entries], values)
+    suppression_events.note(connection, Change.EXPIRED, expired, actor=POSTERN, reason=reason)
+    return expired
+
+
+def _update(
+    connection: Connection, entry_ids: Sequence[UUID], values: Json, *conditions: ColumnElement[bool]
+) -> tuple[Suppression, ...]:
+    """Change live entries; those that were changed."""
+    changed: list[Suppression] = []
+    for start in range(0, len(entry_ids), _CHUNK):
+        mine = suppressions.c.id.in_(list(entry_ids[start : start + _CHUNK]))
+        statement = update(suppressions).where(mine, _NOT_REMOVED, *conditions).values(values).returning(suppressions)
+        changed += [read(row) for row in connection.execute(statement)]
+    return tuple(changed)
+
+
+def read(row: Row[Any]) -> Suppression:
+    """A row of the table as an entry."""
     columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
     return Suppression(**{name: columns[name] for name in Suppression.__dataclass_fields__})

@@ -31,7 +31,7 @@ DEPLOY = sorted((CHECKOUT / "deploy").iterdir())
 
 NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2"}  # boto3's own
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
-POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+))?")
+POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+)(?![@\w]))?")
 LOGGING = re.compile(r"_?log\.(debug|info|warning|error|exception|critical)")
 TESTS = re.compile(r"\b(tests/\w+(?:/\w+)*(?:\.py)?)(?:::(\w+))?")
 GROUPS = {"*waiting*": WAITING, "*ended*": ENDED_UNSENT}
@@ -87,6 +87,7 @@ def test_every_command_exists(page: Path) -> None:
     known = {command.words for command in COMMANDS}
     first_words = {words[0] for words in known} | NOT_OF_THE_COMMAND_LINE
     groups = {words[0] for words in known if len(words) == 2}
+    known |= {(command.words[0], "") for command in COMMANDS if command.default}
     for first, second in POSTERN.findall(text(page)):
         assert first in first_words, f"./postern {first}"
         assert first not in groups or (first, second) in known, f"./postern {first} {second}"

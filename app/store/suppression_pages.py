@@ -1,0 +1,56 @@
+"""The live list in SQL, read from one end to the other: a page at a time by filter, or every key."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from app.domain.suppression import EVERY_MAIL, scope_of
+from app.store.models import suppressions
+from app.store.suppressions import LIVE, Suppression, read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which live entries to list; `prefix` is the beginning of a key, `app` leaves out the streams of all others."""
+
+    origin: str | None = None
+    prefix: str | None = None
+    scope: str | None = None
+    app: str | None = None
+
+
+def page(
+    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[Suppression, ...]:
+    """Up to `limit` live entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
+    query = select(suppressions).where(LIVE, *_conditions(wanted))
+    if before is not None:
+        query = query.where(suppressions.c.id > before).order_by(suppressions.c.id)
+    else:
+        query = query.order_by(suppressions.c.id.desc())
+    if after is not None:
+        query = query.where(suppressions.c.id < after)
+    found = [read(row) for row in connection.execute(query.limit(limit))]
+    return tuple(reversed(found) if before is not None else found)
+
+
+def live_keys(connection: Connection) -> Iterable[str]:
+    """Every live key, streamed."""
+    query = select(suppressions.c.key).where(LIVE).distinct()
+    return connection.execution_options(yield_per=5000).scalars(query)
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.origin is not None:
+        conditions.append(suppressions.c.origin == wanted.origin)
+    if wanted.prefix is not None:
+        conditions.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
+    if wanted.scope is not None:
+        conditions.append(suppressions.c.scope == wanted.scope)
+    if wanted.app is not None:
+        own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
+        conditions.append((suppressions.c.scope == EVERY_MAIL) | own)
+    return conditions

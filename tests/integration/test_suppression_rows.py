@@ -1,0 +1,129 @@
+"""The rows of the list: one live per name and scope, and a note of whatever becomes of it."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from app.domain.suppression import Change, Origin
+from app.store import suppression_events, suppressions
+from app.store.db import clock
+from app.store.suppressions import NewSuppression, Suppression
+from app.wiring import Gateway
+from tests.rows import age, rows
+
+KIM = "kim@example.net"
+
+
+def put(gateway: Gateway, origin: Origin, *, expires_in: timedelta | None = None) -> tuple[Suppression, bool]:
+    with gateway.database.transaction() as connection:
+        expires_at: datetime | None = clock(connection) + expires_in if expires_in else None
+        return suppressions.put(
+            connection,
+            NewSuppression(
+                key=KIM,
+                scope="*",
+                address=KIM,
+                origin=origin,
+                reason=f"By {origin}.",
+                actor="test",
+                expires_at=expires_at,
+            ),
+        )
+
+
+def changes(gateway: Gateway) -> list[tuple[str, str, str, str]]:
+    """What became of Kim's entries, oldest first."""
+    with gateway.database.reading() as connection:
+        told = suppression_events.of_key(connection, KIM)
+    return [(one.type, one.origin, one.actor, one.reason) for one in reversed(told)]
+
+
+def live(gateway: Gateway) -> Suppression:
+    with gateway.database.reading() as connection:
+        [entry] = suppressions.live(connection, KIM)
+    return entry
+
+
+def test_a_stronger_reason_takes_the_place_of_a_weaker_one(gateway: Gateway) -> None:
+    """In the same row, whose id stays; the weaker one that comes later changes nothing."""
+    first, put_first = put(gateway, Origin.BOUNCE)
+    second, put_second = put(gateway, Origin.COMPLAINT)
+    third, put_third = put(gateway, Origin.MANUAL)
+    assert (put_first, put_second, put_third) == (True, True, False)
+    assert first.id == second.id == third.id
+    assert (live(gateway).origin, live(gateway).reason, live(gateway).version) == ("complaint", "By complaint.", 2)
+    assert changes(gateway) == [
+        (Change.ADDED, "bounce", "test", "By bounce."),
+        (Change.REPLACED, "complaint", "test", "By complaint."),
+    ]
+
+
+@pytest.mark.parametrize("lasting_first", [True, False])
+def test_what_lasts_stands_before_a_pause(gateway: Gateway, lasting_first: bool) -> None:
+    """In either order, and although a bounce is stronger: else the address would be free after the pause."""
+    told = [(Origin.MANUAL, None), (Origin.BOUNCE, timedelta(days=14))]
+    for origin, lasts in told if lasting_first else reversed(told):
+        put(gateway, origin, expires_in=lasts)
+    assert (live(gateway).origin, live(gateway).expires_at) == ("manual", None)
+
+
+def test_an_entry_that_ran_out_is_a_tombstone_of_that_moment(gateway: Gateway) -> None:
+    """Whoever comes next, the sweep or a new entry: it is over since it ran out, and that is noted."""
+    put(gateway, Origin.COMPLAINT, expires_in=timedelta(days=1))
+    age(gateway, "suppressions", "expires_at", timedelta(seconds=5))
+    put(gateway, Origin.MANUAL, expires_in=timedelta(days=1))
+    assert live(gateway).origin == "manual"
+    age(gateway, "suppressions", "expires_at", timedelta(seconds=3), removed_at=None)
+    with gateway.database.transaction() as connection:
+        assert [one.origin for one in suppressions.expire(connection, limit=10)] == ["manual"]
+        assert suppressions.expire(connection, limit=10) == ()
+    assert [(row["removed_at"] == row["expires_at"], row["removed_by"]) for row in rows(gateway, "suppressions")] == [
+        (True, "postern"),
+        (True, "postern"),
+    ]
+    assert [change[0] for change in changes(gateway)] == ["added", "expired", "added", "expired"]
+
+
+def test_a_removal_and_its_undoing_are_noted(gateway: Gateway) -> None:
+    """With who and why; a second lift of the same row is none, and an undone one counts as if it had never been."""
+    entry, _ = put(gateway, Origin.BOUNCE)
+    with gateway.database.transaction() as connection:
+        lifted = suppressions.lift(connection, [entry.id], actor="ann", reason="She is back.")
+        again = suppressions.lift(connection, [entry.id], actor="ann", reason="She is back.")
+        assert (len(lifted), again) == (1, ())
+        assert suppressions.last_removal(connection, key=KIM, scope="*") == lifted[0].removed_at
+        [restored] = suppressions.restore(connection, [entry.id], actor="ben", reason="By mistake.")
+        assert suppressions.last_removal(connection, key=KIM, scope="*") is None
+    assert restored == entry
+    assert changes(gateway)[1:] == [
+        (Change.REMOVED, "bounce", "ann", "She is back."),
+        (Change.RESTORED, "bounce", "ben", "By mistake."),
+    ]
+
+
+def test_a_pause_that_is_prolonged_is_noted_once(gateway: Gateway) -> None:
+    """The same end told again is no change."""
+    entry, _ = put(gateway, Origin.BOUNCE, expires_in=timedelta(days=1))
+    later = (entry.expires_at or entry.created_at) + timedelta(days=1)
+    for _ in range(2):
+        with gateway.database.transaction() as connection:
+            suppressions.prolong(connection, entry.id, expires_at=later, reason="Again.", source={})
+    assert live(gateway).expires_at == later
+    assert [change[0] for change in changes(gateway)] == ["added", "prolonged"]
+
+
+def test_a_review_is_begun_and_confirmed_once(gateway: Gateway) -> None:
+    """Each with a note; what is not under review is not confirmed."""
+    entry, _ = put(gateway, Origin.BOUNCE)
+    review = UUID(int=1)
+    with gateway.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "insert into reviews (id, domain, opened_at) values "
+            f"('{review.hex}', 'example.net', '2026-01-01 00:00:00+00')"
+        )
+        assert suppressions.confirm(connection, [entry.id], actor="ann", reason="Gone.") == ()
+        assert len(suppressions.put_under_review(connection, [entry.id], review_id=review, reason="Many.")) == 1
+        assert suppressions.put_under_review(connection, [entry.id], review_id=review, reason="Many.") == ()
+        assert len(suppressions.confirm(connection, [entry.id], actor="ann", reason="Gone.")) == 1
+    assert [change[0] for change in changes(gateway)] == ["added", "review", "confirmed"]

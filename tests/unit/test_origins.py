@@ -1,0 +1,108 @@
+"""What holds for each origin of an entry, as `docs/suppression.md` tells it, and which of two entries stands."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.suppression import STRENGTH, TERMS, Change, Origin, SesReason, reason_at_ses, takes_the_place_of
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "suppression.md"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def table() -> dict[str, list[str]]:
+    """The cells of each origin's row in the documentation."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0].strip("`"): row[1:] for row in cells if row[0].strip("`") in set(Origin)}
+
+
+def test_the_table_of_origins_is_what_the_code_does() -> None:
+    """Every origin has its row: scope, end, force, SES's list and strength."""
+    told = table()
+    assert set(told) == set(Origin) == set(TERMS) == set(STRENGTH)
+    for origin in Origin:
+        _, scope, ends, lifts, at_ses, strength = told[origin]
+        terms = TERMS[origin]
+        assert ("stream" in scope) is terms.in_stream
+        assert (ends == "never") is not terms.may_expire
+        assert ("`force`" in lifts) is terms.forced
+        assert [reason for reason in SesReason if f"`{reason}`" in at_ses] == ([terms.at_ses] if terms.at_ses else [])
+        assert int(strength) == STRENGTH[origin]
+
+
+def test_every_kind_of_change_is_told() -> None:
+    """The words of `suppression_events` stand in the documentation."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert [change for change in Change if f"`{change}`" not in page] == []
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An entry, as far as it matters which of two stands."""
+
+    origin: str
+    expires_at: datetime | None
+
+
+entries = st.builds(
+    Placed,
+    origin=st.sampled_from(list(Origin)),
+    expires_at=st.none() | st.integers(1, 3).map(lambda days: EPOCH + timedelta(days=days)),
+)
+
+
+@given(told=st.lists(entries, min_size=1, max_size=4))
+def test_the_same_entry_stands_in_whatever_order_they_come(told: list[Placed]) -> None:
+    """The longest, and of those the strongest."""
+    stands = set()
+    for order in permutations(told):
+        live = order[0]
+        for new in order[1:]:
+            live = new if takes_the_place_of(new, live) else live
+        stands.add(live)
+    assert len(stands) == 1
+
+
+@pytest.mark.parametrize(
+    "new, old, replaces",
+    [
+        ((Origin.COMPLAINT, None), (Origin.BOUNCE, None), True),
+        ((Origin.BOUNCE, None), (Origin.COMPLAINT, None), False),
+        ((Origin.BOUNCE, None), (Origin.BOUNCE, None), False),
+        ((Origin.MANUAL, None), (Origin.BOUNCE, EPOCH), True),
+        ((Origin.BOUNCE, EPOCH), (Origin.MANUAL, None), False),
+        ((Origin.ERASURE, None), (Origin.COMPLAINT, None), True),
+    ],
+)
+def test_which_of_two_entries_stands(
+    new: tuple[str, datetime | None], old: tuple[str, datetime | None], replaces: bool
+) -> None:
+    """A complaint takes the place of a bounce and never the other way; what lasts, that of a pause."""
+    assert takes_the_place_of(Placed(*new), Placed(*old)) is replaces
+
+
+@pytest.mark.parametrize(
+    "origin, key, scope, expires_at, reason",
+    [
+        ("bounce", "kim@example.net", "*", None, "BOUNCE"),
+        ("complaint", "kim@example.net", "*", None, "COMPLAINT"),
+        ("manual", "kim@example.net", "*", None, "BOUNCE"),
+        ("ses_account", "kim@example.net", "*", None, None),
+        ("erasure", "#AAAAAAAAAAAAAAAAAAAAAA", "*", None, None),
+        ("manual", "@example.net", "*", None, None),
+        ("manual", "kim@example.net", "shop", None, None),
+        ("unsubscribe", "kim@example.net", "shop/news", None, None),
+        ("bounce", "kim@example.net", "*", EPOCH, None),
+    ],
+)
+def test_what_belongs_on_the_list_of_ses(
+    origin: str, key: str, scope: str, expires_at: datetime | None, reason: str | None
+) -> None:
+    """One address, for every mail, without an end, and not what came from there."""
+    assert reason_at_ses(origin, key=key, scope=scope, expires_at=expires_at) == reason
