@@ -20,12 +20,15 @@ from app.queue import Bells, make_celery
 from app.services.accept import Accept
 from app.services.authenticate import Authenticate
 from app.services.call import Call
+from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
 from app.services.gate import Gate
 from app.services.health import Health
 from app.services.issue_keys import IssueKeys
+from app.services.links import Links
 from app.services.look_up import LookUp
+from app.services.mail_hosts import MailHosts, SystemDns
 from app.services.receive import Receive
 from app.services.reconcile import Reconcile
 from app.services.record import Record
@@ -34,7 +37,9 @@ from app.services.restore import Restore
 from app.services.revise import Revise
 from app.services.send_rate import SendRate
 from app.services.settle import Settle
+from app.services.streams import Streams
 from app.services.suppress import Suppress
+from app.services.unsubscribe import Unsubscribe
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
 from app.store.clock import DatabaseClock
@@ -66,11 +71,15 @@ class Gateway:
     database: Database
     redis: Redis
     positives: Positives
+    pseudonyms: Pseudonyms
     authenticate: Authenticate
     accept: Accept
+    check: Check
     look_up: LookUp
     revise: Revise
     suppress: Suppress
+    streams: Streams
+    unsubscribe: Unsubscribe
     receive: Receive | None
     deliver: Deliver
     settle: Settle
@@ -84,6 +93,7 @@ class Gateway:
 
     def close(self) -> None:
         """Finish what is on the wire and give all connections back."""
+        self.check.close()
         self.deliver.close()
         self.database.close()
         self.redis.close()
@@ -97,6 +107,7 @@ class _Ground:
     redis: Redis
     breaker: Breaker
     key_ring: KeyRing
+    links: Links
     bells: Bells
     positives: Positives
     pseudonyms: Pseudonyms
@@ -122,13 +133,17 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         database=database,
         redis=ground.redis,
         positives=positives,
+        pseudonyms=ground.pseudonyms,
         authenticate=Authenticate(database=database),
         accept=_accept(settings, ground),
+        check=_check(settings, ground),
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
+        streams=Streams(database=database, links=ground.links),
+        unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
         receive=_receive(settings, ground),
-        deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground.ses))),
+        deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
         settle=_settle(settings, ground),
         upkeep=_upkeep(settings, ground, suppress, reconcile),
         workforce=ground.workforce,
@@ -165,6 +180,7 @@ def _ground(settings: Settings) -> _Ground:
         redis=redis,
         breaker=breaker,
         key_ring=key_ring,
+        links=_links(settings, key_ring),
         bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
         positives=positives,
         pseudonyms=pseudonyms,
@@ -174,6 +190,12 @@ def _ground(settings: Settings) -> _Ground:
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
     )
+
+
+def _links(settings: Settings, key_ring: KeyRing) -> Links:
+    """The default of PUBLIC_URL is for a look around on one machine; nobody may get mail with a link to it."""
+    said = "public_url" in settings.model_fields_set
+    return Links(base=settings.public_url if said else None, keys=key_ring.derive_each("unsubscribe"))
 
 
 def _accept(settings: Settings, ground: _Ground) -> Accept:
@@ -189,6 +211,10 @@ def _accept(settings: Settings, ground: _Ground) -> Accept:
     )
 
 
+def _check(settings: Settings, ground: _Ground) -> Check:
+    return Check(gate=ground.gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None)
+
+
 def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     # A look-up that is late is answered by SQL; a grant that is late has no second source, so it may take its time.
     pacer = connect(settings.redis_url, patience_s=0.25)
@@ -197,6 +223,7 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     return Parts(
         database=ground.database,
         key_ring=ground.key_ring,
+        links=ground.links,
         call=Call(gate=ground.gate, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease),
         recorder=recorder,
         record=_record(settings, ground),
@@ -232,15 +259,15 @@ def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, reconcile: 
     )
 
 
-def _ses_mailer(settings: Settings, client: "SESV2Client") -> SesMailer:
-    return SesMailer(_transport(settings, client), configuration_set=settings.ses_configuration_set or None)
+def _ses_mailer(settings: Settings, ground: _Ground) -> SesMailer:
+    return SesMailer(_transport(settings, ground), configuration_set=settings.ses_configuration_set or None)
 
 
-def _transport(settings: Settings, client: "SESV2Client") -> Transport:
+def _transport(settings: Settings, ground: _Ground) -> Transport:
     if settings.ses_transport is SesTransport.BOTO3:
-        return client
+        return ground.ses
     try:
-        return fast_client(settings.aws_region)
+        return fast_client(settings.aws_region, clock=ground.clock)
     except BehindAProxy as error:
         raise SettingsError(
             "SES_TRANSPORT: `fast` goes through no proxy, and the environment names one for SES; set `boto3`, or list "

@@ -27,6 +27,23 @@ PAGE_SIZE = 1000
 T = TypeVar("T")
 
 
+class SesRefused(ServiceUnavailable):
+    """SES did not do what it was asked. `code` is its word for the refusal, or the name of what failed on the way."""
+
+    def __init__(self, detail: str, *, code: str) -> None:
+        super().__init__(detail, retry_after=1)
+        self.code = code
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the same call may pass a second later."""
+        return self.code in {"TooManyRequestsException", "ThrottlingException"}
+
+
+class PageLost(SesRefused):
+    """SES does not know the page that was asked for any more: the list has to be read from its beginning."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """What the account may send in this region: mails a second, mails in 24 hours (None: unlimited), and if at all."""
@@ -37,15 +54,21 @@ class Quota:
     sending_enabled: bool
     production: bool
     enforcement: str
+    suppressed_reasons: frozenset[str] = frozenset()
+    """For which reasons an entry of the account's suppression list keeps mail back; without one it has no effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
-    """One entry of SES's account list; `reason` is `BOUNCE` or `COMPLAINT`."""
+    """One entry of SES's account list; `reason` is `BOUNCE` or `COMPLAINT`.
+
+    `ses_message_id` is the mail that put it there, where SES tells: `get_suppressed` does, `list_suppressed` does not.
+    """
 
     address: str
     reason: str
     updated_at: datetime
+    ses_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +80,11 @@ class SuppressedPage:
 
 
 class SesAccount:
-    """Asks SES about the account. Raises `ServiceUnavailable` when SES is away or does not let us.
+    """Asks SES about the account. Raises `SesRefused` when SES is away or does not let us.
 
-    `clock` counts seconds and never goes back. Safe to share between threads: they queue for their second.
+    `clock` counts seconds and never goes back. Safe to share between threads: they queue for their second. `turn` tells
+    how long to wait so that all processes of the gateway together keep to one call a second; None: too many wait.
+    `quota` does not ask it: a worker that starts must not stand in that queue, and SES counts each kind of call apart.
     """
 
     def __init__(
@@ -68,16 +93,18 @@ class SesAccount:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        turn: Callable[[], float | None] = lambda: 0.0,
     ) -> None:
         self._client = client
         self._clock = clock
         self._sleep = sleep
+        self._shared_turn = turn
         self._turn = threading.Lock()
         self._next_call_at = 0.0
 
     def quota(self) -> Quota:
         """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html."""
-        answer = self._call(self._client.get_account)
+        answer = self._call(self._client.get_account, shared=False)
         if answer is None or "SendQuota" not in answer:
             raise ServiceUnavailable("SES did not tell the quota of the account")
         quota = answer["SendQuota"]
@@ -89,6 +116,7 @@ class SesAccount:
             sending_enabled=answer.get("SendingEnabled", False),
             production=answer.get("ProductionAccessEnabled", False),
             enforcement=answer.get("EnforcementStatus", "UNKNOWN"),
+            suppressed_reasons=frozenset(answer.get("SuppressionAttributes", {}).get("SuppressedReasons", ())),
         )
 
     def remove_suppressed(self, address: str) -> bool:
@@ -105,16 +133,29 @@ class SesAccount:
         if answer is None:
             return None
         entry = answer["SuppressedDestination"]
-        return Suppressed(address=entry["EmailAddress"], reason=entry["Reason"], updated_at=entry["LastUpdateTime"])
+        return Suppressed(
+            address=entry["EmailAddress"],
+            reason=entry["Reason"],
+            updated_at=entry["LastUpdateTime"],
+            ses_message_id=entry.get("Attributes", {}).get("MessageId"),
+        )
 
     def list_suppressed(self, page: str | None = None, *, since: datetime | None = None) -> SuppressedPage:
-        """Up to 1,000 entries, from the start or from a `next_page`; `since` leaves out those that are older."""
+        """Up to 1,000 entries, from the start or from a `next_page`; `since` leaves out those that are older.
+
+        Raises `PageLost` when SES refuses that page.
+        """
         request: ListSuppressedDestinationsRequestTypeDef = {"PageSize": PAGE_SIZE}
         if page is not None:
             request["NextToken"] = page
         if since is not None:
             request["StartDate"] = since
-        answer = self._call(lambda: self._client.list_suppressed_destinations(**request))
+        try:
+            answer = self._call(lambda: self._client.list_suppressed_destinations(**request))
+        except SesRefused as error:
+            if page is not None and error.code in {"InvalidNextTokenException", "BadRequestException"}:
+                raise PageLost(error.detail, code=error.code) from error
+            raise
         if answer is None:
             return SuppressedPage((), None)
         entries = (
@@ -123,22 +164,26 @@ class SesAccount:
         )
         return SuppressedPage(tuple(entries), answer.get("NextToken"))
 
-    def _call(self, ask: Callable[[], T]) -> T | None:
+    def _call(self, ask: Callable[[], T], *, shared: bool = True) -> T | None:
         """The answer to one call in its turn; None for what SES does not know."""
-        self._wait_for_a_turn()
+        self._wait_for_a_turn(shared=shared)
         try:
             return ask()
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code"))
             if code == "NotFoundException":
                 return None
-            raise ServiceUnavailable(f"SES refused {error.operation_name}: {code}", retry_after=1) from error
+            raise SesRefused(f"SES refused {error.operation_name}: {code}", code=code) from error
         except (BotoCoreError, ResponseParserError) as error:
-            raise ServiceUnavailable(f"SES could not be asked: {type(error).__name__}", retry_after=1) from error
+            failure = type(error).__name__
+            raise SesRefused(f"SES could not be asked: {failure}", code=failure) from error
 
-    def _wait_for_a_turn(self) -> None:
+    def _wait_for_a_turn(self, *, shared: bool) -> None:
         with self._turn:
-            wait = self._next_call_at - self._clock()
+            turn = self._shared_turn() if shared else 0.0
+            if turn is None:
+                raise SesRefused("Too many calls wait for SES; repeat the request.", code="TooManyRequestsException")
+            wait = max(turn, self._next_call_at - self._clock())
             if wait > 0:
                 self._sleep(wait)
             self._next_call_at = self._clock() + SECONDS_BETWEEN_CALLS

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
+from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def classify(error: Exception, envelope: Envelope) -> Outcome:
 
 # What fails before a request can have left, most special first.
 UNSENT: tuple[tuple[type[Exception], str], ...] = (
+    (ServiceUnavailable, "The call could not be dated, so it could not be signed"),
     (boto.ConnectTimeoutError, "SES could not be reached: connect timeout"),
     (boto.ProxyConnectionError, "SES could not be reached: the proxy did not connect"),
     (boto.EndpointConnectionError, "SES could not be reached: no such host, or connection refused"),

@@ -11,17 +11,21 @@ from pathlib import Path
 import botocore.auth
 import botocore.session
 import pytest
-from botocore.credentials import RefreshableCredentials
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
+from app.aws.kept_connections import LONGEST_REST_S
 from app.aws.ses import SesMailer
-from app.aws.ses_fast import LONGEST_REST_S, BehindAProxy, FastSesClient, fast_client
+from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
+from app.aws.signature import Signer
 from app.domain.outcome import Accepted, Envelope, Outcome, Retry
 from tests.tls import self_signed
 
-NOW = dt.datetime(2026, 11, 26, 12, 0, 0)  # noqa: DTZ001 - botocore's own clock is naive
+NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{"MessageId": "0100-1"}'
 ENVELOPE = Envelope(
     sender="news@example.com", recipient="Ann@example.org", raw=b"Subject: Hi\r\n\r\nHello\r\n", tags=()
@@ -34,12 +38,21 @@ class Endpoint:
     After `requests_each` requests it closes a connection without a word, as a load balancer does.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, requests_each: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        requests_each: int = 1000,
+        answer: bytes = OK,
+        piecemeal: bool = False,
+    ) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.connections = 0
         self.closed = threading.Semaphore(0)
         self._tls = tls
         self._requests_each = requests_each
+        self._pieces = [answer[at : at + 1] for at in range(len(answer))] if piecemeal else [answer]
+        self._ends = b"close" in answer or b"HTTP/1.0" in answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._listen, daemon=True)]
         self._threads[0].start()
@@ -74,7 +87,10 @@ class Endpoint:
                         name, _, value = field.decode().partition(":")
                         headers[name.lower()] = value.strip()
                     self.requests.append((line.decode(), headers, stream.read(int(headers["content-length"]))))
-                    connection.sendall(OK)
+                    for piece in self._pieces:
+                        connection.sendall(piece)
+                    if self._ends:
+                        return
         except OSError:
             return
         finally:
@@ -102,6 +118,10 @@ def endpoint(monkeypatch: pytest.MonkeyPatch, **options: object) -> Iterator[End
         yield server
     finally:
         server.close()
+
+
+def clock() -> dt.datetime:
+    return NOW
 
 
 def send(client: FastSesClient) -> Outcome:
@@ -144,7 +164,7 @@ def test_both_transports_make_the_same_request(monkeypatch: pytest.MonkeyPatch, 
         assert "x-amz-date" in by_fast[1]["authorization"]
 
     with endpoint(monkeypatch) as server:
-        boto, fast = sesv2_client("eu-west-1", pool=1), fast_client("eu-west-1")
+        boto, fast = sesv2_client("eu-west-1", pool=1), fast_client("eu-west-1", clock=clock)
         compare()
         boto.close()
         fast.close()
@@ -153,7 +173,7 @@ def test_both_transports_make_the_same_request(monkeypatch: pytest.MonkeyPatch, 
 def test_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many calls, one connection."""
     with endpoint(monkeypatch) as server:
-        client = fast_client("eu-west-1")
+        client = fast_client("eu-west-1", clock=clock)
         assert [send(client) for _ in range(5)] == [Accepted("0100-1")] * 5
         client.close()
     assert server.connections == 1
@@ -162,7 +182,7 @@ def test_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_was_closed_meanwhile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """No mail is left in doubt because SES closed a connection at rest: a new one is made."""
     with endpoint(monkeypatch, requests_each=1) as server:
-        client = fast_client("eu-west-1")
+        client = fast_client("eu-west-1", clock=clock)
         for _ in range(4):
             assert send(client) == Accepted("0100-1")
             assert server.closed.acquire(timeout=5)
@@ -172,14 +192,16 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used(monkeypatch: pytest.
 
 def test_a_connection_that_rested_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be closed at the moment of the call, which would leave the mail in doubt."""
-    clock = [0.0]
+    seconds = [0.0]
     with endpoint(monkeypatch) as server:
-        client = FastSesClient(botocore.session.get_session(), region="eu-west-1", monotonic=lambda: clock[0])
+        client = FastSesClient(
+            botocore.session.get_session(), region="eu-west-1", clock=clock, monotonic=lambda: seconds[0]
+        )
         send(client)
-        clock[0] += LONGEST_REST_S
+        seconds[0] += LONGEST_REST_S
         send(client)
         assert server.connections == 1
-        clock[0] += LONGEST_REST_S + 1
+        seconds[0] += LONGEST_REST_S + 1
         send(client)
         client.close()
     assert server.connections == 2
@@ -188,7 +210,7 @@ def test_a_connection_that_rested_for_long_is_not_used(monkeypatch: pytest.Monke
 def test_threads_have_a_connection_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls at the same time share none, and every mail is sent once."""
     with endpoint(monkeypatch) as server:
-        client = fast_client("eu-west-1")
+        client = fast_client("eu-west-1", clock=clock)
         outcomes: list[Outcome] = []
         threads = [threading.Thread(target=lambda: outcomes.extend(send(client) for _ in range(25))) for _ in range(8)]
         for thread in threads:
@@ -210,7 +232,7 @@ def test_credentials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     old = RefreshableCredentials("AKIDOLD", "old", "old", soon, refresh_using=lambda: renewed, method="test")
     monkeypatch.setattr(session, "get_credentials", lambda: old)
     with endpoint(monkeypatch) as server:
-        client = FastSesClient(session, region="eu-west-1")
+        client = FastSesClient(session, region="eu-west-1", clock=clock)
         send(client)
         client.close()
     [(_, headers, _)] = server.requests
@@ -243,7 +265,7 @@ def test_tls_is_verified(
     for variable, value in environment(certificate).items():
         monkeypatch.setenv(variable, value)
     with endpoint(monkeypatch, tls=context) as server:
-        client = fast_client("eu-west-1")
+        client = fast_client("eu-west-1", clock=clock)
         outcome = send(client)
         client.close()
     assert isinstance(outcome, Accepted if taken else Retry), outcome
@@ -256,12 +278,70 @@ def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
     with pytest.raises(BehindAProxy):
-        fast_client("eu-west-1")
+        fast_client("eu-west-1", clock=clock)
 
 
 def test_it_asks_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an endpoint in the environment, it is the one that boto3 would ask."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
-    client = fast_client("eu-west-1")
-    assert client._url == "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails"
-    assert client._user_agent.startswith("Botocore/")
+    client = fast_client("eu-west-1", clock=clock)
+    assert b"Host: email.eu-west-1.amazonaws.com\r\n" in client._request(b"{}")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n"
+BODY = b'{"MessageId": "0100-1"}'
+
+
+@pytest.mark.parametrize("piecemeal", [False, True], ids=["in one piece", "byte by byte"])
+@pytest.mark.parametrize(
+    "answer, connections",
+    [
+        pytest.param(HEAD + b"Connection: keep-alive\r\nContent-Length: 23\r\n\r\n" + BODY, 1, id="as SES does"),
+        pytest.param(HEAD + b"content-length:23\r\n\r\n" + BODY, 1, id="in lower case"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n17\r\n" + BODY + b"\r\n0\r\n\r\n", 1, id="chunked"),
+        pytest.param(HEAD + b"Connection: close\r\nContent-Length: 23\r\n\r\n" + BODY, 3, id="and closes"),
+        pytest.param(HEAD.replace(b"1.1", b"1.0") + b"Content-Length: 23\r\n\r\n" + BODY, 3, id="HTTP/1.0"),
+        pytest.param(
+            b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 23\r\n\r\n" + BODY, 1, id="after a 100"
+        ),
+    ],
+)
+def test_an_answer_is_read_however_it_is_framed(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, connections: int, piecemeal: bool
+) -> None:
+    """Whatever HTTP allows is understood, and a connection is used again only where it may be."""
+    with endpoint(monkeypatch, answer=answer, piecemeal=piecemeal) as server:
+        client = fast_client("eu-west-1", clock=clock)
+        assert [send(client) for _ in range(3)] == [Accepted("0100-1")] * 3
+        client.close()
+    assert server.connections == connections
+
+
+URLS = [
+    "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails",
+    "https://email.eu-west-1.amazonaws.com:443/v2/email/outbound-emails",
+    "http://localhost:8080/proxy/a b~c/v2/email/outbound-emails",
+    "http://[::1]:80/v2/email/outbound-emails",
+]
+
+
+@given(
+    body=st.binary(max_size=200),
+    url=st.sampled_from(URLS),
+    secret=WORDS,
+    token=st.none() | WORDS,
+    moment=st.datetimes(min_value=dt.datetime(2020, 1, 1), max_value=dt.datetime(2090, 1, 1)),  # noqa: DTZ001
+)
+def test_the_signature_is_that_of_botocore(
+    body: bytes, url: str, secret: str, token: str | None, moment: dt.datetime
+) -> None:
+    """Of any body, at any time, with any credentials: the same Authorization as botocore's."""
+    moment = moment.replace(tzinfo=dt.UTC)
+    credentials = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
+    request = AWSRequest("POST", url, headers={"Content-Type": "application/json"}, data=body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.auth, "get_current_datetime", lambda: moment)
+        SigV4Auth(credentials, "ses", "eu-west-1").add_auth(request)
+    signed = Signer(url, region="eu-west-1", service="ses", clock=lambda: moment)(body, credentials)
+    assert signed.authorization == request.headers["Authorization"]
+    assert signed.date == request.headers["X-Amz-Date"]

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,7 +119,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 def client_of(transport: str, *, read_timeout_s: float) -> "SESV2Client | FastSesClient":
     if transport == "fast":
-        return fast_client("eu-west-1", read_timeout_s=read_timeout_s)
+        return fast_client("eu-west-1", clock=lambda: datetime.now(UTC), read_timeout_s=read_timeout_s)
     return sesv2_client("eu-west-1", pool=4, read_timeout_s=read_timeout_s)
 
 
