@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         default=True,
         description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once.",
     )
+    check_mx: bool = Field(
+        default=False,
+        description="Let `/v1/emails/check` ask the DNS whether a domain takes mail at all; the host needs a resolver.",
+    )
     worker_silence_seconds: int = Field(
         60,
         ge=5,

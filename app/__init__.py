@@ -5,6 +5,7 @@ from flask import Flask
 from app import wiring
 from app.web import context, edge, errors
 from app.web.batches import batches
+from app.web.check import check
 from app.web.docs import docs
 from app.web.emails import emails
 from app.web.feedback import feedback
@@ -29,6 +30,6 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     context.install(app, gateway or wiring.build(settings))
     edge.register(app, secure=settings.public_url.startswith("https:"))
     errors.register(app)
-    for blueprint in (emails, batches, suppressions, feedback, health, docs):
+    for blueprint in (emails, batches, check, suppressions, feedback, health, docs):
         app.register_blueprint(blueprint)
     return app

@@ -25,6 +25,7 @@ PUBLIC_ENDPOINTS = {
 GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.send_email": (Scope.EMAILS_SEND, "POST", "/v1/emails", MAIL),
     "batches.send_batch": (Scope.EMAILS_SEND, "POST", "/v1/emails/batch", [MAIL]),
+    "check.check_addresses": (Scope.SUPPRESSIONS_READ, "POST", "/v1/emails/check", {"to": ["ann@example.com"]}),
     "emails.list_emails": (Scope.EMAILS_READ, "GET", "/v1/emails", None),
     "emails.get_email": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}", None),
     "emails.list_email_events": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}/events", None),

@@ -15,6 +15,7 @@ from app.domain import errors
 from app.domain.delivery import ENDED_UNSENT, WAITING, Event, Facts, State, decide
 from app.telemetry import LogEvent
 from app.web.batches import batches
+from app.web.check import check
 from app.web.docs import docs
 from app.web.emails import emails
 from app.web.feedback import feedback
@@ -128,7 +129,7 @@ def test_what_runs_in_production_is_documented_as_it_is_deployed(command: str) -
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, suppressions, feedback, health, docs):
+    for blueprint in (emails, batches, check, suppressions, feedback, health, docs):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [
