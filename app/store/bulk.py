@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 Row = dict[str, Any]
 
@@ -43,6 +44,23 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, st
         connection.execute(insert(table).from_select([*rows[0], *stamps], chosen), _arrays(rows))
     else:
         connection.execute(insert(table).values(stamps), list(rows))
+
+
+def insert_free_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> set[Any]:
+    """Insert rows unless a unique key of theirs is taken; the ids of those that were inserted.
+
+    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
+    """
+    if not rows:
+        return set()
+    if connection.dialect.name == "postgresql":
+        given = _given(table, list(rows[0]))
+        chosen = select(*(given.c[name] for name in rows[0]), *stamps.values())
+        statement = postgresql_insert(table).from_select([*rows[0], *stamps], chosen).on_conflict_do_nothing()
+        return set(connection.scalars(statement.returning(table.c.id), _arrays(rows)))
+    # Nobody else writes to SQLite meanwhile, and no driver tells which rows of a repeated statement were ignored.
+    insert_rows(connection, table, rows, stamps=stamps)
+    return {row["id"] for row in rows}
 
 
 def _given(table: Table, names: list[str]) -> Any:

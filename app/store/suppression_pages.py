@@ -25,7 +25,7 @@ def page(
     connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[Suppression, ...]:
     """Up to `limit` live entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    query = select(suppressions).where(LIVE, *_conditions(wanted))
+    query = select(suppressions).where(LIVE, *conditions(wanted))
     if before is not None:
         query = query.where(suppressions.c.id > before).order_by(suppressions.c.id)
     else:
@@ -42,15 +42,16 @@ def live_keys(connection: Connection) -> Iterable[str]:
     return connection.execution_options(yield_per=5000).scalars(query)
 
 
-def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """SQL: what rows have to be to pass the filter."""
+    passed: list[ColumnElement[bool]] = []
     if wanted.origin is not None:
-        conditions.append(suppressions.c.origin == wanted.origin)
+        passed.append(suppressions.c.origin == wanted.origin)
     if wanted.prefix is not None:
-        conditions.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
+        passed.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
     if wanted.scope is not None:
-        conditions.append(suppressions.c.scope == wanted.scope)
+        passed.append(suppressions.c.scope == wanted.scope)
     if wanted.app is not None:
         own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
-        conditions.append((suppressions.c.scope == EVERY_MAIL) | own)
-    return conditions
+        passed.append((suppressions.c.scope == EVERY_MAIL) | own)
+    return passed

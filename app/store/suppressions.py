@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.suppression import EVERY_MAIL, Change, takes_the_place_of
@@ -60,6 +60,7 @@ class NewSuppression:
     expires_at: datetime | None = None
 
 
+_MAY_BE_AT_SES = and_(suppressions.c.scope == EVERY_MAIL, suppressions.c.key.like("_%@%"))
 _NOT_REMOVED = suppressions.c.removed_at.is_(None)
 LIVE = and_(_NOT_REMOVED, or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()))
 
@@ -77,7 +78,7 @@ def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]
             if entry is not None:
                 return entry, True
         elif _is_over(connection, existing):
-            _expire(connection, [existing])
+            end(connection, [existing])
         elif takes_the_place_of(new, existing):
             return _replace(connection, existing, new), True
         else:
@@ -87,12 +88,15 @@ def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]
 def lift(
     connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str, at_ses_too: bool = True
 ) -> tuple[Suppression, ...]:
-    """Turn live entries into tombstones and return those. `at_ses_too`: SES's own list has to let them go as well."""
+    """Turn live entries into tombstones and return those.
+
+    `at_ses_too`: SES's own list has to let them go as well, where it can know them: for every mail, and by address.
+    """
     values = {
         "removed_at": now(),
         "removed_by": actor,
         "removal_reason": reason,
-        "ses_removal": PENDING if at_ses_too else None,
+        "ses_removal": case((_MAY_BE_AT_SES, PENDING)) if at_ses_too else None,
     }
     lifted = _update(connection, entry_ids, values)
     suppression_events.note(connection, Change.REMOVED, lifted, actor=actor, reason=reason)
@@ -130,13 +134,18 @@ def prolong(
     suppression_events.note(connection, Change.PROLONGED, changed, actor=actor, reason=reason)
 
 
+def is_address(key: str) -> bool:
+    """Whether a name on the list is an address: not a whole domain, and not somebody who was forgotten."""
+    return "@" in key[1:]
+
+
 def expire(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
     """Turn up to `limit` entries that have run out into tombstones of the moment when they did, and return those."""
     query = (
         select(suppressions).where(_NOT_REMOVED, suppressions.c.expires_at <= now()).order_by(suppressions.c.expires_at)
     )
     over = [read(row) for row in connection.execute(query.limit(limit).with_for_update(skip_locked=True))]
-    return _expire(connection, over)
+    return end(connection, over)
 
 
 def put_under_review(
@@ -176,16 +185,16 @@ def last_removal(connection: Connection, *, key: str, scope: str) -> datetime | 
     return removed_at
 
 
-def live(connection: Connection, key: str) -> tuple[Suppression, ...]:
-    """The live entries of an address in every scope, `*` first."""
-    query = select(suppressions).where(suppressions.c.key == key, LIVE)
+def live(connection: Connection, *keys: str) -> tuple[Suppression, ...]:
+    """The live entries under these names in every scope, `*` first."""
+    query = select(suppressions).where(suppressions.c.key.in_(keys), LIVE)
     return tuple(read(row) for row in connection.execute(query.order_by(suppressions.c.scope != EVERY_MAIL)))
 
 
-def history(connection: Connection, key: str) -> tuple[Suppression, ...]:
-    """The removed and expired entries of an address, newest first."""
+def history(connection: Connection, *keys: str) -> tuple[Suppression, ...]:
+    """The removed and expired entries under these names, newest first."""
     over = or_(suppressions.c.removed_at.is_not(None), suppressions.c.expires_at <= now())
-    query = select(suppressions).where(suppressions.c.key == key, over).order_by(suppressions.c.id.desc())
+    query = select(suppressions).where(suppressions.c.key.in_(keys), over).order_by(suppressions.c.id.desc())
     return tuple(read(row) for row in connection.execute(query))
 
 
@@ -243,7 +252,8 @@ def _values(new: NewSuppression) -> Json:
     return {name: getattr(new, name) for name in NewSuppression.__dataclass_fields__ if name != "actor"}
 
 
-def _expire(connection: Connection, entries: Sequence[Suppression]) -> tuple[Suppression, ...]:
+def end(connection: Connection, entries: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    """Turn entries that have run out into tombstones of the moment when they did, and return those."""
     reason = "It had run out."
     values = {"removed_at": suppressions.c.expires_at, "removed_by": POSTERN, "removal_reason": reason}
     expired = _update(connection, [one.id for one in entries], values)

@@ -1,0 +1,140 @@
+"""Many entries of the suppression list at a time: what stands under their names, what is put there, the list in pieces.
+
+It writes what `app.store.suppressions.put` would, and notes every change as that does. It decides nothing: which rows
+are put is said by the caller, in whose transaction the places are locked. It never commits.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, String, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app.domain.suppression import Change
+from app.store.bulk import insert_free_rows, insert_rows, update_rows
+from app.store.db import now
+from app.store.ids import new_id
+from app.store.models import suppression_events, suppressions
+from app.store.suppression_pages import Filter, conditions
+from app.store.suppressions import LIVE, POSTERN, Suppression, read
+
+PlaceName = tuple[str, str]
+"""The key and the scope of an entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What stands under one key and scope: the row that is not removed, and when somebody last removed one."""
+
+    entry: Suppression | None = None
+    removed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkEntry:
+    """An entry to put. `replaces` is the live row whose place it takes, which keeps its id and its time."""
+
+    id: UUID
+    key: str
+    scope: str
+    address: str
+    origin: str
+    reason: str
+    source: Mapping[str, Any]
+    created_at: datetime
+    expires_at: datetime | None
+    replaces: Suppression | None = None
+
+
+def places(connection: Connection, keys: Collection[str], *, lock: bool) -> dict[PlaceName, Place]:
+    """What stands under these keys, in every scope where there is anything. `lock`: until the transaction ends."""
+    mine = _among(connection, keys)
+    not_removed = select(suppressions).where(mine, suppressions.c.removed_at.is_(None))
+    not_removed = not_removed.order_by(suppressions.c.key, suppressions.c.scope)
+    rows = connection.execute(not_removed.with_for_update() if lock else not_removed)
+    entries = {(row.key, row.scope): read(row) for row in rows}
+    removed = (
+        select(suppressions.c.key, suppressions.c.scope, func.max(suppressions.c.removed_at))
+        .where(mine, suppressions.c.removed_by != POSTERN)
+        .group_by(suppressions.c.key, suppressions.c.scope)
+    )
+    removals = {(key, scope): removed_at for key, scope, removed_at in connection.execute(removed)}
+    return {
+        name: Place(entry=entries.get(name), removed_at=removals.get(name)) for name in entries.keys() | removals.keys()
+    }
+
+
+def put_all(connection: Connection, entries: Iterable[BulkEntry], *, actor: str) -> set[PlaceName]:
+    """Put entries, no two in one place; the places that somebody else took meanwhile, where nothing was put.
+
+    A row that has ended must be out of its place already (`suppressions.end`).
+    """
+    ordered = sorted(entries, key=lambda entry: (entry.key, entry.scope))
+    fresh = [entry for entry in ordered if entry.replaces is None]
+    put = insert_free_rows(connection, suppressions, [_row(entry) for entry in fresh], stamps={})
+    _note(connection, Change.ADDED, [entry for entry in fresh if entry.id in put], actor=actor)
+    replacing = [entry for entry in ordered if entry.replaces is not None]
+    changes = [_changes(entry, entry.replaces) for entry in replacing if entry.replaces is not None]
+    update_rows(connection, suppressions, changes, stamps={})
+    _note(connection, Change.REPLACED, replacing, actor=actor)
+    return {(entry.key, entry.scope) for entry in fresh if entry.id not in put}
+
+
+def piece(
+    connection: Connection, wanted: Filter, *, size: int, after: UUID | None
+) -> tuple[tuple[Suppression, ...], UUID | None]:
+    """The live entries that are wanted among the next `size` rows, oldest first, and after which row to go on.
+
+    A piece is so many rows of the table, not of the answer: else a filter that few rows pass would read the whole table
+    in one statement. None instead of a row: that was the last piece.
+    """
+    rest = [] if after is None else [suppressions.c.id > after]
+    bound = connection.scalar(
+        select(suppressions.c.id).where(*rest).order_by(suppressions.c.id).offset(size - 1).limit(1)
+    )
+    within = rest if bound is None else [*rest, suppressions.c.id <= bound]
+    query = select(suppressions).where(*within, LIVE, *conditions(wanted)).order_by(suppressions.c.id)
+    return tuple(read(row) for row in connection.execute(query)), bound
+
+
+def _among(connection: Connection, keys: Collection[str]) -> ColumnElement[bool]:
+    if connection.dialect.name == "postgresql":
+        return suppressions.c.key == any_(literal(list(keys), ARRAY(String)))
+    return suppressions.c.key.in_(list(keys))
+
+
+def _row(entry: BulkEntry) -> dict[str, Any]:
+    return {"id": entry.id, "key": entry.key, "scope": entry.scope, "created_at": entry.created_at, **_said(entry)}
+
+
+def _changes(entry: BulkEntry, replaced: Suppression) -> dict[str, Any]:
+    return {"id": replaced.id, "version": replaced.version + 1, **_said(entry)}
+
+
+def _said(entry: BulkEntry) -> dict[str, Any]:
+    return {
+        "address": entry.address,
+        "origin": entry.origin,
+        "reason": entry.reason,
+        "source": dict(entry.source),
+        "expires_at": entry.expires_at,
+    }
+
+
+def _note(connection: Connection, change: Change, entries: Sequence[BulkEntry], *, actor: str) -> None:
+    rows = [
+        {
+            "id": new_id(),
+            "suppression_id": entry.id if entry.replaces is None else entry.replaces.id,
+            "type": change.value,
+            "scope": entry.scope,
+            "origin": entry.origin,
+            "actor": actor,
+            "reason": entry.reason,
+        }
+        for entry in entries
+    ]
+    insert_rows(connection, suppression_events, rows, stamps={"at": now()})
