@@ -22,7 +22,7 @@ from app.queue import SETTLE, Bells
 from app.services.conclude import Conclude
 from app.services.isolate import save_isolated
 from app.services.match import Match, match
-from app.store import attempts, inbox, recipients
+from app.store import attempts, inbox, incidents, recipients
 from app.store.attempts import Closing
 from app.store.db import Database, clock
 from app.store.inbox import InboxState, Notification
@@ -38,6 +38,7 @@ _FIRST_LOOK: Final = timedelta(seconds=1)
 _LONGEST_PARK: Final = timedelta(hours=24)
 _GIVE_UP_AFTER: Final = timedelta(days=7)
 _POISON_TRIES: Final = 5
+POISON_NOTIFICATION: Final = "poison_notification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,9 @@ class Settle:
 
     def _quarantine(self, connection: Connection, notification: Notification, error: Exception, now: datetime) -> None:
         last = notification.tries + 1 >= _POISON_TRIES
+        if last:
+            detail = "A notification broke its reader five times and is set aside: see `./postern feedback`."
+            incidents.note(connection, kind=POISON_NOTIFICATION, subject=type(error).__name__, detail=detail)
         inbox.put_off(
             connection,
             notification.id,

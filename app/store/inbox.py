@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, func, literal, null, select, update
 
 from app.store.db import add_once, now
 from app.store.ids import new_id
@@ -38,7 +39,24 @@ class Notification:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A notification that is not processed, and why."""
+
+    id: UUID
+    kind: str
+    state: InboxState
+    note: str | None
+    tries: int
+    received_at: datetime
+    due_at: datetime
+
+
 _WAITING = (InboxState.NEW, InboxState.PARKED)
+_MAY_BE_RETRIED = (InboxState.PARKED, InboxState.QUARANTINED)
+_IS_QUARANTINED = feedback.c.state == literal(InboxState.QUARANTINED.value, literal_execute=True)
+# Spelled out, not bound: only then can the partial indexes be used.
+_IS_WAITING = feedback.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
 
 
 def store(
@@ -118,6 +136,40 @@ def has_due(connection: Connection) -> bool:
     return connection.scalar(due) is not None
 
 
+def set_aside(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
+    """Quarantined notifications, the newest first."""
+    return _waiting(connection, _IS_QUARANTINED, feedback.c.received_at.desc(), limit)
+
+
+def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
+    """Notifications that wait for a later look, those first that wait longest for it."""
+    is_parked = _IS_WAITING & (feedback.c.state == InboxState.PARKED)
+    return _waiting(connection, is_parked, feedback.c.due_at.desc(), limit)
+
+
+def find(connection: Connection, notification_id: UUID) -> tuple[Waiting, str] | None:
+    """One notification in whatever state, and its raw text."""
+    columns = [feedback.c[field] for field in Waiting.__dataclass_fields__]
+    query = select(*columns, feedback.c.raw).where(feedback.c.id == notification_id)
+    row = connection.execute(query).mappings().first()
+    return (_read_waiting(row), row["raw"]) if row else None
+
+
+def retry(connection: Connection, notification_ids: Iterable[UUID]) -> int:
+    """Look again now at parked and quarantined notifications, at the latter as if for the first time; how many."""
+    statement = (
+        update(feedback)
+        .where(feedback.c.id.in_(list(notification_ids)), feedback.c.state.in_(_MAY_BE_RETRIED))
+        .values(
+            state=case((_IS_QUARANTINED, InboxState.NEW), else_=feedback.c.state),
+            tries=case((_IS_QUARANTINED, 0), else_=feedback.c.tries),
+            note=case((_IS_QUARANTINED, null()), else_=feedback.c.note),
+            due_at=now(),
+        )
+    )
+    return connection.execute(statement).rowcount
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """How many notifications stand in each state."""
     rows = connection.execute(select(feedback.c.state, func.count()).group_by(feedback.c.state))
@@ -132,3 +184,16 @@ def erase(connection: Connection, *, received_before: datetime, limit: int) -> i
         .limit(limit)
     )
     return connection.execute(delete(feedback).where(feedback.c.id.in_(old))).rowcount
+
+
+def _waiting(
+    connection: Connection, condition: ColumnElement[bool], order: ColumnElement[Any], limit: int
+) -> tuple[Waiting, ...]:
+    columns = [feedback.c[field] for field in Waiting.__dataclass_fields__]
+    query = select(*columns).where(condition).order_by(order, feedback.c.id).limit(limit)
+    return tuple(map(_read_waiting, connection.execute(query).mappings()))
+
+
+def _read_waiting(row: RowMapping) -> Waiting:
+    fields = {field: row[field] for field in Waiting.__dataclass_fields__}
+    return Waiting(**fields | {"state": InboxState(row["state"])})

@@ -56,6 +56,9 @@ __all__ = [
 ]
 
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")
+_HELD = text("state = 'held'")
+_OPEN = text("closed_at is null")
+_QUARANTINED = text("state = 'quarantined'")
 
 # An application: who may send, as whom, and in which lane when it does not say.
 apps = Table(
@@ -153,6 +156,7 @@ recipients = Table(
         postgresql_where=text("state = 'unconfirmed'"),
         sqlite_where=text("state = 'unconfirmed'"),
     ),
+    Index("ix_recipients_held", "id", postgresql_where=_HELD, sqlite_where=_HELD),
     Index("ix_recipients_email_id_position", "email_id", "position"),
     Index("ix_recipients_key", "key"),
 )
@@ -196,6 +200,7 @@ feedback = Table(
         postgresql_where=text("state in ('new', 'parked')"),
         sqlite_where=text("state in ('new', 'parked')"),
     ),
+    Index("ix_feedback_quarantined", "received_at", postgresql_where=_QUARANTINED, sqlite_where=_QUARANTINED),
 )
 
 # The timeline: one normalised event per recipient. `dedup` makes a repeated event one row, whichever copy came first.
@@ -257,7 +262,7 @@ circuits = Table(
     Column("failures", Integer, nullable=False, server_default=text("1")),
 )
 
-# Bounces that are about us, and other news that an operator has to see.
+# Bounces that are about us, and other news that an operator has to see, until one closes it.
 incidents = Table(
     "incidents",
     metadata,
@@ -268,7 +273,9 @@ incidents = Table(
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     Column("count", Integer, nullable=False, server_default=text("1")),
+    Column("closed_at", UtcDateTime),
     UniqueConstraint("kind", "subject"),
+    Index("ix_incidents_open", "last_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
 )
 
 # When each worker process and each sweeper was last seen alive; `/readyz` and the fallback send rate ask it.

@@ -1,0 +1,33 @@
+"""Text with the addresses taken out, for those who have to see its shape and not whom it is about.
+
+It takes out too much rather than too little: in doubt a word around an @ is an address. It never knows names.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+REDACTED: Final = "[redacted]"
+
+_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;]+(?:@|%40)[^\s<>\"'(),;]+", re.IGNORECASE)
+_ESCAPED_AT: Final = re.compile(r"\\+u0040")
+
+
+def without_addresses(text: str) -> str:
+    """`text` without addresses; JSON is read first, written again and indented, so that no escape hides one."""
+    try:
+        return json.dumps(_in_value(json.loads(text)), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return _ADDRESS.sub(REDACTED, _ESCAPED_AT.sub("@", text))
+
+
+def _in_value(value: Any) -> Any:
+    match value:
+        case str():
+            return _ADDRESS.sub(REDACTED, _ESCAPED_AT.sub("@", value))
+        case list():
+            return [_in_value(item) for item in value]
+        case dict():
+            return {_in_value(name): _in_value(item) for name, item in value.items()}
+        case _:
+            return value

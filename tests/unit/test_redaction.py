@@ -1,0 +1,49 @@
+"""What is shown of a notification tells its shape, and nobody's address."""
+
+import json
+
+import pytest
+
+from app.domain.redaction import REDACTED, without_addresses
+
+HIDDEN = [
+    "kim.gone@example.com",
+    "smtp; 550 <kim.gone@example.com>: user unknown",
+    "bounces+kim.gone=example.com@mail.example.net",
+    "=?utf-8?q?Kim?= <kim.gone@example.com>",
+    "https://example.net/?u=kim.gone%40example.com",
+    "mailto:kim.gone@example.com",
+]
+
+
+@pytest.mark.parametrize("text", HIDDEN)
+def test_an_address_is_taken_out_wherever_it_stands(text: str) -> None:
+    """As a value, as a name, in a list, in JSON within JSON, and in what is no JSON at all."""
+    inner = json.dumps({"to": [text], text: 1})
+    for raw in (text, inner, json.dumps({"Message": inner}), inner[:-1]):
+        told = without_addresses(raw)
+        assert "kim.gone" not in told
+        assert REDACTED in told
+
+
+@pytest.mark.parametrize("close", ["}", ""])
+def test_no_escape_hides_an_address(close: str) -> None:
+    """JSON may write the sign in another way, at any depth; a text that is cut off is looked at as it is."""
+    for sign in ("\\u0040", "\\\\u0040"):
+        told = without_addresses('{"to": "kim.gone' + sign + 'example.com"' + close)
+        assert "kim.gone" not in told
+        assert REDACTED in told
+
+
+def test_the_rest_can_be_read() -> None:
+    """Types, times, ids and numbers stand as they were, one to a line."""
+    event = {"eventType": "Bounce", "mail": {"messageId": "0100-abc", "n": 3, "ok": None}}
+    told = without_addresses(json.dumps(event))
+    assert json.loads(told) == event
+    assert len(told.splitlines()) > 5
+
+
+def test_any_text_is_answered() -> None:
+    """What broke a reader is shown by another that does not break."""
+    assert without_addresses("[" * 100_000) == "[" * 100_000
+    assert without_addresses("") == ""
