@@ -19,11 +19,11 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import Lane
+from app.services.rhythm import EVERY_S
 from app.services.upkeep import Sweep
 from app.wiring import Gateway
 from worker.ears import Ears
 from worker.node import Node
-from worker.schedule import EVERY_S
 
 log = structlog.get_logger()
 

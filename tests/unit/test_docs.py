@@ -13,6 +13,7 @@ from app.cli.main import COMMANDS
 from app.cli.settings_docs import ENV_EXAMPLE, README, env_example, readme_with, settings_table
 from app.domain import errors
 from app.domain.delivery import ENDED_UNSENT, WAITING, Event, Facts, State, decide
+from app.services.rhythm import EVERY_S
 from app.telemetry import LogEvent
 from app.web.batches import batches
 from app.web.check import check
@@ -23,7 +24,6 @@ from app.web.health import health
 from app.web.schemas import EmailBody
 from app.web.suppressions import suppressions
 from config import Settings
-from worker.schedule import EVERY_S
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DOCS = CHECKOUT / "docs"

@@ -1,0 +1,13 @@
+"""How often each sweep runs, in seconds: for beat, for those who stand in for it, and for those who watch it."""
+
+from app.services.upkeep import Sweep
+
+EVERY_S = {
+    Sweep.BELLS: 1.0,
+    Sweep.LEASES: 5.0,
+    Sweep.POSITIVES: 10.0,
+    Sweep.UNCONFIRMED: 15.0,
+    Sweep.EXPIRY: 30.0,
+    Sweep.SES_REMOVALS: 30.0,
+    Sweep.RETENTION: 3600.0,
+}
