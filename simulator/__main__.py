@@ -39,6 +39,7 @@ def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
         event_delay=(least / 1000, most / 1000),
         ledger_sync=LedgerSync(given.ledger_fsync),
         enforce_identities=given.enforce_identities,
+        production_access=not given.sandbox,
         seed=given.seed,
     )
     return options, given.ready_file
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         help="when an accepted mail is on disk (%(default)s)",
     )
     add("--enforce-identities", action="store_true", help="refuse senders that are no identity")
+    add("--sandbox", action="store_true", help="an account without production access: nothing is put on its list")
     add("--seed", type=int, help="make the dice of faults repeatable")
     add("--ready-file", type=Path, help="write the URL and paths here, as JSON, once it listens")
     return parser

@@ -24,10 +24,11 @@ class IdentityFeedback:
 class Account:
     """State of the one account that the simulator plays."""
 
-    def __init__(self, *, rate: SendRate, quota: DailyQuota, enforce_identities: bool) -> None:
+    def __init__(self, *, rate: SendRate, quota: DailyQuota, enforce_identities: bool, production_access: bool) -> None:
         self.rate = rate
         self.quota = quota
         self.sending_enabled = True
+        self.production_access = production_access
         self.suppressed_reasons: frozenset[Reason] = frozenset(Reason)
         self.identities: dict[str, str | None] = {}
         """Verified identities, lower-cased, with their default configuration set."""

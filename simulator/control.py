@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +24,8 @@ from simulator.ledger import Ledger
 from simulator.sns_delivery import Courier
 from simulator.sns_publisher import Publisher
 from simulator.sns_topics import Topics
+from simulator.suppression import Entry, Reason, SuppressionList
+from simulator.timestamps import utc_now
 
 DEFAULT_PAGE = 1000
 
@@ -42,6 +45,7 @@ class Control:
     ledger: Ledger
     publisher: Publisher
     stream: EventStream
+    suppression: SuppressionList
     topics: Topics
 
     def routes(self) -> list[Route]:
@@ -57,6 +61,7 @@ class Control:
             Route("DELETE", "/_simulator/behaviours", "Behaviours", self.forget_behaviours),
             Route("GET", "/_simulator/events", "Events", self.get_stream),
             Route("POST", "/_simulator/events", "Events", self.make_event),
+            Route("POST", "/_simulator/suppressions", "Suppressions", self.put_suppressions),
             Route("POST", "/_simulator/identity-topics", "IdentityTopics", self.set_identity_topics),
         ]
 
@@ -161,6 +166,15 @@ class Control:
         self.account.feedback[identity] = IdentityFeedback(topics=topics, headers=bool(asked.get("headers", False)))
         return json_response({})
 
+    async def put_suppressions(self, call: Call) -> Response:
+        """Put a list of entries on the account's list: `{"address", "reason", "updated_at"?, "ses_message_id"?}`."""
+        asked = call.request.json()
+        if not isinstance(asked, list):
+            raise TypeError("a list of entries is expected")
+        for entry in [_suppressed(one) for one in asked]:
+            self.suppression.put(entry)
+        return json_response({"entries": len(self.suppression.entries())})
+
     def _raw(self, asked: Mapping[str, Any], copies: int, deliveries: int) -> Publication:
         message = asked["message"]
         text = message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
@@ -191,6 +205,16 @@ class Control:
         if len(topics) != 1:
             raise ValueError("topic_arn is needed unless there is exactly one topic")
         return topics[0].arn
+
+
+def _suppressed(asked: Mapping[str, Any]) -> Entry:
+    updated_at = datetime.fromisoformat(asked["updated_at"]) if "updated_at" in asked else utc_now()
+    return Entry(
+        address=str(asked["address"]),
+        reason=Reason(asked["reason"]),
+        updated_at=updated_at,
+        ses_message_id=asked.get("ses_message_id"),
+    )
 
 
 async def _after(seconds: float, publication: Publication) -> None:

@@ -24,7 +24,9 @@ class Options:
     one event of a mail and the next. `max_send_rate` is recipients per second, `max_24h` recipients per rolling day
     (-1: no bound), `api_rate` calls per second of everything but sends (0: no bound; SES has 1). `retry_delay` is SNS's
     pause between tries of a subscription without a delivery policy of its own. `enforce_identities` refuses senders
-    that were not created as identities. `seed` makes the dice of faults and event streams repeatable.
+    that were not created as identities. `production_access` False is an account in the sandbox, as far as GetAccount
+    and its suppression list go: mail is taken to anybody all the same. `seed` makes the dice of faults and event
+    streams repeatable.
     """
 
     data: Path
@@ -41,4 +43,5 @@ class Options:
     event_delay: tuple[float, float] = (0.05, 0.2)
     ledger_sync: LedgerSync = LedgerSync.GROUP
     enforce_identities: bool = False
+    production_access: bool = True
     seed: int | None = None

@@ -3,7 +3,9 @@
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
 """
 
+import json
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +51,7 @@ class AccountApi:
             {
                 "DedicatedIpAutoWarmupEnabled": False,
                 "EnforcementStatus": "HEALTHY",
-                "ProductionAccessEnabled": True,
+                "ProductionAccessEnabled": self.account.production_access,
                 "SendingEnabled": self.account.sending_enabled,
                 "SendQuota": {
                     "Max24HourSend": quota.ceiling,
@@ -74,6 +76,8 @@ class AccountApi:
         """Add or overwrite one address, in the spelling given."""
         content = call.content()
         address, reasons = str(content.get("EmailAddress", "")), read_reasons([str(content.get("Reason"))])
+        if not self.account.production_access:
+            raise bad_request("Your account is in the sandbox: it cannot change its suppression list.")
         if fault_of(address) is not None:
             raise bad_request("Invalid email address.")
         self.suppression.put(Entry(address=address, reason=next(iter(reasons)), updated_at=self.clock()))
@@ -106,12 +110,12 @@ class AccountApi:
             and (start is None or entry.updated_at >= start)
             and (end is None or entry.updated_at <= end)
         ]
-        first, size = _page(query)
-        page: dict[str, Any] = {
-            "SuppressedDestinationSummaries": [_summary(each) for each in chosen[first : first + size]]
-        }
-        if first + size < len(chosen):
-            page["NextToken"] = str(first + size)
+        size, asked = _page_size(query), _filters(query)
+        position = _position(query, asked)
+        rest = [entry for entry in chosen if position is None or entry.position < position]
+        page: dict[str, Any] = {"SuppressedDestinationSummaries": [_summary(each) for each in rest[:size]]}
+        if size < len(rest):
+            page["NextToken"] = _token(rest[size - 1], asked)
         return json_response(page)
 
 
@@ -123,13 +127,35 @@ def _summary(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _page(query: dict[str, list[str]]) -> tuple[int, int]:
-    token, size = query.get("NextToken", ["0"])[0], query.get("PageSize", [str(MAX_PAGE)])[0]
-    if not token.isdecimal():
-        raise SesError(400, "InvalidNextTokenException", "The specified next token is not valid.")
+def _page_size(query: dict[str, list[str]]) -> int:
+    size = query.get("PageSize", [str(MAX_PAGE)])[0]
     if not size.isdecimal() or not 0 < int(size) <= MAX_PAGE:
         raise bad_request(f"PageSize must be 1 to {MAX_PAGE}.")
-    return int(token), int(size)
+    return int(size)
+
+
+def _filters(query: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: values for name, values in sorted(query.items()) if name not in ("NextToken", "PageSize")}
+
+
+def _token(last: Entry, asked: dict[str, list[str]]) -> str:
+    """Return a name of the page after this entry that says nothing to whoever holds it, for the same filters only."""
+    content = [last.updated_at.isoformat(), last.address, asked]
+    return urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+def _position(query: dict[str, list[str]], asked: dict[str, list[str]]) -> tuple[datetime, str] | None:
+    token = query.get("NextToken")
+    if token is None:
+        return None
+    try:
+        moment, address, its_filters = json.loads(urlsafe_b64decode(token[0]))
+        position = datetime.fromisoformat(moment), str(address)
+    except (ValueError, TypeError):
+        its_filters, position = None, None
+    if its_filters != asked:
+        raise SesError(400, "InvalidNextTokenException", "The specified next token is not valid.")
+    return position
 
 
 def _moment(given: list[str] | None) -> datetime | None:

@@ -27,6 +27,11 @@ class Entry:
     ses_message_id: str | None = None
     feedback_id: str | None = None
 
+    @property
+    def position(self) -> tuple[datetime, str]:
+        """Where it stands among others, which no change of theirs moves."""
+        return self.updated_at, self.address
+
 
 class SuppressionList:
     """Addresses by their exact spelling, and spellings by their lower-cased form."""
@@ -56,7 +61,7 @@ class SuppressionList:
 
     def entries(self) -> list[Entry]:
         """Return all entries, latest first."""
-        return sorted(self._entries.values(), key=lambda entry: entry.updated_at, reverse=True)
+        return sorted(self._entries.values(), key=lambda entry: entry.position, reverse=True)
 
     def blocks(self, address: str, reasons: Iterable[Reason]) -> bool:
         """Tell whether mail to the address is not attempted, in any spelling, when `reasons` are enabled."""

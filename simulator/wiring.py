@@ -71,6 +71,7 @@ def build(options: Options) -> Parts:
         ledger=ledger,
         publisher=sns.publisher,
         stream=stream,
+        suppression=here.suppression,
         topics=sns.topics,
     )
     front = Front(
@@ -104,6 +105,7 @@ def _surroundings(options: Options, errands: Errands, publisher: Publisher) -> S
         rate=SendRate(options.max_send_rate, time.monotonic()),
         quota=DailyQuota(options.max_24h),
         enforce_identities=options.enforce_identities,
+        production_access=options.production_access,
     )
     return Surroundings(
         account=account,
