@@ -2,64 +2,46 @@
 
 import argparse
 import json
+import os
 import platform
-import statistics
 import sys
-from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 
 from bench import drain
+from bench.goals import Json, goal_lines
 
-Json = dict[str, object]
+BENCHMARKS: dict[str, ModuleType] = {"drain": drain}
 
 
 def main() -> None:
     """Run what the command line says."""
-    parser = argparse.ArgumentParser(prog="postern bench", description="Measure Postern against a baseline.")
-    scenarios = parser.add_subparsers(title="benchmarks", required=True)
-    one = scenarios.add_parser(
-        "drain",
-        help="queued mails sent by real workers, against a bare boto3 loop",
-        description=drain.__doc__,
-        epilog="example:\n  ./postern bench drain --mails 4000 --runs 3",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    one.add_argument("--mails", type=int, default=4000, help="mails a round (default 4000)")
-    one.add_argument("--runs", type=int, default=3, help="rounds (default 3)")
-    one.add_argument("--latency-ms", type=int, default=60, help="what SES takes for an answer (default 60)")
-    one.add_argument("--json", action="store_true", help="tell the result as one JSON object, in the last line")
-    one.set_defaults(measure=_drain)
-    given = parser.parse_args()
-    result = given.measure(given, _tell)
+    given = _parser().parse_args()
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    _tell(f"machine: {machine}; medians, with the least and the most of the runs in brackets")
+    result: Json = {"benchmark": given.benchmark, "machine": machine, **given.measure(given, _tell)}
+    for line in goal_lines(result["goals"]):
+        _tell(line)
     if given.json:
-        sys.stdout.write(json.dumps(result) + "\n")
+        _tell(json.dumps(result))
 
 
-def _drain(given: argparse.Namespace, tell: Callable[[str], None]) -> Json:
-    rounds = drain.run(mails=given.mails, runs=given.runs, latency_ms=given.latency_ms, tell=tell)
-    rate = [one.postern.rate / one.bare.rate for one in rounds]
-    cpu = [one.postern.cpu_per_mail / one.bare.cpu_per_mail for one in rounds]
-    parts = {kind: statistics.median(one.postern.cpu[kind] for one in rounds) * 1e6 for kind in rounds[0].postern.cpu}
-    bare = statistics.median(one.bare.cpu_per_mail for one in rounds) * 1e6
-    tell(f"machine: {platform.machine()}, Python {platform.python_version()}; medians of {len(rounds)} rounds")
-    tell(f"mails a second, as a share of the bare loop: {_spread(rate)}")
-    tell(f"CPU a mail, as a multiple of the bare loop:  {_spread(cpu)}")
-    tell(
-        "CPU a mail in µs: "
-        + ", ".join(f"{kind} {spent:.0f}" for kind, spent in parts.items())
-        + f"; bare loop {bare:.0f}"
-    )
-    return {
-        "benchmark": "drain",
-        "runs": len(rounds),
-        "rate_ratio": rate,
-        "cpu_ratio": cpu,
-        "cpu_us": parts,
-        "bare_us": bare,
-    }
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="postern bench", description="Measure Postern against baselines.")
+    benchmarks = parser.add_subparsers(title="benchmarks", required=True, dest="benchmark")
+    for name, module in BENCHMARKS.items():
+        summary, _, detail = (module.__doc__ or "").partition("\n")
+        one = benchmarks.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n{detail}",
+            epilog=f"example:\n  ./postern bench {name} --json",
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100),
+        )
+        module.add_options(one)
+        one.add_argument("--json", action="store_true", help="tell the result as one JSON object, in the last line")
+        one.set_defaults(measure=module.measure)
+    return parser
 
 
 def _tell(line: str) -> None:

@@ -16,7 +16,7 @@ RECIPIENT = "ann@example.net"
 
 
 def main(mails: int, threads: int, size: int) -> None:
-    """Send, and print the seconds that it took from the first call to the last answer."""
+    """Send, and print the seconds from the first call to the last answer, and the seconds of CPU between them."""
     client = sesv2_client("us-east-1", pool=threads)
     raw = message(size)
 
@@ -30,9 +30,9 @@ def main(mails: int, threads: int, size: int) -> None:
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(send, range(threads)))
-        began = time.monotonic()
+        began, spent = time.monotonic(), time.process_time()
         list(pool.map(send, range(mails)))
-    sys.stdout.write(f"{time.monotonic() - began}\n")
+    sys.stdout.write(f"{time.monotonic() - began} {time.process_time() - spent}\n")
 
 
 def message(size: int) -> bytes:

@@ -7,7 +7,13 @@ from pathlib import Path
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat after the command's name (proc(5)): parent, own time, time of children that were waited for.
 _PARENT, _TIMES = 1, slice(11, 15)
-_KINDS = {"worker.celery": "worker", "postgres": "database", "valkey": "redis", "gunicorn": "web"}
+_KINDS = {
+    "worker.celery": "worker",
+    "tutorial.worker": "worker",
+    "postgres": "database",
+    "valkey": "redis",
+    "gunicorn": "web",
+}
 
 
 def spent_by_kind() -> dict[str, float]:

@@ -1,128 +1,116 @@
-"""Drain: mails that are queued already, sent by real Celery workers, against a bare boto3 loop.
+"""Drain: mails that are queued already, sent by real workers: Postern by either transport, beside three other ways.
 
-The loop has as many calls in flight and stores nothing; Postern claims, gates, opens, renders, takes the last look,
-calls and records each mail. Both speak to the same simulator, one after the other in each round.
+The bare loop only calls SES: no queue, no list, no store. The tutorial application sends a Celery task for each mail
+(`bench.tutorial`), with its pool tuned to its own best. All speak to the same stand-in for SES and use the same
+PostgreSQL and the same Valkey, one after another in each round.
 """
 
-import resource
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import statistics
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from bench.contestants import Bare, Contestant, Postern, Tutorial
+from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.stage import Stage, stage
+from bench.window import Drained
 
-from app.cli.supervise import Child
-from app.domain.delivery import CLAIMABLE, State
-from app.queue import Lane
-from app.services.accept import Submission
-from app.services.authenticate import caller_of, operator
-from app.services.pause import Pause
-from app.store.models import recipients
-from app.wiring import Gateway
-from bench.bare import message
-from bench.cpu import spent_by_kind
-from bench.stage import Stage, stage, wait_until
-from tests.gateways import issue
-from tests.mails import submission
+POOLS = {"prefork 20": ("prefork", 1, 20), "threads 2x50": ("threads", 2, 50)}
+BARE, BOTO3, FAST, TUTORIAL = "bare boto3 loop", "Postern, boto3", "Postern, fast", "tutorial"
 
-PROCESSES, THREADS, SIZE = 2, 50, 6_000
-_BENCH = operator("bench")
-_BATCH = 100
-_COUNTED = ("worker", "database", "redis")
+Rounds = Mapping[str, list[Drained]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drained:
-    """One round: mails a second, and CPU seconds a mail by kind of process."""
+class Asked:
+    """How much is measured."""
 
-    rate: float
-    cpu: dict[str, float]
-
-    @property
-    def cpu_per_mail(self) -> float:
-        """Seconds of CPU for one mail, everybody's."""
-        return sum(self.cpu.values())
+    mails: int
+    runs: int
+    latency_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """Postern and its baseline in the same minute."""
-
-    postern: Drained
-    bare: Drained
-
-
-def run(*, mails: int, runs: int, latency_ms: int, tell: Callable[[str], None]) -> list[Round]:
-    """Measure; `tell` hears of each round."""
-    with stage(latency_ms=latency_ms, threads=THREADS) as there:
-        there.supervisor.start(_worker(there))
-        rounds = []
-        for number in range(1, runs + 1):
-            rounds.append(Round(postern=_postern(there, mails), bare=_bare(mails)))
-            tell(f"round {number} of {runs}: {rounds[-1].postern.rate:.0f}/s against {rounds[-1].bare.rate:.0f}/s")
-        return rounds
+def add_options(parser: ArgumentParser) -> None:
+    """What may be chosen."""
+    parser.add_argument("--mails", type=int, default=6000, help="mails a round (default 6000)")
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+    parser.add_argument("--latency-ms", type=float, default=60, help="what SES takes for an answer (default 60)")
 
 
-def _postern(there: Stage, mails: int) -> Drained:
-    gateway = there.gateway
-    _hold(gateway)
-    _fill(gateway, mails)
-    before, began = spent_by_kind(), time.monotonic()
-    _release(gateway)
-    wait_until(lambda: _left(gateway) == 0)
-    seconds, after = time.monotonic() - began, spent_by_kind()
-    return Drained(rate=mails / seconds, cpu={kind: (after[kind] - before[kind]) / mails for kind in _COUNTED})
+def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+    """Run the rounds, tell the table, and answer with the goals and the figures."""
+    rounds = run(Asked(mails=given.mails, runs=given.runs, latency_ms=given.latency_ms), tell)
+    for line in table(rounds):
+        tell(line)
+    return {
+        "goals": [goal.told() for goal in goals(rounds)],
+        "systems": {name: _told(of) for name, of in rounds.items()},
+    }
 
 
-def _bare(mails: int) -> Drained:
-    before = _spent_by_finished_children()
-    words = (sys.executable, "-m", "bench.bare", str(mails // PROCESSES), str(THREADS), str(SIZE))
-    loops = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(PROCESSES)]  # noqa: S603 - our own program
-    wait_until(lambda: all(loop.poll() is not None for loop in loops))
-    seconds = max(float(loop.communicate()[0]) for loop in loops)
-    return Drained(rate=mails / seconds, cpu={"loop": (_spent_by_finished_children() - before) / mails})
+def run(asked: Asked, tell: Callable[[str], None]) -> Rounds:
+    """Measure every contestant in every round; `tell` hears of each."""
+    with stage(latency_ms=asked.latency_ms) as there:
+        best = _best_pool(there, asked.mails // 8, tell)
+        contestants: dict[str, Contestant] = {
+            BARE: Bare(processes=2, threads=50),
+            TUTORIAL: best,
+            BOTO3: Postern(there, transport="boto3", processes=2, threads=50),
+            FAST: Postern(there, transport="fast", processes=2, threads=100),
+        }
+        rounds: dict[str, list[Drained]] = {name: [] for name in contestants}
+        for number in range(1, asked.runs + 1):
+            for name, contestant in contestants.items():
+                mails = asked.mails // 4 if name == TUTORIAL else asked.mails
+                rounds[name].append(contestant.drain(mails))
+                tell(f"round {number} of {asked.runs}: {name} {rounds[name][-1].rate:.0f}/s")
+    return rounds
 
 
-def _spent_by_finished_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def goals(rounds: Rounds) -> list[Goal]:
+    """The goals of a drain."""
+    over_tutorial = {name: _ratios(rounds[name], rounds[TUTORIAL], lambda one: one.rate) for name in (BOTO3, FAST)}
+    over_bare = {name: _ratios(rounds[name], rounds[BARE], lambda one: one.cpu_per_mail) for name in (BOTO3, FAST)}
+    return [
+        at_least("drain, boto3 transport: rate over the tutorial's", 3.5, over_tutorial[BOTO3]),
+        at_least("drain, fast transport: rate over the tutorial's", 9.0, over_tutorial[FAST]),
+        at_most("drain, boto3 transport: CPU a mail over a bare boto3 loop's", 1.8, over_bare[BOTO3]),
+        at_most("drain, fast transport: CPU a mail over a bare boto3 loop's", 0.5, over_bare[FAST]),
+    ]
 
 
-def _fill(gateway: Gateway, mails: int) -> None:
-    who = caller_of(issue(gateway, app="bench").key)
-    for start in range(0, mails, _BATCH):
-        batch = [_mail(f"person{number}@example.net") for number in range(start, start + _BATCH)]
-        gateway.accept(who, batch, idempotency=None, answer=lambda _: {})
+def table(rounds: Rounds) -> list[str]:
+    """One line for each contestant: rate, and where its CPU went."""
+    lines = [f"{'':18}{'mails/s':>24}{'CPU us/mail':>24}   of which"]
+    for name, of in rounds.items():
+        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
+        parts = ", ".join(f"{kind} {_median_cpu(of, kind):.0f}" for kind in of[0].cpu)
+        lines.append(f"{name:18}{rate:>24}{cpu:>24}   {parts}")
+    return lines
 
 
-def _mail(recipient: str) -> Submission:
-    mail = submission(recipient)
-    return replace(mail, message=replace(mail.message, text=message(SIZE).decode(), html=None))
+def _best_pool(there: Stage, mails: int, tell: Callable[[str], None]) -> Tutorial:
+    tried = {
+        name: Tutorial(there, pool=pool, processes=processes, concurrency=concurrency)
+        for name, (pool, processes, concurrency) in POOLS.items()
+    }
+    rates = {name: one.drain(mails).rate for name, one in tried.items()}
+    best = max(rates, key=lambda name: rates[name])
+    tell(f"the tutorial's pool: {', '.join(f'{name} {rate:.0f}/s' for name, rate in rates.items())}; it gets {best}")
+    return tried[best]
 
 
-def _hold(gateway: Gateway) -> None:
-    Pause(database=gateway.database).pause(_BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
+def _ratios(ours: list[Drained], theirs: list[Drained], figure: Callable[[Drained], float]) -> list[float]:
+    return [figure(mine) / figure(other) for mine, other in zip(ours, theirs, strict=True)]
 
 
-def _release(gateway: Gateway) -> None:
-    Pause(database=gateway.database).resume(_BENCH, Lane.TRANSACTIONAL)
-    gateway.upkeep.ring_bells()
+def _median_cpu(of: list[Drained], kind: str) -> float:
+    return statistics.median(one.cpu[kind] for one in of) * 1e6
 
 
-def _worker(there: Stage) -> Child:
-    words = ("-A", "worker.celery", "worker", "--pool", "prefork", "--concurrency", str(PROCESSES))
-    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    return Child(
-        name="worker",
-        argv=(sys.executable, "-m", "celery", *words, *quiet),
-        ready=lambda: there.gateway.workforce.count() >= PROCESSES,
-        grace_s=30.0,
-    )
-
-
-def _left(gateway: Gateway) -> int:
-    waiting = [*CLAIMABLE, State.SENDING]
-    with gateway.database.reading() as connection:
-        return connection.execute(select(func.count()).where(recipients.c.state.in_(waiting))).scalar_one()
+def _told(of: list[Drained]) -> Json:
+    return {
+        "rate": [round(one.rate, 1) for one in of],
+        "cpu_us": [round(one.cpu_per_mail * 1e6, 1) for one in of],
+        "cpu_us_by_kind": {kind: round(_median_cpu(of, kind), 1) for kind in of[0].cpu},
+    }

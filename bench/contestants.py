@@ -1,0 +1,140 @@
+"""Those who drain: each takes a number of queued mails, sends them all, and tells its rate and its CPU."""
+
+import subprocess
+import sys
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from typing import Protocol
+
+from sqlalchemy import create_engine, func, select, text
+
+from app.domain.delivery import CLAIMABLE, State
+from app.queue import Lane
+from app.services.accept import Submission
+from app.services.authenticate import caller_of, operator
+from app.services.pause import Pause
+from app.store.models import recipients
+from app.wiring import Gateway
+from bench.bare import message
+from bench.processes import running
+from bench.stage import Stage
+from bench.window import Drained, watch
+from tests.gateways import issue
+from tests.mails import submission
+
+SIZE = 6_000
+_BENCH = operator("bench")
+_BATCH = 100
+_LEAN = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+_COUNTED = ("worker", "database", "redis")
+
+
+class Contestant(Protocol):
+    """Whoever drains."""
+
+    def drain(self, mails: int) -> Drained:
+        """Send so many queued mails."""
+
+
+class Bare:
+    """Bare boto3 loops: calls of SES and nothing else."""
+
+    def __init__(self, *, processes: int, threads: int) -> None:
+        self._processes = processes
+        self._threads = threads
+
+    def drain(self, mails: int) -> Drained:
+        """See `Contestant.drain`."""
+        words = (sys.executable, "-m", "bench.bare", str(mails // self._processes), str(self._threads), str(SIZE))
+        loops = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(self._processes)]  # noqa: S603 - ours
+        told = [loop.communicate()[0].split() for loop in loops]
+        seconds, cpu = max(float(one[0]) for one in told), sum(float(one[1]) for one in told)
+        return Drained(rate=mails / seconds, cpu={"loop": cpu / mails})
+
+
+class Postern:
+    """Postern's workers, by one of its transports."""
+
+    def __init__(self, there: Stage, *, transport: str, processes: int, threads: int) -> None:
+        self._there = there
+        self._processes = processes
+        self._environment = {"SES_TRANSPORT": transport, "SES_THREADS": str(threads)}
+
+    def drain(self, mails: int) -> Drained:
+        """See `Contestant.drain`. The workers are up before the lane is released."""
+        gateway = self._there.gateway
+        pause = Pause(database=gateway.database)
+        pause.pause(_BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
+        fill(gateway, mails)
+        with self.workers():
+            pause.resume(_BENCH, Lane.TRANSACTIONAL)
+            gateway.upkeep.ring_bells()
+            return watch(lambda: mails - waiting(gateway), total=mails, kinds=_COUNTED)
+
+    def workers(self) -> AbstractContextManager[object]:
+        """Its workers, for as long as the context lasts."""
+        celery = ("worker.celery", "worker", "--pool", "prefork", "--concurrency", str(self._processes))
+        workforce = self._there.gateway.workforce
+        return running(
+            (sys.executable, "-m", "celery", "-A", *celery, *_LEAN),
+            log=self._there.directory / "worker.log",
+            environment=self._environment,
+            ready=lambda: workforce.count() >= self._processes,
+        )
+
+
+class Tutorial:
+    """The tutorial application, with one kind of Celery pool."""
+
+    def __init__(self, there: Stage, *, pool: str, processes: int, concurrency: int) -> None:
+        self._there = there
+        self._pool = pool
+        self._processes = processes
+        self._concurrency = concurrency
+        self._engine = create_engine(there.environment["TUTORIAL_DATABASE_URL"])
+
+    def drain(self, mails: int) -> Drained:
+        """See `Contestant.drain`. Its queue is full before its workers start."""
+        self._fill(mails)
+        celery = ("bench.tutorial.worker", "worker", "--pool", self._pool, "--concurrency", str(self._concurrency))
+        nodes = [(*celery, *_LEAN, "--hostname", f"tutorial{number}@bench") for number in range(self._processes)]
+        with ExitStack() as workers:
+            for words in nodes:
+                workers.enter_context(self._worker(words))
+            return watch(self._sent, total=mails, kinds=_COUNTED)
+
+    def _worker(self, words: tuple[str, ...]) -> AbstractContextManager[object]:
+        log = self._there.directory / "tutorial.log"
+        return running((sys.executable, "-m", "celery", "-A", *words), log=log, environment={}, ready=lambda: True)
+
+    def _fill(self, mails: int) -> None:
+        log = self._there.directory / "tutorial.log"
+        words = (sys.executable, "-m", "bench.tutorial.fill", str(mails), str(SIZE))
+        with log.open("ab") as output:
+            subprocess.run(words, check=True, stdout=output, stderr=output)  # noqa: S603 - ours
+
+    def _sent(self) -> int:
+        with self._engine.connect() as connection:
+            sent: int = connection.execute(text("select count(*) from mails where state <> 'queued'")).scalar_one()
+            return sent
+
+
+def fill(gateway: Gateway, mails: int) -> None:
+    """Accept so many mails, in batches."""
+    who = caller_of(issue(gateway, app="bench").key)
+    for start in range(0, mails, _BATCH):
+        batch = [mail(f"person{number}@example.net") for number in range(start, min(start + _BATCH, mails))]
+        gateway.accept(who, batch, idempotency=None, answer=lambda _: {})
+
+
+def mail(recipient: str) -> Submission:
+    """One mail of the usual size."""
+    one = submission(recipient)
+    return replace(one, message=replace(one.message, text=message(SIZE).decode(), html=None))
+
+
+def waiting(gateway: Gateway) -> int:
+    """How many mails are neither sent nor given up."""
+    states = [*CLAIMABLE, State.SENDING]
+    with gateway.database.reading() as connection:
+        return connection.execute(select(func.count()).where(recipients.c.state.in_(states))).scalar_one()
