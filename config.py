@@ -29,6 +29,14 @@ class SesTransport(StrEnum):
     FAST = "fast"
 
 
+class SesListSync(StrEnum):
+    """Which way the schedule keeps our suppression list and that of the SES account in step."""
+
+    OFF = "off"
+    PULL = "pull"
+    BOTH = "both"
+
+
 class Settings(BaseSettings):
     """The configuration of one process. Field names in upper case are the names of the variables."""
 
@@ -59,6 +67,11 @@ class Settings(BaseSettings):
     )
     ses_max_send_rate: float | None = Field(
         None, gt=0, le=100_000, description="Recipients a second. Default: what SES says of the account."
+    )
+    ses_list_sync: SesListSync = Field(
+        SesListSync.PULL,
+        description="Suppression list of the SES account: `pull` has ours follow it, `both` also puts our bounces and "
+        "complaints there, `off` reads it only when a person asks.",
     )
     ses_threads: int = Field(25, ge=1, le=200, description="Calls to SES at a time in one worker process.")
 

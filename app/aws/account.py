@@ -39,6 +39,11 @@ class SesRefused(ServiceUnavailable):
         """Whether the same call may pass a second later."""
         return self.code in {"TooManyRequestsException", "ThrottlingException"}
 
+    @property
+    def denied(self) -> bool:
+        """Whether it is the credentials that may not: the same call fails until somebody changes that."""
+        return self.code.startswith(("AccessDenied", "NotAuthorized", "Unauthorized"))
+
 
 class PageLost(SesRefused):
     """SES does not know the page that was asked for any more: the list has to be read from its beginning."""

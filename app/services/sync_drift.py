@@ -1,0 +1,85 @@
+"""How our suppression list and SES's own differ: counted, with some examples of each kind.
+
+It decides nothing and changes nothing; it makes no call. What it compares with is handed to it, page by page.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from app.aws.account import Suppressed
+from app.domain.ses_list import Standing
+from app.domain.suppression import Origin
+from app.services.sync_pull import Pull
+from app.services.sync_push import Push
+from app.store import ses_list
+from app.store.db import Database
+
+EXAMPLES: Final = 10
+_LOOK_AT: Final = 1_000
+
+
+@dataclass(slots=True)
+class Difference:
+    """How many entries stand so, and the first of them."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, address: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The entries of both lists by how they stand."""
+
+    differences: dict[Standing, Difference]
+
+    def count(self, where: Standing) -> int:
+        """How many stand so."""
+        return self.differences[where].count
+
+
+class Compare:
+    """Holds one list against the other. It remembers the keys of SES's list: some 100 bytes for each entry of it."""
+
+    def __init__(self, *, database: Database, pull: Pull, push: Push) -> None:
+        self._database = database
+        self._pull = pull
+        self._push = push
+
+    def __call__(self, pages: Iterable[Sequence[Suppressed]], *, origins: Sequence[Origin]) -> Drift:
+        """The differences. `pages` are all of SES's list; `origins` are those of ours that SES should know."""
+        differences = {where: Difference() for where in Standing}
+        at_ses: set[str] = set()
+        for page in pages:
+            names = self._pull.pseudonyms_of(page)
+            at_ses |= names.keys()
+            with self._database.reading() as connection:
+                for one in self._pull.stands(connection, page, names):
+                    shown = "" if one.where is Standing.FORGOTTEN else one.entry.address
+                    differences[one.where].add(shown)
+        self._compare_ours(at_ses, origins, differences)
+        return Drift(differences)
+
+    def _compare_ours(
+        self, at_ses: set[str], origins: Sequence[Origin], differences: dict[Standing, Difference]
+    ) -> None:
+        after: UUID | None = None
+        while True:
+            with self._database.reading() as connection:
+                rows = ses_list.ours(connection, after=after, limit=_LOOK_AT)
+                apart = [one for one in rows if one.key not in at_ses]
+                for one in self._push.for_ses(connection, apart, origins):
+                    differences[Standing.ONLY_HERE].add(one.address)
+            for one in apart:
+                if ses_list.is_because_of_ses(one):
+                    differences[Standing.LEFT_SES].add(one.address)
+            if not rows:
+                return
+            after = rows[-1].id

@@ -1,0 +1,61 @@
+"""Where work that goes on for hours has got to, and which process is at it: one at a time, for as long as its lease.
+
+It decides who holds a cursor. What the state means is for whoever holds it to say.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+
+from app.store.db import add_once, clock, now
+from app.store.models import cursors
+
+Json = dict[str, Any]
+_HOLDER, _UNTIL = "holder", "held_until"
+
+
+def read(connection: Connection, name: str) -> Json:
+    """The state as last kept; empty when there is none."""
+    state: Json | None = connection.scalar(select(cursors.c.state).where(cursors.c.name == name))
+    return state or {}
+
+
+def take(connection: Connection, name: str, *, holder: UUID, lease: timedelta) -> Json | None:
+    """The state, held by this holder from now on; None while another one's lease runs."""
+    add_once(connection, cursors, name=name, state={}, updated_at=now())
+    state = _locked(connection, name)
+    moment = clock(connection)
+    if state.get(_HOLDER) not in {None, str(holder)} and datetime.fromisoformat(state[_UNTIL]) > moment:
+        return None
+    _write(connection, name, {**state, **_held(holder, moment + lease)})
+    return state
+
+
+def keep(connection: Connection, name: str, state: Json, *, holder: UUID, lease: timedelta) -> bool:
+    """Note where the work has got to and renew the lease; False, with nothing noted, when another one took over."""
+    if _locked(connection, name).get(_HOLDER) != str(holder):
+        return False
+    _write(connection, name, {**state, **_held(holder, clock(connection) + lease)})
+    return True
+
+
+def free(connection: Connection, name: str, *, holder: UUID) -> None:
+    """Give the cursor back, if this holder has it still."""
+    state = _locked(connection, name)
+    if state.get(_HOLDER) == str(holder):
+        _write(connection, name, {key: value for key, value in state.items() if key not in {_HOLDER, _UNTIL}})
+
+
+def _locked(connection: Connection, name: str) -> Json:
+    state: Json | None = connection.scalar(select(cursors.c.state).where(cursors.c.name == name).with_for_update())
+    return state or {}
+
+
+def _write(connection: Connection, name: str, state: Json) -> None:
+    connection.execute(update(cursors).where(cursors.c.name == name).values(state=state, updated_at=now()))
+
+
+def _held(holder: UUID, until: datetime) -> Json:
+    return {_HOLDER: str(holder), _UNTIL: until.isoformat()}
