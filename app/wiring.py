@@ -39,6 +39,7 @@ from app.services.send_rate import SendRate
 from app.services.settle import Settle
 from app.services.streams import Streams
 from app.services.suppress import Suppress
+from app.services.sync import Sync
 from app.services.unsubscribe import Unsubscribe
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
@@ -50,6 +51,7 @@ from app.store.positives import Positives
 from app.store.pseudonyms import Pseudonyms
 from app.store.redis import Breaker, connect
 from app.store.sealing import KeyRing
+from app.store.turns import Turns
 from config import SesTransport, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ class Gateway:
     look_up: LookUp
     revise: Revise
     suppress: Suppress
+    sync: Sync
     streams: Streams
     unsubscribe: Unsubscribe
     receive: Receive | None
@@ -126,6 +129,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     ground = _ground(settings)
     database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
     suppress = Suppress(database=database, positives=positives, account=ground.account)
+    sync = _sync(settings, ground)
     quiet = timedelta(seconds=settings.unconfirmed_quiet_seconds)
     reconcile = Reconcile(database=database, key_ring=key_ring, bells=bells, quiet=quiet)
     return Gateway(
@@ -140,12 +144,13 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
+        sync=sync,
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
         receive=_receive(settings, ground),
         deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
         settle=_settle(settings, ground),
-        upkeep=_upkeep(settings, ground, suppress, reconcile),
+        upkeep=_upkeep(settings, ground, suppress, sync, reconcile),
         workforce=ground.workforce,
         issue_keys=IssueKeys(database=database),
         reconcile=reconcile,
@@ -186,7 +191,7 @@ def _ground(settings: Settings) -> _Ground:
         pseudonyms=pseudonyms,
         gate=Gate(database=database, positives=positives, pseudonyms=pseudonyms),
         ses=ses,
-        account=SesAccount(ses),
+        account=SesAccount(ses, turn=Turns(redis, breaker=breaker)),
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
     )
@@ -247,12 +252,24 @@ def _settle(settings: Settings, ground: _Ground) -> Settle:
     )
 
 
-def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, reconcile: Reconcile) -> Upkeep:
+def _sync(settings: Settings, ground: _Ground) -> Sync:
+    return Sync(
+        database=ground.database,
+        positives=ground.positives,
+        pseudonyms=ground.pseudonyms,
+        account=ground.account,
+        exempt_mailbox_simulator=settings.exempt_mailbox_simulator,
+        mode=settings.ses_list_sync,
+    )
+
+
+def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, sync: Sync, reconcile: Reconcile) -> Upkeep:
     return Upkeep(
         database=ground.database,
         positives=ground.positives,
         bells=ground.bells,
         suppress=suppress,
+        sync=sync,
         reconcile=reconcile,
         body_lasts=timedelta(hours=settings.body_retention_hours),
         feedback_lasts=timedelta(days=settings.feedback_retention_days),

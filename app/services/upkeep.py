@@ -17,6 +17,7 @@ from app.services.advance import advance
 from app.services.isolate import save_isolated
 from app.services.reconcile import Reconcile
 from app.services.suppress import Suppress
+from app.services.sync import Sync
 from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppression_pages, suppressions
 from app.store.db import Database, clock
 from app.store.positives import Positives
@@ -36,6 +37,7 @@ class Sweep(StrEnum):
     UNCONFIRMED = "unconfirmed"
     POSITIVES = "positives"
     SES_REMOVALS = "ses_removals"
+    SES_LIST = "ses_list"
     RETENTION = "retention"
 
 
@@ -49,6 +51,7 @@ class Upkeep:
         positives: Positives,
         bells: Bells,
         suppress: Suppress,
+        sync: Sync,
         reconcile: Reconcile,
         body_lasts: timedelta,
         feedback_lasts: timedelta,
@@ -66,6 +69,7 @@ class Upkeep:
             Sweep.UNCONFIRMED: reconcile.sweep,
             Sweep.POSITIVES: self.warm_positives,
             Sweep.SES_REMOVALS: self.remove_at_ses,
+            Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: self.erase,
         }
 
