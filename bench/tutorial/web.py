@@ -11,6 +11,12 @@ from bench.tutorial.worker import send
 app = Flask(__name__)
 
 
+@app.get("/")
+def alive() -> str:
+    """It is."""
+    return "ok"
+
+
 @app.post("/v1/emails")
 def submit() -> Response:
     """Take a mail in, and queue its task."""

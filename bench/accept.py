@@ -1,0 +1,74 @@
+"""Accept: mails posted over HTTP and committed, beside the tutorial's endpoint. Nothing is sent meanwhile.
+
+Both run under gunicorn with the same workers and threads, over the same PostgreSQL with durable commits, and are asked
+by 32 connections, each request with an idempotency key of its own.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+
+from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.stage import stage
+from bench.web import Posted, postern_web, tutorial_web
+
+SINGLE, BATCH, TUTORIAL = "Postern, single", "Postern, batch of 100", "tutorial"
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What may be chosen."""
+    parser.add_argument("--requests", type=int, default=3000, help="requests a round (default 3000)")
+    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+
+
+def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+    """Run the rounds, tell the table, and answer with the goals and the figures."""
+    rounds: dict[str, list[Posted]] = {SINGLE: [], BATCH: [], TUTORIAL: []}
+    with stage(latency_ms=60) as there, postern_web(there) as postern, tutorial_web(there) as tutorial:
+        for endpoint in (*postern.values(), tutorial):
+            endpoint.post(64)
+        for number in range(1, given.runs + 1):
+            rounds[SINGLE].append(postern[1].post(given.requests))
+            rounds[BATCH].append(postern[100].post(max(given.requests // 25, 32)))
+            rounds[TUTORIAL].append(tutorial.post(given.requests // 4))
+            rates = ", ".join(f"{name} {of[-1].rate:.0f}/s" for name, of in rounds.items())
+            tell(f"round {number} of {given.runs}: {rates}")
+    for line in table(rounds):
+        tell(line)
+    return {
+        "goals": [goal.told() for goal in goals(rounds)],
+        "systems": {name: _told(of) for name, of in rounds.items()},
+    }
+
+
+def goals(rounds: dict[str, list[Posted]]) -> list[Goal]:
+    """The goals of accepting."""
+    pairs = list(zip(rounds[SINGLE], rounds[TUTORIAL], strict=True))
+    batches = list(zip(rounds[BATCH], rounds[SINGLE], strict=True))
+    return [
+        at_least("accept: rate over the tutorial's", 6.0, [mine.rate / other.rate for mine, other in pairs]),
+        at_most("accept: p99 over the tutorial's", 1 / 7, [mine.p99_ms / other.p99_ms for mine, other in pairs]),
+        at_least(
+            "accept: CPU of 100 single posts over that of a batch of 100",
+            15.0,
+            [single.cpu_per_mail / batch.cpu_per_mail for batch, single in batches],
+        ),
+    ]
+
+
+def table(rounds: dict[str, list[Posted]]) -> list[str]:
+    """One line for each endpoint."""
+    lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{'CPU us/mail':>24}"]
+    for name, of in rounds.items():
+        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
+        p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
+        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>24}{cpu:>24}")
+    return lines
+
+
+def _told(of: list[Posted]) -> Json:
+    return {
+        "rate": [round(one.rate, 1) for one in of],
+        "p99_ms": [round(one.p99_ms, 2) for one in of],
+        "cpu_us": [round(one.cpu_per_mail * 1e6, 1) for one in of],
+        "cpu_us_by_kind": [{kind: round(spent * 1e6, 1) for kind, spent in one.cpu.items()} for one in of],
+    }

@@ -1,0 +1,118 @@
+"""The web processes of both applications, and clients that post to them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from app.cli.probes import answers, free_port
+from bench.bare import message
+from bench.cpu import spent_by_kind
+from bench.processes import running
+from bench.stage import Stage
+from tests.gateways import issue
+
+SIZE = 6_000
+_SERVER = ("--worker-class", "gthread", "--workers", "2", "--threads", "16", "--no-control-socket")
+_KINDS = ("web", "worker", "database", "redis")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What came of many requests: requests a second, their latencies, and CPU seconds a mail by kind of process."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    cpu: dict[str, float]
+
+    @property
+    def cpu_per_mail(self) -> float:
+        """Seconds of CPU for one mail, everybody's but the clients'."""
+        return sum(self.cpu.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where mails are posted, and what is posted there: `mails` in each body."""
+
+    url: str
+    headers: Mapping[str, str]
+    bodies: Path
+    mails: int = 1
+
+    def post(self, requests: int, *, connections: int = 32) -> Posted:
+        """Post so often. Raises `RuntimeError` unless every answer was a 200."""
+        order = {
+            "url": self.url,
+            "headers": dict(self.headers),
+            "bodies": str(self.bodies),
+            "requests": requests,
+            "connections": connections,
+        }
+        before = spent_by_kind()
+        told = subprocess.run(  # noqa: S603 - our own program
+            (sys.executable, "-m", "bench.load", json.dumps(order)), check=True, stdout=subprocess.PIPE
+        )
+        after = spent_by_kind()
+        result = json.loads(told.stdout)
+        if set(result["statuses"]) != {"200"}:
+            raise RuntimeError(f"not every request was answered with 200: {result['statuses']}")
+        mails = requests * self.mails
+        cpu = {kind: (after.get(kind, 0.0) - before.get(kind, 0.0)) / mails for kind in _KINDS}
+        return Posted(rate=result["rate"], p50_ms=result["p50_ms"], p99_ms=result["p99_ms"], cpu=cpu)
+
+
+@contextmanager
+def postern_web(there: Stage) -> Iterator[Mapping[int, Endpoint]]:
+    """Postern's API; endpoints by how many mails a request holds: 1, or 100 for a batch."""
+    headers = {"Authorization": f"Bearer {issue(there.gateway, app='bench').token}"}
+    environment = {"REQUESTS_PER_SECOND": "100000"}
+    with _gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:
+        yield {
+            1: Endpoint(url=f"{url}/v1/emails", headers=headers, bodies=_bodies(there, 1)),
+            100: Endpoint(url=f"{url}/v1/emails/batch", headers=headers, bodies=_bodies(there, 100), mails=100),
+        }
+
+
+@contextmanager
+def tutorial_web(there: Stage) -> Iterator[Endpoint]:
+    """The tutorial's API."""
+    words = (sys.executable, "-m", "bench.tutorial.fill", "0", str(SIZE))
+    subprocess.run(words, check=True)  # noqa: S603 - our own program
+    with _gunicorn(there, "bench.tutorial.web:app", {}, probe="/") as url:
+        yield Endpoint(url=f"{url}/v1/emails", headers={}, bodies=_bodies(there, 1))
+
+
+@contextmanager
+def _gunicorn(there: Stage, app: str, environment: Mapping[str, str], *, probe: str) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    words = (sys.executable, "-m", "gunicorn", *_SERVER, "--bind", f"127.0.0.1:{port}", app)
+    ready = partial(answers, f"{url}{probe}")
+    with running(words, log=there.directory / "web.log", environment=environment, ready=ready):
+        yield url
+
+
+def _bodies(there: Stage, mails: int) -> Path:
+    """A file of bodies, each to other people, of one mail or of a list of mails."""
+    path = there.directory / f"bodies-{mails}.ndjson"
+    lines = []
+    for number in range(max(1, 2000 // mails)):
+        each = [_mail(number * mails + offset) for offset in range(mails)]
+        lines.append(json.dumps(each if mails > 1 else each[0]))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _mail(number: int) -> dict[str, str]:
+    return {
+        "from": "invites@example.com",
+        "to": f"person{number}@example.net",
+        "subject": "You are invited",
+        "text": message(SIZE).decode(),
+    }
