@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from app.domain.ses_list import Standing
 from app.domain.suppression import Origin
 
 Json = dict[str, Any]
@@ -169,13 +168,9 @@ class Tally:
     restarts: int = 0
     departed_unbelieved: int = 0
     push_refused: str | None = None
-    met: dict[Standing, int] = field(default_factory=dict)
+    forgotten: int = 0
 
     @property
     def moved(self) -> int:
         """How many entries changed, on either list."""
         return self.added + self.lifted + self.removed_at_ses + self.put_at_ses
-
-    def meet(self, where: Standing) -> None:
-        """Count an entry of SES's list by how it stands."""
-        self.met[where] = self.met.get(where, 0) + 1

@@ -145,13 +145,13 @@ class Pull:
         names = self.pseudonyms_of(entries)
         with self._database.transaction() as connection:
             stands = self.stands(connection, entries, names)
-            ses_list.drop(connection, [one.entry.address for one in stands if one.where is Standing.FORGOTTEN])
+            forgotten = [one.entry.address for one in stands if one.where is Standing.FORGOTTEN]
+            ses_list.drop(connection, forgotten)
             ses_list.mirror(connection, _mirrored(one for one in stands if one.where is not Standing.FORGOTTEN))
             new = [(one.entry, one.address) for one in stands if one.where is Standing.ONLY_AT_SES and one.address]
             if adds:
                 tally.added += self._add(connection, new)
-        for one in stands:
-            tally.meet(one.where)
+        tally.forgotten += len(forgotten)
         contradict = {Standing.REMOVED_HERE, Standing.LISTED_AGAIN}
         return [one.entry.address for one in stands if one.where in contradict and adds]
 
