@@ -13,7 +13,23 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli import bench, chaos, demo, held, keys, lanes, news, recovery, secret, send, ses, settings, suppressions, up
+from app.cli import (
+    bench,
+    chaos,
+    demo,
+    held,
+    keys,
+    lanes,
+    news,
+    recovery,
+    secret,
+    send,
+    ses,
+    settings,
+    streams,
+    suppressions,
+    up,
+)
 from app.cli.command import Command, CommandFailed, UsageMistake
 from app.cli.embedded import CannotEmbed
 from app.cli.probes import PortInUse
@@ -31,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     *keys.COMMANDS,
     *suppressions.COMMANDS,
     news.COMMAND,
+    *streams.COMMANDS,
     *lanes.COMMANDS,
     *held.COMMANDS,
     *recovery.COMMANDS,
@@ -44,6 +61,7 @@ GROUPS = {
     "suppressions": "the suppression list",
     "key": "the API keys of applications",
     "recovery": "a database that was restored to an earlier moment",
+    "stream": "streams of mail: their titles, and one-click unsubscribe",
     "ses": "the SES account behind the gateway",
 }
 

@@ -127,7 +127,7 @@ class Accept:
             *check_message(submission.message),
             *self._recipient_faults(submission),
             *self._time_faults(submission),
-            *_stream_faults(submission),
+            *([fault] if (fault := check_stream(submission.stream)) else []),
         )
 
     def __call__(
@@ -238,6 +238,12 @@ class Accept:
             yield Fault("/expires_at", "too_early", "The mail would expire before it could be sent.")
 
 
+def check_stream(name: str) -> Fault | None:
+    """The rule that the name of a stream breaks, if any."""
+    rule = "1 to 64 of a-z, 0-9, dot, hyphen and underscore, a letter or digit first."
+    return None if _STREAM.fullmatch(name) else Fault("/stream", "grammar", rule)
+
+
 def fingerprint(path: str, body: bytes) -> bytes:
     """What makes two requests with one idempotency key the same request."""
     return hashlib.sha256(path.encode() + b"\0" + body).digest()
@@ -247,11 +253,6 @@ def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Answer:
     if earlier.fingerprint != idempotency.fingerprint:
         raise InvalidIdempotentRequest("This Idempotency-Key was used with another request; use a new key.")
     return Answer(earlier.answer, replayed=True)
-
-
-def _stream_faults(submission: Submission) -> Iterator[Fault]:
-    if not _STREAM.fullmatch(submission.stream):
-        yield Fault("/stream", "grammar", "1 to 64 of a-z, 0-9, dot, hyphen and underscore, a letter or digit first.")
 
 
 def _each_address_once(mail: Submission) -> Iterator[tuple[str, Mailbox]]:

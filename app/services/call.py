@@ -17,6 +17,7 @@ from app.domain.mime import UnsafeMessage
 from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused, Retry, Throttled
 from app.services.envelopes import Letter, envelope
 from app.services.gate import Addressee, Gate
+from app.services.links import NoLink
 from app.services.results import FoundSuppressed, NotCalled, Result, noted
 from app.store.claims import Mine
 from app.store.flight import FlightRecorder
@@ -75,6 +76,8 @@ class Call:
             return envelope(letter, mine)
         except UnsafeMessage:
             return Refused("The message as rendered is not safe to send.")
+        except NoLink as missing:
+            return Retry(str(missing))
         except Exception as error:
             log.exception("render_failed", recipient_id=str(mine.recipient.id))
             return Retry(f"The message could not be rendered ({type(error).__name__}).")

@@ -24,9 +24,10 @@ from app.domain.outcome import Ambiguous
 from app.queue import DELIVER, Bells, Lane
 from app.services.call import Call
 from app.services.envelopes import Letter, open_letters
+from app.services.links import Links
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result
-from app.store import circuits, claims, emails, recipients
+from app.store import circuits, claims, emails, recipients, streams
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
 from app.store.flight import FlightRecorder
@@ -66,6 +67,7 @@ class Parts:
 
     database: Database
     key_ring: KeyRing
+    links: Links
     call: Call
     record: Record
     recorder: FlightRecorder
@@ -195,10 +197,11 @@ class _Drain:
             with self._parts.database.reading() as connection:
                 stored = emails.by_ids(connection, email_ids)
                 named = recipients.of_emails(connection, email_ids)
+                linked = streams.with_links(connection, {one.app_id for one in stored.values()})
         except ServiceUnavailable as error:
             log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
             return {}
-        return open_letters(stored, named, self._parts.key_ring)
+        return open_letters(stored, named, self._parts.key_ring, links=self._parts.links, linked=linked)
 
     def _claim_first(self, connection: Connection, limit: int) -> Claim:
         """From the first lane that has due mail; where a circuit is to be probed, one mail only."""

@@ -36,9 +36,9 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[str]) -> None:
         material = [urlsafe_b64decode(key + "=") for key in keys]
-        self._by_id = {hashlib.sha256(key).digest()[:_KEY_ID]: AESGCM(key) for key in material}
-        self._newest = hashlib.sha256(material[0]).digest()[:_KEY_ID]
-        self._oldest = material[-1]
+        self._by_id = {_key_id(key): AESGCM(key) for key in material}
+        self._newest = _key_id(material[0])
+        self._material = material
 
     def seal(self, body: bytes, *, row_id: UUID) -> Sealed:
         """Seal a body so that it opens only as that of this row."""
@@ -61,7 +61,19 @@ class KeyRing:
 
     def derive(self, purpose: str) -> bytes:
         """A stable 32-byte key for another purpose. From the oldest key, so that adding a newer one changes no hash."""
-        return hashlib.blake2b(purpose.encode(), key=self._oldest, digest_size=32).digest()
+        return _derived(self._material[-1], purpose)
+
+    def derive_each(self, purpose: str) -> dict[bytes, bytes]:
+        """A stable 32-byte key for another purpose from every key of the ring, by key id, the newest first."""
+        return {_key_id(key): _derived(key, purpose) for key in self._material}
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()[:_KEY_ID]
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hashlib.blake2b(purpose.encode(), key=key, digest_size=32).digest()
 
 
 def _encrypt(cipher: AESGCM, plain: bytes, row_id: UUID) -> bytes:

@@ -21,6 +21,8 @@ PUBLIC_ENDPOINTS = {
     "feedback.receive_sns",
     "health.get_health",
     "health.get_readiness",
+    "unsubscribe.post_unsubscribe",
+    "unsubscribe.show_unsubscribe",
 }
 GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.send_email": (Scope.EMAILS_SEND, "POST", "/v1/emails", MAIL),

@@ -23,6 +23,7 @@ from app.web.feedback import feedback
 from app.web.health import health
 from app.web.schemas import EmailBody
 from app.web.suppressions import suppressions
+from app.web.unsubscribe import unsubscribe
 from config import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -129,7 +130,7 @@ def test_what_runs_in_production_is_documented_as_it_is_deployed(command: str) -
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, check, suppressions, feedback, health, docs):
+    for blueprint in (emails, batches, check, suppressions, unsubscribe, feedback, health, docs):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [

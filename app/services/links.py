@@ -1,0 +1,41 @@
+"""Make the unsubscribe link of a recipient, and read the one that was followed. It looks nothing up."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from app.domain.unsubscribe import link, may_lead_to, read_token, write_token
+
+RULE = (
+    "One-click unsubscribe needs a PUBLIC_URL that is set, begins with https:// and is letters, digits and - . _ ~ / "
+    "(http:// is for this machine alone)."
+)
+
+
+class NoLink(Exception):
+    """No link can be made here; the text says what is missing."""
+
+
+class Links:
+    """Links below the public URL: `base`, or None when nobody has said where recipients reach us.
+
+    `keys` are by their ids, that which signs first; each of them is good to read a link by.
+    """
+
+    def __init__(self, *, base: str | None, keys: Mapping[bytes, bytes]) -> None:
+        self._base = base if base is not None and may_lead_to(base) else None
+        self._keys = keys
+
+    @property
+    def can_be_made(self) -> bool:
+        """Whether the public URL is fit for links."""
+        return self._base is not None
+
+    def __call__(self, recipient_id: UUID) -> str:
+        """The link of this recipient. Raises `NoLink`."""
+        if self._base is None:
+            raise NoLink(RULE)
+        return link(self._base, write_token(recipient_id, self._keys))
+
+    def recipient_of(self, token: str) -> UUID | None:
+        """The recipient that a token names, or None when we did not make it."""
+        return read_token(token, self._keys)

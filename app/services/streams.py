@@ -1,0 +1,58 @@
+"""Set what a stream is called and whether its mail can be unsubscribed from with one click. It sends nothing."""
+
+from app.domain.callers import Caller, Scope
+from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.rules import broken_text_rule
+from app.services.accept import check_stream
+from app.services.links import RULE, Links
+from app.store import audit, keys, streams
+from app.store.db import Database
+from app.store.streams import Stream
+
+_LONGEST_TITLE = 200
+
+
+class Streams:
+    """Sets and lists streams."""
+
+    def __init__(self, *, database: Database, links: Links) -> None:
+        self._database = database
+        self._links = links
+
+    def set(
+        self, caller: Caller, app: str, name: str, *, title: str | None = None, unsubscribe: bool | None = None
+    ) -> Stream:
+        """Change a stream; None leaves what is. Raises `NotFound` without such an application, `ValidationFailed`.
+
+        A stream whose mail is to carry links is refused while the public URL is not fit for them.
+        """
+        caller.require(Scope.ADMIN)
+        title = title if title is None else title.strip()
+        _check(name, title)
+        if unsubscribe and not self._links.can_be_made:
+            raise _invalid("/unsubscribe", "public_url", RULE)
+        with self._database.transaction() as connection:
+            owner = keys.app_by_name(connection, app)
+            if owner is None:
+                raise NotFound("There is no application of this name; `postern key create` makes it.")
+            stream = streams.put(connection, app_id=owner.id, name=name, title=title, unsubscribe=unsubscribe)
+            data = {"app": app, "stream": name, "title": stream.title, "unsubscribe": stream.unsubscribe}
+            audit.write(connection, actor=caller.actor, action="stream_set", key=None, reason=None, data=data)
+        return stream
+
+    def all(self, caller: Caller) -> tuple[Stream, ...]:
+        """Every stream that was set."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return streams.all_streams(connection)
+
+
+def _check(name: str, title: str | None) -> None:
+    if fault := check_stream(name):
+        raise _invalid(fault.pointer, fault.code, fault.detail)
+    if title is not None and (not 0 < len(title) <= _LONGEST_TITLE or broken_text_rule(title)):
+        raise _invalid("/title", "grammar", f"A title is one line of 1 to {_LONGEST_TITLE} characters.")
+
+
+def _invalid(pointer: str, code: str, rule: str) -> ValidationFailed:
+    return ValidationFailed(rule, faults=(Fault(pointer, code, rule),))

@@ -1,0 +1,130 @@
+"""What a person does behind the link in a mail: stop mail of one stream, or take that back. List, filter and audit.
+
+The person is whoever holds the link, and asks for nobody else. It only ever touches entries of the origin `unsubscribe`
+in the scope of the mail's stream: a bounce, a complaint or what an operator decided is not lifted here.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from app.domain.address import read_reported
+from app.domain.errors import ServiceUnavailable
+from app.domain.suppression import Origin
+from app.domain.unsubscribe import Wish, masked
+from app.services.links import Links
+from app.store import audit, streams, suppressions
+from app.store.db import Database
+from app.store.positives import Positives
+from app.store.streams import Subscriber
+from app.store.suppressions import NewSuppression, Suppression
+
+log = structlog.get_logger()
+
+_NOBODY: Final = UUID(int=0)
+_STOPPED: Final = "Unsubscribed with the link in a mail."
+_TAKEN_BACK: Final = "Subscribed again with the link in a mail."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a page may tell whoever holds the link: the stream's title if it has one, and the address as a hint."""
+
+    title: str | None
+    address: str
+    stopped: bool
+
+
+class Unsubscribe:
+    """Reads links and does what is asked behind them."""
+
+    def __init__(self, *, database: Database, positives: Positives, links: Links) -> None:
+        self._database = database
+        self._positives = positives
+        self._links = links
+
+    def standing(self, token: str) -> Standing | None:
+        """How things stand behind a link; None when it is not ours, or leads to somebody who was forgotten.
+
+        Raises `ServiceUnavailable`.
+        """
+        found = self._look(token)
+        if found is None:
+            return None
+        subscriber, live = found
+        return Standing(title=subscriber.title, address=masked(subscriber.address), stopped=bool(live))
+
+    def __call__(self, token: str, wish: Wish) -> None:
+        """Do what is asked; done twice it is done once. Nobody learns whether the link was ours.
+
+        Raises `ServiceUnavailable`: then nothing was changed.
+        """
+        found = self._look(token)
+        if found is None:
+            log.warning("unsubscribe_unknown", wish=wish)
+            return
+        subscriber, live = found
+        if wish is Wish.UNSUBSCRIBE and not live:
+            self._stop(subscriber)
+        elif wish is Wish.RESUBSCRIBE and live:
+            self._take_back(subscriber)
+
+    def _look(self, token: str) -> tuple[Subscriber, tuple[Suppression, ...]] | None:
+        """Whose link it is, and the live entries of that person in the scope of the stream.
+
+        A token that is not ours is looked for all the same, so that it takes as long.
+        """
+        with self._database.reading() as connection:
+            subscriber = streams.subscriber(connection, self._links.recipient_of(token) or _NOBODY)
+            live = _in_stream(connection, subscriber) if subscriber else ()
+        if subscriber is None or read_reported(subscriber.address) is None:
+            return None
+        return subscriber, live
+
+    def _stop(self, subscriber: Subscriber) -> None:
+        actor = _actor(subscriber)
+        with self._database.transaction() as connection:
+            # Before the commit: whoever takes the last look meanwhile sees it and asks SQL.
+            self._positives.add([subscriber.key])
+            entry, put = suppressions.put(
+                connection,
+                NewSuppression(
+                    key=subscriber.key,
+                    scope=subscriber.scope,
+                    address=subscriber.address,
+                    origin=Origin.UNSUBSCRIBE,
+                    reason=_STOPPED,
+                    actor=actor,
+                    source={"actor": actor, "email_id": str(subscriber.email_id)},
+                ),
+            )
+            if put:
+                _audit(connection, "suppress", entry, actor=actor, reason=_STOPPED)
+
+    def _take_back(self, subscriber: Subscriber) -> None:
+        """The positive stays in Redis, where it costs a look into SQL at most."""
+        actor = _actor(subscriber)
+        with self._database.transaction() as connection:
+            own = [one.id for one in _in_stream(connection, subscriber) if one.origin == Origin.UNSUBSCRIBE]
+            lifted = suppressions.lift(connection, own, actor=actor, reason=_TAKEN_BACK, at_ses_too=False)
+            if any(one.origin != Origin.UNSUBSCRIBE for one in lifted):
+                raise ServiceUnavailable("The entry became another one meanwhile; repeat the request.")
+            for entry in lifted:
+                _audit(connection, "unsuppress", entry, actor=actor, reason=_TAKEN_BACK)
+
+
+def _in_stream(connection: Connection, subscriber: Subscriber) -> tuple[Suppression, ...]:
+    live = suppressions.live(connection, subscriber.key)
+    return tuple(one for one in live if one.scope == subscriber.scope)
+
+
+def _actor(subscriber: Subscriber) -> str:
+    return f"person:{subscriber.recipient_id}"
+
+
+def _audit(connection: Connection, action: str, entry: Suppression, *, actor: str, reason: str) -> None:
+    data = {"suppression_id": str(entry.id), "scope": entry.scope, "origin": entry.origin}
+    audit.write(connection, actor=actor, action=action, key=entry.key, reason=reason, data=data)

@@ -1,0 +1,93 @@
+"""Streams of mail, as far as more is known of them than their name: what readers call them, and one-click unsubscribe.
+
+It knows rows. A stream that nobody has set is no row, and works all the same: without a title and without a link.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, and_, select, update
+
+from app.store.db import add_once, now
+from app.store.models import apps, emails, recipients, streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One stream of one application. With `unsubscribe` its mail carries a link."""
+
+    app: str
+    name: str
+    title: str
+    unsubscribe: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Whom a mail went to, and which stream it was of. `title` is None where nobody has given the stream one."""
+
+    recipient_id: UUID
+    email_id: UUID
+    address: str
+    key: str
+    scope: str
+    title: str | None
+
+
+def put(
+    connection: Connection, *, app_id: UUID, name: str, title: str | None = None, unsubscribe: bool | None = None
+) -> Stream:
+    """The stream with these changes; None changes nothing. A new one is called by its name and carries no link."""
+    new = {"title": name if title is None else title, "unsubscribe": bool(unsubscribe), "created_at": now()}
+    if not add_once(connection, streams, app_id=app_id, name=name, **new):
+        changes = {"title": title, "unsubscribe": unsubscribe}
+        changes = {column: value for column, value in changes.items() if value is not None}
+        if changes:
+            mine = (streams.c.app_id == app_id) & (streams.c.name == name)
+            connection.execute(update(streams).where(mine).values(**changes))
+    return _stream(connection.execute(_streams().where(streams.c.app_id == app_id, streams.c.name == name)).one())
+
+
+def all_streams(connection: Connection) -> tuple[Stream, ...]:
+    """Every stream that was set, by application and name."""
+    rows = connection.execute(_streams().order_by(apps.c.name, streams.c.name))
+    return tuple(_stream(row) for row in rows)
+
+
+def with_links(connection: Connection, app_ids: Iterable[UUID]) -> frozenset[tuple[UUID, str]]:
+    """The streams of these applications whose mail carries a link, as (application, name)."""
+    query = select(streams.c.app_id, streams.c.name).where(
+        streams.c.app_id.in_(list(app_ids)), streams.c.unsubscribe.is_(True)
+    )
+    return frozenset((row.app_id, row.name) for row in connection.execute(query))
+
+
+def subscriber(connection: Connection, recipient_id: UUID) -> Subscriber | None:
+    """Who this recipient is, whatever has become of the mail and its body."""
+    query = (
+        select(
+            recipients.c.id.label("recipient_id"),
+            recipients.c.email_id,
+            recipients.c.address,
+            recipients.c.key,
+            recipients.c.scope,
+            streams.c.title,
+        )
+        .join(emails, emails.c.id == recipients.c.email_id)
+        .outerjoin(streams, and_(streams.c.app_id == emails.c.app_id, streams.c.name == emails.c.stream))
+        .where(recipients.c.id == recipient_id)
+    )
+    row = connection.execute(query).one_or_none()
+    return Subscriber(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
+
+
+def _streams() -> Select[Any]:
+    return select(streams, apps.c.name.label("app")).join(apps, apps.c.id == streams.c.app_id)
+
+
+def _stream(row: Row[Any]) -> Stream:
+    return Stream(app=row.app, name=row.name, title=row.title, unsubscribe=row.unsubscribe, created_at=row.created_at)
