@@ -77,10 +77,10 @@ class Simulated:
 
 
 @contextmanager
-def staged(drill: Drill, root: Path) -> Iterator[Stage]:
+def staged(drill: Drill, root: Path, *, told: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Stage]:
     """A gateway that is up, below `root`; everything of it is gone afterwards but the files.
 
-    Meanwhile this process has the environment of the parts.
+    Meanwhile this process has the environment of the parts. `told` is what single parts are told besides, by name.
     """
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
@@ -89,7 +89,7 @@ def staged(drill: Drill, root: Path) -> Iterator[Stage]:
     data.path.mkdir()
     data.schedule.parent.mkdir()
     with _own_environment(), Networks() as networks, Keeper() as keeper:
-        yield _Builder(drill, root, data, networks, keeper).build()
+        yield _Builder(drill, root, data, networks, keeper, told or {}).build()
 
 
 @contextmanager
@@ -106,7 +106,16 @@ def _own_environment() -> Iterator[None]:
 class _Builder:
     """Starts part after part, each when what it needs is there."""
 
-    def __init__(self, drill: Drill, root: Path, data: DataDir, networks: Networks, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        drill: Drill,
+        root: Path,
+        data: DataDir,
+        networks: Networks,
+        keeper: Keeper,
+        told: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._told = told
         self._drill = drill
         self._root = root
         self._data = data
@@ -239,7 +248,8 @@ class _Builder:
     def _processes(self, port: int, database: Database) -> None:
         for part in (parts.web(port), parts.worker(database), parts.beat(self._data.schedule)):
             ready = partial(answers, f"http://127.0.0.1:{port}/healthz") if part.name == "web" else part.ready
-            self._start(Machine(name=part.name, argv=part.argv, env=part.env, log=self._log(part.name), ready=ready))
+            env = {**part.env, **self._told.get(part.name, {})}
+            self._start(Machine(name=part.name, argv=part.argv, env=env, log=self._log(part.name), ready=ready))
         database.close()
 
 
