@@ -23,6 +23,7 @@ from app.services.call import Call
 from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
+from app.services.forget import Forget
 from app.services.gate import Gate
 from app.services.health import Health
 from app.services.issue_keys import IssueKeys
@@ -40,6 +41,7 @@ from app.services.settle import Settle
 from app.services.streams import Streams
 from app.services.suppress import Suppress
 from app.services.sync import Sync
+from app.services.unname import Unname
 from app.services.unsubscribe import Unsubscribe
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
@@ -83,6 +85,7 @@ class Gateway:
     sync: Sync
     streams: Streams
     unsubscribe: Unsubscribe
+    forget: Forget
     receive: Receive | None
     deliver: Deliver
     settle: Settle
@@ -147,6 +150,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         sync=sync,
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
+        forget=_forget(ground),
         receive=_receive(settings, ground),
         deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
         settle=_settle(settings, ground),
@@ -220,6 +224,15 @@ def _check(settings: Settings, ground: _Ground) -> Check:
     return Check(gate=ground.gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None)
 
 
+def _forget(ground: _Ground) -> Forget:
+    return Forget(
+        database=ground.database,
+        positives=ground.positives,
+        pseudonyms=ground.pseudonyms,
+        account=ground.account,
+    )
+
+
 def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     # A look-up that is late is answered by SQL; a grant that is late has no second source, so it may take its time.
     pacer = connect(settings.redis_url, patience_s=0.25)
@@ -248,6 +261,7 @@ def _settle(settings: Settings, ground: _Ground) -> Settle:
     return Settle(
         database=ground.database,
         conclude=Conclude(positives=ground.positives, exempt_mailbox_simulator=exempt),
+        unname=Unname(ground.pseudonyms),
         bells=ground.bells,
     )
 

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from app.domain.address import Address, is_mailbox_simulator, read_reported
+from app.domain.address import Address, is_mailbox_simulator
 from app.domain.delivery import Facts, State
 from app.domain.feedback import Feedback, FeedbackKind
 from app.domain.news import news_of
+from app.domain.pseudonym import read_named
 from app.domain.suppression import EVERY_MAIL, Origin, Ruling, Verdict, outlived_by, rule
 from app.services.advance import advance
 from app.services.match import Match
@@ -155,7 +156,7 @@ def _blamed(feedback: Feedback, recipient: Recipient | None) -> Address | None:
     SES reports a DSN's Final-Recipient, which for a forwarded mail is somebody we never mailed: then the one address
     that we did mail answers for it. With several, nobody does.
     """
-    reported = read_reported(feedback.recipient) if feedback.recipient else None
+    reported = read_named(feedback.recipient) if feedback.recipient else None
     mailed = _mailed(feedback, recipient)
     if reported is None or any(one.key == reported.key for one in mailed):
         return reported or (mailed[0] if recipient else None)
@@ -166,9 +167,9 @@ def _blamed(feedback: Feedback, recipient: Recipient | None) -> Address | None:
 
 def _mailed(feedback: Feedback, recipient: Recipient | None) -> list[Address]:
     if recipient is not None:
-        own = read_reported(recipient.address)
+        own = read_named(recipient.address)
         return [own] if own else []
-    return [address for text in feedback.destination if (address := read_reported(text))]
+    return [address for text in feedback.destination if (address := read_named(text))]
 
 
 def _event(

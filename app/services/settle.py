@@ -6,7 +6,7 @@ yet (SES may be quicker than our own commit) takes effect on the address at once
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -22,7 +22,8 @@ from app.queue import SETTLE, Bells
 from app.services.conclude import Conclude
 from app.services.isolate import save_isolated
 from app.services.match import Match, match
-from app.store import attempts, inbox, incidents, recipients
+from app.services.unname import Unname
+from app.store import attempts, erasure, inbox, incidents, recipients
 from app.store.attempts import Closing
 from app.store.db import Database, clock
 from app.store.inbox import InboxState, Notification
@@ -43,11 +44,15 @@ POISON_NOTIFICATION: Final = "poison_notification"
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One notification, read, and for each of its events the mail that it is about."""
+    """One notification, read, and for each of its events the mail that it is about.
+
+    `erases`: it names somebody who was forgotten, and is erased once it is settled.
+    """
 
     notification: Notification
     reading: Reading
     matches: tuple[Match | None, ...]
+    erases: bool = False
 
     @property
     def pairs(self) -> list[tuple[Feedback, Match | None]]:
@@ -61,6 +66,7 @@ class _Batch:
     rows: dict[UUID, Recipient]
     closings: dict[UUID, Closing] = field(default_factory=dict)
     finished: list[UUID] = field(default_factory=list)
+    erased: list[UUID] = field(default_factory=list)
 
 
 def _place(read: _Read) -> tuple[str, str]:
@@ -77,11 +83,13 @@ class Settle:
         *,
         database: Database,
         conclude: Conclude,
+        unname: Unname,
         bells: Bells,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._conclude = conclude
+        self._unname = unname
         self._bells = bells
         self._monotonic = monotonic
 
@@ -99,13 +107,14 @@ class Settle:
 
     def batch(self) -> int:
         """Settle due notifications in one transaction, up to a hundred or for about a second; how many."""
+        self._unname.make_ready()
         with self._database.transaction() as connection:
             now = clock(connection)
             taken = inbox.take(connection, limit=_BATCH)
             read = sorted(self._read(connection, taken), key=_place)
             known = {one.recipient_id for each in read for one in each.matches if one}
             rows = recipients.lock(connection, known)
-            return self._settle_in_time(connection, read, rows, now)
+            return self._settle_in_time(connection, list(self._unnamed(connection, read, rows)), rows, now)
 
     def _settle_in_time(
         self, connection: Connection, read: Sequence[_Read], rows: dict[UUID, Recipient], now: datetime
@@ -120,9 +129,11 @@ class Settle:
             looked_at += 1
             if self._settle(connection, one, batch, now):
                 batch.finished.append(one.notification.id)
+                batch.erased += [one.notification.id] if one.erases else []
         save_isolated(connection, [row for row in batch.rows.values() if row != rows[row.id]])
         attempts.close(connection, list(batch.closings.values()))
         inbox.finish(connection, batch.finished)
+        erasure.erase_notifications(connection, batch.erased)
         return looked_at
 
     def _read(self, connection: Connection, taken: Sequence[Notification]) -> Iterator[_Read]:
@@ -130,6 +141,17 @@ class Settle:
         matches = iter(match(connection, [event for reading in readings for event in reading.events]))
         for notification, reading in zip(taken, readings, strict=True):
             yield _Read(notification, reading, tuple(islice(matches, len(reading.events))))
+
+    def _unnamed(self, connection: Connection, read: Sequence[_Read], rows: dict[UUID, Recipient]) -> Iterator[_Read]:
+        """What was read, without the names of people who were forgotten."""
+        pairs = [pair for one in read for pair in one.pairs]
+        unnamed = self._unname(
+            connection, [(event, rows.get(found.recipient_id) if found else None) for event, found in pairs]
+        )
+        for one in read:
+            mine = list(islice(unnamed, len(one.matches)))
+            reading = replace(one.reading, events=tuple(each.feedback for each in mine))
+            yield replace(one, reading=reading, erases=any(each.erases for each in mine))
 
     def _settle(self, connection: Connection, read: _Read, batch: _Batch, now: datetime) -> bool:
         """Whether the notification is finished with nothing more to say; otherwise its row says why."""
@@ -148,7 +170,7 @@ class Settle:
             inbox.finish(connection, [read.notification.id], note=read.reading.note)
             return False
         unmatched = [event for event, found in read.pairs if found is None]
-        return not unmatched or self._park(connection, read.notification, unmatched, now)
+        return not unmatched or read.erases or self._park(connection, read.notification, unmatched, now)
 
     def _conclude_all(
         self, connection: Connection, read: _Read, rows: dict[UUID, Recipient], now: datetime

@@ -90,6 +90,24 @@ class Database:
         with _translated(), self._reader.begin() as connection:
             yield connection
 
+    def compact(self) -> bool | None:
+        """Rewrite a SQLite file, so that no unused page of it, nor its log, holds what was erased; whether it was done.
+
+        None on PostgreSQL, whose own vacuum does it. It waits for readers and writers, and locks them out meanwhile.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except self.engine.dialect.loaded_dbapi.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return busy == 0
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()

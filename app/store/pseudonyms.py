@@ -13,12 +13,12 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.pseudonym import PREFIX
 from app.store.db import Database, add_once, now
 from app.store.ids import new_id
 from app.store.models import peppers
 from app.store.sealing import KeyRing, Sealed
 
-PREFIX: Final = "#"
 _PURPOSE: Final = "pseudonyms"
 _DIGEST: Final = 16
 _KEY: Final = 32

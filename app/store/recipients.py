@@ -87,6 +87,11 @@ def lock_of_email(connection: Connection, email_id: UUID) -> dict[UUID, Recipien
     return _locked(connection, select(*_COLUMNS).where(recipients.c.email_id == email_id))
 
 
+def lock_of_key(connection: Connection, key: str) -> dict[UUID, Recipient]:
+    """All recipients of one address, locked."""
+    return _locked(connection, select(*_COLUMNS).where(recipients.c.key == key))
+
+
 def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
     """Recipients whose lease ran out, those that nobody else is looking at."""
     query = select(*_COLUMNS).where(recipients.c.state == State.SENDING, recipients.c.lease_until < now())

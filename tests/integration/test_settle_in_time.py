@@ -9,6 +9,7 @@ from app.domain.delivery import State
 from app.queue import Bells, make_celery
 from app.services.conclude import Conclude
 from app.services.settle import Settle
+from app.services.unname import Unname
 from app.store import inbox
 from app.store.db import clock
 from app.store.redis import Breaker
@@ -35,7 +36,13 @@ def slow_settle(gateway: Gateway) -> Settle:
     seconds = count()
     bells = Bells(make_celery(gateway.settings.broker_url), gateway.redis, breaker=Breaker())
     conclude = Conclude(positives=gateway.positives, exempt_mailbox_simulator=True)
-    return Settle(database=gateway.database, conclude=conclude, bells=bells, monotonic=lambda: float(next(seconds)))
+    return Settle(
+        database=gateway.database,
+        conclude=conclude,
+        unname=Unname(gateway.pseudonyms),
+        bells=bells,
+        monotonic=lambda: float(next(seconds)),
+    )
 
 
 def test_a_slow_batch_settles_what_it_can_and_leaves_the_rest(gateway: Gateway) -> None:

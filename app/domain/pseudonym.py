@@ -1,0 +1,76 @@
+"""The form of the names under which people stay known after they were forgotten, and texts without their addresses.
+
+It decides what is such a name and how an address is taken out of a text, whatever its spelling. How the name is made is
+decided in `app.store.pseudonyms`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import idna
+
+from app.domain.address import Address, read_reported
+
+PREFIX = "#"
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether `text` stands for somebody who was forgotten; no address does, since each has an @."""
+    return text.startswith(PREFIX) and "@" not in text
+
+
+def read_named(text: str) -> Address | None:
+    """The address that SES means by `text`, or the pseudonym that was put in its place; None when it is neither."""
+    return Address(email=text, key=text, envelope=text) if is_pseudonym(text) else read_reported(text)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is to be forgotten: the suppression key of the address, and what stands for it from now on."""
+
+    key: str
+    pseudonym: str
+
+    @cached_property
+    def spellings(self) -> tuple[str, ...]:
+        """How the address may stand in a text, in lower case: plain, with its domain in letters, escaped."""
+        local_part, _, domain = self.key.rpartition("@")
+        plain = dict.fromkeys((self.key, f"{local_part}@{_in_letters(domain)}"))
+        return tuple(dict.fromkeys(spelling for one in plain for spelling in _escaped(one)))
+
+    def taken_out_of(self, value: Any) -> Any:
+        """A text or a JSON value with the pseudonym wherever the address was; of a longer address it takes nothing."""
+        match value:
+            case str():
+                return self._anywhere.sub(self.pseudonym, value)
+            case list():
+                return [self.taken_out_of(one) for one in value]
+            case dict():
+                return {self.taken_out_of(name): self.taken_out_of(one) for name, one in value.items()}
+            case _:
+                return value
+
+    @cached_property
+    def _anywhere(self) -> re.Pattern[str]:
+        either = "|".join(re.escape(spelling) for spelling in self.spellings)
+        # RFC 5321 lets an address begin with a slash or an equals sign; in a text they stand before one.
+        before, after = r"(?<![A-Za-z0-9._+-])", r"(?![A-Za-z0-9_-]|\.[A-Za-z0-9])"
+        return re.compile(f"{before}(?:{either}){after}", re.IGNORECASE)
+
+
+def _in_letters(domain: str) -> str:
+    try:
+        return idna.decode(domain)
+    except idna.IDNAError:
+        return domain
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """As it is, in JSON, and in a URL."""
+    for one in (text, json.dumps(text)[1:-1]):
+        yield one
+        yield one.replace("@", "%40")
