@@ -17,7 +17,9 @@ from app.cli import (
     bench,
     chaos,
     demo,
+    feedback,
     held,
+    incidents,
     keys,
     lanes,
     news,
@@ -50,6 +52,8 @@ COMMANDS: tuple[Command, ...] = (
     *streams.COMMANDS,
     *lanes.COMMANDS,
     *held.COMMANDS,
+    *incidents.COMMANDS,
+    feedback.COMMAND,
     *recovery.COMMANDS,
     ses.COMMAND,
     secret.COMMAND,
@@ -59,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
 )
 GROUPS = {
     "suppressions": "the suppression list",
+    "incidents": "what an operator has to see",
     "key": "the API keys of applications",
     "recovery": "a database that was restored to an earlier moment",
     "stream": "streams of mail: their titles, and one-click unsubscribe",
