@@ -29,6 +29,7 @@ from config import Settings, load
 SENDER = "invitations@example.com"
 CONFIRMED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.05
+_OF_AN_APPLICATION = frozenset(Scope) - {Scope.ADMIN, Scope.METRICS_READ}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +159,7 @@ def _keys(gateway: Gateway, data: DataDir) -> dict[str, str]:
     if all(_is_known(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
         return dict(remembered)
     issued = {
-        "api_key": _issue(gateway.issue_keys, "demo", frozenset(Scope) - {Scope.ADMIN}, senders=("@example.com",)),
+        "api_key": _issue(gateway.issue_keys, "demo", _OF_AN_APPLICATION, senders=("@example.com",)),
         "admin_key": _issue(gateway.issue_keys, "operators", frozenset({Scope.ADMIN})),
     }
     write_private_json(data.keys, issued)

@@ -15,6 +15,7 @@ class Scope(StrEnum):
     EMAILS_READ = "emails:read"
     SUPPRESSIONS_READ = "suppressions:read"
     SUPPRESSIONS_WRITE = "suppressions:write"
+    METRICS_READ = "metrics:read"
     ADMIN = "admin"
 
 

@@ -10,11 +10,16 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.domain.errors import ServiceUnavailable
+from app.services.measure import last_swept
+from app.services.rhythm import EVERY_S
+from app.services.upkeep import Sweep
 from app.store import circuits, heartbeats
-from app.store.db import Database
+from app.store.db import Database, clock
 
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 _BROKER_HEARD_WITHIN: Final = timedelta(minutes=1)
+_TURNS_MISSED: Final = 5
+_SHORTEST_TURN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Health:
             self._guarded("worker", self._worker),
             self._redis_check(),
             self._guarded("broker", self._broker),
+            self._guarded("sweeps", self._sweeps),
             self._guarded("circuits", self._circuits),
         )
 
@@ -83,10 +89,21 @@ class Health:
         with self._database.reading() as connection:
             heard = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
         if heard:
-            detail = f"Messages came through it to {heard} workers in the last minute."
+            detail = f"Workers that it reached in the last minute: {heard}."
             return Check("broker", ok=True, detail=detail, required=False)
         detail = "Nothing came through it to any worker in the last minute: they look for work by themselves."
         return Check("broker", ok=False, detail=detail, required=False)
+
+    def _sweeps(self) -> Check:
+        with self._database.reading() as connection:
+            now, last = clock(connection), last_swept(connection)
+        late = {sweep: seen for sweep, seen in last.items() if seen is None or now - seen > _patience(sweep)}
+        if not late:
+            return Check("sweeps", ok=True, detail="Each succeeded lately.", required=False)
+        told = ", ".join(
+            f"{sweep} ({f'{seen:%Y-%m-%d %H:%M:%S} UTC' if seen else 'never'})" for sweep, seen in late.items()
+        )
+        return Check("sweeps", ok=False, detail=f"These have not succeeded lately: {told}.", required=False)
 
     def _circuits(self) -> Check:
         with self._database.reading() as connection:
@@ -102,3 +119,8 @@ class Health:
         except RedisError as error:
             return Check("redis", ok=False, detail=f"{type(error).__name__}: SQL is asked instead.", required=False)
         return Check("redis", ok=True, detail="It answers.", required=False)
+
+
+def _patience(sweep: Sweep) -> timedelta:
+    """How long a sweep may not have succeeded. Whoever stands in for beat looks every five seconds, and no sooner."""
+    return timedelta(seconds=_TURNS_MISSED * max(EVERY_S[sweep], _SHORTEST_TURN_S))

@@ -107,7 +107,9 @@ def _operation(rule: Rule, operation: Operation, schemas: _Schemas) -> dict[str,
         "tags": [rule.endpoint.partition(".")[0]],
         "parameters": [*_path_parameters(rule), *_header_parameters(operation), *_query(operation, schemas)],
         "responses": {
-            "200": _content("Done.", schemas.of(operation.gives, "serialization") if operation.gives else {}),
+            "200": _content(
+                "Done.", schemas.of(operation.gives, "serialization") if operation.gives else {}, operation.media
+            ),
             "default": _content("Refused or failed.", {"$ref": "#/components/schemas/Problem"}),
         },
     }
@@ -123,8 +125,8 @@ def _operation(rule: Rule, operation: Operation, schemas: _Schemas) -> dict[str,
     return described
 
 
-def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _content(description: str, schema: dict[str, Any], media: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}
 
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:

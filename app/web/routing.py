@@ -27,7 +27,7 @@ class Operation:
 
     `query` and `body` are read, checked and handed to the view under these names. A body is optional when
     `body_optional`. `documented_body` describes a body that the view reads by itself; `headers` are the request headers
-    that it looks at; `gives` describes the answer.
+    that it looks at; `gives` describes the answer, `media` its type.
     """
 
     guard: Guard
@@ -38,6 +38,7 @@ class Operation:
     documented_body: Any = None
     headers: tuple[str, ...] = ()
     gives: Any = None
+    media: str = "application/json"
 
 
 class Routes(Blueprint):

@@ -5,7 +5,8 @@ from datetime import timedelta
 from alembic import command
 
 from app.services.health import Check
-from app.store import circuits
+from app.services.rhythm import EVERY_S
+from app.store import circuits, heartbeats
 from app.wiring import Gateway, alembic_config, build
 from tests.gateways import settings_for
 from tests.rows import age
@@ -18,9 +19,12 @@ def checks(gateway: Gateway) -> dict[str, Check]:
 def test_all_is_well_once_a_worker_was_seen(gateway: Gateway) -> None:
     """Without a worker mail is accepted and waits; with one everything is ready."""
     before = checks(gateway)
-    assert [one.name for one in before.values() if not one.ok] == ["worker", "broker"]
+    assert [one.name for one in before.values() if not one.ok] == ["worker", "broker", "sweeps"]
     gateway.workforce.beat("host:1:2")
     gateway.workforce.heard("host:1")
+    with gateway.database.transaction() as connection:
+        for sweep in EVERY_S:
+            heartbeats.beat(connection, f"sweep:{sweep}", kind=heartbeats.SWEEPER)
     assert all(one.ok for one in checks(gateway).values())
 
 

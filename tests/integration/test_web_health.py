@@ -37,6 +37,7 @@ def test_readiness_needs_a_worker(web: Web) -> None:
         "worker": False,
         "redis": True,
         "broker": False,
+        "sweeps": False,
         "circuits": True,
     }
     assert "Retry-After" in answer.headers

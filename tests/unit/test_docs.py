@@ -21,6 +21,7 @@ from app.web.docs import docs
 from app.web.emails import emails
 from app.web.feedback import feedback
 from app.web.health import health
+from app.web.metrics import metrics
 from app.web.schemas import EmailBody
 from app.web.suppressions import suppressions
 from app.web.unsubscribe import unsubscribe
@@ -127,10 +128,24 @@ def test_what_runs_in_production_is_documented_as_it_is_deployed(command: str) -
     assert re.sub(r" --bind \S+.*", "", said) in compose
 
 
+def test_the_image_holds_what_its_commands_read() -> None:
+    """Everything of the checkout that the Dockerfile copies reaches Docker, and gunicorn's configuration is in it."""
+    copied = {
+        word
+        for line in text(CHECKOUT / "deploy" / "Dockerfile").splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    }
+    let_through = set(re.findall(r"^!(.+)$", text(CHECKOUT / "deploy" / "Dockerfile.dockerignore"), re.MULTILINE))
+    assert copied == let_through
+    assert {"gunicorn.conf.py", "wsgi.py", "alembic.ini", "app", "worker"} <= copied
+    assert [name for name in copied if not (CHECKOUT / name).exists()] == []
+
+
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, check, suppressions, unsubscribe, feedback, health, docs):
+    for blueprint in (emails, batches, check, suppressions, unsubscribe, feedback, health, metrics, docs):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [
@@ -198,6 +213,12 @@ def test_every_sweep_is_documented_with_its_rhythm() -> None:
     rhythm = {3600.0: "1 h"}
     rows = [f"| `{sweep}` | {rhythm.get(seconds, f'{seconds:.0f} s')} |" for sweep, seconds in EVERY_S.items()]
     assert [row for row in rows if row not in page] == []
+
+
+def test_every_figure_is_explained() -> None:
+    """Whoever sees one on a dashboard finds what it means and when to worry; no page names one that is none."""
+    told = set(re.findall(r"`(postern_[a-z_]+)(?:\{\w+\})?`", text(DOCS / "operations.md")))
+    assert told == set(re.findall(r'"(postern_[a-z_]+)"', text(CHECKOUT / "app" / "web" / "metrics.py")))
 
 
 def test_every_log_event_is_explained() -> None:

@@ -1,0 +1,82 @@
+"""How the gateway is, in figures: read from the database, so that they are the same whichever process is asked.
+
+It counts up to a limit and answers as quickly with a million mails waiting as with none. No figure is of one address,
+one application or one sender.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from app.domain.delivery import State
+from app.queue import Lane
+from app.services.rhythm import EVERY_S
+from app.services.upkeep import Sweep
+from app.store import backlog, heartbeats, incidents
+from app.store.backlog import Due
+from app.store.db import Database, clock
+
+COUNTED_UP_TO: Final = 10_001
+_WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The figures at `now`. Counts stop at `COUNTED_UP_TO`; a time is None where there is nothing to tell of.
+
+    `circuits` are counted by the first word of their scope, `incidents` by their kind.
+    """
+
+    now: datetime
+    sweeps: Mapping[Sweep, datetime | None]
+    workers: int
+    broker_heard: datetime | None
+    mail: Mapping[Lane, Due]
+    unconfirmed: int
+    held: int
+    news: Due
+    parked: int
+    quarantined: int
+    circuits: Mapping[str, int]
+    incidents: Mapping[str, int]
+
+
+class Measure:
+    """Takes the figures."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def __call__(self) -> Figures:
+        """The figures now. Raises `ServiceUnavailable`."""
+        with self._database.reading() as connection:
+            return _figures(connection)
+
+
+def _figures(connection: Connection) -> Figures:
+    limit = COUNTED_UP_TO
+    news = backlog.news(connection, limit=limit)
+    return Figures(
+        now=clock(connection),
+        sweeps=last_swept(connection),
+        workers=heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=_WORKER_SEEN_WITHIN),
+        broker_heard=max(heartbeats.last_seen(connection, kind=heartbeats.CANARY).values(), default=None),
+        mail={lane: backlog.mail(connection, lane, limit=limit) for lane in Lane},
+        unconfirmed=backlog.in_state(connection, State.UNCONFIRMED, limit=limit),
+        held=backlog.in_state(connection, State.HELD, limit=limit),
+        news=news,
+        parked=backlog.parked(connection, limit=limit),
+        quarantined=backlog.quarantined(connection, limit=limit),
+        circuits=Counter(scope.partition(":")[0] for scope in backlog.open_circuits(connection)),
+        incidents=incidents.count_open(connection, limit=limit),
+    )
+
+
+def last_swept(connection: Connection) -> dict[Sweep, datetime | None]:
+    """When each sweep last succeeded."""
+    seen = heartbeats.last_seen(connection, kind=heartbeats.SWEEPER)
+    return {sweep: seen.get(f"sweep:{sweep}") for sweep in EVERY_S}

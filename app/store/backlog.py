@@ -1,0 +1,77 @@
+"""How much waits, counted up to a limit and by an index each: cheap to ask, however much it is.
+
+Who asks wants to know how bad it is, and above ten thousand it is bad. Nothing here locks a row or changes one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
+
+from app.domain.delivery import State
+from app.store.db import now
+from app.store.inbox import InboxState
+from app.store.models import apps, circuits, feedback, recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How many rows are due, up to the limit, and since when the oldest of them."""
+
+    count: int
+    since: datetime | None
+
+
+def mail(connection: Connection, lane: str, *, limit: int) -> Due:
+    """Mail of a lane that is due, an open circuit or not; by application, as the index has it."""
+    is_due = (_is(recipients.c.state, _CLAIMABLE), recipients.c.lane == lane, recipients.c.due_at <= now())
+    of_one = select(recipients.c.due_at).where(*is_due, recipients.c.app_id == apps.c.id)
+    oldest = of_one.order_by(recipients.c.due_at).limit(1).scalar_subquery()
+    since = {row.id: row.since for row in connection.execute(select(apps.c.id, oldest.label("since"))) if row.since}
+    rows = select(recipients.c.app_id).where(*is_due, recipients.c.app_id.in_(list(since)))
+    return Due(_count(connection, rows, limit), min(since.values(), default=None))
+
+
+def in_state(connection: Connection, state: State, *, limit: int) -> int:
+    """How many recipients are `unconfirmed` or `held`. Of no other state there is an index that can be counted."""
+    return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, [state])), limit)
+
+
+def news(connection: Connection, *, limit: int) -> Due:
+    """Notifications that are due."""
+    is_due = (_is(feedback.c.state, _WAITING), feedback.c.due_at <= now())
+    oldest = select(feedback.c.due_at).where(*is_due).order_by(feedback.c.due_at).limit(1)
+    return Due(_count(connection, select(feedback.c.id).where(*is_due), limit), connection.scalar(oldest))
+
+
+def parked(connection: Connection, *, limit: int) -> int:
+    """Notifications that wait for a later look."""
+    is_parked = (_is(feedback.c.state, _WAITING), feedback.c.due_at > now())
+    return _count(connection, select(feedback.c.id).where(*is_parked), limit)
+
+
+def quarantined(connection: Connection, *, limit: int) -> int:
+    """Notifications that broke their reader."""
+    return _count(connection, select(feedback.c.id).where(_is(feedback.c.state, [InboxState.QUARANTINED])), limit)
+
+
+def open_circuits(connection: Connection) -> Sequence[str]:
+    """The scopes of the open circuits."""
+    return connection.scalars(select(circuits.c.scope)).all()
+
+
+_CLAIMABLE = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)
+_WAITING = (InboxState.NEW, InboxState.PARKED)
+
+
+def _is(state: ColumnElement[str], states: Sequence[State] | Sequence[InboxState]) -> ColumnElement[bool]:
+    """Spelled out, not bound, and in the order of the models: only then can the partial indexes be used."""
+    if len(states) == 1:
+        return state == literal(states[0].value, literal_execute=True)
+    return state.in_([literal(one.value, literal_execute=True) for one in states])
+
+
+def _count(connection: Connection, rows: Select[Any], limit: int) -> int:
+    return connection.scalar(select(func.count()).select_from(rows.limit(limit).subquery())) or 0
