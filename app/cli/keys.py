@@ -10,6 +10,7 @@ from app.cli.command import Command, add_data_option, duration
 from app.cli.environment import operated_gateway
 from app.cli.terminal import Terminal
 from app.domain.callers import Scope
+from app.domain.proof import OnUnconfirmed
 from app.queue import Lane
 from app.store.keys import ApiKey
 
@@ -27,6 +28,7 @@ def create(given: Namespace, terminal: Terminal) -> bool:
             senders=tuple(given.sender or ()),
             lane=Lane(given.lane),
             reason_optional=given.reason_optional,
+            on_unconfirmed=OnUnconfirmed(given.on_unconfirmed) if given.on_unconfirmed else None,
             expires_at=datetime.now(UTC) + given.expires_in if given.expires_in else None,
         )
     terminal.say(escape(issued.token))
@@ -63,6 +65,7 @@ def _told(key: ApiKey) -> dict[str, Any]:
         "state": state_of(key, now=datetime.now(UTC)),
         "scopes": key.scopes,
         "senders": key.app.senders,
+        "on_unconfirmed": key.app.on_unconfirmed,
         "created_at": key.created_at,
         "last_used_at": key.last_used_at,
         "expires_at": key.expires_at,
@@ -86,6 +89,12 @@ def create_arguments(parser: ArgumentParser) -> None:
     add("--sender", action="append", metavar="FROM", help="address, @domain or * that the application may send as")
     add("--lane", choices=[lane.value for lane in Lane], default=Lane.TRANSACTIONAL.value, help="of a new application")
     add("--reason-optional", action="store_true", help="a new application may unsuppress without a reason")
+    add(
+        "--on-unconfirmed",
+        choices=[one.value for one in OnUnconfirmed],
+        help="for mails that do not say, when it cannot be found out whether SES took one: send it again once that is "
+        "proven not so, or hold it for a person; default: resend, or as the application has it",
+    )
     add("--expires-in", type=duration, metavar="TIME", help="such as 90d; default: never")
     add_data_option(parser)
 

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.address import InvalidAddress, parse_address
@@ -45,13 +45,13 @@ class IssueKeys:
         senders: tuple[str, ...] = (),
         lane: Lane = Lane.TRANSACTIONAL,
         reason_optional: bool = False,
-        on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND,
+        on_unconfirmed: OnUnconfirmed | None = None,
         expires_at: datetime | None = None,
     ) -> Issued:
         """A key for this application, which is made if it is new. Raises `ValidationFailed`.
 
-        `senders` are From addresses, `@domain` or `*`; for an application that exists they replace the earlier ones,
-        unless empty.
+        `senders` are From addresses, `@domain` or `*`. They and `on_unconfirmed`, which is for mails that do not say,
+        replace those of an application that exists, unless empty or None.
         """
         if not _APP_NAME.fullmatch(app):
             raise _invalid("/app", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
@@ -67,11 +67,16 @@ class IssueKeys:
                     senders=allowed,
                     default_lane=lane,
                     reason_optional=reason_optional,
-                    on_unconfirmed=on_unconfirmed,
+                    on_unconfirmed=on_unconfirmed or OnUnconfirmed.RESEND,
                 )
                 keys.add_app(connection, owner)
-            elif allowed:
-                keys.set_senders(connection, owner.id, allowed)
+            elif allowed or on_unconfirmed:
+                owner = replace(
+                    owner,
+                    senders=allowed or owner.senders,
+                    on_unconfirmed=on_unconfirmed or owner.on_unconfirmed,
+                )
+                keys.change_app(connection, owner)
             key = ApiKey(
                 id=new_id(),
                 public_id=public_id,
@@ -85,9 +90,8 @@ class IssueKeys:
                 app=owner,
             )
             keys.add_key(connection, key)
-            audit.write(
-                connection, actor=actor, action="key_create", key=None, reason=None, data={"key": public_id, "app": app}
-            )
+            told = {"key": public_id, "app": app, "on_unconfirmed": owner.on_unconfirmed.value}
+            audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=told)
         return Issued(key, f"ptn_{public_id}_{secret}")
 
     def all(self) -> tuple[ApiKey, ...]:

@@ -65,9 +65,10 @@ def add_app(connection: Connection, app: App) -> None:
     )
 
 
-def set_senders(connection: Connection, app_id: UUID, senders: tuple[str, ...]) -> None:
-    """Replace the From addresses and domains that the application may use."""
-    connection.execute(update(apps).where(apps.c.id == app_id).values(senders=list(senders)))
+def change_app(connection: Connection, app: App) -> None:
+    """Replace the From addresses and domains that the application may use, and what it wants of unconfirmed mail."""
+    values = {"senders": list(app.senders), "on_unconfirmed": app.on_unconfirmed}
+    connection.execute(update(apps).where(apps.c.id == app.id).values(values))
 
 
 def app_by_name(connection: Connection, name: str) -> App | None:

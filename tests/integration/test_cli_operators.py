@@ -48,6 +48,18 @@ def point_at(gateway: Gateway, directory: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
 
 
+def test_what_an_application_wants_of_unconfirmed_mail_is_chosen_and_changed(gateway: Gateway, run: Run) -> None:
+    """With its first key, and with a later one; a key that does not say leaves it, and the senders, as they are."""
+    create = ("key", "create", "--app", "events")
+    assert run(*create, "--sender", "@example.com")["on_unconfirmed"] == "resend"
+    assert run(*create, "--on-unconfirmed", "hold")["on_unconfirmed"] == "hold"
+    last = run(*create)
+    assert (last["on_unconfirmed"], last["senders"]) == ("hold", ["@example.com"])
+    assert gateway.authenticate(f"Bearer {last['token']}").on_unconfirmed == "hold"
+    assert run(*create, "--sender", "@example.org")["senders"] == ["@example.org"]
+    assert run("key", "create", "--app", "new", "--on-unconfirmed", "hold")["on_unconfirmed"] == "hold"
+
+
 def test_a_key_is_issued_listed_and_revoked(gateway: Gateway, run: Run) -> None:
     """The token lets its application in until it is revoked; the list never shows it."""
     issued = run("key", "create", "--app", "events", "--sender", "@example.com", "--name", "ci", "--expires-in", "90d")
