@@ -1,0 +1,219 @@
+"""The files in which a suppression list travels: ours, which the export writes, and those of vendors.
+
+It decides which of its rows name whom and why, and how a row of ours is written; `app.domain.vendor_lists` knows the
+vendors. It never opens a file and never holds more than a row of it.
+
+A cell of ours that a spreadsheet would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage
+return) is written with a `'` before it, and so is one that begins with `'` and one of those or another `'`; that `'` is
+taken off when the file is read. Whole domains (`'@example.org`) are such cells; they are read without the `'` too.
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Final
+
+from app.domain.csv_rows import csv_rows
+from app.domain.file_text import UnreadableFile, decoded
+from app.domain.json_rows import json_rows
+from app.domain.list_rows import BadRow, ListRow, Refused, RowRule, moment_of, name_of, reason_in, scope_in
+from app.domain.rules import Rule
+from app.domain.suppression import Origin
+from app.domain.vendor_lists import NEEDED, VENDORS, FileFormat, Record, VendorList, layout_of
+
+COLUMNS: Final = ("email", "scope", "origin", "reason", "created_at", "expires_at", "source")
+MEDIA_TYPE: Final = "text/csv"
+
+_FORMULA = frozenset("=+-@\t\r")
+_IMPORTED = "Imported from a file."
+_OF_AN_IMPORT_JOB = ["emailaddress", "reason"]  # SES's own CSV has no first line of names
+_ADDRESSES = frozenset({"email", "address", "emailaddress"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a file is to be read.
+
+    `scope` is that of every row, whatever it says; `list_kind` is which of its lists a vendor's file is. Without
+    `with_source` the evidence that a file of ours claims is left out.
+    """
+
+    format: FileFormat = FileFormat.AUTO
+    scope: str | None = None
+    list_kind: VendorList | None = None
+    with_source: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """An entry of the list, as far as a file tells of it. Who may not see the evidence gets no source."""
+
+    email: str
+    scope: str
+    origin: str
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+    source: Mapping[str, Any] | None
+
+
+Parse = Callable[[int, Record], ListRow]
+
+
+class ListFile:
+    """A file as it is read. `format` is known as soon as its first row was asked for."""
+
+    def __init__(self, pieces: Iterable[bytes], reading: Reading) -> None:
+        self.format = reading.format
+        self._pieces = pieces
+        self._reading = reading
+
+    def __iter__(self) -> Iterator[ListRow | Refused]:
+        """The rows, as they are read. Raises `UnreadableFile` where the file cannot be read on."""
+        line, names, records = _table(self._pieces)
+        self.format = layout_of(names, self._reading.format, ours=COLUMNS, line=line)
+        parse = self._parser(names, line)
+        for line, record in records:
+            try:
+                yield parse(line, record)
+            except KeyError:
+                yield _refused(line, RowRule.CELLS)
+            except BadRow as error:
+                yield _refused(line, error.rule)
+
+    def _parser(self, names: Collection[str], line: int) -> Parse:
+        if self.format is FileFormat.OURS:
+            return self._ours
+        make = VENDORS[self.format]
+        return make(names, scope=self._reading.scope, list_kind=self._reading.list_kind, line=line)
+
+    def _ours(self, line: int, record: Record) -> ListRow:
+        cells = {name: _plain(cell) for name, cell in record.items()}
+        key, address = name_of(cells["email"])
+        return ListRow(
+            line=line,
+            key=key,
+            address=address,
+            scope=self._reading.scope or scope_in(cells.get("scope", "")),
+            origin=_origin(cells.get("origin", "")),
+            reason=reason_in(cells.get("reason", ""), otherwise=_IMPORTED),
+            dated=moment_of(cells.get("createdat", "")),
+            expires_at=moment_of(cells.get("expiresat", "")),
+            source=_source(cells.get("source", "")) if self._reading.with_source else {},
+        )
+
+
+def header() -> str:
+    """The first line of an export."""
+    return written([COLUMNS])
+
+
+def cells_of(entry: Exported) -> tuple[str, ...]:
+    """The cells of an entry, in the order of `COLUMNS`."""
+    texts = (entry.email, entry.scope, entry.origin, entry.reason)
+    times = (_moment(entry.created_at), _moment(entry.expires_at))
+    source = "" if entry.source is None else json.dumps(entry.source, ensure_ascii=False, separators=(",", ":"))
+    return (*map(_safe, texts), *times, source)
+
+
+def written(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as CSV (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def _table(pieces: Iterable[bytes]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
+    """The line of the first row, the names of its members, and the rows; one that is not like the first is empty."""
+    texts = decoded(pieces)
+    beginning = ""
+    for text in texts:
+        beginning += text
+        if beginning.strip():
+            break
+    whole = chain([beginning], texts)
+    return _of_json(whole) if beginning.lstrip().startswith(("{", "[")) else _of_csv(whole)
+
+
+def _of_json(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
+    rows = json_rows(texts, _has_an_address)
+    records = ((line, {_folded(name): _cell(value) for name, value in row.items()}) for line, row in rows)
+    first = next(records, None)
+    if first is None:
+        return 1, NEEDED[FileFormat.OURS], iter(())
+    return first[0], first[1], chain([first], records)
+
+
+def _of_csv(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
+    rows = csv_rows(texts)
+    first = next(rows, None)
+    if first is None:
+        raise UnreadableFile("The file is empty; the first line names the columns.", line=1)
+    line, cells = first
+    names = [_folded(name) for name in cells]
+    if len(cells) == len(_OF_AN_IMPORT_JOB) and "@" in cells[0]:
+        names, rows = _OF_AN_IMPORT_JOB, chain([first], rows)
+    if len(set(names)) < len(names):
+        raise UnreadableFile("A column is named twice.", line=line)
+    return line, names, ((at, dict(zip(names, row, strict=True)) if len(row) == len(names) else {}) for at, row in rows)
+
+
+def _refused(line: int, rule: Rule) -> Refused:
+    return Refused(line, rule.value, rule.sentence)
+
+
+def _folded(name: str) -> str:
+    """`created_at`, `CreatedAt` and `Created At` are one name."""
+    return name.strip().replace("_", "").replace(" ", "").replace("-", "").lower()
+
+
+def _has_an_address(members: Mapping[str, Any]) -> bool:
+    return any(_folded(name) in _ADDRESSES for name in members)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case list():
+            return ",".join(map(str, value))
+        case dict():
+            return json.dumps(value)
+    return str(value)
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:2] and cell[1] in _FORMULA | {"'"} else cell
+
+
+def _safe(cell: str) -> str:
+    guarded = cell[:1] in _FORMULA or (cell.startswith("'") and cell[1:2] in _FORMULA | {"'"})
+    return "'" + cell if cell and guarded else cell
+
+
+def _origin(text: str) -> Origin:
+    try:
+        return Origin(text.strip().lower() or Origin.MANUAL)
+    except ValueError as error:
+        raise BadRow(RowRule.ORIGIN) from error
+
+
+def _source(text: str) -> Mapping[str, Any]:
+    if not text:
+        return {}
+    try:
+        source = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadRow(RowRule.SOURCE) from error
+    if not isinstance(source, dict):
+        raise BadRow(RowRule.SOURCE)
+    return source
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
