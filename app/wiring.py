@@ -29,6 +29,7 @@ from app.services.health import Health
 from app.services.issue_keys import IssueKeys
 from app.services.links import Links
 from app.services.look_up import LookUp
+from app.services.naming import Naming
 from app.services.mail_hosts import MailHosts, SystemDns
 from app.services.receive import Receive
 from app.services.reconcile import Reconcile
@@ -43,6 +44,7 @@ from app.services.suppress import Suppress
 from app.services.sync import Sync
 from app.services.unname import Unname
 from app.services.unsubscribe import Unsubscribe
+from app.services.undo import Undo
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
 from app.store.clock import DatabaseClock
@@ -82,6 +84,7 @@ class Gateway:
     look_up: LookUp
     revise: Revise
     suppress: Suppress
+    undo: Undo
     sync: Sync
     streams: Streams
     unsubscribe: Unsubscribe
@@ -131,7 +134,8 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     """
     ground = _ground(settings)
     database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
-    suppress = Suppress(database=database, positives=positives, account=ground.account)
+    naming = Naming(ground.pseudonyms)
+    suppress = Suppress(database=database, positives=positives, naming=naming, account=ground.account)
     sync = _sync(settings, ground)
     quiet = timedelta(seconds=settings.unconfirmed_quiet_seconds)
     reconcile = Reconcile(database=database, key_ring=key_ring, bells=bells, quiet=quiet)
@@ -147,6 +151,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
+        undo=Undo(database=database, positives=positives, naming=naming),
         sync=sync,
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),

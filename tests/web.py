@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,7 +12,6 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.aws.account import SesAccount
 from app.domain.callers import Scope
-from app.services.suppress import Suppress
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, gateway_on, issue
 
@@ -75,9 +74,8 @@ def web_on(database_url: str, redis_url: str, **more: Any) -> Iterator[Web]:
     """The application on a migrated database; `more` overrides settings."""
     mailer, account = ScriptedMailer(), AccountList()
     with gateway_on(database_url, redis_url, mailer=mailer, **more) as built:
-        suppress = Suppress(database=built.database, positives=built.positives, account=cast("SesAccount", account))
-        gateway = replace(built, suppress=suppress)
-        yield Web(gateway, mailer, account, create_app(gateway=gateway).test_client())
+        built.suppress._account = cast("SesAccount", account)
+        yield Web(built, mailer, account, create_app(gateway=built).test_client())
 
 
 def body_of(answer: TestResponse) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from app.cli.environment import operated_gateway
 from app.cli.terminal import Terminal
 from app.domain.callers import Caller
 from app.domain.suppression import EVERY_MAIL, Origin
+from app.services.entries import Entry
 from app.services.pages import Page
-from app.services.suppress import Entry
 from app.wiring import Gateway
 
 PAGE = 500
-COLUMNS = ("address", "scope", "origin", "since", "until", "reason")
+COLUMNS = ("address", "scope", "origin", "status", "since", "until", "reason")
+CHANGES = ("at", "change", "scope", "origin", "by", "why")
 
 
 def add(given: Namespace, terminal: Terminal) -> bool:
@@ -37,11 +38,28 @@ def add(given: Namespace, terminal: Terminal) -> bool:
 def remove(given: Namespace, terminal: Terminal) -> bool:
     """Take an address off the list."""
     with operated_gateway(given.data) as (gateway, caller):
-        removed = gateway.suppress.remove(caller, given.address, scope=given.scope, reason=given.reason)
-    at_ses = {"removed": "and off SES's list", "absent": "and was not on SES's", "pending": "and soon off SES's"}
+        removed = gateway.suppress.remove(
+            caller, given.address, scope=given.scope, reason=given.reason, force=given.force
+        )
+    at_ses = {
+        "removed": "and off SES's list",
+        "absent": "and was not on SES's",
+        "pending": "and soon off SES's",
+        "kept": "and SES's list is left alone",
+    }
     for entry in removed.entries:
         terminal.say(escape(f"{entry.email} is off the list ({entry.scope}), {at_ses[removed.ses_account]}."))
     terminal.answer({"removed": [asdict(entry) for entry in removed.entries], "ses_account": removed.ses_account})
+    return True
+
+
+def undo(given: Namespace, terminal: Terminal) -> bool:
+    """Put back what was taken off the list last."""
+    with operated_gateway(given.data) as (gateway, caller):
+        restored = gateway.undo(caller, given.address, reason=given.reason)
+    for entry in restored:
+        terminal.say(escape(f"{entry.email} is suppressed again ({entry.scope}, {entry.origin}): {entry.reason}"))
+    terminal.answer({"restored": [asdict(entry) for entry in restored]})
     return True
 
 
@@ -50,21 +68,32 @@ def show(given: Namespace, terminal: Terminal) -> bool:
     with operated_gateway(given.data) as (gateway, caller):
         if given.address is not None:
             found = gateway.suppress.find(caller, given.address, over_too=True)
-            entries, history = list(found.entries), list(found.history)
+            entries, history, changes = list(found.entries), list(found.history), found.changes
         else:
-            entries, history = list(_every(gateway, caller, given)), []
+            entries, history, changes = list(_every(gateway, caller, given)), [], ()
     terminal.table(COLUMNS, map(_row, entries), empty="Not suppressed.")
     if history:
         over = [(*_row(entry), entry.removed_at, entry.removed_by, entry.removal_reason) for entry in history]
         terminal.table((*COLUMNS, "removed", "by", "why"), over, title="Earlier")
-    terminal.answer({"suppressions": [asdict(one) for one in entries], "history": [asdict(one) for one in history]})
+    if changes:
+        told = [(one.at, one.type, one.scope, one.origin, one.actor, one.reason) for one in changes]
+        terminal.table(CHANGES, told, title="What became of them")
+    terminal.answer(
+        {
+            "suppressions": [asdict(one) for one in entries],
+            "history": [asdict(one) for one in history],
+            "changes": [asdict(one) for one in changes],
+        }
+    )
     return True
 
 
 def _every(gateway: Gateway, caller: Caller, given: Namespace) -> Iterator[Entry]:
     page = Page(limit=PAGE)
     while True:
-        paged = gateway.suppress.page(caller, origin=given.origin, q=given.prefix, scope=given.scope, page=page)
+        paged = gateway.suppress.page(
+            caller, origin=given.origin, q=given.prefix, scope=given.scope, page=page, under_review=given.review
+        )
         yield from paged.data
         if not paged.has_more:
             return
@@ -72,13 +101,21 @@ def _every(gateway: Gateway, caller: Caller, given: Namespace) -> Iterator[Entry
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
-    return (entry.email, entry.scope, entry.origin, entry.created_at, entry.expires_at, entry.reason)
+    return (
+        entry.email,
+        entry.scope,
+        entry.origin,
+        entry.status,
+        entry.created_at,
+        entry.expires_at,
+        entry.reason,
+    )
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Whom, from what, why and until when."""
-    parser.add_argument("address", metavar="ADDR")
-    parser.add_argument("--scope", default=EVERY_MAIL, help="* for every mail (default), or APP/STREAM")
+    parser.add_argument("address", metavar="ADDR", help="or @example.org for everybody at that domain")
+    parser.add_argument("--scope", default=EVERY_MAIL, help="* for every mail (default), APP, or APP/STREAM")
     parser.add_argument("--reason", help="kept with the entry and in the audit")
     parser.add_argument("--expires-in", type=duration, metavar="TIME", help="such as 14d; default: never")
     add_data_option(parser)
@@ -86,9 +123,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def remove_arguments(parser: ArgumentParser) -> None:
     """Whom, and why."""
-    parser.add_argument("address", metavar="ADDR", help="or the id of an entry")
+    parser.add_argument("address", metavar="ADDR", help="or @example.org, or the id of an entry")
     parser.add_argument("--reason", required=True, help="kept in the audit")
     parser.add_argument("--scope", help="only this one; default: every scope")
+    parser.add_argument("--force", action="store_true", help="also who complained, or was forgotten")
+    add_data_option(parser)
+
+
+def undo_arguments(parser: ArgumentParser) -> None:
+    """Whom, and why."""
+    parser.add_argument("address", metavar="ADDR", help="or @example.org, or the id of an entry")
+    parser.add_argument("--reason", required=True, help="kept in the audit")
     add_data_option(parser)
 
 
@@ -102,8 +147,9 @@ def list_arguments(parser: ArgumentParser) -> None:
     """Which entries."""
     parser.add_argument("address", metavar="ADDR", nargs="?", help="tell all about this one, or the id of an entry")
     parser.add_argument("--origin", choices=[origin.value for origin in Origin])
-    parser.add_argument("--prefix", metavar="TEXT", help="how the address begins")
+    parser.add_argument("--prefix", metavar="TEXT", help="how the address begins; @ for whole domains")
     parser.add_argument("--scope")
+    parser.add_argument("--review", action="store_true", help="only those that wait for a decision")
     add_data_option(parser)
 
 
@@ -136,5 +182,12 @@ COMMANDS = (
         example="./postern suppressions show kim@example.net",
         arguments=show_arguments,
         run=show,
+    ),
+    Command(
+        words=("suppressions", "undo"),
+        summary="undo the last removal: the address is suppressed again as it was",
+        example="./postern suppressions undo kim@example.net --reason 'Wrong Kim.'",
+        arguments=undo_arguments,
+        run=undo,
     ),
 )

@@ -3,6 +3,7 @@
 Pure rules over one piece of feedback. It reads no list and writes none; the bookkeeping is in `app.services`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ SOFT_BOUNCE_LIMIT = 3
 SOFT_BOUNCE_WINDOW = timedelta(days=7)
 SOFT_BOUNCE_PAUSE = timedelta(days=14)
 _LONGEST_PAUSE = timedelta(days=448)
+_APP_OR_STREAM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}(?:/[a-z0-9][a-z0-9._-]{0,63})?")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -265,6 +267,11 @@ def soft_bounce_pause(bounced_at: Sequence[datetime], *, earlier_pauses: int) ->
 def scope_of(app: str, stream: str) -> str:
     """The scope of one stream of one application, `app/stream`."""
     return f"{app}/{stream}"
+
+
+def is_scope(text: str) -> bool:
+    """Whether `text` is a scope: `*`, an application, or `app/stream`."""
+    return text == EVERY_MAIL or bool(_APP_OR_STREAM.fullmatch(text))
 
 
 def scopes_around(scope: str) -> tuple[str, str, str]:

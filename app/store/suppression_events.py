@@ -71,12 +71,12 @@ def note(
         connection.execute(insert(suppression_events).values(at=now()), rows)
 
 
-def of_key(connection: Connection, key: str, *, limit: int = 100) -> tuple[SuppressionEvent, ...]:
-    """The newest changes of the entries under this name, live and past, newest first."""
+def of_keys(connection: Connection, keys: Sequence[str], *, limit: int = 100) -> tuple[SuppressionEvent, ...]:
+    """The newest changes of the entries under these names, live and past, newest first."""
     query = (
         select(suppression_events)
         .join(suppressions, suppressions.c.id == suppression_events.c.suppression_id)
-        .where(suppressions.c.key == key)
+        .where(suppressions.c.key.in_(keys))
         .order_by(suppression_events.c.id.desc())
         .limit(limit)
     )

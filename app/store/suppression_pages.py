@@ -13,12 +13,13 @@ from app.store.suppressions import LIVE, Suppression, read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which live entries to list; `prefix` is the beginning of a key, `app` leaves out the streams of all others."""
+    """Which live entries to list; `prefix` is the beginning of a key, `app` leaves out what concerns only others."""
 
     origin: str | None = None
     prefix: str | None = None
     scope: str | None = None
     app: str | None = None
+    under_review: bool = False
 
 
 def page(
@@ -53,5 +54,7 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         passed.append(suppressions.c.scope == wanted.scope)
     if wanted.app is not None:
         own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
-        passed.append((suppressions.c.scope == EVERY_MAIL) | own)
+        passed.append(suppressions.c.scope.in_([EVERY_MAIL, wanted.app]) | own)
+    if wanted.under_review:
+        passed.append(suppressions.c.review_id.is_not(None))
     return passed

@@ -103,20 +103,21 @@ def lift(
     return lifted
 
 
-def restore(connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str) -> tuple[Suppression, ...]:
-    """Undo removals: the tombstones are live entries again, as if nobody had lifted them.
-
-    Nothing may be live in their places.
-    """
+def restore(connection: Connection, tombstone: Suppression, *, actor: str, reason: str) -> Suppression | None:
+    """Undo a removal: the tombstone is the live entry again, as if nobody had lifted it; None where another is live."""
+    existing = _live_row(connection, key=tombstone.key, scope=tombstone.scope)
+    if existing is not None and not _is_over(connection, existing):
+        return None
+    end(connection, [existing] if existing else [])
     statement = (
         update(suppressions)
-        .where(suppressions.c.id.in_(list(entry_ids)), suppressions.c.removed_at.is_not(None))
+        .where(suppressions.c.id == tombstone.id, suppressions.c.removed_at.is_not(None))
         .values(removed_at=None, removed_by=None, removal_reason=None, ses_removal=None)
         .returning(suppressions)
     )
-    restored = tuple(read(row) for row in connection.execute(statement))
+    restored = [read(row) for row in connection.execute(statement)]
     suppression_events.note(connection, Change.RESTORED, restored, actor=actor, reason=reason)
-    return restored
+    return restored[0] if restored else None
 
 
 def prolong(

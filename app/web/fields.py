@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.address import InvalidAddress, Mailbox, parse_address, parse_mailbox
+from app.domain.whom import parse_whom
 
 MAX_MAILBOXES = 50
 """Addresses that one field may list; how many a mail may have in all is a setting."""
@@ -36,6 +37,20 @@ def _address(value: Any) -> str:
         return parse_address(_text(value)).email
     except InvalidAddress as broken:
         raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
+
+
+def _whom(value: Any) -> str:
+    try:
+        return parse_whom(_text(value)).email
+    except InvalidAddress as broken:
+        raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
+
+
+def _flag(value: Any) -> bool:
+    """`value` of a query string as true or false."""
+    if value in {"true", "false"}:
+        return bool(value == "true")
+    raise PydanticCustomError("bool_parsing", "Give true or false.")
 
 
 def _moment(value: Any) -> datetime:
@@ -101,6 +116,7 @@ def _one_or_more(value: Any) -> Any:
 
 _MAILBOX_SCHEMA = {"type": "string", "examples": ["ann@example.com", "Ann Lee <ann@example.com>"]}
 _MAILBOXES_SCHEMA = {"oneOf": [_MAILBOX_SCHEMA, {"type": "array", "items": _MAILBOX_SCHEMA, "maxItems": MAX_MAILBOXES}]}
+_WHOM_SCHEMA = {"type": "string", "examples": ["ann@example.com", "@example.com"]}
 _CONTENT_SCHEMA = {
     "oneOf": [
         {"type": "string", "contentEncoding": "base64"},
@@ -117,9 +133,11 @@ MailboxesField = Annotated[
     WithJsonSchema(_MAILBOXES_SCHEMA),
 ]
 AddressField = Annotated[str, PlainValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
+WhomField = Annotated[str, PlainValidator(_whom), WithJsonSchema(_WHOM_SCHEMA)]
 MomentField = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 ContentField = Annotated[bytes, PlainValidator(_content), WithJsonSchema(_CONTENT_SCHEMA)]
 TagField = Annotated[
     tuple[str, str], PlainValidator(_tag), WithJsonSchema({"type": "string", "examples": ["campaign:spring"]})
 ]
+FlagText = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 IntegerText = Annotated[int, BeforeValidator(_integer)]

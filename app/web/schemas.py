@@ -8,7 +8,7 @@ be as a whole (its headers, its times, its size) is decided by `Accept.faults`.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.domain.delivery import State
@@ -18,17 +18,20 @@ from app.domain.proof import OnUnconfirmed
 from app.domain.suppression import EVERY_MAIL, Origin
 from app.queue import Lane
 from app.services.accept import Submission
+from app.services.entries import Status
 from app.services.look_up import EmailFilter
 from app.services.pages import Page
 from app.web.fields import (
     NOT_EMPTY,
     AddressField,
     ContentField,
+    FlagText,
     IntegerText,
     MailboxesField,
     MailboxField,
     MomentField,
     TagField,
+    WhomField,
 )
 
 MAX_TAGS = 50
@@ -128,16 +131,23 @@ class RescheduleBody(Known):
 
 
 class SuppressionBody(Known):
-    """An address that is not to be sent to: by nobody (`*`), or in one stream (`app/stream`)."""
+    """An address, or a whole domain, that is not to be sent to: by nobody, by one application, or in one stream."""
 
-    email: AddressField
+    email: WhomField
     scope: ScopeWord = EVERY_MAIL
     reason: str | None = None
     expires_at: MomentField | None = None
 
 
 class UnsuppressBody(Known):
-    """Why an address may be sent to again."""
+    """Why an address may be sent to again. Who complained or was forgotten is taken off the list only with `force`."""
+
+    reason: str | None = None
+    force: StrictBool = False
+
+
+class UndoBody(Known):
+    """Why what was taken off the list is put back."""
 
     reason: str | None = None
 
@@ -149,9 +159,9 @@ class VerdictBody(Known):
 
 
 class SuppressBatchBody(Known):
-    """Addresses to suppress, for every mail unless a scope is given."""
+    """Addresses or whole domains to suppress, for every mail unless a scope is given."""
 
-    emails: Annotated[tuple[AddressField, ...], Field(max_length=MAX_ENTRIES), NOT_EMPTY]
+    emails: Annotated[tuple[WhomField, ...], Field(max_length=MAX_ENTRIES), NOT_EMPTY]
     scope: ScopeWord = EVERY_MAIL
     reason: str | None = None
 
@@ -159,9 +169,10 @@ class SuppressBatchBody(Known):
 class UnsuppressBatchBody(Known):
     """Addresses or ids of entries to take off the list, and why; one of the two."""
 
-    emails: Annotated[tuple[AddressField, ...], Field(max_length=MAX_ENTRIES), NOT_EMPTY] | None = None
+    emails: Annotated[tuple[WhomField, ...], Field(max_length=MAX_ENTRIES), NOT_EMPTY] | None = None
     ids: Annotated[tuple[UUID, ...], Field(max_length=MAX_ENTRIES), NOT_EMPTY] | None = None
     reason: str | None = None
+    force: StrictBool = False
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "UnsuppressBatchBody":
@@ -227,9 +238,12 @@ class SuppressionsQuery(PageQuery):
     origin: Origin | None = None
     q: Annotated[str, Field(min_length=1, max_length=254)] | None = None
     scope: ScopeWord | None = None
+    status: Literal[Status.LIVE, Status.REVIEW] | None = None
 
 
-class UnsuppressQuery(UnsuppressBody):
+class UnsuppressQuery(Known):
     """Why an address may be sent to again, and in which scope; default: all its entries."""
 
+    reason: str | None = None
+    force: FlagText = False
     scope: ScopeWord | None = None

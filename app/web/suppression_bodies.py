@@ -8,12 +8,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.services.suppress import Added, Entry, Found, InFlight, Removed
+from app.services.entries import Entry, Status
+from app.services.suppress import Added, Found, InFlight, Removed
+from app.store.suppression_events import SuppressionEvent
 from app.web.answers import Moment, Told
 
 
 class SuppressionEntry(Told):
-    """An address that is not sent to, in `scope`: every mail (`*`) or one stream of one application."""
+    """Who is not sent to (an address, or `@example.org`), in `scope`: every mail, one application, or one stream.
+
+    While `status` is `review`, a person has yet to say whether the entry stays.
+    """
 
     object: Literal["suppression"]
     id: UUID
@@ -21,6 +26,7 @@ class SuppressionEntry(Told):
     origin: str
     source_id: str | None
     scope: str
+    status: Status
     reason: str
     created_at: Moment
     expires_at: Moment | None
@@ -51,11 +57,29 @@ class PastEntry(SuppressionEntry):
         )
 
 
+class ToldChange(Told):
+    """What became of an entry: when, by whom and why."""
+
+    suppression_id: UUID
+    type: str
+    scope: str
+    origin: str
+    actor: str
+    reason: str
+    at: Moment
+
+    @classmethod
+    def of(cls, change: SuppressionEvent) -> Self:
+        """Written from a change that was noted."""
+        return cls(**{name: getattr(change, name) for name in cls.model_fields})
+
+
 class FoundSuppression(SuppressionEntry):
-    """The widest entry of an address; an administrator gets all of them, and those of the past."""
+    """The widest entry that catches an address; an administrator gets all, those of the past, and every change."""
 
     entries: list[PastEntry] = Field(default_factory=list)
     history: list[PastEntry] = Field(default_factory=list)
+    changes: list[ToldChange] = Field(default_factory=list)
 
     @classmethod
     def of_found(cls, found: Found, *, whole: bool) -> Self:
@@ -67,6 +91,7 @@ class FoundSuppression(SuppressionEntry):
             **members,
             entries=[PastEntry.of(entry) for entry in found.entries],
             history=[PastEntry.of(entry) for entry in found.history],
+            changes=[ToldChange.of(change) for change in found.changes],
         )
 
 
@@ -122,6 +147,12 @@ class AddedSuppressions(Told):
     data: list[AddedSuppression]
 
 
+class RestoredSuppressions(Told):
+    """The entries that stand again after a removal was undone."""
+
+    data: list[SuppressionEntry]
+
+
 class RemovedSuppressions(Told):
     """The entries that were taken off the list; what was not on it is not here."""
 
@@ -136,6 +167,7 @@ def _members(entry: Entry) -> dict[str, Any]:
         "origin": entry.origin,
         "source_id": _source_id(entry),
         "scope": entry.scope,
+        "status": entry.status,
         "reason": entry.reason,
         "created_at": entry.created_at,
         "expires_at": entry.expires_at,

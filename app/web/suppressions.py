@@ -10,6 +10,7 @@ from flask import Response
 
 from app.domain.callers import Caller, Scope
 from app.domain.errors import NotFound
+from app.services.entries import Status
 from app.services.suppress import Added
 from app.web.answers import Listed
 from app.web.context import current_gateway
@@ -18,6 +19,7 @@ from app.web.schemas import (
     SuppressBatchBody,
     SuppressionBody,
     SuppressionsQuery,
+    UndoBody,
     UnsuppressBatchBody,
     UnsuppressBody,
     UnsuppressQuery,
@@ -28,6 +30,7 @@ from app.web.suppression_bodies import (
     FoundSuppression,
     RemovedSuppression,
     RemovedSuppressions,
+    RestoredSuppressions,
     SuppressionEntry,
 )
 
@@ -47,7 +50,12 @@ suppressions = Routes("suppressions", __name__, url_prefix="/v1/suppressions")
 def list_suppressions(caller: Caller, query: SuppressionsQuery) -> Response:
     """Answer with one page of live entries."""
     found = current_gateway().suppress.page(
-        caller, origin=query.origin, q=query.q, scope=query.scope, page=query.page()
+        caller,
+        origin=query.origin,
+        q=query.q,
+        scope=query.scope,
+        page=query.page(),
+        under_review=query.status is Status.REVIEW,
     )
     return Listed[SuppressionEntry](
         object="list", data=[SuppressionEntry.of(entry) for entry in found.data], has_more=found.has_more
@@ -74,7 +82,7 @@ def get_suppression(caller: Caller, id_or_email: str) -> Response:
     "",
     Operation(
         guard=Scope.SUPPRESSIONS_WRITE,
-        summary="Suppress an address; one that is suppressed already keeps its entry.",
+        summary="Suppress an address, or a whole domain; an entry that stands already is kept.",
         body=SuppressionBody,
         gives=AddedSuppression,
     ),
@@ -102,7 +110,11 @@ def add_suppression(caller: Caller, body: SuppressionBody) -> Response:
 def remove_suppression(caller: Caller, id_or_email: str, query: UnsuppressQuery, body: UnsuppressBody) -> Response:
     """Answer with the widest entry that was removed."""
     removed = current_gateway().suppress.remove(
-        caller, id_or_email, scope=query.scope, reason=body.reason or query.reason
+        caller,
+        id_or_email,
+        scope=query.scope,
+        reason=body.reason or query.reason,
+        force=body.force or query.force,
     )
     return RemovedSuppression.each_of(removed)[0].answer()
 
@@ -139,12 +151,30 @@ def add_suppressions(caller: Caller, body: SuppressBatchBody) -> Response:
 )
 def remove_suppressions(caller: Caller, body: UnsuppressBatchBody) -> Response:
     """Answer with what was removed; what was not on the list is left out."""
-    names = body.names
+    names, suppress = body.names, current_gateway().suppress
+    suppress.check_removals(caller, names, reason=body.reason, force=body.force)
     data: list[RemovedSuppression] = []
     for name in names:
         try:
-            removed = current_gateway().suppress.remove(caller, name, reason=body.reason, wait_for_ses=len(names) == 1)
+            removed = suppress.remove(caller, name, reason=body.reason, force=body.force, wait_for_ses=len(names) == 1)
         except NotFound:
             continue
         data += RemovedSuppression.each_of(removed)
     return RemovedSuppressions(data=data).answer()
+
+
+@suppressions.operation(
+    "POST",
+    "/<path:id_or_email>/undo",
+    Operation(
+        guard=Scope.SUPPRESSIONS_WRITE,
+        summary="Undo the last removal: the address is suppressed again as it was.",
+        body=UndoBody,
+        body_optional=True,
+        gives=RestoredSuppressions,
+    ),
+)
+def undo_removal(caller: Caller, id_or_email: str, body: UndoBody) -> Response:
+    """Answer with the entries that stand again."""
+    restored = current_gateway().undo(caller, id_or_email, reason=body.reason)
+    return RestoredSuppressions(data=[SuppressionEntry.of(entry) for entry in restored]).answer()

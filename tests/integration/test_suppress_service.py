@@ -162,12 +162,14 @@ def test_a_scope_is_removed_alone(gateway: Gateway) -> None:
     assert [one.scope for one in gateway.suppress.find(who, "kim@example.net").entries] == ["*"]
 
 
-@pytest.mark.parametrize("scope", ["other/news", "invites", "invites/", "/news", "", "**"])
+@pytest.mark.parametrize(
+    "scope", ["other/news", "other", "invites/", "/news", "", "**", "invites/a/b", "Invites", "invites/ne ws", "*/news"]
+)
 def test_an_application_speaks_for_its_own_streams(gateway: Gateway, scope: str) -> None:
-    """A scope is every mail or a stream of the own application; an operator may name any."""
+    """A scope is every mail, the own application or a stream of it; an operator may name any application."""
     with pytest.raises(ValidationFailed):
         gateway.suppress.add(caller(gateway), "kim@example.net", scope=scope)
-    if scope == "other/news":
+    if scope.startswith("other"):
         assert gateway.suppress.add(ROOT, "kim@example.net", scope=scope).created
 
 

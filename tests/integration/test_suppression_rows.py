@@ -35,7 +35,7 @@ def put(gateway: Gateway, origin: Origin, *, expires_in: timedelta | None = None
 def changes(gateway: Gateway) -> list[tuple[str, str, str, str]]:
     """What became of Kim's entries, oldest first."""
     with gateway.database.reading() as connection:
-        told = suppression_events.of_key(connection, KIM)
+        told = suppression_events.of_keys(connection, [KIM])
     return [(one.type, one.origin, one.actor, one.reason) for one in reversed(told)]
 
 
@@ -93,7 +93,7 @@ def test_a_removal_and_its_undoing_are_noted(gateway: Gateway) -> None:
         again = suppressions.lift(connection, [entry.id], actor="ann", reason="She is back.")
         assert (len(lifted), again) == (1, ())
         assert suppressions.last_removal(connection, key=KIM, scope="*") == lifted[0].removed_at
-        [restored] = suppressions.restore(connection, [entry.id], actor="ben", reason="By mistake.")
+        restored = suppressions.restore(connection, lifted[0], actor="ben", reason="By mistake.")
         assert suppressions.last_removal(connection, key=KIM, scope="*") is None
     assert restored == entry
     assert changes(gateway)[1:] == [

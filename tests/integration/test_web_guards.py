@@ -52,6 +52,9 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/batch/remove",
         {"emails": ["ann@example.com"], "reason": "asked"},
     ),
+    "suppressions.undo_removal": (
+        Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
+    ),
 }  # fmt: skip
 
 

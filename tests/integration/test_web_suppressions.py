@@ -43,6 +43,7 @@ def test_an_address_is_suppressed_and_found(web: Web, key: Headers) -> None:
             "origin": "manual",
             "source_id": None,
             "scope": "*",
+            "status": "live",
             "reason": "Asked on the phone",
             "created_at": added["created_at"],
             "expires_at": None,
