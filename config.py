@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         60_000_000, ge=10_000, le=200_000_000, description="Longest request body of the API, in bytes."
     )
+    max_import_bytes: int = Field(
+        200_000_000,
+        ge=10_000,
+        le=10_000_000_000,
+        description="Longest file that the API takes into the suppression list, in bytes.",
+    )
     max_recipients: int = Field(50, ge=1, le=50, description="Recipients of one mail, to, cc and bcc together.")
     max_batch: int = Field(500, ge=1, le=1000, description="Mails in one batch.")
     requests_per_second: int = Field(

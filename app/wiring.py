@@ -23,9 +23,11 @@ from app.services.call import Call
 from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
+from app.services.export_list import ExportList
 from app.services.forget import Forget
 from app.services.gate import Gate
 from app.services.health import Health
+from app.services.import_list import ImportList
 from app.services.issue_keys import IssueKeys
 from app.services.links import Links
 from app.services.look_up import LookUp
@@ -84,6 +86,8 @@ class Gateway:
     look_up: LookUp
     revise: Revise
     suppress: Suppress
+    import_list: ImportList
+    export_list: ExportList
     undo: Undo
     sync: Sync
     streams: Streams
@@ -156,6 +160,8 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
         forget=_forget(ground),
+        import_list=_import_list(settings, ground),
+        export_list=ExportList(database=database),
         receive=_receive(settings, ground),
         deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
         settle=_settle(settings, ground),
@@ -259,6 +265,15 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
 
 def _record(settings: Settings, ground: _Ground) -> Record:
     return Record(database=ground.database, max_attempts=settings.max_attempts)
+
+
+def _import_list(settings: Settings, ground: _Ground) -> ImportList:
+    return ImportList(
+        database=ground.database,
+        positives=ground.positives,
+        pseudonyms=ground.pseudonyms,
+        exempt_mailbox_simulator=settings.exempt_mailbox_simulator,
+    )
 
 
 def _settle(settings: Settings, ground: _Ground) -> Settle:

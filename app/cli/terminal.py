@@ -5,7 +5,8 @@ It decides which stream gets what. With `--json` standard output holds the objec
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +14,14 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.status import Status
 from rich.table import Table
 
 NARROWEST = 160
 """A table that goes to a file or a pipe needs no width, but rich would take 80."""
+
+_ROWS = TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,}/s")
 
 
 class Terminal:
@@ -56,6 +60,22 @@ class Terminal:
     def waiting(self, text: str) -> Status:
         """A sign of life while the block lasts; nothing where nobody looks."""
         return self._words.status(text)
+
+    @contextmanager
+    def progress(self, text: str, *, total: int | None) -> Iterator[Callable[[int, int], None]]:
+        """A bar with the rate and the time left, told how much of `total` is done and how many rows that were.
+
+        Nothing where nobody looks.
+        """
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _ROWS, TimeRemainingColumn())
+        with Progress(*columns, console=self._words, transient=True, disable=not self._words.is_terminal) as bar:
+            task = bar.add_task(text, total=total, rows=0, rate=0)
+
+            def tell(done: int, rows: int) -> None:
+                elapsed = bar.tasks[task].elapsed or 0.0
+                bar.update(task, completed=done, rows=rows, rate=round(rows / elapsed) if elapsed else 0)
+
+            yield tell
 
     def answer(self, answer: Mapping[str, Any]) -> None:
         """The result as one JSON object, if that was asked for."""

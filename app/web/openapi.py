@@ -120,7 +120,7 @@ def _operation(rule: Rule, operation: Operation, schemas: _Schemas) -> dict[str,
     if body is not None:
         described["requestBody"] = {
             "required": not operation.body_optional,
-            "content": {"application/json": {"schema": schemas.of(body, "validation")}},
+            "content": {media: {"schema": schemas.of(body, "validation")} for media in operation.body_media},
         }
     return described
 

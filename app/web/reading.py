@@ -3,15 +3,25 @@
 It decides what may be read at all. What was read is checked against `app.web.schemas` by `app.web.faults`.
 """
 
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import IO, Any
 
 from flask import request
 
-from app.domain.errors import Fault, InvalidIdempotencyKey, PayloadTooLarge, UnsupportedMediaType, ValidationFailed
+from app.domain.errors import (
+    Fault,
+    InvalidIdempotencyKey,
+    MalformedRequest,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from app.domain.file_text import PIECE
 from app.services.accept import Idempotency, fingerprint
 from app.web import json
 
 _KEY_LIMIT = 256
+_CUT_OFF = "The body ended before its end was reached; send it again."
 
 
 def read_bytes(*, limit: int | None = None) -> bytes:
@@ -26,6 +36,34 @@ def read_bytes(*, limit: int | None = None) -> bytes:
     if request.content_length is None and most is not None and len(raw) >= most:
         raise PayloadTooLarge("The body is larger than this gateway accepts.")
     return raw
+
+
+def read_pieces(types: Collection[str], *, limit: int) -> Iterator[bytes]:
+    """The body as it comes, in pieces, at most `limit` bytes of it, if it is of one of these media types.
+
+    Raises `MalformedRequest` from the iterator when the body ends early: whoever reads on would take what came for all.
+    """
+    if request.content_encoding:
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    if request.mimetype not in types:
+        raise UnsupportedMediaType(f"Send the body with one of these as its Content-Type: {', '.join(types)}.")
+    request.max_content_length = limit
+    return _pieces(request.stream, length=request.content_length)
+
+
+def _pieces(stream: IO[bytes], *, length: int | None) -> Iterator[bytes]:
+    read = 0
+    while length is None or read < length:
+        try:
+            piece = stream.read(PIECE)
+        except OSError as error:
+            raise MalformedRequest(_CUT_OFF) from error
+        if not piece:
+            break
+        read += len(piece)
+        yield piece
+    if length is not None and read < length:
+        raise MalformedRequest(_CUT_OFF)
 
 
 def read_json(*, structure: int = json.MAX_STRUCTURE) -> Any:

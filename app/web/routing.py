@@ -26,8 +26,8 @@ class Operation:
     """What a route promises.
 
     `query` and `body` are read, checked and handed to the view under these names. A body is optional when
-    `body_optional`. `documented_body` describes a body that the view reads by itself; `headers` are the request headers
-    that it looks at; `gives` describes the answer, `media` its type.
+    `body_optional`. `documented_body` describes a body that the view reads by itself, `body_media` its types; `headers`
+    are the request headers that it looks at; `gives` describes the answer, `media` its type.
     """
 
     guard: Guard
@@ -36,6 +36,7 @@ class Operation:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     documented_body: Any = None
+    body_media: tuple[str, ...] = ("application/json",)
     headers: tuple[str, ...] = ()
     gives: Any = None
     media: str = "application/json"
