@@ -31,7 +31,7 @@ from app.services.entries import (
 )
 from app.services.naming import Named, Naming, around, live_entries, own, visible_entry
 from app.services.pages import Page, Paged, paged
-from app.store import recipients, suppression_events, suppression_pages, suppressions
+from app.store import recipients, ses_list, suppression_events, suppression_pages, suppressions
 from app.store.db import Database, clock
 from app.store.positives import Positives
 from app.store.suppression_events import SuppressionEvent
@@ -207,14 +207,17 @@ class Suppress:
     def remove_at_ses(self, entries: Sequence[Suppression]) -> str:
         """Take the addresses of these tombstones off SES's account list, in each spelling that is known of them."""
         concerned = [one for one in entries if one.scope == EVERY_MAIL and is_address(one.key)]
-        spellings = {one.address for one in concerned} | {one.key for one in concerned}
+        keys = {one.key for one in concerned}
         try:
+            with self._database.reading() as connection:
+                spellings = keys.union(ses_list.spellings(connection, keys), [one.address for one in concerned])
             found = [self._account.remove_suppressed(address) for address in sorted(spellings)]
         except ServiceUnavailable as error:
             log.warning("ses_removal_pending", entries=len(entries), reason=error.detail)
             return "pending"
         with self._database.transaction() as connection:
             suppressions.note_ses_removal(connection, [one.id for one in concerned])
+            ses_list.drop(connection, sorted(spellings))
         if not concerned:
             return "kept"
         return "removed" if any(found) else "absent"

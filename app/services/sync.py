@@ -169,8 +169,10 @@ class Sync:
                 hold.keep(replace(place, contested=place.contested[1:]))
             elif place.stage is Stage.LISTING:
                 hold.keep(self._pull.read_page(place, tally))
-            elif place.stage is Stage.DEPARTED:
-                hold.keep(self._pull.depart(place, tally))
+            elif place.stage is Stage.SEEKING:
+                hold.keep(self._pull.seek(place, tally))
+            elif place.stage is Stage.LEAVING:
+                hold.keep(self._pull.let_go(place, tally))
             else:
                 hold.keep(self._push.put_next(place, tally, hold.keep))
         except PageLost:

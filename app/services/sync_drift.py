@@ -27,10 +27,10 @@ class Difference:
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, address: str) -> None:
-        """One more."""
+    def add(self, address: str | None) -> None:
+        """One more; None for one that may not be shown."""
         self.count += 1
-        if len(self.examples) < EXAMPLES:
+        if address is not None and len(self.examples) < EXAMPLES:
             self.examples.append(address)
 
 
@@ -62,8 +62,7 @@ class Compare:
             at_ses |= names.keys()
             with self._database.reading() as connection:
                 for one in self._pull.stands(connection, page, names):
-                    shown = "" if one.where is Standing.FORGOTTEN else one.entry.address
-                    differences[one.where].add(shown)
+                    differences[one.where].add(None if one.where is Standing.FORGOTTEN else one.entry.address)
         self._compare_ours(at_ses, origins, differences)
         return Drift(differences)
 

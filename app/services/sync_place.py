@@ -25,7 +25,8 @@ class Stage(StrEnum):
 
     IDLE = "idle"
     LISTING = "listing"
-    DEPARTED = "departed"
+    SEEKING = "seeking"
+    LEAVING = "leaving"
     PUSHING = "pushing"
 
 
@@ -46,8 +47,9 @@ class Place:
     """The state of the cursor.
 
     Of the pass under way: what was ordered, from when on it reads (`since`), SES's name for the next page, addresses
-    whose removal here SES's list contradicts, the last of our entries that was looked at, and the one that is being put
-    at SES. Of finished ones: when the last full one began, when the last full one that our list follows, and when any.
+    whose removal here SES's list contradicts, the last of our entries that was looked at, those that seem to have left
+    SES's list of how many that came from there, and the one that is being put at SES. Of finished ones: when the last
+    full one began, when the last full one that our list follows, and when any.
     """
 
     stage: Stage = Stage.IDLE
@@ -60,6 +62,8 @@ class Place:
     entries: int = 0
     contested: tuple[str, ...] = ()
     after: str = ""
+    leaving: tuple[str, ...] = ()
+    from_ses: int = 0
     putting: str = ""
     mirrored_at: datetime | None = None
     followed_at: datetime | None = None
@@ -83,7 +87,8 @@ class Place:
             kept["order"] = Order(**{**order, "origins": tuple(map(Origin, order["origins"]))})
         if "stage" in kept:
             kept["stage"] = Stage(kept["stage"])
-        return cls(**{**kept, "contested": tuple(kept.get("contested", ()))})
+        lists = {name: tuple(kept.get(name, ())) for name in ("contested", "leaving")}
+        return cls(**kept | lists)
 
     def to_json(self) -> Json:
         """What is kept."""
@@ -139,15 +144,15 @@ class Place:
         if not self.order.adds:
             return replace(done, stage=Stage.PUSHING)
         done = replace(done, listed_at=self.started_at)
-        return replace(done, stage=Stage.DEPARTED, followed_at=self.started_at) if self.full else done.departed()
+        return replace(done, stage=Stage.SEEKING, followed_at=self.started_at) if self.full else done.departed()
 
     def departed(self) -> "Place":
         """After those who left SES's list."""
-        return replace(self, stage=Stage.PUSHING, after="")
+        return replace(self, stage=Stage.PUSHING, after="", leaving=(), from_ses=0)
 
     def done(self) -> "Place":
         """At rest until the next pass is due."""
-        return replace(self, stage=Stage.IDLE, after="", putting="", contested=())
+        return replace(self, stage=Stage.IDLE, after="", putting="", contested=(), leaving=(), from_ses=0)
 
 
 _TIMES: Final = {one.name for one in fields(Place) if "datetime" in str(one.type)}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
@@ -16,7 +17,7 @@ from app.aws.account import PageLost, SesAccount, SesRefused, Suppressed
 from app.domain.address import Address, read_reported
 from app.domain.ses_list import Evidence, Known, Standing, Verdict, judge, standing
 from app.domain.suppression import EVERY_MAIL, Origin
-from app.services.sync_place import Place, Tally
+from app.services.sync_place import Place, Stage, Tally
 from app.store import audit, incidents, ses_list, suppressions
 from app.store.db import Database, clock
 from app.store.positives import Positives
@@ -32,6 +33,8 @@ LEFT: Final = "The address is not on the suppression list of the SES account any
 _BATCH: Final = 200
 _LONGEST_ADDRESS: Final = 320
 _MOST_RESTARTS: Final = 5
+_PART: Final = 1_000
+_PARTS: Final = 50
 # SES erases its list some time after an account was paused, and other credentials may lead to another account: a list
 # that lost so many at once is not taken for the work of a person.
 _MANY: Final = 1_000
@@ -122,23 +125,41 @@ class Pull:
             case Verdict.WAIT:
                 tally.undecided += 1
 
-    def depart(self, place: Place, tally: Tally) -> Place:
-        """The place after one who left SES's list: not seen in a whole pass, and not there when asked for by name."""
+    def seek(self, place: Place, tally: Tally) -> Place:
+        """The place after looking through a part of our list for entries that SES's list had and has not any more."""
         since = place.started_at or self._now()
-        if not place.order.accept_departures and self._lost_too_many(since, tally):
-            return place.departed()
-        with self._database.transaction() as connection:
-            rows = ses_list.unseen(connection, since=since, limit=_BATCH)
-            keys = [one.key for one in rows]
-            bound = {one.key for one in ses_list.only_because_of_ses(connection, keys)}
-            bound -= ses_list.held_since(connection, keys, since=since)
-            ses_list.drop(connection, [one.address for one in rows if one.key not in bound])
-        if not rows:
-            return place.departed()
-        asked = next((one for one in rows if one.key in bound), None)
-        if asked is not None:
-            self._let_go(asked, self._account.get_suppressed(asked.address), tally)
+        for _ in range(_PARTS):
+            with self._database.reading() as connection:
+                rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=_PART)
+                from_ses = [one for one in rows if ses_list.is_because_of_ses(one)]
+                held = ses_list.held_since(connection, [one.key for one in from_ses], since=since)
+            gone = tuple(str(one.id) for one in from_ses if one.key not in held)
+            place = replace(
+                place,
+                after=str(rows[-1].id) if rows else "",
+                leaving=place.leaving + gone,
+                from_ses=place.from_ses + len(from_ses),
+            )
+            if not rows or len(place.leaving) > _MANY:
+                return self._believe(place, tally)
         return place
+
+    def let_go(self, place: Place, tally: Tally) -> Place:
+        """The place after one who seems to have left SES's list: asked for by name, and lifted when not there.
+
+        Where the credentials may not ask, nobody is lifted.
+        """
+        if not place.leaving:
+            self._forget_unseen(place.started_at)
+            return replace(place, stage=Stage.SEEKING) if place.after else place.departed()
+        try:
+            self._let_go(UUID(place.leaving[0]), tally)
+        except SesRefused as error:
+            if not error.denied:
+                raise
+            log.warning("ses_list_waits", stage=place.stage, reason=error.detail)
+            return place.departed()
+        return replace(place, leaving=place.leaving[1:])
 
     def _take_in(self, entries: Sequence[Suppressed], tally: Tally, *, adds: bool) -> list[str]:
         """Note entries of SES's list, add to ours what it lacks, and tell which ones contradict a removal."""
@@ -167,9 +188,10 @@ class Pull:
     def _still_removed(self, address: Address | None) -> datetime | None:
         if address is None:
             return None
+        names = {address.key: self._pseudonyms(address.key)}
         with self._database.reading() as connection:
-            again = suppressions.live_among(connection, [address.key], scopes=[EVERY_MAIL])
-            return None if again else ses_list.removals(connection, [address.key]).get(address.key)
+            known = _what_is_known(connection, names)[address.key]
+        return None if known.ours or known.forgotten else known.removed_at
 
     def _judge(self, entry: Suppressed, removed_at: datetime) -> Verdict:
         with self._database.reading() as connection:
@@ -179,33 +201,46 @@ class Pull:
         evidence = Evidence(updated_at=entry.updated_at, by_mail=by_mail, mail_left_at=left_at)
         return judge(removed_at, evidence, now=now)
 
-    def _lost_too_many(self, since: datetime, tally: Tally) -> bool:
+    def _believe(self, place: Place, tally: Tally) -> Place:
+        gone = len(place.leaving)
+        few = gone <= _FEW or (gone <= _MANY and gone * 10 <= place.from_ses)
+        if few or place.order.accept_departures:
+            return replace(place, stage=Stage.LEAVING)
+        detail = f"{gone} of {place.from_ses} entries have left SES's list at once; none was taken off ours for it."
         with self._database.transaction() as connection:
-            gone, all_of_them = ses_list.count_unseen(connection, since=since), ses_list.size(connection)
-            if gone <= _MANY and (gone <= _FEW or gone * 10 <= all_of_them):
-                return False
-            detail = f"{gone} of {all_of_them} entries have left the list at once; none was taken off ours for it."
             incidents.note(connection, kind=SHRUNK, subject="account", detail=detail)
         tally.departed_unbelieved = gone
-        return True
+        return place.departed()
 
-    def _let_go(self, asked: Mirrored, entry: Suppressed | None, tally: Tally) -> None:
+    def _let_go(self, entry_id: UUID, tally: Tally) -> None:
+        with self._database.reading() as connection:
+            entry = suppressions.by_id(connection, entry_id)
+            spellings = {*ses_list.spellings(connection, [entry.key]), entry.address, entry.key} if entry else set()
+        if entry is None or entry.removed_at is not None:
+            return
+        found = next((one for name in sorted(spellings) if (one := self._account.get_suppressed(name))), None)
         with self._database.transaction() as connection:
-            if entry is not None:
-                ses_list.mirror(connection, [replace(asked, reason=entry.reason, updated_at=entry.updated_at)])
+            if found is not None:
+                kept = Mirrored(address=found.address, key=entry.key, reason=found.reason, updated_at=found.updated_at)
+                ses_list.mirror(connection, [kept])
                 return
-            ses_list.drop(connection, [asked.address])
-            if ses_list.spellings(connection, [asked.key]):
-                return
-            # Locked: what a bounce takes over meanwhile is not SES's any more, and stays.
-            bound = [one.id for one in ses_list.only_because_of_ses(connection, [asked.key], lock=True)]
+            ses_list.forget(connection, entry.key)
+            # Locked: what a bounce has taken over meanwhile is not SES's word any more, and stays.
+            bound = ses_list.lock_because_of_ses(connection, entry.key)
             lifted = suppressions.lift(connection, bound, actor=POSTERN, reason=LEFT, at_ses_too=False)
-            for one in lifted:
-                told = {"suppression_id": str(one.id), "scope": one.scope, "origin": one.origin}
-                audit.write(connection, actor=POSTERN, action="unsuppress", key=one.key, reason=LEFT, data=told)
+            for row in lifted:
+                told = {"suppression_id": str(row.id), "scope": row.scope, "origin": row.origin}
+                audit.write(connection, actor=POSTERN, action="unsuppress", key=row.key, reason=LEFT, data=told)
         tally.lifted += len(lifted)
         if lifted:
-            self._forget(asked.key)
+            self._forget(entry.key)
+
+    def _forget_unseen(self, since: datetime | None) -> None:
+        """Drop what a whole pass has not seen from the copy of SES's list."""
+        gone = True
+        while since is not None and gone:
+            with self._database.transaction() as connection:
+                gone = ses_list.drop_unseen(connection, since=since, limit=_PART)
 
     def _forget(self, key: str) -> None:
         """Clear Redis of an address, unless it is suppressed all the same: a last look must not miss that."""
@@ -235,9 +270,13 @@ class Stands:
 
 def _what_is_known(connection: Connection, pseudonyms: dict[str, str]) -> dict[str, Known]:
     ours = suppressions.live_among(connection, [*pseudonyms, *pseudonyms.values()], scopes=[EVERY_MAIL])
-    removed = ses_list.removals(connection, pseudonyms)
+    removed = ses_list.removals(connection, [*pseudonyms, *pseudonyms.values()])
     return {
-        key: Known(ours=ours.get((key, EVERY_MAIL)), removed_at=removed.get(key), forgotten=(name, EVERY_MAIL) in ours)
+        key: Known(
+            ours=ours.get((key, EVERY_MAIL)),
+            removed_at=max((removed[one] for one in (key, name) if one in removed), default=None),
+            forgotten=(name, EVERY_MAIL) in ours,
+        )
         for key, name in pseudonyms.items()
     }
 

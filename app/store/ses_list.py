@@ -64,27 +64,18 @@ def spellings(connection: Connection, keys: Iterable[str]) -> tuple[str, ...]:
     return tuple(connection.scalars(query.order_by(ses_suppressions.c.address)))
 
 
-def size(connection: Connection) -> int:
-    """How many entries SES's list had."""
-    return connection.scalar(select(func.count()).select_from(ses_suppressions)) or 0
-
-
 def page(connection: Connection, *, after: str, limit: int) -> tuple[Mirrored, ...]:
     """The next entries by their spelling."""
     query = select(ses_suppressions).where(ses_suppressions.c.address > after).order_by(ses_suppressions.c.address)
     return tuple(_mirrored(row) for row in connection.execute(query.limit(limit)))
 
 
-def unseen(connection: Connection, *, since: datetime, after: str = "", limit: int) -> tuple[Mirrored, ...]:
-    """Entries that were not seen since, by their spelling."""
-    query = select(ses_suppressions).where(ses_suppressions.c.seen_at < since, ses_suppressions.c.address > after)
-    return tuple(_mirrored(row) for row in connection.execute(query.order_by(ses_suppressions.c.address).limit(limit)))
-
-
-def count_unseen(connection: Connection, *, since: datetime) -> int:
-    """How many entries were not seen since."""
-    query = select(func.count()).select_from(ses_suppressions).where(ses_suppressions.c.seen_at < since)
-    return connection.scalar(query) or 0
+def drop_unseen(connection: Connection, *, since: datetime, limit: int) -> bool:
+    """Forget up to `limit` entries that were not seen since; whether there were any."""
+    query = select(ses_suppressions.c.address).where(ses_suppressions.c.seen_at < since).limit(limit)
+    gone = list(connection.scalars(query))
+    drop(connection, gone)
+    return bool(gone)
 
 
 def held_since(connection: Connection, keys: Sequence[str], *, since: datetime | None) -> frozenset[str]:
@@ -120,25 +111,18 @@ def mail_left_at(connection: Connection, ses_message_id: str) -> datetime | None
     return found
 
 
-def only_because_of_ses(connection: Connection, keys: Iterable[str], *, lock: bool = False) -> tuple[Suppression, ...]:
-    """Live entries for every mail that are ours only because SES's list had the address.
-
-    What SES suppressed by its global list, which nobody can read, is not among them. `lock` keeps them as they are
-    until the transaction ends.
-    """
-    query = select(suppressions).where(
-        suppressions.c.key.in_(list(keys)),
-        suppressions.c.scope == EVERY_MAIL,
-        suppressions.c.origin == Origin.SES_ACCOUNT,
-        LIVE,
-    )
-    if lock:
-        query = query.with_for_update()
-    return tuple(entry for row in connection.execute(query) if is_because_of_ses(entry := read(row)))
+def lock_because_of_ses(connection: Connection, key: str) -> list[UUID]:
+    """The live entry of this address that is ours only because SES's list had it; nobody changes it till the end."""
+    mine = (suppressions.c.key == key) & (suppressions.c.scope == EVERY_MAIL) & LIVE
+    rows = [read(row) for row in connection.execute(select(suppressions).where(mine).with_for_update())]
+    return [one.id for one in rows if is_because_of_ses(one)]
 
 
 def is_because_of_ses(entry: Suppression) -> bool:
-    """Whether an entry is ours only because the account's list had the address."""
+    """Whether an entry is ours only because the account's list had the address.
+
+    What SES suppressed by its global list, which nobody can read, is not: nobody can see it leave.
+    """
     told = {str(entry.source.get(name, "")).lower() for name in ("bounce_subtype", "complaint_subtype")}
     return entry.origin == Origin.SES_ACCOUNT and (SOURCE in entry.source or _ON_THE_LIST in told)
 

@@ -106,8 +106,8 @@ def test_all_spellings_of_one_person_are_one_entry(world: World) -> None:
     world.at_ses("KIM@example.net")
     world.run()
     world.gateway.suppress.remove(ROOT, "kim@example.net", reason="The mailbox is back.")
-    world.run()
     assert (world.listed(), world.live()) == (set(), {})
+    assert rows(world.gateway, "ses_suppressions") == []
 
 
 def test_who_left_ses_list_is_lifted_once_a_whole_pass_has_shown_it(world: World) -> None:
@@ -154,13 +154,17 @@ def test_what_bounces_meanwhile_is_no_longer_ses_word(world: World) -> None:
     assert (world.run().tally.lifted, world.live()) == (0, {"kim@example.net": "bounce"})
 
 
-def test_what_our_own_bounce_told_of_ses_list_is_lifted_with_it(world: World) -> None:
-    """`OnAccountSuppressionList` is SES's list by another way."""
+@pytest.mark.parametrize("read_before", [True, False])
+def test_what_our_own_bounce_told_of_ses_list_is_lifted_with_it(world: World, *, read_before: bool) -> None:
+    """`OnAccountSuppressionList` is SES's list by another way, whether it was ever read with the address or not."""
     world.put("kim@example.net", Origin.SES_ACCOUNT, source={"bounce_subtype": "OnAccountSuppressionList"})
-    world.at_ses("kim@example.net")
+    world.at_ses("ann@example.net", *(["Kim@example.net"] if read_before else []))
     world.run()
-    world.ses.delete_suppressed_destination(EmailAddress="kim@example.net")
-    assert world.run().tally.lifted == 1
+    if read_before:
+        assert world.live().keys() == {"ann@example.net", "kim@example.net"}
+        world.ses.delete_suppressed_destination(EmailAddress="Kim@example.net")
+        world.run()
+    assert world.live().keys() == {"ann@example.net"}
 
 
 def test_a_pass_that_missed_somebody_lifts_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,5 +210,30 @@ def test_a_list_that_is_gone_at_once_is_not_believed(world: World) -> None:
     assert (world.run().tally.departed_unbelieved, len(world.live())) == (30, 30)
     [incident] = rows(world.gateway, "incidents")
     assert (incident["kind"], incident["detail"][:8]) == ("ses_list_shrunk", "30 of 30")
+    assert (world.run().tally.departed_unbelieved, len(world.live())) == (30, 30)
+
+
+@pytest.mark.parametrize("most", [1_000, 7])
+def test_a_person_may_say_that_they_have_all_left(world: World, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Then each is asked for by name, however many rounds that takes, and lifted; those who are there stay."""
+    monkeypatch.setattr(sync_pull, "_MANY", most)
+    monkeypatch.setattr(sync_pull, "_PART", 5)
+    everybody = [f"r{number}@example.net" for number in range(30)]
+    world.at_ses(*everybody)
+    world.run()
+    for address in everybody[1:]:
+        world.ses.delete_suppressed_destination(EmailAddress=address)
     accepted = world.run(Order(full=True, accept_departures=True)).tally
-    assert (accepted.lifted, accepted.departed_unbelieved, world.live()) == (30, 0, {})
+    assert (accepted.lifted, accepted.departed_unbelieved) == (29, 0)
+    assert world.live().keys() == {everybody[0]}
+    assert count(world.gateway, "ses_suppressions") == 1
+
+
+def test_credentials_that_may_not_ask_lift_nobody(world: World) -> None:
+    """Without a look by name an entry is not believed gone; everything else goes on."""
+    world.at_ses("ann@example.net", "kim@example.net")
+    world.run()
+    world.ses.delete_suppressed_destination(EmailAddress="kim@example.net")
+    world.faults({"match": {"operation": "GetSuppressedDestination"}, "fault": "400:AccessDeniedException"})
+    assert (world.run().tally.lifted, len(world.live())) == (0, 2)
+    assert world.place().stage is Stage.IDLE
