@@ -55,6 +55,10 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "suppressions.undo_removal": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
     ),
+    "list_files.export_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/export", None),
+    "list_files.import_suppressions": (
+        Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/import", [{"email": "bob@example.com"}],
+    ),
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from app.web.docs import docs
 from app.web.emails import emails
 from app.web.feedback import feedback
 from app.web.health import health
+from app.web.list_files import list_files
 from app.web.metrics import metrics
 from app.web.schemas import EmailBody
 from app.web.suppressions import suppressions
@@ -145,7 +146,7 @@ def test_the_image_holds_what_its_commands_read() -> None:
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, check, suppressions, unsubscribe, feedback, health, metrics, docs):
+    for blueprint in (emails, batches, check, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [
