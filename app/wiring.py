@@ -29,6 +29,7 @@ from app.services.gate import Gate
 from app.services.health import Health
 from app.services.import_list import ImportList
 from app.services.issue_keys import IssueKeys
+from app.services.last_look import LastLook
 from app.services.links import Links
 from app.services.look_up import LookUp
 from app.services.naming import Naming
@@ -253,7 +254,9 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
         database=ground.database,
         key_ring=ground.key_ring,
         links=ground.links,
-        call=Call(gate=ground.gate, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease),
+        call=Call(
+            last_look=LastLook(ground.database), mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease
+        ),
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,

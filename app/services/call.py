@@ -12,13 +12,12 @@ from typing import Final
 import structlog
 
 from app.aws.ses import Mailer
-from app.domain.errors import ServiceUnavailable
 from app.domain.mime import UnsafeMessage
 from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused, Retry, Throttled
 from app.services.envelopes import Letter, envelope
-from app.services.gate import Addressee, Gate
+from app.services.last_look import LastLook, Refusal
 from app.services.links import NoLink
-from app.services.results import FoundSuppressed, NotCalled, Result, noted
+from app.services.results import NotCalled, Result, noted
 from app.store.claims import Mine
 from app.store.flight import FlightRecorder
 from app.store.pace import Pace
@@ -36,7 +35,7 @@ class Call:
     def __init__(
         self,
         *,
-        gate: Gate,
+        last_look: LastLook,
         mailer: Mailer,
         pace: Pace,
         recorder: FlightRecorder,
@@ -44,7 +43,7 @@ class Call:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recorder = recorder
-        self._gate = gate
+        self._look = last_look
         self._mailer = mailer
         self._pace = pace
         # A worker that was stopped and wakes up must not call SES under a claim that others may have given up already.
@@ -82,13 +81,12 @@ class Call:
             log.exception("render_failed", recipient_id=str(mine.recipient.id))
             return Retry(f"The message could not be rendered ({type(error).__name__}).")
 
-    def _last_look(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
-        addressee = Addressee(mine.recipient.key, mine.recipient.scope)
+    def _last_look(self, mine: Mine) -> Refusal | None:
         try:
-            entry = self._gate.suppressed([addressee]).get(addressee)
-        except ServiceUnavailable:
-            return NotCalled("The suppression list could not be read before the call.")
-        return FoundSuppressed(entry.origin) if entry else None
+            return self._look(mine)
+        except Exception as error:
+            log.exception("last_look_failed")
+            return NotCalled(f"Postern failed at the last look before the call ({type(error).__name__}).")
 
     def _noted(self, note: Callable[[], None]) -> bool:
         """Whether the disk had room for it. An answer that it had no room for still goes to the database."""

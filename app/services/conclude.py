@@ -105,7 +105,7 @@ class Conclude:
         removed_at = suppressions.last_removal(connection, key=address.key, scope=scope)
         if removed_at is not None and not outlived_by(removed_at, feedback):
             return f"{ruling.why} The address was unsuppressed after this mail had left, so it stays unsuppressed."
-        # Before the commit: whoever takes the last look meanwhile sees it and asks SQL.
+        # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
         self._positives.add([address.key])
         _, put = suppressions.put(
             connection,

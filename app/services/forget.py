@@ -141,7 +141,7 @@ class Forget:
             if suppress:
                 suppressions.put(connection, _objection(person, caller))
             if suppressions.live(connection, person.pseudonym):
-                # Before the commit: whoever takes the last look meanwhile sees it and asks SQL.
+                # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
                 self._positives.add([person.pseudonym])
             audit.write(
                 connection,

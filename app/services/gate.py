@@ -1,8 +1,8 @@
 """May this address be sent to now? Asked three times: at accept, in the claim and at the last look before the call.
 
-The claim asks in its own statement (`app.store.claims`). Here are the other two, which may use Redis: it holds
-positives only, so a hit is confirmed in SQL before anything is refused, and a miss decides nothing that the claim would
-not decide again.
+The other two ask SQL (`app.store.claims`, `app.services.last_look`) and decide. Here is the first, which tells the
+caller early and may use Redis: it holds positives only, so a hit is confirmed in SQL before anything is refused, and a
+miss decides nothing that the claim would not decide again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -223,7 +223,7 @@ class Suppress:
         return "removed" if any(found) else "absent"
 
     def _forget(self, key: str) -> None:
-        """Clear Redis of a name unless something is live under it, or came meanwhile: a last look must see it."""
+        """Clear Redis of a name unless something is live under it, or came meanwhile: acceptance should tell it."""
         if self._is_live(key):
             return
         self._positives.remove([key])

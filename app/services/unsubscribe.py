@@ -87,7 +87,7 @@ class Unsubscribe:
     def _stop(self, subscriber: Subscriber) -> None:
         actor = _actor(subscriber)
         with self._database.transaction() as connection:
-            # Before the commit: whoever takes the last look meanwhile sees it and asks SQL.
+            # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
             self._positives.add([subscriber.key])
             entry, put = suppressions.put(
                 connection,

@@ -4,9 +4,10 @@ This is where promise 3 is kept: whether an address is suppressed is read in the
 worker's. Nothing read before it, and nothing in Redis, counts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Row,
     Select,
     String,
+    and_,
     case,
     cast,
     literal,
@@ -29,6 +32,7 @@ from sqlalchemy import (
 from app.domain.delivery import CLAIMABLE, State
 from app.domain.suppression import EVERY_MAIL, STRENGTH
 from app.store import attempts
+from app.store.bulk import Among
 from app.store.db import clock, now
 from app.store.ids import new_id
 from app.store.models import apps, circuits, recipients, suppressions
@@ -132,6 +136,35 @@ def held(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterabl
     )
     rows = [(read(row), row.attempt_id) for row in connection.execute(query)]
     return tuple(Held(Mine(row, attempt_id), row.lease_token or UUID(int=0)) for row, attempt_id in rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Whether its claim still holds a mail, the lease not over; and if so, the origin of a suppression."""
+
+    holds: bool
+    suppressed_by: str | None = None
+
+
+def look_again(connection: Connection, mails: Sequence[Mine]) -> list[Look]:
+    """How mails that were claimed stand at this moment, in their order; one statement for all of them."""
+    found = {row.id: row for row in _leases()(connection, [one.recipient.id for one in mails])}
+    return [_look(one, found.get(one.recipient.id)) for one in mails]
+
+
+def _look(mine: Mine, row: Row[Any] | None) -> Look:
+    if row is None or not row.is_held or row.lease_token != mine.recipient.lease_token:
+        return Look(holds=False)
+    return Look(holds=True, suppressed_by=row.suppressed_by)
+
+
+@cache
+def _leases() -> Among:
+    # What the row holds is compared in the columns, not in the conditions: the index of leases is no way to these rows.
+    is_held = and_(recipients.c.state == State.SENDING, recipients.c.lease_until > now())
+    why = _suppressed_by_row()
+    columns = (recipients.c.id, recipients.c.lease_token, is_held.label("is_held"), why.label("suppressed_by"))
+    return Among(select(*columns), recipients.c.id)
 
 
 def has_due_mail(connection: Connection, lane: str) -> bool:

@@ -3,30 +3,27 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from redis import Redis
-from sqlalchemy import Connection
 
 from app.domain.delivery import State
-from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Envelope, Outcome
 from app.queue import Lane
-from app.services.gate import Addressee, Gate
-from app.store.db import Database
-from app.store.positives import BUCKETS, WARM
-from app.store.suppressions import Suppression
+from app.services.last_look import LastLook
+from app.services.results import FoundSuppressed, NotCalled
+from app.store.claims import Mine
 from app.wiring import Gateway, build
 from tests.feedback import Event, bounced, complained, fresh_address, put
 from tests.gateways import ScriptedMailer, caller, settings_for
 from tests.mails import state_of, submission, submit
-from tests.rows import outcomes, recipient_of
+from tests.rows import outcomes, recipient_of, rows
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -48,88 +45,142 @@ def mailer() -> MeddlingMailer:
     return MeddlingMailer()
 
 
+Snapshot = dict[bytes, bytes]
+GARBAGE: list[Callable[[Redis, bytes], object]] = [
+    lambda redis, key: redis.set(key, b"\xff garbage"),
+    lambda redis, key: redis.set(key, "7"),
+    lambda redis, key: redis.rpush(key, "garbage", "-1"),
+    lambda redis, key: redis.hset(key, mapping={"used": "garbage", "next": "nan"}),
+    lambda redis, key: redis.sadd(key, 12, -(2**63), "garbage"),
+    lambda redis, key: redis.zadd(key, {"garbage": 1.5}),
+    lambda redis, key: redis.xadd(key, {"garbage": "1"}),
+]
+
+
+def snapshot(redis: Redis) -> Snapshot:
+    """All that Redis holds now, as it would be on its disk."""
+    dumps = {key: redis.dump(key) for key in redis.scan_iter()}
+    return {key: dump for key, dump in dumps.items() if dump is not None}
+
+
 @dataclass(frozen=True)
 class Harm:
-    """What somebody does to Redis at one moment: forget positives, add some of nobody, lose or forge the marker."""
+    """What somebody does at one moment to some of the keys in Redis, chosen by chance; nothing is `kind` None."""
 
-    wipe: bool
-    forget: float
-    foreign: int
-    marker: str
-    seed: int
+    kind: str | None = None
+    share: float = 1.0
+    seed: int = 0
 
-    def do(self, redis: Redis) -> None:
+    def do(self, redis: Redis, older: Snapshot) -> None:
         chance = random.Random(self.seed)
-        if self.wipe:
-            redis.flushall()
-        for bucket in redis.scan_iter("postern:positives:????"):
-            if chance.random() < self.forget:
-                redis.delete(bucket)
-        for _ in range(self.foreign):
-            bucket = f"postern:positives:{chance.randrange(BUCKETS):04x}"
-            redis.sadd(bucket, chance.randrange(-(2**63), 2**63))
-        if self.marker == "lost":
-            redis.delete(WARM)
-        elif self.marker == "forged":
-            redis.set(WARM, "0123456789abcdef")
+        for key in sorted({*redis.scan_iter(), *older}):
+            if self.kind is None or chance.random() >= self.share:
+                continue
+            redis.delete(key)
+            if self.kind == "garbage":
+                chance.choice(GARBAGE)(redis, key)
+            elif self.kind == "an older snapshot" and key in older:
+                redis.restore(key, 0, older[key])
 
 
 harms = st.builds(
     Harm,
-    wipe=st.booleans(),
-    forget=st.sampled_from([0.0, 0.5, 1.0]),
-    foreign=st.integers(0, 20),
-    marker=st.sampled_from(["kept", "lost", "forged"]),
+    kind=st.sampled_from([None, "deleted", "garbage", "an older snapshot"]),
+    share=st.sampled_from([0.3, 0.7, 1.0]),
     seed=st.integers(0, 2**16),
 )
 readers = st.frozensets(st.integers(0, 9))
 
 
-def whom_mail_reaches(
-    gateway: Gateway,
-    mailer: ScriptedMailer,
-    early: Sequence[str],
-    late: Sequence[str],
-    names: list[str],
-    step: Callable[[], None],
-) -> set[str]:
-    """Who of `names` gets a mail when some are suppressed before accept and some before the claim."""
-    who = caller(gateway)
-    for name in early:
-        gateway.suppress.add(who, name)
-    step()
-    gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
-    for name in late:
-        gateway.suppress.add(who, name)
-    step()
+@dataclass(frozen=True)
+class Story:
+    """Who is suppressed at which step of ten mails, and what happens to Redis right after: the steps are in order.
+
+    The first two are before accept and before the claim, the third is between the claim and the first look, and the
+    last is when SES is called for the first time, while the others wait for their look.
+    """
+
+    suppressed: tuple[frozenset[int], ...]
+    harms: tuple[Harm, ...]
+
+    @property
+    def reached(self) -> set[int]:
+        """Who gets a mail. Those before the first who is called have been looked at when the last step comes."""
+        early = frozenset[int]().union(*self.suppressed[:3])
+        left = [number for number in range(10) if number not in early]
+        return {number for number in left if number == left[0] or number not in self.suppressed[3]}
+
+
+class MeddlingLook(LastLook):
+    """The last look, and what happens before the first of them."""
+
+    before: list[Callable[[], None]]
+
+    def __call__(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
+        while self.before:
+            self.before.pop()()
+        return super().__call__(mine)
+
+
+def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
+    """Let a story happen; who of the ten got a mail."""
+    names, who, older = [fresh_address() for _ in range(10)], caller(gateway), [snapshot(gateway.redis)]
+
+    def step(number: int) -> None:
+        for one in sorted(story.suppressed[number]):
+            gateway.suppress.add(who, names[one])
+        story.harms[number].do(gateway.redis, older[0])
+
+    once = [lambda: step(3)]
     mailer.sent.clear()
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    return {one.recipient for one in mailer.sent}
+    mailer.before = lambda: once.pop()() if once else None
+    gateway.deliver._parts.call._look = look = MeddlingLook(gateway.database)
+    look.before = [lambda: step(2)]
+    step(0)
+    gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
+    step(1)
+    drained = gateway.deliver.drain(Lane.TRANSACTIONAL)
+    while drained.more or rows(gateway, "recipients", state=State.QUEUED):
+        drained = gateway.deliver.drain(Lane.TRANSACTIONAL)
+    return {names.index(one.recipient) for one in mailer.sent}
 
 
-@given(early=readers, late=readers, harm=harms, warm=st.booleans())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture
+def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: Path) -> Iterator[Gateway]:
+    """A gateway that claims ten mails and calls SES for one after the other; without Redis time passes quickly."""
+    gateway = build(settings_for(migrated_url, redis_url, ses_threads=5, flight_dir=tmp_path), mailer=mailer)
+    gateway.deliver._threads = ThreadPoolExecutor(1)
+    parts = gateway.deliver._parts
+    parts.pace._alone._clock = lambda: 200 * time.monotonic()
+    object.__setattr__(parts, "sleep", lambda _: time.sleep(0.005))
+    yield gateway
+    gateway.close()
+
+
+@given(
+    suppressed=st.tuples(readers, readers, readers, readers),
+    harms=st.tuples(harms, harms, harms, harms),
+    warm=st.booleans(),
+)
+@settings(
+    max_examples=20,
+    phases=[Phase.generate],  # a smaller story would take minutes to find
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_no_harm_to_redis_changes_who_is_sent_to(
-    gateway: Gateway,
+    hasty: Gateway,
     mailer: MeddlingMailer,
-    early: frozenset[int],
-    late: frozenset[int],
-    harm: Harm,
+    suppressed: tuple[frozenset[int], ...],
+    harms: tuple[Harm, ...],
     warm: bool,
 ) -> None:
-    """Harmed before accept, before the claim and between the calls: exactly those are reached whom SQL lets through."""
-    names = [fresh_address() for _ in range(10)]
+    """Any of its keys deleted, of any type, or as they were before, at any step: the same are reached as without."""
+    hasty.redis.flushall()
     if warm:
-        gateway.upkeep.warm_positives()
-
-    def meddle() -> None:
-        harm.do(gateway.redis)
-
-    mailer.before = meddle
-    reached = whom_mail_reaches(
-        gateway, mailer, [names[one] for one in sorted(early)], [names[one] for one in sorted(late)], names, meddle
-    )
-    assert reached == {name for number, name in enumerate(names) if number not in early | late}
+        hasty.upkeep.warm_positives()
+    story = Story(suppressed, harms)
+    untouched = told(hasty, mailer, Story(suppressed, (Harm(),) * 4))
+    assert told(hasty, mailer, story) == untouched == story.reached
 
 
 @pytest.fixture
@@ -140,10 +191,19 @@ def without_redis(migrated_url: str, mailer: ScriptedMailer) -> Iterator[Gateway
 
 
 def test_without_redis_the_same_are_reached(without_redis: Gateway, mailer: ScriptedMailer) -> None:
-    """A gateway that never had a Redis asks SQL each time, and names at accept who is suppressed."""
-    names = [f"r{number}@example.net" for number in range(6)]
-    reached = whom_mail_reaches(without_redis, mailer, names[:2], names[2:4], names, lambda: None)
-    assert reached == set(names[4:])
+    """A gateway that never had a Redis asks SQL each time, and tells at accept who is suppressed."""
+    names, who = [f"r{number}@example.net" for number in range(6)], caller(without_redis)
+    without_redis.suppress.add(who, names[0])
+    answer = without_redis.accept(
+        who,
+        [submission(*names)],
+        idempotency=None,
+        answer=lambda receipts: {"suppressed": [one.email for one in receipts[0].suppressed]},
+    )
+    assert answer.body == {"suppressed": names[:1]}
+    without_redis.suppress.add(who, names[1])
+    without_redis.deliver.drain(Lane.TRANSACTIONAL)
+    assert sorted(one.recipient for one in mailer.sent) == names[2:]
 
 
 def one_thread(url: str, redis_url: str, mailer: ScriptedMailer) -> Gateway:
@@ -151,7 +211,7 @@ def one_thread(url: str, redis_url: str, mailer: ScriptedMailer) -> Gateway:
     return build(settings_for(url, redis_url, ses_threads=1), mailer=mailer)
 
 
-@pytest.mark.parametrize("redis_is", ["warm", "cold", "flushed after it", "dead"])
+@pytest.mark.parametrize("redis_is", ["warm", "cold", "flushed after it", "warm and without it", "dead"])
 def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
     migrated_url: str, redis_url: str, redis_is: str
 ) -> None:
@@ -159,7 +219,7 @@ def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
     mailer = MeddlingMailer()
     gateway = one_thread(migrated_url, NOWHERE if redis_is == "dead" else redis_url, mailer)
     who = caller(gateway)
-    if redis_is in {"warm", "flushed after it"}:
+    if redis_is not in {"cold", "dead"}:
         gateway.upkeep.warm_positives()
     submit(gateway, who, "first@example.net")
     second = submit(gateway, who, "second@example.net")
@@ -168,6 +228,8 @@ def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
         gateway.suppress.add(who, "second@example.net")
         if redis_is == "flushed after it":
             gateway.redis.flushall()
+        elif redis_is == "warm and without it":
+            gateway.positives.remove(["second@example.net"])
 
     mailer.before = suppress
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -199,76 +261,6 @@ def test_news_that_comes_after_the_claim_is_caught_by_the_last_look(
     assert [one.recipient for one in mailer.sent] == ["first@example.net"]
     assert state_of(gateway, second) is State.SUPPRESSED
     gateway.close()
-
-
-class WatchedGate(Gate):
-    """The gate, and when each address was last looked for."""
-
-    looks: dict[str, float]
-
-    def suppressed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
-        began = time.monotonic()
-        found = super().suppressed(addressees)
-        self.looks |= {one.key: began for one in addressees}
-        return found
-
-
-def test_no_call_starts_once_a_suppression_is_committed(migrated_postgres_url: str, redis_url: str) -> None:
-    """Eighty suppressions race as many calls: whoever was reached was looked for before the commit."""
-    mailer = MeddlingMailer(before=lambda: time.sleep(random.Random(0).random() / 100))
-    gateway = build(settings_for(migrated_postgres_url, redis_url, ses_threads=8), mailer=mailer)
-    gate = WatchedGate(database=gateway.database, positives=gateway.positives, pseudonyms=gateway.accept._pseudonyms)
-    gate.looks = {}
-    gateway.deliver._parts.call._gate = gate
-    gateway.upkeep.warm_positives()
-    who = caller(gateway)
-    names = [f"r{number:02}@example.net" for number in range(80)]
-    gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
-    committed: dict[str, float] = {}
-
-    def suppress(name: str) -> None:
-        gateway.suppress.add(who, name)
-        committed[name] = time.monotonic()
-
-    order = random.Random(7).sample(names, len(names))
-    with ThreadPoolExecutor(3) as threads:
-        suppressing = [threads.submit(suppress, name) for name in order]
-        gateway.deliver.drain(Lane.TRANSACTIONAL)
-        for each in suppressing:
-            each.result()
-    reached = {one.recipient for one in mailer.sent}
-    assert 0 < len(reached) < len(names), "nothing raced"
-    assert [name for name in reached if gate.looks[name] > committed[name]] == []
-    gateway.close()
-
-
-class AwayOnce(Database):
-    """A database whose first look-up finds nobody there."""
-
-    def __init__(self, database: Database) -> None:
-        self.engine = database.engine
-        self._database = database
-        self._refused = False
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        if not self._refused:
-            self._refused = True
-            raise ServiceUnavailable("Away.")
-        with self._database.reading() as connection:
-            yield connection
-
-
-def test_a_doubt_before_the_call_ends_in_not_called(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """Redis cold and SQL away at the last look: SES is not called, and the mail goes back to the queue."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
-    gateway.deliver._parts.call._gate = Gate(
-        database=AwayOnce(gateway.database), positives=gateway.positives, pseudonyms=gateway.accept._pseudonyms
-    )
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert outcomes(gateway, mail) == ["not_sent", "accepted"]
-    assert recipient_of(gateway, mail).attempts == 0
-    assert len(mailer.sent) == 1
 
 
 def test_a_hit_in_redis_alone_refuses_nobody(gateway: Gateway, mailer: ScriptedMailer) -> None:

@@ -114,7 +114,7 @@ class SuppressedMeanwhile(Positives):
 
 
 def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway) -> None:
-    """What is committed while Redis is cleared is seen by the last look all the same (promise 3)."""
+    """What is committed while Redis is cleared stays in Redis, so that acceptance tells it."""
     who = caller(gateway)
     gateway.upkeep.warm_positives()
     gateway.suppress.add(who, "kim@example.net")

@@ -1,0 +1,154 @@
+"""The race of promise 3: complaints are settled while workers send, and no call begins that could have known.
+
+The order is the database's own: right before a worker takes its last look, the test reads the suppression list by
+itself. What it sees there was committed before the look began, whatever any clock says, and must not be called.
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.domain.outcome import Envelope, Outcome
+from app.queue import Lane
+from app.services.last_look import LastLook
+from app.services.results import FoundSuppressed, NotCalled
+from app.store.claims import Mine
+from app.store.db import Database
+from app.store.inbox import InboxState
+from app.store.models import suppressions
+from app.wiring import Gateway, build
+from tests.feedback import complained, put
+from tests.gateways import ScriptedMailer, caller, settings_for
+from tests.mails import submission
+from tests.rows import change, rows
+
+WORKERS, THREADS, SETTLERS = 2, 6, 2
+BATCH, TOGETHER = 100, 5
+
+
+@dataclass
+class Witness:
+    """Who was seen on the list right before a worker turned to its last look."""
+
+    database: Database
+    seen: set[str] = field(default_factory=set)
+
+    def look(self, key: str) -> None:
+        with self.database.reading() as connection:
+            if connection.execute(select(suppressions.c.id).where(suppressions.c.key == key)).first() is not None:
+                self.seen.add(key)
+
+
+class WitnessedLook(LastLook):
+    """The last look of a worker, with a witness beside it."""
+
+    witness: Witness
+
+    def __call__(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
+        self.witness.look(mine.recipient.key)
+        return super().__call__(mine)
+
+
+class Ses(ScriptedMailer):
+    """SES, which takes some milliseconds."""
+
+    def send(self, envelope: Envelope) -> Outcome:
+        time.sleep(random.random() / 250)
+        return super().send(envelope)
+
+
+@contextmanager
+def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[list[Gateway]]:
+    """Several worker processes' worth of gateways on one database, each look of theirs witnessed."""
+    with ExitStack() as open_ones:
+        made = []
+        for number in range(WORKERS):
+            settings = settings_for(url, redis_url, ses_threads=THREADS, flight_dir=directory / str(number))
+            made.append(build(settings, mailer=mailer))
+            open_ones.callback(made[-1].close)
+        witness = Witness(made[0].database)
+        for gateway in made:
+            gateway.deliver._parts.call._look = look = WitnessedLook(gateway.database)
+            look.witness = witness
+        yield made
+
+
+def complain(gateway: Gateway, addresses: list[str]) -> None:
+    """Complaints about earlier mails come in and are settled, after some chance moment."""
+    time.sleep(random.random() / 50)
+    put(gateway, *(json.dumps(complained(address, message=f"earlier-{address}")) for address in addresses))
+    gateway.settle.batch()
+
+
+def send_all(gateway: Gateway, ends: threading.Event) -> None:
+    while not ends.is_set():
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+        time.sleep(0.002)
+
+
+def race(gateways: list[Gateway], addresses: list[str]) -> None:
+    """Batch by batch, mails are accepted and sent while everybody complains, in another order than they are sent."""
+    who, ends = caller(gateways[0]), threading.Event()
+    with ThreadPoolExecutor(WORKERS + SETTLERS) as crew:
+        senders = [crew.submit(send_all, gateway, ends) for gateway in gateways]
+        try:
+            for start in range(0, len(addresses), BATCH):
+                batch = addresses[start : start + BATCH]
+                gateways[0].accept(who, [submission(one) for one in batch], idempotency=None, answer=lambda _: {})
+                order = random.sample(batch, len(batch))
+                complaints = [
+                    crew.submit(complain, gateways[at % WORKERS], order[at : at + TOGETHER])
+                    for at in range(0, len(order), TOGETHER)
+                ]
+                for each in complaints:
+                    each.result()
+                # They wait for the mails that they are about, which nobody knows: enough of that.
+                change(gateways[0], "feedback", {"state": InboxState.PROCESSED})
+        finally:
+            ends.set()
+        for each in senders:
+            each.result()
+
+
+def address_of(number: int) -> str:
+    return f"r{number:04}@example.net"
+
+
+def run(url: str, redis_url: str, directory: Path, *, mails: int) -> tuple[set[str], set[str], set[str]]:
+    """Who was reached, whom the witness saw on the list before a look, and who was claimed before the complaint."""
+    mailer = Ses()
+    addresses = [address_of(number) for number in range(mails)]
+    with workers(url, redis_url, mailer, directory) as gateways:
+        race(gateways, addresses)
+        assert {row["key"] for row in rows(gateways[0], "suppressions")} == set(addresses)
+        assert not rows(gateways[0], "recipients", state="sending")
+        keys = {row["id"]: row["key"] for row in rows(gateways[0], "recipients")}
+        claimed = {keys[row["recipient_id"]] for row in rows(gateways[0], "attempts")}
+        seen = gateways[0].deliver._parts.call._look.witness.seen  # type: ignore[attr-defined]
+    return {one.recipient for one in mailer.sent}, seen, claimed
+
+
+def test_no_call_begins_after_a_complaint_on_postgresql(
+    migrated_postgres_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """A thousand complaints, each at some moment between accept and send: whoever was on the list is not called."""
+    reached, seen, claimed = run(migrated_postgres_url, redis_url, tmp_path, mails=1000)
+    everybody = {address_of(number) for number in range(1000)}
+    assert reached & seen == set()
+    raced = {"reached": reached, "caught by the look": seen & claimed, "caught by the claim": everybody - claimed}
+    assert all(raced.values()), raced
+
+
+def test_no_call_begins_after_a_complaint_on_sqlite(migrated_sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+    """A hundred of the same where one writer waits for the other."""
+    reached, seen, _ = run(migrated_sqlite_url, redis_url, tmp_path, mails=100)
+    assert reached & seen == set()
+    assert 0 < len(reached) < 100
