@@ -40,6 +40,7 @@ class _Button:
     name: str
     value: str
     label: str
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class _Page:
 
 
 _STOP = _Button("List-Unsubscribe", "One-Click", "Unsubscribe")
-_AGAIN = _Button("resubscribe", "yes", "Subscribe again")
+_AGAIN = _Button("resubscribe", "yes", "Subscribe again", is_quiet=True)
 _ON_ITS_WAY = "A mail that is on its way already may still arrive."
 
 _ASK: Final = _Page(

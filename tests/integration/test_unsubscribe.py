@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import event, func, select, text, update
 
 from app import create_app
 from app.domain.suppression import Origin
@@ -99,6 +100,24 @@ def test_the_way_back_lifts_nothing_else(web: Web, origin: Origin, scope: str) -
     before = live(web)
     assert web.client.post(path_of(web), data=BACK).status_code == 200
     assert live(web) == before
+
+
+def test_the_way_back_stops_where_another_reason_came_first(web: Web) -> None:
+    """An entry that an operator takes over while the person comes back is not lifted: 503, and it stands."""
+    mailed(web)
+    path = path_of(web)
+    web.client.post(path, data=ONE_CLICK)
+    taken_over: list[str] = []
+
+    @event.listens_for(web.gateway.database.engine, "before_cursor_execute")
+    def take_over(*call: Any) -> None:
+        if "UPDATE suppressions" in call[2] and not taken_over:
+            taken_over.append(call[2])
+            call[0].exec_driver_sql("UPDATE suppressions SET origin = 'manual'")
+
+    assert web.client.post(path, data=BACK).status_code == 503
+    assert taken_over
+    assert len(live(web)) == 1
 
 
 def test_an_unsubscription_outlives_the_mail(web: Web) -> None:

@@ -4,19 +4,10 @@ Each is an exact replacement in one file of the product. Where a promise rests o
 mutant takes both away, since either alone still keeps the promise.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """One fault: `edits` are pairs of a text that stands in `file` exactly once and what is put in its place."""
-
-    name: str
-    file: str
-    edits: tuple[tuple[str, str], ...]
-    killed_by: str
-
+from tests.mutants.mutant import Mutant
+from tests.mutants.of_the_list import OF_THE_LIST
 
 _CLAIMS = "tests/integration/test_claims.py"
 _EXHAUSTIVE = "tests/unit/test_exhaustive.py::test_no_order_of_events_breaks_a_promise[one mail, held]"
@@ -292,4 +283,5 @@ MUTANTS: Final = (
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/test_upkeep.py::test_bells_are_rung_for_what_is_due_and_for_nothing_else[sqlite]",
     ),
+    *OF_THE_LIST,
 )

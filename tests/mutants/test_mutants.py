@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.seeded import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.seeded import MUTANTS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COPIED = ("app", "worker", "simulator", "migrations", "tests", "config.py", "wsgi.py", "pyproject.toml")
