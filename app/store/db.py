@@ -13,7 +13,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engi
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -79,7 +79,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block and is rolled back by any exception.
 
-        Raises `ServiceUnavailable` when the database is away, too slow, full or keeps a lock too long.
+        Raises `ServiceUnavailable` when the database is away, too slow, full, read-only or keeps a lock too long.
         """
         with _translated(), self.engine.begin() as connection:
             yield connection
@@ -115,9 +115,10 @@ class Database:
 
 @contextmanager
 def _translated() -> Iterator[None]:
+    # Internal errors are the server's, not ours: it is a replica, was made read-only, or is over a quota of its disk.
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
 
 

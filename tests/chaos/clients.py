@@ -53,10 +53,10 @@ class Api:
 class Applications:
     """Offers the mails of a seed at a rate, until told to offer no more."""
 
-    def __init__(self, api: Api, journal: Journal, *, seed: int, rate: float) -> None:
+    def __init__(self, api: Api, journal: Journal, *, seed: int, rate: float, padding: int = 0) -> None:
         self._api = api
         self._journal = journal
-        self._seed = seed
+        self._mails = mails(seed, padding=padding)
         self._rate = rate
         self._waiting: list[tuple[float, int, Mail]] = []
         self._numbers = count()
@@ -95,7 +95,7 @@ class Applications:
 
     def _offer(self) -> None:
         began = time.monotonic()
-        for mail in mails(self._seed):
+        for mail in self._mails:
             due = began + self.offered / self._rate
             time.sleep(max(0.0, due - time.monotonic()))
             if not self._offering or self._over:
@@ -129,6 +129,7 @@ class Applications:
                 self._journal.write("refused", key=mail.key, status=answer.status, answer=answer.content)
                 self.refused += 1
             else:
+                self._journal.write("put_off", key=mail.key, status=answer.status)
                 self._put(random.uniform(0.2, 1.0), mail)
             with self._change:
                 self._busy -= 1

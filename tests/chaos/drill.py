@@ -20,7 +20,8 @@ class DatabaseKind(StrEnum):
 class Drill:
     """One run. `rate` is mails offered a second; `lossy` lets events be lost, which SNS does not promise not to do.
 
-    `drain_s` is how long it may take to settle all once the last fault is over, timers that run then not counted.
+    `drain_s` is how long it may take to settle all once the last fault is over, timers that run then not counted. Each
+    mail carries `padding` characters that say nothing.
     """
 
     seed: int
@@ -29,6 +30,7 @@ class Drill:
     rate: float = 44.0
     lossy: bool = False
     drain_s: float = 60.0
+    padding: int = 0
 
     @property
     def lease_s(self) -> int:

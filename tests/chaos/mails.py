@@ -37,14 +37,20 @@ def behaviours() -> dict[str, str]:
     return {address: behaviour for behaviour, pool in POOLS.items() for address in pool if behaviour != "success"}
 
 
-def mails(seed: int) -> Iterator[Mail]:
-    """Mails without end. The subject is the key, so that whoever finds a mail knows which request it was."""
+def mails(seed: int, *, padding: int = 0) -> Iterator[Mail]:
+    """Mails without end. The subject is the key, so that whoever finds a mail knows which request it was.
+
+    Each carries so many characters that nothing can make shorter.
+    """
     dice = random.Random(f"mails {seed}")
     number = 0
     while True:
         number += 1
         key = f"drill-{seed}-{number}"
-        yield Mail(key=key, body=_body(key, number, dice))
+        body = _body(key, number, dice)
+        if padding:
+            body["html"] = f"<!-- {dice.randbytes(padding // 2).hex()} -->"
+        yield Mail(key=key, body=body)
 
 
 def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:

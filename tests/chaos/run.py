@@ -81,23 +81,36 @@ def play(drill: Drill, root: Path, *, tell: Callable[[Moment], None]) -> Result:
     """Run the drill below `root`, which holds logs, journal, ledger and database afterwards."""
     tell(Moment(phase="starting", elapsed_s=0))
     with staged(drill, root) as stage:
-        return _Play(stage, tell).run()
+        return play_on(stage, tell=tell)
+
+
+def play_on(
+    stage: Stage, *, tell: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis] | None = None
+) -> Result:
+    """The same on a stage that is up; `harm` makes who does another harm than the plan's."""
+    return _Play(stage, tell, harm or _as_planned).run()
+
+
+def _as_planned(stage: Stage, journal: Journal) -> Nemesis:
+    return Nemesis(stage, faults(stage.drill), journal)
 
 
 class _Play:
     """One drill on its stage."""
 
-    def __init__(self, stage: Stage, tell: Callable[[Moment], None]) -> None:
+    def __init__(self, stage: Stage, tell: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis]) -> None:
         self._stage = stage
         self._tell = tell
         self._drill = stage.drill
         self._journal_path = stage.root / "journal.jsonl"
         self._journal = Journal(self._journal_path)
         own, admin = Api(stage.url, stage.api_key), Api(stage.url, stage.admin_key)
-        self._applications = Applications(own, self._journal, seed=self._drill.seed, rate=self._drill.rate)
+        self._applications = Applications(
+            own, self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
+        )
         self._operator = Operator(admin, own, self._journal, seed=self._drill.seed)
         self._witness = Witness(stage.database_url)
-        self._nemesis = Nemesis(stage, faults(self._drill), self._journal)
+        self._nemesis = harm(stage, self._journal)
         self._database = Database(stage.database_url, pool_size=1)
 
     def run(self) -> Result:

@@ -77,19 +77,26 @@ class Simulated:
 
 
 @contextmanager
-def staged(drill: Drill, root: Path, *, told: Mapping[str, Mapping[str, str]] | None = None) -> Iterator[Stage]:
+def staged(
+    drill: Drill,
+    root: Path,
+    *,
+    told: Mapping[str, Mapping[str, str]] | None = None,
+    tablespace: Path | None = None,
+) -> Iterator[Stage]:
     """A gateway that is up, below `root`; everything of it is gone afterwards but the files.
 
-    Meanwhile this process has the environment of the parts. `told` is what single parts are told besides, by name.
+    Meanwhile this process has the environment of the parts. `told` is what single parts are told besides, by name;
+    `tablespace` is an empty directory where PostgreSQL keeps the tables, if it is not to be beside its log.
     """
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
     (root / "logs").mkdir()
     data = DataDir(root / "gateway")
-    data.path.mkdir()
+    data.path.mkdir(exist_ok=True)
     data.schedule.parent.mkdir()
     with _own_environment(), Networks() as networks, Keeper() as keeper:
-        yield _Builder(drill, root, data, networks, keeper, told or {}).build()
+        yield _Builder(drill, root, data, networks, keeper, told or {}, tablespace).build()
 
 
 @contextmanager
@@ -114,8 +121,10 @@ class _Builder:
         networks: Networks,
         keeper: Keeper,
         told: Mapping[str, Mapping[str, str]],
+        tablespace: Path | None,
     ) -> None:
         self._told = told
+        self._tablespace = tablespace
         self._drill = drill
         self._root = root
         self._data = data
@@ -241,7 +250,11 @@ class _Builder:
                 orphan_signal=signal.SIGQUIT,
             )
         )
-        server.execute("CREATE DATABASE postern")
+        if self._tablespace is not None:
+            if user is not None:
+                os.chown(self._tablespace, *user)
+            server.execute(f"CREATE TABLESPACE data LOCATION '{self._tablespace}'")
+        server.execute(f"CREATE DATABASE postern TABLESPACE {'data' if self._tablespace else 'pg_default'}")
         port = self._networks.open_unix("database", data / ".s.PGSQL.5432")
         return server.url("postern"), f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
 

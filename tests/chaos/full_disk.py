@@ -1,0 +1,129 @@
+"""`python -m tests.chaos.full_disk`: a drill in which the disk under the database and the notes of calls is full.
+
+For some seconds, while mail and feedback keep coming; no process is started again. Its last line is one JSON object:
+the figures, what callers and SNS were answered meanwhile, and whether it was a real file system that was full.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import journal
+from tests.chaos.disks import Disk, SmallFileSystem, without_a_file_system
+from tests.chaos.drill import DatabaseKind, Drill
+from tests.chaos.journal import Journal
+from tests.chaos.nemesis import Nemesis
+from tests.chaos.run import Moment, play_on
+from tests.chaos.stage import Stage, staged
+
+FULL_AT_S, FULL_FOR_S = 3.0, 5.0
+PADDING = 60_000
+NOTIFICATION = "x" * 100_000
+FULL, ROOM = "disk:full", "disk:room"
+
+
+class FillsTheDisk(Nemesis):
+    """Fills the disk once, sends large notifications meanwhile, and makes room again."""
+
+    def __init__(self, stage: Stage, its_journal: Journal, disk: Disk) -> None:
+        super().__init__(stage, (), its_journal)
+        self._disk = disk
+        self._at(FULL_AT_S, self._fill)
+        for number in range(int(FULL_FOR_S)):
+            self._at(FULL_AT_S + 0.5 + number, self._notify)
+        self._at(FULL_AT_S + FULL_FOR_S, self._make_room)
+
+    def start(self) -> None:
+        """Begin, without everyday trouble."""
+        self._thread.start()
+
+    def _fill(self) -> None:
+        # Some calls are on the wire when it happens.
+        self._stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 500, "match": {"rate": 0.5}}])
+        time.sleep(0.5)
+        self._disk.fill()
+        self._journal.write(FULL)
+        self.struck += 1
+
+    def _notify(self) -> None:
+        self._stage.simulator.tell("POST", "events", {"message": NOTIFICATION})
+
+    def _make_room(self) -> None:
+        self._journal.write(ROOM)
+        self._disk.make_room()
+
+
+class Looker:
+    """Looks on: what SNS was answered, and whether any process of web or worker was replaced."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._seen: set[int] = set()
+        self.deliveries: list[dict[str, Any]] = []
+        self.replaced = False
+
+    def __call__(self, _: Moment) -> None:
+        self.deliveries = self._stage.simulator.tell("GET", "deliveries?limit=1000")["deliveries"]
+        machines = [self._stage.machines[name] for name in ("web", "worker")]
+        there = {process for machine in machines for process in machine.main + machine.children}
+        self.replaced = self.replaced or not self._seen <= there
+        self._seen |= there
+
+
+def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
+    """One drill below `root`, on a small file system if one may be mounted."""
+    seconds = FULL_AT_S + FULL_FOR_S + 2
+    drill = Drill(seed=1, seconds=seconds, database=database, rate=15, drain_s=200, padding=PADDING)
+    data = root / "gateway"
+    data.mkdir()
+    mounted = SmallFileSystem(data) if small else None
+    # The simulator, the witness of all this, has its own disk.
+    (root / "simulator").mkdir()
+    (data / "simulator").symlink_to(root / "simulator")
+    tablespace = data / "tablespace" if small and database is DatabaseKind.POSTGRESQL else None
+    if tablespace is not None:
+        tablespace.mkdir()
+    with staged(drill, root, tablespace=tablespace) as stage:
+        looker, disk = Looker(stage), mounted or without_a_file_system(stage)
+        result = play_on(stage, tell=looker, harm=lambda stage, journal: FillsTheDisk(stage, journal, disk))
+    broken = [f"{finding.promise}: {finding.what}" for finding in result.verdict.broken]
+    told = {"broken": broken, "small_file_system": small, "replaced": looker.replaced}
+    return result.as_json() | told | answers(root / "journal.jsonl", looker.deliveries)
+
+
+def answers(journal_path: Path, deliveries: list[dict[str, Any]]) -> dict[str, dict[int, int]]:
+    """How often each status was answered to callers and to SNS while the disk was full."""
+    told = list(journal.read(journal_path))
+    [since] = [entry["at"] for entry in told if entry["what"] == FULL]
+    [until] = [entry["at"] for entry in told if entry["what"] == ROOM]
+    statuses = {"accepted": 200, "put_off": None, "refused": None, "suppressed": None, "unsuppressed": None}
+    callers = Counter(
+        statuses[entry["what"]] or entry["status"]
+        for entry in told
+        if entry["what"] in statuses and since < entry["at"] < until
+    )
+    tries = [one for delivery in deliveries for one in delivery["tries"]]
+    sns = Counter(
+        one.get("status", 0) for one in tries if since < datetime.fromisoformat(one["time"]).timestamp() < until
+    )
+    return {"callers": dict(callers), "sns": dict(sns)}
+
+
+def main(words: list[str]) -> int:
+    """Run it as told, below a directory that exists."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.full_disk")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--database", type=DatabaseKind, choices=list(DatabaseKind), required=True)
+    parser.add_argument("--small-file-system", action="store_true")
+    given = parser.parse_args(words)
+    sys.stdout.write(json.dumps(run(given.database, given.root, small=given.small_file_system)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
