@@ -8,6 +8,7 @@ from app.web.batches import batches
 from app.web.check import check
 from app.web.docs import docs
 from app.web.emails import emails
+from app.web.explain import explain
 from app.web.feedback import feedback
 from app.web.health import health
 from app.web.list_files import list_files
@@ -33,6 +34,6 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     context.install(app, gateway or wiring.build(settings))
     edge.register(app, secure=settings.public_url.startswith("https:"))
     errors.register(app)
-    for blueprint in (emails, batches, check, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
+    for blueprint in (emails, batches, check, explain, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
         app.register_blueprint(blueprint)
     return app

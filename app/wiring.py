@@ -24,6 +24,7 @@ from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
 from app.services.export_list import ExportList
+from app.services.explain import Explain
 from app.services.forget import Forget
 from app.services.gate import Gate
 from app.services.health import Health
@@ -93,6 +94,7 @@ class Gateway:
     sync: Sync
     streams: Streams
     unsubscribe: Unsubscribe
+    explain: Explain
     forget: Forget
     receive: Receive | None
     deliver: Deliver
@@ -160,6 +162,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         sync=sync,
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
+        explain=_explain(ground),
         forget=_forget(ground),
         import_list=_import_list(settings, ground),
         export_list=ExportList(database=database),
@@ -234,6 +237,10 @@ def _accept(settings: Settings, ground: _Ground) -> Accept:
 
 def _check(settings: Settings, ground: _Ground) -> Check:
     return Check(gate=ground.gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None)
+
+
+def _explain(ground: _Ground) -> Explain:
+    return Explain(database=ground.database, pseudonyms=ground.pseudonyms, account=ground.account)
 
 
 def _forget(ground: _Ground) -> Forget:

@@ -53,8 +53,20 @@ def reassess(connection: Connection, positives: Positives, *, key: str, address:
     return f"The address is paused for {pause.length.days} days after {pause.messages} soft bounces." if put else None
 
 
+def counting(connection: Connection, key: str) -> tuple[datetime, ...]:
+    """When those messages bounced softly that count towards a pause of this address now, the oldest first."""
+    counted, _ = _counted(connection, key, events.soft_bounces(connection, key))
+    since = clock(connection) - SOFT_BOUNCE_WINDOW
+    return tuple(sorted(moment for moment in counted if moment > since))
+
+
 def _called_for(connection: Connection, key: str, bounces: Sequence[SoftBounce]) -> Pause | None:
-    """The pause for what bounced since mail was last delivered and since the last pause was over.
+    counted, earlier_pauses = _counted(connection, key, bounces)
+    return soft_bounce_pause(counted, earlier_pauses=earlier_pauses)
+
+
+def _counted(connection: Connection, key: str, bounces: Sequence[SoftBounce]) -> tuple[list[datetime], int]:
+    """What bounced since mail was last delivered and since the last pause was over, and how many pauses there were.
 
     Mail that had left before a person took the address off the list counts no more (promise 6).
     """
@@ -63,7 +75,7 @@ def _called_for(connection: Connection, key: str, bounces: Sequence[SoftBounce])
     since = max([delivered_at, *served])
     removed_at = suppressions.last_removal(connection, key=key, scope=EVERY_MAIL) or _EVER
     counted = [one.occurred_at for one in bounces if one.occurred_at > since and one.mail_sent_at > removed_at]
-    return soft_bounce_pause(counted, earlier_pauses=len(served))
+    return counted, len(served)
 
 
 def _served_pauses(connection: Connection, key: str) -> list[datetime]:

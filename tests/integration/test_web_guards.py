@@ -37,6 +37,9 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.cancel_email": (Scope.EMAILS_SEND, "POST", f"/v1/emails/{NO_ID}/cancel", {}),
     "emails.resend_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/resend", {"reason": "asked"}),
     "emails.discard_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/discard", {"reason": "asked"}),
+    "explain.explain_address": (
+        Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/ann@example.com/explain", None,
+    ),
     "suppressions.list_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions", None),
     "suppressions.get_suppression": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/ann@example.com", None),
     "suppressions.add_suppression": (

@@ -19,6 +19,7 @@ from app.web.batches import batches
 from app.web.check import check
 from app.web.docs import docs
 from app.web.emails import emails
+from app.web.explain import explain
 from app.web.feedback import feedback
 from app.web.health import health
 from app.web.list_files import list_files
@@ -146,7 +147,7 @@ def test_the_image_holds_what_its_commands_read() -> None:
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, check, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
+    for blueprint in (emails, batches, check, explain, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [

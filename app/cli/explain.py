@@ -1,0 +1,81 @@
+"""`postern suppressions explain`: why no mail is sent to an address, and who can lift it."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from rich.markup import escape
+
+from app.cli.command import Command, UsageMistake, add_data_option
+from app.cli.environment import operated_gateway
+from app.cli.terminal import Terminal, shown
+from app.services.explain import Ask, Explanation
+from app.services.layers import Finding, LayerName
+
+_NAMES = {
+    LayerName.LIST: "our list, the address",
+    LayerName.DOMAIN: "our list, its whole domain",
+    LayerName.REVIEW: "a review of many bounces",
+    LayerName.SES_ACCOUNT: "SES's list of the account",
+    LayerName.SES_GLOBAL: "SES's global list",
+    LayerName.SOFT_BOUNCES: "soft bounces",
+}
+
+
+def run(given: Namespace, terminal: Terminal) -> bool:
+    """Tell what every layer says; it succeeds whatever that is."""
+    if given.stream and not given.app:
+        raise UsageMistake("--stream names a stream of an application: give --app too")
+    ask = Ask(app=given.app, stream=given.stream, live=given.live)
+    with operated_gateway(given.data) as (gateway, caller):
+        found = gateway.explain(caller, given.address, ask)
+    for line in _lines(found):
+        terminal.say(escape(line))
+    terminal.answer(asdict(found))
+    return True
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    for number, layer in enumerate(found.layers, start=1):
+        yield f"{number}. {_NAMES[layer.name]}: {layer.verdict}. {layer.summary}"
+        for finding in layer.findings:
+            yield from (f"     {line}" for line in _details(finding))
+    if found.last_news:
+        news = found.last_news
+        told = f"{news.detail} {news.effect}".strip()
+        yield f"The last news, {shown(news.at)} UTC: {told}"
+    else:
+        yield "SES has reported nothing of this address."
+    yield f"Would a mail be sent now: {'yes' if found.would_send else 'no'}. {found.conclusion}"
+
+
+def _details(finding: Finding) -> Iterator[str]:
+    where = f" in {finding.scope}" if finding.scope else ""
+    since = f", since {shown(finding.since)} UTC" if finding.since else ""
+    until = f", until {shown(finding.until)} UTC" if finding.until else ""
+    yield f"{finding.says}{where and f' ({finding.origin}{where})'}{since}{until}"
+    if finding.diagnostic:
+        yield f"The server said: {finding.diagnostic}"
+    if finding.email_id:
+        yield f"The mail: {finding.email_id}"
+    if finding.lift:
+        yield f"Lifted by {finding.lift.by}"
+        yield from (f"  {how}" for how in (finding.lift.command, finding.lift.call) if how)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Whom, and in which mail."""
+    parser.add_argument("address", metavar="ADDR")
+    parser.add_argument("--app", help="for mail of this application; default: of any")
+    parser.add_argument("--stream", help="and of this stream of it")
+    parser.add_argument("--live", action="store_true", help="ask SES itself for its own list, not our copy of it")
+    add_data_option(parser)
+
+
+COMMAND = Command(
+    words=("suppressions", "explain"),
+    summary="tell why no mail is sent to an address, layer by layer, and who can lift it",
+    example="./postern suppressions explain kim@example.net --app invites --stream invitations",
+    arguments=arguments,
+    run=run,
+)

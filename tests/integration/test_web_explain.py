@@ -1,0 +1,40 @@
+"""`/v1/suppressions/{email}/explain` on both databases."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from app.domain.callers import Scope
+from app.services.layers import LayerName
+from tests.web import Web, body_of, problem_of, web_on
+
+
+@pytest.fixture
+def web(database_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(database_url, redis_url) as web:
+        yield web
+
+
+def test_the_route_tells_the_same(web: Web) -> None:
+    """In JSON, for any spelling of the path; with a problem where the service refuses."""
+    key, admin = web.key(), web.key("operators", Scope.ADMIN)
+    web.client.post("/v1/suppressions", json={"email": "k/m@example.net", "reason": "By phone."}, headers=key)
+    told = body_of(web.client.get("/v1/suppressions/k%2Fm@example.net/explain?stream=news", headers=key))
+    assert (told["object"], told["email"], told["app"], told["stream"]) == (
+        "explanation",
+        "k/m@example.net",
+        "invites",
+        "news",
+    )
+    assert told["would_send"] is False
+    assert [one["layer"] for one in told["layers"]] == [name.value for name in LayerName]
+    [entry] = told["layers"][0]["findings"]
+    assert (entry["says"], entry["origin"], entry["scope"]) == ("By phone.", "manual", "*")
+    assert entry["lift"]["call"].startswith("DELETE /v1/suppressions/k%2Fm@example.net?scope=*")
+    assert json.dumps(told)
+    plain = body_of(web.client.get("/v1/suppressions/k/m@example.net/explain", headers=admin))
+    assert plain["would_send"] is False
+    problem_of(web.client.get("/v1/suppressions/nobody/explain", headers=key), 422, "validation_error")
+    problem_of(web.client.get("/v1/suppressions/a@b.example/explain?live=true", headers=key), 403, "restricted_api_key")
+    problem_of(web.client.get("/v1/suppressions/a@b.example/explain?live=maybe", headers=key), 422, "validation_error")
