@@ -4,7 +4,9 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 import resend
@@ -14,6 +16,7 @@ from werkzeug.serving import make_server
 from app.domain.callers import Scope
 from app.queue import Lane
 from app.wiring import Gateway
+from tests.mails import bounce, complaint, feed
 from tests.web import NO_ID, Web, soon, web_on
 
 MAIL: Any = {
@@ -173,6 +176,72 @@ def test_suppressions_are_kept_in_batches(gateway: Gateway) -> None:
     assert [entry["id"] for entry in removed["data"]] == [added["data"][0]["id"]]
     removed = resend.Suppressions.Batch.remove({"ids": [added["data"][1]["id"], NO_ID]})
     assert [entry["deleted"] for entry in removed["data"]] == [True]
+
+
+def test_what_bounced_and_what_was_complained_of_is_listed_with_its_mail(gateway: Gateway) -> None:
+    """In the client's own words: the origin, the mail that it came from, and when; newest first, filtered and paged."""
+    sent = [resend.Emails.send(MAIL | {"to": f"{name}@example.com"})["id"] for name in ("bo", "cy")]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, bounce(gateway, UUID(sent[0])))
+    feed(gateway, complaint(gateway, UUID(sent[1])))
+    resend.Suppressions.add({"email": "ann@example.com"})
+    found = resend.Suppressions.get("BO@example.com")
+    assert (found["origin"], found["source_id"]) == ("bounce", sent[0])
+    assert datetime.fromisoformat(found["created_at"]).tzinfo is not None
+    listed = resend.Suppressions.list()
+    assert [(entry["email"], entry["origin"], entry["source_id"]) for entry in listed["data"]] == [
+        ("ann@example.com", "manual", None),
+        ("cy@example.com", "complaint", sent[1]),
+        ("bo@example.com", "bounce", sent[0]),
+    ]
+    assert [one["email"] for one in resend.Suppressions.list({"origin": "complaint"})["data"]] == ["cy@example.com"]
+    first = resend.Suppressions.list({"limit": 2})
+    assert first["has_more"] is True
+    rest = resend.Suppressions.list({"limit": 2, "after": first["data"][1]["id"]})
+    assert ([one["email"] for one in rest["data"]], rest["has_more"]) == (["bo@example.com"], False)
+    back = resend.Suppressions.list({"limit": 2, "before": rest["data"][0]["id"]})
+    assert [one["id"] for one in back["data"]] == [one["id"] for one in first["data"]]
+
+
+@pytest.mark.parametrize(
+    "email", ["ann+tag@example.com", "a/b@example.com", "50%off@example.com", "o'neil@example.com"]
+)
+def test_an_address_of_any_spelling_survives_the_path(gateway: Gateway, email: str) -> None:
+    """The client quotes it; added twice it is one entry, and it is found and removed by its address."""
+    added = resend.Suppressions.add({"email": email})
+    assert resend.Suppressions.add({"email": email.upper()})["id"] == added["id"]
+    assert resend.Suppressions.get(email)["id"] == added["id"]
+    assert resend.Suppressions.remove(email)["id"] == added["id"]
+    assert resend.Suppressions.list()["data"] == []
+
+
+def test_a_complaint_is_not_lifted_by_the_way(gateway: Gateway) -> None:
+    """The client has no word for it, so it is refused with a message that says what is missing."""
+    sent = resend.Emails.send(MAIL)["id"]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, complaint(gateway, UUID(sent)))
+    with pytest.raises(ValidationError, match="force"):
+        resend.Suppressions.remove("ann@example.com")
+    assert resend.Suppressions.get("ann@example.com")["origin"] == "complaint"
+
+
+def test_a_batch_with_a_fault_changes_nothing(gateway: Gateway, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many addresses, one that is none, an id that is none, or a key that may only read: all or nothing."""
+    many = [f"a{number}@example.com" for number in range(101)]
+    for refused in ({"emails": many}, {"emails": ["ann@example.com", "nobody"]}, {"emails": []}):
+        with pytest.raises(ValidationError):
+            resend.Suppressions.Batch.add(refused)  # type: ignore[arg-type]
+    assert resend.Suppressions.list()["data"] == []
+    assert len(resend.Suppressions.Batch.add({"emails": many[:100]})["data"]) == 100
+    for refused in ({"emails": [*many[:2], "nobody"]}, {"ids": ["no-id"]}):
+        with pytest.raises(ValidationError):
+            resend.Suppressions.Batch.remove(refused)  # type: ignore[arg-type]
+    assert resend.Suppressions.list({"limit": 100})["has_more"] is False
+    assert len(resend.Suppressions.list({"limit": 100})["data"]) == 100
+    use(monkeypatch, web, Scope.SUPPRESSIONS_READ)
+    with pytest.raises(ResendError) as restricted:
+        resend.Suppressions.Batch.remove({"emails": many[:2]})
+    assert (restricted.value.code, restricted.value.error_type) == (403, "restricted_api_key")
 
 
 def test_a_suppressed_recipient_is_told(gateway: Gateway) -> None:
