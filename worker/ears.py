@@ -14,8 +14,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
-from app.domain.errors import ServiceUnavailable
-
 _LONGEST_PAUSE_S: Final = 10.0
 _LOOKS: Final = 6
 
@@ -55,20 +53,12 @@ class Ears:
 
     def is_deaf(self) -> bool:
         """Look once, each `pause_s`; whether the node is deaf. Raises `ServiceUnavailable`."""
-        try:
-            return self._look()
-        except ServiceUnavailable:
-            self.unanswered = 0
-            raise
-
-    def _look(self) -> bool:
+        unanswered, self.unanswered = self.unanswered, 0  # whatever fails from here on, the count starts anew
         if self._heard.is_set() or self._at_work:
             self._heard.clear()
             self._rumour.heard(self._node)
         last = self._rumour.last_heard(self._node)
         moved, self._last = last != self._last, last
-        if moved or not self._send_canary():
-            self.unanswered = 0
-            return False
-        self.unanswered += 1
+        if not moved and self._send_canary():
+            self.unanswered = unanswered + 1
         return self.unanswered > self._enough

@@ -120,16 +120,19 @@ def test_a_task_at_work_was_heard(ears: Ears, broker: Broker) -> None:
     assert verdicts(ears, LOOKS + 2)[-1]
 
 
-def test_who_cannot_look_knows_nothing(ears: Ears, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that is away ends no worker, not even one that was silent before and is after."""
+@pytest.mark.parametrize("failing", ["last_heard", "send_canary"])
+def test_who_cannot_look_knows_nothing(broker: Broker, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    """A database that is away ends no worker, nor does a fault of ours, though it was silent before and is after."""
 
-    def away(_: str) -> NoReturn:
+    def away(*_: object) -> NoReturn:
         raise ServiceUnavailable("away")
+
+    ears = Ears(node=NODE, rumour=broker, send_canary=lambda: broker.send_canary(), silence_s=60.0)
 
     broker.is_deaf = True
     verdicts(ears, LOOKS)
     with monkeypatch.context() as patch:
-        patch.setattr(broker, "last_heard", away)
+        patch.setattr(broker, failing, away)
         with pytest.raises(ServiceUnavailable):
             ears.is_deaf()
     assert verdicts(ears, LOOKS) == [False] * LOOKS
