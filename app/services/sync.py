@@ -114,7 +114,10 @@ class Sync:
             reasons = self._patiently(self._account.quota).suppressed_reasons
             hold.keep(replace(hold.place.take_up(order, hold.now()), push_rests_until=None))
             while hold.place.stage is not Stage.IDLE:
+                before = hold.place.stage
                 self._patiently(lambda: self._step(hold, tally))
+                if before is not hold.place.stage is Stage.PUSHING:
+                    tally.to_put = self._push.count(hold.place)
                 tell(hold.place, tally)
         with self._database.transaction() as connection:
             told = {

@@ -49,7 +49,7 @@ class Place:
     Of the pass under way: what was ordered, from when on it reads (`since`), SES's name for the next page, addresses
     whose removal here SES's list contradicts, the last of our entries that was looked at, those that seem to have left
     SES's list of how many that came from there, and the one that is being put at SES. Of finished ones: when the last
-    full one began, when the last full one that our list follows, and when any.
+    full one began and how many entries it saw, when the last full one that our list follows began, and when any.
     """
 
     stage: Stage = Stage.IDLE
@@ -66,6 +66,7 @@ class Place:
     from_ses: int = 0
     putting: str = ""
     mirrored_at: datetime | None = None
+    size: int = 0
     followed_at: datetime | None = None
     listed_at: datetime | None = None
     rests_until: datetime | None = None
@@ -114,6 +115,7 @@ class Place:
             started_at=now,
             since=None if full or known is None else known - OVERLAP,
             mirrored_at=self.mirrored_at,
+            size=self.size,
             followed_at=self.followed_at,
             listed_at=self.listed_at,
             push_rests_until=self.push_rests_until,
@@ -140,7 +142,7 @@ class Place:
         """After the last page."""
         done = replace(self, token=None, after="")
         if self.full:
-            done = replace(done, mirrored_at=self.started_at)
+            done = replace(done, mirrored_at=self.started_at, size=self.entries)
         if not self.order.adds:
             return replace(done, stage=Stage.PUSHING)
         done = replace(done, listed_at=self.started_at)
@@ -160,13 +162,14 @@ _TIMES: Final = {one.name for one in fields(Place) if "datetime" in str(one.type
 
 @dataclass(slots=True)
 class Tally:
-    """What was done, and what was met that nothing can be done about."""
+    """What was done, and what was met that nothing can be done about; `to_put` is how many there were to put at SES."""
 
     pages: int = 0
     entries: int = 0
     added: int = 0
     lifted: int = 0
     removed_at_ses: int = 0
+    to_put: int = 0
     put_at_ses: int = 0
     refused_by_ses: int = 0
     undecided: int = 0

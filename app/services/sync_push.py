@@ -64,6 +64,17 @@ class Push:
                 return self._rest(place, tally, error.detail)
         return replace(place, after=str(wanted.id))
 
+    def count(self, place: Place) -> int:
+        """How many there are to put from this place on. It makes no call."""
+        number, after = 0, place.after
+        while place.order.origins:
+            chosen, last = self._part(replace(place, after=after))
+            number += len(chosen)
+            if last is None:
+                break
+            after = str(last)
+        return number
+
     def for_ses(
         self, connection: Connection, rows: Sequence[Suppression], origins: Sequence[Origin]
     ) -> tuple[Suppression, ...]:
@@ -73,12 +84,16 @@ class Push:
 
     def _next(self, place: Place) -> tuple[Suppression | None, UUID | None]:
         """The next entry to put, and the last one that was looked at; None at the end of our list."""
+        chosen, last = self._part(place)
+        return chosen[0] if chosen else None, last
+
+    def _part(self, place: Place) -> tuple[list[Suppression], UUID | None]:
+        """Those to put among the next of our entries, and the last one that was looked at."""
         with self._database.reading() as connection:
             rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=_LOOK_AT)
             chosen = self.for_ses(connection, rows, place.order.origins)
             held = ses_list.held_since(connection, [one.key for one in chosen], since=place.mirrored_at)
-        wanted = next((one for one in chosen if one.key not in held), None)
-        return wanted, rows[-1].id if rows else None
+        return [one for one in chosen if one.key not in held], rows[-1].id if rows else None
 
     def _put(self, entry: Suppression, tally: Tally) -> None:
         spelling = self._spelling(entry) or entry.address
