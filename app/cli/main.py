@@ -34,6 +34,7 @@ from app.cli import (
     settings,
     streams,
     suppressions,
+    sync,
     up,
 )
 from app.cli.command import Command, CommandFailed, UsageMistake
@@ -56,6 +57,7 @@ COMMANDS: tuple[Command, ...] = (
     explain.COMMAND,
     forget.COMMAND,
     *list_files.COMMANDS,
+    sync.COMMAND,
     news.COMMAND,
     *streams.COMMANDS,
     *lanes.COMMANDS,
