@@ -37,6 +37,7 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.cancel_email": (Scope.EMAILS_SEND, "POST", f"/v1/emails/{NO_ID}/cancel", {}),
     "emails.resend_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/resend", {"reason": "asked"}),
     "emails.discard_email": (Scope.ADMIN, "POST", f"/v1/emails/{NO_ID}/discard", {"reason": "asked"}),
+    "metrics.get_metrics": (Scope.METRICS_READ, "GET", "/metrics", None),
     "explain.explain_address": (
         Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/ann@example.com/explain", None,
     ),
