@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from app.aws.account import Quota, SesAccount, Suppressed, SuppressedPage
+from app.aws.account import PageLost, Quota, SesAccount, SesRefused, Suppressed, SuppressedPage
 from app.domain.errors import ServiceUnavailable
 
 WHEN = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -158,3 +158,52 @@ def test_calls_are_a_second_apart(stubbed: tuple[SesAccount, Stubber], clock: Cl
     clock.now += 5
     account.quota()
     assert clock.slept == [pytest.approx(0.75)]
+
+
+def test_a_call_waits_for_the_turn_of_its_process(clock: Clock) -> None:
+    """All processes of a gateway take turns; the quota, which each asks for, does not stand in that queue."""
+    asked: list[str] = []
+
+    def delete(EmailAddress: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        asked.append(EmailAddress)
+        return {"removed": EmailAddress}
+
+    client = SimpleNamespace(delete_suppressed_destination=delete, get_account=account_answer)
+    turns: list[float | None] = [3.0, None]
+    account = SesAccount(client, clock=clock, sleep=clock.sleep, turn=lambda: turns.pop(0))  # type: ignore[arg-type]
+    account.remove_suppressed("a@example.org")
+    assert (clock.slept, asked) == ([3.0], ["a@example.org"])
+    with pytest.raises(SesRefused) as refused:
+        account.remove_suppressed("b@example.org")
+    assert (refused.value.throttled, asked) == (True, ["a@example.org"])
+    assert account.quota().max_send_rate == 14.0
+
+
+@pytest.mark.parametrize("code", ["InvalidNextTokenException", "BadRequestException"])
+def test_a_page_that_ses_has_lost_is_told_apart(stubbed: tuple[SesAccount, Stubber], code: str) -> None:
+    """Only a named page can be lost; the same refusal of the first page is a refusal."""
+    account, stub = stubbed
+    stub.add_client_error("list_suppressed_destinations", code)
+    stub.add_client_error("list_suppressed_destinations", code)
+    with pytest.raises(PageLost):
+        account.list_suppressed("more")
+    with pytest.raises(SesRefused) as refused:
+        account.list_suppressed()
+    assert not isinstance(refused.value, PageLost)
+
+
+def test_an_entry_names_its_mail_and_the_account_its_reasons(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """The message id of the bounce that put it there; for which reasons the list has effect at all."""
+    account, stub = stubbed
+    entry = {
+        "EmailAddress": "a@example.org",
+        "Reason": "BOUNCE",
+        "LastUpdateTime": WHEN,
+        "Attributes": {"MessageId": "0100-a", "FeedbackId": "f"},
+    }
+    stub.add_response("get_suppressed_destination", {"SuppressedDestination": entry}, {"EmailAddress": "a@example.org"})
+    found = account.get_suppressed("a@example.org")
+    assert found is not None
+    assert found.ses_message_id == "0100-a"
+    stub.add_response("get_account", account_answer(SuppressionAttributes={"SuppressedReasons": ["COMPLAINT"]}), {})
+    assert account.quota().suppressed_reasons == {"COMPLAINT"}
