@@ -7,6 +7,7 @@ mutant takes both away, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_people import OF_PEOPLE
 from tests.mutants.of_the_list import OF_THE_LIST
 
 _CLAIMS = "tests/integration/test_claims.py"
@@ -283,5 +284,6 @@ MUTANTS: Final = (
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/test_upkeep.py::test_bells_are_rung_for_what_is_due_and_for_nothing_else[sqlite]",
     ),
+    *OF_PEOPLE,
     *OF_THE_LIST,
 )
