@@ -1,12 +1,12 @@
-"""What a bounce is evidence of: the mailbox, the moment, this one message, or us.
+"""What a bounce is evidence of: the mailbox, the moment, this one message, the provider, or us.
 
 One recipient's bounce comes in, one `BounceCause` goes out. It decides neither whether the address is suppressed
 (`app.domain.suppression`) nor what becomes of the mail (`app.domain.news`).
 """
 
-import re
 from enum import StrEnum
 
+from app.domain.diagnostics import Meaning, meaning_of
 from app.domain.feedback import Bounce, BounceType
 
 
@@ -14,9 +14,11 @@ class BounceCause(StrEnum):
     """Where the fault lies, as far as the bounce can show it."""
 
     MAILBOX_GONE = "mailbox_gone"
+    MAILBOX_FULL = "mailbox_full"
     SES_LIST = "ses_list"
     OPTED_OUT = "opted_out"
     OUR_FAULT = "our_fault"
+    PROVIDER_TROUBLE = "provider_trouble"
     PASSING = "passing"
     THIS_MESSAGE = "this_message"
     AUTO_REPLY = "auto_reply"
@@ -24,6 +26,21 @@ class BounceCause(StrEnum):
     NOT_ATTEMPTED = "not_attempted"
     UNKNOWN = "unknown"
 
+
+IN_PLAIN_WORDS = {
+    BounceCause.MAILBOX_GONE: "The mailbox does not exist or refuses all mail.",
+    BounceCause.MAILBOX_FULL: "The mailbox is full; that counts towards a pause and suppresses nobody by itself.",
+    BounceCause.SES_LIST: "The address is on the suppression list of the SES account; SES did not try to deliver.",
+    BounceCause.OPTED_OUT: "The person opted out of this list at SES.",
+    BounceCause.OUR_FAULT: "The receiving server refused us for policy or reputation; the address is not to blame.",
+    BounceCause.PROVIDER_TROUBLE: "The receiving server was in trouble or out of reach; it counts towards a pause.",
+    BounceCause.PASSING: "A passing failure; it counts towards a pause and suppresses nobody by itself.",
+    BounceCause.THIS_MESSAGE: "The message was refused for its size or content; the address is not to blame.",
+    BounceCause.AUTO_REPLY: "An automatic reply, such as out of office.",
+    BounceCause.STILL_TRYING: "The delivery is delayed, not failed.",
+    BounceCause.NOT_ATTEMPTED: "SES's own address validation held the mail back; no mailbox refused it.",
+    BounceCause.UNKNOWN: "A type of bounce that is not known here; kept, nobody is suppressed for it.",
+}
 
 # https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types, compared without regard to case
 _PERMANENT = {
@@ -36,53 +53,55 @@ _TRANSIENT = {
     "messagetoolarge": BounceCause.THIS_MESSAGE,
     "contentrejected": BounceCause.THIS_MESSAGE,
     "attachmentrejected": BounceCause.THIS_MESSAGE,
+    "mailboxfull": BounceCause.MAILBOX_FULL,
 }
+# SES has read the server's answer itself, or gives its own.
+_SURELY_GONE = frozenset({"noemail", "suppressed"})
 
-# RFC 3463: X.7.X is security or policy. A server that refuses us for policy says nothing about the mailbox.
-_POLICY_STATUS = re.compile(r"[45]\.7\.\d{1,3}")
-_POLICY_IN_TEXT = re.compile(r"(?<![\d.])[45]\.7\.\d{1,3}(?![\d.])")
-_VAGUE_STATUS = frozenset({None, "", "5.0.0", "4.0.0"})
+_MEANS = {
+    Meaning.FULL: BounceCause.MAILBOX_FULL,
+    Meaning.REFUSES_US: BounceCause.OUR_FAULT,
+    Meaning.MESSAGE: BounceCause.THIS_MESSAGE,
+    Meaning.TROUBLE: BounceCause.PROVIDER_TROUBLE,
+}
 
 
 def cause_of(bounce: Bounce) -> BounceCause:
     """Where the fault of this recipient's bounce lies.
 
     AWS's own sample of a permanent bounce holds a recipient with `"action":"delayed","status":"4.0.0"`, so the fields
-    of the recipient outrank the type of the whole bounce.
+    of the recipient outrank the type of the whole bounce. What they leave open stays what SES says, since SES counts it
+    against the sender.
     """
     subtype = bounce.subtype.lower()
     if bounce.type is BounceType.PERMANENT and subtype in _PERMANENT:
         return _PERMANENT[subtype]
     if bounce.action == "delayed":
         return BounceCause.STILL_TRYING
-    if _is_policy(bounce):
-        return BounceCause.OUR_FAULT
-    match bounce.type:
-        case BounceType.PERMANENT:
-            return _permanent(bounce)
-        case BounceType.TRANSIENT:
-            return _transient(bounce, subtype)
-        case BounceType.UNDETERMINED:
-            return BounceCause.PASSING
+    if bounce.type is BounceType.PERMANENT:
+        return _permanent(bounce, subtype)
+    if bounce.type in {BounceType.TRANSIENT, BounceType.UNDETERMINED}:
+        return _transient(bounce, subtype)
     return BounceCause.UNKNOWN
 
 
-def _permanent(bounce: Bounce) -> BounceCause:
-    if bounce.status and bounce.status[0] in "24":
-        return BounceCause.PASSING
-    return BounceCause.MAILBOX_GONE
+def _permanent(bounce: Bounce, subtype: str) -> BounceCause:
+    passing = (bounce.status or "").startswith(("2", "4"))
+    if subtype in _SURELY_GONE and not passing:
+        return BounceCause.MAILBOX_GONE
+    meaning = meaning_of(bounce.status, bounce.diagnostic)
+    if meaning is None or meaning is Meaning.GONE:
+        return BounceCause.PASSING if passing else BounceCause.MAILBOX_GONE
+    return _MEANS[meaning]
 
 
 def _transient(bounce: Bounce, subtype: str) -> BounceCause:
+    if meaning_of(bounce.status, None) is Meaning.REFUSES_US:
+        return BounceCause.OUR_FAULT
     if subtype in _TRANSIENT:
         return _TRANSIENT[subtype]
     # An out-of-office answer arrives as Transient/General too, but without any field of a delivery report.
     if subtype == "general" and not (bounce.action or bounce.status or bounce.diagnostic):
         return BounceCause.AUTO_REPLY
-    return BounceCause.PASSING
-
-
-def _is_policy(bounce: Bounce) -> bool:
-    if bounce.status and _POLICY_STATUS.fullmatch(bounce.status):
-        return True
-    return bounce.status in _VAGUE_STATUS and bool(_POLICY_IN_TEXT.search(bounce.diagnostic or ""))
+    meaning = meaning_of(bounce.status, bounce.diagnostic)
+    return _MEANS.get(meaning, BounceCause.PASSING) if meaning else BounceCause.PASSING

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from app.domain.bounces import BounceCause, cause_of
+from app.domain.bounces import IN_PLAIN_WORDS, BounceCause, cause_of
 from app.domain.feedback import Complaint, Feedback
 from app.domain.news import NO_COMPLAINT
 
@@ -160,39 +160,19 @@ class Ruling:
     in_stream_only: bool = False
 
 
-_BOUNCE_RULINGS = {
-    BounceCause.MAILBOX_GONE: Ruling(
-        verdict=Verdict.SUPPRESS, origin=Origin.BOUNCE, why="The mailbox does not exist or refuses all mail."
-    ),
-    BounceCause.SES_LIST: Ruling(
-        verdict=Verdict.SUPPRESS,
-        origin=Origin.SES_ACCOUNT,
-        why="The address is on the suppression list of the SES account; SES did not try to deliver.",
-    ),
-    BounceCause.OPTED_OUT: Ruling(
-        verdict=Verdict.SUPPRESS,
-        origin=Origin.UNSUBSCRIBE,
-        in_stream_only=True,
-        why="The person opted out of this list at SES.",
-    ),
-    BounceCause.OUR_FAULT: Ruling(
-        verdict=Verdict.RAISE_INCIDENT,
-        why="The receiving server refused us for policy or reputation; the address is not to blame.",
-    ),
-    BounceCause.PASSING: Ruling(
-        verdict=Verdict.COUNT, why="A passing failure; it counts towards a pause and suppresses nobody by itself."
-    ),
-    BounceCause.THIS_MESSAGE: Ruling(
-        verdict=Verdict.LEAVE, why="The message was refused for its size or content; the address is not to blame."
-    ),
-    BounceCause.AUTO_REPLY: Ruling(verdict=Verdict.LEAVE, why="An automatic reply, such as out of office."),
-    BounceCause.STILL_TRYING: Ruling(verdict=Verdict.LEAVE, why="The delivery is delayed, not failed."),
-    BounceCause.NOT_ATTEMPTED: Ruling(
-        verdict=Verdict.LEAVE, why="SES's own address validation held the mail back; no mailbox refused it."
-    ),
-    BounceCause.UNKNOWN: Ruling(
-        verdict=Verdict.LEAVE, why="A type of bounce that is not known here; kept, nobody is suppressed for it."
-    ),
+_VERDICTS = {
+    BounceCause.MAILBOX_GONE: (Verdict.SUPPRESS, Origin.BOUNCE),
+    BounceCause.SES_LIST: (Verdict.SUPPRESS, Origin.SES_ACCOUNT),
+    BounceCause.OPTED_OUT: (Verdict.SUPPRESS, Origin.UNSUBSCRIBE),
+    BounceCause.OUR_FAULT: (Verdict.RAISE_INCIDENT, None),
+    BounceCause.MAILBOX_FULL: (Verdict.COUNT, None),
+    BounceCause.PROVIDER_TROUBLE: (Verdict.COUNT, None),
+    BounceCause.PASSING: (Verdict.COUNT, None),
+    BounceCause.THIS_MESSAGE: (Verdict.LEAVE, None),
+    BounceCause.AUTO_REPLY: (Verdict.LEAVE, None),
+    BounceCause.STILL_TRYING: (Verdict.LEAVE, None),
+    BounceCause.NOT_ATTEMPTED: (Verdict.LEAVE, None),
+    BounceCause.UNKNOWN: (Verdict.LEAVE, None),
 }
 
 _EXEMPT = Ruling(
@@ -215,10 +195,16 @@ def rule(feedback: Feedback, *, exempt: bool) -> Ruling:
 
 def _rule(feedback: Feedback) -> Ruling:
     if feedback.bounce is not None:
-        return _BOUNCE_RULINGS[cause_of(feedback.bounce)]
+        return _bounce(cause_of(feedback.bounce))
     if feedback.complaint is not None:
         return _complaint(feedback.complaint)
     return _NO_CLAIM
+
+
+def _bounce(cause: BounceCause) -> Ruling:
+    verdict, origin = _VERDICTS[cause]
+    in_stream_only = origin is not None and TERMS[origin].in_stream
+    return Ruling(verdict=verdict, origin=origin, in_stream_only=in_stream_only, why=IN_PLAIN_WORDS[cause])
 
 
 def _complaint(complaint: Complaint) -> Ruling:

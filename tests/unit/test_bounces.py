@@ -1,8 +1,12 @@
-"""What each kind of bounce is evidence of: every type of SES, and what a recipient overrides."""
+"""What each kind of bounce is evidence of: every type of SES, what a recipient overrides, and what servers say."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.domain.bounces import BounceCause, cause_of
+from app.domain.bounces import IN_PLAIN_WORDS, BounceCause, cause_of
 from app.domain.feedback import Bounce, BounceType
 
 C = BounceCause
@@ -22,8 +26,8 @@ TYPES = [
     (BounceType.PERMANENT, "UnsubscribedRecipient", DSN, C.OPTED_OUT),
     (BounceType.PERMANENT, "OfSomeLaterYear", DSN, C.MAILBOX_GONE),
     (BounceType.TRANSIENT, "General", {}, C.AUTO_REPLY),
-    (BounceType.TRANSIENT, "General", SOFT, C.PASSING),
-    (BounceType.TRANSIENT, "MailboxFull", SOFT, C.PASSING),
+    (BounceType.TRANSIENT, "General", SOFT, C.MAILBOX_FULL),
+    (BounceType.TRANSIENT, "MailboxFull", {}, C.MAILBOX_FULL),
     (BounceType.TRANSIENT, "MessageTooLarge", SOFT, C.THIS_MESSAGE),
     (BounceType.TRANSIENT, "ContentRejected", SOFT, C.THIS_MESSAGE),
     (BounceType.TRANSIENT, "AttachmentRejected", SOFT, C.THIS_MESSAGE),
@@ -49,11 +53,14 @@ def test_a_recipient_that_is_delayed_did_not_bounce(kind: BounceType, action: st
     assert cause_of(Bounce(type=kind, subtype="General", action=action, status=status)) is C.STILL_TRYING
 
 
-@pytest.mark.parametrize("status", ["4.4.7", "4.2.2", "2.0.0"])
-@pytest.mark.parametrize("subtype", ["General", "NoEmail", "OfSomeLaterYear"])
-def test_the_status_of_the_recipient_outranks_the_type(status: str, subtype: str) -> None:
+@pytest.mark.parametrize(
+    "status, cause",
+    [("4.4.7", C.PROVIDER_TROUBLE), ("4.2.2", C.MAILBOX_FULL), ("4.1.1", C.PASSING), ("2.0.0", C.PASSING)],
+)
+@pytest.mark.parametrize("subtype", ["General", "NoEmail", "Suppressed", "OfSomeLaterYear"])
+def test_the_status_of_the_recipient_outranks_the_type(status: str, cause: BounceCause, subtype: str) -> None:
     """A permanent bounce whose recipient has a passing or a good status blames no mailbox."""
-    assert cause_of(Bounce(type=BounceType.PERMANENT, subtype=subtype, action="failed", status=status)) is C.PASSING
+    assert cause_of(Bounce(type=BounceType.PERMANENT, subtype=subtype, action="failed", status=status)) is cause
 
 
 @pytest.mark.parametrize("status", ["5.7.1", "5.7.26", "5.7.515", "4.7.0", "4.7.28"])
@@ -91,3 +98,26 @@ def test_the_list_of_the_account_is_recognised_whatever_the_status(subtype: str)
     """SES says that it did not try: no status of a recipient can say otherwise."""
     bounce = Bounce(type=BounceType.PERMANENT, subtype=subtype, action="failed", status="5.7.1")
     assert cause_of(bounce) is C.SES_LIST
+
+
+CORPUS = Path(__file__).resolve().parents[1] / "corpus" / "diagnostics.json"
+SAID: list[dict[str, Any]] = json.loads(CORPUS.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("said", SAID, ids=[f"{number} {one['said_by']}" for number, one in enumerate(SAID)])
+def test_what_a_server_says_is_understood(said: dict[str, Any]) -> None:
+    """Codes and texts of the large providers and mail servers, each with what it is evidence of."""
+    bounce = Bounce(
+        type=BounceType(said["type"].lower()),
+        subtype=said["subtype"],
+        action="failed" if said["status"] else None,
+        status=said["status"],
+        diagnostic=said["text"],
+    )
+    assert cause_of(bounce) == said["cause"]
+
+
+def test_every_cause_is_told_in_one_sentence() -> None:
+    """To whoever asks why a mail came back."""
+    assert set(IN_PLAIN_WORDS) == set(BounceCause)
+    assert all(words.endswith(".") and len(words) < 100 for words in IN_PLAIN_WORDS.values())

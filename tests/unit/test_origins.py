@@ -17,7 +17,8 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 def table() -> dict[str, list[str]]:
     """The cells of each origin's row in the documentation."""
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    section = PAGE.read_text(encoding="utf-8").partition("\n## What an entry says\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0].strip("`"): row[1:] for row in cells if row[0].strip("`") in set(Origin)}
 
