@@ -55,7 +55,7 @@ def test_the_mailbox_simulator_is_exempt_as_the_setting_says() -> None:
 
 
 def verdict(
-    *, listed: timedelta, by_mail: bool = True, left: timedelta | None = None, age: timedelta = HOUR
+    *, listed: timedelta, by_mail: bool = True, left: timedelta | None = None, old: timedelta = HOUR
 ) -> Verdict:
     """On an entry that was listed, and whose mail left, so long after the removal; it is so old now."""
     left_at = None if left is None else REMOVED + left
