@@ -6,13 +6,19 @@ the figures, what callers and SNS were answered meanwhile, and whether it was a 
 
 import argparse
 import json
+import sqlite3
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
+from app.store.db import Database
+from app.store.models import feedback
 from tests.chaos import journal
 from tests.chaos.disks import Disk, SmallFileSystem, without_a_file_system
 from tests.chaos.drill import DatabaseKind, Drill
@@ -21,7 +27,7 @@ from tests.chaos.nemesis import Nemesis
 from tests.chaos.run import Moment, play_on
 from tests.chaos.stage import Stage, staged
 
-FULL_AT_S, FULL_FOR_S = 3.0, 5.0
+FULL_AT_S, FULL_FOR_S, FULL_AT_MOST_S = 3.0, 5.0, 90.0
 PADDING = 60_000
 NOTIFICATION = "x" * 100_000
 FULL, ROOM = "disk:full", "disk:room"
@@ -34,8 +40,6 @@ class FillsTheDisk(Nemesis):
         super().__init__(stage, (), its_journal)
         self._disk = disk
         self._at(FULL_AT_S, self._fill)
-        for number in range(int(FULL_FOR_S)):
-            self._at(FULL_AT_S + 0.5 + number, self._notify)
         self._at(FULL_AT_S + FULL_FOR_S, self._make_room)
 
     def start(self) -> None:
@@ -46,16 +50,33 @@ class FillsTheDisk(Nemesis):
         # Some calls are on the wire when it happens.
         self._stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 500, "match": {"rate": 0.5}}])
         time.sleep(0.5)
+        if self._stage.database_url.startswith("sqlite"):
+            give_back_the_log(self._stage.database_url.removeprefix("sqlite:///"))
         self._disk.fill()
         self._journal.write(FULL)
         self.struck += 1
-
-    def _notify(self) -> None:
         self._stage.simulator.tell("POST", "events", {"message": NOTIFICATION})
 
     def _make_room(self) -> None:
+        """As soon as somebody was put off of either kind, which a busy machine may take a while to do."""
+        deadline = time.monotonic() + FULL_AT_MOST_S
+        while time.monotonic() < deadline and not all(503 in told for told in self._told().values()):
+            time.sleep(0.5)
         self._journal.write(ROOM)
         self._disk.make_room()
+
+    def _told(self) -> dict[str, dict[int, int]]:
+        deliveries = self._stage.simulator.tell("GET", "deliveries?limit=1000")["deliveries"]
+        return answers(self._stage.root / "journal.jsonl", deliveries)
+
+
+def give_back_the_log(path: str) -> None:
+    """Let SQLite's log of writes begin anew: what it has once taken of the disk it would use again."""
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        for _ in range(100):
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+                return
+            time.sleep(0.02)
 
 
 class Looker:
@@ -74,6 +95,23 @@ class Looker:
         self.replaced = self.replaced or not self._seen <= there
         self._seen |= there
 
+    def answered_200(self) -> set[str]:
+        """The notifications that SNS believes to be in good hands."""
+        return {
+            one["sns_message_id"]
+            for one in self.deliveries
+            if one["type"] == "Notification" and one["state"] == "delivered"
+        }
+
+
+def stored(database_url: str) -> set[str]:
+    """The notifications that are."""
+    database = Database(database_url, pool_size=1)
+    with database.reading() as connection:
+        found = set(connection.scalars(select(feedback.c.sns_message_id)))
+    database.close()
+    return found
+
 
 def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
     """One drill below `root`, on a small file system if one may be mounted."""
@@ -91,8 +129,9 @@ def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
     with staged(drill, root, tablespace=tablespace) as stage:
         looker, disk = Looker(stage), mounted or without_a_file_system(stage)
         result = play_on(stage, tell=looker, harm=lambda stage, journal: FillsTheDisk(stage, journal, disk))
+        lost = looker.answered_200() - stored(stage.database_url)
     broken = [f"{finding.promise}: {finding.what}" for finding in result.verdict.broken]
-    told = {"broken": broken, "small_file_system": small, "replaced": looker.replaced}
+    told = {"broken": broken, "small_file_system": small, "replaced": looker.replaced, "notifications_lost": len(lost)}
     return result.as_json() | told | answers(root / "journal.jsonl", looker.deliveries)
 
 
@@ -100,7 +139,7 @@ def answers(journal_path: Path, deliveries: list[dict[str, Any]]) -> dict[str, d
     """How often each status was answered to callers and to SNS while the disk was full."""
     told = list(journal.read(journal_path))
     [since] = [entry["at"] for entry in told if entry["what"] == FULL]
-    [until] = [entry["at"] for entry in told if entry["what"] == ROOM]
+    until = next((entry["at"] for entry in told if entry["what"] == ROOM), time.time())
     statuses = {"accepted": 200, "put_off": None, "refused": None, "suppressed": None, "unsuppressed": None}
     callers = Counter(
         statuses[entry["what"]] or entry["status"]

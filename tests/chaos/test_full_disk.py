@@ -41,6 +41,7 @@ def test_a_full_disk_puts_everybody_off_and_breaks_no_promise(database: str, roo
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout.splitlines()[-1])
     assert run["broken"] == []
+    assert run["notifications_lost"] == 0
     assert set(run["callers"]) <= {"200", "503"}
     assert run["callers"]["503"] >= 1
     assert set(run["sns"]) <= {"200", "503"}
