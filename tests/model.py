@@ -5,7 +5,7 @@ and `Record`'s reading of an outcome. Around them workers stall and die, SES tak
 comes in any order, repeatedly or never. `Rules` holds the guards that are SQL or threads in the product, so that each
 of them can be left out, to see what it is there for.
 
-A call and SES's own verdict on it are one step: what is between the self-fence and the first byte is not modelled.
+The last look, the self-fence, a call and SES's own verdict on it are one step: what lies between them is not modelled.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,6 +61,7 @@ class Rules:
     verdict: Callable[..., Event | None] = verdict
     gate: bool = True
     last_look: bool = True
+    still_mine: bool = True
     fence: bool = True
     same_transaction: bool = True
     tombstones: bool = True
@@ -123,8 +124,10 @@ class Game:
         yield Step("kill", hand.mail, with_hand(world, hand, hand._replace(alive=False)))
 
     def call(self, world: World, hand: Hand) -> Iterator[Step]:
-        """T3: the last look, the self-fence, and all that SES may do."""
-        if world.suppressed and self.rules.last_look:
+        """T3: the last look, at the claim and at the list, the self-fence, and all that SES may do."""
+        if world.mails[hand.mail].row.token != hand.call and self.rules.still_mine:
+            yield self._answer(world, hand, NOT_CALLED, "no longer mine")
+        elif world.suppressed and self.rules.last_look:
             yield self._answer(world, hand, FOUND, "last look")
         elif hand.overdue and self.rules.fence:
             yield self._answer(world, hand, NOT_CALLED, "fence")

@@ -2,18 +2,23 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
 from app.domain.delivery import State
+from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Accepted
 from app.queue import Lane
 from app.services.envelopes import Letter, open_letters
 from app.services.results import NotCalled
 from app.store import emails, recipients
 from app.store.claims import Mine
+from app.store.db import Database
 from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
 from app.store.ids import new_id
 from app.store.sealing import Unsealable
@@ -78,6 +83,44 @@ def test_a_worker_that_was_held_up_calls_nobody(
     result = gateway.deliver._parts.call(mine, letter, claimed_at=time.monotonic() - held_up_s)
     assert isinstance(result, Accepted if called else NotCalled)
     assert len(mailer.sent) == called
+
+
+class LosesAnAnswer(Database):
+    """A database whose answer to one commit is lost, and with `kept` False the transaction too."""
+
+    def __init__(self, database: Database, *, kept: bool) -> None:
+        self.engine = database.engine
+        self._database = database
+        self._kept = [kept]
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        try:
+            with self._database.transaction() as connection:
+                yield connection
+                if self._kept == [False]:
+                    raise ServiceUnavailable("Gone before the commit.")
+        finally:
+            lost = [self._kept.pop()] if self._kept else []
+        if lost:
+            raise ServiceUnavailable("The answer to the commit is lost.")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._database.reading() as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "lost"])
+def test_a_claim_whose_commit_is_unknown_is_abandoned(gateway: Gateway, mailer: ScriptedMailer, kept: bool) -> None:
+    """Nobody calls under it: what was lost is claimed anew and sent once, what was kept is in doubt after its lease."""
+    mail = submit(gateway, caller(gateway), "ann@example.net")
+    object.__setattr__(gateway.deliver._parts, "database", LosesAnAnswer(gateway.database, kept=kept))
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert mailer.sent == []
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert len(mailer.sent) == (not kept)
+    assert state_of(gateway, mail) is (State.SENDING if kept else State.SENT)
 
 
 def test_what_cannot_be_noted_is_not_called(gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path) -> None:

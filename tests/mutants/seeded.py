@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_people import OF_PEOPLE
+from tests.mutants.of_the_call import OF_THE_CALL
 from tests.mutants.of_the_list import OF_THE_LIST
 
 _CLAIMS = "tests/integration/test_claims.py"
@@ -216,8 +217,10 @@ MUTANTS: Final = (
     Mutant(
         name="Redis decides when it is away",
         file="app/services/gate.py",
-        edits=(("suspects = list(addressees) if hits is None else", "suspects = [] if hits is None else"),),
-        killed_by=f"{_GATE}::test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look",
+        edits=(
+            ("return self._listed(names) if names else {}", "return self._listed(names) if names and hits else {}"),
+        ),
+        killed_by=f"{_GATE}::test_without_redis_the_same_are_reached[sqlite]",
     ),
     Mutant(
         name="a flushed Redis is believed",
@@ -285,5 +288,6 @@ MUTANTS: Final = (
         killed_by="tests/integration/test_upkeep.py::test_bells_are_rung_for_what_is_due_and_for_nothing_else[sqlite]",
     ),
     *OF_PEOPLE,
+    *OF_THE_CALL,
     *OF_THE_LIST,
 )

@@ -126,7 +126,7 @@ def asks_no_peers(
     [
         (Rules(gate=False, last_look=False), "nobody_is_mailed_while_suppressed"),
         (Rules(last_look=False), "nobody_is_mailed_while_suppressed"),
-        (Rules(fence=False), "accepted_once_while_no_event_is_lost"),
+        (Rules(fence=False, still_mine=False), "accepted_once_while_no_event_is_lost"),
         (Rules(verdict=never_waits), "accepted_once_while_no_event_is_lost"),
         (Rules(verdict=asks_no_peers), "accepted_once_while_no_event_is_lost"),
         (Rules(notes_before_calling=False), "accepted_once_or_flagged"),
@@ -139,7 +139,7 @@ def asks_no_peers(
     ids=[
         "no gate and no last look",
         "no last look",
-        "no self-fence",
+        "no self-fence, and no look at the claim",
         "no quiet time",
         "no peers",
         "notes after the call",
@@ -153,3 +153,9 @@ def asks_no_peers(
 def test_a_missing_guard_is_found(rules: Rules, breaks: str) -> None:
     """Each guard is there for an invariant: without the guard, the search finds the way to break it."""
     assert search(Game(rules), World((RESEND,)), depth=9, only=breaks).broken == breaks
+
+
+@pytest.mark.parametrize("rules", [Rules(fence=False), Rules(still_mine=False)], ids=["no self-fence", "no look at it"])
+def test_either_of_two_guards_keeps_a_late_worker_from_calling(rules: Rules) -> None:
+    """Its own clock, and the database when it is asked whose the mail is: one may fail."""
+    assert search(Game(rules), World((RESEND,)), depth=9).broken is None

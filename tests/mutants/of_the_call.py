@@ -1,0 +1,116 @@
+"""The mutants around a call to SES: what may be believed right before it, and what is done twice or not at all."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_LAST_LOOK = "tests/integration/test_last_look.py"
+
+OF_THE_CALL: Final = (
+    Mutant(
+        name="the last look asks Redis",
+        file="app/wiring.py",
+        edits=(
+            (
+                "from app.services.gate import Gate\n",
+                "from app.services.gate import Addressee, Gate\nfrom app.services.results import FoundSuppressed\n",
+            ),
+            (
+                "last_look=LastLook(ground.database)",
+                (
+                    "last_look=lambda mine: next((FoundSuppressed(entry.origin) for entry in ground.gate.suppressed("
+                    "[Addressee(mine.recipient.key, mine.recipient.scope)]).values()), None)"
+                ),
+            ),
+        ),
+        killed_by="tests/integration/test_gate.py::test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look"
+        "[sqlite-warm and without it]",
+    ),
+    Mutant(
+        name="what an earlier look found is believed",
+        file="app/services/last_look.py",
+        edits=(
+            (
+                "return self._look(mine)",
+                (
+                    "known = self.__dict__\n"
+                    "            key = mine.recipient.key\n"
+                    "            return known[key] if key in known else known.setdefault(key, self._look(mine))"
+                ),
+            ),
+        ),
+        killed_by=f"{_LAST_LOOK}::test_what_was_committed_before_the_look_is_seen_whatever_redis_holds[sqlite]",
+    ),
+    Mutant(
+        name="a look is given the answer of a query that began before it",
+        file="app/services/combine.py",
+        edits=(
+            (
+                "            for one, answer in zip(group, answers, strict=True):",
+                (
+                    "            with self._door:\n"
+                    "                late = list(self._waiting)\n"
+                    "                self._waiting.clear()\n"
+                    "            group += late\n"
+                    "            answers = [*answers, *[answers[0]] * len(late)]\n"
+                    "            for one, answer in zip(group, answers, strict=True):"
+                ),
+            ),
+        ),
+        killed_by="tests/unit/test_combine.py::test_no_answer_is_older_than_its_question",
+    ),
+    Mutant(
+        name="the last look does not ask whose the mail is",
+        file="app/store/claims.py",
+        edits=((" or row.lease_token != mine.recipient.lease_token", ""),),
+        killed_by=f"{_LAST_LOOK}::test_of_two_claims_of_one_mail_the_later_one_may_call[sqlite]",
+    ),
+    Mutant(
+        name="the last look does not ask whether the lease is over",
+        file="app/store/claims.py",
+        edits=((", recipients.c.lease_until > now())\n    why", ")\n    why"),),
+        killed_by=f"{_LAST_LOOK}::test_a_mail_that_is_no_longer_ours_is_not_called[sqlite-sleep_past_the_lease]",
+    ),
+    Mutant(
+        name="a claim whose commit is unknown is worked on, without a last look",
+        file="app/services/deliver.py",
+        edits=(
+            (
+                (
+                    "        with self._parts.database.transaction() as connection:\n"
+                    "            claim = self._claim_first(connection, limit)\n"
+                ),
+                (
+                    "        with suppress(ServiceUnavailable), self._parts.database.transaction() as connection:\n"
+                    "            claim = self._claim_first(connection, limit)\n"
+                ),
+            ),
+            ("from concurrent.futures import", "from contextlib import suppress\nfrom concurrent.futures import"),
+            (
+                "            return self._parts.call(mine, letter",
+                "            self._parts.call._look = lambda _: None\n            return self._parts.call(mine, letter",
+            ),
+        ),
+        killed_by="tests/integration/test_windows.py::test_a_claim_whose_commit_is_unknown_is_abandoned[sqlite-lost]",
+    ),
+    Mutant(
+        name="two requests with one idempotency key race",
+        file="app/store/keys.py",
+        edits=(
+            (
+                "        if add_once(connection, idempotency_keys, **reserved):\n",
+                (
+                    "        if recall(connection, app_id=app_id, key=key) is None:\n"
+                    "            add_once(connection, idempotency_keys, **reserved)\n"
+                ),
+            ),
+        ),
+        killed_by="tests/integration/test_accept.py::test_one_key_and_twenty_callers_make_one_mail[postgresql]",
+    ),
+    Mutant(
+        name="an event that SNS brings twice counts twice",
+        file="app/services/conclude.py",
+        edits=(('    apart = f"{(feedback', '    apart = f"{notification.id}{(feedback'),),
+        killed_by="tests/integration/test_settle.py::test_a_notification_under_many_sns_ids_is_settled_once",
+    ),
+)
