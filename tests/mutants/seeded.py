@@ -18,6 +18,7 @@ _MAIN_LOOP = "tests/integration/test_main_loop.py"
 _RECONCILE = "tests/integration/test_reconcile.py"
 _RECORD = "tests/integration/test_record.py"
 _RECOVER = "tests/integration/test_recover.py"
+_NOTES = "tests/integration/test_flight_notes.py"
 
 MUTANTS: Final = (
     Mutant(
@@ -76,6 +77,24 @@ MUTANTS: Final = (
         file="app/services/recover.py",
         edits=(("        return _ON_THE_WIRE\n", "        return _NOT_CALLED\n"),),
         killed_by=f"{_RECOVER}::test_only_the_call_on_the_wire_stays_unknown[sqlite]",
+    ),
+    Mutant(
+        name="what a lost note may have told counts as not called",
+        file="app/services/recover.py",
+        edits=(("return _NOT_CALLED if left.whole else _NOT_TOLD", "return _NOT_CALLED"),),
+        killed_by=f"{_NOTES}::test_after_a_reboot_what_is_not_noted_may_have_been_done[sqlite]",
+    ),
+    Mutant(
+        name="a claim whose commit is unknown is forgotten",
+        file="app/services/deliver.py",
+        edits=(("            self.all_known = False\n            return False\n", "            return False\n"),),
+        killed_by=f"{_NOTES}::test_mail_of_a_claim_whose_commit_was_unknown_goes_on_at_once[sqlite]",
+    ),
+    Mutant(
+        name="an answer of SES that a read-only database cannot take is dropped",
+        file="app/store/db.py",
+        edits=(("InterfaceError, InternalError, PoolTimeout", "InterfaceError, PoolTimeout"),),
+        killed_by="tests/integration/test_full_database.py::test_an_answer_of_ses_waits_until_it_can_be_written[ReadOnly]",
     ),
     Mutant(
         name="a lapsed lease puts the mail back into the queue",
