@@ -50,5 +50,14 @@ def lift_at_ses(address: str) -> Lift:
     )
 
 
+def lift_review(domain: str) -> Lift:
+    """How all entries of a domain that wait for a decision are lifted."""
+    return Lift(
+        by="an operator, or a key with the scope admin, for all addresses of the domain together",
+        command=f"./postern suppressions review undo {shell_quote(domain)} --reason {_REASON}",
+        call=f'POST /v1/suppressions/reviews/{quote(domain)} {{"decision": "undo", "reason": "..."}}',
+    )
+
+
 AT_SES_GLOBALLY = Lift(by="nobody: SES forgets it by itself, within 14 days")
 BY_A_DELIVERY = Lift(by="nobody has to: a delivery resets the count, and so do seven days")

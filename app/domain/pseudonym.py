@@ -24,8 +24,11 @@ def is_pseudonym(text: str) -> bool:
 
 
 def read_named(text: str) -> Address | None:
-    """The address that SES means by `text`, or the pseudonym that was put in its place; None when it is neither."""
-    return Address(email=text, key=text, envelope=text) if is_pseudonym(text) else read_reported(text)
+    """The address that SES means by `text`, or the pseudonym that was put in its place; None when it is neither.
+
+    A pseudonym has an empty domain.
+    """
+    return Address(email=text, key=text, envelope=f"{text}@") if is_pseudonym(text) else read_reported(text)
 
 
 @dataclass(frozen=True)

@@ -168,8 +168,11 @@ class Forget:
         found = 0
         for table in mentions.tables():
             progress(f"looking through {table.name}")
-            with self._database.transaction() as connection:
-                found += mentions.erase(connection, table, person)
+            with self._database.reading() as connection:
+                keys = mentions.find(connection, table, person)
+            if keys:
+                with self._database.transaction() as connection:
+                    found += mentions.erase(connection, table, keys, person)
         return found
 
     def _kept(self, person: Person) -> tuple[Kept, ...]:

@@ -14,7 +14,7 @@ from app.aws.account import SesAccount
 from app.domain.address import Address
 from app.domain.errors import ServiceUnavailable
 from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind
-from app.domain.lifting import AT_SES_GLOBALLY, BY_A_DELIVERY, Lift, lift_at_ses, lift_entry
+from app.domain.lifting import AT_SES_GLOBALLY, BY_A_DELIVERY, Lift, lift_at_ses, lift_entry, lift_review
 from app.domain.pseudonym import is_pseudonym
 from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_LIMIT, SOFT_BOUNCE_WINDOW, rule
 from app.store.evidence import AtSes, Heard, Review
@@ -173,7 +173,7 @@ def _review(facts: Facts) -> Layer:
                 says=f"Many addresses of {one.domain} bounced at once: more likely the fault of their server.",
                 since=one.opened_at,
                 review_id=one.id,
-                lift=Lift(by="an operator, for all of the review together", command="./postern suppressions --review"),
+                lift=lift_review(one.domain),
             )
             for one in waiting
         ),

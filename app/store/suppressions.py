@@ -1,8 +1,8 @@
 """The suppression list in SQL, which is its truth: put, lift, find.
 
 A removed row stays as a tombstone. Whatever becomes of an entry is noted in the same transaction
-(`app.store.suppression_events`); nothing else may write the table. It decides nothing about what suppresses
-(`app.domain.suppression`).
+(`app.store.suppression_events`); nothing else may write the table, but for `app.store.erasure`. It decides nothing
+about what suppresses (`app.domain.suppression`).
 """
 
 from collections.abc import Iterable, Sequence

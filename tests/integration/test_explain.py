@@ -154,6 +154,8 @@ def test_a_review_is_named_beside_the_entry(gateway: Gateway) -> None:
     review = layer(explain(gateway), LayerName.REVIEW)
     assert review.verdict is Verdict.BLOCKS
     assert [(one.review_id, one.since) for one in review.findings] == [(review_id, JULY)]
+    assert review.findings[0].lift is not None
+    assert review.findings[0].lift.command == "./postern suppressions review undo example.net --reason '...'"
     change(gateway, "reviews", {"decided_at": JULY})
     assert layer(explain(gateway), LayerName.REVIEW).verdict is Verdict.CLEAR
 
