@@ -6,6 +6,7 @@ a Redis that was flushed, filled under another key or is away answers `None`, an
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -22,6 +23,8 @@ WARM = "postern:positives:warm"
 FILLING = "postern:positives:filling:"
 LONGEST_FILLING_S = 3600
 CHUNK = 1000
+FILL_TRIES = 5
+FILL_PAUSE_S = 0.1
 
 # The marker with its fingerprint, then one set and one member for each key; answers positions, or nil when cold.
 LOOK_UP = """
@@ -37,8 +40,11 @@ return found
 class Positives:
     """The digests of suppressed address keys. `key` (up to 64 bytes) keeps whoever reads Redis from guessing them."""
 
-    def __init__(self, redis: Redis, *, key: bytes, breaker: Breaker) -> None:
+    def __init__(
+        self, redis: Redis, *, key: bytes, breaker: Breaker, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._redis = redis
+        self._sleep = sleep
         self._key = key
         self._breaker = breaker
         self._fingerprint = blake2b(b"postern positives", key=key, digest_size=8).hexdigest()
@@ -83,7 +89,18 @@ class Positives:
         finish = self._redis.pipeline()
         finish.rename(filling, WARM)
         finish.persist(WARM)
-        return self._done(begin) and self.add(keys) and self._done(finish)
+        return self._done(begin) and all(map(self._fill, _chunks(keys))) and self._done(finish)
+
+    def _fill(self, chunk: list[str]) -> bool:
+        """Write a chunk of many, and wait out a Redis that is silent for a moment.
+
+        To fill ten million takes twenty thousand writes; one of them comes too late for the patience of a look-up.
+        """
+        for _ in range(FILL_TRIES):
+            if self._write(Pipeline.sadd, chunk):
+                return True
+            self._sleep(self._breaker.rest_s + FILL_PAUSE_S)
+        return False
 
     def _cool(self) -> None:
         """Take the marker away, so that Redis is filled again."""

@@ -41,7 +41,7 @@ class Breaker:
     """
 
     def __init__(self, *, rest_s: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rest_s = rest_s
+        self.rest_s = rest_s
         self._clock = clock
         self._lock = threading.Lock()
         self._open_until: float | None = None
@@ -75,4 +75,4 @@ class Breaker:
             return True
 
     def _open(self) -> None:
-        self._open_until = self._clock() + self._rest_s
+        self._open_until = self._clock() + self.rest_s

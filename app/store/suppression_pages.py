@@ -1,6 +1,5 @@
 """The live list in SQL, read from one end to the other: a page at a time by filter, or every key."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,10 +36,10 @@ def page(
     return tuple(reversed(found) if before is not None else found)
 
 
-def live_keys(connection: Connection) -> Iterable[str]:
-    """Every live key, streamed."""
-    query = select(suppressions.c.key).where(LIVE).distinct()
-    return connection.execution_options(yield_per=5000).scalars(query)
+def live_keys(connection: Connection, *, after: str, limit: int) -> tuple[str, ...]:
+    """The next `limit` live keys in their order, each once; the first have `after` empty."""
+    query = select(suppressions.c.key).where(LIVE, suppressions.c.key > after).distinct()
+    return tuple(connection.scalars(query.order_by(suppressions.c.key).limit(limit)))
 
 
 def conditions(wanted: Filter) -> list[ColumnElement[bool]]:

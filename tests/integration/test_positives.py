@@ -95,6 +95,29 @@ def test_a_flush_during_a_rebuild_leaves_redis_cold(redis: Redis) -> None:
     assert positives.look_up(["user1@example.org"]) is None
 
 
+def test_a_redis_that_is_silent_for_a_moment_does_not_end_a_rebuild() -> None:
+    """A fill of many writes waits and goes on; what waited is not missing."""
+    with failing_valkey() as valkey:
+        slept = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            valkey.thaw()
+            time.sleep(seconds)
+
+        def keys() -> Iterator[str]:
+            yield from (f"user{number}@example.org" for number in range(1000))
+            valkey.freeze()
+            yield "last@example.org"
+
+        client = connect(valkey.url, patience_s=1.0)
+        positives = Positives(client, key=KEY, breaker=Breaker(rest_s=0.1), sleep=sleep)
+        assert positives.rebuild(keys())
+        assert slept
+        wanted = frozenset({"user1@example.org", "last@example.org"})
+        assert positives.look_up([*wanted, "nobody@example.org"]) == wanted
+
+
 def test_another_key_finds_redis_cold(positives: Positives, redis: Redis) -> None:
     """Digests under a former key say nothing, and are not taken for an answer."""
     positives.add(["ann@example.org"])
