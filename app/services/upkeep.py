@@ -25,6 +25,7 @@ from app.store.positives import Positives
 log = structlog.get_logger()
 
 _BATCH: Final = 200
+_KEYS: Final = 5_000
 _MAY_EXPIRE: Final = CLAIMABLE | {State.HELD}
 
 
@@ -130,10 +131,19 @@ class Upkeep:
         return int(self._positives.rebuild(self._live_keys_twice()))
 
     def _live_keys_twice(self) -> Iterator[str]:
-        """Read twice, since what is committed during the first pass is only in the second."""
+        """Read twice, since what is committed during the first pass is only in the second.
+
+        A page at a time: no transaction is as long as Redis takes for the whole list.
+        """
         for _ in range(2):
-            with self._database.reading() as connection:
-                yield from suppression_pages.live_keys(connection)
+            after = ""
+            while keys := self._live_keys(after):
+                yield from keys
+                after = keys[-1]
+
+    def _live_keys(self, after: str) -> tuple[str, ...]:
+        with self._database.reading() as connection:
+            return suppression_pages.live_keys(connection, after=after, limit=_KEYS)
 
     def remove_at_ses(self) -> int:
         """Take addresses off SES's account list where that could not be done at once."""
