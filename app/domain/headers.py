@@ -1,7 +1,8 @@
 """The headers that an application may set on its mail.
 
 It decides by name, form and size. Names that say who a mail is from and to, how it is built or what SES does with it
-are Postern's; whatever else is safe text may pass, `List-Unsubscribe`, `In-Reply-To` and `References` included.
+are Postern's; whatever else is safe text may pass, `In-Reply-To` and `References` included. `List-Unsubscribe` may too,
+and gives way where the stream's mail carries links of ours (`app.domain.unsubscribe`).
 """
 
 import re

@@ -11,8 +11,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from app.domain.address import read_reported
 from app.domain.errors import ServiceUnavailable
+from app.domain.pseudonym import is_pseudonym
 from app.domain.suppression import Origin
 from app.domain.unsubscribe import Wish, masked
 from app.services.links import Links
@@ -24,7 +24,8 @@ from app.store.suppressions import NewSuppression, Suppression
 
 log = structlog.get_logger()
 
-_NOBODY: Final = UUID(int=0)
+_NO_ID: Final = UUID(int=0)
+_NOBODY: Final = Subscriber(recipient_id=_NO_ID, email_id=_NO_ID, address="", key="", scope="", title=None)
 _STOPPED: Final = "Unsubscribed with the link in a mail."
 _TAKEN_BACK: Final = "Subscribed again with the link in a mail."
 
@@ -52,13 +53,15 @@ class Unsubscribe:
         Raises `ServiceUnavailable`.
         """
         found = self._look(token)
-        if found is None:
+        if found is None or is_pseudonym(found[0].key):
             return None
         subscriber, live = found
         return Standing(title=subscriber.title, address=masked(subscriber.address), stopped=bool(live))
 
     def __call__(self, token: str, wish: Wish) -> None:
         """Do what is asked; done twice it is done once. Nobody learns whether the link was ours.
+
+        Who was forgotten may still ask: the entry then stands under the pseudonym, as the row does.
 
         Raises `ServiceUnavailable`: then nothing was changed.
         """
@@ -78,11 +81,9 @@ class Unsubscribe:
         A token that is not ours is looked for all the same, so that it takes as long.
         """
         with self._database.reading() as connection:
-            subscriber = streams.subscriber(connection, self._links.recipient_of(token) or _NOBODY)
-            live = _in_stream(connection, subscriber) if subscriber else ()
-        if subscriber is None or read_reported(subscriber.address) is None:
-            return None
-        return subscriber, live
+            subscriber = streams.subscriber(connection, self._links.recipient_of(token) or _NO_ID)
+            live = _in_stream(connection, subscriber or _NOBODY)
+        return (subscriber, live) if subscriber else None
 
     def _stop(self, subscriber: Subscriber) -> None:
         actor = _actor(subscriber)

@@ -233,17 +233,22 @@ def quoted(token: str) -> str:
     return "".join(f"%{octet:02x}" for octet in token.encode())
 
 
-def test_a_person_who_was_forgotten_gets_the_page_of_nobody(web: Web) -> None:
-    """When the row holds no address any more, the link says and does nothing."""
+def test_a_person_who_was_forgotten_is_not_named_and_still_heard(web: Web) -> None:
+    """The page says nothing of anybody; a wish is kept under the pseudonym, so that the next mail is not sent."""
     mailed(web)
     path = path_of(web)
-    strange = web.client.get("/unsubscribe/strange")
-    with web.gateway.database.transaction() as connection:
-        connection.execute(update(recipients).values(address="", key="#forgotten"))
-    before = everything(web.gateway)
-    assert page_of(web.client.get(path)) == page_of(strange)
+    web.gateway.forget(ROOT, KIM, reason="She asked.", ask_ses=False)
+    assert page_of(web.client.get(path)) == page_of(web.client.get("/unsubscribe/strange"))
     assert web.client.post(path, data=ONE_CLICK).status_code == 200
-    assert everything(web.gateway) == before
+    assert live(web) == []
+    again, other = (submit(web.gateway, caller(web.gateway), KIM, stream=stream) for stream in ("news", "receipts"))
+    web.gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert [state_of(web.gateway, mail) for mail in (again, other)] == ["suppressed", "sent"]
+    assert page_of(web.client.get(path)) == page_of(web.client.get("/unsubscribe/strange"))
+    with web.gateway.database.reading() as connection:
+        [entry] = connection.execute(select(suppressions)).all()
+    assert entry.key == entry.address
+    assert KIM not in entry.key
 
 
 def test_the_page_tells_what_it_is_about_and_how_things_stand(web: Web) -> None:
