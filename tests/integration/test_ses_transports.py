@@ -1,8 +1,6 @@
 """The fast transport: the request that boto3 makes, on connections that are kept, with credentials of the moment."""
 
 import datetime as dt
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +9,7 @@ from pathlib import Path
 import botocore.auth
 import botocore.session
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
+from botocore.credentials import RefreshableCredentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,81 +17,14 @@ from app.aws.clients import sesv2_client
 from app.aws.kept_connections import LONGEST_REST_S
 from app.aws.ses import SesMailer
 from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
-from app.aws.signature import Signer
 from app.domain.outcome import Accepted, Envelope, Outcome, Retry
+from tests.keeping_server import Endpoint
 from tests.tls import self_signed
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
-OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{"MessageId": "0100-1"}'
 ENVELOPE = Envelope(
     sender="news@example.com", recipient="Ann@example.org", raw=b"Subject: Hi\r\n\r\nHello\r\n", tags=()
 )
-
-
-class Endpoint:
-    """A server on loopback that keeps connections, answers every request with a MessageId, and keeps what it read.
-
-    After `requests_each` requests it closes a connection without a word, as a load balancer does.
-    """
-
-    def __init__(
-        self,
-        *,
-        tls: ssl.SSLContext | None = None,
-        requests_each: int = 1000,
-        answer: bytes = OK,
-        piecemeal: bool = False,
-    ) -> None:
-        self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.connections = 0
-        self.closed = threading.Semaphore(0)
-        self._tls = tls
-        self._requests_each = requests_each
-        self._pieces = [answer[at : at + 1] for at in range(len(answer))] if piecemeal else [answer]
-        self._ends = b"close" in answer or b"HTTP/1.0" in answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [threading.Thread(target=self._listen, daemon=True)]
-        self._threads[0].start()
-
-    @property
-    def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            with connection, connection.makefile("rb") as stream:
-                for _ in range(self._requests_each):
-                    if not (line := stream.readline()):
-                        return
-                    headers = {}
-                    while (field := stream.readline()) != b"\r\n":
-                        name, _, value = field.decode().partition(":")
-                        headers[name.lower()] = value.strip()
-                    self.requests.append((line.decode(), headers, stream.read(int(headers["content-length"]))))
-                    for piece in self._pieces:
-                        connection.sendall(piece)
-                    if self._ends:
-                        return
-        except OSError:
-            return
-        finally:
-            connection.close()
-            self.closed.release()
 
 
 @pytest.fixture(autouse=True)
@@ -315,33 +244,3 @@ def test_an_answer_is_read_however_it_is_framed(
         assert [send(client) for _ in range(3)] == [Accepted("0100-1")] * 3
         client.close()
     assert server.connections == connections
-
-
-URLS = [
-    "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails",
-    "https://email.eu-west-1.amazonaws.com:443/v2/email/outbound-emails",
-    "http://localhost:8080/proxy/a b~c/v2/email/outbound-emails",
-    "http://[::1]:80/v2/email/outbound-emails",
-]
-
-
-@given(
-    body=st.binary(max_size=200),
-    url=st.sampled_from(URLS),
-    secret=WORDS,
-    token=st.none() | WORDS,
-    moment=st.datetimes(min_value=dt.datetime(2020, 1, 1), max_value=dt.datetime(2090, 1, 1)),  # noqa: DTZ001
-)
-def test_the_signature_is_that_of_botocore(
-    body: bytes, url: str, secret: str, token: str | None, moment: dt.datetime
-) -> None:
-    """Of any body, at any time, with any credentials: the same Authorization as botocore's."""
-    moment = moment.replace(tzinfo=dt.UTC)
-    credentials = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
-    request = AWSRequest("POST", url, headers={"Content-Type": "application/json"}, data=body)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.auth, "get_current_datetime", lambda: moment)
-        SigV4Auth(credentials, "ses", "eu-west-1").add_auth(request)
-    signed = Signer(url, region="eu-west-1", service="ses", clock=lambda: moment)(body, credentials)
-    assert signed.authorization == request.headers["Authorization"]
-    assert signed.date == request.headers["X-Amz-Date"]
