@@ -119,6 +119,15 @@ class Settings(BaseSettings):
         description="How long a worker may hold a claimed mail. Below 35 a slow answer of SES comes after the lease.",
     )
     claim_batch: int = Field(100, ge=1, le=1000, description="Mails claimed with one statement.")
+    review_bounces: int = Field(
+        20,
+        ge=0,
+        le=100_000,
+        description="So many addresses of a domain that bounce within `REVIEW_MINUTES` wait for a person; 0 is never.",
+    )
+    review_minutes: int = Field(
+        10, ge=1, le=60, description="Within so many minutes many bounces of one domain are one event."
+    )
     exempt_mailbox_simulator: bool = Field(
         default=True,
         description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once.",

@@ -13,6 +13,7 @@ from app.web.feedback import feedback
 from app.web.health import health
 from app.web.list_files import list_files
 from app.web.metrics import metrics
+from app.web.suppression_reviews import suppression_reviews
 from app.web.suppressions import suppressions
 from app.web.unsubscribe import unsubscribe
 from app.wiring import Gateway
@@ -34,6 +35,19 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     context.install(app, gateway or wiring.build(settings))
     edge.register(app, secure=settings.public_url.startswith("https:"))
     errors.register(app)
-    for blueprint in (emails, batches, check, explain, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
+    for blueprint in (
+        emails,
+        batches,
+        check,
+        explain,
+        suppressions,
+        suppression_reviews,
+        list_files,
+        unsubscribe,
+        feedback,
+        health,
+        metrics,
+        docs,
+    ):
         app.register_blueprint(blueprint)
     return app

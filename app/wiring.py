@@ -16,6 +16,7 @@ from app.aws.clients import sesv2_client, sns_client
 from app.aws.ses import Mailer, SesMailer, Transport
 from app.aws.ses_fast import BehindAProxy, fast_client
 from app.aws.sns import SnsVerifier, SubscriptionConfirmer
+from app.domain.bursts import Breaker as BurstBreaker
 from app.queue import Bells, make_celery
 from app.services.accept import Accept
 from app.services.authenticate import Authenticate
@@ -23,8 +24,8 @@ from app.services.call import Call
 from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
-from app.services.export_list import ExportList
 from app.services.explain import Explain
+from app.services.export_list import ExportList
 from app.services.forget import Forget
 from app.services.gate import Gate
 from app.services.health import Health
@@ -33,22 +34,23 @@ from app.services.issue_keys import IssueKeys
 from app.services.last_look import LastLook
 from app.services.links import Links
 from app.services.look_up import LookUp
-from app.services.naming import Naming
 from app.services.mail_hosts import MailHosts, SystemDns
+from app.services.naming import Naming
 from app.services.receive import Receive
 from app.services.reconcile import Reconcile
 from app.services.record import Record
 from app.services.recover import Recover
 from app.services.restore import Restore
+from app.services.reviews import Reviews
 from app.services.revise import Revise
 from app.services.send_rate import SendRate
 from app.services.settle import Settle
 from app.services.streams import Streams
 from app.services.suppress import Suppress
 from app.services.sync import Sync
+from app.services.undo import Undo
 from app.services.unname import Unname
 from app.services.unsubscribe import Unsubscribe
-from app.services.undo import Undo
 from app.services.upkeep import Upkeep
 from app.services.workforce import Workforce
 from app.store.clock import DatabaseClock
@@ -91,6 +93,7 @@ class Gateway:
     import_list: ImportList
     export_list: ExportList
     undo: Undo
+    reviews: Reviews
     sync: Sync
     streams: Streams
     unsubscribe: Unsubscribe
@@ -132,6 +135,7 @@ class _Ground:
     account: SesAccount
     workforce: Workforce
     clock: DatabaseClock
+    reviews: Reviews
 
 
 def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
@@ -158,8 +162,9 @@ def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
         look_up=LookUp(database=database, key_ring=key_ring),
         revise=Revise(database=database, bells=bells),
         suppress=suppress,
-        undo=Undo(database=database, positives=positives, naming=naming),
         sync=sync,
+        undo=Undo(database=database, positives=positives, naming=naming),
+        reviews=ground.reviews,
         streams=Streams(database=database, links=ground.links),
         unsubscribe=Unsubscribe(database=database, positives=positives, links=ground.links),
         explain=_explain(ground),
@@ -213,6 +218,7 @@ def _ground(settings: Settings) -> _Ground:
         account=SesAccount(ses, turn=Turns(redis, breaker=breaker)),
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
+        reviews=Reviews(database=database, positives=positives, breaker=_breaker(settings)),
     )
 
 
@@ -220,6 +226,10 @@ def _links(settings: Settings, key_ring: KeyRing) -> Links:
     """The default of PUBLIC_URL is for a look around on one machine; nobody may get mail with a link to it."""
     said = "public_url" in settings.model_fields_set
     return Links(base=settings.public_url if said else None, keys=key_ring.derive_each("unsubscribe"))
+
+
+def _breaker(settings: Settings) -> BurstBreaker:
+    return BurstBreaker(limit=settings.review_bounces, window=timedelta(minutes=settings.review_minutes))
 
 
 def _accept(settings: Settings, ground: _Ground) -> Accept:
@@ -315,6 +325,7 @@ def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, sync: Sync,
         suppress=suppress,
         sync=sync,
         reconcile=reconcile,
+        reviews=ground.reviews,
         body_lasts=timedelta(hours=settings.body_retention_hours),
         feedback_lasts=timedelta(days=settings.feedback_retention_days),
     )

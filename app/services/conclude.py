@@ -6,7 +6,7 @@ or not at all. It asks `app.domain` for each verdict and only does the bookkeepi
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -19,7 +19,7 @@ from app.domain.suppression import EVERY_MAIL, Origin, Ruling, Verdict, outlived
 from app.services.advance import advance
 from app.services.match import Match
 from app.services.soft_bounces import reassess
-from app.store import attempts, events, incidents, suppressions
+from app.store import attempts, events, incidents, reviews, suppressions
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.events import Json, NewEvent
 from app.store.inbox import Notification
@@ -27,6 +27,8 @@ from app.store.positives import Positives
 from app.store.recipients import Recipient
 from app.store.suppressions import POSTERN, NewSuppression
 
+# A review is opened minutes after the bounces that it is about, or later when SNS was late.
+_BEFORE_A_REVIEW = timedelta(hours=2)
 _SPOKEN = {State.FAILED: "SES accepted the mail and then rejected it."}
 
 
@@ -105,6 +107,8 @@ class Conclude:
         removed_at = suppressions.last_removal(connection, key=address.key, scope=scope)
         if removed_at is not None and not outlived_by(removed_at, feedback):
             return f"{ruling.why} The address was unsuppressed after this mail had left, so it stays unsuppressed."
+        if ruling.origin is Origin.BOUNCE and _was_undone(connection, feedback, address):
+            return f"{ruling.why} But such bounces of this domain at that time were undone, so nobody is suppressed."
         # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
         self._positives.add([address.key])
         _, put = suppressions.put(
@@ -132,6 +136,15 @@ class Conclude:
             opened_at=_earliest(moved.opened_at, feedback, FeedbackKind.OPEN),
             clicked_at=_earliest(moved.clicked_at, feedback, FeedbackKind.CLICK),
         )
+
+
+def _was_undone(connection: Connection, feedback: Feedback, address: Address) -> bool:
+    """Whether the bounce came too late to be undone with the others of a burst at its domain."""
+    undone = reviews.undone(connection, address.domain)
+    if undone is None:
+        return False
+    opened_at, decided_at = undone
+    return feedback.occurred_at > opened_at - _BEFORE_A_REVIEW and not outlived_by(decided_at, feedback)
 
 
 def _closing(connection: Connection, match: Match, feedback: Feedback) -> Closing | None:

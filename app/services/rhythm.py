@@ -10,5 +10,7 @@ EVERY_S = {
     Sweep.SES_LIST: 15.0,
     Sweep.EXPIRY: 30.0,
     Sweep.SES_REMOVALS: 30.0,
+    Sweep.REVIEWS: 30.0,
+    Sweep.SUPPRESSIONS: 60.0,
     Sweep.RETENTION: 3600.0,
 }

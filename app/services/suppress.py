@@ -10,6 +10,7 @@ or an erasure is lifted only by who says that it is meant.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -39,6 +40,8 @@ from app.store.suppression_pages import Filter
 from app.store.suppressions import NewSuppression, Suppression, is_address
 
 log = structlog.get_logger()
+
+_EXPIRE_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,14 @@ class Suppress:
         if not concerned:
             return "kept"
         return "removed" if any(found) else "absent"
+
+    def expire(self) -> int:
+        """Make tombstones of entries that have run out, and clear Redis of them: some at a time; how many."""
+        with self._database.transaction() as connection:
+            over = suppressions.expire(connection, limit=_EXPIRE_AT_ONCE)
+        for key in dict.fromkeys(one.key for one in over):
+            self._forget(key)
+        return len(over)
 
     def _forget(self, key: str) -> None:
         """Clear Redis of a name unless something is live under it, or came meanwhile: acceptance should tell it."""

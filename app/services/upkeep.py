@@ -16,6 +16,7 @@ from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.advance import advance
 from app.services.isolate import save_isolated
 from app.services.reconcile import Reconcile
+from app.services.reviews import Reviews
 from app.services.suppress import Suppress
 from app.services.sync import Sync
 from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppression_pages, suppressions
@@ -38,6 +39,8 @@ class Sweep(StrEnum):
     UNCONFIRMED = "unconfirmed"
     POSITIVES = "positives"
     SES_REMOVALS = "ses_removals"
+    REVIEWS = "reviews"
+    SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
 
@@ -54,6 +57,7 @@ class Upkeep:
         suppress: Suppress,
         sync: Sync,
         reconcile: Reconcile,
+        reviews: Reviews,
         body_lasts: timedelta,
         feedback_lasts: timedelta,
     ) -> None:
@@ -70,6 +74,8 @@ class Upkeep:
             Sweep.UNCONFIRMED: reconcile.sweep,
             Sweep.POSITIVES: self.warm_positives,
             Sweep.SES_REMOVALS: self.remove_at_ses,
+            Sweep.REVIEWS: reviews.sweep,
+            Sweep.SUPPRESSIONS: suppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: self.erase,
         }

@@ -1,8 +1,11 @@
-"""SQL for the parts of names: the domain of an address, the application of a scope; alike on PostgreSQL and SQLite."""
+"""SQL for parts of values: the domain of an address, the application of a scope, the minute of an instant.
+
+It is alike on PostgreSQL and SQLite.
+"""
 
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import Integer, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -18,6 +21,13 @@ class app_of(FunctionElement[str]):  # noqa: N801 - named as a SQL function
     """The application of a scope `app/stream`."""
 
     type = String()
+    inherit_cache = True
+
+
+class minute(FunctionElement[int]):  # noqa: N801 - named as a SQL function
+    """The minute of an instant, counted since 1970."""
+
+    type = Integer()
     inherit_cache = True
 
 
@@ -42,3 +52,13 @@ def _postgres_app_of(element: Any, compiler: Any, **_: Any) -> str:
 def _sqlite_app_of(element: Any, compiler: Any, **_: Any) -> str:
     scope = compiler.process(element.clauses)
     return f"substr({scope}, 1, instr({scope}, '/') - 1)"
+
+
+@compiles(minute, "postgresql")
+def _postgres_minute(element: Any, compiler: Any, **_: Any) -> str:
+    return f"floor(extract(epoch from {compiler.process(element.clauses)}) / 60)::bigint"
+
+
+@compiles(minute, "sqlite")
+def _sqlite_minute(element: Any, compiler: Any, **_: Any) -> str:
+    return f"cast(strftime('%s', {compiler.process(element.clauses)}) as integer) / 60"

@@ -112,7 +112,7 @@ def restore(connection: Connection, tombstone: Suppression, *, actor: str, reaso
     statement = (
         update(suppressions)
         .where(suppressions.c.id == tombstone.id, suppressions.c.removed_at.is_not(None))
-        .values(removed_at=None, removed_by=None, removal_reason=None, ses_removal=None)
+        .values(removed_at=None, removed_by=None, removal_reason=None, ses_removal=None, review_id=None)
         .returning(suppressions)
     )
     restored = [read(row) for row in connection.execute(statement)]
@@ -244,7 +244,8 @@ def _insert(connection: Connection, new: NewSuppression) -> Suppression | None:
 
 
 def _replace(connection: Connection, existing: Suppression, new: NewSuppression) -> Suppression:
-    [entry] = _update(connection, [existing.id], {**_values(new), "version": existing.version + 1})
+    values = {**_values(new), "version": existing.version + 1, "review_id": None}
+    [entry] = _update(connection, [existing.id], values)
     suppression_events.note(connection, Change.REPLACED, [entry], actor=new.actor)
     return entry
 

@@ -15,6 +15,7 @@ from app.domain.errors import InvalidApiKey, NotFound, ValidationFailed
 from app.queue import Lane
 from app.services.authenticate import operator
 from app.wiring import Gateway
+from tests.feedback import bounced, complained, put
 from tests.gateways import SECRET_KEY, TOPIC, ScriptedMailer, caller, gateway_on
 from tests.mails import submit
 
@@ -132,3 +133,33 @@ def test_a_database_that_is_not_migrated_is_told_so(
         monkeypatch.setenv(name, value)
     with pytest.raises(CommandFailed, match="run `alembic upgrade head`"), operated_gateway(None):
         raise AssertionError("it was let in")
+
+
+def test_an_operator_undoes_a_removal_and_decides_a_review(gateway: Gateway, run: Run) -> None:
+    """With the words of the group, and a domain by its name; `list` and `show` may be left out."""
+    run("suppress", "@example.org", "--reason", "Closed down.")
+    run("unsuppress", "@example.org", "--reason", "They are back.")
+    restored = run("suppressions", "undo", "@example.org", "--reason", "They are not.")["restored"]
+    assert [(one["email"], one["status"]) for one in restored] == [("@example.org", "live")]
+    for words in (["list"], ["list", "kim@example.org"], ["show", "kim@example.org"], ["kim@example.org"], []):
+        assert [one["email"] for one in run("suppressions", *words)["suppressions"]] == ["@example.org"], words
+    changes = run("suppressions", "show", "@example.org")["changes"]
+    assert [one["type"] for one in changes] == ["restored", "removed", "added"]
+    put(gateway, *(json.dumps(bounced(f"r{one}@example.net", message=f"m{one}")) for one in range(20)))
+    gateway.settle.drain()
+    gateway.reviews.sweep()
+    assert len(run("suppressions", "--review")["suppressions"]) == 20
+    assert [one["domain"] for one in run("suppressions", "review")["reviews"]] == ["example.net"]
+    decided = run("suppressions", "review", "confirm", "example.net", "--reason", "They closed down.")
+    assert decided["entries"] == 20
+    assert run("suppressions", "review", "list")["reviews"] == []
+
+
+def test_who_complained_is_let_go_only_with_force(gateway: Gateway, run: Run) -> None:
+    """The refusal names the option's word."""
+    put(gateway, json.dumps(complained("kim@example.net", message="m")))
+    gateway.settle.drain()
+    with pytest.raises(ValidationFailed, match="force"):
+        run("unsuppress", "kim@example.net", "--reason", "She asked.")
+    removed = run("unsuppress", "kim@example.net", "--reason", "She asked.", "--force")["removed"]
+    assert [one["origin"] for one in removed] == ["complaint"]

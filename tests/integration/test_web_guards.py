@@ -56,6 +56,10 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/batch/remove",
         {"emails": ["ann@example.com"], "reason": "asked"},
     ),
+    "suppression_reviews.list_reviews": (Scope.ADMIN, "GET", "/v1/suppressions/reviews", None),
+    "suppression_reviews.decide_review": (
+        Scope.ADMIN, "POST", "/v1/suppressions/reviews/example.net", {"decision": "undo", "reason": "asked"},
+    ),
     "suppressions.undo_removal": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
     ),

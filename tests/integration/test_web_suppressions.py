@@ -1,11 +1,13 @@
 """`/v1/suppressions` on both databases: look up, add, take off with a reason, in ones and in batches."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from app.domain.callers import Scope
+from tests.feedback import bounced, complained, put
 from tests.web import NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
 
 PATH = "/v1/suppressions"
@@ -199,3 +201,71 @@ def test_the_streams_of_another_application_are_none_of_ones_business(web: Web, 
         assert web.client.delete(f"/v1/suppressions/{name}?reason=mine", headers=key).status_code == 404
     assert web.client.get("/v1/suppressions", headers=key).get_json()["data"] == []
     assert web.client.get(f"/v1/suppressions/{entry}", headers=other).status_code == 200
+
+
+def complain(web: Web, email: str) -> None:
+    """Let the recipient of a mail report it as spam."""
+    put(web.gateway, json.dumps(complained(email, message=f"m-{email}")))
+    web.gateway.settle.drain()
+
+
+def test_who_complained_is_taken_off_only_with_force(web: Web, key: Headers) -> None:
+    """One by one, by query or body, and in a batch, of which none is taken off without it."""
+    for email in ("ann@example.com", "bob@example.com"):
+        complain(web, email)
+    add(web, key, "kim@example.com")
+    why = {"reason": "They asked"}
+    answer = web.client.delete(f"{PATH}/ann@example.com", json=why, headers=key)
+    assert pointers(problem_of(answer, 422, "validation_error")) == ["/force"]
+    everybody = {"emails": ["kim@example.com", "ann@example.com"], **why}
+    answer = web.client.post(f"{PATH}/batch/remove", json=everybody, headers=key)
+    assert pointers(problem_of(answer, 422, "validation_error")) == ["/force"]
+    assert len(listed(web, key)) == 3
+    assert body_of(web.client.delete(f"{PATH}/bob@example.com?reason=asked&force=true", headers=key))["deleted"]
+    answer = web.client.post(f"{PATH}/batch/remove", json={**everybody, "force": True}, headers=key)
+    assert len(body_of(answer)["data"]) == 2
+    assert listed(web, key) == []
+
+
+def test_a_removal_is_undone(web: Web, key: Headers) -> None:
+    """By id or address, with a reason; what was never taken off is not found."""
+    added = add(web, key, "ann@example.com", reason="First")
+    problem_of(web.client.post(f"{PATH}/ann@example.com/undo", json={"reason": "x"}, headers=key), 404, "not_found")
+    for name in (added["id"], "ann@example.com"):
+        web.client.delete(f"{PATH}/ann@example.com?reason=She+asked", headers=key)
+        answer = web.client.post(f"{PATH}/{name}/undo", headers=key)
+        assert pointers(problem_of(answer, 422, "validation_error")) == ["/reason"]
+        restored = body_of(web.client.post(f"{PATH}/{name}/undo", json={"reason": "Wrong Ann"}, headers=key))["data"]
+        assert [(one["id"], one["reason"], one["status"]) for one in restored] == [(added["id"], "First", "live")]
+    assert listed(web, key) == ["ann@example.com"]
+
+
+def test_a_whole_domain_is_suppressed_by_an_administrator(web: Web, key: Headers) -> None:
+    """It shows at every address of the domain, and is listed by its beginning."""
+    problem_of(web.client.post(PATH, json={"email": "@example.com"}, headers=key), 403, "restricted_api_key")
+    admin = web.key("operators", Scope.ADMIN)
+    added = add(web, admin, "@example.com", reason="Closed down")
+    assert body_of(web.client.get(f"{PATH}/ann@example.com", headers=key))["id"] == added["id"]
+    assert listed(web, key, "q=@EXAMPLE") == ["@example.com"]
+    problem = problem_of(web.client.delete(f"{PATH}/ann@example.com?reason=asked", headers=key), 404, "not_found")
+    assert "whole domain" in problem["detail"]
+
+
+def test_a_domain_under_review_is_listed_and_decided(database_url: str, redis_url: str) -> None:
+    """By an administrator; the entries say that they wait."""
+    with web_on(database_url, redis_url, review_bounces=2) as web:
+        for name in ("ann", "bob"):
+            put(web.gateway, json.dumps(bounced(f"{name}@example.org", message=name)))
+        web.gateway.settle.drain()
+        web.gateway.reviews.sweep()
+        admin = web.key("operators", Scope.ADMIN)
+        assert {one["email"] for one in body_of(web.client.get(f"{PATH}?status=review", headers=admin))["data"]} == {
+            "ann@example.org",
+            "bob@example.org",
+        }
+        [waiting] = body_of(web.client.get(f"{PATH}/reviews", headers=admin))["data"]
+        assert (waiting["domain"], waiting["entries"]) == ("example.org", 2)
+        decision = {"decision": "undo", "reason": "Their server erred"}
+        decided = body_of(web.client.post(f"{PATH}/reviews/example.org", json=decision, headers=admin))
+        assert decided == {"domain": "example.org", "decision": "undo", "entries": 2}
+        assert listed(web, admin) == []

@@ -25,6 +25,7 @@ from app.web.health import health
 from app.web.list_files import list_files
 from app.web.metrics import metrics
 from app.web.schemas import EmailBody
+from app.web.suppression_reviews import suppression_reviews
 from app.web.suppressions import suppressions
 from app.web.unsubscribe import unsubscribe
 from config import Settings
@@ -147,7 +148,20 @@ def test_the_image_holds_what_its_commands_read() -> None:
 def test_every_route_is_documented() -> None:
     """Method and path, as `docs/api.md` writes them."""
     app = Flask(__name__, static_folder=None)
-    for blueprint in (emails, batches, check, explain, suppressions, list_files, unsubscribe, feedback, health, metrics, docs):
+    for blueprint in (
+        emails,
+        batches,
+        check,
+        explain,
+        suppressions,
+        suppression_reviews,
+        list_files,
+        unsubscribe,
+        feedback,
+        health,
+        metrics,
+        docs,
+    ):
         app.register_blueprint(blueprint)
     page = text(DOCS / "api.md")
     missing = [
