@@ -28,6 +28,7 @@ from worker.node import Node
 log = structlog.get_logger()
 
 _BEAT_EVERY_S: Final = 5.0
+_LOOK_LASTS_S: Final = 1.0
 _SILENCE_S: Final = 15.0
 _INTERVALS_MISSED: Final = 3
 
@@ -43,6 +44,7 @@ class Crew:
         self._last_bell = time.monotonic()
         self._working = threading.Lock()
         self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._start("pulse", self._live, _BEAT_EVERY_S)
         self._start("understudy", self._stand_in, _BEAT_EVERY_S)
         if self._ears is not None:
@@ -70,8 +72,10 @@ class Crew:
             self._ears.end()
 
     def close(self) -> None:
-        """Finish what is on the wire."""
+        """Finish what is on the wire. Threads in the middle of a look get a moment: they hold connections."""
         self._over.set()
+        for thread in self._threads:
+            thread.join(_LOOK_LASTS_S)
         self.gateway.close()
 
     @contextmanager
@@ -87,7 +91,9 @@ class Crew:
                 self._ears.end()
 
     def _start(self, name: str, work: Callable[[], None], every_s: float) -> None:
-        threading.Thread(target=self._repeat, args=(work, every_s), name=name, daemon=True).start()
+        thread = threading.Thread(target=self._repeat, args=(work, every_s), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _repeat(self, work: Callable[[], None], every_s: float) -> None:
         pause = 0.0
