@@ -33,6 +33,10 @@ FLAGS = (
 )
 
 
+class CannotDo(Exception):
+    """The browser did not do what it was told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
     """Something on a page, and what a screen reader is told of it."""
@@ -53,7 +57,8 @@ class Browser:
         """One WebDriver command, which must succeed; its value."""
         answer = self.pool.request(method, f"{self.session}{path}", json=body)
         told = answer.json()["value"]
-        assert answer.status == 200, told
+        if answer.status != 200:
+            raise CannotDo(f"{told['error']}: {told['message']}")
         return told
 
     def open(self, url: str) -> None:
@@ -76,7 +81,7 @@ class Browser:
         return self.ask("POST", "/execute/sync", {"script": script, "args": []})
 
     def press(self, *keys: str) -> None:
-        """Press and release keys, one after the other, wherever the focus is; wait for what that loads."""
+        """Press and release keys, one after the other, wherever the focus is. What that loads has to be waited for."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
@@ -84,6 +89,14 @@ class Browser:
         """What a CSS selector finds, in the order of the page."""
         found = self.ask("POST", "/elements", {"using": "css selector", "value": selector})
         return [self._read(f"/element/{each[ELEMENT]}") for each in found]
+
+    def shows(self, text: str) -> bool:
+        """Whether the heading of the page says so, and all of the page is there."""
+        try:
+            heading = self.run("return document.readyState === 'complete' && document.querySelector('h1').innerText")
+        except CannotDo:
+            return False  # one page gives way to the next
+        return bool(heading == text)
 
     def focused(self) -> Element:
         """Where the focus is."""
