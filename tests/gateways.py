@@ -42,6 +42,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "sns_topic_arns": TOPIC,
         "ses_max_send_rate": 5000.0,
         "ses_configuration_set": "postern",
+        "ses_list_sync": "off",
         "ses_threads": 4,
         "flight_dir": Path(gettempdir()) / "postern-flight-of-tests",
     }

@@ -140,6 +140,7 @@ def test_upkeep_runs_it(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.Mo
     """As a sweep like any other, on the gateway as it is wired."""
     with two_lists(gateway, tmp_path) as world:
         world.at_ses("kim@example.net")
+        monkeypatch.setattr(gateway.sync, "_mode", SesListSync.PULL)
         monkeypatch.setattr(gateway.sync._pull, "_account", world.ses_account())
         assert gateway.upkeep.run(Sweep.SES_LIST) == 1
         assert count(gateway, "heartbeats", name="sweep:ses_list") == 1
