@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from redis import Redis
 
-from app.aws.account import SesAccount
 from app.aws.certificate_cache import FetchedCertificates, HttpsCertificateSource
 from app.aws.certificates import Certificates, PinnedCertificate
-from app.aws.clients import sesv2_client, sns_client
+from app.aws.clients import sns_client
 from app.aws.ses import Mailer, SesMailer, Transport
 from app.aws.ses_fast import BehindAProxy, fast_client
 from app.aws.sns import SnsVerifier, SubscriptionConfirmer
-from app.domain.bursts import Breaker as BurstBreaker
-from app.queue import Bells, make_celery
+from app.ground import Ground, lay
 from app.services.accept import Accept
 from app.services.authenticate import Authenticate
 from app.services.call import Call
@@ -27,12 +24,10 @@ from app.services.deliver import Deliver, Limits, Parts
 from app.services.explain import Explain
 from app.services.export_list import ExportList
 from app.services.forget import Forget
-from app.services.gate import Gate
 from app.services.health import Health
 from app.services.import_list import ImportList
 from app.services.issue_keys import IssueKeys
 from app.services.last_look import LastLook
-from app.services.links import Links
 from app.services.look_up import LookUp
 from app.services.mail_hosts import MailHosts, SystemDns
 from app.services.naming import Naming
@@ -60,16 +55,9 @@ from app.store.pace import Pace
 from app.store.positives import Positives
 from app.store.pseudonyms import Pseudonyms
 from app.store.redis import Breaker, connect
-from app.store.sealing import KeyRing
-from app.store.turns import Turns
 from config import SesTransport, Settings, SettingsError
 
-if TYPE_CHECKING:
-    from mypy_boto3_sesv2 import SESV2Client
-
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-# Threads that render and look while others wait for SES need a connection now and then, never all at once.
-_POOL = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,32 +106,12 @@ class Gateway:
         self.redis.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What most services stand on."""
-
-    database: Database
-    redis: Redis
-    breaker: Breaker
-    key_ring: KeyRing
-    links: Links
-    bells: Bells
-    positives: Positives
-    pseudonyms: Pseudonyms
-    gate: Gate
-    ses: "SESV2Client"
-    account: SesAccount
-    workforce: Workforce
-    clock: DatabaseClock
-    reviews: Reviews
-
-
 def build(settings: Settings, *, mailer: Mailer | None = None) -> Gateway:
     """The gateway of this process, on SES itself unless it is given another mailer.
 
     It connects to nothing yet; make one per process, after forking.
     """
-    ground = _ground(settings)
+    ground = lay(settings)
     database, key_ring, bells, positives = ground.database, ground.key_ring, ground.bells, ground.positives
     naming = Naming(ground.pseudonyms)
     suppress = Suppress(database=database, positives=positives, naming=naming, account=ground.account)
@@ -197,42 +165,7 @@ def head_revision() -> str | None:
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
-def _ground(settings: Settings) -> _Ground:
-    database = Database(settings.database_url, pool_size=_POOL)
-    redis, breaker = connect(settings.redis_url), Breaker()
-    key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
-    positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
-    pseudonyms = Pseudonyms(database, key_ring)
-    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
-    return _Ground(
-        database=database,
-        redis=redis,
-        breaker=breaker,
-        key_ring=key_ring,
-        links=_links(settings, key_ring),
-        bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
-        positives=positives,
-        pseudonyms=pseudonyms,
-        gate=Gate(database=database, positives=positives, pseudonyms=pseudonyms),
-        ses=ses,
-        account=SesAccount(ses, turn=Turns(redis, breaker=breaker)),
-        workforce=Workforce(database=database),
-        clock=DatabaseClock(database),
-        reviews=Reviews(database=database, positives=positives, breaker=_breaker(settings)),
-    )
-
-
-def _links(settings: Settings, key_ring: KeyRing) -> Links:
-    """The default of PUBLIC_URL is for a look around on one machine; nobody may get mail with a link to it."""
-    said = "public_url" in settings.model_fields_set
-    return Links(base=settings.public_url if said else None, keys=key_ring.derive_each("unsubscribe"))
-
-
-def _breaker(settings: Settings) -> BurstBreaker:
-    return BurstBreaker(limit=settings.review_bounces, window=timedelta(minutes=settings.review_minutes))
-
-
-def _accept(settings: Settings, ground: _Ground) -> Accept:
+def _accept(settings: Settings, ground: Ground) -> Accept:
     return Accept(
         database=ground.database,
         key_ring=ground.key_ring,
@@ -245,15 +178,15 @@ def _accept(settings: Settings, ground: _Ground) -> Accept:
     )
 
 
-def _check(settings: Settings, ground: _Ground) -> Check:
+def _check(settings: Settings, ground: Ground) -> Check:
     return Check(gate=ground.gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None)
 
 
-def _explain(ground: _Ground) -> Explain:
+def _explain(ground: Ground) -> Explain:
     return Explain(database=ground.database, pseudonyms=ground.pseudonyms, account=ground.account)
 
 
-def _forget(ground: _Ground) -> Forget:
+def _forget(ground: Ground) -> Forget:
     return Forget(
         database=ground.database,
         positives=ground.positives,
@@ -262,7 +195,7 @@ def _forget(ground: _Ground) -> Forget:
     )
 
 
-def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
+def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> Parts:
     # A look-up that is late is answered by SQL; a grant that is late has no second source, so it may take its time.
     pacer = connect(settings.redis_url, patience_s=0.25)
     pace = Pace(pacer, breaker=Breaker(), workers=ground.workforce.count)
@@ -283,11 +216,11 @@ def _parts(settings: Settings, ground: _Ground, mailer: Mailer) -> Parts:
     )
 
 
-def _record(settings: Settings, ground: _Ground) -> Record:
+def _record(settings: Settings, ground: Ground) -> Record:
     return Record(database=ground.database, max_attempts=settings.max_attempts)
 
 
-def _import_list(settings: Settings, ground: _Ground) -> ImportList:
+def _import_list(settings: Settings, ground: Ground) -> ImportList:
     return ImportList(
         database=ground.database,
         positives=ground.positives,
@@ -296,7 +229,7 @@ def _import_list(settings: Settings, ground: _Ground) -> ImportList:
     )
 
 
-def _settle(settings: Settings, ground: _Ground) -> Settle:
+def _settle(settings: Settings, ground: Ground) -> Settle:
     exempt = settings.exempt_mailbox_simulator
     return Settle(
         database=ground.database,
@@ -306,7 +239,7 @@ def _settle(settings: Settings, ground: _Ground) -> Settle:
     )
 
 
-def _sync(settings: Settings, ground: _Ground) -> Sync:
+def _sync(settings: Settings, ground: Ground) -> Sync:
     return Sync(
         database=ground.database,
         positives=ground.positives,
@@ -317,7 +250,7 @@ def _sync(settings: Settings, ground: _Ground) -> Sync:
     )
 
 
-def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, sync: Sync, reconcile: Reconcile) -> Upkeep:
+def _upkeep(settings: Settings, ground: Ground, suppress: Suppress, sync: Sync, reconcile: Reconcile) -> Upkeep:
     return Upkeep(
         database=ground.database,
         positives=ground.positives,
@@ -331,11 +264,11 @@ def _upkeep(settings: Settings, ground: _Ground, suppress: Suppress, sync: Sync,
     )
 
 
-def _ses_mailer(settings: Settings, ground: _Ground) -> SesMailer:
+def _ses_mailer(settings: Settings, ground: Ground) -> SesMailer:
     return SesMailer(_transport(settings, ground), configuration_set=settings.ses_configuration_set or None)
 
 
-def _transport(settings: Settings, ground: _Ground) -> Transport:
+def _transport(settings: Settings, ground: Ground) -> Transport:
     if settings.ses_transport is SesTransport.BOTO3:
         return ground.ses
     try:
@@ -347,7 +280,7 @@ def _transport(settings: Settings, ground: _Ground) -> Transport:
         ) from error
 
 
-def _receive(settings: Settings, ground: _Ground) -> Receive | None:
+def _receive(settings: Settings, ground: Ground) -> Receive | None:
     if not settings.sns_topic_arns:
         return None
     verifier = SnsVerifier(

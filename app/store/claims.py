@@ -40,6 +40,7 @@ from app.store.models import attempts as attempt_rows
 from app.store.names import app_of, at_domain
 from app.store.recipients import Recipient, read
 
+_IN_ORDER_OF_INDEX = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)
 _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
 
 
@@ -252,8 +253,8 @@ def _may_go(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
 
 
 def _due_in(lane: str) -> tuple[ColumnElement[bool], ...]:
-    # The states are spelled out, not bound: only then can the partial index be used.
-    states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in sorted(CLAIMABLE)])
+    # The states are spelled out, not bound, and for SQLite in the order of the partial index: only then can it be used.
+    states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in _IN_ORDER_OF_INDEX])
     in_time = or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now())
     return (recipients.c.lane == lane, states, recipients.c.due_at <= now(), in_time)
 

@@ -7,6 +7,7 @@ mutant takes both away, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_entries import OF_ENTRIES
 from tests.mutants.of_people import OF_PEOPLE
 from tests.mutants.of_the_call import OF_THE_CALL
 from tests.mutants.of_the_list import OF_THE_LIST
@@ -283,7 +284,7 @@ MUTANTS: Final = (
     Mutant(
         name="an event of a mail not known yet is dropped",
         file="app/services/settle.py",
-        edits=(("return not unmatched or self._park(connection, read.notification, unmatched, now)", "return True"),),
+        edits=(("or read.erases or self._park(connection, read.notification, unmatched, now)", "or True"),),
         killed_by=f"{_MAIN_LOOP}::test_feedback_that_comes_before_our_own_commit_is_parked_and_matched[sqlite]",
     ),
     Mutant(
@@ -306,6 +307,7 @@ MUTANTS: Final = (
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/test_upkeep.py::test_bells_are_rung_for_what_is_due_and_for_nothing_else[sqlite]",
     ),
+    *OF_ENTRIES,
     *OF_PEOPLE,
     *OF_THE_CALL,
     *OF_THE_LIST,
