@@ -112,6 +112,13 @@ class AwsSetup:
             found="granted" if quota.production else "the account is in the sandbox",
             advice="request production access: only verified addresses get mail",
         )
+        off = sorted({"BOUNCE", "COMPLAINT"} - quota.suppressed_reasons)
+        yield Finding(
+            "suppression list",
+            ok=not off,
+            found=f"switched off for {' and '.join(off)}" if off else "on for bounces and complaints",
+            advice="switch it on for the account: what our list does not know yet is mailed again",
+        )
 
     def _configuration_set(self, settings: Settings) -> Iterator[Finding]:
         name = settings.ses_configuration_set

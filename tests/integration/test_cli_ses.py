@@ -64,6 +64,13 @@ def test_an_account_without_any_set_up_is_told_each_part(aws: AwsSetup) -> None:
     assert all("make it, or correct its name" in finding.advice for finding in found.values())
 
 
+def test_a_suppression_list_that_is_switched_off_is_found(aws: AwsSetup) -> None:
+    """For which reason SES's own list keeps nothing back."""
+    assert "suppression list" not in wrong(aws, settings())
+    aws.ses.put_account_suppression_attributes(SuppressedReasons=["COMPLAINT"])
+    assert wrong(aws, settings())["suppression list"].found == "switched off for BOUNCE"
+
+
 def test_settings_that_name_nothing_are_told_so(aws: AwsSetup) -> None:
     """Without a configuration set and a topic no bounce would ever come back."""
     found = wrong(aws, settings(ses_configuration_set="", sns_topic_arns=()))
