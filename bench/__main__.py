@@ -8,10 +8,10 @@ import sys
 from functools import partial
 from types import ModuleType
 
-from bench import accept, drain
+from bench import accept, drain, suppressions
 from bench.goals import Json, goal_lines
 
-BENCHMARKS: dict[str, ModuleType] = {"drain": drain, "accept": accept}
+BENCHMARKS: dict[str, ModuleType] = {"drain": drain, "accept": accept, "suppressions": suppressions}
 
 
 def main() -> None:

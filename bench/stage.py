@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,11 +29,11 @@ class Stage:
 
 
 @contextmanager
-def stage(*, latency_ms: float) -> Iterator[Stage]:
+def stage(*, latency_ms: float, postgres_settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
     """Set it up, with what its processes need in the environment, and take all of it away."""
     with (
         service_directory() as directory,
-        running_postgres(directory, durable=True) as postgres,
+        running_postgres(directory, durable=True, more=postgres_settings) as postgres,
         running_valkey(directory) as redis,
     ):
         database_url = postgres.url(postgres.create_database())

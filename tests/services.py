@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -95,10 +95,12 @@ def service_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def running_postgres(directory: Path, *, durable: bool = False) -> Iterator[Postgres]:
+def running_postgres(
+    directory: Path, *, durable: bool = False, more: Mapping[str, str] | None = None
+) -> Iterator[Postgres]:
     """Initialise and run a server below `directory`, as an unprivileged user if we are root, which it refuses to be.
 
-    Unless it is to be durable it trusts the machine not to fail, which is quicker.
+    Unless it is to be durable it trusts the machine not to fail, which is quicker. `more` are settings besides ours.
     """
     user = unprivileged_user() if os.geteuid() == 0 else None
     binaries = postgres_binaries(directory, user)
@@ -110,6 +112,7 @@ def running_postgres(directory: Path, *, durable: bool = False) -> Iterator[Post
     made = run_as(user, (*initdb, "--no-sync"))
     assert made.returncode == 0, made.stdout
     chosen = {name: value for name, value in POSTGRES_OPTIONS.items() if not (durable and value == "off")}
+    chosen |= more or {}
     options = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
     command = (str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options)
     server = Postgres(data)

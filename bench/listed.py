@@ -1,0 +1,83 @@
+"""A suppression list of any size, put straight into PostgreSQL: not the import path, whose rate is measured by itself.
+
+Each entry is `local@domain` with a local part of 12 hex digits, in 50,000 domains; entry `n` can be named unasked.
+"""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import md5
+
+import psycopg
+
+from app.domain.suppression import scope_of
+
+DOMAINS = 50_000
+HITS = 0.05
+"""The share of suppressed addresses among those that are looked up."""
+
+_FILL = """
+insert into suppressions (id, key, scope, address, origin, reason, source, version, created_at)
+select (lpad(to_hex(n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid, address, '*', address, 'bounce',
+    'smtp; 550 5.1.1 user unknown', '{}', 1, now()
+from (select n, left(md5(n::text), 12) || '@mail' || n %% %(domains)s || '.example.net' as address
+    from generate_series(%(first)s::bigint, %(last)s::bigint) as n) as made
+"""
+_STEP = 1_000_000
+_SAID = "smtp; 550 5.1.1 user unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What the gate is asked about: the address and the scope of one mail."""
+
+    key: str
+    scope: str
+
+
+def fill(database_url: str, size: int) -> None:
+    """Put `size` entries into an empty list. Its secondary indexes are built once it is full, which is quicker."""
+    plain = re.sub(r"^postgresql\+psycopg", "postgresql", database_url)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("set maintenance_work_mem = '512MB'")
+        connection.execute("set synchronous_commit = off")
+        indexes = connection.execute(
+            "select indexname, indexdef from pg_indexes where tablename = 'suppressions' and indexname !~ '^pk_'"
+        ).fetchall()
+        for name, _ in indexes:
+            connection.execute(f'drop index "{name}"'.encode())
+        for first in range(1, size + 1, _STEP):
+            values = {"domains": DOMAINS, "first": first, "last": min(first + _STEP - 1, size)}
+            connection.execute(_FILL.encode(), values)
+        for _, definition in indexes:
+            connection.execute(definition.encode())
+        connection.execute("vacuum analyze suppressions")
+
+
+def key_of(number: int) -> str:
+    """The key of entry `number`, from 1 on."""
+    return f"{md5(str(number).encode(), usedforsecurity=False).hexdigest()[:12]}@mail{number % DOMAINS}.example.net"
+
+
+def mails(count: int, *, size: int, seed: int) -> list[Mail]:
+    """Mails to distinct strangers and, for one in twenty, to somebody on a list of this size."""
+    chance = random.Random(seed)
+    return [
+        Mail(
+            key=key_of(chance.randint(1, size) if chance.random() < HITS else size + chance.randint(1, 10**12)),
+            scope=scope_of("bench", "default"),
+        )
+        for _ in range(count)
+    ]
+
+
+def file_of(rows: int) -> Iterator[bytes]:
+    """A file of ours with so many new addresses."""
+    yield b"email,scope,origin,reason,created_at\r\n"
+    for start in range(0, rows, 1000):
+        lines = (
+            f"import.{number}@mail{number % DOMAINS}.example.net,*,bounce,{_SAID},2026-03-04T05:06:07Z\r\n"
+            for number in range(start, min(start + 1000, rows))
+        )
+        yield "".join(lines).encode()

@@ -1,0 +1,307 @@
+"""Suppressions: what a list of ten million costs, beside a boto3 send of the same run.
+
+The list lies in a PostgreSQL with durable commits and, as positives, in Valkey; one in twenty of the addresses that are
+asked for is on it. Measured are the gate as the claim asks it, with three names in three scopes for each mail; the
+look-up in the positives, at accept and at the last look; the memory of both; how long the positives take to fill again;
+and the commands that import and export, as processes of their own.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from redis import Redis
+from sqlalchemy import ARRAY, Connection, Select, String, bindparam, column, func, select, text
+
+from app.cli.environment import CHECKOUT
+from app.store.claims import suppressed_by
+from app.store.pseudonyms import Pseudonyms
+from app.store.sealing import KeyRing
+from app.wiring import Gateway
+from bench.cpu import spent_by_kind
+from bench.goals import Goal, Json, at_most, spread
+from bench.listed import Mail, file_of, fill, mails
+from bench.stage import Stage, stage
+
+SIZE: Final = 10_000_000
+QUICK: Final = 200_000
+LARGE: Final = 5_000_000
+"""From here on the 65,536 sets of the positives are full enough for their own memory not to count."""
+
+BATCH: Final = 100
+CLAIM, CLAIM_ONE = f"gate in the claim, {BATCH} mails", "gate in the claim, 1 mail"
+LOOK, LOOK_ONE = f"look-up in the positives, {BATCH} mails", "look-up in the positives, 1 mail"
+ASKED, ASKED_QUICK = 50_000, 10_000
+ASKED_ONE = 3_000
+TRIES = 5
+BARE_MAILS, BARE_SIZE = 1_000, 6_000
+POSTGRES: Final = {"shared_buffers": "2GB"}
+"""As somebody with such a list would have it; with 32 MB, every page of an index is fetched from the system's cache."""
+
+BYTES_A_ROW_ON_DISK: Final = 700
+"""With its log and the rows of the import; asked of the disk before anything is begun."""
+
+_RELATIONS = """
+select c.relname, case when c.relkind = 'r' then pg_table_size(c.oid) else pg_relation_size(c.oid) end
+from pg_class c left join pg_index i on i.indexrelid = c.oid
+where c.oid = to_regclass(:name) or i.indrelid = to_regclass(:name) order by 2 desc
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Questions about mails, some at a time: wall time of a question in ms, and CPU of a mail in us, everybody's."""
+
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A command: rows a second, and the most memory that it held."""
+
+    rows: int
+    rate: float
+    cpu_us: float
+    peak_mb: float
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What may be chosen."""
+    parser.add_argument("--size", type=int, default=SIZE, help=f"entries of the list (default {SIZE:,})")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} entries, under a minute")
+    parser.add_argument("--rows", type=int, help="rows of the import (default a tenth of the size, at most 1,000,000)")
+    parser.add_argument("--runs", type=int, help="rounds of the look-ups (default 5, quick 3)")
+
+
+def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+    """Run it, tell the tables, and answer with the goals and the figures."""
+    size = QUICK if given.quick else given.size
+    runs = given.runs or (3 if given.quick else 5)
+    _require_disk(size)
+    with stage(latency_ms=0, postgres_settings=POSTGRES) as there:
+        began = time.monotonic()
+        fill(there.environment["DATABASE_URL"], size)
+        tell(f"{size:,} entries, filled by SQL in {time.monotonic() - began:.0f} s (not the import)")
+        _warm(there.gateway)
+        redis = _positives(there.gateway, size, tell)
+        asked, bare = _rounds(there, size=size, runs=runs, asking=ASKED_QUICK if given.quick else ASKED, tell=tell)
+        sql = _bytes(there.gateway, "suppressions", size)
+        moved = _move(there, rows=given.rows or min(max(size // 10, 50_000), 1_000_000), tell=tell)
+    goals = _goals(asked, bare, size, redis["bytes_an_address"])
+    for line in _table(asked, bare):
+        tell(line)
+    return {
+        "goals": [goal.told() for goal in goals],
+        "size": size,
+        "postgres": POSTGRES,
+        "load": [round(one, 1) for one in os.getloadavg()],
+        "redis": redis,
+        "sql_bytes_an_entry": sql,
+        "asked": {name: [asdict(one) for one in of] for name, of in asked.items()},
+        "boto3_us": [round(one, 1) for one in bare],
+        **moved,
+    }
+
+
+def _warm(gateway: Gateway) -> None:
+    """Read the index that the gate asks, once, as a gateway that runs has done long ago."""
+    with gateway.database.reading() as connection:
+        for setting in ("statement_timeout = 0", "enable_seqscan = off"):
+            connection.execute(text(f"set local {setting}"))
+        connection.execute(
+            text("select count(key) from (select key from suppressions where removed_at is null) as live")
+        )
+
+
+def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json:
+    """Let upkeep fill the positives, as it does when Redis lost them; their memory, and how long that took."""
+    before = _used_memory(gateway.redis)
+    began, spent = time.monotonic(), spent_by_kind() | {"client": time.process_time()}
+    tries = 1
+    while not gateway.upkeep.warm_positives():
+        tries += 1
+        if tries > TRIES:
+            raise RuntimeError("the positives could not be filled")
+    after = spent_by_kind() | {"client": time.process_time()}
+    seconds = time.monotonic() - began
+    cpu = {kind: after[kind] - spent[kind] for kind in ("client", "database", "redis")}
+    held = (_used_memory(gateway.redis) - before) / size
+    tell(
+        f"positives: {held:.1f} bytes an address in Redis; filled again in {seconds:.0f} s "
+        f"({', '.join(f'{kind} {one:.0f} s of CPU' for kind, one in cpu.items())}; tries: {tries})"
+    )
+    return {"bytes_an_address": held, "rebuild_s": round(seconds, 1), "rebuild_cpu_s": cpu, "tries": tries}
+
+
+def _rounds(
+    there: Stage, *, size: int, runs: int, asking: int, tell: Callable[[str], None]
+) -> tuple[dict[str, list[Asked]], list[float]]:
+    asked: dict[str, list[Asked]] = {name: [] for name in (CLAIM, CLAIM_ONE, LOOK, LOOK_ONE)}
+    bare = []
+    ring = KeyRing([key.get_secret_value() for key in there.gateway.settings.secret_keys])
+    names = Pseudonyms(there.gateway.database, ring)
+    for number in range(runs):
+        wanted = mails(asking, size=size, seed=number)
+        pseudonyms = {mail.key: names(mail.key) for mail in wanted}
+        with there.gateway.database.reading() as connection:
+            asked[CLAIM].append(_ask_sql(connection, wanted, pseudonyms, at_a_time=BATCH))
+            asked[CLAIM_ONE].append(_ask_sql(connection, wanted[:ASKED_ONE], pseudonyms, at_a_time=1))
+        asked[LOOK].append(_ask_redis(there.gateway, wanted, pseudonyms, at_a_time=BATCH))
+        asked[LOOK_ONE].append(_ask_redis(there.gateway, wanted[:ASKED_ONE], pseudonyms, at_a_time=1))
+        bare.append(_boto3())
+        tell(f"round {number + 1} of {runs}: gate {asked[CLAIM][-1].cpu_us:.1f} us, boto3 {bare[-1]:.0f} us a mail")
+    return asked, bare
+
+
+def _ask_sql(connection: Connection, wanted: Sequence[Mail], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
+    """What the gate adds to a statement that reads as many mails without it."""
+    arrays = [bindparam(name, type_=ARRAY(String)) for name in ("keys", "names", "scopes")]
+    given = func.unnest(*arrays).table_valued(column("key", String), column("name", String), column("scope", String))
+    given = given.render_derived("mail")
+    with_gate = select(given.c.key, suppressed_by(given.c.key, given.c.name, given.c.scope))
+    without = select(given.c.key, given.c.scope)
+    batches = [
+        {
+            "keys": [mail.key for mail in batch],
+            "names": [pseudonyms[mail.key] for mail in batch],
+            "scopes": [mail.scope for mail in batch],
+        }
+        for batch in _batches(wanted, at_a_time)
+    ]
+
+    def asking(statement: Select[Any]) -> Asked:
+        return _time(lambda batch: connection.execute(statement, batch).all(), batches, kind="database")
+
+    gate, bare = asking(with_gate), asking(without)
+    return Asked(
+        p50_ms=gate.p50_ms - bare.p50_ms,
+        p99_ms=gate.p99_ms,
+        cpu_us=(gate.cpu_us - bare.cpu_us) / at_a_time,
+    )
+
+
+def _ask_redis(gateway: Gateway, wanted: Sequence[Mail], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
+    batches = [
+        [name for mail in batch for name in (mail.key, mail.key[mail.key.index("@") :], pseudonyms[mail.key])]
+        for batch in _batches(wanted, at_a_time)
+    ]
+    told = _time(gateway.positives.look_up, batches, kind="redis")
+    return Asked(p50_ms=told.p50_ms, p99_ms=told.p99_ms, cpu_us=told.cpu_us / at_a_time)
+
+
+def _time(ask: Callable[[Any], object], batches: Sequence[object], *, kind: str) -> Asked:
+    """Ask every question; the CPU is of one question, ours and the server's."""
+    for batch in batches[: min(len(batches), 20)]:
+        ask(batch)
+    walls = []
+    server, own = spent_by_kind()[kind], time.process_time()
+    for batch in batches:
+        began = time.perf_counter()
+        ask(batch)
+        walls.append(1000 * (time.perf_counter() - began))
+    spent = time.process_time() - own + spent_by_kind()[kind] - server
+    hundredths = statistics.quantiles(walls, n=100)
+    return Asked(p50_ms=hundredths[49], p99_ms=hundredths[98], cpu_us=1e6 * spent / len(batches))
+
+
+def _boto3() -> float:
+    """CPU of a mail in us, sent by a bare boto3 loop of one thread that stores nothing."""
+    words = (sys.executable, "-m", "bench.bare", str(BARE_MAILS), "1", str(BARE_SIZE))
+    told = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    return 1e6 * float(told.stdout.split()[1]) / BARE_MAILS
+
+
+def _bytes(gateway: Gateway, table: str, rows: int) -> dict[str, float]:
+    """Bytes an entry takes in SQL, by relation: the table itself and each of its indexes."""
+    with gateway.database.reading() as connection:
+        found = connection.execute(text(_RELATIONS), {"name": table}).all()
+    sizes = {name: round(size / rows, 1) for name, size in found if size > rows}
+    return {**sizes, "together": round(sum(size for _, size in found) / rows, 1)}
+
+
+def _move(there: Stage, *, rows: int, tell: Callable[[str], None]) -> Json:
+    """Import a file of so many new addresses, import it again, and export all there is; each a command of its own."""
+    file, out = there.directory / "import.csv", there.directory / "export.csv"
+    with file.open("wb") as written:
+        written.writelines(file_of(rows))
+    commands = {
+        "import": ("import", str(file)),
+        "import, again": ("import", str(file)),
+        "export": ("export", "--file", str(out)),
+    }
+    ran: dict[str, Ran] = {}
+    for name, words in commands.items():
+        ran[name] = _run(words, there.directory)
+        one = ran[name]
+        tell(
+            f"{name:14} {one.rows:>10,} rows  {one.rate:>8,.0f} rows/s  {one.cpu_us:>4.0f} us of CPU a row, everybody's"
+            f"  {one.peak_mb:.0f} MB at most (1 run)"
+        )
+    events = _bytes(there.gateway, "suppression_events", rows)
+    return {"commands": {name: asdict(one) for name, one in ran.items()}, "events_bytes_an_entry": events}
+
+
+def _run(words: Sequence[str], directory: Path) -> Ran:
+    before, began = _of_the_servers(), time.monotonic()
+    command = (sys.executable, "-m", "app.cli", "suppressions", *words, "--json")
+    with (directory / "command.log").open("w+b") as log, (directory / "command.err").open("w+b") as words_of_it:
+        process = subprocess.Popen(command, stdout=log, stderr=words_of_it, cwd=CHECKOUT)  # noqa: S603 - our own
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        words_of_it.seek(0)
+        if process.returncode:
+            raise RuntimeError(words_of_it.read().decode())
+        told = json.loads(log.read().splitlines()[-1])
+    seconds, moved = time.monotonic() - began, told.get("rows", told.get("entries"))
+    spent = usage.ru_utime + usage.ru_stime + _of_the_servers() - before
+    return Ran(rows=moved, rate=moved / seconds, cpu_us=1e6 * spent / moved, peak_mb=usage.ru_maxrss / 1024)
+
+
+def _of_the_servers() -> float:
+    spent = spent_by_kind()
+    return spent["database"] + spent["redis"]
+
+
+def _goals(asked: dict[str, list[Asked]], bare: list[float], size: int, bytes_an_address: float) -> list[Goal]:
+    shares = [gate.cpu_us / one for gate, one in zip(asked[CLAIM], bare, strict=True)]
+    found = [at_most("suppressions: CPU of the gate in the claim over a boto3 send", 0.01, shares)]
+    if size >= LARGE:
+        found.append(at_most("suppressions: bytes an address in Redis", 16.0, [bytes_an_address]))
+    return found
+
+
+def _table(asked: dict[str, list[Asked]], bare: list[float]) -> list[str]:
+    lines = [f"{'':38}{'p50 ms':>24}{'p99 ms':>24}{'CPU us/mail':>26}{'share of a send':>18}"]
+    for name, of in asked.items():
+        share = statistics.median(one.cpu_us / send for one, send in zip(of, bare, strict=True))
+        columns = [spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])]
+        cpu = spread([one.cpu_us for one in of])
+        lines.append(f"{name:38}{columns[0]:>24}{columns[1]:>24}{cpu:>26}{share:>17.2%}")
+    return [*lines, f"{'bare boto3 send':38}{'':48}{spread(bare):>26}"]
+
+
+def _batches(wanted: Sequence[Mail], size: int) -> list[Sequence[Mail]]:
+    return [wanted[start : start + size] for start in range(0, len(wanted), size)]
+
+
+def _used_memory(redis: Redis) -> int:
+    return int(redis.info("memory")["used_memory"])
+
+
+def _require_disk(size: int) -> None:
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < size * BYTES_A_ROW_ON_DISK:
+        raise SystemExit(f"{size:,} entries take {size * BYTES_A_ROW_ON_DISK / 1e9:.0f} GB in {tempfile.gettempdir()}")
