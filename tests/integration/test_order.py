@@ -1,0 +1,128 @@
+"""The order of news never changes the list: the same notifications, in any order, leave the same rows."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.domain.errors import NotFound
+from app.store.db import clock
+from app.store.ids import new_id
+from app.wiring import Gateway
+from tests.feedback import Event, bounced, complained, delivered, put
+from tests.gateways import gateway_on
+from tests.mails import ROOT
+from tests.rows import rows
+
+PEOPLE = ("ann", "bob", "kim", "lee")
+GONE_AT_SES = {"kind": "Permanent", "subtype": "OnAccountSuppressionList"}
+FULL = {"kind": "Transient", "subtype": "MailboxFull"}
+
+
+@dataclass(frozen=True)
+class News:
+    """Something that became of a mail to somebody, so many minutes before or after the removal."""
+
+    who: str
+    what: str
+    minute: int
+
+
+news = st.builds(
+    News,
+    who=st.sampled_from(PEOPLE),
+    what=st.sampled_from(["gone", "soft", "soft", "at ses", "complaint", "delivery"]),
+    minute=st.integers(1, 40),
+)
+
+
+@pytest.fixture
+def gateway(database_url: str, redis_url: str) -> Iterator[Gateway]:
+    """One that takes three addresses for a burst."""
+    with gateway_on(database_url, redis_url, review_bounces=3) as made:
+        yield made
+
+
+def told(one: News, domain: str, at: datetime, number: int) -> Event:
+    """The notification, of a mail that had left a minute before."""
+    address, message = f"{one.who}@{domain}", f"{domain}-{number}"
+    when: dict[str, Any] = {"message": message, "at": at, "sent_at": at - timedelta(minutes=1)}
+    match one.what:
+        case "gone":
+            return bounced(address, **when)
+        case "soft":
+            return bounced(address, **FULL, **when)
+        case "at ses":
+            return bounced(address, **GONE_AT_SES, **when)
+        case "complaint":
+            return complained(address, **when)
+    return delivered(address, **when)
+
+
+def play(gateway: Gateway, before: Sequence[Event], removed: Sequence[str], after: Sequence[Event]) -> None:
+    """Tell what was before; take some people off the list; tell what came after, with looks of the sweep in between."""
+    for part in (before, after):
+        for cut in range(0, len(part), 4):
+            put(gateway, *map(json.dumps, part[cut : cut + 4]))
+            gateway.settle.drain()
+            gateway.reviews.sweep()
+        for address in removed if part is before else ():
+            try:
+                gateway.suppress.remove(ROOT, address, reason="She asked.", force=True, wait_for_ses=False)
+            except NotFound:
+                continue
+
+
+def listed(gateway: Gateway, domain: str) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """The live entries and the tombstones of people: whom, where, why, until when, and whether it is under review."""
+    mine = [row for row in rows(gateway, "suppressions") if row["key"].endswith(f"@{domain}")]
+    live = [
+        (row["key"].partition("@")[0], row["scope"], row["origin"], row["expires_at"], row["review_id"] is not None)
+        for row in mine
+        if row["removed_at"] is None
+    ]
+    tombstones = [
+        (row["key"].partition("@")[0], row["scope"], row["origin"], row["expires_at"])
+        for row in mine
+        if row["removed_by"] not in {None, "postern"}
+    ]
+    return sorted(live, key=str), sorted(tombstones, key=str)
+
+
+@given(
+    early=st.lists(news, min_size=2, max_size=9),
+    late=st.lists(news, max_size=7),
+    removed=st.sets(st.sampled_from(PEOPLE)),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_of_news_never_changes_the_list(
+    gateway: Gateway, early: list[News], late: list[News], removed: set[str], seed: int
+) -> None:
+    """Bounces, complaints and deliveries of several mails, shuffled and repeated, with removals in between."""
+    with gateway.database.reading() as connection:
+        start = clock(connection).replace(microsecond=0)
+    outcomes = []
+    for shuffle in (None, random.Random(seed), random.Random(seed + 1)):
+        domain = f"d{new_id().hex}.example"
+        before = [
+            told(one, domain, start - timedelta(minutes=60 - one.minute), number) for number, one in enumerate(early)
+        ]
+        after = [
+            told(one, domain, start + timedelta(minutes=60 + one.minute), 100 + number)
+            for number, one in enumerate(late)
+        ]
+        if shuffle is not None:
+            again = shuffle.sample(before, k=len(before) // 2)
+            before, after = before + again, after + shuffle.sample(before, k=len(before) // 2)
+            shuffle.shuffle(before)
+            shuffle.shuffle(after)
+        play(gateway, before, [f"{one}@{domain}" for one in sorted(removed)], after)
+        outcomes.append(listed(gateway, domain))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
