@@ -46,45 +46,28 @@ STRENGTH = {
 """Which of several entries tells why an address is suppressed, and which takes the place of which: the strongest."""
 
 
-class SesReason(StrEnum):
-    """Why an address is on SES's own list, as SES names it."""
-
-    BOUNCE = "BOUNCE"
-    COMPLAINT = "COMPLAINT"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for all entries of an origin: their usual scope, how they end, and whether SES's own list holds them.
+    """What holds for all entries of an origin: their usual scope, whether they may end, and how they are lifted.
 
     `in_stream` is for an entry that concerns the stream of the mail alone, unless somebody chose its scope. One that is
-    `forced` is lifted only by who says that it is meant. `at_ses` is the reason under which SES's list has it as well.
+    `forced` is lifted only by who says that it is meant.
     """
 
     in_stream: bool = False
     forced: bool = False
     may_expire: bool = False
-    at_ses: SesReason | None = None
 
 
 TERMS = {
     Origin.UNSUBSCRIBE: Terms(in_stream=True),
-    Origin.MANUAL: Terms(may_expire=True, at_ses=SesReason.BOUNCE),
+    Origin.MANUAL: Terms(may_expire=True),
     Origin.SES_ACCOUNT: Terms(),
-    Origin.BOUNCE: Terms(may_expire=True, at_ses=SesReason.BOUNCE),
-    Origin.COMPLAINT: Terms(forced=True, at_ses=SesReason.COMPLAINT),
+    Origin.BOUNCE: Terms(may_expire=True),
+    Origin.COMPLAINT: Terms(forced=True),
     Origin.ERASURE: Terms(forced=True),
 }
 """`docs/suppression.md` has the same as a table."""
-
-
-def reason_at_ses(origin: str, *, key: str, scope: str, expires_at: datetime | None) -> SesReason | None:
-    """Under which reason an entry belongs on SES's own list as well; None when it does not.
-
-    That list knows one address at a time, for every mail and without an end.
-    """
-    for_every_mail = scope == EVERY_MAIL and expires_at is None and "@" in key[1:]
-    return TERMS[Origin(origin)].at_ses if for_every_mail else None
 
 
 class Change(StrEnum):

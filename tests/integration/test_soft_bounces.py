@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.services.upkeep import Sweep
 from app.store.db import clock
 from app.wiring import Gateway
 from tests.feedback import Event, bounced, delivered, fresh_address, put
@@ -110,6 +111,22 @@ def test_each_pause_served_doubles_the_next(gateway: Gateway) -> None:
             tell(gateway, soft("kim@example.net", f"m{number}-{message}", at))
         assert close_to(paused_until(gateway, "kim@example.net"), at + length * DAY), length
         serve(gateway, "kim@example.net")
+
+
+def test_a_pause_that_the_sweep_has_ended_counts_as_served(gateway: Gateway) -> None:
+    """It is a tombstone of the moment when it ran out, gone from Redis, and the next pause is twice as long."""
+    gateway.upkeep.warm_positives()
+    start = now(gateway) - DAY
+    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    served = serve(gateway, "kim@example.net")
+    assert gateway.upkeep.run(Sweep.SUPPRESSIONS) == 1
+    assert gateway.upkeep.run(Sweep.SUPPRESSIONS) == 0
+    [row] = rows(gateway, "suppressions")
+    assert (row["removed_at"], row["removed_by"]) == (served, "postern")
+    assert gateway.positives.look_up(["kim@example.net"]) == frozenset()
+    at = served + timedelta(milliseconds=20)
+    tell(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
+    assert close_to(paused_until(gateway, "kim@example.net"), at + 28 * DAY)
 
 
 def test_a_bounce_after_a_pause_is_the_first_of_three(gateway: Gateway) -> None:

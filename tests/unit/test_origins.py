@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.suppression import STRENGTH, TERMS, Change, Origin, SesReason, reason_at_ses, takes_the_place_of
+from app.domain.ses_list import REASON_OF
+from app.domain.suppression import STRENGTH, TERMS, Change, Origin, takes_the_place_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "suppression.md"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +34,8 @@ def test_the_table_of_origins_is_what_the_code_does() -> None:
         assert ("stream" in scope) is terms.in_stream
         assert (ends == "never") is not terms.may_expire
         assert ("`force`" in lifts) is terms.forced
-        assert [reason for reason in SesReason if f"`{reason}`" in at_ses] == ([terms.at_ses] if terms.at_ses else [])
+        reasons = [REASON_OF[origin]] if origin in REASON_OF else []
+        assert [reason for reason in ("BOUNCE", "COMPLAINT") if f"`{reason}`" in at_ses] == reasons
         assert int(strength) == STRENGTH[origin]
 
 
@@ -86,24 +88,3 @@ def test_which_of_two_entries_stands(
 ) -> None:
     """A complaint takes the place of a bounce and never the other way; what lasts, that of a pause."""
     assert takes_the_place_of(Placed(*new), Placed(*old)) is replaces
-
-
-@pytest.mark.parametrize(
-    "origin, key, scope, expires_at, reason",
-    [
-        ("bounce", "kim@example.net", "*", None, "BOUNCE"),
-        ("complaint", "kim@example.net", "*", None, "COMPLAINT"),
-        ("manual", "kim@example.net", "*", None, "BOUNCE"),
-        ("ses_account", "kim@example.net", "*", None, None),
-        ("erasure", "#AAAAAAAAAAAAAAAAAAAAAA", "*", None, None),
-        ("manual", "@example.net", "*", None, None),
-        ("manual", "kim@example.net", "shop", None, None),
-        ("unsubscribe", "kim@example.net", "shop/news", None, None),
-        ("bounce", "kim@example.net", "*", EPOCH, None),
-    ],
-)
-def test_what_belongs_on_the_list_of_ses(
-    origin: str, key: str, scope: str, expires_at: datetime | None, reason: str | None
-) -> None:
-    """One address, for every mail, without an end, and not what came from there."""
-    assert reason_at_ses(origin, key=key, scope=scope, expires_at=expires_at) == reason
