@@ -1,11 +1,23 @@
 """Files of suppression lists for tests: rows to import, and what a file is read as."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import insert
+
+from app.domain.callers import Caller
 from app.domain.list_files import ListFile, Reading, written
 from app.domain.list_rows import ListRow, Refused
+from app.services.authenticate import operator
+from app.services.import_batch import Told
+from app.services.import_list import How
+from app.store.ids import new_id
+from app.store.models import suppressions
+from app.wiring import Gateway
 
+ADMIN = operator("tester")
 CORPUS = Path(__file__).parent / "corpus" / "lists"
 
 
@@ -33,3 +45,34 @@ def many(rows: int, *, prefix: str = "person") -> Iterator[bytes]:
             for number in range(start, min(start + 1000, rows))
         )
         yield "".join(lines).encode()
+
+
+def take(
+    gateway: Gateway, data: bytes, *, who: Caller = ADMIN, dry_run: bool = False, fresh: bool = False, **how: Any
+) -> list[str]:
+    """Import a file; the verdict on each row, or the rule that it breaks."""
+    told: list[Told] = []
+    gateway.import_list(
+        who, pieces_of(data), How(reading=Reading(**how), dry_run=dry_run, fresh=fresh), tell=told.extend
+    )
+    return [one.code or one.verdict.value for one in told]
+
+
+def export(gateway: Gateway, who: Caller = ADMIN, **which: Any) -> bytes:
+    """The file that an export gives out."""
+    return "".join(piece.text for piece in gateway.export_list(who, **which)).encode()
+
+
+def put(gateway: Gateway, values: dict[str, Any]) -> None:
+    """Put an entry on the list past all services; what is not said is usual."""
+    entry = {
+        "id": new_id(),
+        "scope": "*",
+        "address": values["key"],
+        "origin": "manual",
+        "reason": "Asked.",
+        "source": {},
+        "created_at": datetime(2026, 3, 4, tzinfo=UTC),
+    }
+    with gateway.database.transaction() as connection:
+        connection.execute(insert(suppressions).values(entry | values))
