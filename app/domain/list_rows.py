@@ -16,15 +16,14 @@ from typing import Any, Final
 from app.domain.address import InvalidAddress, is_mailbox_simulator, parse_address
 from app.domain.file_text import NOT_UTF8
 from app.domain.rules import Rule
-from app.domain.suppression import EVERY_MAIL, TERMS, Lasting, Origin, takes_the_place_of
+from app.domain.suppression import EVERY_MAIL, TERMS, Lasting, Origin, is_scope, takes_the_place_of
+from app.domain.whom import parse_whom
 
 REASON_LIMIT: Final = 2_000
-SCOPE_LIMIT: Final = 128
 
 _EPOCH = re.compile(r"\d{9,11}(\.\d{1,9})?")
 _NO_YEAR = re.compile(r"\b000[01]\b")  # how some spell a time that they do not have
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_SCOPE = re.compile(r"\*|[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9._-]{0,63})?")
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
 
@@ -117,9 +116,7 @@ def name_of(text: str) -> tuple[str, str]:
     if name.startswith("#") and "@" not in name:
         raise BadRow(RowRule.FORGOTTEN)
     try:
-        if name.startswith("@"):
-            return "@" + parse_address("x" + name).domain, name
-        return parse_address(name).key, name
+        return parse_whom(name).key, name
     except InvalidAddress as error:
         raise BadRow(error.rule) from error
 
@@ -148,7 +145,7 @@ def moment_of(text: str) -> datetime | None:
 def scope_in(text: str) -> str:
     """The scope that a cell names, `*` where it is empty. Raises `BadRow`."""
     scope = text.strip() or EVERY_MAIL
-    if len(scope) > SCOPE_LIMIT or not _SCOPE.fullmatch(scope):
+    if not is_scope(scope):
         raise BadRow(RowRule.SCOPE)
     return scope
 
