@@ -172,7 +172,7 @@ class Operator:
             return
         address = self._dice.choice(listed.content["data"])["email"]
         self._journal.write("unsuppress", address=address)
-        answer = self._api.call("DELETE", f"/v1/suppressions/{quote(address)}", {"reason": "a drill"})
+        answer = self._api.call("DELETE", f"/v1/suppressions/{quote(address)}", {"reason": "a drill", "force": True})
         self._journal.write("unsuppressed", address=address, status=answer.status)
 
     def _cancel(self) -> None:

@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
     def unsuppress(self, to: str) -> None:
         time.sleep(0.002)  # SQLite's clock counts milliseconds
         try:
-            self.gateway.suppress.remove(self.who, to, reason="A mistake.", wait_for_ses=False)
+            self.gateway.suppress.remove(self.who, to, reason="A mistake.", force=True, wait_for_ses=False)
         except NotFound:
             assert to not in self.ses.suppressed
         else:
