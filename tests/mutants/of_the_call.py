@@ -12,8 +12,9 @@ OF_THE_CALL: Final = (
         file="app/wiring.py",
         edits=(
             (
-                "from app.services.gate import Gate\n",
-                "from app.services.gate import Addressee, Gate\nfrom app.services.results import FoundSuppressed\n",
+                "from app.services.last_look import LastLook\n",
+                "from app.services.gate import Addressee\nfrom app.services.last_look import LastLook\n"
+                "from app.services.results import FoundSuppressed\n",
             ),
             (
                 "last_look=LastLook(ground.database)",
