@@ -13,8 +13,10 @@ OF_THE_CALL: Final = (
         edits=(
             (
                 "from app.services.last_look import LastLook\n",
-                "from app.services.gate import Addressee\nfrom app.services.last_look import LastLook\n"
-                "from app.services.results import FoundSuppressed\n",
+                (
+                    "from app.services.gate import Addressee\nfrom app.services.last_look import LastLook\n"
+                    "from app.services.results import FoundSuppressed\n"
+                ),
             ),
             (
                 "last_look=LastLook(ground.database)",
