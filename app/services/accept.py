@@ -21,10 +21,11 @@ from app.domain.proof import OnUnconfirmed
 from app.domain.suppression import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.gate import Addressee, Gate
-from app.store import emails, keys
+from app.services.keep import Entry, Keep
+from app.store import keys
 from app.store.bodies import Body, pack
 from app.store.claims import reason_for
-from app.store.db import Database, clock
+from app.store.db import Database
 from app.store.emails import NewEmail, NewRecipient
 from app.store.ids import new_id
 from app.store.pseudonyms import Pseudonyms
@@ -107,7 +108,7 @@ class Accept:
         self._bells = bells
         self._clock = clock
         self._max_recipients = max_recipients
-        self._idempotency_lasts = idempotency_lasts
+        self._keep = Keep(database=database, idempotency_lasts=idempotency_lasts)
 
     def faults(self, caller: Caller, submission: Submission) -> tuple[Fault, ...]:
         """Every rule that the submission breaks.
@@ -145,27 +146,19 @@ class Accept:
         accepted.
         """
         suppressed = self._gate.suppressed([one for mail in submissions for one in _addressees(caller, mail)])
-        new = [self._new_email(caller, mail, suppressed) for mail in submissions]
+        new = tuple(self._new_email(caller, mail, suppressed) for mail in submissions)
         receipts = tuple(
             Receipt(email.id, _suppressed_of(caller, mail, suppressed))
             for email, mail in zip(new, submissions, strict=True)
         )
-        with self._database.transaction() as connection:
-            if idempotency is not None:
-                earlier = keys.reserve(
-                    connection,
-                    app_id=caller.app_id,
-                    key=idempotency.key,
-                    fingerprint=idempotency.fingerprint,
-                    expires_at=clock(connection) + self._idempotency_lasts,
-                )
-                if earlier is not None:
-                    return _replay(earlier, idempotency)
-            emails.add(connection, new)
-            body = answer(receipts)
-            if idempotency is not None:
-                keys.remember(connection, app_id=caller.app_id, key=idempotency.key, answer=body)
-        self._ring(new)
+        body = answer(receipts)
+        claim = _claim(caller, idempotency, body) if idempotency is not None else None
+        outcome = self._keep(Entry(new, claim))
+        self._ring(outcome.to_ring)
+        if outcome.failure is not None:
+            raise outcome.failure
+        if idempotency is not None and outcome.earlier is not None:
+            return _replay(outcome.earlier, idempotency)
         return Answer(body, replayed=False)
 
     def replay(self, caller: Caller, idempotency: Idempotency) -> Answer | None:
@@ -247,6 +240,11 @@ def check_stream(name: str) -> Fault | None:
 def fingerprint(path: str, body: bytes) -> bytes:
     """What makes two requests with one idempotency key the same request."""
     return hashlib.sha256(path.encode() + b"\0" + body).digest()
+
+
+def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> keys.Claim:
+    wanted = keys.Remembered(idempotency.fingerprint, answer)
+    return keys.Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
 
 
 def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Answer:

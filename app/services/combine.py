@@ -16,6 +16,8 @@ from app.domain.errors import ServiceUnavailable
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
+_FAILED = "The query of another thread failed; repeat the request."
+
 
 @dataclass(slots=True, eq=False)
 class _Seat(Generic[Question, Answer]):
@@ -29,7 +31,7 @@ class _Seat(Generic[Question, Answer]):
 
     def answer(self) -> Answer:
         if self.failure is not None:
-            raise ServiceUnavailable("The query of another thread failed; repeat the request.") from self.failure
+            raise ServiceUnavailable(_FAILED, retry_after=1) from self.failure
         (answer,) = self.answers
         return answer
 

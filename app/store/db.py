@@ -68,6 +68,25 @@ def _sqlite_now(_element: Any, _compiler: Any, **_: Any) -> str:
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
 
 
+class ahead(FunctionElement[datetime]):  # noqa: N801 - named as a SQL function
+    """That instant of the database's clock which is so many seconds, a literal of SQL, after `now`."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(ahead, "postgresql")
+def _postgres_ahead(element: Any, compiler: Any, **more: Any) -> str:
+    return f"now() + make_interval(secs => {compiler.process(element.clauses, **more)})"
+
+
+@compiles(ahead, "sqlite")
+def _sqlite_ahead(element: Any, compiler: Any, **more: Any) -> str:
+    return (
+        f"(strftime('%Y-%m-%d %H:%M:%f', 'now', ({compiler.process(element.clauses, **more)}) || ' seconds') || '000')"
+    )
+
+
 class Database:
     """One engine and its two kinds of transaction."""
 

@@ -3,23 +3,32 @@
 Secrets are stored as SHA-256 only: a key is 32 random bytes, so there is nothing for a slow hash to protect.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import ConcurrentIdempotentRequests
 from app.domain.proof import OnUnconfirmed
-from app.store.db import add_once, now
+from app.store.db import ahead, now
 from app.store.models import api_keys, apps, idempotency_keys
 
 Json = dict[str, Any]
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
+
+_STORED = select(idempotency_keys.c.fingerprint, idempotency_keys.c.answer).where(
+    idempotency_keys.c.app_id == bindparam("app_id"), idempotency_keys.c.key == bindparam("key")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,41 +137,77 @@ class Remembered:
     answer: Json
 
 
-def reserve(
-    connection: Connection, *, app_id: UUID, key: str, fingerprint: bytes, expires_at: datetime
-) -> Remembered | None:
-    """Take an idempotency key for this transaction; None when it is ours, else what was stored under it before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A request that wants an idempotency key of its application for itself, and what it will be answered."""
 
-    A concurrent request with the same key waits here until this transaction ends, but not for ever: then it raises
-    `ConcurrentIdempotentRequests`.
+    app_id: UUID
+    key: str
+    wanted: Remembered
+
+
+def take(connection: Connection, claims: Sequence[Claim], *, lasts: timedelta) -> list[Remembered | None]:
+    """Take the keys with one statement, the answers in it; for each None when it is ours, else what is stored there.
+
+    Of two claims to one key the first counts. A key past its time is as good as new. Who takes a key that a concurrent
+    transaction holds waits here for the end of that, but not for ever: then it raises `ConcurrentIdempotentRequests`,
+    and nothing else may be done in the transaction.
     """
-    mine = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)
-    connection.execute(delete(idempotency_keys).where(mine, idempotency_keys.c.expires_at <= now()))
-    reserved = {"app_id": app_id, "key": key, "fingerprint": fingerprint, "expires_at": expires_at}
+    if not claims:
+        return []
+    first: dict[tuple[UUID, str], Claim] = {}
+    for claim in claims:
+        first.setdefault((claim.app_id, claim.key), claim)
+    ours = _taken(connection, first, lasts=lasts)
+    stored = {place: claim.wanted for place, claim in first.items() if place in ours}
+    for app_id, key in first.keys() - ours:
+        row = connection.execute(_STORED, {"app_id": app_id, "key": key}).one()
+        stored[app_id, key] = Remembered(bytes(row.fingerprint), row.answer)
+    mine = {id(claim) for place, claim in first.items() if place in ours}
+    return [None if id(claim) in mine else stored[claim.app_id, claim.key] for claim in claims]
+
+
+def _taken(
+    connection: Connection, first: Mapping[tuple[UUID, str], Claim], *, lasts: timedelta
+) -> set[tuple[UUID, str]]:
+    # In one order, so that no two transactions wait for each other.
+    rows = [
+        {
+            "app_id": claim.app_id,
+            "key": claim.key,
+            "fingerprint": claim.wanted.fingerprint,
+            "answer": claim.wanted.answer,
+        }
+        for _, claim in sorted(first.items(), key=itemgetter(0))
+    ]
+    statement = _taking(connection.dialect.name, int(lasts.total_seconds()))
     try:
-        if add_once(connection, idempotency_keys, **reserved):
-            return None
+        return {(row.app_id, row.key) for row in connection.execute(statement, rows)}
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
             raise ConcurrentIdempotentRequests(
                 "Another request with this Idempotency-Key is still being answered.", retry_after=1
             ) from error
         raise
-    row = connection.execute(select(idempotency_keys).where(mine)).one()
-    return Remembered(bytes(row.fingerprint), row.answer)
+
+
+@cache
+def _taking(dialect: str, lasts_s: int) -> Executable:
+    """An insert that gives way to a key which still lasts, and locks it: what is read then is what was in the way."""
+    insert_once = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    new = insert_once(idempotency_keys).values(expires_at=ahead(literal_column(str(lasts_s))))
+    return new.on_conflict_do_update(
+        index_elements=[idempotency_keys.c.app_id, idempotency_keys.c.key],
+        set_={name: new.excluded[name] for name in ("fingerprint", "answer", "expires_at")},
+        where=idempotency_keys.c.expires_at <= now(),
+    ).returning(idempotency_keys.c.app_id, idempotency_keys.c.key)
 
 
 def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | None:
     """What is stored under an idempotency key of this application, if it has not expired."""
-    mine = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)
-    row = connection.execute(select(idempotency_keys).where(mine, idempotency_keys.c.expires_at > now())).one_or_none()
+    unexpired = _STORED.where(idempotency_keys.c.expires_at > now())
+    row = connection.execute(unexpired, {"app_id": app_id, "key": key}).one_or_none()
     return Remembered(bytes(row.fingerprint), row.answer) if row else None
-
-
-def remember(connection: Connection, *, app_id: UUID, key: str, answer: Json) -> None:
-    """Store the answer under a key that this transaction reserved."""
-    mine = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)
-    connection.execute(update(idempotency_keys).where(mine).values(answer=answer))
 
 
 def forget_expired(connection: Connection) -> int:

@@ -101,14 +101,16 @@ OF_THE_CALL: Final = (
         file="app/store/keys.py",
         edits=(
             (
-                "        if add_once(connection, idempotency_keys, **reserved):\n",
+                "    ours = _taken(connection, first, lasts=lasts)\n",
                 (
-                    "        if recall(connection, app_id=app_id, key=key) is None:\n"
-                    "            add_once(connection, idempotency_keys, **reserved)\n"
+                    "    free = {place: claim for place, claim in first.items()\n"
+                    "            if recall(connection, app_id=claim.app_id, key=claim.key) is None}\n"
+                    "    ours = set(free)\n"
+                    "    _taken(connection, free, lasts=lasts) if free else None\n"
                 ),
             ),
         ),
-        killed_by="tests/integration/test_accept.py::test_one_key_and_twenty_callers_make_one_mail[postgresql]",
+        killed_by="tests/integration/test_keep.py::test_two_processes_and_one_key_make_one_mail[postgresql]",
     ),
     Mutant(
         name="an event that SNS brings twice counts twice",

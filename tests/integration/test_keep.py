@@ -1,0 +1,221 @@
+"""Mails that share a commit: nobody is answered before it, and nobody pays for another's mail."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
+
+from app.domain.errors import InvalidIdempotentRequest, ServiceUnavailable
+from app.queue import DELIVER, Lane
+from app.services.accept import Answer, Idempotency, Receipt, Submission
+from app.wiring import Gateway, build
+from tests.gateways import ScriptedMailer, caller
+from tests.mails import submission
+from tests.rows import count, rows
+
+PATIENCE_S = 30.0
+POSTING = "posting"
+
+
+class Turnstile:
+    """Holds every commit of a gateway until it is let through, and counts them; `failing` ones never are."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.who = caller(gateway)
+        self.failing = False
+        gateway.pseudonyms("ann@example.net")  # the pepper is made at the first, in a transaction of its own
+        self._arrived, self._through = threading.Semaphore(0), threading.Semaphore(0)
+        self._threads = ThreadPoolExecutor(20, thread_name_prefix=POSTING)
+        event.listen(gateway.database.engine, "commit", self._hold)
+
+    def _hold(self, connection: Connection) -> None:
+        reads = connection.get_execution_options().get("postern_reading", False)
+        if reads or not threading.current_thread().name.startswith(POSTING):
+            return
+        self._arrived.release()
+        assert self._through.acquire(timeout=PATIENCE_S)
+        if self.failing:
+            raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
+
+    def arrived(self) -> None:
+        """Wait until somebody wants to commit."""
+        assert self._arrived.acquire(timeout=PATIENCE_S), "nobody commits"
+
+    def let_through(self) -> None:
+        """One commit more."""
+        self._through.release()
+
+    def post(self, mail: Submission | None = None, *, idempotency: Idempotency | None = None) -> Future[Answer]:
+        """Accept a mail in a thread."""
+        mails = [mail or submission("ann@example.net")]
+        return self._threads.submit(self.gateway.accept, self.who, mails, idempotency=idempotency, answer=ids)
+
+    def gather(self, number: int) -> None:
+        """Wait until so many wait for the commit that is held."""
+        wait_until(lambda: len(self.gateway.accept._keep._together._waiting) >= number)
+
+    def close(self) -> None:
+        """Hold nobody any more."""
+        event.remove(self.gateway.database.engine, "commit", self._hold)
+        for _ in range(100):
+            self._through.release()
+        self._threads.shutdown()
+
+
+@pytest.fixture
+def turnstile(gateway: Gateway) -> Iterator[Turnstile]:
+    it = Turnstile(gateway)
+    try:
+        yield it
+    finally:
+        it.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.01)
+
+
+def waiting_for_a_lock(gateway: Gateway) -> int:
+    """How many sessions of the database wait for another's row."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with gateway.database.reading() as connection:
+        return int(connection.execute(text(waiting)).scalar_one())
+
+
+def ids(receipts: tuple[Receipt, ...]) -> dict[str, Any]:
+    return {"ids": [str(one.id) for one in receipts]}
+
+
+def key(name: str, fingerprint: int = 1) -> Idempotency:
+    return Idempotency(name, bytes([fingerprint]) * 32)
+
+
+def test_nobody_is_answered_before_the_commit_that_holds_his_mail(turnstile: Turnstile) -> None:
+    """Six mails, two commits: the first alone, the five that came meanwhile together, and no answer before either."""
+    first = turnstile.post()
+    turnstile.arrived()
+    others = [turnstile.post() for _ in range(5)]
+    turnstile.gather(5)
+    assert not first.done()
+    assert count(turnstile.gateway, "emails") == 0
+    turnstile.let_through()
+    turnstile.arrived()
+    assert not any(each.done() for each in others)
+    assert count(turnstile.gateway, "emails") == 1
+    turnstile.let_through()
+    answered = [name for each in [first, *others] for name in each.result(PATIENCE_S).body["ids"]]
+    assert sorted(str(row["id"]) for row in rows(turnstile.gateway, "emails")) == sorted(answered)
+
+
+def test_whoever_leads_rings_for_all(turnstile: Turnstile) -> None:
+    """Mails of either lane are rung for, whoever's thread has committed them."""
+    turnstile.post()
+    turnstile.arrived()
+    mails = [replace(submission("ann@example.net"), lane=lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)]
+    others = [turnstile.post(mail) for mail in mails]
+    turnstile.gather(2)
+    turnstile.let_through()
+    turnstile.arrived()
+    turnstile.let_through()
+    for each in others:
+        each.result(PATIENCE_S)
+    bells = [f"postern:bell:{DELIVER[lane].name}" for lane in Lane]
+    assert turnstile.gateway.redis.exists(*bells) == len(bells)
+
+
+def test_a_mail_that_the_database_refuses_fails_alone(turnstile: Turnstile) -> None:
+    """It is told why; those that shared its transaction are committed one by one."""
+    turnstile.post()
+    turnstile.arrived()
+    good = turnstile.post(idempotency=key("good"))
+    bad = turnstile.post(replace(submission("bob@example.net"), tags=(("bad", object()),)))  # type: ignore[arg-type]
+    late = turnstile.post()
+    turnstile.gather(3)
+    for _ in range(3):
+        turnstile.let_through()
+    with pytest.raises(Exception, match="JSON"):
+        bad.result(PATIENCE_S)
+    assert not good.result(PATIENCE_S).replayed
+    late.result(PATIENCE_S)
+    assert count(turnstile.gateway, "emails") == 3
+
+
+def test_one_key_counts_once_in_a_commit(turnstile: Turnstile) -> None:
+    """Twice the same request gives one mail and one answer; another request under its key is refused, and no other."""
+    turnstile.post()
+    turnstile.arrived()
+    same = [turnstile.post(idempotency=key("invite")) for _ in range(3)]
+    turnstile.gather(3)
+    wrong = turnstile.post(idempotency=key("invite", 2))
+    other = turnstile.post(idempotency=key("other"))
+    turnstile.gather(5)
+    turnstile.let_through()
+    turnstile.let_through()
+    answers = [each.result(PATIENCE_S) for each in same]
+    assert len({str(answer.body) for answer in answers}) == 1
+    assert [answer.replayed for answer in answers].count(False) == 1
+    with pytest.raises(InvalidIdempotentRequest):
+        wrong.result(PATIENCE_S)
+    assert not other.result(PATIENCE_S).replayed
+    assert count(turnstile.gateway, "emails") == 3
+
+
+def test_two_processes_and_one_key_make_one_mail(turnstile: Turnstile) -> None:
+    """The same request comes to two processes; the second cannot see the first, waits for its end and tells its answer.
+
+    SQLite lets nobody begin meanwhile; on PostgreSQL the row that is not yet committed stands in the way.
+    """
+    gateway = turnstile.gateway
+    other = build(gateway.settings, mailer=ScriptedMailer())
+    first = turnstile.post(idempotency=key("invite"))
+    turnstile.arrived()
+    with ThreadPoolExecutor(1) as elsewhere:
+        mails = [submission("ann@example.net")]
+        second = elsewhere.submit(other.accept, turnstile.who, mails, idempotency=key("invite"), answer=ids)
+        if gateway.database.engine.dialect.name == "postgresql":
+            wait_until(lambda: waiting_for_a_lock(gateway) > 0)
+        turnstile.let_through()
+        assert second.result(PATIENCE_S) == replace(first.result(PATIENCE_S), replayed=True)
+    other.close()
+    assert count(gateway, "emails") == 1
+
+
+def test_an_earlier_answer_is_found_among_new_mails(turnstile: Turnstile) -> None:
+    """A repeated request that shares a commit with new ones gets its stored answer, and they get their own."""
+    earlier = turnstile.post(idempotency=key("invite"))
+    turnstile.arrived()
+    again = turnstile.post(idempotency=key("invite"))
+    new = turnstile.post(idempotency=key("new"))
+    turnstile.gather(2)
+    turnstile.let_through()
+    turnstile.let_through()
+    assert again.result(PATIENCE_S) == replace(earlier.result(PATIENCE_S), replayed=True)
+    assert not new.result(PATIENCE_S).replayed
+    assert count(turnstile.gateway, "emails") == 2
+
+
+def test_when_a_commit_fails_all_who_share_it_are_told(turnstile: Turnstile) -> None:
+    """The database is away at the commit: a 503 for each, with the hint to repeat, and no second try by itself."""
+    turnstile.failing = True
+    posted = [turnstile.post()]
+    turnstile.arrived()
+    posted += [turnstile.post(idempotency=key(f"invite-{number}")) for number in range(3)]
+    turnstile.gather(3)
+    turnstile.let_through()
+    turnstile.let_through()
+    for each in posted:
+        with pytest.raises(ServiceUnavailable) as told:
+            each.result(PATIENCE_S)
+        assert told.value.retry_after == 1
+    assert [count(turnstile.gateway, table) for table in ("emails", "idempotency_keys")] == [0, 0]
