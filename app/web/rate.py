@@ -4,16 +4,17 @@ It keeps one application from taking every thread of a process. It is no quota: 
 application may make as many requests in each.
 """
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from uuid import UUID
 
 from app.domain.callers import Caller
 from app.domain.errors import RateLimitExceeded
 
 _WINDOW_S = 1
+_REMEMBERED_AT_MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,55 @@ class Allowance:
         }
 
 
-class Rate:
-    """The windows of all applications, counted in this process."""
+@dataclass(slots=True)
+class _Counts:
+    """The requests of one application in the second that is `current`, and in the one before it."""
 
-    def __init__(self, per_second: int) -> None:
-        self._limit = RateLimitItemPerSecond(per_second)
-        self._windows = SlidingWindowCounterRateLimiter(MemoryStorage())
+    current: int
+    now: int = 0
+    before: int = 0
+
+    def roll(self, second: int) -> None:
+        if second != self.current:
+            self.before = self.now if second == self.current + 1 else 0
+            self.now, self.current = 0, second
+
+
+class Rate:
+    """The windows of all applications, counted in this process. Thread-safe."""
+
+    def __init__(self, per_second: int, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._monotonic = monotonic
+        self._door = threading.Lock()
+        self._counts: dict[UUID, _Counts] = {}
 
     def spend(self, caller: Caller) -> bool:
-        """Count one request; False when the application has none left."""
-        return self._windows.hit(self._limit, str(caller.app_id))
+        """Count one request; False, and not counted, when the application has none left."""
+        with self._door:
+            counts, used = self._used(caller.app_id)
+            if used + 1 > self._per_second:
+                return False
+            counts.now += 1
+            return True
 
     def allowance(self, caller: Caller) -> Allowance:
         """What the application has left now."""
-        left = self._windows.get_window_stats(self._limit, str(caller.app_id)).remaining
-        return Allowance(self._limit.amount, left)
+        with self._door:
+            _, used = self._used(caller.app_id)
+        return Allowance(self._per_second, max(0, int(self._per_second - used)))
+
+    def _used(self, app_id: UUID) -> tuple[_Counts, float]:
+        """The counts, and what they come to in the window that ends now: of the second before, the part in it."""
+        at = self._monotonic()
+        second = int(at)
+        counts = self._counts.get(app_id)
+        if counts is None:
+            if len(self._counts) >= _REMEMBERED_AT_MOST:
+                self._counts.clear()
+            counts = self._counts[app_id] = _Counts(second)
+        counts.roll(second)
+        return counts, counts.now + counts.before * (1 - (at - second))
 
 
 def too_many() -> RateLimitExceeded:
