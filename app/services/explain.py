@@ -17,6 +17,7 @@ from app.domain.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey
 from app.domain.lifting import Lift
 from app.domain.suppression import EVERY_MAIL, decisive, scope_of, scopes_around
+from app.services.disclosure import source_mail
 from app.services.entries import invalid, visible
 from app.services.layers import Facts, Layer, LayerName, Verdict, layers
 from app.services.soft_bounces import counting
@@ -115,7 +116,7 @@ class Explain:
         entries: Sequence[Suppression],
     ) -> Facts:
         own = None if caller.is_admin else caller.app_id
-        mails = [mail for one in entries if (mail := _source_mail(one))]
+        mails = [mail for one in entries if (mail := source_mail(one))]
         owners = evidence.apps_of(connection, mails) if mails else {}
         return Facts(
             address=address,
@@ -163,14 +164,6 @@ def _holds_for_all(scope: str, app: str | None, stream: str | None) -> bool:
     if app is None:
         return scope == EVERY_MAIL
     return scope in scopes_around(scope_of(app, stream or ""))[: 3 if stream else 2]
-
-
-def _source_mail(entry: Suppression) -> UUID | None:
-    mail = entry.source.get("email_id")
-    try:
-        return UUID(mail) if isinstance(mail, str) else None
-    except ValueError:
-        return None
 
 
 def _own_news(heard: Iterable[Heard], own: UUID | None) -> tuple[Heard, ...]:

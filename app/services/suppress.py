@@ -20,6 +20,7 @@ from app.aws.account import SesAccount
 from app.domain.callers import Caller, Scope
 from app.domain.errors import NotFound, ServiceUnavailable
 from app.domain.suppression import EVERY_MAIL, TERMS, Origin
+from app.services.disclosure import disclosed
 from app.services.entries import (
     Entry,
     check_reason,
@@ -127,6 +128,7 @@ class Suppress:
             entry, created = suppressions.put(connection, new)
             if created:
                 note_in_audit(connection, caller, "suppress", entry, reason)
+            [entry] = disclosed(connection, caller, (entry,))
             flying = recipients.in_flight(connection, whom.key, app_id=None if caller.is_admin else caller.app_id)
         return Added(Entry.of(entry), created, tuple(InFlight(one.email_id, one.id, one.state) for one in flying))
 
@@ -139,8 +141,8 @@ class Suppress:
         named = self._naming(id_or_email)
         with self._database.reading() as connection:
             keys = named.keys or around(visible_entry(connection, caller, named).key)
-            live = visible(caller, suppressions.live(connection, *keys))
-            over = visible(caller, suppressions.history(connection, *own(keys)))
+            live = disclosed(connection, caller, visible(caller, suppressions.live(connection, *keys)))
+            over = disclosed(connection, caller, visible(caller, suppressions.history(connection, *own(keys))))
             changes = suppression_events.of_keys(connection, own(keys)) if caller.is_admin else ()
         if not live and not (over_too and over):
             raise NotFound("This address is not suppressed.")
@@ -165,6 +167,7 @@ class Suppress:
             rows = suppression_pages.page(
                 connection, wanted, limit=page.limit + 1, after=page.after, before=page.before
             )
+            rows = disclosed(connection, caller, rows)
         return paged(tuple(map(Entry.of, rows)), page)
 
     def remove(
@@ -193,10 +196,11 @@ class Suppress:
             lifted = suppressions.lift(connection, [one.id for one in listed], actor=caller.actor, reason=why)
             for one in lifted:
                 note_in_audit(connection, caller, "unsuppress", one, why)
+            told = disclosed(connection, caller, lifted)
         for key in dict.fromkeys(one.key for one in lifted):
             self._forget(key)
         at_ses = self.remove_at_ses(lifted) if wait_for_ses else "pending"
-        return Removed(tuple(map(Entry.of, lifted)), at_ses)
+        return Removed(tuple(map(Entry.of, told)), at_ses)
 
     def check_removals(self, caller: Caller, names: Sequence[str], *, reason: str | None, force: bool) -> None:
         """Raise what removing any of these would raise, except that it is not there."""

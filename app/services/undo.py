@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from app.domain.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
+from app.services.disclosure import disclosed
 from app.services.entries import Entry, check_why, note_in_audit, visible
 from app.services.naming import Named, Naming, changeable, visible_entry
 from app.store import suppressions
@@ -39,7 +40,7 @@ class Undo:
                 raise Conflict("Nothing to put back: it has run out meanwhile, or the address is suppressed again.")
             for one in back:
                 note_in_audit(connection, caller, "undo_unsuppress", one, why)
-        return tuple(map(Entry.of, back))
+            return tuple(map(Entry.of, disclosed(connection, caller, tuple(back))))
 
 
 def _lifted_last(connection: Connection, caller: Caller, named: Named) -> tuple[Suppression, ...]:
