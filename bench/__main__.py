@@ -8,10 +8,15 @@ import sys
 from functools import partial
 from types import ModuleType
 
-from bench import accept, drain, suppressions
+from bench import accept, drain, mixed, suppressions
 from bench.goals import Json, goal_lines
 
-BENCHMARKS: dict[str, ModuleType] = {"drain": drain, "accept": accept, "suppressions": suppressions}
+BENCHMARKS: dict[str, ModuleType] = {
+    "accept": accept,
+    "drain": drain,
+    "mixed": mixed,
+    "suppressions": suppressions,
+}
 
 
 def main() -> None:

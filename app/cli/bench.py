@@ -25,7 +25,7 @@ COMMAND = Command(
     words=("bench",),
     summary="measure Postern against a baseline in the same run",
     example="./postern bench drain --mails 4000 --runs 3",
-    detail="Benchmarks: accept, drain, suppressions; `./postern bench suppressions --help` tells the options of one.\n"
+    detail="Benchmarks: accept, drain, mixed, suppressions; `./postern bench suppressions --help` tells the options of one.\n"
     "Linux only.",
     arguments=arguments,
     run=run,
