@@ -72,6 +72,8 @@ def postern_web(there: Stage) -> Iterator[Mapping[int, Endpoint]]:
     """Postern's API; endpoints by how many mails a request holds: 1, or 100 for a batch."""
     headers = {"Authorization": f"Bearer {issue(there.gateway, app='bench').token}"}
     environment = {"REQUESTS_PER_SECOND": "100000"}
+    if not there.gateway.positives.rebuild(()):  # as the upkeep of a gateway that runs has done
+        raise RuntimeError("Redis did not take the suppressed addresses")
     with _gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:
         yield {
             1: Endpoint(url=f"{url}/v1/emails", headers=headers, bodies=_bodies(there, 1)),

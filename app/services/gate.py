@@ -7,13 +7,17 @@ miss decides nothing that the claim would not decide again.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.domain.suppression import decisive, scopes_around
+from app.services.combine import Combine
 from app.store import suppressions
 from app.store.db import Database
 from app.store.positives import Positives
 from app.store.pseudonyms import Pseudonyms
 from app.store.suppressions import Suppression
+
+_AT_MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Gate:
         self._database = database
         self._positives = positives
         self._pseudonyms = pseudonyms
+        self._hint: Combine[frozenset[str], frozenset[str] | None] = Combine(self._hint_at_all, at_most=_AT_MOST)
 
     def suppressed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
         """Those that are suppressed by committed rows of the list, each with the entry that says so.
@@ -38,7 +43,7 @@ class Gate:
         Raises `ServiceUnavailable` when SQL has to be asked and is away: then nobody knows, and nothing may be sent.
         """
         names = {one: self._names(one.key) for one in addressees}
-        hits = self._positives.look_up([name for each in names.values() for name in each])
+        hits = self._hint(frozenset(name for each in names.values() for name in each))
         if hits is not None:
             names = {one: each for one, each in names.items() if not hits.isdisjoint(each)}
         return self._listed(names) if names else {}
@@ -46,6 +51,11 @@ class Gate:
     def listed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
         """The same, by SQL alone and whatever Redis says: one statement for up to 1,600 addresses."""
         return self._listed({one: self._names(one.key) for one in addressees})
+
+    def _hint_at_all(self, questions: Sequence[frozenset[str]]) -> Sequence[frozenset[str] | None]:
+        """What Redis says to all who ask at the same moment, asked once: to each what is hit, of whomever, or None."""
+        hits = self._positives.look_up(list(frozenset[str]().union(*questions)))
+        return [hits] * len(questions)
 
     def _listed(self, names: Mapping[Addressee, Sequence[str]]) -> dict[Addressee, Suppression]:
         scopes = {scope for one in names for scope in scopes_around(one.scope)}
