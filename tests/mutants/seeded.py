@@ -7,6 +7,7 @@ mutant takes both away, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.of_accepting import OF_ACCEPTING
 from tests.mutants.of_entries import OF_ENTRIES
 from tests.mutants.of_people import OF_PEOPLE
 from tests.mutants.of_the_call import OF_THE_CALL
@@ -15,7 +16,6 @@ from tests.mutants.of_the_list import OF_THE_LIST
 _CLAIMS = "tests/integration/test_claims.py"
 _EXHAUSTIVE = "tests/unit/test_exhaustive.py::test_no_order_of_events_breaks_a_promise[one mail, held]"
 _GATE = "tests/integration/test_gate.py"
-_KEEP = "tests/integration/test_keep.py"
 _MAIN_LOOP = "tests/integration/test_main_loop.py"
 _RECONCILE = "tests/integration/test_reconcile.py"
 _RECORD = "tests/integration/test_record.py"
@@ -289,61 +289,13 @@ MUTANTS: Final = (
         killed_by=f"{_MAIN_LOOP}::test_feedback_that_comes_before_our_own_commit_is_parked_and_matched[sqlite]",
     ),
     Mutant(
-        name="an idempotency key is taken and not looked at",
-        file="app/services/keep.py",
-        edits=(
-            (
-                "return Outcome(to_ring=entry.mails) if earlier is None else Outcome(earlier=earlier)",
-                "return Outcome(to_ring=entry.mails)",
-            ),
-        ),
-        killed_by=f"{_MAIN_LOOP}::test_the_same_idempotency_key_gives_the_same_mail[sqlite]",
-    ),
-    Mutant(
-        name="an idempotency key is not bound to its request",
-        file="app/services/accept.py",
-        edits=(("if earlier.fingerprint != idempotency.fingerprint:", "if not earlier.fingerprint:"),),
-        killed_by="tests/integration/test_web_emails.py::test_an_idempotency_key_belongs_to_one_request[sqlite]",
-    ),
-    Mutant(
-        name="those who wait for a commit are answered before it",
-        file="app/services/keep.py",
-        edits=(
-            (
-                "            outcomes = self._commit(entries)\n",
-                (
-                    "            outcomes = [Outcome(to_ring=entry.mails) for entry in entries]\n"
-                    "            threading.Thread(target=self._commit, args=[entries]).start()\n"
-                ),
-            ),
-            ("from collections.abc import Sequence\n", "import threading\nfrom collections.abc import Sequence\n"),
-        ),
-        killed_by=f"{_KEEP}::test_nobody_is_answered_before_the_commit_that_holds_his_mail[sqlite]",
-    ),
-    Mutant(
-        name="a commit that failed is told as done",
-        file="app/services/keep.py",
-        edits=(
-            (
-                "            raise  # of a commit too, and then nobody knows whether they are kept\n",
-                "            outcomes = [Outcome() for _ in entries]\n",
-            ),
-        ),
-        killed_by=f"{_KEEP}::test_when_a_commit_fails_all_who_share_it_are_told[sqlite]",
-    ),
-    Mutant(
-        name="one mail that is refused fails its neighbours",
-        file="app/services/keep.py",
-        edits=(("outcomes = self._one_by_one(entries)", "raise"),),
-        killed_by=f"{_KEEP}::test_a_mail_that_the_database_refuses_fails_alone[sqlite]",
-    ),
-    Mutant(
         name="a lost bell is never rung again",
         file="app/services/upkeep.py",
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/test_upkeep.py::test_bells_are_rung_for_what_is_due_and_for_nothing_else[sqlite]",
     ),
     *OF_ENTRIES,
+    *OF_ACCEPTING,
     *OF_PEOPLE,
     *OF_THE_CALL,
     *OF_THE_LIST,
