@@ -25,8 +25,8 @@ COMMAND = Command(
     words=("bench",),
     summary="measure Postern against a baseline in the same run",
     example="./postern bench drain --mails 4000 --runs 3",
-    detail="Benchmarks: accept, drain, mixed, suppressions; `./postern bench suppressions --help` tells the options of one.\n"
-    "Linux only.",
+    detail="Benchmarks: accept, drain, mixed, suppressions. `./postern bench suppressions --help` tells the options\n"
+    "of one. Linux only.",
     arguments=arguments,
     run=run,
 )
