@@ -171,7 +171,7 @@ COMMANDS = (
     Command(
         words=("suppressions", "list"),
         summary="list who is suppressed; with an address, show it (the words `list` and `show` may be left out)",
-        example="./postern suppressions --origin bounce; ./postern suppressions kim@example.net",
+        example="./postern suppressions list --origin bounce; ./postern suppressions kim@example.net",
         arguments=list_arguments,
         run=show,
         default=True,
