@@ -6,6 +6,7 @@ that no other worker process uses. A directory names the kind of its tests; unit
 database or a process fail.
 """
 
+import logging
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 from redis import Redis
@@ -67,6 +69,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kind = item.path.relative_to(here).parts[0]
         if kind in KINDS:
             item.add_marker(getattr(pytest.mark, kind))
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What one test makes of the logging ends with it: no logger remembers how it was for that test."""
+    configure, root = structlog.configure, logging.getLogger()
+    handlers, level = root.handlers, root.level
+    monkeypatch.setattr(structlog, "configure", lambda **how: configure(**how | {"cache_logger_on_first_use": False}))
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    if root.handlers is not handlers:
+        root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """A person is forgotten: the address is in no table, no file, no Redis and no log, and who was suppressed stays so."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,9 @@ def full_life(gateway: Gateway) -> dict[str, Any]:
         )
         incidents.note(connection, kind="refused_for_policy", subject="example.net", detail=f"550 5.7.1 {KIM} refused")
         audit.write(connection, actor="test", action="look", key=None, reason=f"for {KIM}", data={"to": [KIM]})
-        keys.reserve(
-            connection, app_id=who.app_id, key="other", fingerprint=bytes(32), expires_at=gateway_clock(gateway)
-        )
-        keys.remember(connection, app_id=who.app_id, key="other", answer={"suppressed": [{"email": KIM}]})
+        answered = keys.Remembered(bytes(32), {"suppressed": [{"email": KIM}]})
+        claim = keys.Claim(app_id=who.app_id, key="other", wanted=answered)
+        keys.take(connection, [claim], lasts=timedelta(hours=1))
     put(gateway, "not JSON, but it names " + KIM)
     return {"alone": alone, "shared": shared, "who": who}
 

@@ -24,7 +24,7 @@ import json, sys, threading, time
 from app.store.pace import Pace
 from app.store.redis import Breaker, connect
 
-url, rate, start, end = sys.argv[1], *map(float, sys.argv[2:])
+url, rate, seconds = sys.argv[1], *map(float, sys.argv[2:])
 pace = Pace(connect(url, patience_s=5), breaker=Breaker(), workers=lambda: 2)
 granted = []
 
@@ -35,6 +35,9 @@ def take():
         time.sleep(grant.wait_s)
 
 threads = [threading.Thread(target=take) for _ in range(2)]
+print("ready", flush=True)
+start = float(sys.stdin.readline())
+end = start + seconds
 time.sleep(max(0, start - time.time()))
 for thread in threads:
     thread.start()
@@ -76,6 +79,15 @@ def take_for(pace: Pace, seconds: float, *, rate: float, limit: int = 100) -> li
     return grants
 
 
+def told(takers: list["subprocess.Popen[str]"], start: str) -> list[list[float]]:
+    """What they were granted, once all have been told when to start."""
+    for taker in takers:
+        assert taker.stdin is not None
+        taker.stdin.write(start)
+        taker.stdin.flush()
+    return [json.loads(taker.communicate(timeout=30)[0]) for taker in takers]
+
+
 def busiest_second(times: list[float]) -> int:
     """Of times that were read up to 30 ms after Redis had granted."""
     times = sorted(times)
@@ -84,10 +96,15 @@ def busiest_second(times: list[float]) -> int:
 
 def test_four_threads_in_two_processes_share_one_rate(redis_url: str, redis: Redis) -> None:
     """At 50 a second, no second sees 51, and at least 98 % of three seconds' worth is granted."""
-    start = time.time() + 1.5
-    command = [sys.executable, "-c", TAKER, redis_url, "50", str(start), str(start + 3)]
-    takers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
-    granted = [moment for taker in takers for moment in json.loads(taker.communicate(timeout=30)[0])]
+    command = [sys.executable, "-c", TAKER, redis_url, "50", "3"]
+    takers = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for taker in takers:
+        assert taker.stdout is not None
+        assert taker.stdout.readline() == "ready\n"
+    start = time.time() + 0.2
+    granted = [moment for taker in told(takers, f"{start}\n") for moment in taker]
     assert busiest_second(granted) <= 50
     assert len(granted) >= 0.98 * 150
 

@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from app import create_app, telemetry
 from app.domain.errors import ServiceUnavailable
@@ -25,15 +23,9 @@ def web(database_url: str, redis_url: str) -> Iterator[Web]:
 
 
 @pytest.fixture
-def logged() -> Iterator[None]:
-    """Logging as a process of ours has it, put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+def logged() -> None:
+    """Logging as a process of ours has it."""
     telemetry.configure("DEBUG")
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 class Broken:

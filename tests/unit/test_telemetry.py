@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +19,9 @@ CANARIES = ("canary", "Canary", "nest.example", TOKEN, "sings")
 
 
 @pytest.fixture
-def configured() -> Iterator[None]:
-    """Logging as a process of ours has it, put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+def configured() -> None:
+    """Logging as a process of ours has it."""
     telemetry.configure("DEBUG")
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
