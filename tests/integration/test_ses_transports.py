@@ -19,6 +19,7 @@ from app.aws.ses import SesMailer
 from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
 from app.domain.outcome import Accepted, Envelope, Outcome, Retry
 from tests.keeping_server import Endpoint
+from tests.made_up_aws import surround
 from tests.tls import self_signed
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
@@ -29,14 +30,8 @@ ENVELOPE = Envelope(
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up credentials, and no file or proxy of the machine's owner."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    """Nothing of the machine's owner, and nobody's credentials."""
+    surround(monkeypatch)
 
 
 @contextmanager

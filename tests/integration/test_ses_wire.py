@@ -15,6 +15,7 @@ from app.aws.clients import sesv2_client
 from app.aws.ses import SesMailer
 from app.aws.ses_fast import FastSesClient, fast_client
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+from tests.made_up_aws import surround
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -92,13 +93,8 @@ class Wire:
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up credentials, and no file or proxy of the machine's owner."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    monkeypatch.setenv("NO_PROXY", "*")
+    """Nothing of the machine's owner, and nobody's credentials."""
+    surround(monkeypatch)
 
 
 @contextmanager
