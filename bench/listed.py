@@ -6,12 +6,12 @@ Each entry is `local@domain` with a local part of 12 hex digits, in 50,000 domai
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import md5
 
 import psycopg
 
 from app.domain.suppression import scope_of
+from app.services.gate import Addressee
 
 DOMAINS = 50_000
 HITS = 0.05
@@ -26,14 +26,6 @@ from (select n, left(md5(n::text), 12) || '@mail' || n %% %(domains)s || '.examp
 """
 _STEP = 1_000_000
 _SAID = "smtp; 550 5.1.1 user unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What the gate is asked about: the address and the scope of one mail."""
-
-    key: str
-    scope: str
 
 
 def fill(database_url: str, size: int) -> None:
@@ -60,11 +52,11 @@ def key_of(number: int) -> str:
     return f"{md5(str(number).encode(), usedforsecurity=False).hexdigest()[:12]}@mail{number % DOMAINS}.example.net"
 
 
-def mails(count: int, *, size: int, seed: int) -> list[Mail]:
+def mails(count: int, *, size: int, seed: int) -> list[Addressee]:
     """Mails to distinct strangers and, for one in twenty, to somebody on a list of this size."""
     chance = random.Random(seed)
     return [
-        Mail(
+        Addressee(
             key=key_of(chance.randint(1, size) if chance.random() < HITS else size + chance.randint(1, 10**12)),
             scope=scope_of("bench", "default"),
         )

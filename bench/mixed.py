@@ -7,7 +7,6 @@ fast transport; the loop is boto3's and stores nothing.
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bench.contestants import Bare, Postern, waiting
 from bench.cpu import spent_by_kind
@@ -15,22 +14,10 @@ from bench.goals import Goal, Json, at_most, spread
 from bench.processes import wait_until
 from bench.stage import Stage, stage
 from bench.web import Endpoint, postern_web
+from bench.window import Drained
 
 SINGLE, BATCH, BARE = "single posts", "batches of 100", "bare boto3 loop"
 _KINDS = ("web", "worker", "database", "redis")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Through:
-    """Mails a second from the first post to the last record, and CPU seconds a mail by kind of process."""
-
-    rate: float
-    cpu: dict[str, float]
-
-    @property
-    def cpu_per_mail(self) -> float:
-        """Seconds of CPU for one mail, everybody's but the clients'."""
-        return sum(self.cpu.values())
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -41,7 +28,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     """Run the rounds, tell the table, and answer with the goals and the figures."""
-    rounds: dict[str, list[Through]] = {SINGLE: [], BATCH: [], BARE: []}
+    rounds: dict[str, list[Drained]] = {SINGLE: [], BATCH: [], BARE: []}
     with stage(latency_ms=60) as there:
         postern = Postern(there, transport="fast", processes=2, threads=100)
         with postern_web(there) as endpoints, postern.workers():
@@ -49,8 +36,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             for number in range(1, given.runs + 1):
                 rounds[SINGLE].append(_through(there, endpoints[1], given.mails))
                 rounds[BATCH].append(_through(there, endpoints[100], given.mails))
-                bare = Bare(processes=2, threads=50).drain(given.mails)
-                rounds[BARE].append(Through(rate=bare.rate, cpu=bare.cpu))
+                rounds[BARE].append(Bare(processes=2, threads=50).drain(given.mails))
                 told = ", ".join(f"{name} {of[-1].cpu_per_mail * 1e6:.0f} us" for name, of in rounds.items())
                 tell(f"round {number} of {given.runs}: {told}")
     for line in table(rounds):
@@ -59,7 +45,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     return {"goals": [goal.told() for goal in goals(rounds)], "cpu_us": systems}
 
 
-def goals(rounds: dict[str, list[Through]]) -> list[Goal]:
+def goals(rounds: dict[str, list[Drained]]) -> list[Goal]:
     """The goals of the whole way."""
     batches = list(zip(rounds[BATCH], rounds[BARE], strict=True))
     singles = list(zip(rounds[SINGLE], rounds[BARE], strict=True))
@@ -69,7 +55,7 @@ def goals(rounds: dict[str, list[Through]]) -> list[Goal]:
     ]
 
 
-def table(rounds: dict[str, list[Through]]) -> list[str]:
+def table(rounds: dict[str, list[Drained]]) -> list[str]:
     """One line for each way."""
     lines = [f"{'':18}{'mails/s':>24}{'CPU us/mail':>24}   of which, in the last round"]
     for name, of in rounds.items():
@@ -79,14 +65,15 @@ def table(rounds: dict[str, list[Through]]) -> list[str]:
     return lines
 
 
-def _ratios(pairs: list[tuple[Through, Through]]) -> list[float]:
+def _ratios(pairs: list[tuple[Drained, Drained]]) -> list[float]:
     return [mine.cpu_per_mail / other.cpu_per_mail for mine, other in pairs]
 
 
-def _through(there: Stage, endpoint: Endpoint, mails: int) -> Through:
+def _through(there: Stage, endpoint: Endpoint, mails: int) -> Drained:
+    """Counted from the first post to the last record."""
     before, began = spent_by_kind(), time.monotonic()
     endpoint.post(max(mails // endpoint.mails, 32))
     wait_until(lambda: waiting(there.gateway) == 0)
     seconds, after = time.monotonic() - began, spent_by_kind()
     sent = max(mails // endpoint.mails, 32) * endpoint.mails
-    return Through(rate=sent / seconds, cpu={kind: (after[kind] - before[kind]) / sent for kind in _KINDS})
+    return Drained(rate=sent / seconds, cpu={kind: (after[kind] - before[kind]) / sent for kind in _KINDS})

@@ -24,13 +24,14 @@ from redis import Redis
 from sqlalchemy import ARRAY, Connection, Select, String, bindparam, column, func, select, text
 
 from app.cli.environment import CHECKOUT
+from app.services.gate import Addressee
 from app.store.claims import suppressed_by
 from app.store.pseudonyms import Pseudonyms
 from app.store.sealing import KeyRing
 from app.wiring import Gateway
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_most, spread
-from bench.listed import Mail, file_of, fill, mails
+from bench.listed import file_of, fill, mails
 from bench.stage import Stage, stage
 
 SIZE: Final = 10_000_000
@@ -165,7 +166,9 @@ def _rounds(
     return asked, bare
 
 
-def _ask_sql(connection: Connection, wanted: Sequence[Mail], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
+def _ask_sql(
+    connection: Connection, wanted: Sequence[Addressee], pseudonyms: dict[str, str], *, at_a_time: int
+) -> Asked:
     """What the gate adds to a statement that reads as many mails without it."""
     arrays = [bindparam(name, type_=ARRAY(String)) for name in ("keys", "names", "scopes")]
     given = func.unnest(*arrays).table_valued(column("key", String), column("name", String), column("scope", String))
@@ -194,7 +197,7 @@ def _ask_sql(connection: Connection, wanted: Sequence[Mail], pseudonyms: dict[st
     )
 
 
-def _ask_redis(gateway: Gateway, wanted: Sequence[Mail], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
+def _ask_redis(gateway: Gateway, wanted: Sequence[Addressee], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
     batches = [
         [name for mail in batch for name in (mail.key, mail.key[mail.key.index("@") :], pseudonyms[mail.key])]
         for batch in _batches(wanted, at_a_time)
@@ -300,7 +303,7 @@ def _table(asked: dict[str, list[Asked]], bare: list[float]) -> list[str]:
     return [*lines, f"{'bare boto3 send':38}{'':48}{spread(bare):>26}"]
 
 
-def _batches(wanted: Sequence[Mail], size: int) -> list[Sequence[Mail]]:
+def _batches(wanted: Sequence[Addressee], size: int) -> list[Sequence[Addressee]]:
     return [wanted[start : start + size] for start in range(0, len(wanted), size)]
 
 

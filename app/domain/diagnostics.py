@@ -2,7 +2,7 @@
 
 One status and one text come in, one `Meaning` goes out, or none. Whether an address is blamed for it is decided by
 `app.domain.bounces`. Codes: https://www.iana.org/assignments/smtp-enhanced-status-codes and RFC 3463; texts: what the
-large providers and mail servers say, each of them an example in `tests/corpus/bounces.json`.
+large providers and mail servers say, each of them an example in `tests/corpus/diagnostics.json`.
 """
 
 import re

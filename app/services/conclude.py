@@ -4,9 +4,8 @@ Everything is written in the caller's transaction, so a bounce and the suppressi
 or not at all. It asks `app.domain` for each verdict and only does the bookkeeping.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -27,8 +26,6 @@ from app.store.positives import Positives
 from app.store.recipients import Recipient
 from app.store.suppressions import POSTERN, NewSuppression
 
-# A review is opened minutes after the bounces that it is about, or later when SNS was late.
-_BEFORE_A_REVIEW = timedelta(hours=2)
 _SPOKEN = {State.FAILED: "SES accepted the mail and then rejected it."}
 
 
@@ -144,7 +141,7 @@ def _was_undone(connection: Connection, feedback: Feedback, address: Address) ->
     if undone is None:
         return False
     opened_at, decided_at = undone
-    return feedback.occurred_at > opened_at - _BEFORE_A_REVIEW and not outlived_by(decided_at, feedback)
+    return feedback.occurred_at > opened_at - reviews.LOOK_BACK and not outlived_by(decided_at, feedback)
 
 
 def _closing(connection: Connection, match: Match, feedback: Feedback) -> Closing | None:
@@ -193,7 +190,6 @@ def _event(
     *,
     counts: bool,
 ) -> NewEvent:
-    apart = f"{(feedback.recipient or '').lower()}|{feedback.feedback_id or feedback.occurred_at.isoformat()}"
     return NewEvent(
         feedback_id=notification.id,
         recipient_id=recipient.id if recipient else None,
@@ -202,7 +198,7 @@ def _event(
         address=address.email if address else feedback.recipient,
         key=address.key if address else None,
         domain=address.domain if address else None,
-        dedup=hashlib.blake2b(apart.encode(), digest_size=16).hexdigest(),
+        dedup=events.fingerprint(feedback.recipient or "", feedback.feedback_id, feedback.occurred_at),
         occurred_at=feedback.occurred_at,
         mail_sent_at=feedback.mail_sent_at,
         counts_against=counts,

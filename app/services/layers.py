@@ -17,6 +17,7 @@ from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, Feedbac
 from app.domain.lifting import AT_SES_GLOBALLY, BY_A_DELIVERY, Lift, lift_at_ses, lift_entry, lift_review
 from app.domain.pseudonym import is_pseudonym
 from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_LIMIT, SOFT_BOUNCE_WINDOW, rule
+from app.services.disclosure import OF_ANOTHER, source_mail
 from app.store.evidence import AtSes, Heard, Review
 from app.store.suppressions import Suppression, is_address
 
@@ -140,13 +141,13 @@ def _of_entries(facts: Facts, name: LayerName, entries: Sequence[Suppression], l
 
 def _of_entry(facts: Facts, entry: Suppression, lifted_as: str) -> Finding:
     source = entry.source
-    mail = _uuid(source.get("email_id"))
+    mail = source_mail(entry)
     foreign = mail in facts.foreign
-    said = _in_words(source)
+    told = _in_words(source) or (OF_ANOTHER if foreign else entry.reason)
     diagnostic = source.get("diagnostic")
     kept = " Kept under a pseudonym: the person was forgotten." if is_pseudonym(entry.key) else ""
     return Finding(
-        says=f"{said or ('News about the mail of another application.' if foreign else entry.reason)}{kept}",
+        says=f"{told}{kept}",
         since=entry.created_at,
         until=entry.expires_at,
         scope=entry.scope,
@@ -294,10 +295,3 @@ def _kind(source: dict[str, Any]) -> str | None:
     if "bounce_type" in source:
         return FeedbackKind.BOUNCE
     return FeedbackKind.COMPLAINT if {"complaint_type", "complaint_subtype"} & source.keys() else None
-
-
-def _uuid(value: Any) -> UUID | None:
-    try:
-        return UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

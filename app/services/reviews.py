@@ -22,7 +22,6 @@ from app.store.reviews import Review, Span
 from app.store.suppressions import POSTERN
 
 MASS_BOUNCES: Final = "mass_bounces"
-_LOOK_BACK: Final = timedelta(hours=2)
 
 
 class Decision(StrEnum):
@@ -45,7 +44,7 @@ class Reviews:
         if not self._breaker.limit:
             return 0
         with self._database.reading() as connection:
-            spans = reviews.spans(connection, since=clock(connection) - _LOOK_BACK)
+            spans = reviews.spans(connection, since=clock(connection) - reviews.LOOK_BACK)
         return sum(self._look(span) for span in spans)
 
     def waiting(self, caller: Caller) -> tuple[Review, ...]:

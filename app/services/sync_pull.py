@@ -181,7 +181,7 @@ class Pull:
         return Stands(entry, address, standing(address, entry.reason, entry.updated_at, of_it, exempt=self._exempt))
 
     def _add(self, connection: Connection, entries: Sequence[tuple[Suppressed, Address]]) -> int:
-        # Before the commit: whoever takes the last look meanwhile sees it and asks SQL.
+        # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
         self._positives.add([address.key for _, address in entries])
         return sum(suppressions.put(connection, _as_ours(entry, address))[1] for entry, address in entries)
 
@@ -243,7 +243,7 @@ class Pull:
                 gone = ses_list.drop_unseen(connection, since=since, limit=_PART)
 
     def _forget(self, key: str) -> None:
-        """Clear Redis of an address, unless it is suppressed all the same: a last look must not miss that."""
+        """Clear Redis of an address, unless it is suppressed all the same: acceptance should tell that early."""
         self._positives.remove([key])
         with self._database.reading() as connection:
             still = bool(suppressions.live(connection, key))

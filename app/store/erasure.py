@@ -4,7 +4,6 @@ It knows where an address may stand. Whether a person may be forgotten now, and 
 canceled, is decided by `app.services.forget`. It is the one place that changes rows of the audit: their address.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +29,7 @@ from app.domain.pseudonym import PREFIX, Person
 from app.domain.suppression import takes_the_place_of
 from app.store.bulk import update_rows
 from app.store.db import now
+from app.store.events import fingerprint
 from app.store.ids import new_id
 from app.store.inbox import InboxState
 from app.store.models import (
@@ -197,12 +197,6 @@ def _rename_events(connection: Connection, person: Person) -> int:
     for start in range(0, len(rows), _CHUNK):
         update_rows(connection, events, rows[start : start + _CHUNK], stamps=named)
     return len(rows)
-
-
-def fingerprint(recipient: str, feedback_id: str | None, occurred_at: datetime) -> str:
-    """What tells two events of one type about one mail apart: whom they name, and their feedback id or time."""
-    apart = f"{recipient.lower()}|{feedback_id or occurred_at.isoformat()}"
-    return hashlib.blake2b(apart.encode(), digest_size=16).hexdigest()
 
 
 def _rename_suppressions(connection: Connection, person: Person) -> int:

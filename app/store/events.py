@@ -1,5 +1,6 @@
 """The timeline: normalised events, each kept once however often SNS brings it, and what they add up to."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ Json = dict[str, Any]
 class NewEvent:
     """One event to keep.
 
-    `dedup` tells two events of one type about one mail apart: recipient, and feedback id or time.
+    `dedup` is its `fingerprint`.
     """
 
     feedback_id: UUID
@@ -51,6 +52,12 @@ class StoredEvent:
     detail: str
     effect: str
     data: Json
+
+
+def fingerprint(recipient: str, feedback_id: str | None, occurred_at: datetime) -> str:
+    """What tells two events of one type about one mail apart: whom they name, and their feedback id or time."""
+    apart = f"{recipient.lower()}|{feedback_id or occurred_at.isoformat()}"
+    return hashlib.blake2b(apart.encode(), digest_size=16).hexdigest()
 
 
 def add(connection: Connection, event: NewEvent) -> bool:

@@ -22,6 +22,9 @@ UNDO: Final = "undo"
 CONFIRM: Final = "confirm"
 WITHDRAWN: Final = "withdrawn"
 
+LOOK_BACK: Final = timedelta(hours=2)
+"""How long before a review the bounces may be that it is about: SNS may be late, and the sweep comes by minutes."""
+
 _WAITS = reviews.c.decided_at.is_(None)
 _HARD = (suppressions.c.origin == Origin.BOUNCE) & suppressions.c.expires_at.is_(None)
 
@@ -75,7 +78,7 @@ def spans(connection: Connection, *, since: datetime) -> tuple[Span, ...]:
     )
     found = list(_spans_of(connection, suppressions.c.key.in_(recent), since=since))
     for review in all_open(connection):
-        begun = min(since, review.opened_at - timedelta(hours=2))
+        begun = min(since, review.opened_at - LOOK_BACK)
         found += _spans_of(connection, suppressions.c.review_id == review.id, since=begun)
     merged: dict[str, Span] = {}
     for one in found:

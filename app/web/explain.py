@@ -12,6 +12,7 @@ from app.services.explain import Ask, Explanation, News
 from app.services.layers import Finding, Layer, LayerName, Verdict
 from app.web.answers import Moment, Told
 from app.web.context import current_gateway
+from app.web.fields import FlagText
 from app.web.routing import Operation, Routes
 from app.web.schemas import Known
 
@@ -23,7 +24,7 @@ class ExplainQuery(Known):
 
     app: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     stream: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    live: Literal["true", "false"] = "false"
+    live: FlagText = False
 
 
 class ToldLift(Told):
@@ -132,5 +133,5 @@ class ToldExplanation(Told):
 )
 def explain_address(caller: Caller, email: str, query: ExplainQuery) -> Response:
     """Answer for any address, also for one that nothing stands against."""
-    ask = Ask(app=query.app, stream=query.stream, live=query.live == "true")
+    ask = Ask(app=query.app, stream=query.stream, live=query.live)
     return ToldExplanation.of(current_gateway().explain(caller, email, ask)).answer()

@@ -115,7 +115,7 @@ OF_THE_CALL: Final = (
     Mutant(
         name="an event that SNS brings twice counts twice",
         file="app/services/conclude.py",
-        edits=(('    apart = f"{(feedback', '    apart = f"{notification.id}{(feedback'),),
+        edits=(('events.fingerprint(feedback.recipient or ""', "events.fingerprint(str(notification.id)"),),
         killed_by="tests/integration/test_settle.py::test_a_notification_under_many_sns_ids_is_settled_once",
     ),
 )
