@@ -277,6 +277,17 @@ def test_an_application_learns_of_its_own_mail_alone(gateway: Gateway) -> None:
     assert layer(own, LayerName.LIST).findings[0].email_id == mail
 
 
+def test_the_reason_of_an_entry_for_another_applications_mail_is_not_told(gateway: Gateway) -> None:
+    """Also where the evidence names the mail and no kind of bounce, as in a file of an operator: it may quote it."""
+    shop, invites = caller(gateway, app="shop"), caller(gateway, app="invites")
+    mail = submit(gateway, shop, KIM)
+    suppress(gateway, KEY, source={"email_id": str(mail)})
+    [told] = layer(explain(gateway, who=invites), LayerName.LIST).findings
+    assert told.says == "News about the mail of another application."
+    [own] = layer(explain(gateway, who=shop), LayerName.LIST).findings
+    assert own.says == "For the test."
+
+
 def test_what_takes_an_administrator_is_refused_to_others(gateway: Gateway) -> None:
     """Another application's mail, and a call to SES; a stream without its application is a question without sense."""
     who = caller(gateway)
