@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, update
 
 from app.store.db import clock
 from app.store.models import attempts, metadata, recipients
-from app.store.recipients import Recipient, read
+from app.store.recipients import COLUMNS, Recipient, read
 from app.wiring import Gateway
 
 Row = Mapping[str, Any]
@@ -47,7 +47,7 @@ def age(gateway: Gateway, table: str, column: str, by: timedelta, **where: Any) 
 
 def recipient_of(gateway: Gateway, mail: UUID, position: int = 0) -> Recipient:
     """One recipient of a mail."""
-    query = select(recipients).where(recipients.c.email_id == mail, recipients.c.position == position)
+    query = select(*COLUMNS).where(recipients.c.email_id == mail, recipients.c.position == position)
     with gateway.database.reading() as connection:
         return read(connection.execute(query).one())
 

@@ -27,7 +27,7 @@ from app.services.envelopes import Letter, open_letters
 from app.services.links import Links
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result
-from app.store import circuits, claims, emails, recipients, streams
+from app.store import circuits, claims, letters
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
 from app.store.flight import FlightRecorder
@@ -165,7 +165,7 @@ class _Drain:
                 self._wait(grant.wait_s)
                 return True
             claimed_at = parts.monotonic()
-            claim, letters = self._claim(grant.count)
+            claim, opened = self._claim(grant.count)
         except (ServiceUnavailable, OSError) as error:
             # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
             log.warning("claim_failed", reason=str(error))
@@ -175,7 +175,7 @@ class _Drain:
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
         if claim.size >= room:
             self._let_others_join()
-        self._call_all(claim, letters, claimed_at)
+        self._call_all(claim, opened, claimed_at)
         return claim.size > 0
 
     def _let_others_join(self) -> None:
@@ -194,14 +194,12 @@ class _Drain:
         if not email_ids:
             return {}
         try:
-            with self._parts.database.reading() as connection:
-                stored = emails.by_ids(connection, email_ids)
-                named = recipients.of_emails(connection, email_ids)
-                linked = streams.with_links(connection, {one.app_id for one in stored.values()})
+            with self._parts.database.asking() as connection:
+                drafts = letters.drafts(connection, list(email_ids))
         except ServiceUnavailable as error:
             log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
             return {}
-        return open_letters(stored, named, self._parts.key_ring, links=self._parts.links, linked=linked)
+        return open_letters(drafts, self._parts.key_ring, links=self._parts.links)
 
     def _claim_first(self, connection: Connection, limit: int) -> Claim:
         """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
@@ -218,9 +216,9 @@ class _Drain:
                 return claim
         return claims.NOTHING
 
-    def _call_all(self, claim: Claim, letters: dict[UUID, Letter | Unsealable], claimed_at: float) -> None:
+    def _call_all(self, claim: Claim, opened: dict[UUID, Letter | Unsealable], claimed_at: float) -> None:
         for mine in claim.mails:
-            letter = letters.get(mine.recipient.email_id)
+            letter = opened.get(mine.recipient.email_id)
             if letter is None:
                 unread = NotCalled("The mail could not be read after it was claimed.")
                 self._reports.put(Report(mine=mine, token=claim.token, result=unread))

@@ -3,8 +3,9 @@
 It opens sealed bodies and renders; it decides nothing about whether the mail may leave.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.address import Mailbox, parse_address
@@ -15,8 +16,7 @@ from app.domain.unsubscribe import headers, with_link
 from app.services.links import Links
 from app.store.bodies import unpack
 from app.store.claims import Mine
-from app.store.emails import Email
-from app.store.recipients import Recipient
+from app.store.letters import Draft, Named
 from app.store.sealing import KeyRing, Unsealable
 
 RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"
@@ -29,29 +29,14 @@ class Letter:
     `links` makes the unsubscribe link of each recipient; None where the stream has none.
     """
 
-    email: Email
+    created_at: datetime
     message: Message
     links: Links | None = None
 
 
-def open_letters(
-    emails: Mapping[UUID, Email],
-    recipients: Mapping[UUID, tuple[Recipient, ...]],
-    key_ring: KeyRing,
-    *,
-    links: Links | None = None,
-    linked: Collection[tuple[UUID, str]] = (),
-) -> dict[UUID, Letter | Unsealable]:
-    """The letters behind these mails; instead of a letter the reason, where a body cannot be opened.
-
-    Mail of the streams `linked`, as (application, name), carries `links`.
-    """
-    return {
-        email_id: _open(
-            email, recipients[email_id], key_ring, links=links if (email.app_id, email.stream) in linked else None
-        )
-        for email_id, email in emails.items()
-    }
+def open_letters(drafts: Iterable[Draft], key_ring: KeyRing, *, links: Links) -> dict[UUID, Letter | Unsealable]:
+    """The letters of these mails, by the mail's id; instead of a letter the reason, where a body cannot be opened."""
+    return {draft.id: _open(draft, key_ring, links=links if draft.has_link else None) for draft in drafts}
 
 
 def envelope(letter: Letter, mine: Mine) -> Envelope:
@@ -68,7 +53,7 @@ def envelope(letter: Letter, mine: Mine) -> Envelope:
     raw = render(
         message,
         recipient_id=str(recipient.id),
-        date=letter.email.created_at,
+        date=letter.created_at,
         message_id=f"{recipient.id}@{message.sender.address.domain}",
         extra_headers=own,
     )
@@ -80,36 +65,34 @@ def envelope(letter: Letter, mine: Mine) -> Envelope:
     )
 
 
-def _open(
-    email: Email, recipients: tuple[Recipient, ...], key_ring: KeyRing, *, links: Links | None
-) -> Letter | Unsealable:
-    if email.body is None:
+def _open(draft: Draft, key_ring: KeyRing, *, links: Links | None) -> Letter | Unsealable:
+    if draft.body is None:
         return Unsealable("the body was erased when its retention ended")
     try:
-        body = unpack(key_ring.open(email.body, row_id=email.id))
+        body = unpack(key_ring.open(draft.body, row_id=draft.id))
     except Unsealable as error:
         return error
     return Letter(
-        email=email,
+        created_at=draft.created_at,
         links=links,
         message=Message(
-            sender=_mailbox(email.sender_name, email.sender),
-            to=_of_kind(recipients, "to"),
-            cc=_of_kind(recipients, "cc"),
-            reply_to=tuple(_mailbox(name, address) for name, address in email.reply_to),
-            subject=email.subject or "",
+            sender=_mailbox(draft.sender_name, draft.sender),
+            to=_of_kind(draft.named, "to"),
+            cc=_of_kind(draft.named, "cc"),
+            reply_to=tuple(_mailbox(name, address) for name, address in draft.reply_to),
+            subject=draft.subject or "",
             text=body.text,
             html=body.html,
-            headers=email.headers,
+            headers=draft.headers,
             attachments=body.attachments,
         ),
     )
 
 
-def _of_kind(recipients: tuple[Recipient, ...], kind: str) -> tuple[Mailbox, ...]:
+def _of_kind(named: tuple[Named, ...], kind: str) -> tuple[Mailbox, ...]:
     """Whom the mail names, but for those who were forgotten since it was taken in."""
-    named = (one for one in recipients if one.kind == kind and not is_pseudonym(one.key))
-    return tuple(_mailbox(one.name, one.address) for one in named)
+    known = (one for one in named if one.kind == kind and not is_pseudonym(one.key))
+    return tuple(_mailbox(one.name, one.address) for one in known)
 
 
 def _mailbox(name: str | None, address: str) -> Mailbox:

@@ -36,7 +36,7 @@ class LastLook:
             return _AWAY
 
     def _look_at_all(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             looks = claims.look_again(connection, mails)
         return [_refusal(look) for look in looks]
 

@@ -5,6 +5,7 @@ acceptance is written whoever holds the lease by then (T4); everything else only
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,14 +13,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.delivery import Event, Facts
+from app.domain.delivery import Event, Facts, State
 from app.domain.outcome import Accepted, Ambiguous, Paused, Refused, Retry, Throttled
 from app.services.advance import advance
 from app.services.results import FoundSuppressed, NotCalled, Result
 from app.store import attempts, circuits, inbox, recipients
 from app.store.attempts import AttemptOutcome, Closing, Evidence
 from app.store.claims import Mine, reason_for
-from app.store.db import Database, clock
+from app.store.db import Database
+from app.store.glance import glance
 from app.store.recipients import Recipient
 
 _LONGEST_WAIT = timedelta(minutes=15)
@@ -50,14 +52,36 @@ class Record:
         Raises `ServiceUnavailable` when the database is away; nothing is written.
         """
         with self._database.transaction() as connection:
-            now = clock(connection)
+            seen = glance(connection)
             # Notifications before recipients, as the settler locks them: the other way round is a deadlock.
-            accepted = [report.result.ses_message_id for report in reports if isinstance(report.result, Accepted)]
-            inbox.wake(connection, accepted)
+            if seen.news_parked:
+                accepted = [report.result.ses_message_id for report in reports if isinstance(report.result, Accepted)]
+                inbox.wake(connection, accepted)
+            written = self._write_accepted(connection, reports, seen.now)
+            left = [report for report in reports if report.mine.recipient.id not in written]
+            self._write_under_lock(connection, left, seen.now)
+            attempts.close(connection, [_closing(report) for report in reports])
+            self._move_circuits(connection, reports, are_open=seen.circuits_open)
+
+    def _write_accepted(self, connection: Connection, reports: Sequence[Report], now: datetime) -> frozenset[UUID]:
+        """Most reports: SES took a mail that its claim holds still. Which recipients are written.
+
+        As long as a claim holds a row, the row is what the claim has read, so that is what is decided from.
+        """
+        moved, tokens = [], {}
+        for report in _alone(reports):
+            row = report.mine.recipient
+            if isinstance(report.result, Accepted) and (row.state, row.lease_token) == (State.SENDING, report.token):
+                after = self._move(row, report, now)
+                moved += [after] if after is not None else []
+                tokens[row.id] = report.token
+        return recipients.save_accepted(connection, moved, tokens=tokens)
+
+    def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
+        """All others: decided from what the rows are now."""
+        if reports:
             rows = recipients.lock(connection, [report.mine.recipient.id for report in reports])
             recipients.save(connection, self._move_all(rows, reports, now))
-            attempts.close(connection, [_closing(report) for report in reports])
-            self._move_circuits(connection, reports)
 
     def _move_all(self, rows: dict[UUID, Recipient], reports: Sequence[Report], now: datetime) -> list[Recipient]:
         """Those that changed. Two reports of one recipient are taken in turn, each on what the other has left."""
@@ -101,7 +125,7 @@ class Record:
         bound = min(timedelta(seconds=2 ** min(earlier_attempts + 1, 20)), _LONGEST_WAIT)
         return bound * self._jitter()
 
-    def _move_circuits(self, connection: Connection, reports: Sequence[Report]) -> None:
+    def _move_circuits(self, connection: Connection, reports: Sequence[Report], *, are_open: bool) -> None:
         # Nothing has written the row since the claim, so its last change is when it was claimed.
         tripped = {
             report.result.scope: (report.result.reason, report.mine.recipient.updated_at)
@@ -113,8 +137,14 @@ class Record:
         proven = {
             f"sender:{report.mine.recipient.sender_domain}" for report in reports if isinstance(report.result, Accepted)
         }
-        if proven:
+        if proven and are_open:
             circuits.close(connection, sorted((proven | {"account"}) - tripped.keys()))
+
+
+def _alone(reports: Sequence[Report]) -> list[Report]:
+    """The reports whose recipient no other report is about."""
+    about = Counter(report.mine.recipient.id for report in reports)
+    return [report for report in reports if about[report.mine.recipient.id] == 1]
 
 
 _ATTEMPT = {

@@ -1,6 +1,6 @@
 """One row per call to SES: opened in the claim, closed by an answer, an event or an operator."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
-from app.store.bulk import insert_rows, update_rows
+from app.store.bulk import Given, Insert, Row, Update
 from app.store.db import add_once, now
 from app.store.models import attempts
 
@@ -61,34 +61,44 @@ class Closing:
 OPEN = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
 
 
-def open_all(connection: Connection, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
-    """Insert attempts that are about to call, each as (attempt id, recipient id, number)."""
-    values = [
-        {"id": attempt_id, "recipient_id": recipient_id, "number": number} for attempt_id, recipient_id, number in rows
-    ]
-    insert_rows(connection, attempts, values, stamps={"outcome": literal(AttemptOutcome.CALLING), "started_at": now()})
+def _opened(given: Given) -> Row:
+    earlier = select(func.count() + 1).where(attempts.c.recipient_id == given["recipient_id"]).scalar_subquery()
+    return {"number": earlier, "outcome": literal(AttemptOutcome.CALLING), "started_at": now()}
+
+
+_OPEN_ALL = Insert(attempts, ("id", "recipient_id"), stamps=_opened)
+_CLOSED = ("outcome", "evidence", "ses_message_id", "reason")
+
+
+def _close_where(condition: ColumnElement[bool]) -> Update:
+    return Update(attempts, _CLOSED, stamps={"ended_at": now()}, only=lambda _: condition)
+
+
+_CLOSE = _close_where(attempts.c.outcome != AttemptOutcome.ACCEPTED)
+_CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome == AttemptOutcome.CALLING)
+
+
+def open_all(connection: Connection, made_for: Mapping[UUID, UUID]) -> None:
+    """Insert attempts that are about to call, by the recipient that each is made for; no two for one recipient."""
+    _OPEN_ALL(connection, [{"id": made, "recipient_id": recipient} for recipient, made in made_for.items()])
 
 
 def close(connection: Connection, closings: Sequence[Closing]) -> None:
     """Write how calls ended. Acceptance is final, and `unknown` overrules nothing: it ends a call that is under way."""
     unknown = [closing for closing in closings if closing.outcome is AttemptOutcome.UNKNOWN]
     known = [closing for closing in closings if closing.outcome is not AttemptOutcome.UNKNOWN]
-    _write(connection, known, over=attempts.c.outcome != AttemptOutcome.ACCEPTED)
-    _write(connection, unknown, over=attempts.c.outcome == AttemptOutcome.CALLING)
+    _CLOSE(connection, [_row(closing) for closing in known])
+    _CLOSE_AS_UNKNOWN(connection, [_row(closing) for closing in unknown])
 
 
-def _write(connection: Connection, closings: Sequence[Closing], *, over: ColumnElement[bool]) -> None:
-    rows = [
-        {
-            "id": closing.id,
-            "outcome": closing.outcome,
-            "evidence": closing.evidence,
-            "ses_message_id": closing.ses_message_id,
-            "reason": closing.reason,
-        }
-        for closing in closings
-    ]
-    update_rows(connection, attempts, rows, stamps={"ended_at": now()}, only=over)
+def _row(closing: Closing) -> Row:
+    return {
+        "id": closing.id,
+        "outcome": closing.outcome,
+        "evidence": closing.evidence,
+        "ses_message_id": closing.ses_message_id,
+        "reason": closing.reason,
+    }
 
 
 def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) -> None:

@@ -1,15 +1,17 @@
 """Many rows with one statement: on PostgreSQL the columns travel as arrays, on SQLite the driver repeats the statement.
 
-A statement for each row costs a worker more than all else that it does for a mail, so no hot path has one.
+A statement for each row costs a worker more than all else that it does for a mail, so no hot path has one. Building a
+statement costs it several times as much as running it, so the hot paths build theirs once: `Update`, `Insert`, `Among`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     CursorResult,
+    Executable,
     Select,
     Table,
     any_,
@@ -24,63 +26,75 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 Row = dict[str, Any]
+Given = Mapping[str, ColumnElement[Any]]
+"""SQL: what one of the given rows holds, by column."""
 
 
-def update_rows(
-    connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row, only: ColumnElement[bool] | None = None
-) -> None:
-    """Update each row by its `id` to what it holds, all rows holding the same columns.
+class Update:
+    """An update of rows by their `id`: to what they hold in the columns `sets`, and to `stamps`, which all of them get.
 
-    `stamps` are set on every row; rows for which `only` is not true are left alone.
+    Rows for which `only` is not true are left alone. It sees the given row: `sets`, and the columns `knows` too.
     """
-    if not rows:
-        return
-    names = [name for name in rows[0] if name != "id"]
-    conditions = [] if only is None else [only]
-    if connection.dialect.name == "postgresql":
-        given = _given(table, list(rows[0]))
-        statement = update(table).where(table.c.id == given.c.id, *conditions)
-        connection.execute(statement.values({name: given.c[name] for name in names} | stamps), _arrays(rows))
-    else:
-        statement = update(table).where(table.c.id == bindparam("_id"), *conditions)
-        values = {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
-        connection.execute(statement.values(values | stamps), _prefixed(rows))
+
+    def __init__(
+        self,
+        table: Table,
+        sets: Sequence[str],
+        *,
+        stamps: Row,
+        knows: Sequence[str] = (),
+        only: Callable[[Given], ColumnElement[bool]] | None = None,
+    ) -> None:
+        names = ["id", *sets, *knows]
+        arrays = _given(table, names)
+        self._from_arrays = (
+            update(table)
+            .where(table.c.id == arrays.c.id, *([only(arrays.c)] if only else []))
+            .values({name: arrays.c[name] for name in sets} | stamps)
+        )
+        self._told = self._from_arrays.returning(table.c.id)
+        one = _one(table, names)
+        self._repeated = (
+            update(table)
+            .where(table.c.id == one["id"], *([only(one)] if only else []))
+            .values({name: one[name] for name in sets} | stamps)
+        )
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Update these rows; each holds its `id`, `sets` and `knows`."""
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql":
+            connection.execute(self._from_arrays, _arrays(rows))
+        else:
+            connection.execute(self._repeated, _prefixed(rows))
+
+    def which(self, connection: Connection, rows: Sequence[Row]) -> frozenset[Any]:
+        """Update these rows on PostgreSQL; the ids of those that were updated."""
+        return frozenset(connection.scalars(self._told, _arrays(rows)).all()) if rows else frozenset()
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> None:
-    """Insert rows that hold the same columns; `stamps` are set on every row."""
-    if not rows:
-        return
-    if connection.dialect.name == "postgresql":
-        given = _given(table, list(rows[0]))
-        chosen = select(*(given.c[name] for name in rows[0]), *stamps.values())
-        connection.execute(insert(table).from_select([*rows[0], *stamps], chosen), _arrays(rows))
-    else:
-        connection.execute(insert(table).values(stamps), list(rows))
+class Insert:
+    """An insert of rows that hold the columns `names`; each gets `stamps` too, which may depend on the given row."""
 
+    def __init__(self, table: Table, names: Sequence[str], *, stamps: Callable[[Given], Row]) -> None:
+        chosen, stamped = _chosen(table, names, stamps)
+        self._from_arrays = insert(table).from_select([*names, *stamped], chosen)
+        one = _one(table, names)
+        self._repeated = insert(table).values({**one, **stamps(one)})
 
-def insert_free_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> set[Any]:
-    """Insert rows unless a unique key of theirs is taken; the ids of those that were inserted.
-
-    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
-    """
-    if not rows:
-        return set()
-    if connection.dialect.name == "postgresql":
-        given = _given(table, list(rows[0]))
-        chosen = select(*(given.c[name] for name in rows[0]), *stamps.values())
-        statement = postgresql_insert(table).from_select([*rows[0], *stamps], chosen).on_conflict_do_nothing()
-        return set(connection.scalars(statement.returning(table.c.id), _arrays(rows)))
-    # Nobody else writes to SQLite meanwhile, and no driver tells which rows of a repeated statement were ignored.
-    insert_rows(connection, table, rows, stamps=stamps)
-    return {row["id"] for row in rows}
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert these rows."""
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql":
+            connection.execute(self._from_arrays, _arrays(rows))
+        else:
+            connection.execute(self._repeated, _prefixed(rows))
 
 
 class Among:
-    """A query for those rows whose column holds one of some given values.
-
-    Made once and run often: building such a statement takes a worker three times as long as running it.
-    """
+    """A query for those rows whose column holds one of some given values."""
 
     def __init__(self, query: Select[Any], one: ColumnElement[Any]) -> None:
         self._any_of = query.where(one == any_(bindparam("given", type_=ARRAY(one.type, dimensions=1))))
@@ -92,7 +106,46 @@ class Among:
         return connection.execute(query, {"given": given})
 
 
-def _given(table: Table, names: list[str]) -> Any:
+def update_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> None:
+    """Update rows by their `id` to what they hold, all of them the same columns; `stamps` are set on every row."""
+    if rows:
+        Update(table, [name for name in rows[0] if name != "id"], stamps=stamps)(connection, rows)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> None:
+    """Insert rows that hold the same columns; `stamps` are set on every row."""
+    if rows:
+        Insert(table, list(rows[0]), stamps=lambda _: stamps)(connection, rows)
+
+
+def insert_free_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> set[Any]:
+    """Insert rows unless a unique key of theirs is taken; the ids of those that were inserted.
+
+    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
+    """
+    if not rows:
+        return set()
+    if connection.dialect.name == "postgresql":
+        chosen, stamped = _chosen(table, list(rows[0]), lambda _: stamps)
+        statement: Executable = (
+            postgresql_insert(table)
+            .from_select([*rows[0], *stamped], chosen)
+            .on_conflict_do_nothing()
+            .returning(table.c.id)
+        )
+        return set(connection.scalars(statement, _arrays(rows)))
+    # Nobody else writes to SQLite meanwhile, and no driver tells which rows of a repeated statement were ignored.
+    insert_rows(connection, table, rows, stamps=stamps)
+    return {row["id"] for row in rows}
+
+
+def _chosen(table: Table, names: Sequence[str], stamps: Callable[[Given], Row]) -> tuple[Select[Any], list[str]]:
+    given = _given(table, names)
+    stamped = stamps(given.c)
+    return select(*(given.c[name] for name in names), *stamped.values()), list(stamped)
+
+
+def _given(table: Table, names: Sequence[str]) -> Any:
     arrays = (bindparam(f"_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names)
     return (
         func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in names)).render_derived("given")
@@ -101,6 +154,10 @@ def _given(table: Table, names: list[str]) -> Any:
 
 def _arrays(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return {f"_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
+def _one(table: Table, names: Sequence[str]) -> Given:
+    return {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
 
 
 def _prefixed(rows: Sequence[Row]) -> list[Row]:

@@ -15,10 +15,13 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Float,
+    Integer,
     Row,
     Select,
     String,
     and_,
+    bindparam,
     case,
     cast,
     literal,
@@ -28,17 +31,18 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.delivery import CLAIMABLE, State
 from app.domain.suppression import EVERY_MAIL, STRENGTH
 from app.store import attempts
 from app.store.bulk import Among
-from app.store.db import clock, now
+from app.store.db import ahead, now
 from app.store.ids import new_id
 from app.store.models import apps, circuits, recipients, suppressions
 from app.store.models import attempts as attempt_rows
 from app.store.names import app_of, at_domain
-from app.store.recipients import Recipient, read
+from app.store.recipients import COLUMNS, Recipient, read
 
 _IN_ORDER_OF_INDEX = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)
 _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
@@ -88,27 +92,42 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
 
     Within a lane no application starves another: each with due mail gets an equal share of the batch.
     """
-    waiting = _apps_with(connection, *_may_go(wanted))[: wanted.limit]
+    probe = wanted.probe or ""
+    sender = probe.removeprefix(_SENDER) if probe.startswith(_SENDER) else ""
+    asked: dict[str, Any] = {"in_lane": wanted.lane, "probe": probe, "probed_sender": sender}
+    waiting = connection.scalars(_APPS_THAT_MAY_GO, asked).all()[: wanted.limit]
     if not waiting:
         return NOTHING
-    due = _due(wanted, waiting)
+    asked |= {
+        "limit": wanted.limit,
+        "share": -(-wanted.limit // len(waiting)),
+        "token": wanted.token,
+        "lease_s": wanted.lease.total_seconds(),
+    }
+    asked |= {f"app_{number}": app_id for number, app_id in enumerate(waiting)}
+    rows = [read(row) for row in connection.execute(_take(len(waiting)), asked).all()]
+    taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
+    return Claim(token=wanted.token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
+
+
+@cache
+def _take(rounds: int) -> ReturningUpdate[Any]:
+    """The claim itself, of so many applications. Built once: that costs more than to run it."""
+    due = _due(rounds)
     suppressed = due.c.suppressed_by.is_not(None)
-    until = clock(connection) + wanted.lease
-    statement = (
+    token = bindparam("token", type_=recipients.c.lease_token.type)
+    return (
         update(recipients)
         .where(recipients.c.id == due.c.id, recipients.c.state.in_(sorted(CLAIMABLE)))
         .values(
             state=case((suppressed, State.SUPPRESSED), else_=State.SENDING),
             reason=case((suppressed, _why(due.c.suppressed_by)), else_=null()),
-            lease_token=case((suppressed, null()), else_=literal(wanted.token, recipients.c.lease_token.type)),
-            lease_until=case((suppressed, null()), else_=literal(until, recipients.c.lease_until.type)),
+            lease_token=case((suppressed, null()), else_=token),
+            lease_until=case((suppressed, null()), else_=ahead(bindparam("lease_s", type_=Float()))),
             updated_at=now(),
         )
-        .returning(*[recipients.c[field] for field in Recipient.__dataclass_fields__])
+        .returning(*COLUMNS)
     )
-    rows = [read(row) for row in connection.execute(statement)]
-    taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
-    return Claim(token=wanted.token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +145,8 @@ def held(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterabl
         & (recipients.c.state == State.SENDING)
         & (attempt_rows.c.outcome == attempts.AttemptOutcome.CALLING)
     )
-    columns = [
-        *(recipients.c[field] for field in Recipient.__dataclass_fields__),
-        attempt_rows.c.id.label("attempt_id"),
-    ]
     query = (
-        select(*columns)
+        select(*COLUMNS, attempt_rows.c.id.label("attempt_id"))
         .join(attempt_rows, attempt_rows.c.recipient_id == recipients.c.id)
         .where(holding | attempt_rows.c.id.in_(list(attempt_ids)))
     )
@@ -170,10 +185,10 @@ def _leases() -> Among:
 
 def has_due_mail(connection: Connection, lane: str) -> bool:
     """Whether any mail is due in this lane, even if a circuit holds it: whoever answers the bell takes the probe."""
-    return bool(_apps_with(connection, *_due_in(lane)))
+    return connection.scalars(_ANY_DUE, {"in_lane": lane}).first() is not None
 
 
-def _apps_with(connection: Connection, *conditions: ColumnElement[bool]) -> list[UUID]:
+def _apps_with(*conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
     """The applications that have such mail, those first whose mail has waited longest."""
     oldest = (
         select(recipients.c.due_at)
@@ -183,8 +198,7 @@ def _apps_with(connection: Connection, *conditions: ColumnElement[bool]) -> list
         .scalar_subquery()
     )
     candidates = select(apps.c.id, oldest.label("oldest")).subquery()
-    query = select(candidates.c.id).where(candidates.c.oldest.is_not(None)).order_by(candidates.c.oldest)
-    return list(connection.scalars(query))
+    return select(candidates.c.id).where(candidates.c.oldest.is_not(None)).order_by(candidates.c.oldest)
 
 
 def suppressed_by(
@@ -228,53 +242,55 @@ def _why(origin: ColumnElement[Any]) -> ColumnElement[str]:
     return literal(before) + cast(origin, String) + literal(after)
 
 
-def _due(wanted: Wanted, waiting: list[UUID]) -> CTE:
-    share = -(-wanted.limit // len(waiting))
-    rounds = [_share_of(app_id, wanted, share).subquery() for app_id in waiting]
-    ids = union_all(*[select(one.c.id, one.c.suppressed_by) for one in rounds]).limit(wanted.limit)
-    return ids.cte("due")
+def _due(rounds: int) -> CTE:
+    shares = [_share_of(number).subquery() for number in range(rounds)]
+    ids = union_all(*[select(one.c.id, one.c.suppressed_by) for one in shares])
+    return ids.limit(bindparam("limit", type_=Integer())).cte("due")
 
 
-def _share_of(app_id: UUID, wanted: Wanted, share: int) -> Select[Any]:
+def _share_of(number: int) -> Select[Any]:
+    app_id = bindparam(f"app_{number}", type_=recipients.c.app_id.type)
     return (
         select(recipients.c.id, _suppressed_by_row().label("suppressed_by"))
-        .where(recipients.c.app_id == app_id, *_may_go(wanted))
+        .where(recipients.c.app_id == app_id, *_may_go())
         .order_by(recipients.c.due_at, recipients.c.id)
-        .limit(share)
+        .limit(bindparam("share", type_=Integer()))
         .with_for_update(skip_locked=True, of=recipients)
     )
 
 
-def _may_go(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
-    yield from _due_in(wanted.lane)
-    yield ~_waits_for_a_circuit(wanted.probe)
-    if wanted.probe is not None and wanted.probe.startswith(_SENDER):
-        yield recipients.c.sender_domain == wanted.probe.removeprefix(_SENDER)
+def _may_go() -> Iterator[ColumnElement[bool]]:
+    """Due, and held by no circuit but the one that is probed; where that is a sender's, of this sender."""
+    sender = bindparam("probed_sender", type_=String())
+    yield from _DUE
+    yield ~_waits_for_a_circuit()
+    yield or_(sender == literal(""), recipients.c.sender_domain == sender)
 
 
-def _due_in(lane: str) -> tuple[ColumnElement[bool], ...]:
+def _due_in_lane() -> tuple[ColumnElement[bool], ...]:
     # The states are spelled out, not bound, and for SQLite in the order of the partial index: only then can it be used.
     states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in _IN_ORDER_OF_INDEX])
     in_time = or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now())
+    lane = bindparam("in_lane", type_=recipients.c.lane.type)
     return (recipients.c.lane == lane, states, recipients.c.due_at <= now(), in_time)
 
 
-def _waits_for_a_circuit(probe: str | None) -> ColumnElement[bool]:
+def _waits_for_a_circuit() -> ColumnElement[bool]:
     concerned = or_(
         circuits.c.scope.in_([_ACCOUNT, _RECOVERY]),
         circuits.c.scope == literal(_LANE) + recipients.c.lane,
         circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
     )
-    others = circuits.c.scope != (probe or "")
+    others = circuits.c.scope != bindparam("probe", type_=String())
     return select(literal(1)).where(concerned, others).exists()
 
 
 def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine, ...]:
-    if not taken:
-        return ()
-    made = attempts.counts(connection, [row.id for row in taken])
     mine = tuple(Mine(row, new_id()) for row in taken)
-    attempts.open_all(
-        connection, [(one.attempt_id, one.recipient.id, made.get(one.recipient.id, 0) + 1) for one in mine]
-    )
+    attempts.open_all(connection, {one.recipient.id: one.attempt_id for one in mine})
     return mine
+
+
+_DUE = _due_in_lane()
+_ANY_DUE = _apps_with(*_DUE)
+_APPS_THAT_MAY_GO = _apps_with(*_may_go())

@@ -3,7 +3,7 @@
 It knows rows. It never opens a body, commits, or decides a state.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,12 +102,6 @@ def add(connection: Connection, new: Sequence[NewEmail]) -> None:
     ):
         if given:
             connection.execute(statement, given)
-
-
-def by_ids(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Email]:
-    """These mails, bodies included, whoever owns them: for the worker."""
-    rows = connection.execute(_whole().where(emails.c.id.in_(list(ids))))
-    return {row.id: _email(row) for row in rows}
 
 
 def find(connection: Connection, email_id: UUID, *, app_id: UUID | None) -> Email | None:

@@ -56,7 +56,7 @@ _WAITING = (InboxState.NEW, InboxState.PARKED)
 _MAY_BE_RETRIED = (InboxState.PARKED, InboxState.QUARANTINED)
 _IS_QUARANTINED = feedback.c.state == literal(InboxState.QUARANTINED.value, literal_execute=True)
 # Spelled out, not bound: only then can the partial indexes be used.
-_IS_WAITING = feedback.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
+IS_WAITING = feedback.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
 
 
 def store(
@@ -143,7 +143,7 @@ def set_aside(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
 
 def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     """Notifications that wait for a later look, those first that wait longest for it."""
-    is_parked = _IS_WAITING & (feedback.c.state == InboxState.PARKED)
+    is_parked = IS_WAITING & (feedback.c.state == InboxState.PARKED)
     return _waiting(connection, is_parked, feedback.c.due_at.desc(), limit)
 
 

@@ -3,17 +3,17 @@
 It knows rows. What may follow which state is decided by `app.domain.delivery`; a claim is made by `app.store.claims`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, literal, null, select
 
 from app.domain.delivery import State
 from app.store.attempts import OPEN
-from app.store.bulk import update_rows
+from app.store.bulk import Among, Update
 from app.store.db import now
 from app.store.models import attempts, recipients
 
@@ -48,7 +48,11 @@ class Recipient:
     updated_at: datetime
 
 
-_COLUMNS = [recipients.c[field] for field in Recipient.__dataclass_fields__]
+_FIELDS = tuple(Recipient.__dataclass_fields__)
+COLUMNS: tuple[ColumnElement[Any], ...] = tuple(recipients.c[field] for field in _FIELDS)
+"""What `read` reads, in its order."""
+
+_IS_SENDING = recipients.c.state == State.SENDING
 _WRITTEN = (
     "state",
     "reason",
@@ -62,12 +66,24 @@ _WRITTEN = (
     "opened_at",
     "clicked_at",
 )
+# All that acceptance changes of a mail that its claim holds; the lease goes with it.
+_WRITTEN_OF_ACCEPTED = ("state", "reason", "attempts", "ses_message_id")
+_SAVE = Update(recipients, _WRITTEN, stamps={"updated_at": now()})
+_SAVE_ACCEPTED = Update(
+    recipients,
+    _WRITTEN_OF_ACCEPTED,
+    stamps={"lease_token": null(), "lease_until": null(), "updated_at": now()},
+    knows=("lease_token",),
+    only=lambda given: _IS_SENDING & (recipients.c.lease_token == given["lease_token"]),
+)
+_LOCK = Among(select(*COLUMNS).order_by(recipients.c.id).with_for_update(), recipients.c.id)
+_HOLDERS = Among(select(recipients.c.id, recipients.c.lease_token).where(_IS_SENDING), recipients.c.id)
 
 
 def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
     """The recipients of these mails, each mail's in the order given at submission."""
     query = (
-        select(*_COLUMNS)
+        select(*COLUMNS)
         .where(recipients.c.email_id.in_(list(email_ids)))
         .order_by(recipients.c.email_id, recipients.c.position)
     )
@@ -79,28 +95,28 @@ def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, t
 
 def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     """These recipients, locked until the transaction ends, in the order of their ids so that nobody deadlocks."""
-    return _locked(connection, select(*_COLUMNS).where(recipients.c.id.in_(list(ids))))
+    return {row.id: read(row) for row in _LOCK(connection, list(ids)).all()}
 
 
 def lock_of_email(connection: Connection, email_id: UUID) -> dict[UUID, Recipient]:
     """All recipients of one mail, locked."""
-    return _locked(connection, select(*_COLUMNS).where(recipients.c.email_id == email_id))
+    return _locked(connection, select(*COLUMNS).where(recipients.c.email_id == email_id))
 
 
 def lock_of_key(connection: Connection, key: str) -> dict[UUID, Recipient]:
     """All recipients of one address, locked."""
-    return _locked(connection, select(*_COLUMNS).where(recipients.c.key == key))
+    return _locked(connection, select(*COLUMNS).where(recipients.c.key == key))
 
 
 def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
     """Recipients whose lease ran out, those that nobody else is looking at."""
-    query = select(*_COLUMNS).where(recipients.c.state == State.SENDING, recipients.c.lease_until < now())
+    query = select(*COLUMNS).where(_IS_SENDING, recipients.c.lease_until < now())
     return _locked(connection, query.limit(limit), skip_locked=True)
 
 
 def lock_expired(connection: Connection, *, states: frozenset[State], limit: int) -> dict[UUID, Recipient]:
     """Recipients in these states whose mail may no longer be sent and was not: those that nobody else is looking at."""
-    query = select(*_COLUMNS).where(
+    query = select(*COLUMNS).where(
         recipients.c.state.in_(sorted(states)), recipients.c.expires_at <= now(), ~_may_have_left()
     )
     return _locked(connection, query.limit(limit), skip_locked=True)
@@ -112,14 +128,34 @@ def _may_have_left() -> ColumnElement[bool]:
 
 
 def _locked(connection: Connection, query: Select[Any], *, skip_locked: bool = False) -> dict[UUID, Recipient]:
-    rows = connection.execute(query.order_by(recipients.c.id).with_for_update(skip_locked=skip_locked))
+    rows = connection.execute(query.order_by(recipients.c.id).with_for_update(skip_locked=skip_locked)).all()
     return {row.id: read(row) for row in rows}
 
 
 def save(connection: Connection, changed: Sequence[Recipient]) -> None:
     """Write the recipients back; each was read with `lock` in this transaction."""
-    rows = [{"id": row.id} | {name: getattr(row, name) for name in _WRITTEN} for row in changed]
-    update_rows(connection, recipients, rows, stamps={"updated_at": now()})
+    _SAVE(connection, [{"id": row.id} | {name: getattr(row, name) for name in _WRITTEN} for row in changed])
+
+
+def save_accepted(
+    connection: Connection, accepted: Sequence[Recipient], *, tokens: Mapping[UUID, UUID]
+) -> frozenset[UUID]:
+    """Write mails that SES took, of those that their claim holds still; the ids of these.
+
+    `tokens` tells the claim of each, by its id. What its claim holds is as the claim has left it, so that nobody needs
+    to read it first.
+    """
+    rows = [
+        {"id": row.id, "lease_token": tokens[row.id]} | {name: getattr(row, name) for name in _WRITTEN_OF_ACCEPTED}
+        for row in accepted
+    ]
+    if connection.dialect.name == "postgresql":
+        return _SAVE_ACCEPTED.which(connection, rows)
+    # Nobody else writes to SQLite meanwhile.
+    holders = {row.id: row.lease_token for row in _HOLDERS(connection, list(tokens)).all()}
+    held = [row for row in rows if holders.get(row["id"]) == row["lease_token"]]
+    _SAVE_ACCEPTED(connection, held)
+    return frozenset(row["id"] for row in held)
 
 
 def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
@@ -143,14 +179,14 @@ def existing(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset
 def in_flight(connection: Connection, key: str, *, app_id: UUID | None) -> tuple[Recipient, ...]:
     """Recipients of this address whose mail may be on its way to SES at this moment; of one application, or of all."""
     states = [State.SENDING, State.UNCONFIRMED]
-    query = select(*_COLUMNS).where(recipients.c.key == key, recipients.c.state.in_(states)).order_by(recipients.c.id)
+    query = select(*COLUMNS).where(recipients.c.key == key, recipients.c.state.in_(states)).order_by(recipients.c.id)
     if app_id is not None:
         query = query.where(recipients.c.app_id == app_id)
     return tuple(read(row) for row in connection.execute(query))
 
 
-def read(row: Row[Any]) -> Recipient:
-    """A recipient from a row that holds its columns."""
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
-    values = {name: columns[name] for name in Recipient.__dataclass_fields__}
-    return Recipient(**values | {"state": State(values["state"])})
+def read(row: Sequence[Any]) -> Recipient:
+    """A recipient from a row that begins with `COLUMNS`."""
+    values = dict(zip(_FIELDS, row, strict=False))
+    values["state"] = State(values["state"])
+    return Recipient(**values)

@@ -3,7 +3,6 @@
 It knows rows. A stream that nobody has set is no row, and works all the same: without a title and without a link.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,14 +55,6 @@ def all_streams(connection: Connection) -> tuple[Stream, ...]:
     """Every stream that was set, by application and name."""
     rows = connection.execute(_streams().order_by(apps.c.name, streams.c.name))
     return tuple(_stream(row) for row in rows)
-
-
-def with_links(connection: Connection, app_ids: Iterable[UUID]) -> frozenset[tuple[UUID, str]]:
-    """The streams of these applications whose mail carries a link, as (application, name)."""
-    query = select(streams.c.app_id, streams.c.name).where(
-        streams.c.app_id.in_(list(app_ids)), streams.c.unsubscribe.is_(True)
-    )
-    return frozenset((row.app_id, row.name) for row in connection.execute(query))
 
 
 def subscriber(connection: Connection, recipient_id: UUID) -> Subscriber | None:

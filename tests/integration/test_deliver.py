@@ -57,10 +57,10 @@ class Meddled(Database):
             yield connection
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def asking(self) -> Iterator[Connection]:
         while self._pending:
             self._pending.pop()()
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             yield connection
 
 

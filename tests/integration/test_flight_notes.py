@@ -149,8 +149,8 @@ class Unanswered(Database):
             raise ServiceUnavailable("Away.")
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        with self._database.reading() as connection:
+    def asking(self) -> Iterator[Connection]:
+        with self._database.asking() as connection:
             yield connection
 
 

@@ -127,10 +127,10 @@ class AwayOnce(Database):
         self._errors = [error]
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def asking(self) -> Iterator[Connection]:
         while self._errors:
             raise self._errors.pop()
-        with self._database.reading() as connection:
+        with self._database.asking() as connection:
             yield connection
 
 

@@ -16,11 +16,11 @@ from app.domain.outcome import Accepted
 from app.queue import Lane
 from app.services.envelopes import Letter, open_letters
 from app.services.results import NotCalled
-from app.store import emails, recipients
 from app.store.claims import Mine
 from app.store.db import Database
 from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
 from app.store.ids import new_id
+from app.store.letters import drafts
 from app.store.sealing import Unsealable
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, caller
@@ -57,9 +57,9 @@ def claimed(gateway: Gateway) -> tuple[Mine, Letter | Unsealable]:
     submit(gateway, caller(gateway), "ann@example.net")
     (mine,) = take(gateway).mails
     ids = [mine.recipient.email_id]
-    with gateway.database.reading() as connection:
-        stored, named = emails.by_ids(connection, ids), recipients.of_emails(connection, ids)
-    return mine, open_letters(stored, named, gateway.deliver._parts.key_ring)[ids[0]]
+    with gateway.database.asking() as connection:
+        stored = drafts(connection, ids)
+    return mine, open_letters(stored, gateway.deliver._parts.key_ring, links=gateway.deliver._parts.links)[ids[0]]
 
 
 def read(directory: Path) -> list[Remains]:
@@ -106,8 +106,8 @@ class LosesAnAnswer(Database):
             raise ServiceUnavailable("The answer to the commit is lost.")
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        with self._database.reading() as connection:
+    def asking(self) -> Iterator[Connection]:
+        with self._database.asking() as connection:
             yield connection
 
 

@@ -211,8 +211,8 @@ MUTANTS: Final = (
         file="app/store/attempts.py",
         edits=(
             (
-                "_write(connection, unknown, over=attempts.c.outcome == AttemptOutcome.CALLING)",
-                "_write(connection, unknown, over=attempts.c.outcome != AttemptOutcome.ACCEPTED)",
+                "_CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome == AttemptOutcome.CALLING)",
+                "_CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome != AttemptOutcome.ACCEPTED)",
             ),
         ),
         killed_by=f"{_RECONCILE}::test_a_late_report_of_silence_puts_nothing_in_doubt_again[sqlite]",
