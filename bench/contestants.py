@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, func, literal, select, text
 
 from app.domain.delivery import CLAIMABLE, State
 from app.queue import Lane
@@ -25,6 +25,11 @@ from tests.mails import submission
 SIZE = 6_000
 _BENCH = operator("bench")
 _BATCH = 100
+# The states are spelled out, as in the partial indexes: counting must not cost what is measured.
+_WAITING = [
+    select(func.count()).where(recipients.c.state.in_([literal(state.value, literal_execute=True) for state in states]))
+    for states in (sorted(CLAIMABLE), [State.SENDING])
+]
 _LEAN = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 _COUNTED = ("worker", "database", "redis")
 
@@ -135,6 +140,5 @@ def mail(recipient: str) -> Submission:
 
 def waiting(gateway: Gateway) -> int:
     """How many mails are neither sent nor given up."""
-    states = [*CLAIMABLE, State.SENDING]
-    with gateway.database.reading() as connection:
-        return connection.execute(select(func.count()).where(recipients.c.state.in_(states))).scalar_one()
+    with gateway.database.asking() as connection:
+        return sum(connection.execute(query).scalar_one() for query in _WAITING)

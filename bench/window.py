@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.cpu import spent_by_kind
 
 _FROM, _TO = 0.10, 0.95
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import structlog
 from app.aws.ses import Mailer
 from app.domain.mime import UnsafeMessage
 from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused, Retry, Throttled
-from app.services.envelopes import Letter, envelope
+from app.services.envelopes import Letter
 from app.services.last_look import LastLook, Refusal
 from app.services.links import NoLink
 from app.services.results import NotCalled, Result, noted
@@ -50,7 +50,7 @@ class Call:
         self._fence_s = min(_LONGEST_FENCE_S, lease.total_seconds() / 6)
         self._monotonic = monotonic
 
-    def __call__(self, mine: Mine, letter: Letter | Unsealable, *, claimed_at: float) -> Result:
+    def __call__(self, mine: Mine, letter: Letter, *, claimed_at: float) -> Result:
         """What became of the call. `claimed_at` is from the same clock as `monotonic`. Never raises."""
         ready = self._prepare(mine, letter)
         if not isinstance(ready, Envelope):
@@ -68,11 +68,11 @@ class Call:
             self._pace.brake(_BRAKE_S)
         return outcome
 
-    def _prepare(self, mine: Mine, letter: Letter | Unsealable) -> Envelope | Refused | Retry:
-        if isinstance(letter, Unsealable):
-            return Refused(f"The body cannot be read: {letter}.")
+    def _prepare(self, mine: Mine, letter: Letter) -> Envelope | Refused | Retry:
         try:
-            return envelope(letter, mine)
+            return letter.envelope(mine)
+        except Unsealable as error:
+            return Refused(f"The body cannot be read: {error}.")
         except UnsafeMessage:
             return Refused("The message as rendered is not safe to send.")
         except NoLink as missing:

@@ -8,9 +8,9 @@ while the next are claimed already. It decides how much is in flight and when a 
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
 from uuid import UUID
@@ -23,17 +23,18 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Ambiguous
 from app.queue import DELIVER, Bells, Lane
 from app.services.call import Call
-from app.services.envelopes import Letter, open_letters
+from app.services.envelopes import Letter
 from app.services.links import Links
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result
+from app.services.threads import Threads
 from app.store import circuits, claims, letters
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
 from app.store.flight import FlightRecorder
 from app.store.ids import new_id
 from app.store.pace import Pace
-from app.store.sealing import KeyRing, Unsealable
+from app.store.sealing import KeyRing
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class Deliver:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._threads = ThreadPoolExecutor(parts.limits.threads, thread_name_prefix="ses")
+        self._threads = Threads(parts.limits.threads, name="ses")
         self._stopping = threading.Event()
 
     def drain(self, lane: Lane) -> Drained:
@@ -110,14 +111,14 @@ class Deliver:
     def close(self) -> None:
         """Wait for the calls on the wire and let the threads go."""
         self.stop()
-        self._threads.shutdown()
+        self._threads.close()
         self._parts.recorder.close()
 
 
 class _Drain:
     """One drain: what is in flight, what has come back, and when to stop claiming."""
 
-    def __init__(self, parts: Parts, lane: Lane, threads: ThreadPoolExecutor, stopping: threading.Event) -> None:
+    def __init__(self, parts: Parts, lane: Lane, threads: Threads, stopping: threading.Event) -> None:
         self._parts = parts
         self._lane = lane
         self._others_called = False
@@ -184,12 +185,12 @@ class _Drain:
             self._others_called = True
             self._parts.bells.ring(DELIVER[self._lane])
 
-    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter | Unsealable]]:
+    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter]]:
         with self._parts.database.transaction() as connection:
             claim = self._claim_first(connection, limit)
         return claim, self._letters({one.recipient.email_id for one in claim.mails})
 
-    def _letters(self, email_ids: set[UUID]) -> dict[UUID, Letter | Unsealable]:
+    def _letters(self, email_ids: set[UUID]) -> dict[UUID, Letter]:
         """What the claimed mails say; nothing when the database has left since, and then none of them is called."""
         if not email_ids:
             return {}
@@ -199,7 +200,7 @@ class _Drain:
         except ServiceUnavailable as error:
             log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
             return {}
-        return open_letters(drafts, self._parts.key_ring, links=self._parts.links)
+        return {one.id: Letter(one, self._parts.key_ring, links=self._parts.links) for one in drafts}
 
     def _claim_first(self, connection: Connection, limit: int) -> Claim:
         """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
@@ -216,21 +217,21 @@ class _Drain:
                 return claim
         return claims.NOTHING
 
-    def _call_all(self, claim: Claim, opened: dict[UUID, Letter | Unsealable], claimed_at: float) -> None:
+    def _call_all(self, claim: Claim, opened: dict[UUID, Letter], claimed_at: float) -> None:
         for mine in claim.mails:
             letter = opened.get(mine.recipient.email_id)
             if letter is None:
                 unread = NotCalled("The mail could not be read after it was claimed.")
                 self._reports.put(Report(mine=mine, token=claim.token, result=unread))
             else:
-                self._threads.submit(self._call, mine, claim.token, letter, claimed_at)
+                self._threads.do(partial(self._call, mine, claim.token, letter, claimed_at))
             self._in_flight += 1
 
-    def _call(self, mine: Mine, token: UUID, letter: Letter | Unsealable, claimed_at: float) -> None:
+    def _call(self, mine: Mine, token: UUID, letter: Letter, claimed_at: float) -> None:
         result = self._outcome(mine, letter, claimed_at)
         self._reports.put(Report(mine=mine, token=token, result=result))
 
-    def _outcome(self, mine: Mine, letter: Letter | Unsealable, claimed_at: float) -> Result:
+    def _outcome(self, mine: Mine, letter: Letter, claimed_at: float) -> Result:
         """What the call came to. One that breaks may have sent the mail, and must not keep the drain waiting."""
         try:
             return self._parts.call(mine, letter, claimed_at=claimed_at)
@@ -244,20 +245,26 @@ class _Drain:
             self._parts.sleep(min(seconds, 0.25))
 
     def _collect(self) -> None:
-        """Record what has come back: a moment is spent to gather a batch."""
-        if not self._in_flight:
-            return
-        batch: list[Report] = []
-        deadline = self._parts.monotonic() + _RECORD_EVERY_S
-        while len(batch) < min(self._in_flight, _RECORD_AT_MOST):
-            try:
-                batch.append(self._reports.get(timeout=max(0.0, deadline - self._parts.monotonic())))
-            except Empty:
-                break
+        """Record what has come back."""
+        batch = self._gather() if self._in_flight else []
         if batch:
             self._in_flight -= len(batch)
             self._record(batch)
             self._drained = replace(self._drained, reported=self._drained.reported + len(batch))
+
+    def _gather(self) -> list[Report]:
+        """What has come back, and what comes in a moment: looked at a few times, since each look costs all threads."""
+        ends = self._parts.monotonic() + _RECORD_EVERY_S
+        enough = min(self._in_flight, _RECORD_AT_MOST)
+        try:
+            batch = [self._reports.get(timeout=_RECORD_EVERY_S)]
+        except Empty:
+            return []
+        while True:
+            batch += [self._reports.get() for _ in range(min(self._reports.qsize(), enough - len(batch)))]
+            if len(batch) == enough or self._parts.monotonic() >= ends:
+                return batch
+            self._parts.sleep(_RECORD_EVERY_S / 4)
 
     def _wait_for_calls(self) -> None:
         for _ in range(self._in_flight):

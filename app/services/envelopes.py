@@ -3,11 +3,6 @@
 It opens sealed bodies and renders; it decides nothing about whether the mail may leave.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
-
 from app.domain.address import Mailbox, parse_address
 from app.domain.mime import Message, render
 from app.domain.outcome import Envelope
@@ -22,70 +17,66 @@ from app.store.sealing import KeyRing, Unsealable
 RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One mail, opened: what it says, and all whom it names, bcc included.
+    """One claimed mail, sealed until somebody needs what it says; it is opened once, and not for each recipient.
 
-    `links` makes the unsubscribe link of each recipient; None where the stream has none.
+    `links` makes the unsubscribe links of a mail whose stream has them.
     """
 
-    created_at: datetime
-    message: Message
-    links: Links | None = None
+    def __init__(self, draft: Draft, key_ring: KeyRing, *, links: Links) -> None:
+        self._draft = draft
+        self._key_ring = key_ring
+        self._links = links if draft.has_link else None
+        self._opened: Message | None = None
+
+    def envelope(self, mine: Mine) -> Envelope:
+        """The call to SES for one of its recipients.
+
+        Raises `Unsealable` when the body cannot be opened, what `render` raises when the message is not safe to send,
+        and `NoLink` when it cannot carry its link.
+        """
+        recipient = mine.recipient
+        message = self._message()
+        own: tuple[tuple[str, str], ...] = ()
+        if self._links is not None:
+            url = self._links(recipient.id)
+            message, own = with_link(message, url), headers(url)
+        recipient_id = str(recipient.id)
+        raw = render(
+            message,
+            recipient_id=recipient_id,
+            date=self._draft.created_at,
+            message_id=f"{recipient_id}@{message.sender.address.domain}",
+            extra_headers=own,
+        )
+        return Envelope(
+            sender=message.sender.address.envelope,
+            recipient=parse_address(recipient.address).envelope,
+            raw=raw,
+            tags=((RECIPIENT_TAG, recipient_id), (ATTEMPT_TAG, str(mine.attempt_id))),
+        )
+
+    def _message(self) -> Message:
+        # Two threads may open it at the same moment, and then either message will do: they are alike.
+        if self._opened is None:
+            self._opened = _open(self._draft, self._key_ring)
+        return self._opened
 
 
-def open_letters(drafts: Iterable[Draft], key_ring: KeyRing, *, links: Links) -> dict[UUID, Letter | Unsealable]:
-    """The letters of these mails, by the mail's id; instead of a letter the reason, where a body cannot be opened."""
-    return {draft.id: _open(draft, key_ring, links=links if draft.has_link else None) for draft in drafts}
-
-
-def envelope(letter: Letter, mine: Mine) -> Envelope:
-    """The call to SES for one recipient.
-
-    Raises what `render` raises when the message is not safe to send, and `NoLink` when it cannot carry its link.
-    """
-    recipient = mine.recipient
-    message = letter.message
-    own: tuple[tuple[str, str], ...] = ()
-    if letter.links is not None:
-        url = letter.links(recipient.id)
-        message, own = with_link(message, url), headers(url)
-    raw = render(
-        message,
-        recipient_id=str(recipient.id),
-        date=letter.created_at,
-        message_id=f"{recipient.id}@{message.sender.address.domain}",
-        extra_headers=own,
-    )
-    return Envelope(
-        sender=message.sender.address.envelope,
-        recipient=parse_address(recipient.address).envelope,
-        raw=raw,
-        tags=((RECIPIENT_TAG, str(recipient.id)), (ATTEMPT_TAG, str(mine.attempt_id))),
-    )
-
-
-def _open(draft: Draft, key_ring: KeyRing, *, links: Links | None) -> Letter | Unsealable:
+def _open(draft: Draft, key_ring: KeyRing) -> Message:
     if draft.body is None:
-        return Unsealable("the body was erased when its retention ended")
-    try:
-        body = unpack(key_ring.open(draft.body, row_id=draft.id))
-    except Unsealable as error:
-        return error
-    return Letter(
-        created_at=draft.created_at,
-        links=links,
-        message=Message(
-            sender=_mailbox(draft.sender_name, draft.sender),
-            to=_of_kind(draft.named, "to"),
-            cc=_of_kind(draft.named, "cc"),
-            reply_to=tuple(_mailbox(name, address) for name, address in draft.reply_to),
-            subject=draft.subject or "",
-            text=body.text,
-            html=body.html,
-            headers=draft.headers,
-            attachments=body.attachments,
-        ),
+        raise Unsealable("the body was erased when its retention ended")
+    body = unpack(key_ring.open(draft.body, row_id=draft.id))
+    return Message(
+        sender=_mailbox(draft.sender_name, draft.sender),
+        to=_of_kind(draft.named, "to"),
+        cc=_of_kind(draft.named, "cc"),
+        reply_to=tuple(_mailbox(name, address) for name, address in draft.reply_to),
+        subject=draft.subject or "",
+        text=body.text,
+        html=body.html,
+        headers=draft.headers,
+        attachments=body.attachments,
     )
 
 

@@ -4,7 +4,6 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from app.domain.outcome import Envelope, Outcome
 from app.queue import Lane
 from app.services.last_look import LastLook
 from app.services.results import FoundSuppressed, NotCalled
+from app.services.threads import Threads
 from app.store.claims import Mine
 from app.wiring import Gateway, build
 from tests.feedback import Event, bounced, complained, fresh_address, put
@@ -149,7 +149,7 @@ def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
 def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that claims ten mails and calls SES for one after the other; without Redis time passes quickly."""
     gateway = build(settings_for(migrated_url, redis_url, ses_threads=5, flight_dir=tmp_path), mailer=mailer)
-    gateway.deliver._threads = ThreadPoolExecutor(1)
+    gateway.deliver._threads = Threads(1, name="ses")
     parts = gateway.deliver._parts
     parts.pace._alone._clock = lambda: 200 * time.monotonic()
     object.__setattr__(parts, "sleep", lambda _: time.sleep(0.005))

@@ -14,14 +14,13 @@ from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Accepted
 from app.queue import Lane
-from app.services.envelopes import Letter, open_letters
+from app.services.envelopes import Letter
 from app.services.results import NotCalled
 from app.store.claims import Mine
 from app.store.db import Database
 from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
 from app.store.ids import new_id
 from app.store.letters import drafts
-from app.store.sealing import Unsealable
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, caller
 from tests.mails import state_of, submit, take
@@ -52,14 +51,14 @@ class FullDisk(FlightRecorder):
             raise OSError(28, "No space left on device")
 
 
-def claimed(gateway: Gateway) -> tuple[Mine, Letter | Unsealable]:
+def claimed(gateway: Gateway) -> tuple[Mine, Letter]:
     """A mail that a worker has claimed and opened."""
     submit(gateway, caller(gateway), "ann@example.net")
     (mine,) = take(gateway).mails
     ids = [mine.recipient.email_id]
     with gateway.database.asking() as connection:
-        stored = drafts(connection, ids)
-    return mine, open_letters(stored, gateway.deliver._parts.key_ring, links=gateway.deliver._parts.links)[ids[0]]
+        [draft] = drafts(connection, ids)
+    return mine, Letter(draft, gateway.deliver._parts.key_ring, links=gateway.deliver._parts.links)
 
 
 def read(directory: Path) -> list[Remains]:
