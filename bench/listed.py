@@ -1,6 +1,7 @@
 """A suppression list of any size, put straight into PostgreSQL: not the import path, whose rate is measured by itself.
 
 Each entry is `local@domain` with a local part of 12 hex digits, in 50,000 domains; entry `n` can be named unasked.
+Beside them are some whole domains and forgotten people, whom nobody asks for.
 """
 
 import random
@@ -24,12 +25,23 @@ select (lpad(to_hex(n), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uui
 from (select n, left(md5(n::text), 12) || '@mail' || n %% %(domains)s || '.example.net' as address
     from generate_series(%(first)s::bigint, %(last)s::bigint) as n) as made
 """
+_FILL_OTHERS = """
+insert into suppressions (id, key, scope, address, origin, reason, source, version, created_at)
+select gen_random_uuid(), name, '*', name, 'manual', 'Asked.', '{}', 1, now()
+from (
+    select '#' || left(md5(n::text), 22) as name from generate_series(1, %(size)s / 1000) as n
+    union all select '@closed' || n || '.example.org' from generate_series(1, %(size)s / 10000) as n
+) as named
+"""
 _STEP = 1_000_000
 _SAID = "smtp; 550 5.1.1 user unknown"
 
 
 def fill(database_url: str, size: int) -> None:
-    """Put `size` entries into an empty list. Its secondary indexes are built once it is full, which is quicker."""
+    """Put `size` entries into an empty list, for each thousand one pseudonym more, for each ten thousand a domain.
+
+    Its secondary indexes are built once it is full, which is quicker.
+    """
     plain = re.sub(r"^postgresql\+psycopg", "postgresql", database_url)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute("set maintenance_work_mem = '512MB'")
@@ -42,6 +54,7 @@ def fill(database_url: str, size: int) -> None:
         for first in range(1, size + 1, _STEP):
             values = {"domains": DOMAINS, "first": first, "last": min(first + _STEP - 1, size)}
             connection.execute(_FILL.encode(), values)
+        connection.execute(_FILL_OTHERS.encode(), {"size": size})
         for _, definition in indexes:
             connection.execute(definition.encode())
         connection.execute("vacuum analyze suppressions")

@@ -25,9 +25,9 @@ from sqlalchemy import ARRAY, Connection, Select, String, bindparam, column, fun
 
 from app.cli.environment import CHECKOUT
 from app.services.gate import Addressee
-from app.store.claims import suppressed_by
 from app.store.pseudonyms import Pseudonyms
 from app.store.sealing import KeyRing
+from app.store.verdicts import suppressed_by
 from app.wiring import Gateway
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_most, spread
@@ -117,12 +117,12 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def _warm(gateway: Gateway) -> None:
-    """Read the index that the gate asks, once, as a gateway that runs has done long ago."""
-    with gateway.database.reading() as connection:
-        for setting in ("statement_timeout = 0", "enable_seqscan = off"):
-            connection.execute(text(f"set local {setting}"))
+    """Read the indexes of the list, once, as a gateway that runs has done long ago."""
+    with gateway.database.transaction() as connection:
+        connection.execute(text("set local statement_timeout = 0"))
+        connection.execute(text("create extension pg_prewarm"))
         connection.execute(
-            text("select count(key) from (select key from suppressions where removed_at is null) as live")
+            text("select pg_prewarm(indexrelid) from pg_index where indrelid = to_regclass('suppressions')")
         )
 
 
