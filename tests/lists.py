@@ -63,16 +63,15 @@ def export(gateway: Gateway, who: Caller = ADMIN, **which: Any) -> bytes:
     return "".join(piece.text for piece in gateway.export_list(who, **which)).encode()
 
 
-def put(gateway: Gateway, values: dict[str, Any]) -> None:
-    """Put an entry on the list past all services; what is not said is usual."""
-    entry = {
-        "id": new_id(),
+def put(gateway: Gateway, *entries: dict[str, Any]) -> None:
+    """Put entries on the list past all services; all say the same things, and what is not said is usual."""
+    usual = {
         "scope": "*",
-        "address": values["key"],
         "origin": "manual",
         "reason": "Asked.",
         "source": {},
         "created_at": datetime(2026, 3, 4, tzinfo=UTC),
     }
+    rows = [usual | {"id": new_id(), "address": entry["key"]} | entry for entry in entries]
     with gateway.database.transaction() as connection:
-        connection.execute(insert(suppressions).values(entry | values))
+        connection.execute(insert(suppressions), rows)

@@ -24,13 +24,13 @@ from app.services.gate import Addressee, Gate
 from app.services.keep import Entry, Keep
 from app.store import keys
 from app.store.bodies import Body, pack
-from app.store.claims import reason_for
 from app.store.db import Database
 from app.store.emails import NewEmail, NewRecipient
 from app.store.ids import new_id
 from app.store.pseudonyms import Pseudonyms
 from app.store.sealing import KeyRing
 from app.store.suppressions import Suppression
+from app.store.verdicts import reason_for
 
 Json = dict[str, Any]
 

@@ -19,10 +19,11 @@ from app.services.advance import advance
 from app.services.results import FoundSuppressed, NotCalled, Result
 from app.store import attempts, circuits, inbox, recipients
 from app.store.attempts import AttemptOutcome, Closing, Evidence
-from app.store.claims import Mine, reason_for
+from app.store.claims import Mine
 from app.store.db import Database
 from app.store.glance import glance
 from app.store.recipients import Recipient
+from app.store.verdicts import reason_for
 
 _LONGEST_WAIT = timedelta(minutes=15)
 _THROTTLE_WAIT = timedelta(seconds=2)

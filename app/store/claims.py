@@ -23,7 +23,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    cast,
     literal,
     null,
     or_,
@@ -34,15 +33,14 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.delivery import CLAIMABLE, State
-from app.domain.suppression import EVERY_MAIL, STRENGTH
 from app.store import attempts
 from app.store.bulk import Among
 from app.store.db import ahead, now
 from app.store.ids import new_id
-from app.store.models import apps, circuits, recipients, suppressions
+from app.store.models import apps, circuits, recipients
 from app.store.models import attempts as attempt_rows
-from app.store.names import app_of, at_domain
 from app.store.recipients import COLUMNS, Recipient, read
+from app.store.verdicts import suppressed_by, why
 
 _IN_ORDER_OF_INDEX = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)
 _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
@@ -121,7 +119,7 @@ def _take(rounds: int) -> ReturningUpdate[Any]:
         .where(recipients.c.id == due.c.id, recipients.c.state.in_(sorted(CLAIMABLE)))
         .values(
             state=case((suppressed, State.SUPPRESSED), else_=State.SENDING),
-            reason=case((suppressed, _why(due.c.suppressed_by)), else_=null()),
+            reason=case((suppressed, why(due.c.suppressed_by)), else_=null()),
             lease_token=case((suppressed, null()), else_=token),
             lease_until=case((suppressed, null()), else_=ahead(bindparam("lease_s", type_=Float()))),
             updated_at=now(),
@@ -178,8 +176,8 @@ def _look(mine: Mine, row: Row[Any] | None) -> Look:
 def _leases() -> Among:
     # What the row holds is compared in the columns, not in the conditions: the index of leases is no way to these rows.
     is_held = and_(recipients.c.state == State.SENDING, recipients.c.lease_until > now())
-    why = _suppressed_by_row()
-    columns = (recipients.c.id, recipients.c.lease_token, is_held.label("is_held"), why.label("suppressed_by"))
+    origin = _suppressed_by_row()
+    columns = (recipients.c.id, recipients.c.lease_token, is_held.label("is_held"), origin.label("suppressed_by"))
     return Among(select(*columns), recipients.c.id)
 
 
@@ -201,45 +199,8 @@ def _apps_with(*conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
     return select(candidates.c.id).where(candidates.c.oldest.is_not(None)).order_by(candidates.c.oldest)
 
 
-def suppressed_by(
-    key: ColumnElement[str], pseudonym: ColumnElement[str], scope: ColumnElement[str]
-) -> ColumnElement[str | None]:
-    """SQL: the origin of a live suppression of this address for this scope `app/stream`, or NULL.
-
-    The one definition of 'suppressed': by the address, by its whole domain, or by the pseudonym of somebody who was
-    forgotten; for every mail, for the application, or for the stream.
-    """
-    return (
-        select(suppressions.c.origin)
-        .where(
-            suppressions.c.key.in_([key, at_domain(key), pseudonym]),
-            suppressions.c.scope.in_([literal(EVERY_MAIL), app_of(scope), scope]),
-            suppressions.c.removed_at.is_(None),
-            or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()),
-        )
-        .order_by(strength(suppressions.c.origin).desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def strength(origin: ColumnElement[str]) -> ColumnElement[int]:
-    """SQL: which of several origins tells why (`app.domain.suppression.STRENGTH`)."""
-    return case(*[(origin == literal(name.value), rank) for name, rank in STRENGTH.items()], else_=0)
-
-
 def _suppressed_by_row() -> ColumnElement[str | None]:
     return suppressed_by(recipients.c.key, recipients.c.pseudonym, recipients.c.scope)
-
-
-def reason_for(origin: str) -> str:
-    """Why a mail ended as suppressed, in plain words."""
-    return f"The address is on the suppression list ({origin})."
-
-
-def _why(origin: ColumnElement[Any]) -> ColumnElement[str]:
-    before, after = reason_for("|").split("|")
-    return literal(before) + cast(origin, String) + literal(after)
 
 
 def _due(rounds: int) -> CTE:

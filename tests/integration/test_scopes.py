@@ -45,6 +45,7 @@ CASES = {
     "a domain that ends alike": Case("@example.net", "*", "kim@anexample.net", "shop", "news", caught=False),
     "the domain in the application": Case("@example.net", "shop", "kim@example.net", "shop", "news", caught=True),
     "the domain in another": Case("@example.net", "other", "kim@example.net", "shop", "news", caught=False),
+    "an address like a pseudonym": Case("#kim@example.net", "*", "#kim@example.net", "shop", "news", caught=True),
     "an IDN domain": Case("@bücher.example", "*", "kim@xn--bcher-kva.example", "shop", "news", caught=True),
     "an IDN domain in A-labels": Case("@xn--bcher-kva.example", "*", "kim@bücher.example", "shop", "news", caught=True),
     "an IDN address": Case("kim@bücher.example", "shop", "kim@bücher.example", "shop", "news", caught=True),

@@ -31,7 +31,7 @@ OF_ENTRIES: Final = (
     ),
     Mutant(
         name="an entry of the application holds nothing back",
-        file="app/store/claims.py",
+        file="app/store/verdicts.py",
         edits=(("literal(EVERY_MAIL), app_of(scope), scope]", "literal(EVERY_MAIL), scope]"),),
         killed_by=f"{_SCOPES}::test_an_entry_catches_whom_and_what_it_names[sqlite-the application]",
     ),

@@ -15,6 +15,12 @@ OF_PEOPLE: Final = (
         killed_by="tests/integration/test_web_check.py::test_a_whole_domain_is_told_apart_from_an_address[sqlite]",
     ),
     Mutant(
+        name="the claim knows nobody who was forgotten",
+        file="app/store/verdicts.py",
+        edits=(("[at_domain(key), pseudonym]", "[at_domain(key)]"),),
+        killed_by=f"{_FORGET}::test_new_mail_to_somebody_forgotten_is_refused[sqlite-cold]",
+    ),
+    Mutant(
         name="explain names another application's mail",
         file="app/services/layers.py",
         edits=(("email_id=mail if mail in facts.mails else None,", "email_id=mail,"),),

@@ -71,7 +71,7 @@ OF_THE_CALL: Final = (
     Mutant(
         name="the last look does not ask whether the lease is over",
         file="app/store/claims.py",
-        edits=((", recipients.c.lease_until > now())\n    why", ")\n    why"),),
+        edits=((", recipients.c.lease_until > now())\n    origin", ")\n    origin"),),
         killed_by=f"{_LAST_LOOK}::test_a_mail_that_is_no_longer_ours_is_not_called[sqlite-sleep_past_the_lease]",
     ),
     Mutant(
