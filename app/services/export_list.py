@@ -12,7 +12,7 @@ from uuid import UUID
 
 from app.domain.callers import Caller, Scope
 from app.domain.list_files import Exported, cells_of, header, written
-from app.domain.suppression import Origin
+from app.domain.pseudonym import is_pseudonym
 from app.store.db import Database
 from app.store.suppression_bulk import piece
 from app.store.suppression_pages import Filter
@@ -52,7 +52,7 @@ class ExportList:
     ) -> Iterator[Piece]:
         yield Piece(header(), 0)
         while True:
-            told = [one for one in entries if one.origin != Origin.ERASURE]
+            told = [one for one in entries if not is_pseudonym(one.key)]
             yield Piece(written(cells_of(_exported(one, with_source=caller.is_admin)) for one in told), len(told))
             if bound is None:
                 return

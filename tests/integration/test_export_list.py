@@ -25,7 +25,8 @@ def test_an_export_shows_each_what_concerns_him(gateway: Gateway) -> None:
             gateway,
             {"key": f"x.{scope.replace('/', '.').replace('*', 'all')}@example.net", "scope": scope, "source": {"n": 1}},
         )
-    put(gateway, {"key": "#f2ca1bb6c7e907d06dafe4", "origin": "erasure"})
+    for name, origin in (("#f2ca1bb6c7e907d06dafe4", "erasure"), ("#5e1e6b0f7c3a4f1d9b2c8a", "bounce")):
+        put(gateway, {"key": name, "origin": origin})
     mine = export(gateway, caller(gateway, app="shop")).decode().splitlines()[1:]
     assert [line.split(",")[1] for line in mine] == ["*", "shop", "shop/news"]
     assert all(line.endswith(",") for line in mine)
