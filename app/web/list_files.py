@@ -20,6 +20,7 @@ from app.services.import_batch import Told as ToldRow
 from app.services.import_list import How, Imported
 from app.web.answers import Told
 from app.web.context import current_gateway
+from app.web.fields import FlagText
 from app.web.reading import read_pieces
 from app.web.routing import Operation, Routes
 from app.web.schemas import Known, ScopeWord
@@ -42,11 +43,11 @@ class ExportQuery(Known):
 class ImportQuery(Known):
     """How to read the file. With `dry_run` nothing is changed; `list` says which list of a vendor it is."""
 
-    dry_run: bool = False
+    dry_run: FlagText = False
     format: FileFormat = FileFormat.AUTO
     scope: Annotated[ScopeWord | None, Field(description="Of every row, whatever it says.")] = None
     list: VendorList | None = None
-    fresh: Annotated[bool, Field(description="Rows without a time are as new as today.")] = False
+    fresh: Annotated[FlagText, Field(description="Rows without a time are as new as today.")] = False
 
     def how(self) -> How:
         """The same in the words of the service."""

@@ -65,7 +65,7 @@ def test_a_file_is_imported_and_exported(web: Web, key: Headers) -> None:
 def test_a_dry_run_tells_the_same_and_changes_nothing(web: Web, key: Headers) -> None:
     """Until the file is sent in earnest."""
     data = csv_of(("email",), ("ann@example.net",), ("ann@example.net",), ("bad",))
-    dry, real = sent(web, key, data, "dry_run=1"), sent(web, key, data)
+    dry, real = sent(web, key, data, "dry_run=true"), sent(web, key, data)
     assert {**dry, "id": None, "dry_run": False} == {**real, "id": None}
     assert (dry["added"], dry["kept"], dry["refused"], dry["dry_run"]) == (1, 1, 1, True)
 
@@ -99,7 +99,8 @@ def test_the_answer_names_a_thousand_refusals_and_counts_all(web: Web, key: Head
     [
         ("format=excel", "/format"),
         ("list=all", "/list"),
-        ("dry_run=perhaps", "/dry_run"),
+        ("dry_run=1", "/dry_run"),
+        ("fresh=yes", "/fresh"),
         ("scope=no%20scope", "/scope"),
     ],
 )
