@@ -4,7 +4,6 @@ The entries suppress while they wait, which is the safe side. What is under revi
 looked at afresh by a sweep: so it is the same in whatever order, and however late, SNS brings them.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 from app.domain.bursts import Breaker, in_bursts
 from app.domain.callers import Caller, Scope
 from app.domain.errors import NotFound
+from app.services.clear import clear
 from app.services.entries import check_why, read_whom
 from app.store import audit, incidents, reviews, suppressions
 from app.store.db import Database, clock
@@ -72,7 +72,7 @@ class Reviews:
             told = {"review_id": str(review_id), "entries": len(entries)}
             audit.write(connection, actor=caller.actor, action=f"review_{decision}", key=name, reason=why, data=told)
         if decision is Decision.UNDO:
-            self._forget([one.key for one in entries])
+            clear((one.key for one in entries), database=self._database, positives=self._positives)
         return len(entries)
 
     def _look(self, span: Span) -> int:
@@ -107,10 +107,3 @@ class Reviews:
         if len(released) == len(waiting):
             reviews.decide(connection, review_id, reviews.WITHDRAWN, actor=POSTERN, reason=reason)
         return len(released)
-
-    def _forget(self, keys: Sequence[str]) -> None:
-        """Clear Redis of these addresses, except of what is suppressed for another reason, or was again meanwhile."""
-        self._positives.remove(keys)
-        for start in range(0, len(keys), 1_000):
-            with self._database.reading() as connection:
-                self._positives.add([one.key for one in suppressions.live(connection, *keys[start : start + 1_000])])

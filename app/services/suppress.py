@@ -20,6 +20,7 @@ from app.aws.account import SesAccount
 from app.domain.callers import Caller, Scope
 from app.domain.errors import NotFound, ServiceUnavailable
 from app.domain.suppression import EVERY_MAIL, TERMS, Origin
+from app.services.clear import clear
 from app.services.disclosure import disclosed
 from app.services.entries import (
     Entry,
@@ -197,8 +198,7 @@ class Suppress:
             for one in lifted:
                 note_in_audit(connection, caller, "unsuppress", one, why)
             told = disclosed(connection, caller, lifted)
-        for key in dict.fromkeys(one.key for one in lifted):
-            self._forget(key)
+        clear((one.key for one in lifted), database=self._database, positives=self._positives)
         at_ses = self.remove_at_ses(lifted) if wait_for_ses else "pending"
         return Removed(tuple(map(Entry.of, told)), at_ses)
 
@@ -233,24 +233,8 @@ class Suppress:
         """Make tombstones of entries that have run out, and clear Redis of them: some at a time; how many."""
         with self._database.transaction() as connection:
             over = suppressions.expire(connection, limit=_EXPIRE_AT_ONCE)
-        for key in dict.fromkeys(one.key for one in over):
-            self._forget(key)
+        clear((one.key for one in over), database=self._database, positives=self._positives)
         return len(over)
-
-    def _forget(self, key: str) -> None:
-        """Clear Redis of a name unless something is live under it, or came meanwhile: acceptance should tell it."""
-        if self._is_live(key):
-            return
-        self._positives.remove([key])
-        if self._is_live(key):
-            self._positives.add([key])
-
-    def _is_live(self, key: str) -> bool:
-        try:
-            with self._database.reading() as connection:
-                return bool(suppressions.live(connection, key))
-        except ServiceUnavailable:
-            return True
 
 
 def check_force(entries: Sequence[Suppression], *, force: bool) -> None:

@@ -17,6 +17,7 @@ from app.aws.account import PageLost, SesAccount, SesRefused, Suppressed
 from app.domain.address import Address, read_reported
 from app.domain.ses_list import Evidence, Known, Standing, Verdict, judge, standing
 from app.domain.suppression import EVERY_MAIL, Origin
+from app.services.clear import clear
 from app.services.sync_place import Place, Stage, Tally
 from app.store import audit, incidents, ses_list, suppressions
 from app.store.db import Database, clock
@@ -232,8 +233,7 @@ class Pull:
                 told = {"suppression_id": str(row.id), "scope": row.scope, "origin": row.origin}
                 audit.write(connection, actor=POSTERN, action="unsuppress", key=row.key, reason=LEFT, data=told)
         tally.lifted += len(lifted)
-        if lifted:
-            self._forget(entry.key)
+        clear((one.key for one in lifted), database=self._database, positives=self._positives)
 
     def _forget_unseen(self, since: datetime | None) -> None:
         """Drop what a whole pass has not seen from the copy of SES's list."""
@@ -241,14 +241,6 @@ class Pull:
         while since is not None and gone:
             with self._database.transaction() as connection:
                 gone = ses_list.drop_unseen(connection, since=since, limit=_PART)
-
-    def _forget(self, key: str) -> None:
-        """Clear Redis of an address, unless it is suppressed all the same: acceptance should tell that early."""
-        self._positives.remove([key])
-        with self._database.reading() as connection:
-            still = bool(suppressions.live(connection, key))
-        if still:
-            self._positives.add([key])
 
     def _drop(self, spelling: str) -> None:
         with self._database.transaction() as connection:
