@@ -49,7 +49,13 @@ def remove(given: Namespace, terminal: Terminal) -> bool:
     }
     for entry in removed.entries:
         terminal.say(escape(f"{entry.email} is off the list ({entry.scope}), {at_ses[removed.ses_account]}."))
-    terminal.answer({"removed": [asdict(entry) for entry in removed.entries], "ses_account": removed.ses_account})
+    for entry in removed.uncovered:
+        terminal.say(
+            escape(f"{entry.email} stays unsubscribed ({entry.scope}): the recipient's own word, lifted by itself.")
+        )
+    told = {"removed": removed.entries, "uncovered": removed.uncovered}
+    each = {name: [asdict(entry) for entry in entries] for name, entries in told.items()}
+    terminal.answer({**each, "ses_account": removed.ses_account})
     return True
 
 

@@ -76,6 +76,8 @@ class Change(StrEnum):
     ADDED = "added"
     REPLACED = "replaced"
     PROLONGED = "prolonged"
+    COVERED = "covered"
+    WITHDRAWN = "withdrawn"
     REVIEW = "review"
     CONFIRMED = "confirmed"
     REMOVED = "removed"

@@ -23,7 +23,7 @@ from app.services.layers import Facts, Layer, LayerName, Verdict, layers
 from app.services.soft_bounces import counting
 from app.services.sync import CURSOR
 from app.services.sync_place import Place
-from app.store import cursors, evidence, suppressions
+from app.store import covered, cursors, evidence, suppressions
 from app.store.db import Database, clock
 from app.store.evidence import Heard
 from app.store.pseudonyms import Pseudonyms
@@ -122,6 +122,7 @@ class Explain:
             address=address,
             now=clock(connection),
             entries=tuple(entries),
+            covering=frozenset(covered.covered(connection, [one.id for one in entries])),
             mails=frozenset(mail for mail, owner in owners.items() if own in {None, owner}),
             foreign=frozenset(mail for mail in mails if own is not None and owners.get(mail) != own),
             reviews=evidence.reviews_of(connection, {one.review_id for one in entries if one.review_id}),

@@ -4,20 +4,22 @@ It decides row after row, as if each came alone: the second of two rows for one 
 put. It reads and writes nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from app.domain.list_rows import Admission, BadRow, ListRow, Refused, RowVerdict, check, verdict
-from app.domain.suppression import EVERY_MAIL, Lasting
+from app.domain.suppression import EVERY_MAIL, Lasting, Origin
+from app.store.covered import Unsubscription
 from app.store.ids import new_id
 from app.store.rehearsal import Rehearsed
 from app.store.suppression_bulk import BulkEntry, Place, PlaceName
 from app.store.suppressions import Suppression
 
 _PUT: Final = frozenset({RowVerdict.ADDED, RowVerdict.REPLACED})
+_HEARD: Final = _PUT | {RowVerdict.KEPT}
 _NOTHING: Final = Place()
 
 
@@ -55,6 +57,7 @@ class Batch:
         self._admission = admission
         self._fresh = fresh
         self._put: dict[PlaceName, _Put] = {}
+        self._unsubscribed: dict[PlaceName, tuple[ListRow, Suppression | None]] = {}
         self._pseudonyms = {row.key: pseudonym(row.key) for row in rows if isinstance(row, ListRow)}
         self.keys = {*self._pseudonyms, *self._pseudonyms.values()}
         self.told: list[Told] = []
@@ -85,6 +88,15 @@ class Batch:
             for put in self._put.values()
         ]
 
+    def covered(self, entries: Sequence[BulkEntry]) -> Iterator[Unsubscription]:
+        """The unsubscriptions among the rows that lie under another entry: one of these, or one that stood before."""
+        put = {(one.key, one.scope): one for one in entries}
+        for name, (row, stood) in self._unsubscribed.items():
+            covering = put.get(name, stood)
+            if covering is not None and covering.origin != Origin.UNSUBSCRIBE:
+                replaced = covering.replaces if isinstance(covering, BulkEntry) else None
+                yield Unsubscription(id=(replaced or covering).id, scope=row.scope, reason=row.reason)
+
     @property
     def would_stand(self) -> dict[PlaceName, Rehearsed]:
         """What would stand in the places that the rows change."""
@@ -110,6 +122,8 @@ class Batch:
         put = self._put.get(name)
         standing: Lasting | None = put.row if put else rehearsed.get(name, place.entry)
         what = verdict(row, standing, removed_at=place.removed_at, now=now, fresh=self._fresh)
+        if what in _HEARD and row.origin is Origin.UNSUBSCRIBE:
+            self._unsubscribed[name] = (row, place.entry)
         if what in _PUT:
             self._note(row, place, put, added=what is RowVerdict.ADDED, now=now)
         return Told(line=row.line, verdict=what)

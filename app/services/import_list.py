@@ -20,7 +20,7 @@ from app.domain.file_text import UnreadableFile
 from app.domain.list_files import ListFile, Reading
 from app.domain.list_rows import Admission, BadRow, ListRow, Refused, RowVerdict, scope_in
 from app.services.import_batch import Batch, Told
-from app.store import audit, suppression_bulk, suppressions
+from app.store import audit, covered, suppression_bulk, suppressions
 from app.store.db import Database, clock
 from app.store.ids import new_id
 from app.store.positives import Positives
@@ -140,6 +140,7 @@ class ImportList:
             self._positives.add({entry.key for entry in entries})
             if suppression_bulk.put_all(connection, entries, actor=run.caller.actor):
                 raise ServiceUnavailable("Somebody else put the same address on the list; repeat the import.")
+            covered.cover_all(connection, batch.covered(entries), actor=run.caller.actor)
         run.begun = True
         return batch.told
 

@@ -81,13 +81,15 @@ class Layer:
 class Facts:
     """What was read of one address: only what the caller may know.
 
-    `mails` are the source mails that may be named, `foreign` those that belong to others. `counting` are the soft
-    bounces that count towards a pause now. `live` says that SES itself was asked, `ses_fault` that it did not answer.
+    `covering` are the entries that cover an unsubscription, `mails` the source mails that may be named, `foreign` those
+    that belong to others, `counting` the soft bounces that count towards a pause now. `live` says that SES itself was
+    asked, `ses_fault` that it did not answer.
     """
 
     address: Address
     now: datetime
     entries: tuple[Suppression, ...]
+    covering: frozenset[UUID]
     mails: frozenset[UUID]
     foreign: frozenset[UUID]
     reviews: tuple[Review, ...]
@@ -146,8 +148,9 @@ def _of_entry(facts: Facts, entry: Suppression, lifted_as: str) -> Finding:
     told = _in_words(source) or (OF_ANOTHER if foreign else entry.reason)
     diagnostic = source.get("diagnostic")
     kept = " Kept under a pseudonym: the person was forgotten." if is_pseudonym(entry.key) else ""
+    own = " The recipient has unsubscribed besides; that stays." if entry.id in facts.covering else ""
     return Finding(
-        says=f"{told}{kept}",
+        says=f"{told}{kept}{own}",
         since=entry.created_at,
         until=entry.expires_at,
         scope=entry.scope,

@@ -80,11 +80,13 @@ class Found:
 class Removed:
     """What was lifted; and of SES's list: `removed`, `absent`, `pending` until upkeep has done it, or `kept`.
 
-    It is `kept` when nothing was lifted that holds for every mail of one address.
+    It is `kept` when nothing was lifted that holds for every mail of one address. `uncovered` are unsubscriptions that
+    stand in the place of what was lifted.
     """
 
     entries: tuple[Entry, ...]
     ses_account: str
+    uncovered: tuple[Entry, ...] = ()
 
 
 class Suppress:
@@ -198,9 +200,10 @@ class Suppress:
             for one in lifted:
                 note_in_audit(connection, caller, "unsuppress", one, why)
             told = disclosed(connection, caller, lifted)
+            uncovered = disclosed(connection, caller, _in_place_of(connection, lifted))
         clear((one.key for one in lifted), database=self._database, positives=self._positives)
         at_ses = self.remove_at_ses(lifted) if wait_for_ses else "pending"
-        return Removed(tuple(map(Entry.of, told)), at_ses)
+        return Removed(tuple(map(Entry.of, told)), at_ses, tuple(map(Entry.of, uncovered)))
 
     def check_removals(self, caller: Caller, names: Sequence[str], *, reason: str | None, force: bool) -> None:
         """Raise what removing any of these would raise, except that it is not there."""
@@ -247,6 +250,12 @@ def check_force(entries: Sequence[Suppression], *, force: bool) -> None:
         }
         told = " ".join(why[Origin(origin)] for origin in forced)
         raise invalid("/force", "required", f"{told} If they want mail again, say so with force.")
+
+
+def _in_place_of(connection: Connection, lifted: Sequence[Suppression]) -> tuple[Suppression, ...]:
+    places = {(one.key, one.scope) for one in lifted}
+    live = suppressions.live(connection, *{one.key for one in lifted})
+    return tuple(one for one in live if (one.key, one.scope) in places)
 
 
 def _not_listed(connection: Connection, named: Named) -> str:

@@ -1,7 +1,8 @@
 """What a person does behind the link in a mail: stop mail of one stream, or take that back. List, filter and audit.
 
 The person is whoever holds the link, and asks for nobody else. It only ever touches entries of the origin `unsubscribe`
-in the scope of the mail's stream: a bounce, a complaint or what an operator decided is not lifted here.
+in the scope of the mail's stream: a bounce, a complaint or what an operator decided is not lifted here. Where such an
+entry has the place, the person's word is kept under it (`app.store.covered`).
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from app.domain.pseudonym import is_pseudonym
 from app.domain.suppression import Origin
 from app.domain.unsubscribe import Wish, masked
 from app.services.links import Links
-from app.store import audit, streams, suppressions
+from app.store import audit, covered, streams, suppressions
 from app.store.db import Database
 from app.store.positives import Positives
 from app.store.streams import Subscriber
@@ -55,8 +56,8 @@ class Unsubscribe:
         found = self._look(token)
         if found is None or is_pseudonym(found[0].key):
             return None
-        subscriber, live = found
-        return Standing(title=subscriber.title, address=masked(subscriber.address), stopped=bool(live))
+        subscriber, stopped = found
+        return Standing(title=subscriber.title, address=masked(subscriber.address), stopped=stopped)
 
     def __call__(self, token: str, wish: Wish) -> None:
         """Do what is asked; done twice it is done once. Nobody learns whether the link was ours.
@@ -69,21 +70,22 @@ class Unsubscribe:
         if found is None:
             log.warning("unsubscribe_unknown", wish=wish)
             return
-        subscriber, live = found
-        if wish is Wish.UNSUBSCRIBE and not live:
+        subscriber, stopped = found
+        if wish is Wish.UNSUBSCRIBE and not stopped:
             self._stop(subscriber)
-        elif wish is Wish.RESUBSCRIBE and live:
+        elif wish is Wish.RESUBSCRIBE and stopped:
             self._take_back(subscriber)
 
-    def _look(self, token: str) -> tuple[Subscriber, tuple[Suppression, ...]] | None:
-        """Whose link it is, and the live entries of that person in the scope of the stream.
+    def _look(self, token: str) -> tuple[Subscriber, bool] | None:
+        """Whose link it is, and whether that person has unsubscribed from the stream, whatever else stands there.
 
         A token that is not ours is looked for all the same, so that it takes as long.
         """
         with self._database.reading() as connection:
             subscriber = streams.subscriber(connection, self._links.recipient_of(token) or _NO_ID)
-            live = _in_stream(connection, subscriber or _NOBODY)
-        return (subscriber, live) if subscriber else None
+            own, others = _in_stream(connection, subscriber or _NOBODY)
+            stopped = bool(own or covered.covered(connection, others))
+        return (subscriber, stopped) if subscriber else None
 
     def _stop(self, subscriber: Subscriber) -> None:
         actor = _actor(subscriber)
@@ -109,7 +111,8 @@ class Unsubscribe:
         """The positive stays in Redis, where it costs a look into SQL at most."""
         actor = _actor(subscriber)
         with self._database.transaction() as connection:
-            own = [one.id for one in _in_stream(connection, subscriber) if one.origin == Origin.UNSUBSCRIBE]
+            own, others = _in_stream(connection, subscriber)
+            covered.withdraw(connection, others, actor=actor, reason=_TAKEN_BACK)
             lifted = suppressions.lift(connection, own, actor=actor, reason=_TAKEN_BACK, at_ses_too=False)
             if any(one.origin != Origin.UNSUBSCRIBE for one in lifted):
                 raise ServiceUnavailable("The entry became another one meanwhile; repeat the request.")
@@ -117,9 +120,11 @@ class Unsubscribe:
                 _audit(connection, "unsuppress", entry, actor=actor, reason=_TAKEN_BACK)
 
 
-def _in_stream(connection: Connection, subscriber: Subscriber) -> tuple[Suppression, ...]:
-    live = suppressions.live(connection, subscriber.key)
-    return tuple(one for one in live if one.scope == subscriber.scope)
+def _in_stream(connection: Connection, subscriber: Subscriber) -> tuple[list[UUID], list[UUID]]:
+    """The person's live unsubscription in the scope of the stream, and the entry of another origin, if there is one."""
+    live = [one for one in suppressions.live(connection, subscriber.key) if one.scope == subscriber.scope]
+    own = [one.id for one in live if one.origin == Origin.UNSUBSCRIBE]
+    return own, [one.id for one in live if one.id not in own]
 
 
 def _actor(subscriber: Subscriber) -> str:

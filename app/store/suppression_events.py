@@ -80,9 +80,10 @@ def of_keys(connection: Connection, keys: Sequence[str], *, limit: int = 100) ->
         .order_by(suppression_events.c.id.desc())
         .limit(limit)
     )
-    return tuple(_event(row) for row in connection.execute(query))
+    return tuple(read(row) for row in connection.execute(query))
 
 
-def _event(row: Row[Any]) -> SuppressionEvent:
+def read(row: Row[Any]) -> SuppressionEvent:
+    """A row of the table as a change."""
     columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
     return SuppressionEvent(**{name: columns[name] for name in SuppressionEvent.__dataclass_fields__})

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.suppression import EVERY_MAIL, Change, takes_the_place_of
-from app.store import suppression_events
+from app.store import covered, suppression_events
 from app.store.db import add_once, clock, now
 from app.store.ids import new_id
 from app.store.models import suppressions
@@ -82,13 +82,14 @@ def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]
         elif takes_the_place_of(new, existing):
             return _replace(connection, existing, new), True
         else:
+            covered.cover(connection, existing, new)
             return existing, False
 
 
 def lift(
     connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str, at_ses_too: bool = True
 ) -> tuple[Suppression, ...]:
-    """Turn live entries into tombstones and return those.
+    """Turn live entries into tombstones and return those. An unsubscription that one of them covered stands again.
 
     `at_ses_too`: SES's own list has to let them go as well, where it can know them: for every mail, and by address.
     """
@@ -100,6 +101,7 @@ def lift(
     }
     lifted = _update(connection, entry_ids, values)
     suppression_events.note(connection, Change.REMOVED, lifted, actor=actor, reason=reason)
+    _uncover(connection, lifted)
     return lifted
 
 
@@ -248,6 +250,21 @@ def _replace(connection: Connection, existing: Suppression, new: NewSuppression)
     [entry] = _update(connection, [existing.id], values)
     suppression_events.note(connection, Change.REPLACED, [entry], actor=new.actor)
     return entry
+
+
+def _uncover(connection: Connection, lifted: Iterable[Suppression]) -> None:
+    entries = {one.id: one for one in lifted}
+    for entry_id, said in covered.covered(connection, entries).items():
+        new = NewSuppression(
+            key=entries[entry_id].key,
+            scope=said.scope,
+            address=entries[entry_id].address,
+            origin=said.origin,
+            reason=said.reason,
+            actor=said.actor,
+            source={"actor": said.actor},
+        )
+        put(connection, new)
 
 
 def _values(new: NewSuppression) -> Json:

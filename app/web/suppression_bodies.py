@@ -125,18 +125,29 @@ class AddedSuppression(SuppressionEntry):
 
 
 class RemovedSuppression(Told):
-    """The entry that was taken off the list; `ses_account` says whether SES's own list has let the address go too."""
+    """The entry that was taken off the list; `ses_account` says whether SES's own list has let the address go too.
+
+    `uncovered` is the recipient's own unsubscription, where the entry covered one: it stands in its place.
+    """
 
     object: Literal["suppression"]
     id: UUID
     deleted: Literal[True]
     ses_account: str
+    uncovered: UUID | None
 
     @classmethod
     def each_of(cls, removed: Removed) -> list[Self]:
         """Written from what removing came to, one per entry."""
+        uncovered = {(one.email, one.scope): one.id for one in removed.uncovered}
         return [
-            cls(object="suppression", id=entry.id, deleted=True, ses_account=removed.ses_account)
+            cls(
+                object="suppression",
+                id=entry.id,
+                deleted=True,
+                ses_account=removed.ses_account,
+                uncovered=uncovered.get((entry.email, entry.scope)),
+            )
             for entry in removed.entries
         ]
 

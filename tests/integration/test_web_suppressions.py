@@ -108,6 +108,7 @@ def test_taking_an_address_off_needs_a_reason(web: Web, key: Headers, way: str) 
         "id": added["id"],
         "deleted": True,
         "ses_account": "removed",
+        "uncovered": None,
     }
     assert listed(web, key) == []
     assert web.account.addresses == set()

@@ -36,6 +36,13 @@ OF_ENTRIES: Final = (
         killed_by=f"{_SCOPES}::test_an_entry_catches_whom_and_what_it_names[sqlite-the application]",
     ),
     Mutant(
+        name="what others decided undoes the recipient's own word",
+        file="app/store/suppressions.py",
+        edits=(("    _uncover(connection, lifted)\n", ""),),
+        killed_by="tests/integration/test_covered.py"
+        "::test_lifting_what_covers_an_unsubscription_lets_it_stand[sqlite-True-manual]",
+    ),
+    Mutant(
         name="anybody suppresses a whole domain",
         file="app/services/entries.py",
         edits=(
