@@ -88,7 +88,10 @@ OF_THE_CALL: Final = (
                     "            claim = self._claim_first(connection, limit)\n"
                 ),
             ),
-            ("from concurrent.futures import", "from contextlib import suppress\nfrom concurrent.futures import"),
+            (
+                "from dataclasses import dataclass, replace\n",
+                "from contextlib import suppress\nfrom dataclasses import dataclass, replace\n",
+            ),
             (
                 "            return self._parts.call(mine, letter",
                 "            self._parts.call._look = lambda _: None\n            return self._parts.call(mine, letter",
