@@ -1,8 +1,9 @@
 """What one worker process holds while it lives: its gateway, its pulse, an understudy of the broker, and ears.
 
 The pulse says now and then that the process is alive. The understudy claims by itself when no bell has come for a
-while, and runs sweeps that nobody has run for long: the broker is away then, or its queues are long, and nothing may
-wait for it. The ears listen whether messages still come through, and have a worker that is deaf started again.
+while, and at once when the broker does not take the bell for what a drain has left; it runs sweeps that nobody has run
+for long: the broker is away then, or its queues are long, and nothing may wait for it. The ears listen whether messages
+still come through, and have a worker that is deaf started again.
 """
 
 import os
@@ -44,16 +45,20 @@ class Crew:
         self._last_bell = time.monotonic()
         self._working = threading.Lock()
         self._over = threading.Event()
+        self._left_over = threading.Event()
         self._threads: list[threading.Thread] = []
         self._start("pulse", self._live, _BEAT_EVERY_S)
         self._start("understudy", self._stand_in, _BEAT_EVERY_S)
+        self._start("relief", self._go_on, 0.0)
         if self._ears is not None:
             self._start("ears", self._listen, self._ears.pause_s)
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""
         with self._called(), self._working:
-            self.gateway.deliver.drain(lane)
+            more = self.gateway.deliver.drain(lane).more
+        if more:
+            self._left_over.set()
 
     def settle(self) -> None:
         """Answer the bell of feedback."""
@@ -74,6 +79,7 @@ class Crew:
     def close(self) -> None:
         """Finish what is on the wire. Threads in the middle of a look get a moment: they hold connections."""
         self._over.set()
+        self._left_over.set()
         for thread in self._threads:
             thread.join(_LOOK_LASTS_S)
         self.gateway.close()
@@ -130,11 +136,19 @@ class Crew:
         if not self._working.acquire(blocking=False):
             return
         try:
-            for lane in Lane:
-                self.gateway.deliver.drain(lane)
+            more = [self.gateway.deliver.drain(lane).more for lane in Lane]
             self.gateway.settle.drain()
         finally:
             self._working.release()
+        if any(more):
+            self._left_over.set()
+
+    def _go_on(self) -> None:
+        """With what a drain has left, unless a bell for it was taken: then it is the broker's to call somebody."""
+        self._left_over.wait()
+        self._left_over.clear()
+        if not self._over.is_set() and not self.gateway.upkeep.ring_bells():
+            self._work_unasked()
 
 
 def _ears(gateway: Gateway, node: Node) -> Ears:
