@@ -8,35 +8,38 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
 from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.options import Amount, add_amounts
 from bench.stage import stage
-from bench.web import Posted, postern_web, tutorial_web
+from bench.web import Posted, by_kind, postern_web, tutorial_web
 
 SINGLE, BATCH, TUTORIAL = "Postern, single", "Postern, batch of 100", "tutorial"
+REQUESTS = Amount(name="requests", usual=3000, quick=800, what="requests a round")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 
 
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
-    parser.add_argument("--requests", type=int, default=3000, help="requests a round (default 3000)")
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+    add_amounts(parser, REQUESTS, RUNS)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     """Run the rounds, tell the table, and answer with the goals and the figures."""
+    requests, runs = REQUESTS.of(given), RUNS.of(given)
     rounds: dict[str, list[Posted]] = {SINGLE: [], BATCH: [], TUTORIAL: []}
     with stage(latency_ms=60) as there, postern_web(there) as postern, tutorial_web(there) as tutorial:
         for endpoint in (*postern.values(), tutorial):
             endpoint.post(64)
-        for number in range(1, given.runs + 1):
-            rounds[SINGLE].append(postern[1].post(given.requests))
-            rounds[BATCH].append(postern[100].post(max(given.requests // 25, 32)))
-            rounds[TUTORIAL].append(tutorial.post(given.requests // 4))
+        for number in range(1, runs + 1):
+            rounds[SINGLE].append(postern[1].post(requests))
+            rounds[BATCH].append(postern[100].post(max(requests // 25, 32)))
+            rounds[TUTORIAL].append(tutorial.post(requests // 4))
             rates = ", ".join(f"{name} {of[-1].rate:.0f}/s" for name, of in rounds.items())
-            tell(f"round {number} of {given.runs}: {rates}")
+            tell(f"round {number} of {runs}: {rates}")
     for line in table(rounds):
         tell(line)
     return {
         "goals": [goal.told() for goal in goals(rounds)],
-        "systems": {name: _told(of) for name, of in rounds.items()},
+        "systems": {name: [one.told() for one in of] for name, of in rounds.items()},
     }
 
 
@@ -57,18 +60,9 @@ def goals(rounds: dict[str, list[Posted]]) -> list[Goal]:
 
 def table(rounds: dict[str, list[Posted]]) -> list[str]:
     """One line for each endpoint."""
-    lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{'CPU us/mail':>24}"]
+    lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{'CPU us/mail':>24}   of which"]
     for name, of in rounds.items():
         rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
         p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
-        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>24}{cpu:>24}")
+        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>24}{cpu:>24}   {by_kind(of)}")
     return lines
-
-
-def _told(of: list[Posted]) -> Json:
-    return {
-        "rate": [round(one.rate, 1) for one in of],
-        "p99_ms": [round(one.p99_ms, 2) for one in of],
-        "cpu_us": [round(one.cpu_per_mail * 1e6, 1) for one in of],
-        "cpu_us_by_kind": [{kind: round(spent * 1e6, 1) for kind, spent in one.cpu.items()} for one in of],
-    }

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
-from contextlib import AbstractContextManager, ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
-from typing import Protocol
+from datetime import timedelta
+from functools import partial
+from typing import Final, Protocol
 
 from sqlalchemy import create_engine, func, literal, select, text
 
@@ -13,6 +17,7 @@ from app.queue import Lane
 from app.services.accept import Submission
 from app.services.authenticate import caller_of, operator
 from app.services.pause import Pause
+from app.store import heartbeats
 from app.store.models import recipients
 from app.wiring import Gateway
 from bench.bare import message
@@ -23,7 +28,10 @@ from tests.gateways import issue
 from tests.mails import submission
 
 SIZE = 6_000
-_BENCH = operator("bench")
+THREADS: Final = {"boto3": 50, "fast": 100}
+"""Calls at a time in one process, by transport: as many as serve it best."""
+
+BENCH = operator("bench")
 _BATCH = 100
 # The states are spelled out, as in the partial indexes: counting must not cost what is measured.
 _WAITING = [
@@ -58,34 +66,50 @@ class Bare:
 
 
 class Postern:
-    """Postern's workers, by one of its transports."""
+    """Postern's workers, by one of its transports; `more` are settings of theirs."""
 
-    def __init__(self, there: Stage, *, transport: str, processes: int, threads: int) -> None:
+    def __init__(
+        self,
+        there: Stage,
+        *,
+        transport: str,
+        processes: int = 2,
+        threads: int | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self._there = there
         self._processes = processes
-        self._environment = {"SES_TRANSPORT": transport, "SES_THREADS": str(threads)}
+        self._environment = {
+            "SES_TRANSPORT": transport,
+            "SES_THREADS": str(threads or THREADS[transport]),
+            **(more or {}),
+        }
 
     def drain(self, mails: int) -> Drained:
         """See `Contestant.drain`. The workers are up before the lane is released."""
         gateway = self._there.gateway
-        pause = Pause(database=gateway.database)
-        pause.pause(_BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
-        fill(gateway, mails)
-        with self.workers():
-            pause.resume(_BENCH, Lane.TRANSACTIONAL)
-            gateway.upkeep.ring_bells()
+        with held_back(gateway, mails) as release, self.workers():
+            release()
             return watch(lambda: mails - waiting(gateway), total=mails, kinds=_COUNTED)
 
     def workers(self) -> AbstractContextManager[object]:
         """Its workers, for as long as the context lasts."""
         celery = ("worker.celery", "worker", "--pool", "prefork", "--concurrency", str(self._processes))
-        workforce = self._there.gateway.workforce
+        began = time.monotonic()
         return running(
             (sys.executable, "-m", "celery", "-A", *celery, *_LEAN),
             log=self._there.directory / "worker.log",
             environment=self._environment,
-            ready=lambda: workforce.count() >= self._processes,
+            ready=lambda: _alive_since(self._there.gateway, began, kind=heartbeats.WORKER) >= self._processes,
         )
+
+    def beat(self) -> AbstractContextManager[object]:
+        """What has its workers sweep."""
+        schedule = str(self._there.directory / "beat")
+        words = (sys.executable, "-m", "celery", "-A", "worker.celery", "beat", "--schedule", schedule)
+        log, began = self._there.directory / "beat.log", time.monotonic()
+        swept = partial(_alive_since, self._there.gateway, began, kind=heartbeats.SWEEPER)
+        return running(words, log=log, environment=self._environment, ready=lambda: swept() > 0)
 
 
 class Tutorial:
@@ -124,18 +148,44 @@ class Tutorial:
             return sent
 
 
+@contextmanager
+def held_back(gateway: Gateway, mails: int) -> Iterator[Callable[[], None]]:
+    """So many mails in a lane that is paused, until what is yielded is called."""
+    pause = Pause(database=gateway.database)
+    pause.pause(BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
+    fill(gateway, mails)
+
+    def release() -> None:
+        pause.resume(BENCH, Lane.TRANSACTIONAL)
+        gateway.upkeep.ring_bells()
+
+    yield release
+
+
 def fill(gateway: Gateway, mails: int) -> None:
     """Accept so many mails, in batches."""
     who = caller_of(issue(gateway, app="bench").key)
     for start in range(0, mails, _BATCH):
-        batch = [mail(f"person{number}@example.net") for number in range(start, min(start + _BATCH, mails))]
+        batch = [mail(person(number)) for number in range(start, min(start + _BATCH, mails))]
         gateway.accept(who, batch, idempotency=None, answer=lambda _: {})
+
+
+def person(number: int) -> str:
+    """To whom the mail of this number is, from 0."""
+    return f"person{number}@example.net"
 
 
 def mail(recipient: str) -> Submission:
     """One mail of the usual size."""
     one = submission(recipient)
     return replace(one, message=replace(one.message, text=message(SIZE).decode(), html=None))
+
+
+def _alive_since(gateway: Gateway, began: float, *, kind: str) -> int:
+    """How many of this kind have shown that they live since that moment: not those of an earlier round."""
+    within = timedelta(seconds=time.monotonic() - began)
+    with gateway.database.reading() as connection:
+        return heartbeats.count_alive(connection, kind=kind, within=within)
 
 
 def waiting(gateway: Gateway) -> int:

@@ -13,6 +13,7 @@ _KINDS = {
     "postgres": "database",
     "valkey": "redis",
     "gunicorn": "web",
+    "bench.standin": "standin",
 }
 
 

@@ -8,62 +8,59 @@ PostgreSQL and the same Valkey, one after another in each round.
 import statistics
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from bench.ceiling import ceiling
 from bench.contestants import Bare, Contestant, Postern, Tutorial
 from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.options import Amount, add_amounts
 from bench.stage import Stage, stage
 from bench.window import Drained
 
 POOLS = {"prefork 20": ("prefork", 1, 20), "threads 2x50": ("threads", 2, 50)}
 BARE, BOTO3, FAST, TUTORIAL = "bare boto3 loop", "Postern, boto3", "Postern, fast", "tutorial"
+MAILS = Amount(name="mails", usual=6000, quick=1200, what="mails a round")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 
 Rounds = Mapping[str, list[Drained]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """How much is measured."""
-
-    mails: int
-    runs: int
-    latency_ms: float
-
-
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
-    parser.add_argument("--mails", type=int, default=6000, help="mails a round (default 6000)")
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+    add_amounts(parser, MAILS, RUNS)
     parser.add_argument("--latency-ms", type=float, default=60, help="what SES takes for an answer (default 60)")
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     """Run the rounds, tell the table, and answer with the goals and the figures."""
-    rounds = run(Asked(mails=given.mails, runs=given.runs, latency_ms=given.latency_ms), tell)
+    with stage(latency_ms=given.latency_ms) as there:
+        most = ceiling(there.directory)
+        tell(most.line)
+        rounds = run(there, mails=MAILS.of(given), runs=RUNS.of(given), tell=tell)
     for line in table(rounds):
         tell(line)
+    highest = max(one.rate for of in rounds.values() for one in of)
     return {
-        "goals": [goal.told() for goal in goals(rounds)],
+        "goals": [goal.told() for goal in (*goals(rounds), most.over("drain", highest))],
+        "standin": most.told(),
         "systems": {name: _told(of) for name, of in rounds.items()},
     }
 
 
-def run(asked: Asked, tell: Callable[[str], None]) -> Rounds:
+def run(there: Stage, *, mails: int, runs: int, tell: Callable[[str], None]) -> Rounds:
     """Measure every contestant in every round; `tell` hears of each."""
-    with stage(latency_ms=asked.latency_ms) as there:
-        best = _best_pool(there, asked.mails // 8, tell)
-        contestants: dict[str, Contestant] = {
-            BARE: Bare(processes=2, threads=50),
-            TUTORIAL: best,
-            BOTO3: Postern(there, transport="boto3", processes=2, threads=50),
-            FAST: Postern(there, transport="fast", processes=2, threads=100),
-        }
-        rounds: dict[str, list[Drained]] = {name: [] for name in contestants}
-        for number in range(1, asked.runs + 1):
-            for name, contestant in contestants.items():
-                mails = asked.mails // 4 if name == TUTORIAL else asked.mails
-                rounds[name].append(contestant.drain(mails))
-                tell(f"round {number} of {asked.runs}: {name} {rounds[name][-1].rate:.0f}/s")
+    best = _best_pool(there, mails // 8, tell)
+    contestants: dict[str, Contestant] = {
+        BARE: Bare(processes=2, threads=50),
+        TUTORIAL: best,
+        BOTO3: Postern(there, transport="boto3"),
+        FAST: Postern(there, transport="fast"),
+    }
+    rounds: dict[str, list[Drained]] = {name: [] for name in contestants}
+    for number in range(1, runs + 1):
+        for name, contestant in contestants.items():
+            share = mails // 4 if name == TUTORIAL else mails
+            rounds[name].append(contestant.drain(share))
+            tell(f"round {number} of {runs}: {name} {rounds[name][-1].rate:.0f}/s")
     return rounds
 
 

@@ -57,7 +57,7 @@ def spread(values: Sequence[float]) -> str:
 
 def goal_lines(goals: Sequence[Json]) -> list[str]:
     """A table of told goals."""
-    width = max(len(goal["name"]) for goal in goals)
+    width = max((len(goal["name"]) for goal in goals), default=0)
     return [
         f"{'met ' if goal['met'] else 'MISS'}  {goal['name']:{width}}  {goal['goal']:>9}  {goal['measured']:.3g}"
         f"  ({goal['spread'][0]:.3g} to {goal['spread'][1]:.3g}, {goal['runs']} runs)"

@@ -11,34 +11,37 @@ from collections.abc import Callable
 from bench.contestants import Bare, Postern, waiting
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_most, spread
+from bench.options import Amount, add_amounts
 from bench.processes import wait_until
 from bench.stage import Stage, stage
 from bench.web import Endpoint, postern_web
 from bench.window import Drained
 
 SINGLE, BATCH, BARE = "single posts", "batches of 100", "bare boto3 loop"
-_KINDS = ("web", "worker", "database", "redis")
+MAILS = Amount(name="mails", usual=4000, quick=1000, what="mails a round")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
+KINDS = ("web", "worker", "database", "redis")
 
 
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
-    parser.add_argument("--mails", type=int, default=4000, help="mails a round (default 4000)")
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
+    add_amounts(parser, MAILS, RUNS)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     """Run the rounds, tell the table, and answer with the goals and the figures."""
+    mails, runs = MAILS.of(given), RUNS.of(given)
     rounds: dict[str, list[Drained]] = {SINGLE: [], BATCH: [], BARE: []}
     with stage(latency_ms=60) as there:
-        postern = Postern(there, transport="fast", processes=2, threads=100)
+        postern = Postern(there, transport="fast")
         with postern_web(there) as endpoints, postern.workers():
-            _through(there, endpoints[1], 200)
-            for number in range(1, given.runs + 1):
-                rounds[SINGLE].append(_through(there, endpoints[1], given.mails))
-                rounds[BATCH].append(_through(there, endpoints[100], given.mails))
-                rounds[BARE].append(Bare(processes=2, threads=50).drain(given.mails))
+            through(there, endpoints[1], 200)
+            for number in range(1, runs + 1):
+                rounds[SINGLE].append(through(there, endpoints[1], mails))
+                rounds[BATCH].append(through(there, endpoints[100], mails))
+                rounds[BARE].append(Bare(processes=2, threads=50).drain(mails))
                 told = ", ".join(f"{name} {of[-1].cpu_per_mail * 1e6:.0f} us" for name, of in rounds.items())
-                tell(f"round {number} of {given.runs}: {told}")
+                tell(f"round {number} of {runs}: {told}")
     for line in table(rounds):
         tell(line)
     systems = {name: [round(one.cpu_per_mail * 1e6, 1) for one in of] for name, of in rounds.items()}
@@ -69,11 +72,11 @@ def _ratios(pairs: list[tuple[Drained, Drained]]) -> list[float]:
     return [mine.cpu_per_mail / other.cpu_per_mail for mine, other in pairs]
 
 
-def _through(there: Stage, endpoint: Endpoint, mails: int) -> Drained:
-    """Counted from the first post to the last record."""
+def through(there: Stage, endpoint: Endpoint, mails: int) -> Drained:
+    """Post so many and wait until the last is recorded: all of that is counted."""
     before, began = spent_by_kind(), time.monotonic()
     endpoint.post(max(mails // endpoint.mails, 32))
     wait_until(lambda: waiting(there.gateway) == 0)
     seconds, after = time.monotonic() - began, spent_by_kind()
     sent = max(mails // endpoint.mails, 32) * endpoint.mails
-    return Drained(rate=sent / seconds, cpu={kind: (after[kind] - before[kind]) / sent for kind in _KINDS})
+    return Drained(rate=sent / seconds, cpu={kind: (after[kind] - before[kind]) / sent for kind in KINDS})

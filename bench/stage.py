@@ -11,6 +11,7 @@ from secrets import token_urlsafe
 
 from app.cli.probes import answers, free_port
 from app.wiring import Gateway, build
+from bench.calls import Call, read
 from bench.processes import running
 from config import load
 from tests.gateways import migrate
@@ -20,17 +21,47 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:postern-feedback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standin:
+    """Where a stand-in for SES listens, and where it keeps its journal and its log."""
+
+    port: int
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        """What it notes of each call."""
+        return self.directory / "calls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What stands there."""
 
     gateway: Gateway
     directory: Path
     environment: dict[str, str]
+    standin: Standin
+
+    def calls(self) -> list[Call]:
+        """The calls that have reached the stand-in, oldest first."""
+        return read(self.standin.journal)
+
+    def calls_so_far(self) -> int:
+        """How many they are, about: as many as lines of the same length would be."""
+        with self.standin.journal.open("rb") as journal:
+            head = journal.read(4096)
+        lines = head.count(b"\n")
+        return self.standin.journal.stat().st_size * lines // len(head) if lines else 0
 
 
 @contextmanager
-def stage(*, latency_ms: float, postgres_settings: Mapping[str, str] | None = None) -> Iterator[Stage]:
-    """Set it up, with what its processes need in the environment, and take all of it away."""
+def stage(
+    *, latency_ms: float, rate: float | None = None, postgres_settings: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
+    """Set it up, with what its processes need in the environment, and take all of it away.
+
+    With a `rate` the stand-in throttles what comes faster, in mails a second.
+    """
     with (
         service_directory() as directory,
         running_postgres(directory, durable=True, more=postgres_settings) as postgres,
@@ -38,7 +69,7 @@ def stage(*, latency_ms: float, postgres_settings: Mapping[str, str] | None = No
     ):
         database_url = postgres.url(postgres.create_database())
         migrate(database_url)
-        port = free_port()
+        standin = Standin(port=free_port(), directory=directory / "ses")
         environment = {
             "DATABASE_URL": database_url,
             "REDIS_URL": redis,
@@ -47,7 +78,7 @@ def stage(*, latency_ms: float, postgres_settings: Mapping[str, str] | None = No
             "SES_CONFIGURATION_SET": "postern",
             "SES_MAX_SEND_RATE": "100000",
             "FLIGHT_DIR": str(directory / "flight"),
-            "AWS_ENDPOINT_URL_SESV2": f"http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL_SESV2": f"http://127.0.0.1:{standin.port}",
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
             "LOG_LEVEL": "WARNING",
@@ -56,11 +87,20 @@ def stage(*, latency_ms: float, postgres_settings: Mapping[str, str] | None = No
             "TUTORIAL_REDIS_URL": redis.replace("db=0", "db=1"),
         }
         os.environ.update(environment)
-        standin = (sys.executable, "-m", "bench.standin", "--port", str(port), "--latency-ms", str(latency_ms))
-        url = f"http://127.0.0.1:{port}/"
-        with running(standin, log=directory / "standin.log", environment={}, ready=partial(answers, url)):
+        with standing_in(standin, latency_ms=latency_ms, rate=rate):
             gateway = build(load())
             try:
-                yield Stage(gateway=gateway, directory=directory, environment=environment)
+                yield Stage(gateway=gateway, directory=directory, environment=environment, standin=standin)
             finally:
                 gateway.close()
+
+
+@contextmanager
+def standing_in(standin: Standin, *, latency_ms: float, rate: float | None = None) -> Iterator[None]:
+    """A stand-in for SES, there and ready for as long as the block lasts."""
+    standin.directory.mkdir()
+    words = (sys.executable, "-m", "bench.standin", "--port", str(standin.port), "--journal", str(standin.journal))
+    options = ("--latency-ms", str(latency_ms), *(("--rate", str(rate)) if rate else ()))
+    ready = partial(answers, f"http://127.0.0.1:{standin.port}/")
+    with running((*words, *options), log=standin.directory / "log", environment={}, ready=ready):
+        yield

@@ -1,45 +1,83 @@
 """A stand-in for SES that is never the bottleneck: it reads a request, waits its latency, answers with a MessageId.
 
-`python -m bench.standin --port N --latency-ms 60`. One process, one loop, no thread. It checks nothing, keeps nothing
-and sends no events: the simulator does all of that, and would be what is measured.
+`python -m bench.standin --port N --latency-ms 60 --journal FILE [--rate 50]`. One process, one loop, no thread. It
+notes in its journal when each request was there in full, and to whom it was. With a rate it throttles as SES does. It
+checks nothing else and sends no events: the simulator does all of that, and would be what is measured.
 """
 
 import argparse
 import asyncio
+import time
+from dataclasses import dataclass
 from functools import partial
+from io import RawIOBase
 from itertools import count
+from pathlib import Path
+from typing import Final, cast
 
-_BODY = b'{"MessageId": "0100%012x-bench-000000"}'
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_BODY % 0)
-_END_OF_HEAD, _LENGTH = b"\r\n\r\n", b"content-length:"
+from simulator.quota import SendRate
+
+_MESSAGE_ID: Final = b'{"MessageId": "0100%012x-bench-000000"}'
+_TAKEN: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(
+    _MESSAGE_ID % 0
+)
+_TOO_FAST: Final = b'{"message": "Maximum sending rate exceeded."}'
+_THROTTLED: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n"
+    b"x-amzn-ErrorType: TooManyRequestsException\r\nContent-Length: %d\r\n\r\n%s" % (len(_TOO_FAST), _TOO_FAST)
+)
+ANSWER_BYTES: Final = len(_TAKEN + _MESSAGE_ID % 0)
+"""Every request that is taken gets an answer of this length."""
+
+_END_OF_HEAD, _LENGTH, _TO = b"\r\n\r\n", b"content-length:", b'"ToAddresses": ["'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What all connections share."""
+
+    latency_s: float
+    rate: SendRate | None
+    journal: RawIOBase
+    numbers: "count[int]"
+
+    def answer(self, request: bytes) -> bytes:
+        """Note a request that is there in full; what it will be answered."""
+        at = time.monotonic()
+        taken = self.rate is None or self.rate.take(1, at)
+        self.journal.write(b"%.6f %d %s\n" % (at, taken, _recipient(request)))
+        return _TAKEN + _MESSAGE_ID % next(self.numbers) if taken else _THROTTLED
 
 
 class Endpoint(asyncio.Protocol):
     """One connection: requests one after another, each answered `latency_s` after it was read in full."""
 
-    def __init__(self, numbers: "count[int]", latency_s: float) -> None:
-        self._numbers = numbers
-        self._latency_s = latency_s
+    def __init__(self, account: Account) -> None:
+        self._account = account
         self._received = bytearray()
         self._ends_at = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep where to answer."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect a request; once it is whole, answer when its time has come."""
+        """Collect requests; for each that is whole, answer when its time has come."""
         self._received += data
-        if not self._ends_at:
-            self._ends_at = _end_of_request(self._received)
-        if self._ends_at and len(self._received) >= self._ends_at:
+        while self._is_whole():
+            answer = self._account.answer(bytes(self._received[: self._ends_at]))
             del self._received[: self._ends_at]
             self._ends_at = 0
-            asyncio.get_running_loop().call_later(self._latency_s, self._answer)
+            asyncio.get_running_loop().call_later(self._account.latency_s, self._write, answer)
 
-    def _answer(self) -> None:
+    def _is_whole(self) -> bool:
+        if not self._ends_at:
+            self._ends_at = _end_of_request(self._received)
+        return 0 < self._ends_at <= len(self._received)
+
+    def _write(self, answer: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(_HEAD + _BODY % next(self._numbers))  # type: ignore[attr-defined]
+            self._transport.write(answer)
 
 
 def _end_of_request(received: bytearray) -> int:
@@ -53,9 +91,15 @@ def _end_of_request(received: bytearray) -> int:
     return head + len(_END_OF_HEAD) + length
 
 
-async def serve(port: int, latency_s: float) -> None:
+def _recipient(request: bytes) -> bytes:
+    """The first address of `Destination`, or `-`."""
+    at = request.find(_TO)
+    return request[at + len(_TO) : request.index(b'"', at + len(_TO))] if at >= 0 else b"-"
+
+
+async def serve(port: int, account: Account) -> None:
     """Serve until the process is ended."""
-    make = partial(Endpoint, count(1), latency_s)
+    make = partial(Endpoint, account)
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", port, backlog=1024)
     await server.serve_forever()
 
@@ -65,8 +109,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency-ms", type=float, default=60)
+    parser.add_argument("--rate", type=float, help="recipients a second that the account may send to")
+    parser.add_argument("--journal", type=Path, required=True)
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.latency_ms / 1000))
+    rate = SendRate(given.rate, time.monotonic()) if given.rate else None
+    with given.journal.open("ab", buffering=0) as journal:
+        account = Account(latency_s=given.latency_ms / 1000, rate=rate, journal=journal, numbers=count(1))
+        asyncio.run(serve(given.port, account))
 
 
 if __name__ == "__main__":

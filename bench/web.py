@@ -1,9 +1,10 @@
 """The web processes of both applications, and clients that post to them."""
 
 import json
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from app.cli.probes import answers, free_port
 from bench.bare import message
 from bench.cpu import spent_by_kind
+from bench.goals import Json
 from bench.processes import running
 from bench.stage import Stage
 from tests.gateways import issue
@@ -34,6 +36,22 @@ class Posted:
     def cpu_per_mail(self) -> float:
         """Seconds of CPU for one mail, everybody's but the clients'."""
         return sum(self.cpu.values())
+
+    def told(self) -> Json:
+        """The same as JSON, rounded."""
+        return {
+            "rate": round(self.rate, 1),
+            "p50_ms": round(self.p50_ms, 2),
+            "p99_ms": round(self.p99_ms, 2),
+            "cpu_us": round(self.cpu_per_mail * 1e6, 1),
+            "cpu_us_by_kind": {kind: round(spent * 1e6, 1) for kind, spent in self.cpu.items()},
+        }
+
+
+def by_kind(of: Sequence[Posted]) -> str:
+    """Where the CPU of a mail went, in microseconds: the median of each kind that took any."""
+    kinds = {kind: statistics.median(one.cpu[kind] for one in of) for kind in _KINDS}
+    return ", ".join(f"{kind} {spent * 1e6:.0f}" for kind, spent in kinds.items() if spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +92,7 @@ def postern_web(there: Stage) -> Iterator[Mapping[int, Endpoint]]:
     environment = {"REQUESTS_PER_SECOND": "100000"}
     if not there.gateway.positives.rebuild(()):  # as the upkeep of a gateway that runs has done
         raise RuntimeError("Redis did not take the suppressed addresses")
-    with _gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:
+    with gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:
         yield {
             1: Endpoint(url=f"{url}/v1/emails", headers=headers, bodies=_bodies(there, 1)),
             100: Endpoint(url=f"{url}/v1/emails/batch", headers=headers, bodies=_bodies(there, 100), mails=100),
@@ -86,12 +104,13 @@ def tutorial_web(there: Stage) -> Iterator[Endpoint]:
     """The tutorial's API."""
     words = (sys.executable, "-m", "bench.tutorial.fill", "0", str(SIZE))
     subprocess.run(words, check=True)  # noqa: S603 - our own program
-    with _gunicorn(there, "bench.tutorial.web:app", {}, probe="/") as url:
+    with gunicorn(there, "bench.tutorial.web:app", {}, probe="/") as url:
         yield Endpoint(url=f"{url}/v1/emails", headers={}, bodies=_bodies(there, 1))
 
 
 @contextmanager
-def _gunicorn(there: Stage, app: str, environment: Mapping[str, str], *, probe: str) -> Iterator[str]:
+def gunicorn(there: Stage, app: str, environment: Mapping[str, str], *, probe: str) -> Iterator[str]:
+    """The web processes of an application, ready for as long as the block lasts; their URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     words = (sys.executable, "-m", "gunicorn", *_SERVER, "--bind", f"127.0.0.1:{port}", app)
@@ -105,16 +124,17 @@ def _bodies(there: Stage, mails: int) -> Path:
     path = there.directory / f"bodies-{mails}.ndjson"
     lines = []
     for number in range(max(1, 2000 // mails)):
-        each = [_mail(number * mails + offset) for offset in range(mails)]
+        each = [mail_to(f"person{number * mails + offset}@example.net") for offset in range(mails)]
         lines.append(json.dumps(each if mails > 1 else each[0]))
     path.write_text("\n".join(lines))
     return path
 
 
-def _mail(number: int) -> dict[str, str]:
+def mail_to(recipient: str) -> dict[str, str]:
+    """A mail of the usual size, as it is posted."""
     return {
         "from": "invites@example.com",
-        "to": f"person{number}@example.net",
+        "to": recipient,
         "subject": "You are invited",
         "text": message(SIZE).decode(),
     }

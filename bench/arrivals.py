@@ -1,0 +1,94 @@
+"""Clients that post one mail at a time, at moments of their own: however slow the answers are, the next is posted.
+
+`python -m bench.arrivals '{"url": ..., "headers": {...}, "body": "...", "name": "idle-1", "mails": 200,
+"gap_ms": [100, 200]}'`: gaps are even between the two, or exponential about `"gap_ms": 1.5`, as those of many
+strangers are. Mail `n` is to `NAME-n@example.net`, which takes the place of `%s` in the body. It prints one JSON
+object: for each recipient the moments, monotonic seconds, when its request was about to be written and when its answer
+was there.
+"""
+
+import json
+import random
+import selectors
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from bench.connection import Connection, head_of
+
+_DOMAIN: Final = "@example.net"
+_MOST_AT_A_TIME: Final = 500
+
+
+class Strangers:
+    """Connections, as many as are needed at a time, and what has been answered on them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._ready = selectors.DefaultSelector()
+        self._free: list[Connection] = []
+        self._asked: dict[Connection, str] = {}
+        self.answered: dict[str, tuple[float, float]] = {}
+
+    def post(self, recipient: str, request: bytes) -> None:
+        """Post at once."""
+        connection = self._free.pop() if self._free else self._connect()
+        self._asked[connection] = recipient
+        connection.post(request)
+
+    def listen(self, until: float) -> None:
+        """Read answers until that moment."""
+        while (left := until - time.monotonic()) > 0:
+            self._read(left)
+
+    def finish(self) -> None:
+        """Read the answers that are still owed."""
+        while self._asked:
+            self._read(10.0)
+
+    def _read(self, patience_s: float) -> None:
+        for key, _ in self._ready.select(patience_s):
+            connection: Connection = key.data
+            if (status := connection.answered()) is None:
+                continue
+            if status != "200":
+                raise RuntimeError(f"a mail was answered with {status}")
+            self.answered[self._asked.pop(connection)] = (connection.began, time.monotonic())
+            self._free.append(connection)
+
+    def _connect(self) -> Connection:
+        if len(self._asked) >= _MOST_AT_A_TIME:
+            raise RuntimeError("mails are posted faster than they are accepted")
+        connection = Connection(self._url)
+        self._ready.register(connection, selectors.EVENT_READ, connection)
+        return connection
+
+
+def main(order: str) -> None:
+    """Post what the order says, and print what came of it."""
+    given: dict[str, Any] = json.loads(order)
+    strangers = Strangers(given["url"])
+    head, chance = head_of(given["url"], given["headers"]), random.Random(given["name"])
+    due = time.monotonic()
+    for number, gap_s in zip(range(given["mails"]), _gaps(given["gap_ms"], chance), strict=False):
+        recipient = f"{given['name']}-{number}{_DOMAIN}"
+        request = _request(head, given["body"].replace("%s", recipient))
+        due += gap_s
+        strangers.listen(due)
+        strangers.post(recipient, request)
+    strangers.finish()
+    sys.stdout.write(json.dumps(strangers.answered) + "\n")
+
+
+def _gaps(gap_ms: float | list[float], chance: random.Random) -> Iterator[float]:
+    while True:
+        yield (chance.uniform(*gap_ms) if isinstance(gap_ms, list) else chance.expovariate(1 / gap_ms)) / 1000
+
+
+def _request(head: bytes, body: str) -> bytes:
+    return head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,106 @@
+"""What the stand-in for SES can take at most, so that it is seen that it was not what was measured.
+
+It is asked on as many connections as the busiest of those who are measured, one request at a time on each, and does all
+that it does for a mail but wait. The client is as cheap as one can be: it writes the same bytes again and again, and of
+the answers it only counts the bytes.
+"""
+
+import json
+import selectors
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from app.cli.probes import free_port
+from bench.bare import RECIPIENT, message
+from bench.connection import head_of
+from bench.cpu import spent_by_kind
+from bench.goals import Goal, Json, at_least
+from bench.stage import Standin, standing_in
+from bench.standin import ANSWER_BYTES
+
+_CONNECTIONS: Final = 200
+_WARM_UP_S, _SECONDS = 0.3, 1.5
+PATH: Final = "/v2/email/outbound-emails"
+_SIZE: Final = 8_000
+"""A mail of 6,000 bytes in base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """Requests a second, and the stand-in's seconds of CPU for one."""
+
+    rate: float
+    cpu: float
+
+    @property
+    def line(self) -> str:
+        """What is told of it."""
+        return f"the stand-in for SES takes {self.rate:.0f} requests/s at most, {self.cpu * 1e6:.0f} us of CPU each"
+
+    def told(self) -> Json:
+        """The same as JSON."""
+        return {"rate": round(self.rate), "cpu_us": round(self.cpu * 1e6, 1)}
+
+    def over(self, benchmark: str, rate: float) -> Goal:
+        """It must take at least twice the highest rate of a benchmark."""
+        return at_least(
+            f"{benchmark}: rate that the stand-in for SES can take over the highest", 2.0, [self.rate / rate]
+        )
+
+
+def ceiling(directory: Path) -> Ceiling:
+    """Ask a stand-in without latency for as much as it can do, for some seconds."""
+    standin = Standin(port=free_port(), directory=directory / "ceiling")
+    request = _request()
+    with standing_in(standin, latency_ms=0), _connected(standin.port) as ready:
+        for key in ready.get_map().values():
+            cast("socket.socket", key.fileobj).sendall(request)
+        _exchange(ready, request, _WARM_UP_S)
+        spent, began = spent_by_kind()["standin"], time.monotonic()
+        answers = _exchange(ready, request, _SECONDS)
+        seconds, cpu = time.monotonic() - began, spent_by_kind()["standin"] - spent
+    return Ceiling(rate=answers / seconds, cpu=cpu / answers)
+
+
+@contextmanager
+def _connected(port: int) -> Iterator[selectors.BaseSelector]:
+    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(_CONNECTIONS)]
+    with selectors.DefaultSelector() as ready:
+        for connection in connections:
+            ready.register(connection, selectors.EVENT_READ)
+        yield ready
+    for connection in connections:
+        connection.close()
+
+
+def _exchange(ready: selectors.BaseSelector, request: bytes, seconds: float) -> int:
+    """Send the next request wherever one was answered, for so long; how many were answered."""
+    ends, answers = time.monotonic() + seconds, 0
+    received: Counter[int] = Counter()
+    while time.monotonic() < ends:
+        for key, _ in ready.select(timeout=0.1):
+            connection = cast("socket.socket", key.fileobj)
+            received[key.fd] += len(connection.recv(ANSWER_BYTES))
+            if received[key.fd] == ANSWER_BYTES:
+                received[key.fd] = 0
+                answers += 1
+                connection.sendall(request)
+    return answers
+
+
+def _request() -> bytes:
+    body = call_to(RECIPIENT)
+    head = head_of(f"http://127.0.0.1{PATH}", {"Authorization": "a" * 300})
+    return head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def call_to(recipient: str) -> str:
+    """What matters to the stand-in in the body of a call."""
+    data = message(_SIZE).replace(b"\r\n", b"").decode()
+    return json.dumps({"Destination": {"ToAddresses": [recipient]}, "Content": {"Raw": {"Data": data}}})

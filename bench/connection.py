@@ -1,0 +1,51 @@
+"""One kept connection of a client: a request is written, and its answer is awaited.
+
+Without a HTTP library, so that the machine is there for who is measured.
+"""
+
+import socket
+import time
+from urllib.parse import urlsplit
+
+_END_OF_HEAD, _LENGTH = b"\r\n\r\n", b"content-length:"
+
+
+class Connection:
+    """A connection to the server of a URL. `began` is when its last request was about to be written, monotonic."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._socket = socket.create_connection((address.hostname, address.port))
+        self._received = b""
+        self.began = 0.0
+
+    def fileno(self) -> int:
+        """For a selector."""
+        return self._socket.fileno()
+
+    def post(self, request: bytes) -> None:
+        """Write a request; the answer to the one before has been read."""
+        self.began, self._received = time.monotonic(), b""
+        self._socket.sendall(request)
+
+    def answered(self) -> str | None:
+        """Read what is there; the status, once the answer is whole."""
+        chunk = self._socket.recv(65536)
+        if not chunk:
+            raise ConnectionError("the server closed a connection in the middle of the benchmark")
+        self._received += chunk
+        head, end, content = self._received.partition(_END_OF_HEAD)
+        if not end:
+            return None
+        fields = head.lower()
+        at = fields.find(_LENGTH)
+        length = int(fields[at + len(_LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        return head[9:12].decode() if len(content) >= length else None
+
+
+def head_of(url: str, headers: dict[str, str]) -> bytes:
+    """The head of a POST up to what differs from request to request."""
+    address = urlsplit(url)
+    fields = {"Host": address.netloc, "Content-Type": "application/json", **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"POST {address.path} HTTP/1.1\r\n{lines}".encode()

@@ -1,0 +1,56 @@
+"""All: every benchmark, one after another, each a process of its own; then one table of all their goals.
+
+With `--quick` it is under five minutes on two cores, and says little: so few mails, once, show that everything runs.
+"""
+
+import json
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Final
+
+from bench.goals import Json
+
+NAMES: Final = ("drain", "accept", "mixed", "latency", "webhook", "suppressions", "pace", "outage")
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What may be chosen."""
+    parser.add_argument("--quick", action="store_true", help="each in its quick form")
+
+
+def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+    """Run them all, tell what each tells, and answer with their goals and what each came to.
+
+    One that breaks is named under `failed`, and the others are run all the same.
+    """
+    results = {name: _run(name, quick=given.quick, tell=tell) for name in NAMES}
+    tell("\nall goals:")
+    return together(results)
+
+
+def together(results: dict[str, Json | None]) -> Json:
+    """One answer out of those of all benchmarks; None is of one that broke."""
+    ended = {name: result for name, result in results.items() if result is not None}
+    return {
+        "goals": [goal for result in ended.values() for goal in result["goals"]],
+        "benchmarks": ended,
+        "failed": [name for name, result in results.items() if result is None],
+    }
+
+
+def _run(name: str, *, quick: bool, tell: Callable[[str], None]) -> Json | None:
+    tell(f"\n{name}:")
+    words = (sys.executable, "-m", "bench", name, "--json", *(("--quick",) if quick else ()))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+        last = ""
+        for line in process.stdout or ():
+            if last:
+                tell(last)
+            last = line.rstrip("\n")
+    if process.returncode:
+        tell(f"{last}\n{name} ended with {process.returncode}")
+        return None
+    result: Json = json.loads(last)
+    return result

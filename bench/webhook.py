@@ -1,0 +1,105 @@
+"""Webhook: genuinely signed notifications of SNS, verified and stored, beside the same endpoint without verifying.
+
+Both endpoints run under gunicorn with the same workers and threads, over the same PostgreSQL with durable commits. In
+each round both get the same notifications on 32 connections, each into an empty inbox, in turn first and second.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+
+from app.cli.environment import CHECKOUT
+from bench.goals import Goal, Json, at_least, spread
+from bench.options import Amount, add_amounts
+from bench.stage import TOPIC, Stage, stage
+from bench.web import Endpoint, Posted, by_kind, gunicorn
+from tests.signing import signer
+
+VERIFIED, UNVERIFIED = "verified and stored", "stored unverified"
+EVENTS = Amount(name="events", usual=3000, quick=800, what="notifications of a round")
+RUNS = Amount(name="runs", usual=7, quick=3, what="rounds")
+_SAID: Final = Path(CHECKOUT) / "tests" / "corpus" / "ses" / "event-bounce.json"
+_HEADERS: Final = {
+    "Content-Type": "text/plain; charset=UTF-8",
+    "x-amz-sns-message-type": "Notification",
+    "x-amz-sns-topic-arn": TOPIC,
+}
+
+Rounds = Mapping[str, list[Posted]]
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What may be chosen."""
+    add_amounts(parser, EVENTS, RUNS)
+
+
+def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+    """Run the rounds, tell the table, and answer with the goals and the figures."""
+    rounds: dict[str, list[Posted]] = {VERIFIED: [], UNVERIFIED: []}
+    runs, events = RUNS.of(given), EVENTS.of(given)
+    with stage(latency_ms=0) as there, _endpoints(there, events) as endpoints:
+        for endpoint in endpoints.values():
+            _post(there, endpoint, min(events, 500))
+        for number in range(1, runs + 1):
+            for name in list(endpoints)[:: 1 if number % 2 else -1]:
+                rounds[name].append(_post(there, endpoints[name], events))
+            rates = ", ".join(f"{name} {of[-1].rate:.0f}/s" for name, of in rounds.items())
+            tell(f"round {number} of {runs}: {rates}")
+    for line in table(rounds):
+        tell(line)
+    return {
+        "goals": [goal.told() for goal in goals(rounds)],
+        "systems": {name: [one.told() for one in of] for name, of in rounds.items()},
+    }
+
+
+def goals(rounds: Rounds) -> list[Goal]:
+    """The goal of the webhook."""
+    pairs = zip(rounds[VERIFIED], rounds[UNVERIFIED], strict=True)
+    return [
+        at_least("webhook: verified rate over the unverified", 0.85, [mine.rate / other.rate for mine, other in pairs])
+    ]
+
+
+def table(rounds: Rounds) -> list[str]:
+    """One line for each endpoint: rate, latencies, and where its CPU went."""
+    lines = [f"{'':22}{'events/s':>24}{'p50 ms':>22}{'p99 ms':>22}{'CPU us/event':>22}   of which"]
+    for name, of in rounds.items():
+        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
+        p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
+        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>22}{cpu:>22}   {by_kind(of)}")
+    return lines
+
+
+@contextmanager
+def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
+    certificate, bodies = there.directory / "sns.pem", there.directory / "notifications.ndjson"
+    certificate.write_bytes(signer().certificate_pem)
+    said = _SAID.read_text()
+    bodies.write_text("\n".join(json.dumps(signer().notification(said, topic_arn=TOPIC)) for _ in range(events)))
+    more = {"SNS_PINNED_CERTIFICATE": str(certificate)}
+    with (
+        gunicorn(there, "wsgi:app", more, probe="/healthz") as verified,
+        gunicorn(there, "bench.unverified:app", more, probe="/healthz") as unverified,
+    ):
+        yield {
+            name: Endpoint(url=f"{url}/feedback/sns", headers=_HEADERS, bodies=bodies)
+            for name, url in ((VERIFIED, verified), (UNVERIFIED, unverified))
+        }
+
+
+def _post(there: Stage, endpoint: Endpoint, events: int) -> Posted:
+    """Post so many notifications, none of them known yet. Raises `RuntimeError` unless each was stored."""
+    with there.gateway.database.transaction() as connection:
+        connection.execute(text("truncate feedback cascade"))
+    posted = endpoint.post(events)
+    with there.gateway.database.reading() as connection:
+        stored = connection.execute(text("select count(*) from feedback")).scalar_one()
+    if stored != events:
+        raise RuntimeError(f"{stored} of {events} notifications were stored")
+    return posted
