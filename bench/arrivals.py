@@ -12,7 +12,7 @@ import random
 import selectors
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from bench.connection import Connection, head_of
@@ -69,9 +69,8 @@ def main(order: str) -> None:
     """Post what the order says, and print what came of it."""
     given: dict[str, Any] = json.loads(order)
     strangers = Strangers(given["url"])
-    head, chance = head_of(given["url"], given["headers"]), random.Random(given["name"])
-    due = time.monotonic()
-    for number, gap_s in zip(range(given["mails"]), _gaps(given["gap_ms"], chance), strict=False):
+    head, due = head_of(given["url"], given["headers"]), time.monotonic()
+    for number, gap_s in zip(range(given["mails"]), gaps(given["gap_ms"], given["name"]), strict=False):
         recipient = f"{given['name']}-{number}{_DOMAIN}"
         request = _request(head, given["body"].replace("%s", recipient))
         due += gap_s
@@ -81,9 +80,11 @@ def main(order: str) -> None:
     sys.stdout.write(json.dumps(strangers.answered) + "\n")
 
 
-def _gaps(gap_ms: float | list[float], chance: random.Random) -> Iterator[float]:
+def gaps(gap_ms: float | Sequence[float], seed: str) -> Iterator[float]:
+    """Seconds between mails: even between two bounds, or exponential about a mean."""
+    chance = random.Random(seed)
     while True:
-        yield (chance.uniform(*gap_ms) if isinstance(gap_ms, list) else chance.expovariate(1 / gap_ms)) / 1000
+        yield (chance.uniform(*gap_ms) if isinstance(gap_ms, Sequence) else chance.expovariate(1 / gap_ms)) / 1000
 
 
 def _request(head: bytes, body: str) -> bytes:

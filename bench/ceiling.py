@@ -57,7 +57,7 @@ class Ceiling:
 def ceiling(directory: Path) -> Ceiling:
     """Ask a stand-in without latency for as much as it can do, for some seconds."""
     standin = Standin(port=free_port(), directory=directory / "ceiling")
-    request = _request()
+    request = request_to(RECIPIENT)
     with standing_in(standin, latency_ms=0), _connected(standin.port) as ready:
         for key in ready.get_map().values():
             cast("socket.socket", key.fileobj).sendall(request)
@@ -94,13 +94,14 @@ def _exchange(ready: selectors.BaseSelector, request: bytes, seconds: float) -> 
     return answers
 
 
-def _request() -> bytes:
-    body = call_to(RECIPIENT)
+def request_to(recipient: str) -> bytes:
+    """A whole call, as far as it matters to the stand-in."""
+    body = call_to(recipient)
     head = head_of(f"http://127.0.0.1{PATH}", {"Authorization": "a" * 300})
     return head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 def call_to(recipient: str) -> str:
-    """What matters to the stand-in in the body of a call."""
+    """The body of one."""
     data = message(_SIZE).replace(b"\r\n", b"").decode()
     return json.dumps({"Destination": {"ToAddresses": [recipient]}, "Content": {"Raw": {"Data": data}}})

@@ -1,14 +1,17 @@
 """The baseline of the webhook: the same web application, which believes whatever parses.
 
-`gunicorn bench.unverified:app`, for a benchmark on loopback and for nothing else.
+`gunicorn 'bench.unverified:unverified_app()'`, for a benchmark on loopback and for nothing else.
 """
 
 from collections.abc import Mapping
 from unittest.mock import patch
 
-from app import create_app, wiring
+from flask import Flask
+
+from app import create_app, telemetry, wiring
 from app.aws.envelope import read_envelope
 from app.aws.sns import SnsMessage, SnsVerifier
+from config import load
 
 
 class Believes(SnsVerifier):
@@ -28,5 +31,9 @@ class Believes(SnsVerifier):
         )
 
 
-with patch.object(wiring, "SnsVerifier", Believes):
-    app = create_app()
+def unverified_app() -> Flask:
+    """The application of one process, made as `wsgi` makes it."""
+    settings = load()
+    telemetry.configure(settings.log_level)
+    with patch.object(wiring, "SnsVerifier", Believes):
+        return create_app(settings)

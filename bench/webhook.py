@@ -85,7 +85,7 @@ def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
     more = {"SNS_PINNED_CERTIFICATE": str(certificate)}
     with (
         gunicorn(there, "wsgi:app", more, probe="/healthz") as verified,
-        gunicorn(there, "bench.unverified:app", more, probe="/healthz") as unverified,
+        gunicorn(there, "bench.unverified:unverified_app()", more, probe="/healthz") as unverified,
     ):
         yield {
             name: Endpoint(url=f"{url}/feedback/sns", headers=_HEADERS, bodies=bodies)

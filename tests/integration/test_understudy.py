@@ -1,5 +1,7 @@
 """What the broker does not do is done without it: sweeps that nobody has run, by one process of many."""
 
+import math
+import threading
 import time
 from datetime import timedelta
 
@@ -7,7 +9,8 @@ import pytest
 
 from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
-from app.queue import SETTLE, Bells, Queue, make_celery
+from app.queue import SETTLE, Bells, Lane, Queue, make_celery
+from app.services.deliver import Drained
 from app.services.upkeep import Sweep
 from app.store.redis import Breaker, connect
 from app.wiring import Gateway
@@ -61,6 +64,34 @@ def test_a_worker_without_a_broker_sweeps(gateway: Gateway) -> None:
         time.sleep(0.05)
     crew.close()
     assert state_of(gateway, mail) is State.UNCONFIRMED
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_a_drain_has_left_is_gone_on_with_when_no_bell_is_taken(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """At once, not after a silence, until nothing is left; where the broker takes the bell, it calls somebody."""
+    rung, drains, left = threading.Event(), [], iter([True, True])
+
+    def drain(_deliver: object, lane: Lane) -> Drained:
+        drains.append(lane)
+        return Drained(more=next(left, False))
+
+    def ring_bells(_upkeep: object) -> int:
+        rung.set()
+        return int(taken)
+
+    monkeypatch.setattr("worker.crew._SILENCE_S", math.inf)
+    monkeypatch.setattr("app.services.deliver.Deliver.drain", drain)
+    monkeypatch.setattr("app.services.upkeep.Upkeep.ring_bells", ring_bells)
+    crew = Crew(gateway)
+    crew.drain(Lane.TRANSACTIONAL)
+    assert rung.wait(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while not taken and len(drains) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    crew.close()
+    assert drains == [Lane.TRANSACTIONAL] + ([] if taken else [*Lane, *Lane])
 
 
 def test_no_failure_ends_the_pulse(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
