@@ -11,20 +11,29 @@ _END_OF_HEAD, _LENGTH = b"\r\n\r\n", b"content-length:"
 
 
 class Connection:
-    """A connection to the server of a URL. `began` is when its last request was about to be written, monotonic."""
+    """A connection to the server of a URL.
+
+    `began` is when the last of its `posts` was about to be written, monotonic.
+    """
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
         self._socket = socket.create_connection((address.hostname, address.port))
         self._received = b""
         self.began = 0.0
+        self.posts = 0
 
     def fileno(self) -> int:
         """For a selector."""
         return self._socket.fileno()
 
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+
     def post(self, request: bytes) -> None:
         """Write a request; the answer to the one before has been read."""
+        self.posts += 1
         self.began, self._received = time.monotonic(), b""
         self._socket.sendall(request)
 

@@ -2,7 +2,8 @@
 
 `python -m bench.load '{"url": ..., "connections": 32, "requests": 1000, "headers": {...}, "bodies": "FILE"}'`: one
 process, one thread, no HTTP library, so that it costs the machine as little as it can. `FILE` holds one body on each
-line, used in turn; each request has an idempotency key of its own. It prints one JSON object.
+line, used in turn; each request has an idempotency key of its own. With `"each": 10` a connection is closed after so
+many requests and another opened. It prints one JSON object.
 """
 
 import json
@@ -24,28 +25,37 @@ def main(order: str) -> None:
     """Post what the order says, and print what came of it."""
     given: dict[str, Any] = json.loads(order)
     requests = _requests(given)
-    clients = [Connection(given["url"]) for _ in range(given["connections"])]
     total: int = given["requests"]
+    each: int = given["each"] or total
     took: list[float] = []
     statuses: Counter[str] = Counter()
     began = time.monotonic()
     with selectors.DefaultSelector() as ready:
-        for client in clients:
-            ready.register(client, selectors.EVENT_READ, client)
-            client.post(next(requests))
-        asked = len(clients)
+        for _ in range(given["connections"]):
+            _connect(given["url"], ready).post(next(requests))
+        asked: int = given["connections"]
         while len(took) < total:
             for key, _ in ready.select():
-                client = key.data
+                client: Connection = key.data
                 if (status := client.answered()) is None:
                     continue
                 took.append(time.monotonic() - client.began)
                 statuses[status] += 1
+                if client.posts == each:
+                    ready.unregister(client)
+                    client.close()
+                    client = _connect(given["url"], ready)
                 if asked < total:
                     asked += 1
                     client.post(next(requests))
     seconds = time.monotonic() - began
     _tell(took, statuses, seconds)
+
+
+def _connect(url: str, ready: selectors.BaseSelector) -> Connection:
+    client = Connection(url)
+    ready.register(client, selectors.EVENT_READ, client)
+    return client
 
 
 def _requests(given: dict[str, Any]) -> Iterator[bytes]:

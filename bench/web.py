@@ -63,14 +63,18 @@ class Endpoint:
     bodies: Path
     mails: int = 1
 
-    def post(self, requests: int, *, connections: int = 32) -> Posted:
-        """Post so often. Raises `RuntimeError` unless every answer was a 200."""
+    def post(self, requests: int, *, connections: int = 32, each: int | None = None) -> Posted:
+        """Post so often, on connections that last for `each` requests, by default for all.
+
+        Raises `RuntimeError` unless every answer was a 200.
+        """
         order = {
             "url": self.url,
             "headers": dict(self.headers),
             "bodies": str(self.bodies),
             "requests": requests,
             "connections": connections,
+            "each": each,
         }
         before = spent_by_kind()
         told = subprocess.run(  # noqa: S603 - our own program
