@@ -224,7 +224,8 @@ def _may_go() -> Iterator[ColumnElement[bool]]:
     """Due, and held by no circuit but the one that is probed; where that is a sender's, of this sender."""
     sender = bindparam("probed_sender", type_=String())
     yield from _DUE
-    yield ~_waits_for_a_circuit()
+    # As a rule no circuit is open, which is asked once for all: then it is not asked for each mail.
+    yield or_(~_ANOTHER_CIRCUIT.exists(), ~_waits_for_a_circuit())
     yield or_(sender == literal(""), recipients.c.sender_domain == sender)
 
 
@@ -242,8 +243,7 @@ def _waits_for_a_circuit() -> ColumnElement[bool]:
         circuits.c.scope == literal(_LANE) + recipients.c.lane,
         circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
     )
-    others = circuits.c.scope != bindparam("probe", type_=String())
-    return select(literal(1)).where(concerned, others).exists()
+    return _ANOTHER_CIRCUIT.where(concerned).exists()
 
 
 def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine, ...]:
@@ -252,6 +252,9 @@ def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine
     return mine
 
 
+_ANOTHER_CIRCUIT = (
+    select(literal(1)).select_from(circuits).where(circuits.c.scope != bindparam("probe", type_=String()))
+)
 _DUE = _due_in_lane()
 _ANY_DUE = _apps_with(*_DUE)
 _APPS_THAT_MAY_GO = _apps_with(*_may_go())
