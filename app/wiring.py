@@ -10,14 +10,16 @@ from redis import Redis
 
 from app.aws.certificate_cache import FetchedCertificates, HttpsCertificateSource
 from app.aws.certificates import Certificates, PinnedCertificate
-from app.aws.clients import sns_client
-from app.aws.ses import Mailer, SesMailer, Transport
+from app.aws.clients import READ_TIMEOUT_S, sns_client
+from app.aws.ses import EarlyMailer, Mailer, SesMailer
+from app.aws.ses_early import FastMailer
 from app.aws.ses_fast import BehindAProxy, fast_client
 from app.aws.sns import SnsVerifier, SubscriptionConfirmer
 from app.ground import Ground, lay
 from app.services.accept import Accept
 from app.services.authenticate import Authenticate
 from app.services.call import Call
+from app.services.calls import Calls, CallsOnThreads, EarlyCalls
 from app.services.check import Check
 from app.services.conclude import Conclude
 from app.services.deliver import Deliver, Limits, Parts
@@ -200,13 +202,13 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> Parts:
     pacer = connect(settings.redis_url, patience_s=0.25)
     pace = Pace(pacer, breaker=Breaker(), workers=ground.workforce.count)
     recorder = FlightRecorder(settings.flight_dir)
+    look = LastLook(ground.database)
+    call = Call(last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease)
     return Parts(
         database=ground.database,
         key_ring=ground.key_ring,
         links=ground.links,
-        call=Call(
-            last_look=LastLook(ground.database), mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease
-        ),
+        calls=_calls(settings, call, mailer),
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,
@@ -214,6 +216,12 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> Parts:
         bells=ground.bells,
         limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
     )
+
+
+def _calls(settings: Settings, call: Call, mailer: Mailer) -> Calls:
+    if isinstance(mailer, EarlyMailer):
+        return EarlyCalls(call, mailer, threads=settings.ses_threads, patience_s=READ_TIMEOUT_S)
+    return CallsOnThreads(call, threads=settings.ses_threads)
 
 
 def _record(settings: Settings, ground: Ground) -> Record:
@@ -265,14 +273,11 @@ def _upkeep(settings: Settings, ground: Ground, suppress: Suppress, sync: Sync, 
 
 
 def _ses_mailer(settings: Settings, ground: Ground) -> SesMailer:
-    return SesMailer(_transport(settings, ground), configuration_set=settings.ses_configuration_set or None)
-
-
-def _transport(settings: Settings, ground: Ground) -> Transport:
+    configuration_set = settings.ses_configuration_set or None
     if settings.ses_transport is SesTransport.BOTO3:
-        return ground.ses
+        return SesMailer(ground.ses, configuration_set=configuration_set)
     try:
-        return fast_client(settings.aws_region, clock=ground.clock)
+        return FastMailer(fast_client(settings.aws_region, clock=ground.clock), configuration_set=configuration_set)
     except BehindAProxy as error:
         raise SettingsError(
             "SES_TRANSPORT: `fast` goes through no proxy, and the environment names one for SES; set `boto3`, or list "

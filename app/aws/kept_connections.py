@@ -8,10 +8,11 @@ import io
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from select import POLLIN, poll
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
@@ -51,26 +52,21 @@ class KeptConnections:
 
         What fails before the request can have left raises an error that says so; anything later, one that does not.
         """
-        connection = self._rested() or self._connect()
-        kept = False
-        try:
-            connection.sendall(request)
-            answer, kept = _read(connection)
-        except TimeoutError as error:
-            raise boto.ReadTimeoutError(endpoint_url=self._url, error=error) from error
-        except (OSError, HTTPException) as error:
-            raise boto.ConnectionClosedError(endpoint_url=self._url, error=error) from error
-        finally:
-            if kept:
-                self._resting.append((connection, self._now()))
-            else:
-                connection.close()
-        return answer
+        return self.send(request).read()
+
+    def send(self, request: bytes) -> "Exchange":
+        """Write one whole request; its answer is read from what this returns. Raises as `exchange` does."""
+        exchange = Exchange(self._rested() or self._connect(), url=self._url, rest=self._rest)
+        exchange.write(request)
+        return exchange
 
     def close(self) -> None:
         """Close those that rest."""
         while self._resting:
             self._resting.pop()[0].close()
+
+    def _rest(self, connection: socket.socket) -> None:
+        self._resting.append((connection, self._now()))
 
     def _rested(self) -> socket.socket | None:
         """The connection that was used last, if it is still good; those that are not are closed."""
@@ -109,12 +105,81 @@ class KeptConnections:
         return HTTPSConnection(self._host, self._port, timeout=CONNECT_TIMEOUT_S, context=self._tls)
 
 
-def _read(connection: socket.socket) -> tuple[Answer, bool]:
-    """The answer, and whether the connection may carry another request.
+class Exchange:
+    """One request on one connection. `rest` takes the connection when it may carry another request; else it is closed.
 
-    The answer that nearly every request gets is read here; any other is left to `http.client`, from its first byte.
+    Whoever has other things to do looks for the answer when the connection turns readable, and reads it once a part is
+    there.
     """
-    received = connection.recv(_READ)
+
+    def __init__(self, connection: socket.socket, *, url: str, rest: Callable[[socket.socket], None]) -> None:
+        self._connection = connection
+        self._url = url
+        self._rest = rest
+        self._received = b""
+        self.has_begun = False
+        """Whether anything of an answer has come, its end included."""
+
+    def fileno(self) -> int:
+        """The connection's, to wait until it is readable."""
+        return self._connection.fileno()
+
+    def write(self, request: bytes) -> None:
+        """Write the whole request. Raises what an answer that does not come raises: it may have left."""
+        with self._told():
+            self._connection.sendall(request)
+
+    def look(self) -> Answer | None:
+        """The answer, when all of it is there and is the one that nearly every request gets; it never waits."""
+        patience_s = self._connection.gettimeout()
+        with self._told():
+            self._connection.settimeout(0)
+            try:
+                self._received = self._connection.recv(_READ)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            finally:
+                self._connection.settimeout(patience_s)
+            self.has_begun = True
+            answer = _plain(self._received)
+        if answer:
+            self._rest(self._connection)
+        return answer
+
+    def read(self) -> Answer:
+        """The answer, waited for; whatever it is, from its first byte, by `http.client` where it is no plain one."""
+        with self._told():
+            received = self._received if self.has_begun else self._connection.recv(_READ)
+            answer, kept = _whole(received, self._connection)
+        if kept:
+            self._rest(self._connection)
+        else:
+            self._connection.close()
+        return answer
+
+    def give_up(self) -> NoReturn:
+        """Wait no longer."""
+        self._connection.close()
+        raise boto.ReadTimeoutError(endpoint_url=self._url)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever fails ends the connection, and is told as boto3 tells it."""
+        try:
+            yield
+        except TimeoutError as error:
+            self._connection.close()
+            raise boto.ReadTimeoutError(endpoint_url=self._url, error=error) from error
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise boto.ConnectionClosedError(endpoint_url=self._url, error=error) from error
+        except BaseException:
+            self._connection.close()
+            raise
+
+
+def _whole(received: bytes, connection: socket.socket) -> tuple[Answer, bool]:
+    """The answer that begins so, and whether the connection may carry another request."""
     if plain := _plain(received):
         return plain, True
     response = HTTPResponse(_Received(received, connection), method="POST")  # type: ignore[arg-type]

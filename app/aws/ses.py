@@ -8,7 +8,7 @@ raises for anything that SES or the network does, and lets no address into a rea
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
@@ -27,6 +27,34 @@ class Mailer(Protocol):
 
     def send(self, envelope: Envelope) -> Outcome:
         """Make one call for `envelope` and say what it proves. Safe to call from many threads; never raises."""
+
+
+class Pending(Protocol):
+    """A call that SES has not answered yet. Its methods never raise."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of the answer is there, so that the rest can be waited for."""
+
+    def fileno(self) -> int:
+        """What turns readable with the answer."""
+
+    def look(self) -> Outcome | None:
+        """What the call proves, as far as the answer is there; it never waits."""
+
+    def wait(self) -> Outcome:
+        """The same, waited for."""
+
+    def give_up(self) -> Outcome:
+        """What the call proves when nobody waits for it any longer."""
+
+
+@runtime_checkable
+class EarlyMailer(Mailer, Protocol):
+    """A mailer that need not wait for one answer before it makes the next call."""
+
+    def begin(self, envelope: Envelope) -> Outcome | Pending:
+        """Make one call, and come back once the request is written. Safe to call from many threads; never raises."""
 
 
 class Transport(Protocol):
@@ -48,7 +76,11 @@ class SesMailer:
         self._configuration_set = configuration_set
 
     def send(self, envelope: Envelope) -> Outcome:
-        """See `Mailer.send` (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html)."""
+        """See `Mailer.send`."""
+        return proven(lambda: self._client.send_email(**self.request(envelope)), envelope)
+
+    def request(self, envelope: Envelope) -> "SendEmailRequestTypeDef":
+        """The parameters of the call (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html)."""
         request: SendEmailRequestTypeDef = {
             "FromEmailAddress": envelope.sender,
             "Destination": {"ToAddresses": [envelope.recipient]},
@@ -57,15 +89,20 @@ class SesMailer:
         }
         if self._configuration_set:
             request["ConfigurationSetName"] = self._configuration_set
-        try:
-            answer = self._client.send_email(**request)
-        except Exception as error:  # noqa: BLE001 - an error that nobody foresaw may still have followed the request
-            return classify(error, envelope)
-        match answer:
-            case {"MessageId": str(ses_message_id)} if ses_message_id:
-                return Accepted(ses_message_id)
-            case _:
-                return Ambiguous("SES answered 200 without a MessageId")
+        return request
+
+
+def proven(answer: Callable[[], Mapping[str, Any]], envelope: Envelope) -> Outcome:
+    """What the answer of SES proves, or the exception that comes in its place."""
+    try:
+        answered = answer()
+    except Exception as error:  # noqa: BLE001 - an error that nobody foresaw may still have followed the request
+        return classify(error, envelope)
+    match answered:
+        case {"MessageId": str(ses_message_id)} if ses_message_id:
+            return Accepted(ses_message_id)
+        case _:
+            return Ambiguous("SES answered 200 without a MessageId")
 
 
 def classify(error: Exception, envelope: Envelope) -> Outcome:

@@ -21,7 +21,7 @@ from botocore.parsers import RestJSONParser
 from botocore.utils import get_environ_proxies
 
 from app.aws.clients import READ_TIMEOUT_S, one_attempt
-from app.aws.kept_connections import KeptConnections
+from app.aws.kept_connections import Answer, Exchange, KeptConnections
 from app.aws.signature import JSON, Signer, host_of
 
 OPERATION: Final = "SendEmail"
@@ -63,7 +63,15 @@ class FastSesClient:
 
     def send_email(self, **request: Any) -> Mapping[str, Any]:
         """SES's answer to `SendEmail` of raw content. Raises what boto3 raises; never sends a request twice."""
-        status, headers, content = self._connections.exchange(self._request(_body(request)))
+        return self.answer(self.begin(**request).read())
+
+    def begin(self, **request: Any) -> Exchange:
+        """The same call until its request is written; `answer` tells what is read of it. Raises what boto3 raises."""
+        return self._connections.send(self._request(_body(request)))
+
+    def answer(self, read: Answer) -> Mapping[str, Any]:
+        """SES's answer. Raises what boto3 raises."""
+        status, headers, content = read
         if status >= 300:
             answered = {"status_code": status, "headers": headers, "body": content}
             parsed = self._parser.parse(answered, self._answer_shape)

@@ -9,6 +9,7 @@ from app.cli.environment import CHECKOUT, assume
 from app.cli.terminal import Terminal
 
 DATABASES = ("postgresql", "sqlite")
+TRANSPORTS = ("boto3", "fast")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -17,6 +18,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the seed of the first (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long each lasts (%(default)s)")
     parser.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="where mail is kept (%(default)s)")
+    parser.add_argument("--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="the way to SES (%(default)s)")
     parser.add_argument("--rate", type=float, default=44.0, metavar="N", help="mails offered a second (%(default)s)")
     parser.add_argument(
         "--drain", type=float, default=60.0, metavar="S", help="how long it may take to settle all, then (%(default)s)"
@@ -34,6 +36,7 @@ def run(given: Namespace, _terminal: Terminal) -> bool:
         "--first-seed": given.first_seed,
         "--seconds": given.seconds,
         "--database": given.database,
+        "--transport": given.transport,
         "--rate": given.rate,
         "--drain": given.drain,
     }

@@ -5,7 +5,7 @@ is called every doubt ends in *unknown*, which is never repeated blindly (promis
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -51,24 +51,18 @@ class Call:
         self._monotonic = monotonic
 
     def __call__(self, mine: Mine, letter: Letter, *, claimed_at: float) -> Result:
-        """What became of the call. `claimed_at` is from the same clock as `monotonic`. Never raises."""
-        ready = self._prepare(mine, letter)
+        """What became of the call. `claimed_at` is from the same clock as `monotonic`. Nothing here raises."""
+        ready = self.prepare(mine, letter)
         if not isinstance(ready, Envelope):
             return ready
         refusal = self._last_look(mine)
-        if refusal is not None:
-            return refusal
-        if self._monotonic() - claimed_at > self._fence_s:
-            return NotCalled("The worker was held up for too long after it had claimed the mail.")
-        if not self._noted(lambda: self._recorder.start(mine.attempt_id)):
-            return NotCalled("The call could not be noted before it was made.")
-        outcome = self._send(ready)
-        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))
-        if isinstance(outcome, Throttled):
-            self._pace.brake(_BRAKE_S)
-        return outcome
+        stopped = refusal or self.start(mine, claimed_at=claimed_at)
+        if stopped is not None:
+            return stopped
+        return self.end(mine, self._send(ready))
 
-    def _prepare(self, mine: Mine, letter: Letter) -> Envelope | Refused | Retry:
+    def prepare(self, mine: Mine, letter: Letter) -> Envelope | Refused | Retry:
+        """The call that is to be made, or why there can be none."""
         try:
             return letter.envelope(mine)
         except Unsealable as error:
@@ -81,12 +75,35 @@ class Call:
             log.exception("render_failed", recipient_id=str(mine.recipient.id))
             return Retry(f"The message could not be rendered ({type(error).__name__}).")
 
+    def look(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
+        """The last look at mails that are about to be called: why not, each."""
+        try:
+            return self._look.together(mails)
+        except Exception as error:
+            log.exception("last_look_failed")
+            return [_look_failed(error)] * len(mails)
+
+    def start(self, mine: Mine, *, claimed_at: float) -> NotCalled | None:
+        """Note that the call begins now; or why it must not."""
+        if self._monotonic() - claimed_at > self._fence_s:
+            return NotCalled("The worker was held up for too long after it had claimed the mail.")
+        if not self._noted(lambda: self._recorder.start(mine.attempt_id)):
+            return NotCalled("The call could not be noted before it was made.")
+        return None
+
+    def end(self, mine: Mine, outcome: Outcome) -> Outcome:
+        """Note what the call came to."""
+        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))
+        if isinstance(outcome, Throttled):
+            self._pace.brake(_BRAKE_S)
+        return outcome
+
     def _last_look(self, mine: Mine) -> Refusal | None:
         try:
             return self._look(mine)
         except Exception as error:
             log.exception("last_look_failed")
-            return NotCalled(f"Postern failed at the last look before the call ({type(error).__name__}).")
+            return _look_failed(error)
 
     def _noted(self, note: Callable[[], None]) -> bool:
         """Whether the disk had room for it. An answer that it had no room for still goes to the database."""
@@ -103,3 +120,7 @@ class Call:
         except Exception as error:
             log.exception("call_failed")
             return Ambiguous(f"Postern failed during the call ({type(error).__name__}).")
+
+
+def _look_failed(error: Exception) -> NotCalled:
+    return NotCalled(f"Postern failed at the last look before the call ({type(error).__name__}).")

@@ -2,7 +2,7 @@
 
 The unit of work is a batch: mails are claimed with one statement, called on threads and recorded with one transaction,
 while the next are claimed already. It decides how much is in flight and when a drain ends; what one call does is in
-`app.services.call`.
+`app.services.call`, and how many share threads in `app.services.calls`.
 """
 
 import threading
@@ -20,14 +20,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Ambiguous
 from app.queue import DELIVER, Bells, Lane
-from app.services.call import Call
+from app.services.calls import Calls, Errand
 from app.services.envelopes import Letter
 from app.services.links import Links
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result
-from app.services.threads import Threads
 from app.store import circuits, claims, letters
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
@@ -69,7 +67,7 @@ class Parts:
     database: Database
     key_ring: KeyRing
     links: Links
-    call: Call
+    calls: Calls
     record: Record
     recorder: FlightRecorder
     pace: Pace
@@ -81,11 +79,10 @@ class Parts:
 
 
 class Deliver:
-    """Drains lanes. Owns the threads that call SES: one per process."""
+    """Drains lanes: one per process."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._threads = Threads(parts.limits.threads, name="ses")
         self._stopping = threading.Event()
 
     def drain(self, lane: Lane) -> Drained:
@@ -94,7 +91,7 @@ class Deliver:
         `bulk` never holds up `transactional`: whoever drains `bulk` claims what is due in `transactional` first.
         """
         self._parts.bells.answered(DELIVER[lane])
-        drain = _Drain(self._parts, lane, self._threads, self._stopping)
+        drain = _Drain(self._parts, lane, self._stopping)
         drained = drain.run()
         if drain.all_known:
             self._parts.recorder.forget()
@@ -111,19 +108,18 @@ class Deliver:
     def close(self) -> None:
         """Wait for the calls on the wire and let the threads go."""
         self.stop()
-        self._threads.close()
+        self._parts.calls.close()
         self._parts.recorder.close()
 
 
 class _Drain:
     """One drain: what is in flight, what has come back, and when to stop claiming."""
 
-    def __init__(self, parts: Parts, lane: Lane, threads: Threads, stopping: threading.Event) -> None:
+    def __init__(self, parts: Parts, lane: Lane, stopping: threading.Event) -> None:
         self._parts = parts
         self._lane = lane
         self._others_called = False
         self._lanes = (Lane.TRANSACTIONAL,) if lane is Lane.TRANSACTIONAL else (Lane.TRANSACTIONAL, Lane.BULK)
-        self._threads = threads
         self._stopping = stopping
         self._reports: SimpleQueue[Report] = SimpleQueue()
         self._in_flight = 0
@@ -172,11 +168,11 @@ class _Drain:
             log.warning("claim_failed", reason=str(error))
             self.all_known = False
             return False
-        parts.pace.give_back(grant.count - len(claim.mails))
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
         if claim.size >= room:
             self._let_others_join()
         self._call_all(claim, opened, claimed_at)
+        parts.pace.give_back(grant.count - len(claim.mails))
         return claim.size > 0
 
     def _let_others_join(self) -> None:
@@ -218,26 +214,19 @@ class _Drain:
         return claims.NOTHING
 
     def _call_all(self, claim: Claim, opened: dict[UUID, Letter], claimed_at: float) -> None:
+        errands = []
         for mine in claim.mails:
             letter = opened.get(mine.recipient.email_id)
+            done = partial(self._report, mine, claim.token)
             if letter is None:
-                unread = NotCalled("The mail could not be read after it was claimed.")
-                self._reports.put(Report(mine=mine, token=claim.token, result=unread))
+                done(NotCalled("The mail could not be read after it was claimed."))
             else:
-                self._threads.do(partial(self._call, mine, claim.token, letter, claimed_at))
-            self._in_flight += 1
+                errands.append(Errand(mine, letter, claimed_at, done))
+        self._in_flight += claim.size - claim.suppressed
+        self._parts.calls.make(errands)
 
-    def _call(self, mine: Mine, token: UUID, letter: Letter, claimed_at: float) -> None:
-        result = self._outcome(mine, letter, claimed_at)
+    def _report(self, mine: Mine, token: UUID, result: Result) -> None:
         self._reports.put(Report(mine=mine, token=token, result=result))
-
-    def _outcome(self, mine: Mine, letter: Letter, claimed_at: float) -> Result:
-        """What the call came to. One that breaks may have sent the mail, and must not keep the drain waiting."""
-        try:
-            return self._parts.call(mine, letter, claimed_at=claimed_at)
-        except Exception as error:
-            log.exception("call_failed")
-            return Ambiguous(f"Postern failed around the call ({type(error).__name__}).")
 
     def _wait(self, seconds: float) -> None:
         """Until the next grant; while calls are in flight, waiting for their reports is enough."""

@@ -35,6 +35,13 @@ class LastLook:
         except ServiceUnavailable:
             return _AWAY
 
+    def together(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
+        """The same for mails that are about to be called together, in their order."""
+        try:
+            return self._look_at_all(mails)
+        except ServiceUnavailable:
+            return [_AWAY] * len(mails)
+
     def _look_at_all(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
         with self._database.asking() as connection:
             looks = claims.look_again(connection, mails)

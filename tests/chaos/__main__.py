@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: drills by the command line; exit status 1 when a promise broke. `postern chaos` runs it."""
 
 import argparse
+import os
 import shutil
 import signal
 import sys
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from app.cli.embedded import CannotEmbed
+from config import SesTransport
 from tests.chaos.drill import DatabaseKind, Drill
 from tests.chaos.machines import NotUp
 from tests.chaos.report import Report
@@ -22,6 +24,7 @@ def main(words: list[str]) -> int:
     given = _parser().parse_args(words)
     # An orderly end, so that nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ["SES_TRANSPORT"] = given.transport
     results: list[Result] = []
     try:
         with Report(as_json=given.json) as report:
@@ -80,6 +83,13 @@ def options(parser: argparse.ArgumentParser) -> None:
         choices=list(DatabaseKind),
         default=DatabaseKind.POSTGRESQL,
         help="(%(default)s)",
+    )
+    parser.add_argument(
+        "--transport",
+        type=SesTransport,
+        choices=list(SesTransport),
+        default=SesTransport.BOTO3,
+        help="the way to SES (%(default)s)",
     )
     parser.add_argument("--rate", type=float, default=44, metavar="N", help="mails offered a second (%(default)s)")
     parser.add_argument(

@@ -73,7 +73,7 @@ def test_a_worker_that_was_held_up_does_not_call(gateway: Gateway, mailer: Scrip
     """Stopped for a minute right after its claim, a worker gives the mail back instead of calling late."""
     mail = submit(gateway, caller(gateway), "ann@example.net")
     clock = Clock()
-    gateway.deliver._parts.call._monotonic = clock
+    gateway.deliver._parts.calls.call._monotonic = clock
 
     def stop_for_a_minute() -> None:
         clock.forward += 60

@@ -15,9 +15,9 @@ from redis import Redis
 from app.domain.delivery import State
 from app.domain.outcome import Envelope, Outcome
 from app.queue import Lane
+from app.services.calls import CallsOnThreads
 from app.services.last_look import LastLook
 from app.services.results import FoundSuppressed, NotCalled
-from app.services.threads import Threads
 from app.store.claims import Mine
 from app.wiring import Gateway, build
 from tests.feedback import Event, bounced, complained, fresh_address, put
@@ -134,7 +134,7 @@ def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
     once = [lambda: step(3)]
     mailer.sent.clear()
     mailer.before = lambda: once.pop()() if once else None
-    gateway.deliver._parts.call._look = look = MeddlingLook(gateway.database)
+    gateway.deliver._parts.calls.call._look = look = MeddlingLook(gateway.database)
     look.before = [lambda: step(2)]
     step(0)
     gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
@@ -149,8 +149,8 @@ def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
 def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that claims ten mails and calls SES for one after the other; without Redis time passes quickly."""
     gateway = build(settings_for(migrated_url, redis_url, ses_threads=5, flight_dir=tmp_path), mailer=mailer)
-    gateway.deliver._threads = Threads(1, name="ses")
     parts = gateway.deliver._parts
+    object.__setattr__(parts, "calls", CallsOnThreads(parts.calls.call, threads=1))
     parts.pace._alone._clock = lambda: 200 * time.monotonic()
     object.__setattr__(parts, "sleep", lambda _: time.sleep(0.005))
     yield gateway

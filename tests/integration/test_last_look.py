@@ -138,7 +138,7 @@ class AwayOnce(Database):
 def test_a_look_that_fails_ends_in_not_called(gateway: Gateway, mailer: ScriptedMailer, error: Exception) -> None:
     """Nobody knows, so SES is not called: the mail goes back to the queue, and no attempt is burned."""
     mail = submit(gateway, caller(gateway), ANN)
-    gateway.deliver._parts.call._look = LastLook(AwayOnce(gateway.database, error))
+    gateway.deliver._parts.calls.call._look = LastLook(AwayOnce(gateway.database, error))
     for _ in range(2):
         gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert outcomes(gateway, mail) == ["not_sent", "accepted"]
@@ -160,7 +160,7 @@ class SlowLook(LastLook):
 def test_a_worker_that_is_held_up_after_its_look_calls_nobody(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """The answer was good when it came, and is old now: the self-fence stops the call."""
     mail = submit(gateway, caller(gateway), ANN)
-    call = gateway.deliver._parts.call
+    call = gateway.deliver._parts.calls.call
     call._look = look = SlowLook(gateway.database)
     call._monotonic = lambda: time.monotonic() + look.forward
     gateway.deliver.drain(Lane.TRANSACTIONAL)

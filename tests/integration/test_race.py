@@ -8,7 +8,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,13 +18,14 @@ from sqlalchemy import select
 
 from app.domain.outcome import Envelope, Outcome
 from app.queue import Lane
-from app.services.last_look import LastLook
+from app.services.last_look import LastLook, Refusal
 from app.services.results import FoundSuppressed, NotCalled
 from app.store.claims import Mine
 from app.store.db import Database
 from app.store.inbox import InboxState
 from app.store.models import suppressions
 from app.wiring import Gateway, build
+from tests.early import ScriptedEarlyMailer
 from tests.feedback import complained, put
 from tests.gateways import ScriptedMailer, caller, settings_for
 from tests.mails import submission
@@ -56,18 +57,26 @@ class WitnessedLook(LastLook):
         self.witness.look(mine.recipient.key)
         return super().__call__(mine)
 
+    def together(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
+        for mine in mails:
+            self.witness.look(mine.recipient.key)
+        return super().together(mails)
 
+
+@dataclass
 class Ses(ScriptedMailer):
     """SES, which takes some milliseconds. `called` tells of the next call."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.called = threading.Event()
+    called: threading.Event = field(default_factory=threading.Event)
 
     def send(self, envelope: Envelope) -> Outcome:
         self.called.set()
         time.sleep(random.random() / 250)
         return super().send(envelope)
+
+
+class EarlySes(Ses, ScriptedEarlyMailer):
+    """The same for calls that do not wait for each other."""
 
 
 @contextmanager
@@ -81,7 +90,7 @@ def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[
             open_ones.callback(made[-1].close)
         witness = Witness(made[0].database)
         for gateway in made:
-            gateway.deliver._parts.call._look = look = WitnessedLook(gateway.database)
+            gateway.deliver._parts.calls.call._look = look = WitnessedLook(gateway.database)
             look.witness = witness
         yield made
 
@@ -135,9 +144,11 @@ def address_of(number: int) -> str:
     return f"r{number:04}@example.net"
 
 
-def run(url: str, redis_url: str, directory: Path, *, mails: int) -> tuple[set[str], set[str], set[str]]:
+def run(
+    url: str, redis_url: str, directory: Path, *, mails: int, ses: Ses | None = None
+) -> tuple[set[str], set[str], set[str]]:
     """Who was reached, whom the witness saw on the list before a look, and who was claimed before the complaint."""
-    mailer = Ses()
+    mailer = ses or Ses()
     addresses = [address_of(number) for number in range(mails)]
     with workers(url, redis_url, mailer, directory) as gateways:
         race(gateways, mailer, addresses)
@@ -145,7 +156,7 @@ def run(url: str, redis_url: str, directory: Path, *, mails: int) -> tuple[set[s
         assert not rows(gateways[0], "recipients", state="sending")
         keys = {row["id"]: row["key"] for row in rows(gateways[0], "recipients")}
         claimed = {keys[row["recipient_id"]] for row in rows(gateways[0], "attempts")}
-        seen = gateways[0].deliver._parts.call._look.witness.seen  # type: ignore[attr-defined]
+        seen = gateways[0].deliver._parts.calls.call._look.witness.seen  # type: ignore[attr-defined]
     return {one.recipient for one in mailer.sent}, seen, claimed
 
 
@@ -158,6 +169,13 @@ def test_no_call_begins_after_a_complaint_on_postgresql(
     assert reached & seen == set()
     raced = {"reached": reached, "caught by the look": seen & claimed, "caught by the claim": everybody - claimed}
     assert all(raced.values()), raced
+
+
+def test_no_early_call_begins_after_a_complaint(migrated_postgres_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Some hundred of the same where some calls share a look and none waits for another."""
+    reached, seen, _ = run(migrated_postgres_url, redis_url, tmp_path, mails=400, ses=EarlySes())
+    assert reached & seen == set()
+    assert 0 < len(reached) < 400
 
 
 def test_no_call_begins_after_a_complaint_on_sqlite(migrated_sqlite_url: str, redis_url: str, tmp_path: Path) -> None:

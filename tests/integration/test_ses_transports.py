@@ -3,7 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import botocore.auth
@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from app.aws.clients import sesv2_client
 from app.aws.kept_connections import LONGEST_REST_S
 from app.aws.ses import SesMailer
+from app.aws.ses_early import FastMailer
 from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
 from app.domain.outcome import Accepted, Envelope, Outcome, Retry
+from tests.early import Waiting
 from tests.keeping_server import Endpoint
 from tests.made_up_aws import surround
 from tests.tls import self_signed
@@ -188,12 +190,14 @@ def test_tls_is_verified(
     certificate, context = self_signed(tmp_path, name)
     for variable, value in environment(certificate).items():
         monkeypatch.setenv(variable, value)
-    with endpoint(monkeypatch, tls=context) as server:
-        client = fast_client("eu-west-1", clock=clock)
-        outcome = send(client)
-        client.close()
-    assert isinstance(outcome, Accepted if taken else Retry), outcome
-    assert len(server.requests) == int(taken)
+    with (
+        endpoint(monkeypatch, tls=context) as server,
+        closing(fast_client("eu-west-1", clock=clock)) as client,
+        closing(Waiting(FastMailer(client, configuration_set=None), patience_s=20)) as early,
+    ):
+        seen = [send(client), early.send(ENVELOPE)]
+    assert all(isinstance(one, Accepted if taken else Retry) for one in seen), seen
+    assert len(server.requests) == 2 * int(taken)
 
 
 def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +220,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n"
 BODY = b'{"MessageId": "0100-1"}'
 
 
+@pytest.mark.parametrize("early", [False, True], ids=["waited for", "heard"])
 @pytest.mark.parametrize("piecemeal", [False, True], ids=["in one piece", "byte by byte"])
 @pytest.mark.parametrize(
     "answer, connections",
@@ -231,11 +236,12 @@ BODY = b'{"MessageId": "0100-1"}'
     ],
 )
 def test_an_answer_is_read_however_it_is_framed(
-    monkeypatch: pytest.MonkeyPatch, answer: bytes, connections: int, piecemeal: bool
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, connections: int, piecemeal: bool, early: bool
 ) -> None:
     """Whatever HTTP allows is understood, and a connection is used again only where it may be."""
     with endpoint(monkeypatch, answer=answer, piecemeal=piecemeal) as server:
         client = fast_client("eu-west-1", clock=clock)
-        assert [send(client) for _ in range(3)] == [Accepted("0100-1")] * 3
-        client.close()
+        with closing(client), closing(Waiting(FastMailer(client, configuration_set=None), patience_s=20)) as waiting:
+            mailer = waiting if early else SesMailer(client, configuration_set=None)
+            assert [mailer.send(ENVELOPE) for _ in range(3)] == [Accepted("0100-1")] * 3
     assert server.connections == connections

@@ -5,16 +5,18 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.aws.clients import sesv2_client
-from app.aws.ses import SesMailer
+from app.aws.ses import Mailer, SesMailer
+from app.aws.ses_early import FastMailer
 from app.aws.ses_fast import FastSesClient, fast_client
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+from tests.early import Waiting
 from tests.made_up_aws import surround
 
 if TYPE_CHECKING:
@@ -107,24 +109,36 @@ def wire(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> Iterator[Wire
         server.close()
 
 
-@pytest.fixture(params=["boto3", "fast"])
+@pytest.fixture(params=["boto3", "fast", "early"])
 def transport(request: pytest.FixtureRequest) -> str:
-    """Both ways to SES: whatever is promised here, each of them keeps."""
+    """All ways to SES: whatever is promised here, each of them keeps."""
     return str(request.param)
 
 
 def client_of(transport: str, *, read_timeout_s: float) -> "SESV2Client | FastSesClient":
-    if transport == "fast":
+    if transport != "boto3":
         return fast_client("eu-west-1", clock=lambda: datetime.now(UTC), read_timeout_s=read_timeout_s)
     return sesv2_client("eu-west-1", pool=4, read_timeout_s=read_timeout_s)
 
 
+@contextmanager
+def mailer_of(
+    transport: str, *, configuration_set: str | None = "postern", read_timeout_s: float = READ_TIMEOUT_S
+) -> Iterator[Mailer]:
+    client = client_of(transport, read_timeout_s=read_timeout_s)
+    with closing(client):
+        if transport != "early":
+            yield SesMailer(client, configuration_set=configuration_set)
+            return
+        assert isinstance(client, FastSesClient)
+        early = FastMailer(client, configuration_set=configuration_set)
+        with closing(Waiting(early, patience_s=read_timeout_s)) as mailer:
+            yield mailer
+
+
 def send(transport: str) -> Outcome:
-    client = client_of(transport, read_timeout_s=READ_TIMEOUT_S)
-    try:
-        return SesMailer(client, configuration_set="postern").send(ENVELOPE)
-    finally:
-        client.close()
+    with mailer_of(transport) as mailer:
+        return mailer.send(ENVELOPE)
 
 
 OK = http("200 OK", '{"MessageId": "0100-1"}')
@@ -241,9 +255,7 @@ def test_without_credentials_nothing_leaves_and_the_account_pauses(
 
 def test_threads_share_one_mailer(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
     """Twenty calls from four threads are twenty requests."""
-    with wire(monkeypatch, OK) as server:
-        client = client_of(transport, read_timeout_s=5)
-        mailer = SesMailer(client, configuration_set=None)
+    with wire(monkeypatch, OK) as server, mailer_of(transport, configuration_set=None, read_timeout_s=5) as mailer:
         outcomes: list[Outcome] = []
         threads = [
             threading.Thread(target=lambda: outcomes.extend(mailer.send(ENVELOPE) for _ in range(5))) for _ in range(4)
@@ -252,7 +264,6 @@ def test_threads_share_one_mailer(monkeypatch: pytest.MonkeyPatch, transport: st
             thread.start()
         for thread in threads:
             thread.join()
-        client.close()
     assert outcomes == [Accepted("0100-1")] * 20
     assert len(server.requests) == 20
     assert "ConfigurationSetName" not in json.loads(server.requests[0][1])

@@ -79,7 +79,7 @@ def test_a_worker_that_was_held_up_calls_nobody(
 ) -> None:
     """Its lease may be over by now, and the mail somebody else's: it gives the mail back uncalled."""
     mine, letter = claimed(gateway)
-    result = gateway.deliver._parts.call(mine, letter, claimed_at=time.monotonic() - held_up_s)
+    result = gateway.deliver._parts.calls.call(mine, letter, claimed_at=time.monotonic() - held_up_s)
     assert isinstance(result, Accepted if called else NotCalled)
     assert len(mailer.sent) == called
 
@@ -125,7 +125,7 @@ def test_a_claim_whose_commit_is_unknown_is_abandoned(gateway: Gateway, mailer: 
 def test_what_cannot_be_noted_is_not_called(gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path) -> None:
     """After a crash nobody would know of that call, and the mail would be sent twice."""
     mine, letter = claimed(gateway)
-    call = gateway.deliver._parts.call
+    call = gateway.deliver._parts.calls.call
     call._recorder = FullDisk(tmp_path, full_at="start")
     assert isinstance(call(mine, letter, claimed_at=time.monotonic()), NotCalled)
     assert mailer.sent == []
@@ -135,7 +135,7 @@ def test_an_answer_that_cannot_be_noted_is_recorded_all_the_same(
     gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path
 ) -> None:
     """The notes are for crashes; while the worker lives, what SES said goes to the database."""
-    gateway.deliver._parts.call._recorder = FullDisk(tmp_path, full_at="answer")
+    gateway.deliver._parts.calls.call._recorder = FullDisk(tmp_path, full_at="answer")
     mail = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert (state_of(gateway, mail), outcomes(gateway, mail)) == (State.SENT, ["accepted"])
@@ -175,7 +175,7 @@ def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, mailer: Scripted
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("what nobody foresaw")
 
-    object.__setattr__(gateway.deliver._parts, "call", breaks)
+    object.__setattr__(gateway.deliver._parts.calls, "call", breaks)
     mail = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert state_of(gateway, mail) is State.UNCONFIRMED

@@ -19,7 +19,7 @@ OF_THE_CALL: Final = (
                 ),
             ),
             (
-                "last_look=LastLook(ground.database)",
+                "look = LastLook(ground.database)",
                 (
                     "last_look=lambda mine: next((FoundSuppressed(entry.origin) for entry in ground.gate.suppressed("
                     "[Addressee(mine.recipient.key, mine.recipient.scope)]).values()), None)"
@@ -93,8 +93,8 @@ OF_THE_CALL: Final = (
                 "from contextlib import suppress\nfrom dataclasses import dataclass, replace\n",
             ),
             (
-                "            return self._parts.call(mine, letter",
-                "            self._parts.call._look = lambda _: None\n            return self._parts.call(mine, letter",
+                "        self._parts.calls.make(errands)",
+                "        self._parts.calls.call._look = lambda _: None\n        self._parts.calls.make(errands)",
             ),
         ),
         killed_by="tests/integration/test_windows.py::test_a_claim_whose_commit_is_unknown_is_abandoned[sqlite-lost]",

@@ -63,13 +63,13 @@ MUTANTS: Final = (
         name="the recorder notes a call only once it is over",
         file="app/services/call.py",
         edits=(
+            ("if not self._noted(lambda: self._recorder.start(mine.attempt_id)):", "if mine.attempt_id is None:"),
             (
-                "if not self._noted(lambda: self._recorder.start(mine.attempt_id)):",
-                "if (outcome := self._send(ready)) is None:",
-            ),
-            (
-                "        outcome = self._send(ready)\n",
-                "        self._noted(lambda: self._recorder.start(mine.attempt_id))\n",
+                "        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))\n",
+                (
+                    "        self._noted(lambda: self._recorder.start(mine.attempt_id))\n"
+                    "        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))\n"
+                ),
             ),
         ),
         killed_by=f"{_RECOVER}::test_only_the_call_on_the_wire_stays_unknown[sqlite]",
