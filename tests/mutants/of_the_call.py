@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.mutants.mutant import Mutant
 
+_EARLY = "tests/integration/test_early_calls.py"
 _LAST_LOOK = "tests/integration/test_last_look.py"
 
 OF_THE_CALL: Final = (
@@ -61,6 +62,18 @@ OF_THE_CALL: Final = (
             ),
         ),
         killed_by="tests/unit/test_combine.py::test_no_answer_is_older_than_its_question",
+    ),
+    Mutant(
+        name="calls that share a look are not looked at",
+        file="app/services/calls.py",
+        edits=(("refusals = self.call.look([errand.mine for errand, _ in ready])", "refusals = [None] * len(ready)"),),
+        killed_by=f"{_EARLY}::test_a_suppression_from_before_the_look_is_seen[sqlite]",
+    ),
+    Mutant(
+        name="a look is believed however old it is",
+        file="app/services/calls.py",
+        edits=(("if number and self._monotonic() - looked_at > LOOK_LASTS_S:", "if number > len(ready) + looked_at:"),),
+        killed_by=f"{_EARLY}::test_a_suppression_from_while_another_call_was_held_up_is_seen[sqlite]",
     ),
     Mutant(
         name="the last look does not ask whose the mail is",
