@@ -173,7 +173,7 @@ class _Drain:
             self._let_others_join()
         self._call_all(claim, opened, claimed_at)
         parts.pace.give_back(grant.count - len(claim.mails))
-        return claim.size > 0
+        return not claim.dry
 
     def _let_others_join(self) -> None:
         """There is more than this process can hold: one more bell wakes an idle one, which may do the same."""
@@ -210,7 +210,7 @@ class _Drain:
         for wanted in wishes:
             claim = claims.claim(connection, wanted)
             if claim.size:
-                return claim
+                return claim if wanted is wishes[-1] else replace(claim, dry=False)
         return claims.NOTHING
 
     def _call_all(self, claim: Claim, opened: dict[UUID, Letter], claimed_at: float) -> None:
@@ -239,7 +239,11 @@ class _Drain:
         if batch:
             self._in_flight -= len(batch)
             self._record(batch)
-            self._drained = replace(self._drained, reported=self._drained.reported + len(batch))
+            self._drained = replace(
+                self._drained,
+                reported=self._drained.reported + len(batch),
+                more=self._drained.more or any(isinstance(report.result, NotCalled) for report in batch),
+            )
 
     def _gather(self) -> list[Report]:
         """What has come back, and what comes in a moment: looked at a few times, since each look costs all threads."""

@@ -4,6 +4,7 @@ This is where promise 3 is kept: whether an address is suppressed is read in the
 worker's. Nothing read before it, and nothing in Redis, counts.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -70,11 +71,15 @@ class Mine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What one claim brought: the mails to send, and how many were found suppressed instead."""
+    """What one claim brought: the mails to send, and how many were found suppressed instead.
+
+    `dry` says that it left nothing, of what is due and may go, but what others were claiming at that moment.
+    """
 
     token: UUID
     mails: tuple[Mine, ...] = ()
     suppressed: int = 0
+    dry: bool = True
 
     @property
     def size(self) -> int:
@@ -96,16 +101,22 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     waiting = connection.scalars(_APPS_THAT_MAY_GO, asked).all()[: wanted.limit]
     if not waiting:
         return NOTHING
+    share = -(-wanted.limit // len(waiting))
     asked |= {
         "limit": wanted.limit,
-        "share": -(-wanted.limit // len(waiting)),
+        "share": share,
         "token": wanted.token,
         "lease_s": wanted.lease.total_seconds(),
     }
     asked |= {f"app_{number}": app_id for number, app_id in enumerate(waiting)}
     rows = [read(row) for row in connection.execute(_take(len(waiting)), asked).all()]
     taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
-    return Claim(token=wanted.token, mails=_open_attempts(connection, taken), suppressed=len(rows) - len(taken))
+    return Claim(
+        token=wanted.token,
+        mails=_open_attempts(connection, taken),
+        suppressed=len(rows) - len(taken),
+        dry=all(count < share for count in Counter(row.app_id for row in rows).values()),
+    )
 
 
 @cache

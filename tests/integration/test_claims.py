@@ -92,6 +92,19 @@ def test_a_batch_is_shared_by_the_applications_that_wait(gateway: Gateway) -> No
     assert shares == {"one": 2, "two": 2, "three": 2}
 
 
+@pytest.mark.parametrize(
+    "limit, dry", [(2, False), (3, False), (4, False), (5, False), (6, False), (7, True), (20, True)]
+)
+def test_a_claim_tells_whether_it_has_left_anything(gateway: Gateway, limit: int, dry: bool) -> None:
+    """Three mails of one application and one of another: who shares the batch may be the one who has more."""
+    for app, mails in (("many", 3), ("few", 1)):
+        for number in range(mails):
+            submit(gateway, caller(gateway, app=app), f"{app}-{number}@example.net")
+    taken = take(gateway, limit=limit)
+    assert taken.dry is dry
+    assert taken.size == 4 or not dry
+
+
 def test_a_mail_of_the_future_waits_for_its_time(gateway: Gateway) -> None:
     """A scheduled mail is claimed when it is due, by the database's clock, and not before."""
     with gateway.database.reading() as connection:

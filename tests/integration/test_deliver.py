@@ -88,14 +88,15 @@ def test_a_worker_that_was_held_up_does_not_call(gateway: Gateway, mailer: Scrip
 
 
 def test_what_was_claimed_and_cannot_be_read_goes_back(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """The database leaves right after the claim: nothing was called, so nothing is in doubt."""
+    """The database leaves right after the claim: nothing was called, so nothing is in doubt, and more is left to do."""
     mail = submit(gateway, caller(gateway), "ann@example.net")
 
     def leave() -> None:
         raise ServiceUnavailable("Away.")
 
     meddle(gateway, database=Meddled(gateway.database, leave))
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert gateway.deliver.drain(Lane.TRANSACTIONAL).more
+    assert not gateway.deliver.drain(Lane.TRANSACTIONAL).more
     assert outcomes(gateway, mail) == ["not_sent", "accepted"]
     assert state_of(gateway, mail) is State.SENT
     assert len(mailer.sent) == 1
