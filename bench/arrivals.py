@@ -19,22 +19,28 @@ from bench.connection import Connection, head_of
 
 _DOMAIN: Final = "@example.net"
 _MOST_AT_A_TIME: Final = 500
+_IDLE_AT_MOST_S: Final = 1.0
 
 
 class Strangers:
-    """Connections, as many as are needed at a time, and what has been answered on them."""
+    """Connections, as many as are needed at a time, and what has been answered on them.
 
-    def __init__(self, url: str) -> None:
+    Those that are `patient` post again, once, what a server that closes its connection has left unanswered, as clients
+    with an idempotency key do; for others that is an error.
+    """
+
+    def __init__(self, url: str, *, patient: bool = False) -> None:
         self._url = url
+        self._patient = patient
         self._ready = selectors.DefaultSelector()
         self._free: list[Connection] = []
-        self._asked: dict[Connection, str] = {}
+        self._asked: dict[Connection, tuple[str, bytes]] = {}
         self.answered: dict[str, tuple[float, float]] = {}
 
     def post(self, recipient: str, request: bytes) -> None:
         """Post at once."""
-        connection = self._free.pop() if self._free else self._connect()
-        self._asked[connection] = recipient
+        connection = self._free_one() or self._connect()
+        self._asked[connection] = (recipient, request)
         connection.post(request)
 
     def listen(self, until: float) -> None:
@@ -50,12 +56,45 @@ class Strangers:
     def _read(self, patience_s: float) -> None:
         for key, _ in self._ready.select(patience_s):
             connection: Connection = key.data
-            if (status := connection.answered()) is None:
+            if connection not in self._asked:
+                self._let_go(connection)
+                continue
+            try:
+                status = connection.answered()
+            except ConnectionError:
+                self._post_again(connection)
+                continue
+            if status is None:
                 continue
             if status != "200":
                 raise RuntimeError(f"a mail was answered with {status}")
-            self.answered[self._asked.pop(connection)] = (connection.began, time.monotonic())
+            recipient, _ = self._asked.pop(connection)
+            self.answered[recipient] = (connection.began, time.monotonic())
             self._free.append(connection)
+
+    def _free_one(self) -> Connection | None:
+        """The one that was used last, unless even that has been idle for so long that the server may be closing it."""
+        if self._free and time.monotonic() - self._free[-1].began < _IDLE_AT_MOST_S:
+            return self._free.pop()
+        return None
+
+    def _post_again(self, connection: Connection) -> None:
+        recipient, request = self._asked.pop(connection)
+        self._forget(connection)
+        if not self._patient or connection.posts == 1:
+            raise ConnectionError("the server closed a connection in the middle of the benchmark")
+        fresh = self._connect()
+        self._asked[fresh] = (recipient, request)
+        fresh.post(request)
+
+    def _let_go(self, connection: Connection) -> None:
+        """The server has closed what was idle."""
+        self._free.remove(connection)
+        self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        self._ready.unregister(connection)
+        connection.close()
 
     def _connect(self) -> Connection:
         if len(self._asked) >= _MOST_AT_A_TIME:

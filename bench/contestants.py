@@ -177,9 +177,9 @@ def person(number: int) -> str:
     return f"person{number}@example.net"
 
 
-def mail(recipient: str) -> Submission:
+def mail(*recipients: str) -> Submission:
     """One mail of the usual size."""
-    one = submission(recipient)
+    one = submission(*recipients)
     return replace(one, message=replace(one.message, text=message(SIZE).decode(), html=None))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -19,14 +20,34 @@ _KINDS = {
 
 def spent_by_kind() -> dict[str, float]:
     """Seconds of CPU, user and system, of the processes that descend from this one, by what they are."""
+    spent: dict[str, float] = defaultdict(float)
+    for one in descendants():
+        spent[one.kind] += one.cpu_s
+    return spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process that descends from this one; seconds of CPU that it and its dead children have taken."""
+
+    pid: int
+    parent: int
+    kind: str
+    cpu_s: float
+
+
+def descendants() -> list[Process]:
+    """All of them, this one not."""
     table = {pid: fields for pid in _pids() if (fields := _stat(pid)) is not None}
     ours: set[int] = set()
     while more := {pid for pid, fields in table.items() if int(fields[_PARENT]) in ours | {os.getpid()}} - ours:
         ours |= more
-    spent: dict[str, float] = defaultdict(float)
-    for pid in ours:
-        spent[_kind(pid)] += sum(int(ticks) for ticks in table[pid][_TIMES]) * _TICK_S
-    return spent
+    return [_process(pid, table[pid]) for pid in sorted(ours)]
+
+
+def _process(pid: int, fields: list[str]) -> Process:
+    cpu_s = sum(int(ticks) for ticks in fields[_TIMES]) * _TICK_S
+    return Process(pid=pid, parent=int(fields[_PARENT]), kind=_kind(pid), cpu_s=cpu_s)
 
 
 def _kind(pid: int) -> str:

@@ -90,10 +90,10 @@ class Endpoint:
 
 
 @contextmanager
-def postern_web(there: Stage) -> Iterator[Mapping[int, Endpoint]]:
-    """Postern's API; endpoints by how many mails a request holds: 1, or 100 for a batch."""
+def postern_web(there: Stage, *, more: Mapping[str, str] | None = None) -> Iterator[Mapping[int, Endpoint]]:
+    """Postern's API; endpoints by how many mails a request holds: 1, or 100 for a batch. `more` are settings of it."""
     headers = {"Authorization": f"Bearer {issue(there.gateway, app='bench').token}"}
-    environment = {"REQUESTS_PER_SECOND": "100000"}
+    environment = {"REQUESTS_PER_SECOND": "100000", **(more or {})}
     if not there.gateway.positives.rebuild(()):  # as the upkeep of a gateway that runs has done
         raise RuntimeError("Redis did not take the suppressed addresses")
     with gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:

@@ -1,0 +1,61 @@
+"""Memory of processes, read from the kernel (Linux only): what each holds, and its fair share of what several hold."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.cpu import Process, descendants
+
+_ROLES: Final = ("web", "worker", "beat", "database", "redis")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """One process, in kB: `rss` is all that it holds; `pss` counts a page that N processes share as an Nth of it.
+
+    `role` is its kind; `main` is the one that has started the others of its kind, and serves nothing itself.
+    """
+
+    pid: int
+    role: str
+    main: bool
+    rss: int
+    pss: int
+
+    @property
+    def name(self) -> str:
+        """How it is told."""
+        return f"{self.role}, main" if self.main else self.role
+
+
+def resident(roles: Sequence[str] = _ROLES) -> list[Resident]:
+    """The processes of a benchmark that have such a role."""
+    return [one for one in _all(descendants()) if one.role in roles]
+
+
+def _all(processes: list[Process]) -> Iterator[Resident]:
+    kinds = {one.pid: one.kind for one in processes}
+    parents = {one.parent for one in processes}
+    for one in processes:
+        if (sizes := _sizes(one.pid)) is None:
+            continue
+        main = kinds.get(one.parent) != one.kind and one.pid in parents
+        role = "beat" if one.kind == "worker" and _is_beat(one.pid) else one.kind
+        yield Resident(pid=one.pid, role=role, main=main, rss=sizes["Rss"], pss=sizes["Pss"])
+
+
+def _sizes(pid: int) -> dict[str, int] | None:
+    """What /proc/PID/smaps_rollup says (proc(5)), in kB; None when the process is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return {name: int(size.split()[0]) for name, _, size in (line.partition(":") for line in lines)}
+
+
+def _is_beat(pid: int) -> bool:
+    try:
+        return b"\0beat\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,99 @@
+"""A constant load for as long as is wanted: mails at an even pace, their feedback, and a look at memory now and then.
+
+Each mail is posted by itself with an idempotency key. Each is reported as delivered, and one in a hundred as bounced,
+by a genuinely signed notification, a second after the stand-in for SES has noted its call.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import TextIOBase
+from typing import Any, Final
+
+from app.cli.probes import answers
+from bench.arrivals import Strangers
+from bench.connection import head_of
+from bench.resident import Resident, resident
+from bench.stage import TOPIC, Stage
+from bench.web import Endpoint, mail_to
+from tests.feedback import bounced, delivered
+from tests.signing import signer
+
+LOOK_EVERY_S: Final = 10.0
+_BOUNCES_EVERY: Final = 100
+_NEWS_AFTER_S: Final = 1.0
+_SNS: Final = {
+    "Content-Type": "text/plain; charset=UTF-8",
+    "x-amz-sns-message-type": "Notification",
+    "x-amz-sns-topic-arn": TOPIC,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The memory of all processes at a moment, in seconds from the beginning, and how many mails had been posted."""
+
+    at: float
+    mails: int
+    processes: tuple[Resident, ...]
+
+
+def soak(
+    there: Stage, endpoint: Endpoint, *, seconds: float, rate: float, looked: Callable[[Sample], None]
+) -> list[Sample]:
+    """Post `rate` mails a second for so long; what was seen, oldest first, and `looked` hears of each at once.
+
+    Raises `RuntimeError` when an answer is not 200, or when mails are accepted more slowly than they are posted.
+    """
+    samples: list[Sample] = []
+    base, gap = endpoint.url.removesuffix("/v1/emails"), 1 / rate
+    mails, feedback = Strangers(endpoint.url, patient=True), Strangers(f"{base}/feedback/sns", patient=True)
+    heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", _SNS)
+    began = time.monotonic()
+    with there.standin.journal.open() as journal:
+        news = _events(journal)
+        for number in range(int(seconds * rate)):
+            due = began + number * gap
+            mails.listen(due - gap / 2)
+            for message_id, event in next(news):
+                feedback.post(message_id, _request(heads[1], signer().notification(event, topic_arn=TOPIC)))
+            feedback.listen(due)
+            recipient = f"soak{number}@example.net"
+            own = f"Idempotency-Key: {recipient}\r\n".encode()
+            mails.post(recipient, _request(heads[0] + own, mail_to(recipient)))
+            if time.monotonic() - began >= len(samples) * LOOK_EVERY_S:
+                answers(f"{base}/readyz")
+                samples.append(Sample(at=time.monotonic() - began, mails=number + 1, processes=tuple(resident())))
+                looked(samples[-1])
+        mails.finish()
+        feedback.finish()
+    return samples
+
+
+def _events(journal: TextIOBase) -> Iterator[list[tuple[str, str]]]:
+    """Each time: what SES has to tell since the last time, each with the number of its call; of new calls only."""
+    number, rest = journal.read().count("\n"), ""
+    calls: deque[str] = deque()
+    while True:
+        *lines, rest = (rest + journal.read()).split("\n")
+        told: list[tuple[str, str]] = []
+        calls.extend(lines)
+        while calls and float(calls[0].split()[0]) + _NEWS_AFTER_S < time.monotonic():
+            number += 1
+            told.append((f"{number}", json.dumps(_event(calls.popleft().split()[2], number))))
+        yield told
+
+
+def _event(recipient: str, number: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"message": f"0100{number:012x}-bench-000000", "at": datetime.now(UTC)}
+    if number % _BOUNCES_EVERY == 0:
+        return bounced(recipient, **told)
+    return delivered(recipient, **told)
+
+
+def _request(head: bytes, body: Any) -> bytes:
+    content = json.dumps(body).encode()
+    return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
