@@ -23,29 +23,37 @@ class Drained:
         return sum(self.cpu.values())
 
 
-def watch(done: Callable[[], int], *, total: int, kinds: Sequence[str], within_s: float = 600.0) -> Drained:
-    """Wait until all are done. Raises `TimeoutError`."""
-    began = _reach(done, total * _FROM, within_s)
-    ended = _reach(done, total * _TO, within_s)
-    mails = ended.done - began.done
-    cpu = {kind: (ended.cpu.get(kind, 0.0) - began.cpu.get(kind, 0.0)) / mails for kind in kinds}
-    _reach(done, total, within_s)
-    return Drained(rate=mails / (ended.at - began.at), cpu=cpu)
-
-
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class Moment:
+    """When so many were done (monotonic), and what had been spent by then."""
+
     at: float
     done: int
     cpu: dict[str, float]
 
 
-def _reach(done: Callable[[], int], count: float, within_s: float) -> _Moment:
+def watch(done: Callable[[], int], *, total: int, kinds: Sequence[str], within_s: float = 600.0) -> Drained:
+    """Wait until all are done. Raises `TimeoutError`."""
+    began = reach(done, total * _FROM, within_s)
+    ended = reach(done, total * _TO, within_s)
+    reach(done, total, within_s)
+    return between(began, ended, kinds=kinds)
+
+
+def between(began: Moment, ended: Moment, *, kinds: Sequence[str]) -> Drained:
+    """What was done between two moments."""
+    mails = ended.done - began.done
+    cpu = {kind: (ended.cpu.get(kind, 0.0) - began.cpu.get(kind, 0.0)) / mails for kind in kinds}
+    return Drained(rate=mails / (ended.at - began.at), cpu=cpu)
+
+
+def reach(done: Callable[[], int], count: float, within_s: float = 600.0) -> Moment:
+    """Wait until so many are done. Raises `TimeoutError`."""
     ends = time.monotonic() + within_s
     while True:
         at, so_far = time.monotonic(), done()
         if so_far >= count:
-            return _Moment(at, so_far, spent_by_kind())
+            return Moment(at, so_far, spent_by_kind())
         if at > ends:
             raise TimeoutError(f"the benchmark stopped at {so_far} of {count:.0f} mails")
         time.sleep(_LOOK_EVERY_S)
