@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from types import ModuleType
 
-from bench import accept, drain, everything, latency, mixed, outage, pace, suppressions, webhook
+from bench import accept, drain, everything, growth, latency, memory, mixed, outage, pace, stages, suppressions, webhook
 from bench.goals import Json, goal_lines
 from bench.machine import Machine
 
@@ -14,10 +14,13 @@ BENCHMARKS: dict[str, ModuleType] = {
     "accept": accept,
     "all": everything,
     "drain": drain,
+    "growth": growth,
     "latency": latency,
+    "memory": memory,
     "mixed": mixed,
     "outage": outage,
     "pace": pace,
+    "stages": stages,
     "suppressions": suppressions,
     "webhook": webhook,
 }

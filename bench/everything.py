@@ -1,6 +1,7 @@
-"""All: every benchmark, one after another, each a process of its own; then one table of all their goals.
+"""All: the benchmarks of speed, one after another, each a process of its own; then one table of all their goals.
 
-With `--quick` it is under five minutes on two cores, and says little: so few mails, once, show that everything runs.
+What grows, and memory, take long and are asked for by name. With `--quick` it is under five minutes on two cores, and
+says little: so few mails, once, show that everything runs.
 """
 
 import json
@@ -12,7 +13,9 @@ from typing import Final
 
 from bench.goals import Json
 
-NAMES: Final = ("drain", "accept", "mixed", "latency", "webhook", "suppressions", "pace", "outage")
+NAMES: Final = ("drain", "accept", "mixed", "stages", "latency", "webhook", "suppressions", "pace", "outage")
+APART: Final = ("growth", "memory")
+"""Those that are not among them."""
 
 
 def add_options(parser: ArgumentParser) -> None:

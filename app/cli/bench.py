@@ -25,7 +25,8 @@ COMMAND = Command(
     words=("bench",),
     summary="measure Postern against a baseline in the same run",
     example="./postern bench drain --mails 4000 --runs 3",
-    detail="Benchmarks: drain, accept, mixed, latency, webhook, suppressions, pace, outage; all is one after another.\n"
+    detail="Benchmarks: drain, accept, mixed, stages, latency, webhook, suppressions, pace, outage, together `all`;\n"
+    "apart, since they take long: growth, memory.\n"
     "Each has --quick, --strict (1 when a goal is missed) and what `./postern bench drain --help` tells. Linux only.",
     arguments=arguments,
     run=run,

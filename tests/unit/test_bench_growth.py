@@ -1,0 +1,105 @@
+"""What the benchmarks of memory and growth make of what they see: trends, sizes, cases and goals."""
+
+import io
+import random
+import time
+
+import pytest
+
+from bench.footprint import Bytes, grown, together
+from bench.growth import AXES, USUAL, goals, sizes
+from bench.memory import goals as memory_goals
+from bench.resident import Resident
+from bench.soak import Sample, _events
+from bench.trend import trend
+from bench.window import Drained, Moment, between
+
+
+def test_a_figure_that_rises_is_told_by_its_slope() -> None:
+    """Per unit of time, and sure where nothing else moves it."""
+    rises = trend([(hour / 60, 1000 + 50 * hour / 60) for hour in range(120)])
+    assert rises.slope == pytest.approx(50)
+    assert rises.surely == pytest.approx(50)
+
+
+def test_noise_is_no_growth() -> None:
+    """However it looks by its slope: what the line leaves open is more."""
+    chance = random.Random(7)
+    noisy = trend([(number / 360, 1000 + chance.gauss(0, 300)) for number in range(240)])
+    assert noisy.slope != 0
+    assert noisy.surely == 0
+
+
+def test_a_figure_that_falls_does_not_grow() -> None:
+    """Growth is never negative."""
+    assert trend([(float(number), -float(number)) for number in range(30)]).surely == 0
+
+
+def test_what_a_mail_takes_is_told_by_table() -> None:
+    """Rows and indexes apart; a table that mails do not touch is left out."""
+    before = {"emails": (1000, 100), "apps": (500, 50)}
+    after = {"emails": (81_000, 2100), "apps": (500, 50)}
+    found = grown(before, after, 10)
+    assert found == [Bytes(table="emails", rows=8000, indexes=200)]
+    assert together(found) == 8200
+
+
+def test_each_axis_begins_where_nothing_is_varied() -> None:
+    """So each has its baseline in the same run, and none is measured twice."""
+    for axis in AXES[:-1]:
+        assert USUAL in sizes([axis], quick=False, full=True)
+    every = sizes(AXES, quick=False, full=True)
+    assert len(every) == len(set(every))
+    assert max(size.listed for size in every) == 10_000_000
+    assert max(size.behind for size in every) == 1_000_000
+
+
+def test_growth_is_judged_against_the_baseline_of_its_round() -> None:
+    """What was not measured has no goal."""
+    usual, long = sizes(["queue"], quick=False, full=False)
+    told = goals({usual: [_drained(1.0), _drained(2.0)], long: [_drained(1.1), _drained(2.2)]}, [])
+    assert [one.measured for one in told] == [pytest.approx((1.1, 1.1))]
+    assert goals({size: [_drained(1.0)] for size in sizes(["processes"], quick=False, full=False)}, []) == []
+    assert [one.measured for one in goals({}, [_drained(1.0), _drained(9.0), _drained(1.2)])] == [pytest.approx((1.2,))]
+
+
+def test_a_window_is_of_what_was_done_in_it() -> None:
+    """Mails a second, and CPU of each of them."""
+    one = between(Moment(10.0, 100, {"worker": 1.0}), Moment(12.0, 300, {"worker": 2.0}), kinds=("worker", "redis"))
+    assert one == Drained(rate=100.0, cpu={"worker": 0.005, "redis": 0.0})
+
+
+@pytest.mark.parametrize("minutes, judged", [(5, False), (30, True)])
+def test_only_a_soak_that_is_long_enough_is_judged(minutes: int, judged: bool) -> None:
+    """By the process that grows most; how much others hold does not count."""
+    samples = [
+        Sample(at=at, mails=1, processes=(_process(1, "worker", 9000), _process(2, "web", int(5000 + 2 * at))))
+        for at in range(0, 60 * minutes + 1, 10)
+    ]
+    told = memory_goals([], samples)[1:]
+    assert [one.median for one in told] == ([pytest.approx(7200, rel=0.01)] if judged else [])
+    assert not any(one.met for one in told)
+
+
+def test_a_soak_reports_new_calls_in_their_order() -> None:
+    """Each once, a second after it was made; one of a hundred is a bounce; calls from before the soak are not told."""
+    now = time.monotonic()
+    journal = io.StringIO("".join(f"{now - 9:.6f} 1 old{number}@example.net\n" for number in range(99)))
+    news = _events(journal)
+    assert next(news) == []
+    end = journal.tell()
+    journal.write(f"{now - 5:.6f} 1 ann@example.net\n{now - 4:.6f} 1 bo@example.net\n{now + 60:.6f} 1 cy@example.net\n")
+    journal.seek(end)
+    told = next(news)
+    assert [number for number, _ in told] == ["100", "101"]
+    assert ['"Bounce"' in event for _, event in told] == [True, False]
+    assert "0100000000000064-bench-000000" in told[0][1]
+    assert next(news) == []
+
+
+def _drained(cpu: float) -> Drained:
+    return Drained(rate=1.0, cpu={"worker": cpu})
+
+
+def _process(pid: int, role: str, rss: int) -> Resident:
+    return Resident(pid=pid, role=role, main=False, rss=rss, pss=rss)
