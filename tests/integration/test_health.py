@@ -55,6 +55,16 @@ def test_another_revision_than_the_codes_is_told(gateway: Gateway, migrated_url:
     assert "alembic upgrade head" in told.detail
 
 
+def test_who_asks_again_and_again_takes_no_memory(gateway: Gateway) -> None:
+    """A probe comes every few seconds for as long as the process lives: no statement of it is compiled anew."""
+    for _ in range(2):
+        checks(gateway)
+    compiled = set(gateway.database.engine._compiled_cache or ())
+    for _ in range(3):
+        checks(gateway)
+    assert set(gateway.database.engine._compiled_cache or ()) == compiled
+
+
 def test_a_broker_that_reaches_nobody_is_told_but_not_required(gateway: Gateway) -> None:
     """Workers that hear nothing look for work by themselves; what one heard a while ago says nothing of now."""
     assert (checks(gateway)["broker"].ok, checks(gateway)["broker"].required) == (False, False)
