@@ -18,8 +18,9 @@ from typing import Final, cast
 from simulator.quota import SendRate
 
 _MESSAGE_ID: Final = b'{"MessageId": "0100%012x-bench-000000"}'
-_TAKEN: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(
-    _MESSAGE_ID % 0
+_TAKEN: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"x-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\nContent-Length: %d\r\n\r\n" % len(_MESSAGE_ID % 0)
 )
 _TOO_FAST: Final = b'{"message": "Maximum sending rate exceeded."}'
 _THROTTLED: Final = (
