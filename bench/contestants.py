@@ -38,8 +38,8 @@ _WAITING = [
     select(func.count()).where(recipients.c.state.in_([literal(state.value, literal_execute=True) for state in states]))
     for states in (sorted(CLAIMABLE), [State.SENDING])
 ]
-_LEAN = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-_COUNTED = ("worker", "database", "redis")
+LEAN = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+COUNTED = ("worker", "database", "redis")
 
 
 class Contestant(Protocol):
@@ -90,14 +90,14 @@ class Postern:
         gateway = self._there.gateway
         with held_back(gateway, mails) as release, self.workers():
             release()
-            return watch(lambda: mails - waiting(gateway), total=mails, kinds=_COUNTED)
+            return watch(lambda: mails - waiting(gateway), total=mails, kinds=COUNTED)
 
     def workers(self) -> AbstractContextManager[object]:
         """Its workers, for as long as the context lasts."""
         celery = ("worker.celery", "worker", "--pool", "prefork", "--concurrency", str(self._processes))
         began = time.monotonic()
         return running(
-            (sys.executable, "-m", "celery", "-A", *celery, *_LEAN),
+            (sys.executable, "-m", "celery", "-A", *celery, *LEAN),
             log=self._there.directory / "worker.log",
             environment=self._environment,
             ready=lambda: _alive_since(self._there.gateway, began, kind=heartbeats.WORKER) >= self._processes,
@@ -126,11 +126,11 @@ class Tutorial:
         """See `Contestant.drain`. Its queue is full before its workers start."""
         self._fill(mails)
         celery = ("bench.tutorial.worker", "worker", "--pool", self._pool, "--concurrency", str(self._concurrency))
-        nodes = [(*celery, *_LEAN, "--hostname", f"tutorial{number}@bench") for number in range(self._processes)]
+        nodes = [(*celery, *LEAN, "--hostname", f"tutorial{number}@bench") for number in range(self._processes)]
         with ExitStack() as workers:
             for words in nodes:
                 workers.enter_context(self._worker(words))
-            return watch(self._sent, total=mails, kinds=_COUNTED)
+            return watch(self._sent, total=mails, kinds=COUNTED)
 
     def _worker(self, words: tuple[str, ...]) -> AbstractContextManager[object]:
         log = self._there.directory / "tutorial.log"

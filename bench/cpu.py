@@ -11,6 +11,7 @@ _PARENT, _TIMES = 1, slice(11, 15)
 _KINDS = {
     "worker.celery": "worker",
     "tutorial.worker": "worker",
+    "django.worker": "worker",
     "postgres": "database",
     "valkey": "redis",
     "gunicorn": "web",

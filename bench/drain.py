@@ -2,15 +2,19 @@
 
 The bare loop only calls SES: no queue, no list, no store. The tutorial application sends a Celery task for each mail
 (`bench.tutorial`), with its pool tuned to its own best. All speak to the same stand-in for SES and use the same
-PostgreSQL and the same Valkey, one after another in each round.
+PostgreSQL and the same Valkey, one after another in each round. With `--django`, so does a further baseline of few
+mails: Django with django-ses and django-celery-email (`bench.django`).
 """
 
 import statistics
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from bench.ceiling import ceiling
 from bench.contestants import Bare, Contestant, Postern, Tutorial
+from bench.django import environment
+from bench.django.contestant import CONCURRENCY, Django
 from bench.goals import Goal, Json, at_least, at_most, spread
 from bench.options import Amount, add_amounts
 from bench.stage import Stage, stage
@@ -18,6 +22,8 @@ from bench.window import Drained
 
 POOLS = {"prefork 20": ("prefork", 1, 20), "threads 2x50": ("threads", 2, 50)}
 BARE, BOTO3, FAST, TUTORIAL = "bare boto3 loop", "Postern, boto3", "Postern, fast", "tutorial"
+DJANGO = "django-ses"
+WHY_DJANGO = "django-ses makes a new boto3 session and client for each message sent on its own: nine tenths of its CPU"
 MAILS = Amount(name="mails", usual=6000, quick=1200, what="mails a round")
 RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 
@@ -28,14 +34,18 @@ def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
     add_amounts(parser, MAILS, RUNS)
     parser.add_argument("--latency-ms", type=float, default=60, help="what SES takes for an answer (default 60)")
+    parser.add_argument(
+        "--django", action="store_true", help="measure django-ses, too; the first time it is installed, beside .venv"
+    )
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     """Run the rounds, tell the table, and answer with the goals and the figures."""
+    django = environment.prepare() if given.django else None
     with stage(latency_ms=given.latency_ms) as there:
         most = ceiling(there.directory)
         tell(most.line)
-        rounds = run(there, mails=MAILS.of(given), runs=RUNS.of(given), tell=tell)
+        rounds = run(there, mails=MAILS.of(given), runs=RUNS.of(given), tell=tell, django=django)
     for line in table(rounds):
         tell(line)
     highest = max(one.rate for of in rounds.values() for one in of)
@@ -46,20 +56,21 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     }
 
 
-def run(there: Stage, *, mails: int, runs: int, tell: Callable[[str], None]) -> Rounds:
-    """Measure every contestant in every round; `tell` hears of each."""
+def run(there: Stage, *, mails: int, runs: int, tell: Callable[[str], None], django: Path | None = None) -> Rounds:
+    """Measure every contestant in every round; `tell` hears of each. `django` is the Python of that baseline."""
     best = _best_pool(there, mails // 8, tell)
     contestants: dict[str, Contestant] = {
         BARE: Bare(processes=2, threads=50),
         TUTORIAL: best,
+        **({DJANGO: Django(there, python=django)} if django else {}),
         BOTO3: Postern(there, transport="boto3"),
         FAST: Postern(there, transport="fast"),
     }
+    shares = {TUTORIAL: mails // 4, DJANGO: max(mails // 100, 5 * CONCURRENCY)}
     rounds: dict[str, list[Drained]] = {name: [] for name in contestants}
     for number in range(1, runs + 1):
         for name, contestant in contestants.items():
-            share = mails // 4 if name == TUTORIAL else mails
-            rounds[name].append(contestant.drain(share))
+            rounds[name].append(contestant.drain(shares.get(name, mails)))
             tell(f"round {number} of {runs}: {name} {rounds[name][-1].rate:.0f}/s")
     return rounds
 
@@ -77,13 +88,13 @@ def goals(rounds: Rounds) -> list[Goal]:
 
 
 def table(rounds: Rounds) -> list[str]:
-    """One line for each contestant: rate, and where its CPU went."""
-    lines = [f"{'':18}{'mails/s':>24}{'CPU us/mail':>24}   of which"]
+    """One line for each contestant: rate, and where its CPU went; then why django-ses is slow, or how to measure it."""
+    lines = [f"{'':18}{'mails/s':>24}{'CPU us/mail':>28}   of which"]
     for name, of in rounds.items():
         rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
         parts = ", ".join(f"{kind} {_median_cpu(of, kind):.0f}" for kind in of[0].cpu)
-        lines.append(f"{name:18}{rate:>24}{cpu:>24}   {parts}")
-    return lines
+        lines.append(f"{name:18}{rate:>24}{cpu:>28}   {parts}")
+    return [*lines, WHY_DJANGO if DJANGO in rounds else f"{DJANGO:18}not measured; --django adds it"]
 
 
 def _best_pool(there: Stage, mails: int, tell: Callable[[str], None]) -> Tutorial:

@@ -27,7 +27,8 @@ COMMAND = Command(
     example="./postern bench drain --mails 4000 --runs 3",
     detail="Benchmarks: drain, accept, mixed, stages, latency, webhook, suppressions, pace, outage, together `all`;\n"
     "apart, since they take long: growth, memory.\n"
-    "Each has --quick, --strict (1 when a goal is missed) and what `./postern bench drain --help` tells. Linux only.",
+    "Each has --quick, --strict (1 when a goal is missed) and what `./postern bench drain --help` tells. Linux only.\n"
+    "`drain --django` adds django-ses as a further baseline, and installs it in an environment of its own.",
     arguments=arguments,
     run=run,
 )

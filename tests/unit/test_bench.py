@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import everything
+from bench import drain, everything
 from bench.__main__ import BENCHMARKS, parser
 from bench.arrivals import gaps
 from bench.calls import Call, between, most_in, rate, read
@@ -21,6 +21,7 @@ from bench.outage import Entry, broken, longest_pause, survived
 from bench.pace import paced
 from bench.standin import ANSWER_BYTES, Account, Endpoint
 from bench.unverified import Believes
+from bench.window import Drained
 from simulator.quota import SendRate
 from tests.signing import body, forger, headers
 
@@ -179,6 +180,14 @@ def test_a_goal_is_judged_by_its_median() -> None:
 def test_a_number_of_ones_own_goes_before_quick(given: dict[str, object], is_it: int) -> None:
     """And quick goes before the usual."""
     assert Amount(name="runs", usual=7, quick=2, what="rounds").of(Namespace(**{"runs": None} | given)) == is_it
+
+
+def test_a_drain_says_what_it_has_left_out_or_why_it_is_slow() -> None:
+    """Nobody takes a baseline that was not asked for as one that was beaten, or its rate as Django's own."""
+    one = [Drained(rate=14.0, cpu={"worker": 0.1})]
+    assert drain.table({drain.TUTORIAL: one})[-1].endswith("not measured; --django adds it")
+    assert "a new boto3 session and client for each message" in drain.table({drain.DJANGO: one})[-1]
+    assert not parser().parse_args(["drain"]).django
 
 
 def test_all_are_run_and_each_has_a_quick_form() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCK_OF_DJANGO = "bench/django/requirements.txt"
 
 PIP_WITHOUT_NETWORK = """
 WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError: [Errno 101] Network is unreachable'
@@ -104,12 +105,12 @@ def test_an_environment_is_current_only_with_its_stamp(launcher: ModuleType, tmp
     assert not launcher.is_current(home, lock)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, LOCK_OF_DJANGO])
 def test_a_lock_pins_and_hashes_all_and_names_no_index(lock: str) -> None:
     """Whose index serves the packages is the user's business; which bytes they are is ours."""
     text = (CHECKOUT / lock).read_text()
     lines = text.splitlines()
-    assert len(pins(lock)) > 50
+    assert len(pins(lock)) > 30
     for number, line in enumerate(lines):
         pinned = re.fullmatch(r"[a-z0-9][\w.-]*==\S+( ; .+)? \\", line)
         hashed = re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line)
@@ -121,3 +122,11 @@ def test_the_development_lock_holds_the_runtime_lock() -> None:
     """Tests run on exactly what is shipped."""
     runtime, development = (pins(lock) for lock in LOCKS)
     assert {name: development.get(name) for name in runtime} == runtime
+
+
+def test_the_django_baseline_runs_on_what_the_gateway_runs_on() -> None:
+    """Celery, boto3 and psycopg of the same version, so that they make no difference."""
+    runtime, django = pins("requirements.txt"), pins(LOCK_OF_DJANGO)
+    shared = runtime.keys() & django.keys()
+    assert {"celery ", "boto3 ", "psycopg "} <= shared
+    assert {name: django[name] for name in shared} == {name: runtime[name] for name in shared}
