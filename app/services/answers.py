@@ -7,8 +7,9 @@ the call.
 import selectors
 import threading
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -28,7 +29,6 @@ class _Awaited:
     pending: Pending
     then: Callable[[Outcome], None]
     until: float
-    is_over: bool = False
 
 
 class Answers:
@@ -48,18 +48,22 @@ class Answers:
         self._aside = aside
         self._monotonic = monotonic
         self._selector = selectors.DefaultSelector()
-        self._awaited: deque[_Awaited] = deque()
-        self._starting = threading.Lock()
+        # In the order of their ends. Who is heard leaves at once: one that hangs must not keep what others hold.
+        self._awaited: OrderedDict[_Awaited, None] = OrderedDict()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ends = threading.Event()
 
     def expect(self, pending: Pending, then: Callable[[Outcome], None]) -> None:
         """Have `then` told what the call proves once that is known, on whatever thread."""
         awaited = _Awaited(pending, then, self._monotonic() + self._patience_s)
-        self._awaited.append(awaited)
-        self._selector.register(pending, selectors.EVENT_READ, awaited)
-        if self._thread is None:
-            self._start()
+        with self._lock:
+            # First what may fail: then whoever made the call says what that means, and nobody is told twice.
+            self._selector.register(pending, selectors.EVENT_READ, awaited)
+            self._awaited[awaited] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="answers", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """End. Nothing may be expected any more."""
@@ -68,17 +72,11 @@ class Answers:
             self._thread.join()
         self._selector.close()
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._listen, name="answers", daemon=True)
-                self._thread.start()
-
     def _listen(self) -> None:
         while not self._ends.is_set():
             for key, _ in self._selector.select(_LOOK_UP_EVERY_S):
-                self._hear(key.data)
-            self._give_up_on_the_late()
+                self._safely(partial(self._hear, key.data))
+            self._safely(self._give_up_on_the_late)
 
     def _hear(self, awaited: _Awaited) -> None:
         # First let go of the connection: with its answer read, it may carry another call at once.
@@ -87,26 +85,34 @@ class Answers:
         if outcome is None and not awaited.pending.has_begun:
             self._selector.register(awaited.pending, selectors.EVENT_READ, awaited)
             return
-        awaited.is_over = True
+        with self._lock:
+            del self._awaited[awaited]
         if outcome is None:
             self._aside(partial(self._wait, awaited))
         else:
-            self._tell(awaited, outcome)
+            awaited.then(outcome)
 
     def _wait(self, awaited: _Awaited) -> None:
         """Only a part of the answer is there, or it is of another kind than nearly all."""
-        self._tell(awaited, awaited.pending.wait())
+        awaited.then(awaited.pending.wait())
 
     def _give_up_on_the_late(self) -> None:
-        while self._awaited and (self._awaited[0].is_over or self._awaited[0].until <= self._monotonic()):
-            awaited = self._awaited.popleft()
-            if not awaited.is_over:
+        while (awaited := self._late()) is not None:
+            with suppress(KeyError):
                 self._selector.unregister(awaited.pending)
-                self._tell(awaited, awaited.pending.give_up())
+            awaited.then(awaited.pending.give_up())
 
-    def _tell(self, awaited: _Awaited, outcome: Outcome) -> None:
+    def _late(self) -> _Awaited | None:
+        with self._lock:
+            first = next(iter(self._awaited), None)
+            if first is None or first.until > self._monotonic():
+                return None
+            del self._awaited[first]
+            return first
+
+    def _safely(self, work: Callable[[], None]) -> None:
         """This thread must not end: all who wait would wait for ever."""
         try:
-            awaited.then(outcome)
+            work()
         except Exception:
             log.exception("work_failed", thread="answers")

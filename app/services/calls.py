@@ -138,7 +138,7 @@ class EarlyCalls:
             self._answers.expect(begun, partial(self._end, errand))
 
     def _end(self, errand: Errand, outcome: Outcome) -> None:
-        errand.done(self.call.end(errand.mine, outcome))
+        _guarded(errand, lambda: errand.done(self.call.end(errand.mine, outcome)))
 
 
 def _guarded(errand: Errand, work: Callable[[], None]) -> None:
