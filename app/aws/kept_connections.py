@@ -47,15 +47,11 @@ class KeptConnections:
         self._now = now
         self._resting: deque[tuple[socket.socket, float]] = deque()
 
-    def exchange(self, request: bytes) -> Answer:
-        """Status, headers and content of the answer to one whole request.
+    def send(self, request: bytes) -> "Exchange":
+        """Write one whole request; its answer is read from what this returns.
 
         What fails before the request can have left raises an error that says so; anything later, one that does not.
         """
-        return self.send(request).read()
-
-    def send(self, request: bytes) -> "Exchange":
-        """Write one whole request; its answer is read from what this returns. Raises as `exchange` does."""
         exchange = Exchange(self._rested() or self._connect(), url=self._url, rest=self._rest)
         exchange.write(request)
         return exchange

@@ -95,11 +95,7 @@ class SnsVerifier:
         if named.get("x-amz-sns-rawdelivery", "false").lower() != "false":
             raise NotAuthentic("raw message delivery carries no signature; turn it off for this subscription")
         envelope = read_envelope(body, named)
-        topic = self._topic(envelope)
-        self._check_age(envelope)
-        self._check_version(envelope)
-        key = self._certificates.public_key(_certificate_url(envelope, topic), topic)
-        _check_signature(envelope, key)
+        self._check(envelope)
         return SnsMessage(
             type=envelope.type,
             message_id=envelope.message_id,
@@ -109,6 +105,14 @@ class SnsVerifier:
             subject=envelope.subject,
             token=envelope.token,
         )
+
+    def _check(self, envelope: SnsEnvelope) -> None:
+        """Raise unless AWS signed it, for a topic of ours, and lately."""
+        topic = self._topic(envelope)
+        self._check_age(envelope)
+        self._check_version(envelope)
+        key = self._certificates.public_key(_certificate_url(envelope, topic), topic)
+        _check_signature(envelope, key)
 
     def _topic(self, envelope: SnsEnvelope) -> TopicArn:
         # A valid signature proves some topic of some AWS account; only this list makes it one of ours.

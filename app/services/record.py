@@ -69,14 +69,10 @@ class Record:
 
         As long as a claim holds a row, the row is what the claim has read, so that is what is decided from.
         """
-        moved, tokens = [], {}
-        for report in _alone(reports):
-            row = report.mine.recipient
-            if isinstance(report.result, Accepted) and (row.state, row.lease_token) == (State.SENDING, report.token):
-                after = self._move(row, report, now)
-                moved += [after] if after is not None else []
-                tokens[row.id] = report.token
-        return recipients.save_accepted(connection, moved, tokens=tokens)
+        held = {report.mine.recipient.id: report for report in _alone(reports) if _is_held(report.mine, report.token)}
+        accepted = [report for report in held.values() if isinstance(report.result, Accepted)]
+        moved = [row for one in accepted if (row := self._move(one.mine.recipient, one, now)) is not None]
+        return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in held.items()})
 
     def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
         """All others: decided from what the rows are now."""
@@ -146,6 +142,11 @@ def _alone(reports: Sequence[Report]) -> list[Report]:
     """The reports whose recipient no other report is about."""
     about = Counter(report.mine.recipient.id for report in reports)
     return [report for report in reports if about[report.mine.recipient.id] == 1]
+
+
+def _is_held(mine: Mine, token: UUID) -> bool:
+    """Whether the claim held the mail when it was read."""
+    return mine.recipient.state is State.SENDING and mine.recipient.lease_token == token
 
 
 _ATTEMPT = {

@@ -24,7 +24,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
 
     def do(self, work: Work) -> None:
-        """Have it done, in its turn. One thread at a time may call this."""
+        """Have it done, in its turn. Nobody may call this while the first piece of work is being handed over."""
         while len(self._threads) < self._count:
             number = len(self._threads)
             self._threads.append(threading.Thread(target=self._run, name=f"{self._name}_{number}", daemon=True))

@@ -30,7 +30,23 @@ Given = Mapping[str, ColumnElement[Any]]
 """SQL: what one of the given rows holds, by column."""
 
 
-class Update:
+class _Many:
+    """A statement for many rows, in both forms."""
+
+    _from_arrays: Executable
+    _repeated: Executable
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Run it for these rows, each of which holds all columns that it was made with."""
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql":
+            connection.execute(self._from_arrays, _arrays(rows))
+        else:
+            connection.execute(self._repeated, _prefixed(rows))
+
+
+class Update(_Many):
     """An update of rows by their `id`: to what they hold in the columns `sets`, and to `stamps`, which all of them get.
 
     Rows for which `only` is not true are left alone. It sees the given row: `sets`, and the columns `knows` too.
@@ -47,12 +63,12 @@ class Update:
     ) -> None:
         names = ["id", *sets, *knows]
         arrays = _given(table, names)
-        self._from_arrays = (
+        from_arrays = (
             update(table)
             .where(table.c.id == arrays.c.id, *([only(arrays.c)] if only else []))
             .values({name: arrays.c[name] for name in sets} | stamps)
         )
-        self._told = self._from_arrays.returning(table.c.id)
+        self._from_arrays, self._told = from_arrays, from_arrays.returning(table.c.id)
         one = _one(table, names)
         self._repeated = (
             update(table)
@@ -60,21 +76,17 @@ class Update:
             .values({name: one[name] for name in sets} | stamps)
         )
 
-    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Update these rows; each holds its `id`, `sets` and `knows`."""
-        if not rows:
-            return
-        if connection.dialect.name == "postgresql":
-            connection.execute(self._from_arrays, _arrays(rows))
-        else:
-            connection.execute(self._repeated, _prefixed(rows))
-
     def which(self, connection: Connection, rows: Sequence[Row]) -> frozenset[Any]:
-        """Update these rows on PostgreSQL; the ids of those that were updated."""
-        return frozenset(connection.scalars(self._told, _arrays(rows)).all()) if rows else frozenset()
+        """Run it for these rows; the ids of those that were updated."""
+        if not rows:
+            return frozenset()
+        if connection.dialect.name == "postgresql":
+            return frozenset(connection.scalars(self._told, _arrays(rows)).all())
+        # No driver tells which rows of a repeated statement it has met.
+        return frozenset(row["_id"] for row in _prefixed(rows) if connection.execute(self._repeated, row).rowcount)
 
 
-class Insert:
+class Insert(_Many):
     """An insert of rows that hold the columns `names`; each gets `stamps` too, which may depend on the given row."""
 
     def __init__(self, table: Table, names: Sequence[str], *, stamps: Callable[[Given], Row]) -> None:
@@ -82,15 +94,6 @@ class Insert:
         self._from_arrays = insert(table).from_select([*names, *stamped], chosen)
         one = _one(table, names)
         self._repeated = insert(table).values({**one, **stamps(one)})
-
-    def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Insert these rows."""
-        if not rows:
-            return
-        if connection.dialect.name == "postgresql":
-            connection.execute(self._from_arrays, _arrays(rows))
-        else:
-            connection.execute(self._repeated, _prefixed(rows))
 
 
 class Among:

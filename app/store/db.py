@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from select import POLLIN, poll
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
@@ -197,9 +198,9 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 
 def _try_what_has_rested(engine: Engine) -> None:
-    """A connection that was not used for a second is tried first, as it may have ended since; to try each costs a trip.
+    """A connection is tried first when it has rested for a second, or when the server has something to say unasked.
 
-    When one has ended, all that the pool holds are opened anew.
+    That is its end as a rule. To try each would cost a trip. When one has ended, all are opened anew.
     """
 
     @event.listens_for(engine, "checkin")
@@ -208,12 +209,20 @@ def _try_what_has_rested(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkout")
     def try_it(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-        if time.monotonic() - record.info.get("rests_since", math.inf) < _MAY_HAVE_ENDED_AFTER_S:
+        rested_s = time.monotonic() - record.info.get("rests_since", math.inf)
+        if rested_s < _MAY_HAVE_ENDED_AFTER_S and not _is_readable(connection):
             return
         try:
             engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
+
+
+def _is_readable(connection: Any) -> bool:
+    """Whether anything has come on a connection on which nothing is expected."""
+    waiting = poll()
+    waiting.register(connection, POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _sqlite(url: URL) -> Engine:

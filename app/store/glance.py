@@ -32,5 +32,5 @@ class Glance:
 
 def glance(connection: Connection) -> Glance:
     """Look."""
-    now_, circuits_open, news_parked = connection.execute(_GLANCE).one()
-    return Glance(now=now_, circuits_open=bool(circuits_open), news_parked=bool(news_parked))
+    row = connection.execute(_GLANCE).one()
+    return Glance(now=row.now, circuits_open=bool(row.circuits_open), news_parked=bool(row.news_parked))

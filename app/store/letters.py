@@ -71,7 +71,7 @@ def drafts(connection: Connection, email_ids: Sequence[UUID]) -> list[Draft]:
     named: defaultdict[UUID, list[Named]] = defaultdict(list)
     for row in _NAMED(connection, email_ids).all():
         named[row.email_id].append(Named(row.kind, row.name, row.address, row.key))
-    return [_draft(row, tuple(named[row[0]])) for row in _MAILS(connection, email_ids).all()]
+    return [_draft(row, tuple(named[row.id])) for row in _MAILS(connection, email_ids).all()]
 
 
 def _draft(row: Sequence[Any], named: tuple[Named, ...]) -> Draft:

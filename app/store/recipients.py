@@ -67,7 +67,7 @@ _WRITTEN = (
     "clicked_at",
 )
 # All that acceptance changes of a mail that its claim holds; the lease goes with it.
-_WRITTEN_OF_ACCEPTED = ("state", "reason", "attempts", "ses_message_id")
+_WRITTEN_OF_ACCEPTED = ("state", "reason", "ses_message_id")
 _SAVE = Update(recipients, _WRITTEN, stamps={"updated_at": now()})
 _SAVE_ACCEPTED = Update(
     recipients,
@@ -77,7 +77,6 @@ _SAVE_ACCEPTED = Update(
     only=lambda given: _IS_SENDING & (recipients.c.lease_token == given["lease_token"]),
 )
 _LOCK = Among(select(*COLUMNS).order_by(recipients.c.id).with_for_update(), recipients.c.id)
-_HOLDERS = Among(select(recipients.c.id, recipients.c.lease_token).where(_IS_SENDING), recipients.c.id)
 
 
 def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
@@ -149,13 +148,7 @@ def save_accepted(
         {"id": row.id, "lease_token": tokens[row.id]} | {name: getattr(row, name) for name in _WRITTEN_OF_ACCEPTED}
         for row in accepted
     ]
-    if connection.dialect.name == "postgresql":
-        return _SAVE_ACCEPTED.which(connection, rows)
-    # Nobody else writes to SQLite meanwhile.
-    holders = {row.id: row.lease_token for row in _HOLDERS(connection, list(tokens)).all()}
-    held = [row for row in rows if holders.get(row["id"]) == row["lease_token"]]
-    _SAVE_ACCEPTED(connection, held)
-    return frozenset(row["id"] for row in held)
+    return _SAVE_ACCEPTED.which(connection, rows)
 
 
 def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
