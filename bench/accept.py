@@ -7,10 +7,10 @@ by 32 connections, each request with an idempotency key of its own.
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
-from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.goals import Goal, Json, at_least, at_most
 from bench.options import Amount, add_amounts
 from bench.stage import stage
-from bench.web import Posted, by_kind, postern_web, tutorial_web
+from bench.web import Posted, endpoint_table, postern_web, tutorial_web
 
 SINGLE, BATCH, TUTORIAL = "Postern, single", "Postern, batch of 100", "tutorial"
 REQUESTS = Amount(name="requests", usual=3000, quick=800, what="requests a round")
@@ -60,9 +60,4 @@ def goals(rounds: dict[str, list[Posted]]) -> list[Goal]:
 
 def table(rounds: dict[str, list[Posted]]) -> list[str]:
     """One line for each endpoint."""
-    lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{'CPU us/mail':>24}   of which"]
-    for name, of in rounds.items():
-        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
-        p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
-        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>24}{cpu:>24}   {by_kind(of)}")
-    return lines
+    return endpoint_table(rounds, each="mail")

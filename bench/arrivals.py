@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from bench.connection import Connection, head_of
+from bench.connection import Connection, head_of, request
 
 _DOMAIN: Final = "@example.net"
 _MOST_AT_A_TIME: Final = 500
@@ -111,10 +111,10 @@ def main(order: str) -> None:
     head, due = head_of(given["url"], given["headers"]), time.monotonic()
     for number, gap_s in zip(range(given["mails"]), gaps(given["gap_ms"], given["name"]), strict=False):
         recipient = f"{given['name']}-{number}{_DOMAIN}"
-        request = _request(head, given["body"].replace("%s", recipient))
+        whole = request(head, given["body"].replace("%s", recipient))
         due += gap_s
         strangers.listen(due)
-        strangers.post(recipient, request)
+        strangers.post(recipient, whole)
     strangers.finish()
     sys.stdout.write(json.dumps(strangers.answered) + "\n")
 
@@ -124,10 +124,6 @@ def gaps(gap_ms: float | Sequence[float], seed: str) -> Iterator[float]:
     chance = random.Random(seed)
     while True:
         yield (chance.uniform(*gap_ms) if isinstance(gap_ms, Sequence) else chance.expovariate(1 / gap_ms)) / 1000
-
-
-def _request(head: bytes, body: str) -> bytes:
-    return head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 if __name__ == "__main__":

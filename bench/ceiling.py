@@ -18,7 +18,7 @@ from typing import Final, cast
 
 from app.cli.probes import free_port
 from bench.bare import RECIPIENT, message
-from bench.connection import head_of
+from bench.connection import head_of, request
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_least
 from bench.stage import Standin, standing_in
@@ -57,13 +57,13 @@ class Ceiling:
 def ceiling(directory: Path) -> Ceiling:
     """Ask a stand-in without latency for as much as it can do, for some seconds."""
     standin = Standin(port=free_port(), directory=directory / "ceiling")
-    request = request_to(RECIPIENT)
+    asked = request_to(RECIPIENT)
     with standing_in(standin, latency_ms=0), _connected(standin.port) as ready:
         for key in ready.get_map().values():
-            cast("socket.socket", key.fileobj).sendall(request)
-        _exchange(ready, request, _WARM_UP_S)
+            cast("socket.socket", key.fileobj).sendall(asked)
+        _exchange(ready, asked, _WARM_UP_S)
         spent, began = spent_by_kind()["standin"], time.monotonic()
-        answers = _exchange(ready, request, _SECONDS)
+        answers = _exchange(ready, asked, _SECONDS)
         seconds, cpu = time.monotonic() - began, spent_by_kind()["standin"] - spent
     return Ceiling(rate=answers / seconds, cpu=cpu / answers)
 
@@ -79,7 +79,7 @@ def _connected(port: int) -> Iterator[selectors.BaseSelector]:
         connection.close()
 
 
-def _exchange(ready: selectors.BaseSelector, request: bytes, seconds: float) -> int:
+def _exchange(ready: selectors.BaseSelector, asked: bytes, seconds: float) -> int:
     """Send the next request wherever one was answered, for so long; how many were answered."""
     ends, answers = time.monotonic() + seconds, 0
     received: Counter[int] = Counter()
@@ -90,15 +90,13 @@ def _exchange(ready: selectors.BaseSelector, request: bytes, seconds: float) -> 
             if received[key.fd] == ANSWER_BYTES:
                 received[key.fd] = 0
                 answers += 1
-                connection.sendall(request)
+                connection.sendall(asked)
     return answers
 
 
 def request_to(recipient: str) -> bytes:
     """A whole call, as far as it matters to the stand-in."""
-    body = call_to(recipient)
-    head = head_of(f"http://127.0.0.1{PATH}", {"Authorization": "a" * 300})
-    return head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    return request(head_of(f"http://127.0.0.1{PATH}", {"Authorization": "a" * 300}), call_to(recipient))
 
 
 def call_to(recipient: str) -> str:

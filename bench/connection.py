@@ -52,6 +52,12 @@ class Connection:
         return head[9:12].decode() if len(content) >= length else None
 
 
+def request(head: bytes, body: str) -> bytes:
+    """A whole request: the head, to which the length is added, and the body."""
+    content = body.encode()
+    return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
+
+
 def head_of(url: str, headers: dict[str, str]) -> bytes:
     """The head of a POST up to what differs from request to request."""
     address = urlsplit(url)

@@ -151,15 +151,20 @@ class Tutorial:
 @contextmanager
 def held_back(gateway: Gateway, mails: int) -> Iterator[Callable[[], None]]:
     """So many mails in a lane that is paused, until what is yielded is called."""
-    pause = Pause(database=gateway.database)
-    pause.pause(BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
+    pause(gateway)
     fill(gateway, mails)
+    yield partial(release, gateway)
 
-    def release() -> None:
-        pause.resume(BENCH, Lane.TRANSACTIONAL)
-        gateway.upkeep.ring_bells()
 
-    yield release
+def pause(gateway: Gateway) -> None:
+    """Let no more be claimed."""
+    Pause(database=gateway.database).pause(BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
+
+
+def release(gateway: Gateway) -> None:
+    """Let it be claimed, and say so."""
+    Pause(database=gateway.database).resume(BENCH, Lane.TRANSACTIONAL)
+    gateway.upkeep.ring_bells()
 
 
 def fill(gateway: Gateway, mails: int) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-import psycopg
-
 from bench.calls import Counted
-from bench.contestants import Postern
+from bench.contestants import Postern, release
+from bench.direct import direct
 from bench.goals import Goal, Json, at_most, spread
-from bench.lines import lined_up, plain_url, release
+from bench.lines import lined_up
 from bench.listed import fill as fill_list
 from bench.options import Amount, add_amounts
 from bench.stage import Stage, stage
@@ -161,7 +160,7 @@ def _by_list(rounds: Rounds) -> Iterator[tuple[int, list[Size]]]:
 
 def _list(there: Stage, listed: int) -> None:
     """Have so many on the list and in Redis, however many there were; nothing tidies up while mails are measured."""
-    with psycopg.connect(plain_url(there.gateway), autocommit=True) as connection:
+    with direct(there.environment["DATABASE_URL"]) as connection:
         connection.execute("truncate suppressions cascade")
         connection.execute("alter table suppressions set (autovacuum_enabled = off)")
     if listed:

@@ -22,7 +22,7 @@ from bench.contestants import Postern, waiting
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_most, spread
 from bench.mixed import KINDS, through
-from bench.options import Amount, add_amounts
+from bench.options import Amount, add_amounts, add_transport
 from bench.processes import wait_until
 from bench.stage import Stage, stage
 from bench.web import Endpoint, mail_to, postern_web
@@ -62,7 +62,7 @@ class Took:
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
     add_amounts(parser, MAILS, BURST, RUNS)
-    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3, as Postern's")
+    add_transport(parser)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:

@@ -4,20 +4,17 @@ The former are accepted like all mail. The latter are copies made by SQL, withou
 they stand in every table and index that the claim reads, come after the others, and are not meant to be sent.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, LiteralString
 
-import psycopg
 from psycopg import sql
 from sqlalchemy import Table
 
-from app.queue import Lane
-from app.services.pause import Pause
 from app.store.models import emails, recipients
 from app.wiring import Gateway
-from bench.contestants import BENCH, fill
+from bench.contestants import fill, pause
+from bench.direct import direct
 
 # Ids in the order of time, as real ones are, a hundred in each millisecond; one mail and its recipient share theirs.
 _ID: Final[LiteralString] = (
@@ -43,7 +40,7 @@ _COPY: Final = sql.SQL(
 def lined_up(gateway: Gateway, *, ahead: int, behind: int = 0) -> Iterator[None]:
     """A lane that holds this and nothing else, for as long as the context lasts; it is paused before and after."""
     pause(gateway)
-    with psycopg.connect(plain_url(gateway), autocommit=True) as connection:
+    with direct(gateway.settings.database_url) as connection:
         connection.execute("truncate emails cascade")
         fill(gateway, ahead)
         with connection.transaction():
@@ -55,17 +52,6 @@ def lined_up(gateway: Gateway, *, ahead: int, behind: int = 0) -> Iterator[None]
     pause(gateway)
 
 
-def pause(gateway: Gateway) -> None:
-    """Let no more be claimed."""
-    Pause(database=gateway.database).pause(BENCH, Lane.TRANSACTIONAL, reason="The benchmark fills the lane.")
-
-
-def release(gateway: Gateway) -> None:
-    """Let it be claimed, and say so."""
-    Pause(database=gateway.database).resume(BENCH, Lane.TRANSACTIONAL)
-    gateway.upkeep.ring_bells()
-
-
 def _copies(table: Table, own: Mapping[str, LiteralString], *, count: int) -> sql.Composed:
     columns = [column.name for column in table.columns]
     values = [sql.SQL(own[name]) if name in own else sql.Identifier("one", name) for name in columns]
@@ -75,8 +61,3 @@ def _copies(table: Table, own: Mapping[str, LiteralString], *, count: int) -> sq
         values=sql.SQL(", ").join(values),
         count=sql.Literal(count),
     )
-
-
-def plain_url(gateway: Gateway) -> str:
-    """The address of its database, as the driver wants it."""
-    return re.sub(r"^postgresql\+psycopg", "postgresql", gateway.settings.database_url)

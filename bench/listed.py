@@ -5,14 +5,12 @@ Beside them are some whole domains and forgotten people, whom nobody asks for.
 """
 
 import random
-import re
 from collections.abc import Iterator
 from hashlib import md5
 
-import psycopg
-
 from app.domain.suppression import scope_of
 from app.services.gate import Addressee
+from bench.direct import direct
 
 DOMAINS = 50_000
 HITS = 0.05
@@ -42,8 +40,7 @@ def fill(database_url: str, size: int) -> None:
 
     Its secondary indexes are built once it is full, which is quicker.
     """
-    plain = re.sub(r"^postgresql\+psycopg", "postgresql", database_url)
-    with psycopg.connect(plain, autocommit=True) as connection:
+    with direct(database_url) as connection:
         connection.execute("set maintenance_work_mem = '512MB'")
         connection.execute("set synchronous_commit = off")
         indexes = connection.execute(

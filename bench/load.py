@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bench.connection import Connection, head_of
+from bench.connection import Connection, head_of, request
 
 
 def main(order: str) -> None:
@@ -60,11 +60,10 @@ def _connect(url: str, ready: selectors.BaseSelector) -> Connection:
 
 def _requests(given: dict[str, Any]) -> Iterator[bytes]:
     head = head_of(given["url"], given["headers"])
-    bodies = [line.encode() for line in Path(given["bodies"]).read_text().splitlines()]
+    bodies = Path(given["bodies"]).read_text().splitlines()
     run = uuid4().hex
     for number, body in zip(count(), cycle(bodies)):
-        own = f"Idempotency-Key: {run}-{number}\r\nContent-Length: {len(body)}\r\n\r\n"
-        yield head + own.encode() + body
+        yield request(head + f"Idempotency-Key: {run}-{number}\r\n".encode(), body)
 
 
 def _tell(took: list[float], statuses: Counter[str], seconds: float) -> None:

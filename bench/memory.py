@@ -14,20 +14,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from bench import footprint
-from bench.contestants import SIZE, Postern
+from bench.contestants import SIZE, Postern, pause, release
+from bench.direct import direct
 from bench.goals import Goal, Json, at_most
-from bench.lines import pause, plain_url, release
 from bench.mixed import through
-from bench.options import Amount, add_amounts
+from bench.notifications import pinned
+from bench.options import Amount, add_amounts, add_transport
 from bench.resident import Resident, resident
 from bench.soak import Sample, soak
 from bench.stage import Stage, stage
 from bench.trend import Trend, trend
 from bench.web import Endpoint, postern_web
-from tests.signing import signer
 
 QUEUED = Amount(name="queued", usual=5000, quick=500, what="mails that are queued to see what they take")
 MAILS = Amount(name="mails", usual=100_000, quick=2000, what="mails that go through as fast as they can")
@@ -44,7 +42,7 @@ JUDGED_FROM_S: Final = 580.0
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
     add_amounts(parser, QUEUED, MAILS, MINUTES, RATE)
-    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3, as Postern's")
+    add_transport(parser)
     parser.add_argument("--samples", type=Path, metavar="FILE", help="a line of JSON for each look during the soak")
 
 
@@ -128,7 +126,7 @@ def _queued(there: Stage, mails: int) -> tuple[list[footprint.Bytes], list[footp
     pause(there.gateway)
     one = footprint.queued(there.gateway, mails)
     more = footprint.queued(there.gateway, mails, recipients=1 + FURTHER)
-    with psycopg.connect(plain_url(there.gateway), autocommit=True) as connection:
+    with direct(there.environment["DATABASE_URL"]) as connection:
         connection.execute("truncate emails cascade")
     release(there.gateway)
     first = {each.table: each for each in one}
@@ -160,11 +158,8 @@ def _redis(there: Stage) -> int:
 @contextmanager
 def _up(there: Stage, transport: str) -> Iterator[Mapping[int, Endpoint]]:
     """A gateway with all its parts, which believes the signatures of the benchmark."""
-    certificate = there.directory / "sns.pem"
-    certificate.write_bytes(signer().certificate_pem)
     postern = Postern(there, transport=transport)
-    more = {"SNS_PINNED_CERTIFICATE": str(certificate)}
-    with postern_web(there, more=more) as endpoints, postern.workers(), postern.beat():
+    with postern_web(there, more=pinned(there.directory)) as endpoints, postern.workers(), postern.beat():
         yield endpoints
 
 

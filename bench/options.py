@@ -19,6 +19,11 @@ class Amount:
         return own if own is not None else (self.quick if given.quick else self.usual)
 
 
+def add_transport(parser: ArgumentParser) -> None:
+    """By which way mail goes to SES."""
+    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3, as Postern's")
+
+
 def add_amounts(parser: ArgumentParser, *amounts: Amount) -> None:
     """An option for each, and `--quick`, which means all of them."""
     for one in amounts:

@@ -23,7 +23,7 @@ from bench.calls import Call, between
 from bench.contestants import BENCH, Postern, held_back, person
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_least, at_most, spread
-from bench.options import Amount, add_amounts
+from bench.options import Amount, add_amounts, add_transport
 from bench.processes import wait_until
 from bench.stage import Stage, stage
 
@@ -66,7 +66,7 @@ class Survived:
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
     add_amounts(parser, BEFORE, RUNS)
-    parser.add_argument("--transport", choices=tuple(MAILS), default="boto3", help="default boto3, as Postern's")
+    add_transport(parser)
     parser.add_argument("--mails", type=int, help=f"mails in the queue (default {MAILS})")
 
 

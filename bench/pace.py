@@ -13,7 +13,7 @@ from bench.calls import Call, most_in, rate
 from bench.contestants import Postern, held_back, waiting
 from bench.cpu import spent_by_kind
 from bench.goals import Goal, Json, at_least, at_most, spread
-from bench.options import Amount, add_amounts
+from bench.options import Amount, add_amounts, add_transport
 from bench.processes import wait_until
 from bench.stage import Stage, stage
 
@@ -36,7 +36,7 @@ class Paced:
 def add_options(parser: ArgumentParser) -> None:
     """What may be chosen."""
     add_amounts(parser, SECONDS, RUNS)
-    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3, as Postern's")
+    add_transport(parser)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:

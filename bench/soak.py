@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from app.cli.probes import answers
 from bench.arrivals import Strangers
-from bench.connection import head_of
+from bench.connection import head_of, request
+from bench.notifications import HEADERS
 from bench.resident import Resident, resident
 from bench.stage import TOPIC, Stage
 from bench.web import Endpoint, mail_to
@@ -25,11 +26,6 @@ from tests.signing import signer
 LOOK_EVERY_S: Final = 10.0
 _BOUNCES_EVERY: Final = 100
 _NEWS_AFTER_S: Final = 1.0
-_SNS: Final = {
-    "Content-Type": "text/plain; charset=UTF-8",
-    "x-amz-sns-message-type": "Notification",
-    "x-amz-sns-topic-arn": TOPIC,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +47,7 @@ def soak(
     samples: list[Sample] = []
     base, gap = endpoint.url.removesuffix("/v1/emails"), 1 / rate
     mails, feedback = Strangers(endpoint.url, patient=True), Strangers(f"{base}/feedback/sns", patient=True)
-    heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", _SNS)
+    heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", HEADERS)
     began = time.monotonic()
     with there.standin.journal.open() as journal:
         news = _events(journal)
@@ -59,11 +55,12 @@ def soak(
             due = began + number * gap
             mails.listen(due - gap / 2)
             for message_id, event in next(news):
-                feedback.post(message_id, _request(heads[1], signer().notification(event, topic_arn=TOPIC)))
+                said = json.dumps(signer().notification(event, topic_arn=TOPIC))
+                feedback.post(message_id, request(heads[1], said))
             feedback.listen(due)
             recipient = f"soak{number}@example.net"
             own = f"Idempotency-Key: {recipient}\r\n".encode()
-            mails.post(recipient, _request(heads[0] + own, mail_to(recipient)))
+            mails.post(recipient, request(heads[0] + own, json.dumps(mail_to(recipient))))
             if time.monotonic() - began >= len(samples) * LOOK_EVERY_S:
                 answers(f"{base}/readyz")
                 samples.append(Sample(at=time.monotonic() - began, mails=number + 1, processes=tuple(resident())))
@@ -92,8 +89,3 @@ def _event(recipient: str, number: int) -> dict[str, Any]:
     if number % _BOUNCES_EVERY == 0:
         return bounced(recipient, **told)
     return delivered(recipient, **told)
-
-
-def _request(head: bytes, body: Any) -> bytes:
-    content = json.dumps(body).encode()
-    return head + b"Content-Length: %d\r\n\r\n" % len(content) + content

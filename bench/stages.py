@@ -31,6 +31,7 @@ from app.wiring import Gateway, build
 from bench.contestants import mail, person
 from bench.goals import Goal, Json, at_most, spread
 from bench.meter import Meter
+from bench.notifications import pinned
 from bench.options import Amount, add_amounts
 from bench.stage import TOPIC, Stage, stage
 from config import load
@@ -189,9 +190,7 @@ def _news(report: Report) -> str:
 
 @contextmanager
 def _parts(there: Stage) -> Iterator[Parts]:
-    certificate = there.directory / "sns.pem"
-    certificate.write_bytes(signer().certificate_pem)
-    os.environ["SNS_PINNED_CERTIFICATE"] = str(certificate)
+    os.environ.update(pinned(there.directory))
     settings = load()
     ground = lay(settings)
     with ExitStack() as ends:

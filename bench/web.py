@@ -13,7 +13,7 @@ from pathlib import Path
 from app.cli.probes import answers, free_port
 from bench.bare import message
 from bench.cpu import spent_by_kind
-from bench.goals import Json
+from bench.goals import Json, spread
 from bench.processes import running
 from bench.stage import Stage
 from tests.gateways import issue
@@ -52,6 +52,16 @@ def by_kind(of: Sequence[Posted]) -> str:
     """Where the CPU of a mail went, in microseconds: the median of each kind that took any."""
     kinds = {kind: statistics.median(one.cpu[kind] for one in of) for kind in _KINDS}
     return ", ".join(f"{kind} {spent * 1e6:.0f}" for kind, spent in kinds.items() if spent)
+
+
+def endpoint_table(rounds: Mapping[str, list[Posted]], *, each: str) -> list[str]:
+    """One line for each endpoint: rate, latencies, and the CPU for each mail or whatever it takes."""
+    lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{f'CPU us/{each}':>24}   of which"]
+    for name, of in rounds.items():
+        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
+        p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
+        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>24}{cpu:>24}   {by_kind(of)}")
+    return lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

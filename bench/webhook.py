@@ -14,10 +14,11 @@ from typing import Final
 from sqlalchemy import text
 
 from app.cli.environment import CHECKOUT
-from bench.goals import Goal, Json, at_least, spread
+from bench.goals import Goal, Json, at_least
+from bench.notifications import HEADERS, pinned
 from bench.options import Amount, add_amounts
 from bench.stage import TOPIC, Stage, stage
-from bench.web import Endpoint, Posted, by_kind, gunicorn
+from bench.web import Endpoint, Posted, endpoint_table, gunicorn
 from tests.signing import signer
 
 VERIFIED, UNVERIFIED = "verified and stored", "stored unverified"
@@ -27,11 +28,6 @@ EACH: Final = 10
 """Events on one connection. Kept connections stay with the process that took them, be they shared out well or badly."""
 
 _SAID: Final = Path(CHECKOUT) / "tests" / "corpus" / "ses" / "event-bounce.json"
-_HEADERS: Final = {
-    "Content-Type": "text/plain; charset=UTF-8",
-    "x-amz-sns-message-type": "Notification",
-    "x-amz-sns-topic-arn": TOPIC,
-}
 
 Rounds = Mapping[str, list[Posted]]
 
@@ -71,27 +67,21 @@ def goals(rounds: Rounds) -> list[Goal]:
 
 def table(rounds: Rounds) -> list[str]:
     """One line for each endpoint: rate, latencies, and where its CPU went."""
-    lines = [f"{'':22}{'events/s':>24}{'p50 ms':>22}{'p99 ms':>22}{'CPU us/event':>22}   of which"]
-    for name, of in rounds.items():
-        rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
-        p50, p99 = spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])
-        lines.append(f"{name:22}{rate:>24}{p50:>22}{p99:>22}{cpu:>22}   {by_kind(of)}")
-    return lines
+    return endpoint_table(rounds, each="event")
 
 
 @contextmanager
 def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
-    certificate, bodies = there.directory / "sns.pem", there.directory / "notifications.ndjson"
-    certificate.write_bytes(signer().certificate_pem)
+    bodies = there.directory / "notifications.ndjson"
     said = _SAID.read_text()
     bodies.write_text("\n".join(json.dumps(signer().notification(said, topic_arn=TOPIC)) for _ in range(events)))
-    more = {"SNS_PINNED_CERTIFICATE": str(certificate)}
+    more = pinned(there.directory)
     with (
         gunicorn(there, "wsgi:app", more, probe="/healthz") as verified,
         gunicorn(there, "bench.unverified:unverified_app()", more, probe="/healthz") as unverified,
     ):
         yield {
-            name: Endpoint(url=f"{url}/feedback/sns", headers=_HEADERS, bodies=bodies)
+            name: Endpoint(url=f"{url}/feedback/sns", headers=HEADERS, bodies=bodies)
             for name, url in ((VERIFIED, verified), (UNVERIFIED, unverified))
         }
 

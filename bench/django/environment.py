@@ -3,27 +3,25 @@
 It is beside Postern's, since nobody who tests or runs Postern needs Django. It is never made unasked.
 """
 
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from app.cli.environment import CHECKOUT
+from tests.launcher import load_launcher
 
 LOCK: Final = Path(__file__).with_name("requirements.txt")
 
 
 def prepared() -> Path | None:
     """Its Python, if it holds what the lock says."""
-    launcher = _launcher()
+    launcher = load_launcher()
     home = _home(launcher)
     return _python(launcher, home) if launcher.is_current(home, LOCK) else None
 
 
 def prepare() -> Path:
     """Its Python; it is made or brought up to date. Ends the program with advice if that cannot be done."""
-    launcher = _launcher()
+    launcher = load_launcher()
     try:
         home = _home(launcher)
         with launcher.sole_installer(home) as guard:
@@ -32,15 +30,6 @@ def prepare() -> Path:
     except launcher.CannotPrepare as reason:
         raise SystemExit(f"postern: {reason}") from None
     return _python(launcher, home)
-
-
-def _launcher() -> ModuleType:
-    loader = SourceFileLoader("postern", str(CHECKOUT / "postern"))
-    spec = spec_from_loader("postern", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 def _home(launcher: ModuleType) -> Path:

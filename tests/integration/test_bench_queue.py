@@ -14,8 +14,9 @@ from sqlalchemy import text
 from app.wiring import Gateway, build
 from bench.arrivals import Strangers
 from bench.calls import Counted
+from bench.contestants import release
 from bench.footprint import queued, together
-from bench.lines import lined_up, release
+from bench.lines import lined_up
 from bench.meter import Meter
 from bench.resident import resident
 from tests.gateways import settings_for

@@ -2,14 +2,14 @@
 
 import ast
 import re
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from app.cli.environment import CHECKOUT
+from tests.launcher import load_launcher
+
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 LOCK_OF_DJANGO = "bench/django/requirements.txt"
 
@@ -37,12 +37,7 @@ TAMPERED = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS 
 def launcher(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """`postern`, loaded but not run, and without a compiled copy beside it."""
     monkeypatch.setattr("sys.dont_write_bytecode", True)
-    loader = SourceFileLoader("postern", str(CHECKOUT / "postern"))
-    spec = spec_from_loader("postern", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_launcher()
 
 
 def pins(lock: str) -> dict[str, str]:
