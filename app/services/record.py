@@ -5,7 +5,6 @@ acceptance is written whoever holds the lease by then (T4); everything else only
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.delivery import Event, Facts, State
+from app.domain.delivery import Event, Facts
 from app.domain.outcome import Accepted, Ambiguous, Paused, Refused, Retry, Throttled
 from app.services.advance import advance
 from app.services.results import FoundSuppressed, NotCalled, Result
@@ -69,10 +68,9 @@ class Record:
 
         As long as a claim holds a row, the row is what the claim has read, so that is what is decided from.
         """
-        held = {report.mine.recipient.id: report for report in _alone(reports) if _is_held(report.mine, report.token)}
-        accepted = [report for report in held.values() if isinstance(report.result, Accepted)]
-        moved = [row for one in accepted if (row := self._move(one.mine.recipient, one, now)) is not None]
-        return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in held.items()})
+        accepted = {report.mine.recipient.id: report for report in reports if isinstance(report.result, Accepted)}
+        moved = [row for one in accepted.values() if (row := self._move(one.mine.recipient, one, now)) is not None]
+        return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in accepted.items()})
 
     def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
         """All others: decided from what the rows are now."""
@@ -136,17 +134,6 @@ class Record:
         }
         if proven and are_open:
             circuits.close(connection, sorted((proven | {"account"}) - tripped.keys()))
-
-
-def _alone(reports: Sequence[Report]) -> list[Report]:
-    """The reports whose recipient no other report is about."""
-    about = Counter(report.mine.recipient.id for report in reports)
-    return [report for report in reports if about[report.mine.recipient.id] == 1]
-
-
-def _is_held(mine: Mine, token: UUID) -> bool:
-    """Whether the claim held the mail when it was read."""
-    return mine.recipient.state is State.SENDING and mine.recipient.lease_token == token
 
 
 _ATTEMPT = {

@@ -52,7 +52,6 @@ _FIELDS = tuple(Recipient.__dataclass_fields__)
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(recipients.c[field] for field in _FIELDS)
 """What `read` reads, in its order."""
 
-_IS_SENDING = recipients.c.state == State.SENDING
 _WRITTEN = (
     "state",
     "reason",
@@ -67,14 +66,14 @@ _WRITTEN = (
     "clicked_at",
 )
 # All that acceptance changes of a mail that its claim holds; the lease goes with it.
-_WRITTEN_OF_ACCEPTED = ("state", "reason", "ses_message_id")
+_WRITTEN_OF_ACCEPTED = ("state", "ses_message_id")
 _SAVE = Update(recipients, _WRITTEN, stamps={"updated_at": now()})
 _SAVE_ACCEPTED = Update(
     recipients,
     _WRITTEN_OF_ACCEPTED,
     stamps={"lease_token": null(), "lease_until": null(), "updated_at": now()},
     knows=("lease_token",),
-    only=lambda given: _IS_SENDING & (recipients.c.lease_token == given["lease_token"]),
+    only=lambda given: recipients.c.lease_token == given["lease_token"],
 )
 _LOCK = Among(select(*COLUMNS).order_by(recipients.c.id).with_for_update(), recipients.c.id)
 
@@ -109,7 +108,7 @@ def lock_of_key(connection: Connection, key: str) -> dict[UUID, Recipient]:
 
 def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
     """Recipients whose lease ran out, those that nobody else is looking at."""
-    query = select(*COLUMNS).where(_IS_SENDING, recipients.c.lease_until < now())
+    query = select(*COLUMNS).where(recipients.c.state == State.SENDING, recipients.c.lease_until < now())
     return _locked(connection, query.limit(limit), skip_locked=True)
 
 

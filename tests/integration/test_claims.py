@@ -46,6 +46,15 @@ def test_a_claimed_mail_is_leased_and_its_call_is_written_down(gateway: Gateway)
     assert (attempt["id"], attempt["outcome"], attempt["number"]) == (taken.mails[0].attempt_id, "calling", 1)
 
 
+def test_each_call_for_a_mail_has_its_number(gateway: Gateway) -> None:
+    """Counted over all that were made for it, whatever became of them."""
+    mail = submit(gateway, caller(gateway), "ann@example.net")
+    for _ in range(3):
+        assert addresses(take(gateway)) == ["ann@example.net"]
+        change(gateway, "recipients", {"state": State.QUEUED, "lease_token": None}, email_id=mail)
+    assert sorted(row["number"] for row in rows(gateway, "attempts")) == [1, 2, 3]
+
+
 def test_what_is_claimed_is_claimed_once(gateway: Gateway) -> None:
     """A second claim finds nothing of the first."""
     submit(gateway, caller(gateway), "ann@example.net")

@@ -22,6 +22,9 @@ from tests.gateways import ScriptedMailer, caller, settings_for
 from tests.mails import bounce, feed, submit, take
 from tests.rows import age, change, outcomes, recipient_of, rows
 
+OWN = {"id", "email_id", "ses_message_id", "due_at", "created_at", "updated_at"}
+"""What two recipients never share."""
+
 NOT_ACCEPTED = [Refused("No."), Retry("Away."), Throttled("Slow."), Paused("account", "Paused."), Ambiguous("Silence.")]
 
 
@@ -75,6 +78,22 @@ def test_a_report_under_another_claim_moves_nothing(gateway: Gateway, result: Ou
     assert (row.state, row.lease_token) == (State.SENDING, new.token)
     record(gateway, old(Accepted("ses-old")))
     assert recipient_of(gateway, mail).state is State.SENT
+
+
+def test_acceptance_is_written_alike_whether_the_row_was_read_again_or_not(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a claim holds is written from what the claim has read; it comes to what would be decided under a lock."""
+    written = []
+    for number in range(2):
+        mail, report = claimed(gateway)
+        if number:
+            monkeypatch.setattr(recipients, "save_accepted", lambda *_, **__: frozenset())
+        record(gateway, report(Accepted(f"ses-{number}")))
+        [row] = rows(gateway, "recipients", email_id=mail)
+        written.append({name: value for name, value in row.items() if name not in OWN})
+    assert written[0] == written[1]
+    assert written[0]["state"] == State.SENT
 
 
 def test_two_reports_of_one_mail_in_a_batch_are_taken_in_turn(gateway: Gateway) -> None:

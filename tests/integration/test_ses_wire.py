@@ -188,6 +188,17 @@ def test_one_call_is_one_wire_request(
     assert len(server.requests) == 1
 
 
+def test_a_look_for_an_answer_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever hears for many must not be held up by one who is silent: the request is away, and there is no news."""
+    with wire(monkeypatch, None) as server, closing(client_of("early", read_timeout_s=5)) as client:
+        assert isinstance(client, FastSesClient)
+        begun = FastMailer(client, configuration_set=None).begin(ENVELOPE)
+        assert not isinstance(begun, Outcome)
+        assert (begun.look(), begun.has_begun) == (None, False)
+        assert isinstance(begun.give_up(), Ambiguous)
+    assert len(server.requests) == 1
+
+
 def test_the_request_carries_envelope_tags_and_configuration_set(
     monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
