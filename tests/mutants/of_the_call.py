@@ -22,7 +22,7 @@ OF_THE_CALL: Final = (
             (
                 "look = LastLook(ground.database)",
                 (
-                    "last_look=lambda mine: next((FoundSuppressed(entry.origin) for entry in ground.gate.suppressed("
+                    "look = lambda mine: next((FoundSuppressed(entry.origin) for entry in ground.gate.suppressed("
                     "[Addressee(mine.recipient.key, mine.recipient.scope)]).values()), None)"
                 ),
             ),
