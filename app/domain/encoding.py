@@ -17,6 +17,11 @@ _WORD = "=?utf-8?b?{}?="
 _WORD_OVERHEAD = len(_WORD.format(""))
 _PARAMETER_SEGMENT = 48
 
+# Lines that arrive as they are: of a length that nobody folds (RFC 5322 section 2.1.1), without blanks at the end, that
+# get lost on the way, without "From " at the start, which gets a ">", and no lone dot, which has ended mails.
+_PLAIN_LINES = re.compile(rb"(?:(?!From |\.\n)[\t -~]{0,77}[!-~]\n|\n)*+")
+_BOUNDARY = b"--=_"
+
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEEDS_NO_ESCAPE = re.compile(r"[A-Za-z0-9!#$&'()+,.@_-](?:[A-Za-z0-9!#$&'()+,.@_ -]*[A-Za-z0-9!#$&'()+,.@_-])?")
 
@@ -60,13 +65,16 @@ def parameter(name: str, value: str) -> str:
 
 
 def text_body(text: str) -> tuple[str, bytes]:
-    """The `Content-Transfer-Encoding` of a text and the encoded text, whichever encoding is the shorter for it.
+    """The `Content-Transfer-Encoding` of a text and the encoded text.
 
-    Line ends of every kind become CRLF. The last line stays as open or as ended as it was.
+    As it is where it arrives as it is: ASCII in short lines. Else in the shorter encoding for it. Line ends
+    of every kind become CRLF. The last line stays as open or as ended as it was.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     octets = text.encode()
+    if _PLAIN_LINES.fullmatch(octets + b"\n") and _BOUNDARY not in octets:
+        return "7bit", octets.replace(b"\n", b"\r\n")
     escaped = octets.count(b"=") + 2 * (len(octets) - len(text))
     if escaped * 6 > len(octets):
         return "base64", base64_body(octets.replace(b"\n", b"\r\n"))

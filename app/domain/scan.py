@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from app.domain.encoding import LINE_LIMIT
 
 BOUNDARY_START = "=_"
-"""How every boundary begins. Quoted-printable and base64 cannot produce it, so no body can end its own part."""
+"""How every boundary begins. No encoded body holds it after `--`, so none can end its own part."""
 
 _DELIMITER = f"\r\n--{BOUNDARY_START}".encode()
 # Possessive: nothing is remembered for backtracking, however long the message.

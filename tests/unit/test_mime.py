@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.address import Mailbox, parse_address
 from app.domain.attachments import ATTACHMENT_COUNT_LIMIT
+from app.domain.encoding import text_body
 from app.domain.mime import MESSAGE_LIMIT, UnsafeMessage, check_message, render
 from tests.invitation import INVITATION, PDF, PNG, RECIPIENT, read, rendered, shape
 
@@ -163,3 +164,46 @@ def test_attachments_are_counted_and_content_ids_are_unique() -> None:
     assert [each.code for each in check_message(replace(INVITATION, attachments=many))] == ["too_many_attachments"]
     twice = check_message(replace(INVITATION, attachments=(PNG, PNG)))
     assert [(each.pointer, each.code) for each in twice] == [("/attachments/1/content_id", "content_id_duplicate")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Hello",
+        "Hello\n",
+        "a\n\n\nb",
+        "x" * 78 + "\n" + "y" * 78,
+        "\tindented = so",
+        "\r\nold\rends\r\n",
+        "?a=_b",
+        "Fromage",
+    ],
+)
+def test_a_plain_text_travels_as_it_is(text: str) -> None:
+    """ASCII in short lines is sent as it was written: whoever looks at the source can read it."""
+    assert text_body(text) == ("7bit", text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "é" * 2,
+        "x" * 79,
+        "blank \nat the end",
+        "tab\t",
+        "From now on",
+        "a\nFrom b",
+        ".",
+        "a\n.\nb",
+        "--=_mixed_x",
+        "\x0c",
+        "\x7f",
+    ],
+)
+def test_a_text_that_would_not_arrive_as_it_is_is_encoded(text: str) -> None:
+    """What mail servers change, fold or take for an end on the way is encoded."""
+    transfer_encoding, body = text_body(text)
+    assert transfer_encoding != "7bit"
+    part = read(f"Content-Transfer-Encoding: {transfer_encoding}\r\n\r\n".encode() + body)
+    assert part.get_payload(decode=True) == text.replace("\n", "\r\n").encode()

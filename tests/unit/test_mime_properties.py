@@ -34,7 +34,22 @@ TEMPTING = [
     "%0A",
     "utf-8''",
 ]
-TEMPTING_BODY = [*TEMPTING, "\r\n", "\n", "\r", "--=_mixed_", "=", "=\n", "=?utf-8?q?=0A?=", "\u2028", "\x0c", "\t"]
+TEMPTING_BODY = [
+    *TEMPTING,
+    "\r\n",
+    "\n",
+    "\r",
+    "--=_mixed_",
+    "=",
+    "=\n",
+    "=?utf-8?q?=0A?=",
+    "\u2028",
+    "\x0c",
+    "\t",
+    " \n",
+    "\nFrom ",
+    "\n.\n",
+]
 characters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 
 
