@@ -8,6 +8,7 @@ the DNS; `example.com` and `.test` are addresses like any other.
 import re
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -23,6 +24,7 @@ _SIMULATOR_DOMAIN = "simulator.amazonses.com"
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_REMEMBERED = 1000
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
@@ -97,8 +99,12 @@ class Mailbox:
             raise InvalidAddress(broken)
 
 
+@lru_cache(_REMEMBERED)
 def parse_address(text: str) -> Address:
-    """The address that `text` is, all of it and alone; `InvalidAddress` names the first rule that it breaks."""
+    """The address that `text` is, all of it and alone; `InvalidAddress` names the first rule that it breaks.
+
+    The last ones are remembered: a sender is read for each mail, and a recipient for the header and for the envelope.
+    """
     if not text:
         raise InvalidAddress(AddressRule.EMPTY)
     if len(text) > ADDRESS_LIMIT:

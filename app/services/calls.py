@@ -24,7 +24,7 @@ from app.store.claims import Mine
 log = structlog.get_logger()
 
 _THREADS: Final = 16
-_TOGETHER: Final = 10
+_TOGETHER: Final = 25
 LOOK_LASTS_S: Final = 0.01
 """How old the last look of a call may be when it begins, but for the first after it."""
 

@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 _DRAIN_S: Final = 5.0
 _RECORD_EVERY_S: Final = 0.02
+_RECORD_EVERY_S_WHEN_BUSY: Final = 0.06
 _RECORD_AT_MOST: Final = 100
 _KEEP_TRYING_TO_RECORD_S: Final = 120.0
 
@@ -246,8 +247,12 @@ class _Drain:
             )
 
     def _gather(self) -> list[Report]:
-        """What has come back, and what comes in a moment: looked at a few times, since each look costs all threads."""
-        ends = self._parts.monotonic() + _RECORD_EVERY_S
+        """What has come back, and what comes in a moment: looked at a few times, since each look costs all threads.
+
+        A moment is longer while all threads have calls to make, for then nothing waits for this one, and a transaction
+        costs the same for a hundred mails as for ten.
+        """
+        began = self._parts.monotonic()
         enough = min(self._in_flight, _RECORD_AT_MOST)
         try:
             batch = [self._reports.get(timeout=_RECORD_EVERY_S)]
@@ -255,7 +260,9 @@ class _Drain:
             return []
         while True:
             batch += [self._reports.get() for _ in range(min(self._reports.qsize(), enough - len(batch)))]
-            if len(batch) == enough or self._parts.monotonic() >= ends:
+            busy = self._in_flight - len(batch) >= self._parts.limits.threads
+            patience = _RECORD_EVERY_S_WHEN_BUSY if busy else _RECORD_EVERY_S
+            if len(batch) == enough or self._parts.monotonic() - began >= patience:
                 return batch
             self._parts.sleep(_RECORD_EVERY_S / 4)
 
