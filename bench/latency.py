@@ -32,7 +32,7 @@ IDLE_GAP_MS: Final = (100, 200)
 HALF_S: Final = 8
 MAILS = Amount(name="mails", usual=200, quick=50, what="mails of an idle round")
 BURST = Amount(name="burst", usual=3000, quick=1000, what="single posts that find the maximum rate")
-RUNS = Amount(name="runs", usual=3, quick=1, what="rounds")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 _COLUMNS = {
     "POST to SES p50": "p50_ms",
     "p90": "p90_ms",

@@ -29,7 +29,7 @@ from bench.stage import Stage, stage
 
 MAILS: Final = {"boto3": 24_000, "fast": 50_000}
 BEFORE = Amount(name="before", usual=5, quick=3, what="seconds before the kill that count")
-RUNS = Amount(name="runs", usual=3, quick=1, what="rounds")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 AFTER_S: Final = 10.0
 _BEGUN: Final = 500
 """Calls after which the drain is in full swing."""

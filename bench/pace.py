@@ -19,7 +19,7 @@ from bench.stage import Stage, stage
 
 RATE: Final = 50.0
 SECONDS = Amount(name="seconds", usual=40, quick=12, what=f"seconds of a round, of {RATE:.0f} mails each")
-RUNS = Amount(name="runs", usual=1, quick=1, what="rounds")
+RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 _KINDS = ("worker", "database", "redis")
 
 
