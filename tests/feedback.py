@@ -8,6 +8,7 @@ from uuid import uuid4
 from app.store import inbox
 from app.store.db import clock
 from app.store.ids import new_id
+from app.store.inbox import NewNotification
 from app.wiring import Gateway
 from tests.gateways import TOPIC
 
@@ -73,15 +74,13 @@ def delivered(address: str, *, message: str, **more: Any) -> Event:
 def put(gateway: Gateway, *notifications: str) -> None:
     """Put raw payloads of verified notifications into the inbox, each under an SNS id of its own."""
     with gateway.database.transaction() as connection:
-        for raw in notifications:
-            inbox.store(
-                connection,
-                sns_message_id=str(uuid4()),
-                topic_arn=TOPIC,
-                kind="Notification",
-                raw=raw,
-                published_at=clock(connection),
-            )
+        inbox.store(connection, [_new(raw, clock(connection)) for raw in notifications])
+
+
+def _new(raw: str, at: datetime) -> NewNotification:
+    return NewNotification(
+        id=new_id(), sns_message_id=str(uuid4()), topic_arn=TOPIC, kind="Notification", raw=raw, published_at=at
+    )
 
 
 def fresh_address() -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from app.domain.address import parse_mailbox
 from app.domain.callers import Caller
@@ -13,11 +13,9 @@ from app.domain.mime import Message
 from app.queue import Lane
 from app.services.accept import Idempotency, Submission
 from app.services.authenticate import operator
-from app.store import inbox
 from app.store.claims import Claim, Wanted, claim
-from app.store.db import clock
 from app.wiring import Gateway
-from tests.gateways import TOPIC
+from tests.feedback import put
 
 ROOT = operator("test")
 
@@ -64,16 +62,7 @@ def take(gateway: Gateway, *, limit: int = 100, lane: Lane = Lane.TRANSACTIONAL,
 
 def feed(gateway: Gateway, event: Mapping[str, Any], *, times: int = 1) -> None:
     """Put a verified notification into the inbox, `times` under ids of their own, and settle it."""
-    with gateway.database.transaction() as connection:
-        for _ in range(times):
-            inbox.store(
-                connection,
-                sns_message_id=str(uuid4()),
-                topic_arn=TOPIC,
-                kind="Notification",
-                raw=json.dumps(event),
-                published_at=clock(connection),
-            )
+    put(gateway, *[json.dumps(event)] * times)
     gateway.settle.drain()
 
 

@@ -178,6 +178,11 @@ def rule(feedback: Feedback, *, exempt: bool) -> Ruling:
     return ruling
 
 
+def is_claim(feedback: Feedback) -> bool:
+    """Whether feedback of this kind may ask anything of the list: it is a bounce or a complaint."""
+    return feedback.bounce is not None or feedback.complaint is not None
+
+
 def _rule(feedback: Feedback) -> Ruling:
     if feedback.bounce is not None:
         return _bounce(cause_of(feedback.bounce))

@@ -1,27 +1,29 @@
-"""What follows from one event about one recipient: for the suppression list, for the mail, for the timeline.
+"""What follows from events about recipients: for the suppression list, for the mails, for the timeline.
 
 Everything is written in the caller's transaction, so a bounce and the suppression that it causes are committed together
-or not at all. It asks `app.domain` for each verdict and only does the bookkeeping.
+or not at all. It asks `app.domain` for each verdict and only does the bookkeeping: what all events need is read and
+written for all of them at once, and what few of them need, for each.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.address import Address, is_mailbox_simulator
+from app.domain.address import Address
 from app.domain.delivery import Facts, State
 from app.domain.feedback import Feedback, FeedbackKind
 from app.domain.news import news_of
-from app.domain.pseudonym import read_named
-from app.domain.suppression import EVERY_MAIL, Origin, Ruling, Verdict, outlived_by, rule
+from app.domain.suppression import EVERY_MAIL, Origin, Verdict, outlived_by
 from app.services.advance import advance
+from app.services.judge import Judged, News, judge, told
 from app.services.match import Match
 from app.services.soft_bounces import reassess
 from app.store import attempts, events, incidents, reviews, suppressions
 from app.store.attempts import AttemptOutcome, Closing, Evidence
-from app.store.events import Json, NewEvent
-from app.store.inbox import Notification
+from app.store.events import Json, NewEvent, SoftBounce
 from app.store.positives import Positives
 from app.store.recipients import Recipient
 from app.store.suppressions import POSTERN, NewSuppression
@@ -30,74 +32,71 @@ _SPOKEN = {State.FAILED: "SES accepted the mail and then rejected it."}
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What the caller writes with that of other events: where the mail stands now, and how a call to SES ended."""
+class Conclusions:
+    """What the caller writes with that of other events: where mails stand now, and how calls to SES ended, by id."""
 
-    recipient: Recipient | None
-    closing: Closing | None = None
+    moved: dict[UUID, Recipient] = field(default_factory=dict)
+    closings: dict[UUID, Closing] = field(default_factory=dict)
 
 
 class Conclude:
-    """Draws the conclusions of one event."""
+    """Draws the conclusions of events."""
 
     def __init__(self, *, positives: Positives, exempt_mailbox_simulator: bool) -> None:
         self._positives = positives
         self._exempt_simulator = exempt_mailbox_simulator
 
     def __call__(
-        self,
-        connection: Connection,
-        notification: Notification,
-        feedback: Feedback,
-        *,
-        match: Match | None,
-        recipient: Recipient | None,
-        now: datetime,
-    ) -> Conclusion:
-        """What is left to write of the event: the rest is written. An event that was settled before changes nothing."""
-        address = _blamed(feedback, recipient)
-        exempt = self._exempt_simulator and address is not None and is_mailbox_simulator(address)
-        ruling = rule(feedback, exempt=exempt)
-        event = _event(notification, feedback, address, recipient, counts=ruling.verdict is Verdict.COUNT)
-        if not events.add(connection, event) and not (recipient and events.attach(connection, event)):
-            return Conclusion(recipient)
-        if effect := self._apply(connection, ruling, feedback, address, recipient):
-            events.explain(connection, event, effect=effect)
-        if recipient is None or match is None:
-            return Conclusion(recipient)
-        moved = self._advance(connection, feedback, recipient, now)
-        return Conclusion(moved, _closing(connection, match, feedback))
+        self, connection: Connection, news: Sequence[News], rows: Mapping[UUID, Recipient], *, now: datetime
+    ) -> Conclusions:
+        """What is left to write of the events: the rest is written. One that was settled before changes nothing.
+
+        `rows` are the recipients that they are about, as far as they are known, by id.
+        """
+        judged = [judge(one, _about(one, rows), exempt_simulator=self._exempt_simulator) for one in news]
+        fresh = events.add(connection, [one.event for one in judged])
+        telling = [one for one in judged if one.event.id in fresh or _attached(connection, one.event)]
+        bounces = events.soft_bounces(
+            connection, {one.address.key for one in telling if one.address and one.weighs_a_pause}
+        )
+        ends = Conclusions()
+        for one in telling:
+            recipient = _about(one.news, ends.moved) or _about(one.news, rows)
+            effect = self._apply(connection, one, recipient, bounces)
+            if effect and (effect != one.event.effect or one.event.id not in fresh):
+                events.explain(connection, one.event, effect=effect)
+            if recipient is None or one.news.match is None:
+                continue
+            ends.moved[recipient.id] = self._advance(connection, one.news.feedback, recipient, now)
+            if closing := _closing(connection, one.news.match, one.news.feedback):
+                ends.closings[closing.id] = closing
+        return ends
 
     def _apply(
         self,
         connection: Connection,
-        ruling: Ruling,
-        feedback: Feedback,
-        address: Address | None,
+        judged: Judged,
         recipient: Recipient | None,
+        bounces: Mapping[str, Sequence[SoftBounce]],
     ) -> str:
+        """What the event leads to, done and told. `bounces` are the soft ones of each address that has any."""
+        ruling, feedback, address = judged.ruling, judged.news.feedback, judged.address
         if address is None:
             return ruling.why
         match ruling.verdict:
             case Verdict.SUPPRESS:
-                return self._suppress(connection, ruling, feedback, address, recipient)
+                return self._suppress(connection, judged, address, recipient)
             case Verdict.RAISE_INCIDENT:
                 incidents.note(
                     connection, kind="refused_for_policy", subject=address.domain, detail=_diagnosis(feedback)
                 )
-        if ruling.verdict is Verdict.COUNT or feedback.kind is FeedbackKind.DELIVERY:
-            done = reassess(connection, self._positives, key=address.key, address=address.email)
+        if judged.weighs_a_pause:
+            done = reassess(connection, self._positives, address, bounces=bounces.get(address.key, ()))
             return f"{ruling.why} {done or ''}".strip()
         return ruling.why
 
-    def _suppress(
-        self,
-        connection: Connection,
-        ruling: Ruling,
-        feedback: Feedback,
-        address: Address,
-        recipient: Recipient | None,
-    ) -> str:
+    def _suppress(self, connection: Connection, judged: Judged, address: Address, recipient: Recipient | None) -> str:
+        ruling, feedback = judged.ruling, judged.news.feedback
         if ruling.in_stream_only and recipient is None:
             return f"{ruling.why} The stream is not known, so nothing was suppressed."
         scope = recipient.scope if recipient and ruling.in_stream_only else EVERY_MAIL
@@ -144,6 +143,14 @@ def _was_undone(connection: Connection, feedback: Feedback, address: Address) ->
     return feedback.occurred_at > opened_at - reviews.LOOK_BACK and not outlived_by(decided_at, feedback)
 
 
+def _about(news: News, rows: Mapping[UUID, Recipient]) -> Recipient | None:
+    return rows.get(news.match.recipient_id) if news.match else None
+
+
+def _attached(connection: Connection, event: NewEvent) -> bool:
+    return event.recipient_id is not None and events.attach(connection, event)
+
+
 def _closing(connection: Connection, match: Match, feedback: Feedback) -> Closing | None:
     """SES took the call that the event names; one that the database has forgotten is remembered again."""
     if match.attempt_id is None:
@@ -160,72 +167,8 @@ def _closing(connection: Connection, match: Match, feedback: Feedback) -> Closin
     return None
 
 
-def _blamed(feedback: Feedback, recipient: Recipient | None) -> Address | None:
-    """The address that the event is about.
-
-    SES reports a DSN's Final-Recipient, which for a forwarded mail is somebody we never mailed: then the one address
-    that we did mail answers for it. With several, nobody does.
-    """
-    reported = read_named(feedback.recipient) if feedback.recipient else None
-    mailed = _mailed(feedback, recipient)
-    if reported is None or any(one.key == reported.key for one in mailed):
-        return reported or (mailed[0] if recipient else None)
-    if not mailed:
-        return reported
-    return mailed[0] if len(mailed) == 1 else None
-
-
-def _mailed(feedback: Feedback, recipient: Recipient | None) -> list[Address]:
-    if recipient is not None:
-        own = read_named(recipient.address)
-        return [own] if own else []
-    return [address for text in feedback.destination if (address := read_named(text))]
-
-
-def _event(
-    notification: Notification,
-    feedback: Feedback,
-    address: Address | None,
-    recipient: Recipient | None,
-    *,
-    counts: bool,
-) -> NewEvent:
-    return NewEvent(
-        feedback_id=notification.id,
-        recipient_id=recipient.id if recipient else None,
-        ses_message_id=feedback.ses_message_id,
-        type=feedback.kind,
-        address=address.email if address else feedback.recipient,
-        key=address.key if address else None,
-        domain=address.domain if address else None,
-        dedup=events.fingerprint(feedback.recipient or "", feedback.feedback_id, feedback.occurred_at),
-        occurred_at=feedback.occurred_at,
-        mail_sent_at=feedback.mail_sent_at,
-        counts_against=counts,
-        detail=feedback.detail,
-        data=_data(feedback),
-    )
-
-
-def _data(feedback: Feedback) -> Json:
-    bounce, complaint = feedback.bounce, feedback.complaint
-    fields: Json = {"ses_message_id": feedback.ses_message_id, "feedback_id": feedback.feedback_id}
-    if bounce is not None:
-        fields |= {
-            "bounce_type": bounce.type,
-            "bounce_subtype": bounce.subtype,
-            "action": bounce.action,
-            "status": bounce.status,
-            "diagnostic": bounce.diagnostic,
-            "reported_recipient": feedback.recipient,
-        }
-    if complaint is not None:
-        fields |= {"complaint_type": complaint.feedback_type, "complaint_subtype": complaint.subtype}
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _source(feedback: Feedback, recipient: Recipient | None) -> Json:
-    return _data(feedback) | ({"email_id": str(recipient.email_id)} if recipient else {})
+    return told(feedback) | ({"email_id": str(recipient.email_id)} if recipient else {})
 
 
 def _diagnosis(feedback: Feedback) -> str:

@@ -20,6 +20,8 @@ def save_isolated(connection: Connection, rows: Sequence[Recipient]) -> int:
 
     Raises `OperationalError` when the database is away, as if nothing had been tried.
     """
+    if not rows:
+        return 0
     try:
         with connection.begin_nested():
             recipients.save(connection, rows)

@@ -33,6 +33,12 @@ def match(connection: Connection, events: Sequence[Feedback]) -> list[Match | No
     called = attempts.recipients_of(connection, {attempt_id for attempt_id, _ in tags if attempt_id})
     uncalled = {named for attempt_id, named in tags if named and attempt_id not in called}
     known = recipients.existing(connection, uncalled)
+    nameless = [
+        event.ses_message_id
+        for event, (attempt_id, named) in zip(events, tags, strict=True)
+        if attempt_id not in called and named not in known
+    ]
+    by_message = recipients.ids_by_message(connection, set(nameless))
     found: list[Match | None] = []
     for event, (attempt_id, named) in zip(events, tags, strict=True):
         if attempt_id in called:
@@ -40,8 +46,8 @@ def match(connection: Connection, events: Sequence[Feedback]) -> list[Match | No
         elif named in known:
             found.append(Match(named, attempt_id, attempt_is_known=False))
         else:
-            by_message = recipients.id_by_message(connection, event.ses_message_id)
-            found.append(Match(by_message, None) if by_message else None)
+            recipient_id = by_message.get(event.ses_message_id)
+            found.append(Match(recipient_id, None) if recipient_id else None)
     return found
 
 

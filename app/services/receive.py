@@ -10,8 +10,11 @@ import structlog
 
 from app.aws.sns import SnsMessage, SnsType, SnsVerifier, SubscriptionConfirmer
 from app.queue import SETTLE, Bells
-from app.store import inbox, incidents
+from app.services.store_news import StoreNews
+from app.store import incidents
 from app.store.db import Database
+from app.store.ids import new_id
+from app.store.inbox import NewNotification
 
 log = structlog.get_logger()
 
@@ -40,6 +43,7 @@ class Receive:
         self._verifier = verifier
         self._confirmer = confirmer
         self._bells = bells
+        self._store_news = StoreNews(database)
 
     def __call__(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
         """Verify and store. `headers` are those of the request, whatever their case.
@@ -56,19 +60,12 @@ class Receive:
         return self._mourn(message)
 
     def _store(self, message: SnsMessage) -> Receipt:
-        with self._database.transaction() as connection:
-            fresh = inbox.store(
-                connection,
-                sns_message_id=message.message_id,
-                topic_arn=message.topic_arn,
-                kind=message.type,
-                raw=message.message,
-                published_at=message.timestamp,
-            )
-        if not fresh:
-            return Receipt.DUPLICATE
-        self._bells.ring(SETTLE)
-        return Receipt.STORED
+        filed = self._store_news(_new(message))
+        if filed.rings:
+            self._bells.ring(SETTLE)
+        if filed.failure is not None:
+            raise filed.failure
+        return Receipt.STORED if filed.fresh else Receipt.DUPLICATE
 
     def _confirm(self, message: SnsMessage) -> Receipt:
         self._confirmer.confirm(message)
@@ -86,3 +83,14 @@ class Receive:
             )
         log.error("feedback_unsubscribed", topic_arn=message.topic_arn)
         return Receipt.UNSUBSCRIBED
+
+
+def _new(message: SnsMessage) -> NewNotification:
+    return NewNotification(
+        id=new_id(),
+        sns_message_id=message.message_id,
+        topic_arn=message.topic_arn,
+        kind=message.type,
+        raw=message.message,
+        published_at=message.timestamp,
+    )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.domain.address import Address
 from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_WINDOW, Origin, Pause, soft_bounce_pause
 from app.store import events, suppressions
 from app.store.db import clock
@@ -22,11 +23,16 @@ _SOFT: Final = "soft_bounces"
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-def reassess(connection: Connection, positives: Positives, *, key: str, address: str) -> str | None:
-    """Put, prolong or end the pause that the events of this address call for; what was done in plain words, or None."""
-    bounces = events.soft_bounces(connection, key)
+def reassess(
+    connection: Connection, positives: Positives, address: Address, *, bounces: Sequence[SoftBounce]
+) -> str | None:
+    """Put, prolong or end the pause that the events of this address call for; what was done in plain words, or None.
+
+    `bounces` are all its soft bounces, the one included that is the occasion.
+    """
     if not bounces:
         return None
+    key = address.key
     paused = next((one for one in suppressions.live(connection, key) if _SOFT in one.source), None)
     pause = _called_for(connection, key, bounces)
     if pause is None:
@@ -41,7 +47,7 @@ def reassess(connection: Connection, positives: Positives, *, key: str, address:
     new = NewSuppression(
         key=key,
         scope=EVERY_MAIL,
-        address=address,
+        address=address.email,
         origin=Origin.BOUNCE,
         reason=reason,
         actor=POSTERN,
@@ -55,7 +61,7 @@ def reassess(connection: Connection, positives: Positives, *, key: str, address:
 
 def counting(connection: Connection, key: str) -> tuple[datetime, ...]:
     """When those messages bounced softly that count towards a pause of this address now, the oldest first."""
-    counted, _ = _counted(connection, key, events.soft_bounces(connection, key))
+    counted, _ = _counted(connection, key, events.soft_bounces(connection, [key]).get(key, ()))
     since = clock(connection) - SOFT_BOUNCE_WINDOW
     return tuple(sorted(moment for moment in counted if moment > since))
 

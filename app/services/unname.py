@@ -46,9 +46,9 @@ class Unname:
     ) -> Iterator[Unnamed]:
         """Each event with the recipient that it is about, if that is known, as it may be kept."""
         names = {text: self._pseudonyms(one.key) for text in _texts(events) if (one := read_reported(text))}
-        forgotten = erasure.forgotten_at(connection, set(names.values())) if names else {}
+        forgotten = erasure.forgotten_at(connection, set(names.values()))
         mails = {recipient.email_id for _, recipient in events if recipient}
-        shared = erasure.with_forgotten(connection, mails) if mails else frozenset()
+        shared = erasure.with_forgotten(connection, mails)
         for feedback, recipient in events:
             if recipient is not None and is_pseudonym(recipient.key):
                 yield Unnamed(_without_names(feedback, recipient.key), erases=True)

@@ -1,6 +1,6 @@
 """One row per call to SES: opened in the claim, closed by an answer, an event or an operator."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
-from app.store.bulk import Given, Insert, Row, Update
+from app.store.bulk import Among, Given, Insert, Row, Update
 from app.store.db import add_once, now
 from app.store.models import attempts
 
@@ -74,6 +74,7 @@ def _close_where(condition: ColumnElement[bool]) -> Update:
     return Update(attempts, _CLOSED, stamps={"ended_at": now()}, only=lambda _: condition)
 
 
+_WHOM = Among(select(attempts.c.id, attempts.c.recipient_id), attempts.c.id)
 _CLOSE = _close_where(attempts.c.outcome != AttemptOutcome.ACCEPTED)
 _CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome == AttemptOutcome.CALLING)
 
@@ -144,10 +145,9 @@ def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, 
     return dict(connection.execute(query).all())
 
 
-def recipients_of(connection: Connection, attempt_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+def recipients_of(connection: Connection, attempt_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Whom each of these calls was for, as far as they are known."""
-    query = select(attempts.c.id, attempts.c.recipient_id).where(attempts.c.id.in_(list(attempt_ids)))
-    return dict(connection.execute(query).all())
+    return _WHOM.pairs(connection, attempt_ids)
 
 
 def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[Attempt, ...]:

@@ -1,10 +1,11 @@
 """Many rows with one statement: on PostgreSQL the columns travel as arrays, on SQLite the driver repeats the statement.
 
 A statement for each row costs a worker more than all else that it does for a mail, so no hot path has one. Building a
-statement costs it several times as much as running it, so the hot paths build theirs once: `Update`, `Insert`, `Among`.
+statement costs it several times as much as running it, so the hot paths build theirs once: `Update`, `Insert`,
+`InsertFree`, `Among`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 Row = dict[str, Any]
 Given = Mapping[str, ColumnElement[Any]]
@@ -96,6 +98,39 @@ class Insert(_Many):
         self._repeated = insert(table).values({**one, **stamps(one)})
 
 
+class InsertFree:
+    """An insert of rows that hold the columns `names` and get `stamps`, unless a unique key of theirs is taken.
+
+    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str], *, stamps: Row) -> None:
+        chosen, stamped = _chosen(table, names, lambda _: stamps)
+        self._from_arrays = (
+            postgresql_insert(table)
+            .from_select([*names, *stamped], chosen)
+            .on_conflict_do_nothing()
+            .returning(table.c.id)
+        )
+        values = _one(table, names) | stamps
+        alone, repeated = (
+            one(table).values(values).on_conflict_do_nothing() for one in (postgresql_insert, sqlite_insert)
+        )
+        self._alone = alone.execution_options(preserve_rowcount=True)
+        self._repeated = repeated.execution_options(preserve_rowcount=True)
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> frozenset[Any]:
+        """Run it for these rows, in their order; the ids of those that were inserted."""
+        if not rows:
+            return frozenset()
+        on_postgres = connection.dialect.name == "postgresql"
+        if on_postgres and len(rows) > 1:
+            return frozenset(connection.scalars(self._from_arrays, _arrays(rows)).all())
+        # Arrays cost more than they save when each holds one value. No driver tells what a repeated statement ignored.
+        one = self._alone if on_postgres else self._repeated
+        return frozenset(row["_id"] for row in _prefixed(rows) if connection.execute(one, row).rowcount)
+
+
 class Among:
     """A query for those rows whose column holds one of some given values."""
 
@@ -103,10 +138,14 @@ class Among:
         self._any_of = query.where(one == any_(bindparam("given", type_=ARRAY(one.type, dimensions=1))))
         self._in_list = query.where(one.in_(bindparam("given", expanding=True)))
 
-    def __call__(self, connection: Connection, given: Sequence[Any]) -> CursorResult[Any]:
+    def __call__(self, connection: Connection, given: Sequence[Any]) -> CursorResult[*tuple[Any, ...]]:
         """Run it."""
         query = self._any_of if connection.dialect.name == "postgresql" else self._in_list
         return connection.execute(query, {"given": given})
+
+    def pairs(self, connection: Connection, given: Collection[Any]) -> dict[Any, Any]:
+        """Run a query for two columns: the second by the first. With nothing given nothing is asked."""
+        return {row[0]: row[1] for row in self(connection, list(given)).all()} if given else {}
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> None:
@@ -159,7 +198,7 @@ def _arrays(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return {f"_{name}": [row[name] for row in rows] for name in rows[0]}
 
 
-def _one(table: Table, names: Sequence[str]) -> Given:
+def _one(table: Table, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
     return {name: bindparam(f"_{name}", type_=table.c[name].type) for name in names}
 
 

@@ -4,7 +4,7 @@ It knows where an address may stand. Whether a person may be forgotten now, and 
 canceled, is decided by `app.services.forget`. It is the one place that changes rows of the audit: their address.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from app.domain.pseudonym import PREFIX, Person
 from app.domain.suppression import takes_the_place_of
-from app.store.bulk import update_rows
+from app.store.bulk import Among, update_rows
 from app.store.db import now
 from app.store.events import fingerprint
 from app.store.ids import new_id
@@ -110,26 +110,26 @@ def erase(connection: Connection, person: Person) -> Erased:
     )
 
 
-def forgotten_at(connection: Connection, pseudonyms: Iterable[str]) -> dict[str, datetime]:
+_FORGOTTEN_AT = Among(
+    select(audit.c.key, func.max(audit.c.at)).where(audit.c.action == FORGET).group_by(audit.c.key), audit.c.key
+)
+_ANONYMOUS = recipients.c.key.startswith(PREFIX) & ~recipients.c.key.contains("@")
+_WITH_FORGOTTEN = Among(select(recipients.c.email_id).where(_ANONYMOUS), recipients.c.email_id)
+
+
+def forgotten_at(connection: Connection, pseudonyms: Collection[str]) -> dict[str, datetime]:
     """Those of these pseudonyms whose persons were forgotten, and when last."""
-    query = (
-        select(audit.c.key, func.max(audit.c.at))
-        .where(audit.c.key.in_(list(pseudonyms)), audit.c.action == FORGET)
-        .group_by(audit.c.key)
-    )
-    return dict(connection.execute(query).all())
+    return _FORGOTTEN_AT.pairs(connection, pseudonyms)
 
 
-def with_forgotten(connection: Connection, email_ids: Iterable[UUID]) -> frozenset[UUID]:
+def with_forgotten(connection: Connection, email_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those of these mails that somebody got who was forgotten since."""
-    anonymous = recipients.c.key.startswith(PREFIX) & ~recipients.c.key.contains("@")
-    query = select(recipients.c.email_id).where(recipients.c.email_id.in_(list(email_ids)), anonymous)
-    return frozenset(connection.scalars(query))
+    return frozenset(_WITH_FORGOTTEN(connection, list(email_ids)).scalars()) if email_ids else frozenset()
 
 
-def erase_notifications(connection: Connection, notification_ids: Iterable[UUID]) -> int:
+def erase_notifications(connection: Connection, notification_ids: Collection[UUID]) -> int:
     """Erase what these notifications say; they count as settled. How many."""
-    return _blank(connection, feedback.c.id.in_(list(notification_ids)))
+    return _blank(connection, feedback.c.id.in_(list(notification_ids))) if notification_ids else 0
 
 
 def _own(column: ColumnElement[Any], person: Person) -> Select[Any]:

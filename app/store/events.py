@@ -1,17 +1,18 @@
 """The timeline: normalised events, each kept once however often SNS brings it, and what they add up to."""
 
 import hashlib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from app.domain.feedback import BounceType, FeedbackKind
-from app.store.db import add_once, now
-from app.store.ids import new_id
+from app.store.bulk import Among, InsertFree
+from app.store.db import now
 from app.store.models import events
 
 Json = dict[str, Any]
@@ -21,9 +22,10 @@ Json = dict[str, Any]
 class NewEvent:
     """One event to keep.
 
-    `dedup` is its `fingerprint`.
+    `dedup` is its `fingerprint`, `effect` what it leads to as far as that is known.
     """
 
+    id: UUID
     feedback_id: UUID
     recipient_id: UUID | None
     ses_message_id: str
@@ -36,6 +38,7 @@ class NewEvent:
     mail_sent_at: datetime | None
     counts_against: bool
     detail: str
+    effect: str
     data: Json
 
 
@@ -60,33 +63,40 @@ def fingerprint(recipient: str, feedback_id: str | None, occurred_at: datetime) 
     return hashlib.blake2b(apart.encode(), digest_size=16).hexdigest()
 
 
-def add(connection: Connection, event: NewEvent) -> bool:
-    """Keep an event; False when the same one is there already."""
-    values = {name: getattr(event, name) for name in NewEvent.__dataclass_fields__}
-    return add_once(connection, events, id=new_id(), recorded_at=now(), effect="", **values)
+_NEW = tuple(NewEvent.__dataclass_fields__)
+_SAME = and_(
+    events.c.ses_message_id == bindparam("of_message"),
+    events.c.type == bindparam("of_type"),
+    events.c.dedup == bindparam("of_dedup"),
+)
+_OF_WHOM = ("recipient_id", "address", "key", "domain")
+_ADD = InsertFree(events, _NEW, stamps={"recorded_at": now()})
+_ATTACH = (
+    update(events)
+    .where(_SAME, events.c.recipient_id.is_(None))
+    .values({name: bindparam(f"its_{name}", type_=events.c[name].type) for name in _OF_WHOM})
+)
+_EXPLAIN = update(events).where(_SAME).values(effect=bindparam("its_effect"))
+
+
+def add(connection: Connection, new: Sequence[NewEvent]) -> frozenset[UUID]:
+    """Keep events with one statement; the ids of those that were not there already, nor among them before."""
+    return _ADD(connection, [{name: getattr(event, name) for name in _NEW} for event in new])
 
 
 def attach(connection: Connection, event: NewEvent) -> bool:
     """Say which recipient a stored event is about, and so which address; False when that was known."""
-    attached = (
-        update(events)
-        .where(_same(event), events.c.recipient_id.is_(None))
-        .values(recipient_id=event.recipient_id, address=event.address, key=event.key, domain=event.domain)
-    )
-    return connection.execute(attached).rowcount == 1
+    whom = {f"its_{name}": getattr(event, name) for name in _OF_WHOM}
+    return connection.execute(_ATTACH, _same(event) | whom).rowcount == 1
 
 
 def explain(connection: Connection, event: NewEvent, *, effect: str) -> None:
     """Say what the event led to."""
-    connection.execute(update(events).where(_same(event)).values(effect=effect))
+    connection.execute(_EXPLAIN, _same(event) | {"its_effect": effect})
 
 
-def _same(event: NewEvent) -> ColumnElement[bool]:
-    return (
-        (events.c.ses_message_id == event.ses_message_id)
-        & (events.c.type == event.type)
-        & (events.c.dedup == event.dedup)
-    )
+def _same(event: NewEvent) -> Json:
+    return {"of_message": event.ses_message_id, "of_type": event.type, "of_dedup": event.dedup}
 
 
 def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[StoredEvent, ...]:
@@ -131,15 +141,22 @@ def last_delivery(connection: Connection, key: str) -> datetime | None:
     return delivered_at
 
 
-def soft_bounces(connection: Connection, key: str) -> tuple[SoftBounce, ...]:
-    """The soft bounces of this address, one for each message."""
-    sent_at = func.coalesce(events.c.mail_sent_at, events.c.occurred_at, type_=events.c.occurred_at.type)
-    query = (
-        select(func.max(events.c.occurred_at), func.max(sent_at))
-        .where(events.c.key == key, events.c.type == FeedbackKind.BOUNCE, events.c.counts_against)
-        .group_by(events.c.ses_message_id)
-    )
-    return tuple(SoftBounce(*row) for row in connection.execute(query))
+_SENT_AT = func.coalesce(events.c.mail_sent_at, events.c.occurred_at, type_=events.c.occurred_at.type)
+_SOFT_BOUNCES = Among(
+    select(events.c.key, func.max(events.c.occurred_at), func.max(_SENT_AT))
+    .where(events.c.type == FeedbackKind.BOUNCE, events.c.counts_against)
+    .group_by(events.c.key, events.c.ses_message_id),
+    events.c.key,
+)
+
+
+def soft_bounces(connection: Connection, keys: Collection[str]) -> Mapping[str, Sequence[SoftBounce]]:
+    """The soft bounces of each of these addresses that has any, one for each message."""
+    found: defaultdict[str, list[SoftBounce]] = defaultdict(list)
+    if keys:
+        for key, occurred_at, mail_sent_at in _SOFT_BOUNCES(connection, list(keys)).all():
+            found[key].append(SoftBounce(occurred_at, mail_sent_at))
+    return found
 
 
 def _stored(row: Row[Any]) -> StoredEvent:

@@ -4,17 +4,30 @@ A row is here before anybody drew a conclusion from it, and it stays until its r
 ever lost between the answer to SNS and its effect.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, func, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
 
-from app.store.db import add_once, now
-from app.store.ids import new_id
+from app.store.bulk import InsertFree, Row, Update
+from app.store.db import now
 from app.store.models import feedback
 
 
@@ -25,6 +38,28 @@ class InboxState(StrEnum):
     PARKED = "parked"
     PROCESSED = "processed"
     QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotification:
+    """One authentic notification to keep."""
+
+    id: UUID
+    sns_message_id: str
+    topic_arn: str
+    kind: str
+    raw: str
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOff:
+    """A notification that is parked until a later look, or quarantined, and why."""
+
+    id: UUID
+    state: InboxState
+    due_at: datetime
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,34 +94,29 @@ _IS_QUARANTINED = feedback.c.state == literal(InboxState.QUARANTINED.value, lite
 IS_WAITING = feedback.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
 
 
-def store(
-    connection: Connection, *, sns_message_id: str, topic_arn: str, kind: str, raw: str, published_at: datetime
-) -> bool:
-    """Keep a notification; False when SNS brought it before."""
-    return add_once(
-        connection,
-        feedback,
-        id=new_id(),
-        sns_message_id=sns_message_id,
-        topic_arn=topic_arn,
-        kind=kind,
-        raw=raw,
-        state=InboxState.NEW,
-        due_at=now(),
-        published_at=published_at,
-        received_at=now(),
-    )
+_NEW = tuple(NewNotification.__dataclass_fields__)
+_PUT_OFF_SETS = tuple(PutOff.__dataclass_fields__)[1:]
+_STORE = InsertFree(feedback, _NEW, stamps={"state": literal(InboxState.NEW), "due_at": now(), "received_at": now()})
+_FINISH = Update(feedback, ("note",), stamps={"state": literal(InboxState.PROCESSED), "processed_at": now()})
+_PUT_OFF = Update(feedback, _PUT_OFF_SETS, stamps={"tries": feedback.c.tries + 1})
+_TAKE = (
+    select(*(feedback.c[field] for field in Notification.__dataclass_fields__))
+    .where(IS_WAITING, feedback.c.due_at <= now())
+    .order_by(feedback.c.due_at, feedback.c.id)
+    .limit(bindparam("limit", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
+_ANY_DUE = select(feedback.c.id).where(IS_WAITING, feedback.c.due_at <= now()).limit(1)
+
+
+def store(connection: Connection, new: Sequence[NewNotification]) -> frozenset[UUID]:
+    """Keep notifications with one statement; the ids of those that SNS had not brought before."""
+    in_order = sorted(new, key=lambda one: one.sns_message_id)
+    return _STORE(connection, [{name: getattr(one, name) for name in _NEW} for one in in_order])
 
 
 def take(connection: Connection, *, limit: int) -> tuple[Notification, ...]:
     """Due notifications, oldest first, locked until the transaction ends; those of other workers are skipped."""
-    query = (
-        select(feedback)
-        .where(feedback.c.state.in_(_WAITING), feedback.c.due_at <= now())
-        .order_by(feedback.c.due_at, feedback.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
     return tuple(
         Notification(
             id=row.id,
@@ -96,26 +126,22 @@ def take(connection: Connection, *, limit: int) -> tuple[Notification, ...]:
             tries=row.tries,
             received_at=row.received_at,
         )
-        for row in connection.execute(query)
+        for row in connection.execute(_TAKE, {"limit": limit})
     )
 
 
-def finish(connection: Connection, notification_ids: Iterable[UUID], *, note: str | None = None) -> None:
-    """Mark notifications as processed."""
-    connection.execute(
-        update(feedback)
-        .where(feedback.c.id.in_(list(notification_ids)))
-        .values(state=InboxState.PROCESSED, processed_at=now(), note=note)
-    )
+def finish(connection: Connection, notes: Mapping[UUID, str | None]) -> None:
+    """Mark notifications as processed, each with its note."""
+    _FINISH(connection, [{"id": id_, "note": note} for id_, note in notes.items()])
 
 
-def put_off(connection: Connection, notification_id: UUID, *, state: InboxState, due_at: datetime, note: str) -> None:
-    """Park a notification until a later look, or quarantine it."""
-    connection.execute(
-        update(feedback)
-        .where(feedback.c.id == notification_id)
-        .values(state=state, due_at=due_at, note=note, tries=feedback.c.tries + 1)
-    )
+def put_off(connection: Connection, ones: Sequence[PutOff]) -> None:
+    """Park notifications until a later look, or quarantine them."""
+    _PUT_OFF(connection, [_row(one) for one in ones])
+
+
+def _row(one: PutOff) -> Row:
+    return {"id": one.id, "state": one.state, "due_at": one.due_at, "note": one.note}
 
 
 def wake(connection: Connection, ses_message_ids: list[str]) -> None:
@@ -132,8 +158,7 @@ def waiting_for(ses_message_id: str) -> str:
 
 def has_due(connection: Connection) -> bool:
     """Whether any notification is due."""
-    due = select(feedback.c.id).where(feedback.c.state.in_(_WAITING), feedback.c.due_at <= now()).limit(1)
-    return connection.scalar(due) is not None
+    return connection.scalar(_ANY_DUE) is not None
 
 
 def set_aside(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:

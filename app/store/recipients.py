@@ -3,7 +3,7 @@
 It knows rows. What may follow which state is decided by `app.domain.delivery`; a claim is made by `app.store.claims`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,9 @@ _SAVE_ACCEPTED = Update(
     only=lambda given: recipients.c.lease_token == given["lease_token"],
 )
 _LOCK = Among(select(*COLUMNS).order_by(recipients.c.id).with_for_update(), recipients.c.id)
+_EXISTING = Among(select(recipients.c.id), recipients.c.id)
+_BY_MESSAGE = Among(select(recipients.c.ses_message_id, recipients.c.id), recipients.c.ses_message_id)
+_BY_MESSAGE_OF_A_CALL = Among(select(attempts.c.ses_message_id, attempts.c.recipient_id), attempts.c.ses_message_id)
 
 
 def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
@@ -93,7 +96,8 @@ def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, t
 
 def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     """These recipients, locked until the transaction ends, in the order of their ids so that nobody deadlocks."""
-    return {row.id: read(row) for row in _LOCK(connection, list(ids)).all()}
+    wanted = list(ids)
+    return {row.id: read(row) for row in _LOCK(connection, wanted).all()} if wanted else {}
 
 
 def lock_of_email(connection: Connection, email_id: UUID) -> dict[UUID, Recipient]:
@@ -150,22 +154,16 @@ def save_accepted(
     return _SAVE_ACCEPTED.which(connection, rows)
 
 
-def id_by_message(connection: Connection, ses_message_id: str) -> UUID | None:
-    """The recipient that SES answered with this message id, from its row or from any of its attempts."""
-    direct: UUID | None = connection.scalar(
-        select(recipients.c.id).where(recipients.c.ses_message_id == ses_message_id)
-    )
-    if direct is not None:
-        return direct
-    attempted: UUID | None = connection.scalar(
-        select(attempts.c.recipient_id).where(attempts.c.ses_message_id == ses_message_id).limit(1)
-    )
-    return attempted
+def ids_by_message(connection: Connection, ses_message_ids: Collection[str]) -> dict[str, UUID]:
+    """The recipients that SES answered with these message ids, from their rows or from any of their attempts."""
+    direct = _BY_MESSAGE.pairs(connection, ses_message_ids)
+    others = [one for one in ses_message_ids if one not in direct]
+    return direct | _BY_MESSAGE_OF_A_CALL.pairs(connection, others)
 
 
-def existing(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset[UUID]:
+def existing(connection: Connection, recipient_ids: Collection[UUID]) -> frozenset[UUID]:
     """Those of these recipients that there are."""
-    return frozenset(connection.scalars(select(recipients.c.id).where(recipients.c.id.in_(list(recipient_ids)))))
+    return frozenset(_EXISTING(connection, list(recipient_ids)).scalars()) if recipient_ids else frozenset()
 
 
 def in_flight(connection: Connection, key: str, *, app_id: UUID | None) -> tuple[Recipient, ...]:

@@ -12,6 +12,7 @@ from app.aws.sns import SnsMessage
 from app.domain.errors import MalformedNotification, NotAuthentic, ServiceUnavailable
 from app.queue import SETTLE
 from app.services.receive import Receipt, Receive
+from app.services.store_news import StoreNews
 from app.store.db import Database
 from app.wiring import Gateway, build
 from tests import signing
@@ -115,7 +116,7 @@ def test_authentic_news_of_any_shape_is_stored(gateway: Gateway, message: str) -
 def test_a_database_that_is_away_is_an_answer_that_sns_repeats(gateway: Gateway) -> None:
     """Nothing is answered 2xx that was not committed."""
     assert gateway.receive is not None
-    gateway.receive._database = Database("sqlite:////nowhere/at/all.db")
+    gateway.receive._store_news = StoreNews(Database("sqlite:////nowhere/at/all.db"))
     with pytest.raises(ServiceUnavailable):
         receive(gateway, signing.signer().notification(NEWS))
 

@@ -2,33 +2,17 @@
 
 import json
 from itertools import count
-from typing import Any
-from uuid import uuid4
 
 from app.domain.delivery import State
 from app.queue import Bells, make_celery
 from app.services.conclude import Conclude
 from app.services.settle import Settle
 from app.services.unname import Unname
-from app.store import inbox
-from app.store.db import clock
 from app.store.redis import Breaker
 from app.wiring import Gateway
-from tests.gateways import TOPIC, caller
-from tests.mails import delivery, state_of, submit
-
-
-def keep(gateway: Gateway, event: Any) -> None:
-    """Put a verified notification into the inbox."""
-    with gateway.database.transaction() as connection:
-        inbox.store(
-            connection,
-            sns_message_id=str(uuid4()),
-            topic_arn=TOPIC,
-            kind="Notification",
-            raw=json.dumps(event),
-            published_at=clock(connection),
-        )
+from tests.feedback import put
+from tests.gateways import caller
+from tests.mails import bounce, state_of, submit
 
 
 def slow_settle(gateway: Gateway) -> Settle:
@@ -48,8 +32,7 @@ def slow_settle(gateway: Gateway) -> Settle:
 def test_a_slow_batch_settles_what_it_can_and_leaves_the_rest(gateway: Gateway) -> None:
     """It commits after about a second, so that who waits for one of its rows need not give up; nothing is lost."""
     mails = [submit(gateway, caller(gateway), f"guest-{number}@example.net") for number in range(3)]
-    for mail in mails:
-        keep(gateway, delivery(gateway, mail))
+    put(gateway, *(json.dumps(bounce(gateway, mail)) for mail in mails))
     settle = slow_settle(gateway)
     assert [settle.batch() for _ in range(4)] == [1, 1, 1, 0]
-    assert [state_of(gateway, mail) for mail in mails] == [State.DELIVERED] * 3
+    assert [state_of(gateway, mail) for mail in mails] == [State.BOUNCED] * 3
