@@ -130,8 +130,8 @@ OF_THE_CALL: Final = (
     ),
     Mutant(
         name="an event that SNS brings twice counts twice",
-        file="app/services/conclude.py",
-        edits=(('events.fingerprint(feedback.recipient or ""', "events.fingerprint(str(notification.id)"),),
+        file="app/services/judge.py",
+        edits=(('dedup=fingerprint(feedback.recipient or ""', "dedup=fingerprint(str(news.notification_id)"),),
         killed_by="tests/integration/test_settle.py::test_a_notification_under_many_sns_ids_is_settled_once",
     ),
 )

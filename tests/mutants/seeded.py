@@ -9,6 +9,7 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 from tests.mutants.of_accepting import OF_ACCEPTING
 from tests.mutants.of_entries import OF_ENTRIES
+from tests.mutants.of_news import OF_NEWS
 from tests.mutants.of_people import OF_PEOPLE
 from tests.mutants.of_the_call import OF_THE_CALL
 from tests.mutants.of_the_list import OF_THE_LIST
@@ -16,7 +17,6 @@ from tests.mutants.of_the_list import OF_THE_LIST
 _CLAIMS = "tests/integration/test_claims.py"
 _EXHAUSTIVE = "tests/unit/test_exhaustive.py::test_no_order_of_events_breaks_a_promise[one mail, held]"
 _GATE = "tests/integration/test_gate.py"
-_MAIN_LOOP = "tests/integration/test_main_loop.py"
 _RECONCILE = "tests/integration/test_reconcile.py"
 _RECORD = "tests/integration/test_record.py"
 _RECOVER = "tests/integration/test_recover.py"
@@ -250,45 +250,6 @@ MUTANTS: Final = (
         killed_by="tests/integration/test_positives.py",
     ),
     Mutant(
-        name="a bounce without its suppression",
-        file="app/services/conclude.py",
-        edits=(
-            (
-                "if effect := self._apply(connection, ruling, feedback, address, recipient):",
-                "if effect := ruling.why:",
-            ),
-        ),
-        killed_by=f"{_MAIN_LOOP}::test_a_hard_bounce_suppresses_until_somebody_lifts_it[sqlite]",
-    ),
-    Mutant(
-        name="half of a poison notification is written",
-        file="app/services/settle.py",
-        edits=(
-            (
-                "            with connection.begin_nested():\n                moved, closings =",
-                "            if True:\n                moved, closings =",
-            ),
-        ),
-        killed_by="tests/integration/test_settle.py::test_a_poison_notification_delays_nobody_and_is_kept[sqlite]",
-    ),
-    Mutant(
-        name="tombstones are ignored",
-        file="app/services/conclude.py",
-        edits=(
-            (
-                "if removed_at is not None and not outlived_by(removed_at, feedback):",
-                "if removed_at is not None and removed_at is None:",
-            ),
-        ),
-        killed_by=f"{_MAIN_LOOP}::test_a_late_event_about_older_mail_does_not_undo_a_removal[sqlite]",
-    ),
-    Mutant(
-        name="an event of a mail not known yet is dropped",
-        file="app/services/settle.py",
-        edits=(("or read.erases or self._park(connection, read.notification, unmatched, now)", "or True"),),
-        killed_by=f"{_MAIN_LOOP}::test_feedback_that_comes_before_our_own_commit_is_parked_and_matched[sqlite]",
-    ),
-    Mutant(
         name="a lost bell is never rung again",
         file="app/services/upkeep.py",
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
@@ -296,6 +257,7 @@ MUTANTS: Final = (
     ),
     *OF_ENTRIES,
     *OF_ACCEPTING,
+    *OF_NEWS,
     *OF_PEOPLE,
     *OF_THE_CALL,
     *OF_THE_LIST,
