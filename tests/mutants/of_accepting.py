@@ -33,7 +33,8 @@ OF_ACCEPTING: Final = (
                 "            outcomes = self._commit(entries)\n",
                 (
                     "            outcomes = [Outcome(to_ring=entry.mails) for entry in entries]\n"
-                    "            threading.Thread(target=self._commit, args=[entries]).start()\n"
+                    "            here = threading.current_thread().name\n"
+                    "            threading.Thread(target=self._commit, args=[entries], name=here).start()\n"
                 ),
             ),
             ("from collections.abc import Sequence\n", "import threading\nfrom collections.abc import Sequence\n"),

@@ -1,12 +1,14 @@
-"""Every seeded fault is noticed: the tests are run on a copy of the checkout that has it, and have to fail there.
+"""Every seeded fault is noticed: the tests are run on code that has it, and have to fail there.
 
-That the same tests pass on a copy without any fault is shown once, so that none fails for another reason.
+That the same tests pass on the code without any fault is shown once, so that none fails for another reason.
 """
 
+import json
 import re
-import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,51 +17,64 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.seeded import MUTANTS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-COPIED = ("app", "worker", "simulator", "migrations", "tests", "config.py", "wsgi.py", "pyproject.toml")
 TESTS_FAILED = 1  # of pytest's exit codes; a test that is not found, or cannot be imported, has others
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of what the tests need, compiled files included: with those of the checkout, most is compiled already."""
-    for name in COPIED:
-        source = CHECKOUT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name)
-        else:
-            shutil.copy2(source, tmp_path / name)
-    return tmp_path
+class Nursery:
+    """The process that `nursery.py` is, and a file for what its children say."""
+
+    def __init__(self, process: "subprocess.Popen[str]", output: Path) -> None:
+        self._process, self._output = process, output
+
+    def say(self, what: object) -> None:
+        """Send one line."""
+        assert self._process.stdin is not None
+        print(json.dumps(what), file=self._process.stdin, flush=True)
+
+    def run(self, *tests: str, sources: dict[str, str]) -> tuple[int, str]:
+        """Run tests with other source in the named modules; pytest's exit code, and what it said."""
+        assert self._process.stdout is not None
+        self.say({"checkout": str(CHECKOUT), "sources": sources, "tests": tests, "output": str(self._output)})
+        code = self._process.stdout.readline()
+        return int(code), self._output.read_text()
 
 
-def run(checkout: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """Run tests of a checkout in a process of their own, until the first failure."""
-    command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests)
-    return subprocess.run(command, cwd=checkout, check=False, capture_output=True, text=True, timeout=120)
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    command = (sys.executable, "-P", str(Path(__file__).with_name("nursery.py")))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        nursery = Nursery(process, tmp_path_factory.mktemp("nursery") / "output")
+        nursery.say(libraries())
+        yield nursery
 
 
-def seed(mutant: Mutant, checkout: Path) -> None:
-    """Put the fault into the copy."""
-    file = checkout / mutant.file
-    text = file.read_text()
+def libraries() -> list[str]:
+    """The modules that this process has imported from packages, which is what the tests need."""
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    return [name for name, file in files.items() if file.startswith(sysconfig.get_path("purelib"))]
+
+
+def altered(mutant: Mutant) -> dict[str, str]:
+    """The name of the module that has the fault, and its source."""
+    text = (CHECKOUT / mutant.file).read_text()
     for old, new in mutant.edits:
         assert text.count(old) == 1, f"{mutant.file} has changed: {old!r} is there {text.count(old)} times"
         text = text.replace(old, new)
-    file.write_text(text)
+    return {mutant.file.removesuffix(".py").replace("/", "."): text}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_seeded_fault_is_noticed(copy: Path, mutant: Mutant) -> None:
+def test_a_seeded_fault_is_noticed(nursery: Nursery, mutant: Mutant) -> None:
     """With the fault in the code, the tests that are there for it fail."""
-    seed(mutant, copy)
-    ran = run(copy, mutant.killed_by)
-    assert ran.returncode == TESTS_FAILED, f"{mutant.name} survived\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
-    assert re.search(r"^1 failed", ran.stdout, re.MULTILINE), ran.stdout[-2000:]
+    code, told = nursery.run(mutant.killed_by, sources=altered(mutant))
+    assert code == TESTS_FAILED, f"{mutant.name} survived\n{told[-4000:]}"
+    assert re.search(r"^1 failed", told, re.MULTILINE), told[-2000:]
 
 
-def test_without_a_fault_the_same_tests_pass(copy: Path) -> None:
+def test_without_a_fault_the_same_tests_pass(nursery: Nursery) -> None:
     """So what fails above fails for the fault."""
-    ran = run(copy, *sorted({mutant.killed_by for mutant in MUTANTS}))
-    assert ran.returncode == 0, ran.stdout[-4000:]
+    code, told = nursery.run(*sorted({mutant.killed_by for mutant in MUTANTS}), sources={})
+    assert code == 0, told[-4000:]
 
 
 def test_there_are_enough_faults() -> None:
