@@ -130,7 +130,10 @@ def test_the_tests_get_the_development_lock_and_run_in_parallel(checkout: Checko
     (checkout.path / "requirements-dev.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
     (checkout.path / "pytest.py").write_text(GATEWAY)
     made = checkout.run("test", "-n", "0", "tests/unit", cwd=tmp_path)
-    assert made.stdout == f"-n|logical|--maxprocesses|8|-n|0|tests/unit|{checkout.path / '.venv'}|{checkout.path}\n"
+    assert (
+        made.stdout
+        == f"-n|logical|--maxprocesses|8|--dist|worksteal|-n|0|tests/unit|{checkout.path / '.venv'}|{checkout.path}\n"
+    )
     assert checkout.installs == 2
     assert checkout.run("demo").stderr == ""
 
