@@ -59,7 +59,6 @@ def gateway_on(
     database_url: str, redis_url: str, *, mailer: ScriptedMailer | None = None, **more: Any
 ) -> Iterator[Gateway]:
     """A gateway on a migrated database, closed at the end; `mailer` answers in place of SES."""
-    migrate(database_url)
     with TemporaryDirectory() as flight_dir:
         settings = settings_for(database_url, redis_url, **{"flight_dir": flight_dir} | more)
         gateway = build(settings, mailer=mailer or ScriptedMailer())

@@ -23,8 +23,8 @@ STREAM = "invites/news"
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url, public_url=BASE) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url, public_url=BASE) as web:
         yield web
 
 

@@ -140,10 +140,10 @@ def test_who_was_suppressed_stays_so_in_the_same_scopes(gateway: Gateway) -> Non
 
 
 @pytest.mark.parametrize("redis", ["warm", "cold", "away"])
-def test_new_mail_to_somebody_forgotten_is_refused(database_url: str, redis_url: str, redis: str) -> None:
+def test_new_mail_to_somebody_forgotten_is_refused(migrated_url: str, redis_url: str, redis: str) -> None:
     """At accept, and in the claim for mail that passed accept; whatever Redis knows."""
     mailer = ScriptedMailer()
-    with gateway_on(database_url, NOWHERE if redis == "away" else redis_url, mailer=mailer) as built:
+    with gateway_on(migrated_url, NOWHERE if redis == "away" else redis_url, mailer=mailer) as built:
         gateway = with_account(built, AccountList())
         who = caller(gateway)
         suppress(gateway, KEY, "*", "complaint")

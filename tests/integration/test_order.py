@@ -43,9 +43,9 @@ news = st.builds(
 
 
 @pytest.fixture
-def gateway(database_url: str, redis_url: str) -> Iterator[Gateway]:
+def gateway(migrated_url: str, redis_url: str) -> Iterator[Gateway]:
     """One that takes three addresses for a burst."""
-    with gateway_on(database_url, redis_url, review_bounces=3) as made:
+    with gateway_on(migrated_url, redis_url, review_bounces=3) as made:
         yield made
 
 

@@ -40,18 +40,18 @@ def flight_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gateway(database_url: str, redis_url: str, flight_dir: Path) -> Iterator[Gateway]:
-    with gateway_on(database_url, redis_url, flight_dir=flight_dir, ses_threads=1) as built:
+def gateway(migrated_url: str, redis_url: str, flight_dir: Path) -> Iterator[Gateway]:
+    with gateway_on(migrated_url, redis_url, flight_dir=flight_dir, ses_threads=1) as built:
         yield built
 
 
-def die_in_mid_batch(database_url: str, redis_url: str, flight_dir: Path) -> None:
+def die_in_mid_batch(migrated_url: str, redis_url: str, flight_dir: Path) -> None:
     """Drain in a process of its own that ends at the second call, as kill -9 would end it."""
     process = os.fork()
     if process == 0:
         mailer = MailerThatDies(notes=flight_dir)
         try:
-            with gateway_on(database_url, redis_url, mailer=mailer, flight_dir=flight_dir, ses_threads=2) as it:
+            with gateway_on(migrated_url, redis_url, mailer=mailer, flight_dir=flight_dir, ses_threads=2) as it:
                 it.deliver.drain(Lane.TRANSACTIONAL)
         finally:
             os._exit(1)
@@ -60,7 +60,7 @@ def die_in_mid_batch(database_url: str, redis_url: str, flight_dir: Path) -> Non
 
 
 def test_only_the_call_on_the_wire_stays_unknown(
-    gateway: Gateway, database_url: str, redis_url: str, flight_dir: Path
+    gateway: Gateway, migrated_url: str, redis_url: str, flight_dir: Path
 ) -> None:
     """Answered mail is sent, mail that was never called goes back to the queue, the call on the wire is unconfirmed."""
     who = caller(gateway)
@@ -69,7 +69,7 @@ def test_only_the_call_on_the_wire_stays_unknown(
     waiting = [submit(gateway, who, f"waiting{number}@example.net") for number in range(2)]
     gateway.database.close()
 
-    die_in_mid_batch(database_url, redis_url, flight_dir)
+    die_in_mid_batch(migrated_url, redis_url, flight_dir)
     assert {state_of(gateway, mail) for mail in (answered, on_the_wire)} == {State.SENDING}
     assert gateway.recover() >= 2
 
@@ -89,13 +89,13 @@ def test_a_living_process_is_left_alone(gateway: Gateway, flight_dir: Path) -> N
 
 
 def test_an_answer_that_came_after_the_lease_still_counts(
-    gateway: Gateway, database_url: str, redis_url: str, flight_dir: Path
+    gateway: Gateway, migrated_url: str, redis_url: str, flight_dir: Path
 ) -> None:
     """Evidence of acceptance in the notes wins although the sweeper has given the mail up meanwhile."""
     mail = submit(gateway, caller(gateway), "answered@example.net")
     submit(gateway, caller(gateway), "on-the-wire@example.net")
     gateway.database.close()
-    die_in_mid_batch(database_url, redis_url, flight_dir)
+    die_in_mid_batch(migrated_url, redis_url, flight_dir)
     expire_leases(gateway)
     assert state_of(gateway, mail) is State.UNCONFIRMED
     gateway.recover()

@@ -28,8 +28,8 @@ MAIL: Any = {
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 
@@ -278,9 +278,9 @@ def test_errors_are_the_clients_own(web: Web, gateway: Gateway, monkeypatch: pyt
         resend.Emails.send(MAIL)
 
 
-def test_a_hasty_client_is_told_to_wait(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hasty_client_is_told_to_wait(migrated_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate limit is the client's own error, with when to come back."""
-    with web_on(database_url, redis_url, requests_per_second=1) as web, served(web) as url:
+    with web_on(migrated_url, redis_url, requests_per_second=1) as web, served(web) as url:
         monkeypatch.setattr(resend, "api_url", f"{url}/v1")
         use(monkeypatch, web)
         with pytest.raises(RateLimitError) as hasty:

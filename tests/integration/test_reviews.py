@@ -24,9 +24,9 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def gateway(database_url: str, redis_url: str) -> Iterator[Gateway]:
+def gateway(migrated_url: str, redis_url: str) -> Iterator[Gateway]:
     """One that takes five addresses within ten minutes for a burst."""
-    with gateway_on(database_url, redis_url, review_bounces=5) as made:
+    with gateway_on(migrated_url, redis_url, review_bounces=5) as made:
         yield made
 
 
@@ -174,9 +174,9 @@ def test_a_decision_takes_an_administrator_a_reason_and_something_to_decide(gate
         gateway.reviews.decide(ROOT, "com", Decision.UNDO, reason="Because.")
 
 
-def test_without_a_limit_nobody_is_asked(database_url: str, redis_url: str) -> None:
+def test_without_a_limit_nobody_is_asked(migrated_url: str, redis_url: str) -> None:
     """`REVIEW_BOUNCES=0` turns it off."""
-    with gateway_on(database_url, redis_url, review_bounces=0) as off:
+    with gateway_on(migrated_url, redis_url, review_bounces=0) as off:
         tell(off, *burst(now(off), 30))
         assert off.reviews.sweep() == 0
         assert under_review(off) == []

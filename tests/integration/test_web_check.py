@@ -20,8 +20,8 @@ PATH = "/v1/emails/check"
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 
@@ -126,9 +126,9 @@ def counted(gateway: Gateway) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("redis", ["cold", "warm", "wiped", "away"])
-def test_a_thousand_addresses_cost_one_statement(database_url: str, redis_url: str, redis: str) -> None:
+def test_a_thousand_addresses_cost_one_statement(migrated_url: str, redis_url: str, redis: str) -> None:
     """Whatever Redis holds or does not; and nothing is stored for having asked."""
-    with web_on(database_url, "redis://127.0.0.1:1/0" if redis == "away" else redis_url) as web:
+    with web_on(migrated_url, "redis://127.0.0.1:1/0" if redis == "away" else redis_url) as web:
         put(web.gateway, "a7@example.net")
         if redis in {"warm", "wiped"}:
             web.gateway.upkeep.warm_positives()

@@ -13,12 +13,12 @@ from app import create_app
 from app.domain.callers import Scope
 from tests.web import MAIL, NO_ID, Web, pointers, problem_of, web_on
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url, max_body_bytes=20_000) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url, max_body_bytes=20_000) as web:
         yield web
 
 
@@ -222,9 +222,9 @@ def test_routes_without_a_query_take_none(web: Web) -> None:
     assert pointers(problem_of(answer, 422, "validation_error")) == ["/expand"]
 
 
-def test_an_application_has_its_rate(database_url: str, redis_url: str) -> None:
+def test_an_application_has_its_rate(migrated_url: str, redis_url: str) -> None:
     """Beyond it requests get 429 and when to come back; another application is not held up."""
-    with web_on(database_url, redis_url, requests_per_second=3) as web:
+    with web_on(migrated_url, redis_url, requests_per_second=3) as web:
         eager, other = web.key("eager"), web.key("other")
         answers = [web.client.get("/v1/emails", headers=eager) for _ in range(8)]
         assert answers[0].status_code == 200

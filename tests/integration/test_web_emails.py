@@ -27,8 +27,8 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url, max_batch=20) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url, max_batch=20) as web:
         yield web
 
 

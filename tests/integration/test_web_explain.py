@@ -11,8 +11,8 @@ from tests.web import Web, body_of, problem_of, web_on
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 

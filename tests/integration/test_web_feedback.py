@@ -31,10 +31,10 @@ BOUNCE = json.dumps(
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Web]:
+def web(migrated_url: str, redis_url: str, tmp_path: Path) -> Iterator[Web]:
     pinned = tmp_path / "sns.pem"
     pinned.write_bytes(signing.signer().certificate_pem)
-    with web_on(database_url, redis_url, sns_pinned_certificate=pinned) as web:
+    with web_on(migrated_url, redis_url, sns_pinned_certificate=pinned) as web:
         yield web
 
 

@@ -12,7 +12,7 @@ from app.web.openapi import declared, document, path_of
 from app.web.routing import operation_of
 from tests.web import MAIL, NO_ID, Web, body_of, problem_of, soon, web_on
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 PUBLIC_ENDPOINTS = {
     "docs.get_docs",
@@ -71,8 +71,8 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 

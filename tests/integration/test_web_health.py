@@ -15,8 +15,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 
@@ -47,7 +47,7 @@ def test_readiness_needs_a_worker(web: Web) -> None:
     assert all(check["ok"] for check in ready["checks"] if check["required"])
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_database_that_is_away_is_told(web: Web, tmp_path: Path) -> None:
     """Not ready, and still alive: restarting this process would not bring it back."""
     web.gateway.database.close()

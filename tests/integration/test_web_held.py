@@ -15,8 +15,8 @@ LONG_AGO = "2020-01-01 00:00:00.000000"
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as there:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as there:
         yield there
 
 

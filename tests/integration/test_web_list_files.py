@@ -24,8 +24,8 @@ IMPORT, EXPORT = "/v1/suppressions/import", "/v1/suppressions/export"
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 
@@ -93,7 +93,7 @@ def test_the_answer_names_a_thousand_refusals_and_counts_all(web: Web, key: Head
     assert (told["refused"], len(told["refusals"])) == (BATCH + 1, 1000)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "query, pointer",
     [
@@ -110,7 +110,7 @@ def test_a_parameter_that_is_none_is_refused(web: Web, key: Headers, query: str,
     assert [fault["pointer"] for fault in problem_of(answer, 422, "validation_error")["errors"]] == [pointer]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_file_that_is_none_says_where(web: Web, key: Headers) -> None:
     """With the line and the column, and never with what stands there."""
     answer = web.client.post(IMPORT, data=b'email\n"secret@example.net\n', headers=key, content_type="text/csv")
@@ -120,7 +120,7 @@ def test_a_file_that_is_none_says_where(web: Web, key: Headers) -> None:
     assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_only_files_are_taken(web: Web, key: Headers) -> None:
     """Of the media types that are read, and without an encoding that could unpack to anything."""
     form = web.client.post(IMPORT, data={"file": "x"}, headers=key)
@@ -131,10 +131,10 @@ def test_only_files_are_taken(web: Web, key: Headers) -> None:
     )
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_an_import_has_a_bound_of_its_own(database_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_an_import_has_a_bound_of_its_own(migrated_url: str, redis_url: str) -> None:
     """Above the one of all other bodies, and below it nothing of a body that is longer is read."""
-    with web_on(database_url, redis_url, max_body_bytes=10_000, max_import_bytes=20_000) as web:
+    with web_on(migrated_url, redis_url, max_body_bytes=10_000, max_import_bytes=20_000) as web:
         key, data = web.key("shop"), csv_of(("email",), *((f"person{number}@example.net",) for number in range(700)))
         assert 10_000 < len(data) < 20_000
         assert sent(web, key, data)["added"] == 700
@@ -142,7 +142,7 @@ def test_an_import_has_a_bound_of_its_own(database_url: str, redis_url: str) -> 
         problem_of(answer, 413, "payload_too_large")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_reader_may_export_and_not_import(web: Web) -> None:
     """And a writer import and not export."""
     reader, writer = web.key("shop", Scope.SUPPRESSIONS_READ), web.key("shop", Scope.SUPPRESSIONS_WRITE)

@@ -11,14 +11,14 @@ from app import create_app, telemetry
 from app.domain.errors import ServiceUnavailable
 from tests.web import MAIL, NO_ID, Web, body_of, problem_of, web_on
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 CANARIES = ("canary", "Canary", "nest.example", "ptn_")
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 

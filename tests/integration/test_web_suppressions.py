@@ -14,8 +14,8 @@ PATH = "/v1/suppressions"
 
 
 @pytest.fixture
-def web(database_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(database_url, redis_url) as web:
+def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(migrated_url, redis_url) as web:
         yield web
 
 
@@ -252,9 +252,9 @@ def test_a_whole_domain_is_suppressed_by_an_administrator(web: Web, key: Headers
     assert "whole domain" in problem["detail"]
 
 
-def test_a_domain_under_review_is_listed_and_decided(database_url: str, redis_url: str) -> None:
+def test_a_domain_under_review_is_listed_and_decided(migrated_url: str, redis_url: str) -> None:
     """By an administrator; the entries say that they wait."""
-    with web_on(database_url, redis_url, review_bounces=2) as web:
+    with web_on(migrated_url, redis_url, review_bounces=2) as web:
         for name in ("ann", "bob"):
             put(web.gateway, json.dumps(bounced(f"{name}@example.org", message=name)))
         web.gateway.settle.drain()
