@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import botocore.session
 import pytest
@@ -110,11 +111,18 @@ def postgres(services: Path) -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def sqlite_file(services: Path) -> Iterator[Path]:
+    """Where a test may have its SQLite database: nothing is there yet."""
+    with TemporaryDirectory(dir=services) as directory:
+        yield Path(directory) / "postern.sqlite3"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh, empty database as SQLAlchemy names it; the test runs once on each kind."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'postern.sqlite3'}"
+        yield f"sqlite:///{request.getfixturevalue('sqlite_file')}"
         return
     server: Postgres = request.getfixturevalue("postgres")
     name = server.create_database()
@@ -123,9 +131,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(services: Path) -> Path:
     """A migrated SQLite file that nobody is connected to."""
-    file = tmp_path_factory.mktemp("template") / "postern.sqlite3"
+    file = services / "template.sqlite3"
     migrate(f"sqlite:///{file}")
     return file
 
@@ -139,10 +147,9 @@ def postgres_template(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def migrated_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    file = tmp_path / "postern.sqlite3"
-    shutil.copy(sqlite_template, file)
-    return f"sqlite:///{file}"
+def migrated_sqlite_url(sqlite_template: Path, sqlite_file: Path) -> str:
+    shutil.copy(sqlite_template, sqlite_file)
+    return f"sqlite:///{sqlite_file}"
 
 
 @pytest.fixture

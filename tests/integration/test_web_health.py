@@ -48,11 +48,11 @@ def test_readiness_needs_a_worker(web: Web) -> None:
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_a_database_that_is_away_is_told(web: Web, tmp_path: Path) -> None:
+def test_a_database_that_is_away_is_told(web: Web, sqlite_file: Path) -> None:
     """Not ready, and still alive: restarting this process would not bring it back."""
     web.gateway.database.close()
-    (tmp_path / "postern.sqlite3").unlink()
-    (tmp_path / "postern.sqlite3").mkdir()
+    sqlite_file.unlink()
+    sqlite_file.mkdir()
     problem = problem_of(web.client.get("/readyz"), 503, "service_unavailable")
     assert "database" in [fault["code"] for fault in problem["errors"]]
     assert web.client.get("/healthz").status_code == 200
