@@ -46,7 +46,7 @@ def gateway(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
 def served(web: Web) -> Iterator[str]:
     """The application behind a server on loopback; its URL."""
     server = make_server("127.0.0.1", 0, web.client.application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
