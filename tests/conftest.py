@@ -7,6 +7,7 @@ database or a process fail.
 """
 
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,12 @@ def no_io_in_unit_tests(request: pytest.FixtureRequest, io_guard: Guard) -> Iter
     io_guard.armed = request.node.get_closest_marker("unit") is not None
     yield
     io_guard.armed = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than processors: of the time of all tests, much is waiting, for processes to start and time to pass."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
