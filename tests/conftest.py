@@ -23,6 +23,7 @@ from hypothesis import settings
 from redis import Redis
 
 from app.wiring import Gateway, build
+from tests.dealing import dealt
 from tests.gateways import ScriptedMailer, migrate, settings_for
 from tests.services import Postgres, end_with_parent, running_postgres, running_valkey, service_directory
 
@@ -71,13 +72,15 @@ def pytest_configure(config: pytest.Config) -> None:
         end_with_parent()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the kind that its directory names."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with the kind that its directory names, and let the long ones be the first of each worker."""
     here = Path(__file__).parent
     for item in items:
         kind = item.path.relative_to(here).parts[0]
         if kind in KINDS:
             item.add_marker(getattr(pytest.mark, kind))
+    workers = config.workerinput["workercount"] if hasattr(config, "workerinput") else 1
+    items[:] = dealt(items, workers=workers)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """What is wrong is seen and dealt with from the command line: incidents, and notifications that were set aside."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = ["run"]
 
 
 def notify(gateway: Gateway, subject: str, detail: str = "It refuses us.") -> None:
+    time.sleep(0.002)  # SQLite's clock counts milliseconds
     with gateway.database.transaction() as connection:
         incidents.note(connection, kind="refused_for_policy", subject=subject, detail=detail)
 
