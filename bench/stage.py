@@ -63,7 +63,7 @@ def stage(
     With a `rate` the stand-in throttles what comes faster, in mails a second.
     """
     with (
-        service_directory() as directory,
+        service_directory(durable=True) as directory,
         running_postgres(directory, durable=True, more=postgres_settings) as postgres,
         running_valkey(directory) as redis,
     ):

@@ -78,13 +78,13 @@ class Postgres:
 
 
 @contextmanager
-def service_directory() -> Iterator[Path]:
+def service_directory(*, durable: bool = False) -> Iterator[Path]:
     """A directory for the servers and the databases of this process, its path short enough for sockets.
 
-    It is in memory if there is room: a database is hundreds of files, and to make them takes ten times as long on a
-    disk. What processes left that were killed before they could clean up is removed on the way.
+    Unless it is to be durable it is in memory if there is room: a database is hundreds of files, and to make them takes
+    ten times as long on a disk. What processes left that were killed before they could clean up is removed on the way.
     """
-    place = MEMORY if has_room(MEMORY) else Path(tempfile.gettempdir())
+    place = MEMORY if has_room(MEMORY) and not durable else Path(tempfile.gettempdir())
     for left in place.glob(f"{PREFIX}[0-9]*"):
         owner = int(left.name.removeprefix(PREFIX).partition("-")[0])
         if left.stat().st_uid == os.getuid() and not is_alive(owner):

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 REDACTED: Final = "[redacted]"
 
-_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;]+(?:@|%40)[^\s<>\"'(),;]+", re.IGNORECASE)
+# In two steps: one expression for both would begin anew at each character of a word that holds no @.
+_WORD: Final = re.compile(r"[^\s<>\"'(),;]+")
+_AT_WITHIN: Final = re.compile(r".(?:@|%40).")
 _ESCAPED_AT: Final = re.compile(r"\\+u0040")
 
 
@@ -18,16 +20,24 @@ def without_addresses(text: str) -> str:
     try:
         return json.dumps(_in_value(json.loads(text)), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return _ADDRESS.sub(REDACTED, _ESCAPED_AT.sub("@", text))
+        return _in_text(text)
 
 
 def _in_value(value: Any) -> Any:
     match value:
         case str():
-            return _ADDRESS.sub(REDACTED, _ESCAPED_AT.sub("@", value))
+            return _in_text(value)
         case list():
             return [_in_value(item) for item in value]
         case dict():
             return {_in_value(name): _in_value(item) for name, item in value.items()}
         case _:
             return value
+
+
+def _in_text(text: str) -> str:
+    return _WORD.sub(_in_word, _ESCAPED_AT.sub("@", text))
+
+
+def _in_word(word: re.Match[str]) -> str:
+    return REDACTED if _AT_WITHIN.search(word[0]) else word[0]

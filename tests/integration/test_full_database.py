@@ -45,7 +45,9 @@ class ReadOnly:
         with self._admin.transaction() as connection:
             connection.execute(text("SET TRANSACTION READ WRITE"))
             connection.execute(text(f'ALTER DATABASE "{self._name}" {how}'))
-            others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name AND pid <> :mine"
+            others = (
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name AND pid <> :mine"
+            )
             mine = connection.scalar(text("SELECT pg_backend_pid()"))
             connection.execute(text(others), {"name": self._name, "mine": mine})
 
