@@ -92,6 +92,10 @@ class Bells:
         self.answered(bell)
         return False
 
+    def is_rung(self, bell: Bell) -> bool:
+        """Whether it has been rung and not been answered; False when Redis does not say."""
+        return self._breaker.call(lambda: bool(self._redis.exists(_key(bell))), otherwise=lambda: False)
+
     def answered(self, bell: Bell) -> None:
         """Let the next ring through. The task calls this before it claims, so that no later commit goes unheard."""
         self._rung_here.pop(bell.name, None)

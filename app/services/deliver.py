@@ -37,6 +37,7 @@ from app.store.sealing import KeyRing
 log = structlog.get_logger()
 
 _DRAIN_S: Final = 5.0
+_GOES_ON_S: Final = 1.0
 _RECORD_EVERY_S: Final = 0.02
 _RECORD_EVERY_S_WHEN_BUSY: Final = 0.06
 _RECORD_AT_MOST: Final = 100
@@ -143,15 +144,29 @@ class _Drain:
                 self._parts.recorder.hand_over()
 
     def _run(self) -> Drained:
-        ends = self._parts.monotonic() + _DRAIN_S
+        began = self._parts.monotonic()
         claiming = True
         while claiming or self._in_flight:
-            if claiming and (self._stopping.is_set() or self._parts.monotonic() >= ends):
+            if claiming and self._is_over(began, _DRAIN_S):
                 claiming, self._drained = False, replace(self._drained, more=True)
             if claiming and self._in_flight < self._parts.limits.threads:
                 claiming = self._top_up()
             self._collect()
+            claiming = claiming or self._goes_on(began)
         return self._drained
+
+    def _is_over(self, began: float, lasts_s: float) -> bool:
+        return self._stopping.is_set() or self._parts.monotonic() - began >= lasts_s
+
+    def _goes_on(self, began: float) -> bool:
+        """Whether mail has come while calls are on the wire, which would otherwise wait for them to end.
+
+        The bell is left to the next drain, so that nobody rings again until then. For a second only: the process has
+        other tasks to do.
+        """
+        if not self._in_flight or not self.all_known or self._is_over(began, _GOES_ON_S):
+            return False
+        return self._parts.bells.is_rung(DELIVER[self._lane])
 
     def _top_up(self) -> bool:
         """Claim as much as there are threads and send rate for. False when nothing more is to be had."""

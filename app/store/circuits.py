@@ -14,6 +14,7 @@ from app.store.models import circuits
 
 _FIRST_PROBE = timedelta(seconds=10)
 _LONGEST = timedelta(minutes=5)
+_TO_BE_TRIED = select(circuits.c.scope).where(circuits.c.probe_at <= now()).limit(1).with_for_update(skip_locked=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,7 @@ def trip(connection: Connection, scope: str, *, reason: str, claimed_at: datetim
 
 def take_probe(connection: Connection) -> str | None:
     """A circuit whose time to be tried has come, taken so that nobody else tries it meanwhile, or None."""
-    due = select(circuits.c.scope).where(circuits.c.probe_at <= now()).limit(1).with_for_update(skip_locked=True)
-    scope = connection.scalar(due)
+    scope: str | None = connection.scalar(_TO_BE_TRIED)
     if scope is not None:
         later = clock(connection) + _FIRST_PROBE
         connection.execute(update(circuits).where(circuits.c.scope == scope).values(probe_at=later))

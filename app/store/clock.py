@@ -26,17 +26,24 @@ class DatabaseClock:
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._known: tuple[datetime, float] | None = None
         self._ask_at = 0.0
 
     def __call__(self) -> datetime:
         """The time, aware UTC. Raises `ServiceUnavailable` only when the database has never answered."""
-        with self._lock:
+        known = self._known
+        if known is None or self._monotonic() >= self._ask_at:
+            known = self._asked_by_one()
+        moment, since = known
+        return moment + timedelta(seconds=self._monotonic() - since)
+
+    def _asked_by_one(self) -> tuple[datetime, float]:
+        """What the database says, asked by one thread while the others wait for it."""
+        with self._asking:
             if self._known is None or self._monotonic() >= self._ask_at:
                 self._known = self._ask()
-            moment, since = self._known
-            return moment + timedelta(seconds=self._monotonic() - since)
+            return self._known
 
     def _ask(self) -> tuple[datetime, float]:
         try:

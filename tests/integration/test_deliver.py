@@ -1,9 +1,12 @@
 """A drain: what it calls, what it leaves alone, and how it ends when something is away."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection
@@ -16,7 +19,7 @@ from app.store.db import Database
 from app.store.pace import STATE
 from app.store.sealing import KeyRing
 from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller
+from tests.gateways import ScriptedMailer, caller, gateway_on
 from tests.mails import state_of, submission, submit
 from tests.rows import age, change, outcomes, recipient_of
 
@@ -134,6 +137,35 @@ def test_a_mailer_that_breaks_leaves_the_outcome_open(gateway: Gateway, mailer: 
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert state_of(gateway, mail) is State.UNCONFIRMED
     assert outcomes(gateway, mail) == ["unknown"]
+
+
+@dataclass
+class MeanwhileMailer(ScriptedMailer):
+    """Something happens while the first call is on the wire, which then waits for the second."""
+
+    happens: Callable[[], object] = list
+    second: threading.Event = field(default_factory=threading.Event)
+    saw_the_second: bool = False
+
+    def send(self, envelope: Envelope) -> Outcome:
+        outcome = super().send(envelope)
+        if len(self.sent) > 1:
+            self.second.set()
+        else:
+            self.happens()
+            self.saw_the_second = self.second.wait(timeout=10)
+        return outcome
+
+
+def test_mail_does_not_wait_for_the_calls_before_it(migrated_url: str, redis_url: str) -> None:
+    """What comes while a drain waits for SES is claimed by that drain: there may be no other process to do it."""
+    mailer = MeanwhileMailer()
+    with gateway_on(migrated_url, redis_url, mailer=mailer) as gateway:
+        who = caller(gateway)
+        mailer.happens = partial(submit, gateway, who, "ben@example.net")
+        submit(gateway, who, "ann@example.net")
+        assert gateway.deliver.drain(Lane.TRANSACTIONAL).reported == 2
+    assert mailer.saw_the_second
 
 
 def test_throttling_brakes_everybody(gateway: Gateway, mailer: ScriptedMailer) -> None:
