@@ -82,6 +82,7 @@ def stage(
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
             "LOG_LEVEL": "WARNING",
+            "MALLOC_ARENA_MAX": "2",  # as in deploy/
             "TUTORIAL_DATABASE_URL": postgres.url(postgres.create_database()),
             "TUTORIAL_BROKER_URL": redis.replace("unix://", "redis+socket://").replace("db=0", "virtual_host=1"),
             "TUTORIAL_REDIS_URL": redis.replace("db=0", "db=1"),

@@ -40,6 +40,7 @@ def of_the_parts(
         "SNS_TOPIC_ARNS": topic_arn,
         "SNS_SIGNATURE_VERSION": "2",
         "SNS_PINNED_CERTIFICATE": str(data.certificate.resolve()),
+        "MALLOC_ARENA_MAX": "2",
         **of_aws(simulator_url, region=settings.aws_region),
     }
 
