@@ -54,7 +54,7 @@ class Pace:
     def reserve(self, limit: int, *, rate: float) -> Grant:
         """Up to `limit` calls (at least 1) that may start now, at `rate` mails a second over all workers.
 
-        Grants come in portions of a fiftieth of a second, so that a fast account is not claimed for one by one.
+        Grants come in portions of a tenth of a second, so that nothing is claimed for one by one.
         """
         allowed, window_s = _window(rate)
         answer = self._breaker.call(
@@ -151,8 +151,8 @@ end
 if not oldest then used = 0 end
 
 local step = window / (allowed * 1.25)
-local burst = math.max(1, math.floor(allowed / 20))
-local portion = math.min(limit, math.max(1, math.floor(allowed / 50)))
+local burst = math.max(1, math.floor(allowed / 10))
+local portion = math.min(limit, burst)
 local due = math.max(state('next'), now - burst * step)
 local count = math.min(limit, allowed - used, math.floor((now - due) / step + 0.001))
 local wait = 0

@@ -121,7 +121,7 @@ def test_any_rate_is_kept_and_used(redis: Redis, rate: int) -> None:
 def test_a_grant_is_a_portion_and_not_the_whole_second(redis: Redis) -> None:
     """Calls are spread over the second, and a fast account is not claimed for one by one."""
     counts = [count for _, count in take_for(pace_over(redis), 0.5, rate=500)]
-    assert max(counts) <= 25
+    assert max(counts) <= 50
     assert min(counts) >= 10
 
 
