@@ -5,7 +5,7 @@ carries a mail or an id, never delays a task and never lets an unreachable broke
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -92,9 +92,10 @@ class Bells:
         self.answered(bell)
         return False
 
-    def is_rung(self, bell: Bell) -> bool:
-        """Whether it has been rung and not been answered; False when Redis does not say."""
-        return self._breaker.call(lambda: bool(self._redis.exists(_key(bell))), otherwise=lambda: False)
+    def any_rung(self, bells: Iterable[Bell]) -> bool:
+        """Whether one of them has been rung and not been answered; False when Redis does not say."""
+        keys = [_key(bell) for bell in bells]
+        return self._breaker.call(lambda: bool(self._redis.exists(*keys)), otherwise=lambda: False)
 
     def answered(self, bell: Bell) -> None:
         """Let the next ring through. The task calls this before it claims, so that no later commit goes unheard."""

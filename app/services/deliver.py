@@ -166,7 +166,7 @@ class _Drain:
         """
         if not self._in_flight or not self.all_known or self._is_over(began, _GOES_ON_S):
             return False
-        return self._parts.bells.is_rung(DELIVER[self._lane])
+        return self._parts.bells.any_rung(DELIVER[lane] for lane in self._lanes)
 
     def _top_up(self) -> bool:
         """Claim as much as there are threads and send rate for. False when nothing more is to be had."""
