@@ -19,12 +19,12 @@ ADDRESS_LIMIT = 254
 
 LOCAL_PART_LIMIT = 64
 NAME_LIMIT = 256
+_REMEMBERED = 1000
 
 _SIMULATOR_DOMAIN = "simulator.amazonses.com"
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_REMEMBERED = 1000
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)

@@ -11,6 +11,7 @@ from typing import Final
 
 from app.domain.errors import ServiceUnavailable
 from app.services.combine import Combine
+from app.services.one_by_one import one_by_one
 from app.store import emails, keys
 from app.store.db import Database
 from app.store.emails import NewEmail
@@ -63,21 +64,8 @@ class Keep:
         except Exception:
             if len(entries) == 1:
                 raise
-            outcomes = self._one_by_one(entries)
+            outcomes = one_by_one(entries, self._commit, failed=lambda error: Outcome(failure=error))
         return _rung_by_the_first(outcomes)
-
-    def _one_by_one(self, entries: Sequence[Entry]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        for entry in entries:
-            last = outcomes[-1].failure if outcomes else None
-            outcomes.append(_unasked(last) if isinstance(last, ServiceUnavailable) else self._alone(entry))
-        return outcomes
-
-    def _alone(self, entry: Entry) -> Outcome:
-        try:
-            return self._commit([entry])[0]
-        except Exception as error:  # noqa: BLE001 - it is raised by the thread that it concerns
-            return Outcome(failure=error)
 
     def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
         claims = [entry.claim for entry in entries if entry.claim is not None]
@@ -90,11 +78,6 @@ class Keep:
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:
     return Outcome(to_ring=entry.mails) if earlier is None else Outcome(earlier=earlier)
-
-
-def _unasked(away: ServiceUnavailable) -> Outcome:
-    """What is told, without asking once more, to who comes after somebody whom the database did not answer."""
-    return Outcome(failure=ServiceUnavailable(away.detail, retry_after=away.retry_after))
 
 
 def _rung_by_the_first(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.domain.errors import ServiceUnavailable
 from app.services.combine import Combine
+from app.services.one_by_one import one_by_one
 from app.store import inbox
 from app.store.db import Database
 from app.store.inbox import NewNotification
@@ -49,31 +50,13 @@ class StoreNews:
         except Exception:
             if len(new) == 1:
                 raise
-            filed = self._one_by_one(new)
+            filed = one_by_one(new, self._commit, failed=lambda error: Filed(failure=error))
         return _rung_by_the_first(filed)
-
-    def _one_by_one(self, new: Sequence[NewNotification]) -> list[Filed]:
-        filed: list[Filed] = []
-        for one in new:
-            last = filed[-1].failure if filed else None
-            filed.append(_unasked(last) if isinstance(last, ServiceUnavailable) else self._alone(one))
-        return filed
-
-    def _alone(self, one: NewNotification) -> Filed:
-        try:
-            return self._commit([one])[0]
-        except Exception as error:  # noqa: BLE001 - it is raised by the thread that it concerns
-            return Filed(failure=error)
 
     def _commit(self, new: Sequence[NewNotification]) -> list[Filed]:
         with self._database.transaction() as connection:
             fresh = inbox.store(connection, new)
         return [Filed(fresh=one.id in fresh) for one in new]
-
-
-def _unasked(away: ServiceUnavailable) -> Filed:
-    """What is told, without asking once more, to who comes after somebody whom the database did not answer."""
-    return Filed(failure=ServiceUnavailable(away.detail, retry_after=away.retry_after))
 
 
 def _rung_by_the_first(filed: Sequence[Filed]) -> Sequence[Filed]:

@@ -55,7 +55,7 @@ OF_ACCEPTING: Final = (
     Mutant(
         name="one mail that is refused fails its neighbours",
         file="app/services/keep.py",
-        edits=(("outcomes = self._one_by_one(entries)", "raise"),),
+        edits=(("outcomes = one_by_one(entries, self._commit, failed=lambda error: Outcome(failure=error))", "raise"),),
         killed_by=f"{_KEEP}::test_a_mail_that_the_database_refuses_fails_alone[sqlite]",
     ),
 )
