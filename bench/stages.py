@@ -24,7 +24,8 @@ from app.services.authenticate import caller_of
 from app.services.envelopes import Letter
 from app.services.record import Record, Report
 from app.services.results import noted
-from app.store import circuits, claims, letters
+from app.services.turns import claim_in_turn
+from app.store import claims, letters
 from app.store.claims import Claim, Mine, Wanted
 from app.store.flight import FlightRecorder
 from app.wiring import Gateway, build
@@ -145,9 +146,8 @@ class Way:
     def _claim(self) -> Claim:
         wanted = Wanted(lane=Lane.TRANSACTIONAL, limit=BATCH, lease=timedelta(minutes=1))
         with self._parts.ground.database.transaction() as connection:
-            circuits.take_probe(connection)
             self._parts.recorder.claim(wanted.token)
-            return claims.claim(connection, wanted)
+            return claim_in_turn(connection, [wanted])
 
     def _letters(self, claim: Claim) -> list[tuple[Letter, Mine]]:
         ground = self._parts.ground

@@ -26,7 +26,8 @@ from app.services.envelopes import Letter
 from app.services.links import Links
 from app.services.record import Record, Report
 from app.services.results import NotCalled, Result
-from app.store import circuits, claims, letters
+from app.services.turns import claim_in_turn
+from app.store import letters
 from app.store.claims import Claim, Mine, Wanted
 from app.store.db import Database
 from app.store.flight import FlightRecorder
@@ -198,8 +199,11 @@ class _Drain:
             self._parts.bells.ring(DELIVER[self._lane])
 
     def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter]]:
+        lease, token = self._parts.limits.lease, new_id()
+        wishes = [Wanted(lane=lane, limit=limit, lease=lease, token=token) for lane in self._lanes]
+        self._parts.recorder.claim(token)
         with self._parts.database.transaction() as connection:
-            claim = self._claim_first(connection, limit)
+            claim = claim_in_turn(connection, wishes)
         return claim, self._letters({one.recipient.email_id for one in claim.mails})
 
     def _letters(self, email_ids: set[UUID]) -> dict[UUID, Letter]:
@@ -213,21 +217,6 @@ class _Drain:
             log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
             return {}
         return {one.id: Letter(one, self._parts.key_ring, links=self._parts.links) for one in drafts}
-
-    def _claim_first(self, connection: Connection, limit: int) -> Claim:
-        """From the first lane that has due mail; where a circuit is to be probed, one mail only."""
-        lease = self._parts.limits.lease
-        probe = circuits.take_probe(connection)
-        token = new_id()
-        self._parts.recorder.claim(token)
-        wishes = [Wanted(lane=lane, limit=limit, lease=lease, token=token) for lane in self._lanes]
-        if probe:
-            wishes = [replace(wanted, limit=1, probe=probe) for wanted in wishes] + wishes
-        for wanted in wishes:
-            claim = claims.claim(connection, wanted)
-            if claim.size:
-                return claim if wanted is wishes[-1] else replace(claim, dry=False)
-        return claims.NOTHING
 
     def _call_all(self, claim: Claim, opened: dict[UUID, Letter], claimed_at: float) -> None:
         errands = []

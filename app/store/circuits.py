@@ -14,7 +14,10 @@ from app.store.models import circuits
 
 _FIRST_PROBE = timedelta(seconds=10)
 _LONGEST = timedelta(minutes=5)
-_TO_BE_TRIED = select(circuits.c.scope).where(circuits.c.probe_at <= now()).limit(1).with_for_update(skip_locked=True)
+_DUE = select(circuits.c.scope).where(circuits.c.probe_at <= now())
+_TO_BE_TRIED = _DUE.limit(1).with_for_update(skip_locked=True)
+ANY_TO_BE_TRIED = _DUE.exists()
+"""SQL: whether `take_probe` may find a circuit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

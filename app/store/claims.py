@@ -6,7 +6,7 @@ worker's. Nothing read before it, and nothing in Redis, counts.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -36,6 +36,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.domain.delivery import CLAIMABLE, State
 from app.store import attempts
 from app.store.bulk import Among
+from app.store.circuits import ANY_TO_BE_TRIED
 from app.store.db import ahead, now
 from app.store.ids import new_id
 from app.store.models import apps, circuits, recipients
@@ -51,13 +52,15 @@ _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
 class Wanted:
     """What to claim: up to `limit` due mails of a lane, under a token that is known before the claim is made.
 
-    `probe` is the scope of a circuit that these mails may pass.
+    `probe` is the scope of a circuit that these mails may pass. With `yields_to_probes` nothing is taken while a circuit
+    may be tried, since its probe comes first.
     """
 
     lane: str
     limit: int
     lease: timedelta
     probe: str | None = None
+    yields_to_probes: bool = False
     token: UUID = field(default_factory=new_id)
 
 
@@ -88,6 +91,8 @@ class Claim:
 
 
 NOTHING = Claim(token=UUID(int=0))
+PROBE_FIRST = replace(NOTHING, dry=False)
+"""What is claimed by who yields to a probe."""
 
 
 def claim(connection: Connection, wanted: Wanted) -> Claim:
@@ -98,9 +103,12 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     probe = wanted.probe or ""
     sender = probe.removeprefix(_SENDER) if probe.startswith(_SENDER) else ""
     asked: dict[str, Any] = {"in_lane": wanted.lane, "probe": probe, "probed_sender": sender}
-    waiting = connection.scalars(_APPS_THAT_MAY_GO, asked).all()[: wanted.limit]
-    if not waiting:
+    found = connection.execute(_APPS_THAT_MAY_GO, asked).all()[: wanted.limit]
+    if not found:
         return NOTHING
+    if wanted.yields_to_probes and found[0].probe_first:
+        return PROBE_FIRST
+    waiting = [row.id for row in found]
     share = -(-wanted.limit // len(waiting))
     asked |= {
         "limit": wanted.limit,
@@ -268,4 +276,4 @@ _ANOTHER_CIRCUIT = (
 )
 _DUE = _due_in_lane()
 _ANY_DUE = _apps_with(*_DUE)
-_APPS_THAT_MAY_GO = _apps_with(*_may_go())
+_APPS_THAT_MAY_GO = _apps_with(*_may_go()).add_columns(ANY_TO_BE_TRIED.label("probe_first"))

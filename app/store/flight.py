@@ -66,6 +66,7 @@ class FlightRecorder:
         self._directory = directory
         self._path = directory
         self._file: int | None = None
+        self._boot = _boot()
 
     def claim(self, token: UUID) -> None:
         """Note a claim that is about to be made."""
@@ -73,7 +74,7 @@ class FlightRecorder:
             self._path = self._directory / f"{os.getpid()}-{uuid4().hex}{_SUFFIX}"
             self._file = _open_locked(self._path)
         if os.fstat(self._file).st_size == 0:
-            self._write(_Note.BOOT, _boot())
+            self._write(_Note.BOOT, self._boot)
         self._write(_Note.CLAIM, token)
 
     def start(self, attempt_id: UUID) -> None:

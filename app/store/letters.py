@@ -3,14 +3,15 @@
 It knows rows. It never opens a body.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from app.store.bulk import Among
 from app.store.models import emails, recipients, streams
@@ -43,7 +44,10 @@ class Draft:
     named: tuple[Named, ...]
 
 
-_MAILS = Among(
+_NAMED = tuple(Named.__dataclass_fields__)
+# A body goes with whom the mail names first, so that it travels once.
+_FIRST = recipients.c.position == 0
+_DRAFTS = Among(
     select(
         emails.c.id,
         emails.c.sender,
@@ -51,31 +55,27 @@ _MAILS = Among(
         emails.c.reply_to,
         emails.c.subject,
         emails.c.headers,
-        emails.c.sealed_body,
-        emails.c.sealed_key,
+        case((_FIRST, emails.c.sealed_body)).label("sealed_body"),
+        case((_FIRST, emails.c.sealed_key)).label("sealed_key"),
         emails.c.created_at,
         func.coalesce(streams.c.unsubscribe, False).label("has_link"),
-    ).outerjoin(streams, and_(streams.c.app_id == emails.c.app_id, streams.c.name == emails.c.stream)),
+        *(recipients.c[field] for field in _NAMED),
+    )
+    .join(recipients, recipients.c.email_id == emails.c.id)
+    .outerjoin(streams, and_(streams.c.app_id == emails.c.app_id, streams.c.name == emails.c.stream))
+    .order_by(recipients.c.email_id, recipients.c.position),
     emails.c.id,
-)
-_NAMED = Among(
-    select(recipients.c.email_id, *(recipients.c[field] for field in Named.__dataclass_fields__)).order_by(
-        recipients.c.email_id, recipients.c.position
-    ),
-    recipients.c.email_id,
 )
 
 
 def drafts(connection: Connection, email_ids: Sequence[UUID]) -> list[Draft]:
     """These mails, whoever owns them, each with those whom it names in the order given at submission."""
-    named: defaultdict[UUID, list[Named]] = defaultdict(list)
-    for row in _NAMED(connection, email_ids).all():
-        named[row.email_id].append(Named(row.kind, row.name, row.address, row.key))
-    return [_draft(row, tuple(named[row.id])) for row in _MAILS(connection, email_ids).all()]
+    rows = _DRAFTS(connection, email_ids).all()
+    return [_draft(list(of_mail)) for _, of_mail in groupby(rows, key=itemgetter(0))]
 
 
-def _draft(row: Sequence[Any], named: tuple[Named, ...]) -> Draft:
-    id_, sender, sender_name, reply_to, subject, headers, body, key, created_at, has_link = row
+def _draft(rows: Sequence[Sequence[Any]]) -> Draft:
+    id_, sender, sender_name, reply_to, subject, headers, body, key, created_at, has_link, *_ = rows[0]
     return Draft(
         id=id_,
         sender=sender,
@@ -86,5 +86,5 @@ def _draft(row: Sequence[Any], named: tuple[Named, ...]) -> Draft:
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         created_at=created_at,
         has_link=bool(has_link),
-        named=named,
+        named=tuple(Named(*row[-len(_NAMED) :]) for row in rows),
     )

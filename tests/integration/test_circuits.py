@@ -9,13 +9,16 @@ import pytest
 from app.domain.delivery import State
 from app.domain.outcome import Paused
 from app.queue import Lane
+from app.services.turns import claim_in_turn
 from app.store import circuits
+from app.store.claims import Wanted
 from app.store.db import Database
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, caller
 from tests.mails import state_of, submit
 from tests.rows import age, count, rows
 
+WANTED = Wanted(lane=Lane.TRANSACTIONAL, limit=2, lease=timedelta(minutes=1))
 NO = Paused("account", "The account may not send.")
 
 
@@ -133,6 +136,40 @@ def test_a_probe_that_succeeds_lets_all_mail_go(gateway: Gateway, mailer: Script
     assert count(gateway, "circuits") == 0
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert {state_of(gateway, mail) for mail in mails} == {State.SENT}
+
+
+def test_a_probe_goes_before_all_mail_that_may_go(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """A queue that never ends does not keep one domain waiting: its probe is called first, and alone."""
+    who = caller(gateway, senders=("*",))
+    mailer.answers["kim@example.net"] = Paused("sender:example.org", "The domain is not verified.")
+    submit(gateway, who, "kim@example.net", sender="news@example.org")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    mailer.answers.clear()
+    for number in range(3):
+        submit(gateway, who, f"r{number}@example.net")
+    make_mail_due(gateway)
+    make_probe_due(gateway)
+    with gateway.database.transaction() as connection:
+        taken = [claim_in_turn(connection, [WANTED]) for _ in range(3)]
+    assert [{one.recipient.address for one in claim.mails} for claim in taken] == [
+        {"kim@example.net"},
+        {"r0@example.net", "r1@example.net"},
+        {"r2@example.net"},
+    ]
+    assert [claim.dry for claim in taken] == [False, False, True]
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+def test_a_probe_that_another_worker_has_holds_nobody_up(gateway: Gateway) -> None:
+    """While one worker takes the probe, the others go on with what may go."""
+    submit(gateway, caller(gateway), "ann@example.net")
+    trip(gateway, "sender:example.org")
+    make_probe_due(gateway)
+    with gateway.database.transaction() as theirs:
+        assert circuits.take_probe(theirs) == "sender:example.org"
+        with gateway.database.transaction() as ours:
+            claim = claim_in_turn(ours, [WANTED])
+    assert [one.recipient.address for one in claim.mails] == ["ann@example.net"]
 
 
 def test_a_refused_sender_holds_up_no_other(gateway: Gateway, mailer: ScriptedMailer) -> None:

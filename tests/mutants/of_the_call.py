@@ -94,11 +94,11 @@ OF_THE_CALL: Final = (
             (
                 (
                     "        with self._parts.database.transaction() as connection:\n"
-                    "            claim = self._claim_first(connection, limit)\n"
+                    "            claim = claim_in_turn(connection, wishes)\n"
                 ),
                 (
                     "        with suppress(ServiceUnavailable), self._parts.database.transaction() as connection:\n"
-                    "            claim = self._claim_first(connection, limit)\n"
+                    "            claim = claim_in_turn(connection, wishes)\n"
                 ),
             ),
             (
