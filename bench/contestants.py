@@ -28,7 +28,7 @@ from tests.gateways import issue
 from tests.mails import submission
 
 SIZE = 6_000
-THREADS: Final = {"boto3": 50, "fast": 200}
+THREADS: Final = {"boto3": 80, "fast": 200}
 """Calls at a time in one process, by transport: as many as serve it best."""
 
 BENCH = operator("bench")

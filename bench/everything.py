@@ -13,9 +13,21 @@ from typing import Final
 
 from bench.goals import Json
 
-NAMES: Final = ("drain", "accept", "mixed", "stages", "latency", "webhook", "suppressions", "pace", "outage")
+RUNS: Final = (
+    "drain",
+    "accept",
+    "mixed",
+    "stages",
+    "latency",
+    "latency --transport fast",
+    "webhook",
+    "suppressions",
+    "pace",
+    "outage",
+    "outage --transport fast",
+)
 APART: Final = ("growth", "memory")
-"""Those that are not among them."""
+"""The benchmarks that are not among them."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -28,7 +40,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
     One that breaks is named under `failed`, and the others are run all the same.
     """
-    results = {name: _run(name, quick=given.quick, tell=tell) for name in NAMES}
+    results = {run: _run(run, quick=given.quick, tell=tell) for run in RUNS}
     tell("\nall goals:")
     return together(results)
 
@@ -43,9 +55,9 @@ def together(results: dict[str, Json | None]) -> Json:
     }
 
 
-def _run(name: str, *, quick: bool, tell: Callable[[str], None]) -> Json | None:
-    tell(f"\n{name}:")
-    words = (sys.executable, "-m", "bench", name, "--json", *(("--quick",) if quick else ()))
+def _run(run: str, *, quick: bool, tell: Callable[[str], None]) -> Json | None:
+    tell(f"\n{run}:")
+    words = (sys.executable, "-m", "bench", *run.split(), "--json", *(("--quick",) if quick else ()))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         last = ""
         for line in process.stdout or ():
@@ -53,7 +65,7 @@ def _run(name: str, *, quick: bool, tell: Callable[[str], None]) -> Json | None:
                 tell(last)
             last = line.rstrip("\n")
     if process.returncode:
-        tell(f"{last}\n{name} ended with {process.returncode}")
+        tell(f"{last}\n{run} ended with {process.returncode}")
         return None
     result: Json = json.loads(last)
     return result

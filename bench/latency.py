@@ -91,18 +91,22 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     tell(f"the same client straight to the stand-in: {floor}")
     highest = 2 * max(one.rate for one in rounds[HALF])
     return {
-        "goals": [goal.told() for goal in (*goals(rounds[IDLE]), most.over("latency", highest))],
+        "goals": [
+            goal.told()
+            for goal in (*goals(given.transport, rounds[IDLE]), most.over(f"latency, {given.transport}", highest))
+        ],
         "standin": most.told(),
         "transport": given.transport,
         "rounds": {name: [asdict(one) for one in of] for name, of in (("straight", straight), *rounds.items())},
     }
 
 
-def goals(idle: list[Took]) -> list[Goal]:
+def goals(transport: str, idle: list[Took]) -> list[Goal]:
     """The goals of an idle gateway."""
+    name = f"latency, idle, {transport}: accepted (2xx) to SES call"
     return [
-        at_most("latency, idle: accepted (2xx) to SES call, p50 ms", 10.0, [one.after_p50_ms for one in idle]),
-        at_most("latency, idle: accepted (2xx) to SES call, p99 ms", 30.0, [one.after_p99_ms for one in idle]),
+        at_most(f"{name}, p50 ms", 10.0, [one.after_p50_ms for one in idle]),
+        at_most(f"{name}, p99 ms", 30.0, [one.after_p99_ms for one in idle]),
     ]
 
 

@@ -81,21 +81,25 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(rounds):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(rounds)],
+        "goals": [goal.told() for goal in goals(given.transport, rounds)],
         "transport": given.transport,
         "rounds": [asdict(one) for one in rounds],
     }
 
 
-def goals(rounds: Sequence[Survived]) -> list[Goal]:
+def goals(transport: str, rounds: Sequence[Survived]) -> list[Goal]:
     """The goals of an outage."""
     return [
         at_least(
-            "outage: rate of the 10 s after Redis is killed over that before",
+            f"outage, {transport}: rate of the 10 s after Redis is killed over that before",
             0.9,
             [one.after / one.before for one in rounds],
         ),
-        at_most("outage: mails sent to suppressed addresses", 0.0, [one.sent_to_suppressed for one in rounds]),
+        at_most(
+            f"outage, {transport}: mails sent to suppressed addresses",
+            0.0,
+            [one.sent_to_suppressed for one in rounds],
+        ),
     ]
 
 

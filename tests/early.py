@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -22,7 +23,7 @@ class Waiting:
 
     def send(self, envelope: Envelope) -> Outcome:
         """See `app.aws.ses.Mailer`."""
-        begun = self._mailer.begin(envelope)
+        begun = self._mailer.begin(envelope, before_waiting=lambda: None)
         if isinstance(begun, Outcome):
             return begun
         told: SimpleQueue[Outcome] = SimpleQueue()
@@ -38,7 +39,7 @@ class Waiting:
 class ScriptedEarlyMailer(ScriptedMailer):
     """Answers as a `ScriptedMailer` does, through a socket: what `send` comes to is there to be heard at once."""
 
-    def begin(self, envelope: Envelope) -> Outcome | Pending:
+    def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
         """See `app.aws.ses.EarlyMailer`."""
         return Heard(self.send(envelope))
 

@@ -24,6 +24,8 @@ from app.aws.clients import CONNECT_TIMEOUT_S
 LONGEST_ANSWER: Final = 64 * 1024
 # SES closes connections that rest; one that rested for long may be closed at the very moment that it is used.
 LONGEST_REST_S: Final = 15.0
+# What Linux gives a socket to begin with.
+TAKEN_AT_ONCE: Final = 16 * 1024
 
 _READ: Final = 16 * 1024
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -47,12 +49,17 @@ class KeptConnections:
         self._now = now
         self._resting: deque[tuple[socket.socket, float]] = deque()
 
-    def send(self, request: bytes) -> "Exchange":
+    def send(self, request: bytes, *, before_waiting: Callable[[], None]) -> "Exchange":
         """Write one whole request; its answer is read from what this returns.
 
         What fails before the request can have left raises an error that says so; anything later, one that does not.
+        `before_waiting` is called where a connection has to be opened, or where the request is longer than what the
+        system takes before the other side has taken any.
         """
-        exchange = Exchange(self._rested() or self._connect(), url=self._url, rest=self._rest)
+        rested = self._rested()
+        if rested is None or len(request) > TAKEN_AT_ONCE:
+            before_waiting()
+        exchange = Exchange(rested or self._connect(), url=self._url, rest=self._rest)
         exchange.write(request)
         return exchange
 

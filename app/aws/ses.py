@@ -53,8 +53,11 @@ class Pending(Protocol):
 class EarlyMailer(Mailer, Protocol):
     """A mailer that need not wait for one answer before it makes the next call."""
 
-    def begin(self, envelope: Envelope) -> Outcome | Pending:
-        """Make one call, and come back once the request is written. Safe to call from many threads; never raises."""
+    def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
+        """Make one call, and come back once the request is written. Safe to call from many threads; never raises.
+
+        `before_waiting` is called before what may take the network's time: to connect, or to write a long request.
+        """
 
 
 class Transport(Protocol):

@@ -18,10 +18,10 @@ class FastMailer(SesMailer):
         super().__init__(client, configuration_set=configuration_set)
         self._fast = client
 
-    def begin(self, envelope: Envelope) -> Outcome | Pending:
+    def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
         """See `EarlyMailer.begin`."""
         try:
-            exchange = self._fast.begin(**self.request(envelope))
+            exchange = self._fast.begin(before_waiting, **self.request(envelope))
         except Exception as error:  # noqa: BLE001 - as in `app.aws.ses.proven`
             return classify(error, envelope)
         return _Begun(self._fast, exchange, envelope)

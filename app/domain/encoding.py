@@ -70,12 +70,13 @@ def text_body(text: str) -> tuple[str, bytes]:
     As it is where it arrives as it is: ASCII in short lines. Else in the shorter encoding for it. Line ends
     of every kind become CRLF. The last line stays as open or as ended as it was.
     """
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
     octets = text.encode()
+    not_ascii = len(octets) - len(text)
+    if b"\r" in octets:
+        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if _PLAIN_LINES.fullmatch(octets + b"\n") and _BOUNDARY not in octets:
         return "7bit", octets.replace(b"\n", b"\r\n")
-    escaped = octets.count(b"=") + 2 * (len(octets) - len(text))
+    escaped = octets.count(b"=") + 2 * not_ascii
     if escaped * 6 > len(octets):
         return "base64", base64_body(octets.replace(b"\n", b"\r\n"))
     return "quoted-printable", binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")

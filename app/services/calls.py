@@ -18,13 +18,14 @@ from app.services.call import Call
 from app.services.envelopes import Letter
 from app.services.last_look import Refusal
 from app.services.results import Result
-from app.services.threads import Threads
+from app.services.threads import FewThreads, Threads, Work
 from app.store.claims import Mine
 
 log = structlog.get_logger()
 
 _THREADS: Final = 16
-_TOGETHER: Final = 25
+_AT_WORK: Final = 3
+_TOGETHER: Final = 50
 LOOK_LASTS_S: Final = 0.01
 """How old the last look of a call may be when it begins, but for the first after it."""
 
@@ -76,7 +77,8 @@ class CallsOnThreads:
 class EarlyCalls:
     """A few threads begin all calls, some with one look, and one thread waits for all answers.
 
-    It saves most of what it costs to wake a thread for each mail three times.
+    It saves most of what it costs to wake a thread for each mail three times. Who has to wait for the network gives way
+    to another thread.
     """
 
     def __init__(
@@ -91,8 +93,8 @@ class EarlyCalls:
         self.call = call
         self._mailer = mailer
         self._monotonic = monotonic
-        self._threads = Threads(min(threads, _THREADS), name="ses")
-        self._answers = Answers(patience_s=patience_s, aside=self._threads.do)
+        self._threads = FewThreads(min(threads, _THREADS), at_work=_AT_WORK, name="ses")
+        self._answers = Answers(patience_s=patience_s, aside=self._aside)
 
     def make(self, errands: Sequence[Errand]) -> None:
         """See `Calls.make`."""
@@ -103,6 +105,13 @@ class EarlyCalls:
         """See `Calls.close`."""
         self._threads.close()
         self._answers.close()
+
+    def _aside(self, waits: Work) -> None:
+        self._threads.do(partial(self._give_way_and, waits))
+
+    def _give_way_and(self, wait: Work) -> None:
+        self._threads.give_way()
+        wait()
 
     def _begin_some(self, errands: Sequence[Errand]) -> None:
         ready = [(errand, envelope) for errand in errands if (envelope := self._prepared(errand)) is not None]
@@ -131,7 +140,7 @@ class EarlyCalls:
         if stopped is not None:
             errand.done(stopped)
             return
-        begun = self._mailer.begin(envelope)
+        begun = self._mailer.begin(envelope, before_waiting=self._threads.give_way)
         if isinstance(begun, Outcome):
             self._end(errand, begun)
         else:

@@ -16,7 +16,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable

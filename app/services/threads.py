@@ -39,8 +39,43 @@ class Threads:
             thread.join()
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+        while (work := self._next()) is not None:
             try:
                 work()
             except Exception:
                 log.exception("work_failed", thread=self._name)
+
+    def _next(self) -> Work | None:
+        return self._work.get()
+
+
+class _Own(threading.local):
+    has_place = False
+
+
+class FewThreads(Threads):
+    """Threads of which so many are at work at a time, and others only while some of these wait.
+
+    The interpreter is one: threads that want it all at once take it from each other, and each for a moment only.
+    """
+
+    def __init__(self, count: int, *, at_work: int, name: str) -> None:
+        super().__init__(count, name=name)
+        self._places = threading.Semaphore(at_work)
+        self._own = _Own()
+
+    def give_way(self) -> None:
+        """Let another thread begin work: what this one is about to do takes its time. Its work goes on all the same."""
+        if self._own.has_place:
+            self._own.has_place = False
+            self._places.release()
+
+    def _run(self) -> None:
+        super()._run()
+        self.give_way()
+
+    def _next(self) -> Work | None:
+        if not self._own.has_place:
+            self._places.acquire()
+            self._own.has_place = True
+        return super()._next()

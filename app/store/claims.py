@@ -18,7 +18,6 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
-    Row,
     Select,
     String,
     and_,
@@ -52,8 +51,8 @@ _LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
 class Wanted:
     """What to claim: up to `limit` due mails of a lane, under a token that is known before the claim is made.
 
-    `probe` is the scope of a circuit that these mails may pass. With `yields_to_probes` nothing is taken while a circuit
-    may be tried, since its probe comes first.
+    `probe` is the scope of a circuit that these mails may pass. With `yields_to_probes` nothing is taken while a
+    circuit may be tried, since its probe comes first.
     """
 
     lane: str
@@ -181,14 +180,18 @@ class Look:
 
 def look_again(connection: Connection, mails: Sequence[Mine]) -> list[Look]:
     """How mails that were claimed stand at this moment, in their order; one statement for all of them."""
-    found = {row.id: row for row in _leases()(connection, [one.recipient.id for one in mails])}
+    rows = _leases()(connection, [one.recipient.id for one in mails]).all()
+    found = {row[0]: row for row in rows}
     return [_look(one, found.get(one.recipient.id)) for one in mails]
 
 
-def _look(mine: Mine, row: Row[Any] | None) -> Look:
-    if row is None or not row.is_held or row.lease_token != mine.recipient.lease_token:
+def _look(mine: Mine, row: Sequence[Any] | None) -> Look:
+    if row is None:
         return Look(holds=False)
-    return Look(holds=True, suppressed_by=row.suppressed_by)
+    _, lease_token, is_held, origin = row
+    if not is_held or lease_token != mine.recipient.lease_token:
+        return Look(holds=False)
+    return Look(holds=True, suppressed_by=origin)
 
 
 @cache

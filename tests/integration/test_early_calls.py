@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from app.aws.ses import Pending
 from app.domain.delivery import State
 from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused
 from app.queue import Lane
@@ -19,6 +21,8 @@ from tests.early import ScriptedEarlyMailer
 from tests.gateways import caller, settings_for
 from tests.mails import state_of, submission, submit
 from tests.rows import outcomes, rows
+
+PATIENCE_S = 10.0
 
 
 class Slow(ScriptedEarlyMailer):
@@ -131,6 +135,40 @@ def test_a_call_that_breaks_leaves_a_doubt_and_stops_no_other(gateway: Gateway, 
     mailer.happens = breaks
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert (state_of(gateway, first), state_of(gateway, second)) == (State.UNCONFIRMED, State.SENT)
+
+
+class HeldUp(ScriptedEarlyMailer):
+    """The network takes its time with the first call of each of three threads: until a fourth has made one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._callers: set[int] = set()
+        self._fourth = threading.Event()
+        self.in_vain = 0
+
+    def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
+        """See `app.aws.ses.EarlyMailer`."""
+        me = threading.get_ident()
+        first = me not in self._callers
+        self._callers.add(me)
+        if len(self._callers) > 3:
+            self._fourth.set()
+        elif first:
+            before_waiting()
+            self.in_vain += not self._fourth.wait(PATIENCE_S)
+        return super().begin(envelope, before_waiting=before_waiting)
+
+
+def test_calls_that_wait_for_the_network_hold_up_no_others(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
+    """Few threads are at work at a time. Where each of them has to open a connection, another one makes calls."""
+    mailer = HeldUp()
+    settings = settings_for(migrated_url, redis_url, ses_threads=200, flight_dir=tmp_path / "flight")
+    with closing(build(settings, mailer=mailer)) as gateway:
+        addresses = [f"r{number:03}@example.net" for number in range(200)]
+        gateway.accept(caller(gateway), [submission(one) for one in addresses], idempotency=None, answer=lambda _: {})
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+        assert sorted(one.recipient for one in mailer.sent) == addresses
+        assert mailer.in_vain == 0
 
 
 def test_the_end_of_the_process_waits_for_what_is_on_the_wire(gateway: Gateway, mailer: Slow) -> None:

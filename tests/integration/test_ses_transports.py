@@ -4,6 +4,8 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import botocore.auth
@@ -14,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
-from app.aws.kept_connections import LONGEST_REST_S
+from app.aws.kept_connections import LONGEST_REST_S, TAKEN_AT_ONCE
 from app.aws.ses import SesMailer
 from app.aws.ses_early import FastMailer
 from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
@@ -62,12 +64,14 @@ def comparable(request: tuple[str, dict[str, str], bytes]) -> tuple[str, dict[st
 
 
 WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
+# As a value it looks like where the message goes in the request.
+NAMES = WORDS | st.just('{"Data": "')
 ENVELOPES = st.builds(
     Envelope,
-    sender=WORDS.map(lambda name: f"{name}@example.com"),
+    sender=NAMES.map(lambda name: f"{name}@example.com"),
     recipient=WORDS.map(lambda name: f"{name}+tag/x=y@xn--strae-oqa.example"),
     raw=st.binary(min_size=1, max_size=3000),
-    tags=st.lists(st.tuples(WORDS, WORDS), max_size=3).map(tuple),
+    tags=st.lists(st.tuples(NAMES, NAMES), max_size=3).map(tuple),
 )
 
 
@@ -245,3 +249,17 @@ def test_an_answer_is_read_however_it_is_framed(
             mailer = waiting if early else SesMailer(client, configuration_set=None)
             assert [mailer.send(ENVELOPE) for _ in range(3)] == [Accepted("0100-1")] * 3
     assert server.connections == connections
+
+
+def test_it_is_told_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a connection, or to write more than is taken at once; not where one is open and the mail is short."""
+    told: list[str] = []
+    calls = {"first": ENVELOPE, "second": ENVELOPE, "long": replace(ENVELOPE, raw=b"." * TAKEN_AT_ONCE)}
+    answer = HEAD + b"Content-Length: 23\r\n\r\n" + BODY
+    with endpoint(monkeypatch, answer=answer) as server, closing(fast_client("eu-west-1", clock=clock)) as client:
+        mailer = FastMailer(client, configuration_set=None)
+        for name, envelope in calls.items():
+            begun = mailer.begin(envelope, before_waiting=partial(told.append, name))
+            assert not isinstance(begun, Outcome)
+            assert begun.wait() == Accepted("0100-1")
+    assert (told, server.connections) == (["first", "long"], 1)

@@ -16,6 +16,7 @@ from app.aws.ses import Mailer, SesMailer
 from app.aws.ses_early import FastMailer
 from app.aws.ses_fast import FastSesClient, fast_client
 from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
+from tests.cli import until
 from tests.early import Waiting
 from tests.made_up_aws import surround
 
@@ -192,8 +193,9 @@ def test_a_look_for_an_answer_waits_for_nothing(monkeypatch: pytest.MonkeyPatch)
     """Whoever hears for many must not be held up by one who is silent: the request is away, and there is no news."""
     with wire(monkeypatch, None) as server, closing(client_of("early", read_timeout_s=5)) as client:
         assert isinstance(client, FastSesClient)
-        begun = FastMailer(client, configuration_set=None).begin(ENVELOPE)
+        begun = FastMailer(client, configuration_set=None).begin(ENVELOPE, before_waiting=lambda: None)
         assert not isinstance(begun, Outcome)
+        until(lambda: server.requests)
         assert (begun.look(), begun.has_begun) == (None, False)
         assert isinstance(begun.give_up(), Ambiguous)
     assert len(server.requests) == 1

@@ -78,7 +78,7 @@ OF_THE_CALL: Final = (
     Mutant(
         name="the last look does not ask whose the mail is",
         file="app/store/claims.py",
-        edits=((" or row.lease_token != mine.recipient.lease_token", ""),),
+        edits=((" or lease_token != mine.recipient.lease_token", ""),),
         killed_by=f"{_LAST_LOOK}::test_of_two_claims_of_one_mail_the_later_one_may_call[sqlite]",
     ),
     Mutant(
