@@ -1,7 +1,7 @@
 """All: the benchmarks of speed, one after another, each a process of its own; then one table of all their goals.
 
-What grows, and memory, take long and are asked for by name. With `--quick` it is under five minutes on two cores, and
-says little: so few mails, once, show that everything runs.
+Those in which one transport is chosen are run by both. What grows, and memory, take long and are asked for by name.
+With `--quick` it is under five minutes on two cores, and says little: so few mails, once, show that everything runs.
 """
 
 import json

@@ -13,9 +13,12 @@ from app.domain.mime import Message
 from app.queue import Lane
 from app.services.accept import Idempotency, Submission
 from app.services.authenticate import operator
-from app.store.claims import Claim, Wanted, claim
+from app.services.envelopes import Letter
+from app.store.claims import Claim, Mine, Wanted, claim
+from app.store.letters import drafts
 from app.wiring import Gateway
 from tests.feedback import put
+from tests.gateways import caller
 
 ROOT = operator("test")
 
@@ -58,6 +61,15 @@ def take(gateway: Gateway, *, limit: int = 100, lane: Lane = Lane.TRANSACTIONAL,
     """Claim due mail as a worker does, and commit."""
     with gateway.database.transaction() as connection:
         return claim(connection, Wanted(lane=lane, limit=limit, lease=timedelta(seconds=60), probe=probe))
+
+
+def claimed(gateway: Gateway, address: str) -> tuple[Mine, Letter]:
+    """A mail to this address that a worker has claimed and opened."""
+    submit(gateway, caller(gateway), address)
+    (mine,) = take(gateway).mails
+    with gateway.database.asking() as connection:
+        [draft] = drafts(connection, [mine.recipient.email_id])
+    return mine, Letter(draft, gateway.deliver._parts.key_ring, links=gateway.deliver._parts.links)
 
 
 def feed(gateway: Gateway, event: Mapping[str, Any], *, times: int = 1) -> None:

@@ -28,9 +28,9 @@ def claim_in_turn(connection: Connection, wishes: Sequence[Wanted]) -> Claim:
 
 
 def _first_of(connection: Connection, wishes: Sequence[Wanted]) -> Claim:
-    """The first claim that brings something. Only the last one can say that nothing is left."""
+    """The first claim that brings something, or yields to a probe. Only the last one can say that nothing is left."""
     for wanted in wishes:
         claim = claims.claim(connection, wanted)
-        if claim.size or claim is claims.PROBE_FIRST:
+        if claim.size or not claim.dry:
             return claim if wanted is wishes[-1] else replace(claim, dry=False)
     return claims.NOTHING

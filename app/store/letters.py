@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, select
 
 from app.store.bulk import Among
 from app.store.models import emails, recipients, streams
@@ -44,19 +44,22 @@ class Draft:
     named: tuple[Named, ...]
 
 
+def _once(column: Column[Any]) -> ColumnElement[Any]:
+    """What may be long goes with whom the mail names first, and not again with each of the others."""
+    return case((recipients.c.position == 0, column)).label(column.name)
+
+
 _NAMED = tuple(Named.__dataclass_fields__)
-# A body goes with whom the mail names first, so that it travels once.
-_FIRST = recipients.c.position == 0
 _DRAFTS = Among(
     select(
         emails.c.id,
         emails.c.sender,
         emails.c.sender_name,
-        emails.c.reply_to,
+        _once(emails.c.reply_to),
         emails.c.subject,
-        emails.c.headers,
-        case((_FIRST, emails.c.sealed_body)).label("sealed_body"),
-        case((_FIRST, emails.c.sealed_key)).label("sealed_key"),
+        _once(emails.c.headers),
+        _once(emails.c.sealed_body),
+        _once(emails.c.sealed_key),
         emails.c.created_at,
         func.coalesce(streams.c.unsubscribe, False).label("has_link"),
         *(recipients.c[field] for field in _NAMED),

@@ -210,3 +210,15 @@ def test_a_retry_is_the_same_mail_under_another_attempt(gateway: Gateway, mailer
     assert dict(first.tags)["postern_recipient"] == dict(second.tags)["postern_recipient"]
     assert dict(first.tags)["postern_attempt"] != dict(second.tags)["postern_attempt"]
     assert outcomes(gateway, mail) == ["not_sent", "accepted"]
+
+
+def test_a_mail_to_several_people_says_the_same_to_each(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """Text, headers and whom it names are in all copies, also where the first who is named gets none."""
+    who = caller(gateway)
+    gateway.suppress.add(who, "ann@example.net")
+    submit(gateway, who, "ann@example.net", "kim@example.net", "bob@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert {one.recipient for one in mailer.sent} == {"kim@example.net", "bob@example.net"}
+    for sent in mailer.sent:
+        said = (b"Come and see.", b"ann@example.net", b"kim@example.net", b"bob@example.net")
+        assert all(words in sent.raw for words in said)

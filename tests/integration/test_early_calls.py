@@ -5,21 +5,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from uuid import UUID
+from queue import SimpleQueue
+from uuid import UUID, uuid4
 
 import pytest
 
 from app.aws.ses import Pending
 from app.domain.delivery import State
-from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused
+from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Refused
 from app.queue import Lane
 from app.services import calls
-from app.services.calls import EarlyCalls
+from app.services.calls import EarlyCalls, Errand
+from app.services.results import Result
 from app.store.flight import FlightRecorder
 from app.wiring import Gateway, build
-from tests.early import ScriptedEarlyMailer
+from tests.early import Heard, ScriptedEarlyMailer
 from tests.gateways import caller, settings_for
-from tests.mails import state_of, submission, submit
+from tests.mails import claimed, state_of, submission, submit
 from tests.rows import outcomes, rows
 
 PATIENCE_S = 10.0
@@ -169,6 +171,55 @@ def test_calls_that_wait_for_the_network_hold_up_no_others(migrated_url: str, re
         gateway.deliver.drain(Lane.TRANSACTIONAL)
         assert sorted(one.recipient for one in mailer.sent) == addresses
         assert mailer.in_vain == 0
+
+
+class Unheard(Heard):
+    """An answer of which a part is there, and the rest comes once another mail was sent."""
+
+    def __init__(self, outcome: Outcome, *, begun: threading.Semaphore, other: threading.Event) -> None:
+        super().__init__(outcome, pieces=2)
+        self._begun = begun
+        self._other = other
+
+    def wait(self) -> Outcome:
+        """See `app.aws.ses.Pending`."""
+        self._begun.release()
+        return super().wait() if self._other.wait(PATIENCE_S) else Ambiguous("In vain.")
+
+
+class SlowToAnswer(ScriptedEarlyMailer):
+    """Answers to all but `fast@example.net` come in pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = threading.Semaphore(0)
+        self._fast = threading.Event()
+
+    def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
+        """See `app.aws.ses.EarlyMailer`."""
+        if envelope.recipient == "fast@example.net":
+            self._fast.set()
+            return super().begin(envelope, before_waiting=before_waiting)
+        return Unheard(self.send(envelope), begun=self.waits, other=self._fast)
+
+
+def test_answers_that_come_in_pieces_hold_up_no_others(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
+    """As many as are at work at a time wait for the rest of an answer, and the next call is made all the same."""
+    mailer = SlowToAnswer()
+    settings = settings_for(migrated_url, redis_url, ses_threads=200, flight_dir=tmp_path / "flight")
+    results: SimpleQueue[Result] = SimpleQueue()
+    with closing(build(settings, mailer=mailer)) as gateway:
+
+        def call(address: str) -> None:
+            mine, letter = claimed(gateway, address)
+            gateway.deliver._parts.recorder.claim(uuid4())
+            gateway.deliver._parts.calls.make([Errand(mine, letter, time.monotonic(), results.put)])
+
+        for number in range(3):
+            call(f"slow{number}@example.net")
+            assert mailer.waits.acquire(timeout=PATIENCE_S)
+        call("fast@example.net")
+        assert all(isinstance(results.get(timeout=2 * PATIENCE_S), Accepted) for _ in range(4))
 
 
 def test_the_end_of_the_process_waits_for_what_is_on_the_wire(gateway: Gateway, mailer: Slow) -> None:

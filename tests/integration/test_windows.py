@@ -14,16 +14,13 @@ from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
 from app.domain.outcome import Accepted
 from app.queue import Lane
-from app.services.envelopes import Letter
 from app.services.results import NotCalled
-from app.store.claims import Mine
 from app.store.db import Database
 from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
 from app.store.ids import new_id
-from app.store.letters import drafts
 from app.wiring import Gateway
 from tests.gateways import ScriptedMailer, caller
-from tests.mails import state_of, submit, take
+from tests.mails import claimed, state_of, submit
 from tests.rows import outcomes
 
 
@@ -51,16 +48,6 @@ class FullDisk(FlightRecorder):
             raise OSError(28, "No space left on device")
 
 
-def claimed(gateway: Gateway) -> tuple[Mine, Letter]:
-    """A mail that a worker has claimed and opened."""
-    submit(gateway, caller(gateway), "ann@example.net")
-    (mine,) = take(gateway).mails
-    ids = [mine.recipient.email_id]
-    with gateway.database.asking() as connection:
-        [draft] = drafts(connection, ids)
-    return mine, Letter(draft, gateway.deliver._parts.key_ring, links=gateway.deliver._parts.links)
-
-
 def read(directory: Path) -> list[Remains]:
     """What the dead have left, which is not settled by that."""
     left: list[Remains] = []
@@ -78,7 +65,7 @@ def test_a_worker_that_was_held_up_calls_nobody(
     gateway: Gateway, mailer: ScriptedMailer, held_up_s: float, called: bool
 ) -> None:
     """Its lease may be over by now, and the mail somebody else's: it gives the mail back uncalled."""
-    mine, letter = claimed(gateway)
+    mine, letter = claimed(gateway, "ann@example.net")
     result = gateway.deliver._parts.calls.call(mine, letter, claimed_at=time.monotonic() - held_up_s)
     assert isinstance(result, Accepted if called else NotCalled)
     assert len(mailer.sent) == called
@@ -124,7 +111,7 @@ def test_a_claim_whose_commit_is_unknown_is_abandoned(gateway: Gateway, mailer: 
 
 def test_what_cannot_be_noted_is_not_called(gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path) -> None:
     """After a crash nobody would know of that call, and the mail would be sent twice."""
-    mine, letter = claimed(gateway)
+    mine, letter = claimed(gateway, "ann@example.net")
     call = gateway.deliver._parts.calls.call
     call._recorder = FullDisk(tmp_path, full_at="start")
     assert isinstance(call(mine, letter, claimed_at=time.monotonic()), NotCalled)
