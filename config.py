@@ -1,9 +1,10 @@
-"""Every environment variable that Postern reads: typed, bounded, validated once, all faults told together.
+"""Every environment variable that Postern reads: typed, bounded, validated once, all faults reported together.
 
-The only file that looks at the environment. It opens nothing and connects to nothing, except that it reads the PEM file
-named by `SNS_PINNED_CERTIFICATE`, so that a wrong path is told at the start and not at the first bounce.
+The only file that reads the environment. It opens nothing and connects to nothing, except that it reads the PEM file
+named by `SNS_PINNED_CERTIFICATE`, so that a wrong path is reported at the start and not at the first bounce.
 """
 
+import os
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -11,11 +12,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
+
+from config_urls import usable_brokers, usable_database, usable_redis
 
 _TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY_CHARACTERS = 43
+
+# Names the file that is read besides the environment; if it is empty, no file is read. It is not a setting itself.
+ENV_FILE = "POSTERN_ENV_FILE"
 
 
 class SettingsError(Exception):
@@ -23,7 +35,7 @@ class SettingsError(Exception):
 
 
 class SesTransport(StrEnum):
-    """How a mail is handed to SES."""
+    """How an email is handed to SES."""
 
     BOTO3 = "boto3"
     FAST = "fast"
@@ -37,10 +49,17 @@ class SesListSync(StrEnum):
     BOTH = "both"
 
 
+class PostgresFailover(StrEnum):
+    """How the standby that PostgreSQL fails over to is replicated."""
+
+    ASYNCHRONOUS = "asynchronous"
+    SYNCHRONOUS = "synchronous"
+
+
 class Settings(BaseSettings):
     """The configuration of one process. Field names in upper case are the names of the variables."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(
         "sqlite:///postern.db", repr=False, description="SQLAlchemy URL: `postgresql+psycopg://…` or `sqlite:///file`."
@@ -51,7 +70,12 @@ class Settings(BaseSettings):
         description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, `unix://`.",
     )
     celery_broker_url: str = Field(
-        "", repr=False, description="Celery broker that carries the bells. Default: `REDIS_URL`."
+        "", repr=False, description="URL of the Celery broker, which wakes the workers. Default: `REDIS_URL`."
+    )
+    postgres_failover: PostgresFailover = Field(
+        PostgresFailover.ASYNCHRONOUS,
+        description="How the standby of PostgreSQL is replicated. After an `asynchronous` one takes over, a database "
+        "recovery begins by itself; a `synchronous` one loses no commit, and sending goes on.",
     )
 
     aws_region: str = Field(
@@ -62,37 +86,47 @@ class Settings(BaseSettings):
     )
     ses_transport: SesTransport = Field(
         SesTransport.BOTO3,
-        description="How a mail is handed to SES: `boto3`, or `fast`, the same request for a fraction of the CPU, "
-        "which goes through no proxy.",
+        description="How an email is handed to SES: with `boto3`, or `fast`: the same request for a fraction of the "
+        "CPU, but through no proxy.",
     )
     ses_max_send_rate: float | None = Field(
-        None, gt=0, le=100_000, description="Recipients a second. Default: what SES says of the account."
+        None, gt=0, le=100_000, description="Recipients a second. Default: the send rate of the SES account."
     )
     ses_list_sync: SesListSync = Field(
         SesListSync.PULL,
-        description="Suppression list of the SES account: `pull` has ours follow it, `both` also puts our bounces and "
-        "complaints there, `off` reads it only when a person asks.",
+        description="Suppression list of the SES account: `pull` copies its changes to ours, `both` also puts our "
+        "bounces and complaints there, `off` reads it only when a person asks.",
     )
-    ses_threads: int = Field(25, ge=1, le=200, description="Calls to SES at a time in one worker process.")
+    ses_threads: int = Field(25, ge=1, le=200, description="Calls to SES at the same time in one worker process.")
 
     sns_topic_arns: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Topics whose notifications count, comma separated. The web process does not start without one."
+        (), description="Topics whose notifications are accepted, comma separated. The web needs one to start."
     )
-    sns_signature_version: int = Field(
-        2, ge=1, le=2, description="Lowest signature version accepted. 1 is SHA-1, the default of a topic."
-    )
+    sns_signature_version: int = Field(2, ge=1, le=2, description="Lowest signature version accepted. 1 is SHA-1.")
+    bounce_rules: Path | None = Field(None, description="TOML file of rules for replies, read before the own ones.")
     sns_pinned_certificate: Path | None = Field(
         None, description="PEM file used instead of fetching the signing certificate, for networks without egress."
     )
 
+    feedback_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="AWS accounts whose events count besides those of the topics, comma separated; events of other "
+        "accounts are set aside.",
+    )
+    feedback_configuration_sets: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Configuration sets whose events count besides `SES_CONFIGURATION_SET`, comma separated; events of "
+        "other sets are set aside unless they are about email that Postern sent.",
+    )
+
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        description="Key ring that seals bodies and keys the hashes, newest first, comma separated; "
-        "each 43 characters of URL-safe base64 (32 bytes)."
+        description="Keys that encrypt bodies and key the hashes, comma separated: the first encrypts, each decrypts; "
+        "each has 43 characters of URL-safe base64 (32 bytes)."
     )
     public_url: str = Field(
         "http://127.0.0.1:8025",
         pattern=r"^https?://[^\s/]+(/[^\s]*)?$",
-        description="Where AWS and recipients reach us.",
+        description="Where AWS and recipients reach Postern.",
     )
 
     max_body_bytes: int = Field(
@@ -102,55 +136,69 @@ class Settings(BaseSettings):
         200_000_000,
         ge=10_000,
         le=10_000_000_000,
-        description="Longest file that the API takes into the suppression list, in bytes.",
+        description="Longest file that the API imports into the suppression list, in bytes.",
     )
-    max_recipients: int = Field(50, ge=1, le=50, description="Recipients of one mail, to, cc and bcc together.")
-    max_batch: int = Field(500, ge=1, le=1000, description="Mails in one batch.")
+    max_recipients: int = Field(50, ge=1, le=50, description="Recipients of one email, to, cc and bcc together.")
+    max_batch: int = Field(500, ge=1, le=1000, description="Emails in one batch.")
     requests_per_second: int = Field(
         500, ge=1, le=100_000, description="Requests a second that one application may make."
     )
+    requests_at_once: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Requests of one application that one web process answers at the same time; it has 48 threads.",
+    )
     max_attempts: int = Field(
-        12, ge=1, le=100, description="Calls to SES for one recipient whose own cause keeps failing, before `failed`."
+        12,
+        ge=1,
+        le=100,
+        description="Failed tries of one recipient, for a cause of its own, before it is `held`.",
     )
     lease_seconds: int = Field(
         60,
         ge=5,
         le=3600,
-        description="How long a worker may hold a claimed mail. Below 35 a slow answer of SES comes after the lease.",
+        description="How long a worker may hold a claimed email. Below 35, a slow answer of SES can outlast the lease.",
     )
-    claim_batch: int = Field(100, ge=1, le=1000, description="Mails claimed with one statement.")
+    claim_batch: int = Field(100, ge=1, le=1000, description="Emails claimed with one statement.")
     review_bounces: int = Field(
         20,
         ge=0,
         le=100_000,
-        description="So many addresses of a domain that bounce within `REVIEW_MINUTES` wait for a person; 0 is never.",
+        description="A person reviews this many or more bounces of a domain within `REVIEW_MINUTES`; 0 turns this off.",
     )
     review_minutes: int = Field(
-        10, ge=1, le=60, description="Within so many minutes many bounces of one domain are one event."
+        10, ge=1, le=60, description="The minutes within which `REVIEW_BOUNCES` counts the bounces of one domain."
     )
     exempt_mailbox_simulator: bool = Field(
         default=True,
-        description="Never suppress addresses of SES's mailbox simulator: else each could be tried only once.",
+        description="Never suppress addresses of SES's mailbox simulator; otherwise each could be tried only once.",
     )
     check_mx: bool = Field(
         default=False,
-        description="Let `/v1/emails/check` ask the DNS whether a domain takes mail at all; the host needs a resolver.",
+        description="Let `/v1/emails/check` ask the DNS whether a domain accepts mail; the host needs a resolver.",
     )
     worker_silence_seconds: int = Field(
         60,
         ge=5,
         le=3600,
-        description="A worker that hears nothing for so long of a broker that takes its messages is started again.",
+        description="A worker that receives nothing for this long, though the broker takes messages, is restarted.",
     )
     unconfirmed_quiet_seconds: int = Field(
         900,
         ge=1,
         le=86_400,
-        description="How long an unconfirmed mail must stay without an event before it may be resent.",
+        description="How long an unconfirmed email must stay without an event before it may be resent.",
     )
 
-    body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after a mail has ended.")
-    feedback_retention_days: int = Field(90, ge=1, description="Raw notifications are erased after this.")
+    body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after an email has ended.")
+    feedback_retention_days: int = Field(
+        90,
+        ge=16,
+        description="Raw notifications are erased after this. They are accepted until they are 15 days old, and one "
+        "that was erased sooner could be processed twice.",
+    )
     idempotency_hours: int = Field(24, ge=1, le=720, description="How long an idempotency key is remembered.")
 
     log_level: str = Field(
@@ -158,10 +206,10 @@ class Settings(BaseSettings):
     )
     flight_dir: Path = Field(
         Path("data/flight"),
-        description="Where worker processes note their calls to SES, so that a crash loses track of few.",
+        description="Directory where worker processes note their calls to SES, so that few are unknown after a crash.",
     )
 
-    @field_validator("sns_topic_arns", "secret_keys", mode="before")
+    @field_validator("sns_topic_arns", "secret_keys", "feedback_accounts", "feedback_configuration_sets", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -170,8 +218,22 @@ class Settings(BaseSettings):
     @classmethod
     def _are_topic_arns(cls, arns: tuple[str, ...]) -> tuple[str, ...]:
         if not all(_TOPIC_ARN.fullmatch(arn) for arn in arns):
-            raise ValueError("each must be the full ARN of a topic: arn:aws:sns:REGION:ACCOUNT:NAME")
+            raise ValueError("each must be the ARN of a topic, arn:aws:sns:REGION:ACCOUNT:NAME; no .fifo works here")
         return arns
+
+    @field_validator("feedback_accounts")
+    @classmethod
+    def _are_accounts(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[0-9]{12}", account) for account in accounts):
+            raise ValueError("each must be the 12 digits of an AWS account")
+        return accounts
+
+    @field_validator("feedback_configuration_sets")
+    @classmethod
+    def _are_configuration_sets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_CONFIGURATION_SET.fullmatch(name) for name in names):
+            raise ValueError("each must be 1 to 64 letters, digits, - and _")
+        return names
 
     @field_validator("secret_keys")
     @classmethod
@@ -184,21 +246,9 @@ class Settings(BaseSettings):
             )
         return keys
 
-    @field_validator("database_url")
-    @classmethod
-    def _names_a_known_database(cls, url: str) -> str:
-        if url.startswith("postgresql://"):
-            url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        if not url.startswith(("postgresql+psycopg://", "sqlite:///")):
-            raise ValueError("must start with postgresql:// or sqlite:///")
-        return url
-
-    @field_validator("redis_url")
-    @classmethod
-    def _names_redis(cls, url: str) -> str:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must start with redis://, rediss:// or unix://")
-        return url
+    _database_url = field_validator("database_url")(usable_database)
+    _redis_url = field_validator("redis_url")(usable_redis)
+    _celery_broker_url = field_validator("celery_broker_url")(usable_brokers)
 
     @field_validator("ses_configuration_set")
     @classmethod
@@ -222,7 +272,7 @@ class Settings(BaseSettings):
 
     @property
     def broker_url(self) -> str:
-        """The broker's URL, which is Redis's own unless another is set."""
+        """The broker's URL: that of Redis unless another is set."""
         return self.celery_broker_url or self.redis_url
 
     @property
@@ -232,11 +282,24 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings of this environment. Raises `SettingsError` with every fault in one text."""
+    """The settings of this environment and of `.env`, or of the file that `POSTERN_ENV_FILE` names in its place.
+
+    Raises `SettingsError` with every fault in one text.
+    """
     try:
-        return Settings(**overrides)
+        return Settings(**{"_env_file": _env_file()} | overrides)
     except (ValidationError, OSError) as error:
         raise SettingsError(_explain(error)) from error
+
+
+def written() -> dict[str, str]:
+    """Each setting that the environment or the file names, by its field, as written there. Nothing is checked."""
+    found = {**DotEnvSettingsSource(Settings, env_file=_env_file())(), **EnvSettingsSource(Settings)()}
+    return {name: str(found[name]) for name in Settings.model_fields if name in found}
+
+
+def _env_file() -> str | None:
+    return os.environ.get(ENV_FILE, ".env") or None
 
 
 def _explain(error: ValidationError | OSError) -> str:

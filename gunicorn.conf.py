@@ -1,12 +1,20 @@
-"""How gunicorn runs the web; read by `gunicorn wsgi:app` in the checkout. Options of the command line go before it.
+"""How gunicorn runs the web; read by `gunicorn wsgi:app` in the checkout. Command line options override it.
 
-Threads, since a request waits for the database and never computes for long. No control socket: it would lie in the home
-directory of whoever starts the server.
+Threads, since a request waits for the database and never computes for long; a worker class of our own, since a thread
+must not wait for a client. No control socket: it would be in the home directory of the user that starts the server.
 """
 
-worker_class = "gthread"
+worker_class = "server.worker.Worker"
 workers = 2
-threads = 8
+threads = 48
+worker_connections = 2000
 control_socket_disable = True
 keepalive = 75
 graceful_timeout = 25
+forwarder_headers = ""  # by default a header SCRIPT_NAME moves a request to a path that the proxy did not check
+
+
+def on_starting(server):
+    """Warn when the command line replaces the worker class: one slow client per thread would then block the server."""
+    if server.cfg.worker_class_str != worker_class:
+        server.log.warning("Slow clients can hold every thread: start gunicorn without --worker-class.")

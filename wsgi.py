@@ -1,6 +1,6 @@
 """Where a WSGI server finds the application: `gunicorn wsgi:app`.
 
-A configuration that cannot serve ends the process with what is wrong, in its own lines and without a traceback.
+If the configuration is invalid, the process prints what is wrong, without a traceback, and exits.
 """
 
 import sys
@@ -8,7 +8,7 @@ import sys
 from app import create_app, telemetry
 from config import SettingsError, load
 
-# The status by which a gunicorn worker tells its master that starting another one cannot help (WORKER_BOOT_ERROR).
+# The exit status of a gunicorn worker that makes its master stop instead of starting another one (WORKER_BOOT_ERROR).
 _NEVER_BOOTS = 3
 
 try:

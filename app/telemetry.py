@@ -1,14 +1,14 @@
-"""What Postern says about itself: one line of JSON per event on standard error, and nothing of anybody's mail.
+"""The log: one line of JSON per event on standard error, and nothing from the content of any email.
 
-It decides what may be in a line. A field passes when it is a number, an id or a plain word; sentences pass only in the
-fields that hold sentences of our own, and there, as in the lines of libraries, whatever looks like an address or a key
-is taken out. An exception is told by its type and the places it passed, never by its text, which may quote values.
+It decides what may be in a line. A field passes when it is a number, an id or a plain word. Sentences pass only in the
+fields that hold sentences of our own; there, and in the lines of libraries, everything that looks like an address or a
+key is removed. An exception is logged by its type and its stack, never by its text, which may quote values.
 """
 
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import Enum, StrEnum
 from traceback import walk_tb
@@ -27,12 +27,15 @@ _KEY = re.compile(r"\bptn_\w+|\bBearer\s+\S+")
 _SENTENCES = frozenset({"event", "reason", "detail", "timestamp"})
 _FRAMES = 30
 
-# They write what they send and receive when asked to speak at length.
+# They bring handlers of their own, which do not redact.
+_SELF_WILLED = ("gunicorn.access", "gunicorn.error")
+
+# At the level DEBUG they write what they send and receive.
 _TALKATIVE = ("alembic", "boto3", "botocore", "celery", "kombu", "redis", "sqlalchemy", "urllib3", "werkzeug")
 
 
 class LogEvent(StrEnum):
-    """What the web process tells of."""
+    """The log events of the web process."""
 
     REQUEST_ANSWERED = "request_answered"
     REQUEST_FAILED = "request_failed"
@@ -60,7 +63,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(_StandardError())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared(),
+            foreign_pre_chain=[_without_values, *_shared()],
+            pass_foreign_args=True,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _render_exception,
@@ -72,13 +76,43 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(severity)
+    for name in _SELF_WILLED:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(severity, logging.WARNING))
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The event with every value that may be somebody's address, key or words replaced."""
+    """The event with every value replaced that may be an address, a key or text of an email."""
     return {name: _safe(name, value) for name, value in event.items()}
+
+
+def _without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The line of a library with its arguments replaced, except numbers and plain words.
+
+    Celery passes the text of an exception as an argument, and that may quote anything.
+    """
+    values, record = event.pop("positional_args", None), event["_record"]
+    if values:
+        event["event"] = _filled(str(record.msg), values)
+    return event
+
+
+def _filled(template: str, values: Any) -> str:
+    try:
+        if isinstance(values, Mapping):
+            return template % {name: _as_argument(value) for name, value in values.items()}
+        return template % tuple(_as_argument(value) for value in values)
+    except (TypeError, ValueError, KeyError):
+        return template
+
+
+def _as_argument(value: Any) -> Any:
+    """An argument of a library's line: numbers and plain words stay, an exception is replaced by its type."""
+    if isinstance(value, BaseException):
+        return type(value).__qualname__
+    return value if isinstance(value, (int, float)) else _safe_text("", str(value))
 
 
 def _shared() -> list[Processor]:
@@ -110,7 +144,7 @@ def _safe_text(name: str, text: str) -> str:
 
 
 def _render_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The event with its exception as types and places."""
+    """The event with its exception as types and stack frames."""
     error = _exception_of(event.pop("exc_info", None))
     event.pop("stack_info", None)
     if error is not None:
@@ -120,7 +154,7 @@ def _render_exception(_logger: WrappedLogger, _method: str, event: EventDict) ->
 
 
 def _exception_of(info: Any) -> BaseException | None:
-    """The exception that an event was given, in any of the ways in which the loggers take one."""
+    """The exception of an event, in any of the forms that the loggers accept."""
     if isinstance(info, BaseException):
         return info
     if isinstance(info, tuple):
@@ -129,7 +163,7 @@ def _exception_of(info: Any) -> BaseException | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what it came from, outermost first."""
+    """The exception and its causes, outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

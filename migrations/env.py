@@ -1,32 +1,63 @@
-"""How alembic reaches the database: DATABASE_URL, one transaction, and one migrator at a time.
+"""How alembic reaches the database: DATABASE_URL, a transaction for each migration, and one migrator at a time.
 
 Processes that start together may all try to migrate: the first takes a lock that the database keeps, the others wait
 for it and then find nothing left to do.
 """
 
+import time
+
 from alembic import context
-from sqlalchemy import Connection, create_engine, event, text
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
-from app.store.models import metadata
-from config import load
+from app.store.tables.core import metadata
+from config import SettingsError, load
 
-# Any number will do, as long as nobody else uses it for an advisory lock in this database.
+# Any number that no other program uses for an advisory lock in this database.
 _LOCK = 7_303_014_811
+_LOOK_EVERY_S = 0.2
 
 
 def run() -> None:
-    """Migrate to where alembic was told to."""
-    url = make_url(context.config.attributes.get("database_url") or load().database_url)
+    """Migrate to the requested revision. Trouble with settings or connection raises `CommandError`, not a traceback."""
+    url = make_url(context.config.attributes.get("database_url") or _configured())
     engine = create_engine(url, connect_args={"timeout": 60} if url.get_backend_name() == "sqlite" else {})
     if engine.dialect.name == "sqlite":
         _take_the_write_lock_first(engine)
-    with engine.connect() as connection:
+    with _opened(engine) as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            _wait_for_the_lock(connection)
         _migrate(connection)
         connection.commit()
     engine.dispose()
+
+
+def _wait_for_the_lock(connection: Connection) -> None:
+    """Take a lock of this session, which PostgreSQL releases when the session ends for any reason.
+
+    It polls: each index that is built while email flows would wait for a statement that waits here, and so for ever.
+    """
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+        connection.commit()
+        time.sleep(_LOOK_EVERY_S)
+    connection.commit()
+
+
+def _configured() -> str:
+    try:
+        return load().database_url
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+
+
+def _opened(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        why = str(error.orig).splitlines()[0]
+        raise CommandError(f"The database of DATABASE_URL does not answer: {why}") from error
 
 
 def _migrate(connection: Connection) -> None:
@@ -36,6 +67,7 @@ def _migrate(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         compare_server_default=True,
         transactional_ddl=True,
+        transaction_per_migration=connection.dialect.name == "postgresql",
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -1,1 +1,1 @@
-"""The Celery side of Postern: it answers bells, and does nothing that `app.services` does not do."""
+"""The Celery side of Postern: it answers bells by calling `app.services`, and has no rules of its own."""

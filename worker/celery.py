@@ -13,37 +13,49 @@ from kombu.entity import Queue as CeleryQueue
 
 from app import telemetry
 from app.queue import Queue, make_celery
-from app.wiring import build
+from app.wiring.gateway import build
+from app.wiring.startup_checks import refuse_clusters, require_keys
 from config import Settings, SettingsError, load
 from worker import tasks
-from worker.crew import Crew
+from worker.consumer import PatientConsumer
 from worker.node import Node
+from worker.process import Crew
 from worker.schedule import SCHEDULE
 
 
 def _settings() -> Settings:
     try:
-        return load()
+        settings = load()
+        refuse_clusters(settings)
     except SettingsError as error:
         sys.exit(str(error))
+    return settings
 
 
 settings = _settings()
 app = make_celery(settings.broker_url)
 app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]  # type: ignore[no-untyped-call]
 app.conf.beat_schedule = SCHEDULE
+app.conf.worker_consumer = f"{PatientConsumer.__module__}:{PatientConsumer.__name__}"
 tasks.register(app)
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def log_as_postern(**_: Any) -> None:
-    """Celery's own log lines go the way of all others."""
+    """Send Celery's own log lines the same way as all others."""
     telemetry.configure(settings.log_level)
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def open_ears(**_: Any) -> None:
-    """Once the queues are chosen: the worker consumes one more, which is for it alone."""
+    """Once the queues are chosen, let the worker consume one more, which is for it alone.
+
+    Before that its keys are checked: a worker that cannot decrypt what it needs exits.
+    """
+    try:
+        require_keys(settings)
+    except SettingsError as error:
+        sys.exit(str(error))
     Node(app, main=os.getpid()).consume()
 
 

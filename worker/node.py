@@ -1,6 +1,6 @@
 """One worker as its broker and its host know it: a queue that it alone consumes, and a main process that can be ended.
 
-It decides how a message is addressed to this one worker, and that no process is ever ended but one's own parent.
+It decides how a message is addressed to this one worker. A process can end its own parent and no other process.
 """
 
 import os
@@ -12,13 +12,13 @@ from typing import Any, Final
 from celery import Celery
 from kombu.entity import Exchange
 from kombu.entity import Queue as CeleryQueue
-from kombu.exceptions import OperationalError
 
-from app.queue import TRANSPORT_OPTIONS, Task, celery_url
+from app.broker_url import TRANSPORT_OPTIONS, celery_url
+from app.queue import Task
 
 _LOOK_EVERY_S: Final = 0.1
 _QUEUE_LASTS_S: Final = 600
-# Their queues cost nothing and vanish by themselves; those of SQS are made, and paid for, by somebody else.
+# Their queues cost nothing and disappear by themselves; those of SQS are created and paid for in the AWS account.
 _HAVE_QUEUES_OF_NODES: Final = frozenset(TRANSPORT_OPTIONS) - {"sqs"}
 
 
@@ -32,7 +32,7 @@ class Node:
         self._scheme = celery_url(celery.conf.broker_url).partition(":")[0].partition("+")[0]
 
     def consume(self) -> None:
-        """Let the worker of this process consume the queue of its own, whichever queues it was told to."""
+        """Let the worker of this process consume its own queue, in addition to the queues that it was started with."""
         if self._can_be_addressed:
             self._celery.amqp.queues.select_add(self._queue)
 
@@ -42,14 +42,14 @@ class Node:
             return False
         try:
             self._celery.send_task(Task.CANARY, queue=self._queue, retry=False, ignore_result=True)
-        except OperationalError:
+        except Exception:  # noqa: BLE001 - a canary that cannot be sent proves nothing about the worker
             return False
         return True
 
     def end(self, *, grace_s: float) -> None:
-        """Ask the main process to stop, and kill it when it has not after its grace: a frozen one cannot answer.
+        """Ask the main process to stop, and kill it if it has not after `grace_s`: a frozen one cannot react.
 
-        Whoever calls is a child of it, and ends with it.
+        The calling process is its child, and ends with it.
         """
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + grace_s
@@ -71,7 +71,7 @@ class Node:
 
     @property
     def _queue(self) -> Any:
-        """Bound to an exchange of its own, so that nothing that is meant for all comes through it."""
+        """The node's queue. It has an exchange of its own, so that no message to all workers comes through it."""
         name = f"node.{self.name}"
         exchange = Exchange(name, auto_delete=True)  # type: ignore[no-untyped-call]
         return CeleryQueue(name, exchange, name, auto_delete=True, expires=_QUEUE_LASTS_S)  # type: ignore[no-untyped-call]

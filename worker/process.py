@@ -1,9 +1,9 @@
-"""What one worker process holds while it lives: its gateway, its pulse, an understudy of the broker, and ears.
+"""The gateway of one worker process, and its background threads: pulse, understudy, relief and ears.
 
-The pulse says now and then that the process is alive. The understudy claims by itself when no bell has come for a
-while, and at once when the broker does not take the bell for what a drain has left; it runs sweeps that nobody has run
-for long: the broker is away then, or its queues are long, and nothing may wait for it. The ears listen whether messages
-still come through, and have a worker that is deaf started again.
+The pulse records regularly that the process is alive. The understudy claims by itself when no bell has come for a
+while, and runs sweeps that have not run for long: then the broker is away, or its queues are long, and work must not
+wait for it. The relief claims at once when the broker does not take the bell for the rest of a drain. The ears check
+whether messages still come through, and have a deaf worker restarted.
 """
 
 import os
@@ -20,10 +20,11 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import Lane
-from app.services.rhythm import EVERY_S
-from app.services.upkeep import Sweep
-from app.wiring import Gateway
-from worker.ears import Ears
+from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.upkeep import Sweep
+from app.wiring.gateway import Gateway
+from worker.broker_liveness import BrokerLiveness
+from worker.consumer import last_refusal
 from worker.node import Node
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ class Crew:
     def __init__(self, gateway: Gateway, *, node: Node | None = None) -> None:
         self.gateway = gateway
         self._node = node
-        self._ears = _ears(gateway, node) if node else None
+        self._broker_liveness = _broker_liveness(gateway, node) if node else None
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._last_bell = time.monotonic()
         self._working = threading.Lock()
@@ -50,8 +51,8 @@ class Crew:
         self._start("pulse", self._live, _BEAT_EVERY_S)
         self._start("understudy", self._stand_in, _BEAT_EVERY_S)
         self._start("relief", self._go_on, 0.0)
-        if self._ears is not None:
-            self._start("ears", self._listen, self._ears.pause_s)
+        if self._broker_liveness is not None:
+            self._start("ears", self._listen, self._broker_liveness.pause_s)
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""
@@ -61,7 +62,7 @@ class Crew:
             self._left_over.set()
 
     def settle(self) -> None:
-        """Answer the bell of feedback."""
+        """Answer the bell of notifications."""
         with self._called(), self._working:
             self.gateway.settle.drain()
 
@@ -71,13 +72,13 @@ class Crew:
             self.gateway.upkeep.run(sweep)
 
     def hear(self) -> None:
-        """Hear a canary. It is no bell: where only canaries come through, the understudy has to work."""
-        if self._ears is not None:
-            self._ears.begin()
-            self._ears.end()
+        """Receive a canary. It is no bell: when only canaries come through, the understudy has to work."""
+        if self._broker_liveness is not None:
+            self._broker_liveness.begin()
+            self._broker_liveness.end()
 
     def close(self) -> None:
-        """Finish what is on the wire. Threads in the middle of a look get a moment: they hold connections."""
+        """Finish the calls on the wire. The threads get a moment to end, since they hold connections."""
         self._over.set()
         self._left_over.set()
         for thread in self._threads:
@@ -86,15 +87,15 @@ class Crew:
 
     @contextmanager
     def _called(self) -> Iterator[None]:
-        """While the task of a bell is at work."""
+        """Mark the time in which the task of a bell runs."""
         self._last_bell = time.monotonic()
-        if self._ears is not None:
-            self._ears.begin()
+        if self._broker_liveness is not None:
+            self._broker_liveness.begin()
         try:
             yield
         finally:
-            if self._ears is not None:
-                self._ears.end()
+            if self._broker_liveness is not None:
+                self._broker_liveness.end()
 
     def _start(self, name: str, work: Callable[[], None], every_s: float) -> None:
         thread = threading.Thread(target=self._repeat, args=(work, every_s), name=name, daemon=True)
@@ -108,7 +109,7 @@ class Crew:
             self._guarded(work)
 
     def _guarded(self, work: Callable[[], object]) -> None:
-        """Whatever fails is tried again: a thread that ended would be missed by nobody."""
+        """Log any failure and go on: a thread that ended would not be replaced."""
         try:
             work()
         except ServiceUnavailable as error:
@@ -118,11 +119,14 @@ class Crew:
 
     def _live(self) -> None:
         self.gateway.workforce.beat(self._name)
+        self.gateway.failover.look()
         self.gateway.recover()
 
     def _listen(self) -> None:
-        if self._ears is not None and self._node is not None and self._ears.is_deaf():
-            log.error("worker_deaf", node=self._node.name, canaries=self._ears.unanswered)
+        """End a deaf worker, unless its broker refuses it: then it tries by itself, and a new one could not start."""
+        deaf = self._broker_liveness is not None and self._broker_liveness.is_deaf()
+        if deaf and self._broker_liveness is not None and self._node is not None and not last_refusal.is_recent:
+            log.error("worker_deaf", node=self._node.name, canaries=self._broker_liveness.unanswered)
             self._node.end(grace_s=self.gateway.settings.worker_silence_seconds / 2)
 
     def _stand_in(self) -> None:
@@ -144,13 +148,13 @@ class Crew:
             self._left_over.set()
 
     def _go_on(self) -> None:
-        """With what a drain has left, unless a bell for it was taken: then it is the broker's to call somebody."""
+        """Go on with what a drain has left, unless the broker took a bell for it: then a worker will be called."""
         self._left_over.wait()
         self._left_over.clear()
         if not self._over.is_set() and not self.gateway.upkeep.ring_bells():
             self._work_unasked()
 
 
-def _ears(gateway: Gateway, node: Node) -> Ears:
+def _broker_liveness(gateway: Gateway, node: Node) -> BrokerLiveness:
     silence_s = gateway.settings.worker_silence_seconds
-    return Ears(node=node.name, rumour=gateway.workforce, send_canary=node.send_canary, silence_s=silence_s)
+    return BrokerLiveness(node=node.name, shared=gateway.workforce, send_canary=node.send_canary, silence_s=silence_s)

@@ -1,7 +1,7 @@
-"""The beat table. Sweeps that a stalled beat has piled up expire unrun."""
+"""The schedule of Celery's beat. Sweeps that a stalled beat has queued up expire without running."""
 
 from app.queue import Queue, Task
-from app.services.rhythm import EVERY_S
+from app.services.operating.sweep_intervals import EVERY_S
 
 SCHEDULE = {
     f"sweep:{sweep}": {

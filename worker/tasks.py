@@ -1,17 +1,17 @@
 """The tasks: what each bell starts.
 
-Whatever they need is their process's crew; whatever they do is in `app.services`.
+They use the crew of their process; the work itself is in `app.services`.
 """
 
 from celery import Celery
 
 from app.queue import Lane, Task
-from app.services.upkeep import Sweep
-from worker.crew import Crew
+from app.services.operating.upkeep import Sweep
+from worker.process import Crew
 
 
 class _Process:
-    """The crew of this process, once it is there."""
+    """The crew of this process, once it has been made."""
 
     def __init__(self) -> None:
         self._crew: Crew | None = None
@@ -34,7 +34,7 @@ crew = _Process()
 
 
 def register(celery: Celery) -> None:
-    """Give the app its tasks."""
+    """Register the tasks with the Celery app."""
     celery.task(name=Task.DELIVER)(deliver)
     celery.task(name=Task.SETTLE)(settle)
     celery.task(name=Task.UPKEEP)(upkeep)
@@ -47,7 +47,7 @@ def deliver(lane: str) -> None:
 
 
 def settle() -> None:
-    """Draw the conclusions from stored notifications."""
+    """Process the stored notifications."""
     crew.here.settle()
 
 

@@ -1,7 +1,7 @@
 """How boto3 is built for Amazon SES and SNS.
 
-It decides attempts, timeouts and connections, and makes a client where it is asked for one. It holds no client itself
-and names no endpoint: credentials and `AWS_ENDPOINT_URL_*` are boto3's own business.
+It decides attempts, timeouts and connections, and makes clients on request. It keeps no client and names no endpoint:
+boto3 itself reads credentials and `AWS_ENDPOINT_URL_*`.
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 20.0
+CONFIRM_WITHIN_S = 2.0
+"""For a call within a request of SNS, which SNS repeats when it fails."""
 
 
 def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S) -> "SESV2Client":
@@ -26,17 +28,17 @@ def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT
 
 def sns_client(region: str) -> "SNSClient":
     """A client for SNS, with which the gateway confirms the subscriptions of its own topics."""
-    config = one_attempt(1, READ_TIMEOUT_S)
+    config = one_attempt(1, CONFIRM_WITHIN_S)
     client: SNSClient = boto3.session.Session(region_name=region).client("sns", config=config)
     return client
 
 
 def one_attempt(pool: int, read_timeout_s: float) -> Config:
-    """One wire request per call: SES has no idempotency token, and boto3's default sends one mail up to three times.
+    """One wire request per call: SES has no idempotency token, and boto3's default sends one email up to three times.
 
-    `max_attempts` would count *re*tries, so only `total_max_attempts` says what is meant
+    `max_attempts` would count *re*tries; only `total_max_attempts` counts all attempts
     (https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html).
-    Parameter validation stays on: it costs 17 of 950 microseconds, and turns a fault of ours into one that certainly
+    Parameter validation stays on: it costs 17 of 950 microseconds, and makes a fault of ours an error that certainly
     sent nothing.
     """
     return Config(

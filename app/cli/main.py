@@ -1,48 +1,32 @@
-"""Which commands there are, and what becomes of their success and failure: 0 done, 1 failed, 2 not understood.
+"""The command line: its commands, its error messages and its exit codes (0 done, 1 failed, 2 not understood).
 
-It decides the words and the exit codes. No failure that can be foreseen leaves a traceback: each is one line that says
-what to do next.
+An expected failure never prints a traceback. It prints one line that says what to do next.
 """
 
 import argparse
 import sys
-from argparse import ArgumentParser, _SubParsersAction
+from argparse import Action, ArgumentParser, _SubParsersAction
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli import (
-    bench,
-    chaos,
-    check,
-    demo,
-    explain,
-    feedback,
-    forget,
-    held,
-    incidents,
-    keys,
-    lanes,
-    list_files,
-    news,
-    recovery,
-    reviews,
-    secret,
-    send,
-    ses,
-    settings,
-    streams,
-    suppressions,
-    sync,
-    up,
-)
-from app.cli.command import Command, CommandFailed, UsageMistake
-from app.cli.embedded import CannotEmbed
-from app.cli.probes import PortInUse
-from app.cli.supervise import ChildFailed
-from app.cli.terminal import Terminal
+from app.cli.account import setup, sync_list
+from app.cli.apps import apps, keys, streams
+from app.cli.feedback import address_events, bounces, notifications
+from app.cli.local import bench, chaos, demo, up
+from app.cli.local.embedded_valkey import CannotEmbed
+from app.cli.local.port_checks import PortInUse
+from app.cli.local.supervisor import ChildFailed
+from app.cli.operating import incidents, recovery
+from app.cli.privacy import forget
+from app.cli.sending import held, lanes
+from app.cli.shell import secret, settings
+from app.cli.shell.command import Command, CommandFailed, Ended, UsageMistake
+from app.cli.shell.terminal import Terminal
+from app.cli.submission import check, send
+from app.cli.suppression import explain, files, reviews, suppressions
 from app.domain.errors import PosternError
 from config import SettingsError
 
@@ -53,44 +37,54 @@ COMMANDS: tuple[Command, ...] = (
     up.COMMAND,
     send.COMMAND,
     *keys.COMMANDS,
+    *apps.COMMANDS,
     check.COMMAND,
     *suppressions.COMMANDS,
     reviews.COMMAND,
     explain.COMMAND,
     forget.COMMAND,
-    *list_files.COMMANDS,
-    sync.COMMAND,
-    news.COMMAND,
+    *files.COMMANDS,
+    sync_list.COMMAND,
+    address_events.COMMAND,
     *streams.COMMANDS,
     *lanes.COMMANDS,
+    *bounces.COMMANDS,
     *held.COMMANDS,
     *incidents.COMMANDS,
-    feedback.COMMAND,
+    notifications.COMMAND,
     *recovery.COMMANDS,
-    ses.COMMAND,
-    secret.COMMAND,
+    setup.COMMAND,
+    *secret.COMMANDS,
     settings.COMMAND,
     bench.COMMAND,
     chaos.COMMAND,
 )
 GROUPS = {
     "suppressions": "the suppression list",
-    "incidents": "what an operator has to see",
+    "bounces": "how replies of mail servers are read",
+    "incidents": "incidents that an operator has to look at",
     "key": "the API keys of applications",
-    "recovery": "a database that was restored to an earlier moment",
-    "stream": "streams of mail: their titles, and one-click unsubscribe",
+    "app": "applications: their senders, lanes and choices",
+    "recovery": "database recovery, after a restore to an earlier moment",
+    "stream": "streams of email: their titles, and one-click unsubscribe",
+    "secret": "the keys of SECRET_KEYS",
     "ses": "the SES account behind the gateway",
 }
 
 
 class Parser(ArgumentParser):
-    """Reads the words after the name of a group as those of its default command when they name none of it."""
+    """A parser that runs a group's default command when the words after the group's name are none of its commands."""
 
     commands: "_SubParsersAction[Parser]"
     default: str | None = None
 
+    @property
+    def actions(self) -> Sequence[Action]:
+        """The arguments and options, in the order in which they were added."""
+        return tuple(self._actions)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """What argparse reads."""
+        """Parse as argparse does, with the name of the default command put in front where it was left out."""
         if self.default is not None and not (args and args[0] in {*self.commands.choices, "-h", "--help"}):
             args = [self.default, *args]
         return super().parse_known_args(args, namespace)
@@ -102,7 +96,8 @@ def main(words: Sequence[str]) -> int:
     given = make_parser().parse_args(list(words))
     terminal = Terminal(as_json=given.json)
     try:
-        return DONE if given.command.run(given, terminal) else FAILED
+        ended: bool | Ended = given.command.run(given, terminal)
+        return int(ended) if isinstance(ended, Ended) else DONE if ended else FAILED
     except UsageMistake as mistake:
         terminal.fail(f"{mistake} (see `postern {' '.join(given.command.words)} --help`)")
         return NOT_UNDERSTOOD
@@ -124,9 +119,9 @@ def main(words: Sequence[str]) -> int:
 
 
 def in_one_line(refusal: PosternError) -> str:
-    """The refusal of a service, with each field that it is about."""
-    told = dict.fromkeys([refusal.detail, *(fault.detail for fault in refusal.faults)])
-    return " ".join(told)
+    """The error of a service with the detail of each of its faults, every text once."""
+    sentences = dict.fromkeys([refusal.detail, *(fault.detail for fault in refusal.faults)])
+    return " ".join(sentences)
 
 
 def make_parser() -> Parser:
@@ -136,7 +131,7 @@ def make_parser() -> Parser:
         description="Postern, an outbound mail gateway with suppression built in.",
         epilog="`postern COMMAND --help` shows an example of each. Also: `postern test [PYTEST ARGS]`.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     groups: dict[str, Parser] = {}
     for command in COMMANDS:
         place = commands
@@ -158,7 +153,8 @@ def _group(commands: "_SubParsersAction[Parser]", name: str) -> Parser:
 
 
 def _add(place: "_SubParsersAction[Parser]", command: Command) -> None:
-    description = f"{command.summary}.\n\n{command.detail}" if command.detail else f"{command.summary}."
+    summary = f"{command.summary[0].upper()}{command.summary[1:]}."
+    description = f"{summary}\n\n{command.detail}" if command.detail else summary
     parser = place.add_parser(
         command.words[-1],
         help=command.summary,
@@ -168,5 +164,5 @@ def _add(place: "_SubParsersAction[Parser]", command: Command) -> None:
     )
     if command.arguments is not None:
         command.arguments(parser)
-    parser.add_argument("--json", action="store_true", help="tell the result as one JSON object, in the last line")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object, in the last line")
     parser.set_defaults(command=command)

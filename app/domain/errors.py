@@ -1,4 +1,4 @@
-"""The one error tree: what may go wrong, its name in the API, its HTTP status and whether trying again can help.
+"""The error tree: each failure, its name in the API, its HTTP status, and whether a retry can help.
 
 It decides names and statuses. It never formats a response and never carries a value that a client sent.
 """
@@ -21,12 +21,14 @@ class Fault:
 
 
 class PosternError(Exception):
-    """Base of everything that Postern refuses or fails at, with the wire name that clients may rely on."""
+    """Base of all refusals and failures. `name` is part of the API, so that clients may rely on it."""
 
     name: ClassVar[str] = "application_error"
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
     retryable: ClassVar[bool] = False
+    reason: str | None = None
+    """Why a notification was not stored, for the log: an `app.domain.feedback.rejections.Reason`."""
 
     def __init__(self, detail: str, *, faults: tuple[Fault, ...] = (), retry_after: int | None = None) -> None:
         super().__init__(detail)
@@ -66,7 +68,7 @@ class ValidationFailed(PosternError):
 
 
 class NotFound(PosternError):
-    """Nothing by that id exists for this application; the same answer whether another application owns it."""
+    """This application has nothing by that id. The answer is the same when another application has."""
 
     name, status, title = "not_found", 404, "Not found"
 
@@ -78,7 +80,7 @@ class MethodNotAllowed(PosternError):
 
 
 class Conflict(PosternError):
-    """The request is well formed, but the mail is past the point where it could be done."""
+    """The request is well formed, but the email is past the point where it could be done."""
 
     name, status, title = "conflict", 409, "Not possible any more"
 
@@ -121,8 +123,15 @@ class RateLimitExceeded(PosternError):
     retryable = True
 
 
+class RequestTimeout(PosternError):
+    """The body stopped coming, or came too slowly."""
+
+    name, status, title = "request_timeout", 408, "Request not received in time"
+    retryable = True
+
+
 class ServiceUnavailable(PosternError):
-    """Something that Postern depends on is away; nothing was accepted and the same request may be repeated."""
+    """Something that Postern depends on is unavailable. Nothing was accepted; the same request may be repeated."""
 
     name, status, title = "service_unavailable", 503, "Service unavailable"
     retryable = True

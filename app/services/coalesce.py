@@ -1,8 +1,8 @@
-"""Many threads ask, one query at a time: those that come while it runs are taken together by the next.
+"""Many threads ask, one query runs at a time: questions that arrive meanwhile share the next query.
 
-The first caller leads, and asks at once and for itself. Those that come meanwhile wait for its end; then the first of
-them leads, and asks for all that wait by then. So batches grow with the load, no timer holds anybody up, and nobody is
-given the answer of a query that began before it asked. It knows neither SQL nor mail.
+The first caller leads: it asks at once, for itself alone. Callers that arrive meanwhile wait for the end of its query;
+then the first of them leads and asks for all that wait by then. So batches grow with the load, no timer delays a
+caller, and no caller gets the answer of a query that began before it asked. This module knows neither SQL nor email.
 """
 
 import threading
@@ -14,14 +14,15 @@ from typing import Generic, TypeVar
 from app.domain.errors import ServiceUnavailable
 
 Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _FAILED = "The query of another thread failed; repeat the request."
+_TOO_LATE = "The queries of other threads take too long; repeat the request."
 
 
 @dataclass(slots=True, eq=False)
-class _Seat(Generic[Question, Answer]):
-    """One caller that waits: for an answer, for the failure of whoever asked, or for the lead.
+class _Seat(Generic[Question, Result]):
+    """A waiting caller: for an answer, for the failure of the leading thread, or for the lead.
 
     It waits at a lock that is held until it is called: an event would cost several times as much.
     """
@@ -29,57 +30,77 @@ class _Seat(Generic[Question, Answer]):
     question: Question
     _wait: threading.Lock = field(default_factory=threading.Lock)
     leads: bool = False
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Result, ...] = ()
     failure: BaseException | None = None
 
     def sit(self) -> None:
         self._wait.acquire()
 
-    def wait(self) -> None:
-        self._wait.acquire()
+    def wait(self, *, at_most_s: float = -1) -> bool:
+        return self._wait.acquire(timeout=at_most_s)
 
     def call(self) -> None:
         self._wait.release()
 
-    def answer(self) -> Answer:
+    def answer(self) -> Result:
         if self.failure is not None:
             raise ServiceUnavailable(_FAILED, retry_after=1) from self.failure
         (answer,) = self.answers
         return answer
 
 
-class Combine(Generic[Question, Answer]):
-    """Puts the questions of many threads in as few queries as their number allows. Thread-safe.
+class Combine(Generic[Question, Result]):
+    """Answers the questions of many threads with as few queries as possible. Thread-safe.
 
-    `ask` answers up to `at_most` questions, in their order; it runs on the thread of one caller, once at a time.
+    `ask` answers up to `at_most` questions, in order. It runs on the thread of one caller, never twice at once. A
+    question that is not asked within `patience_s` seconds is never asked.
     """
 
-    def __init__(self, ask: Callable[[Sequence[Question]], Sequence[Answer]], *, at_most: int) -> None:
+    def __init__(
+        self, ask: Callable[[Sequence[Question]], Sequence[Result]], *, at_most: int, patience_s: float = 2.0
+    ) -> None:
         self._ask = ask
+        self._patience_s = patience_s
         self._at_most = at_most
         self._door = threading.Lock()
         self._asking = False
-        self._waiting: deque[_Seat[Question, Answer]] = deque()
+        self._waiting: deque[_Seat[Question, Result]] = deque()
 
-    def __call__(self, question: Question) -> Answer:
-        """The answer, of a query that began after the call.
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for the query that runs."""
+        return len(self._waiting)
 
-        Raises what `ask` raises when this thread has led, and `ServiceUnavailable` when the query of another failed.
+    def __call__(self, question: Question) -> Result:
+        """The answer, from a query that began after this call.
+
+        Raises the error of `ask` if this thread led. Raises `ServiceUnavailable` if the query of another thread failed,
+        or if no query for the question began in time; then none will.
         """
-        seat: _Seat[Question, Answer] = _Seat(question)
+        seat: _Seat[Question, Result] = _Seat(question)
         with self._door:
             if self._asking:
                 seat.sit()
                 self._waiting.append(seat)
             else:
                 self._asking = seat.leads = True
-        if not seat.leads:
-            seat.wait()
+        if not seat.leads and not seat.wait(at_most_s=self._patience_s):
+            self._withdraw(seat)
         if seat.leads:
             self._lead(seat)
         return seat.answer()
 
-    def _lead(self, own: _Seat[Question, Answer]) -> None:
+    def _withdraw(self, seat: _Seat[Question, Result]) -> None:
+        """Withdraw the question. If it is being asked already, wait for its answer instead."""
+        with self._door:
+            waits = seat in self._waiting
+            if waits:
+                self._waiting.remove(seat)
+        if waits:
+            raise ServiceUnavailable(_TOO_LATE, retry_after=1)
+        seat.wait()
+
+    def _lead(self, own: _Seat[Question, Result]) -> None:
         group = [own]
         try:
             with self._door:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page is asked for: at most `limit` rows older than `after`, or newer than `before`."""
+    """The requested page: at most `limit` rows older than `after`, or newer than `before`."""
 
     limit: int
     after: UUID | None = None
@@ -18,7 +18,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Paged(Generic[T]):
-    """One page, newest first, and whether there is another one in the direction that was asked for."""
+    """One page, newest first, and whether there is another one in the requested direction."""
 
     data: tuple[T, ...]
     has_more: bool

@@ -1,1 +1,1 @@
-"""The web layer: Flask, and what HTTP asks of the services. It decides no rule of mail, list or feedback."""
+"""The web layer: the HTTP API on Flask. It calls services, and decides no rule of email, suppression or events."""

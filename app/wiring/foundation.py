@@ -1,89 +1,123 @@
-"""What the services of one process stand on: database, Redis, keys, SES, and the few that others ask.
+"""What the services of one process share: database, Redis, keys, SES, and objects that many areas use.
 
-It decides nothing and runs nothing; `app.wiring` builds the services upon it.
+It decides nothing and runs nothing; the builders of the areas build their services on it.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypedDict
 
 from redis import Redis
 
-from app.aws.account import SesAccount
-from app.aws.clients import sesv2_client
-from app.domain.bursts import Breaker as BurstBreaker
+from app.aws.clients import READ_TIMEOUT_S, sesv2_client
+from app.aws.ses.account import SesAccount
+from app.broker_url import redis_url
+from app.domain.feedback.bounce_reader import BounceReader
 from app.queue import Bells, make_celery
-from app.services.gate import Gate
-from app.services.links import Links
-from app.services.reviews import Reviews
-from app.services.workforce import Workforce
-from app.store.clock import DatabaseClock
-from app.store.db import Database
-from app.store.positives import Positives
-from app.store.pseudonyms import Pseudonyms
-from app.store.redis import Breaker, connect
-from app.store.sealing import KeyRing
-from app.store.turns import Turns
+from app.services.operating.workers import Workforce
+from app.services.suppression.list_writer import ListWriter
+from app.services.suppression.unsubscribe_links import Links
+from app.store.account.call_slots import CallSlots
+from app.store.engine.clock import DatabaseClock
+from app.store.engine.database import ANSWERING, WORKING, Database, Patience
+from app.store.engine.redis import RedisBreaker, connect
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission.sealing import KeyRing
+from app.store.suppression.positive_cache import Positives
+from app.wiring.bounce_rules import build_bounce_reader
 from config import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
 
 # Threads that render and look while others wait for SES need a connection now and then, never all at once.
-_POOL = 12
+_WORKERS_CONNECTIONS = 12
+_REQUEST_WAITS_FOR_SES_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long this process waits for the database and for an answer of SES, in seconds."""
+
+    database: Patience
+    ses_s: float
+
+
+WORKERS = Bounds(database=replace(WORKING, connections=_WORKERS_CONNECTIONS), ses_s=READ_TIMEOUT_S)
+REQUESTS = Bounds(database=ANSWERING, ses_s=_REQUEST_WAITS_FOR_SES_S)
+
+_PATIENCE_TO_ASK_S = 0.5
+
+
+class ToBeAsked(TypedDict):
+    """Clients for health checks of Redis and the broker; None for a broker of another kind."""
+
+    redis: Redis
+    broker: Redis | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What most services stand on."""
+    """What most services share."""
 
     database: Database
     redis: Redis
-    breaker: Breaker
+    to_be_asked: ToBeAsked
+    breaker: RedisBreaker
     key_ring: KeyRing
     links: Links
     bells: Bells
     positives: Positives
+    list_writer: ListWriter
     pseudonyms: Pseudonyms
-    gate: Gate
     ses: "SESV2Client"
     account: SesAccount
     workforce: Workforce
     clock: DatabaseClock
-    reviews: Reviews
+    bounces: BounceReader
 
 
-def lay(settings: Settings) -> Ground:
-    """The ground of this process. It connects to nothing yet."""
-    database = Database(settings.database_url, pool_size=_POOL)
-    redis, breaker = connect(settings.redis_url), Breaker()
-    key_ring = KeyRing([key.get_secret_value() for key in settings.secret_keys])
+def lay(settings: Settings, *, bounds: Bounds = WORKERS) -> Ground:
+    """The foundation of this process. It connects to nothing yet."""
+    database = Database(settings.database_url, patience=bounds.database)
+    redis, breaker = connect(settings.redis_url), RedisBreaker()
+    key_ring = make_key_ring(settings)
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
     pseudonyms = Pseudonyms(database, key_ring)
-    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads)
+    writer = ListWriter(database=database, positives=positives)
+    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s)
     return Ground(
         database=database,
         redis=redis,
+        to_be_asked=_to_be_asked(settings),
         breaker=breaker,
         key_ring=key_ring,
         links=_links(settings, key_ring),
         bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
         positives=positives,
+        list_writer=writer,
         pseudonyms=pseudonyms,
-        gate=Gate(database=database, positives=positives, pseudonyms=pseudonyms),
         ses=ses,
-        account=SesAccount(ses, turn=Turns(redis, breaker=breaker)),
+        account=SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
-        reviews=Reviews(database=database, positives=positives, breaker=_breaker(settings)),
+        bounces=build_bounce_reader(settings),
     )
 
 
+def _to_be_asked(settings: Settings) -> ToBeAsked:
+    broker = redis_url(settings.broker_url)
+    return {
+        "redis": connect(settings.redis_url, patience_s=_PATIENCE_TO_ASK_S),
+        "broker": connect(broker, patience_s=_PATIENCE_TO_ASK_S) if broker else None,
+    }
+
+
+def make_key_ring(settings: Settings) -> KeyRing:
+    """The keys of the settings, the one that seals first."""
+    return KeyRing([key.get_secret_value() for key in settings.secret_keys])
+
+
 def _links(settings: Settings, key_ring: KeyRing) -> Links:
-    """The default of PUBLIC_URL is for a look around on one machine; nobody may get mail with a link to it."""
+    """The unsubscribe links. The default of PUBLIC_URL is for trying out on one machine; no email may carry it."""
     said = "public_url" in settings.model_fields_set
     return Links(base=settings.public_url if said else None, keys=key_ring.derive_each("unsubscribe"))
-
-
-def _breaker(settings: Settings) -> BurstBreaker:
-    return BurstBreaker(limit=settings.review_bounces, window=timedelta(minutes=settings.review_minutes))

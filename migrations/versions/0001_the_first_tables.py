@@ -1,4 +1,4 @@
-"""The first tables: applications, mails, feedback, the suppression list and what keeps them going."""
+"""The first tables: applications, emails, notifications, the suppression list and the tables for their upkeep."""
 
 import sqlalchemy as sa
 from alembic import op

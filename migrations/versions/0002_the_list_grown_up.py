@@ -1,4 +1,4 @@
-"""The list grown up: reviews, its events, SES's own list, streams, and names for those who were forgotten."""
+"""More for the suppression list: reviews, its events, SES's own list, streams, and pseudonyms of forgotten people."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is wrong can be seen and dealt with: incidents end, and what waits for a person is found at once."""
+"""Incidents can be closed, and indexes find open incidents and everything that waits for a person."""
 
 import sqlalchemy as sa
 from alembic import op

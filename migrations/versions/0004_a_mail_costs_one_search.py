@@ -1,4 +1,4 @@
-"""What a mail asks of the list is found at once: its address by a hash, its other names in a small index of theirs."""
+"""One search of the list for each email: its address by a hash index, its other keys in a small index of their own."""
 
 import sqlalchemy as sa
 from alembic import op

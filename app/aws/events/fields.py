@@ -1,7 +1,7 @@
 """Single values out of an SES payload: each reader takes anything and returns a clean, bounded value or nothing.
 
 Clean means that every database and log takes it: no NUL, no half surrogate pair, no control character. An address that
-is not clean is no address, since a repaired one would be somebody else's.
+is not clean is dropped, since a repaired one would be another person's.
 """
 
 import re
@@ -32,7 +32,7 @@ def sequence(value: object) -> Sequence[object]:
 
 
 def text(value: object) -> str | None:
-    """Return the string, at most 1,000 characters, with U+FFFD for what no database stores; None for the rest."""
+    """Return the string, at most 1,000 characters, with U+FFFD for what no database stores; None for other values."""
     if not isinstance(value, str) or not value.strip():
         return None
     return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value.strip()[:MAX_TEXT])
@@ -53,9 +53,9 @@ def account_id(value: object) -> str | None:
     return _match(_ACCOUNT_ID, value)
 
 
-def tag(mail: Mapping[str, object], name: str) -> str | None:
+def tag(email: Mapping[str, object], name: str) -> str | None:
     """Return the first value of one of the tags that SES echoes in `mail.tags`."""
-    values = mapping(mail.get("tags")).get(name)
+    values = mapping(email.get("tags")).get(name)
     if isinstance(values, list):
         values = values[0] if values else None
     return _match(_TAG_VALUE, values)
@@ -72,10 +72,10 @@ def address(value: object) -> str | None:
 
 
 def instant(value: object) -> datetime | None:
-    """Return the time as aware UTC, from every form that SES's documents show; None for what is none of this century.
+    """Return the time as aware UTC, from every form that SES's documents show; None for a value outside this century.
 
-    Seen: `2017-08-05T00:41:02.669Z`, `2018-10-08T14:05:45 +0000`, `2009-12-03T04:24:21.000-05:00`. Without an offset
-    it is UTC.
+    Seen: `2017-08-05T00:41:02.669Z`, `2018-10-08T14:05:45 +0000`, `2009-12-03T04:24:21.000-05:00`. A time without
+    an offset is UTC.
     """
     if not isinstance(value, str):
         return None

@@ -1,7 +1,7 @@
-"""How deep a JSON text nests, told before a parser recurses into it.
+"""How deep a JSON text nests and how much it holds, measured before a parser builds anything of it.
 
 CPython's JSON scanner recurses on the C stack; what a deep text does there depends on the platform's thread stacks, so
-strangers' texts are measured first. It decides nothing else about the text, not even whether it is JSON.
+a text from outside is measured first. It decides nothing else about the text, not even whether it is JSON.
 """
 
 import re
@@ -16,7 +16,7 @@ _BRACKET = re.compile(r"[\[\]{}]")
 
 def nests_too_deep(text: str) -> bool:
     """Return whether objects and arrays nest deeper than MAX_DEPTH; brackets inside strings do not count."""
-    # What opens at most that many brackets, inside strings or out, needs no closer look: nearly every genuine text.
+    # Nearly every genuine text opens at most that many brackets, inside strings or out, and needs no closer look.
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     depth = 0
@@ -25,3 +25,14 @@ def nests_too_deep(text: str) -> bool:
         if depth > MAX_DEPTH:
             return True
     return False
+
+
+def holds_too_much(text: str, *, at_most: int) -> bool:
+    """Return whether there are more than `at_most` keys, values and containers; what is in strings does not count."""
+    if _marks(text) <= at_most:
+        return False
+    return _marks(_STRING.sub("", text)) > at_most
+
+
+def _marks(text: str) -> int:
+    return sum(text.count(mark) for mark in "[{:,")

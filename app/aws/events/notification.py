@@ -1,11 +1,11 @@
 """What an SES notification says, in our own words: one event per recipient, from either dialect.
 
-It decides what each payload of SES means. It is total: authentic news of any shape, today's or a later one's, comes out
-as events or as a note, never as an exception. It never decides what follows (that is `app.domain.suppression` and
-`app.domain.delivery`) and never guesses an address.
+It decides what each payload of SES means. It is total: an authentic payload of any shape, today's or a later one,
+becomes events or a note, never an exception, and a payload that cannot be read in full is marked. It never decides what
+follows (that is `app.domain.suppression.rules` and `app.domain.sending.state_machine`) and never guesses an address.
 
-The two dialects differ in where they come from (an identity's notifications, a configuration set's events) and in the
-name of the key that tells the type; the rest is one format.
+The two dialects differ in their source (an identity's notifications, a configuration set's events) and in the name of
+the key that holds the type; the rest is one format.
 
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
@@ -16,14 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.aws import fields
-from app.aws.detail import detail
-from app.aws.nesting import nests_too_deep
-from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind, Reading
+from app.aws.events import fields
+from app.aws.events.json_depth import holds_too_much, nests_too_deep
+from app.aws.events.sentences import detail
+from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, Reading, SesEvent
 
 MAX_RECIPIENTS = 100
-"""SES takes 50 recipients per mail; what names more than twice that is cut, and the note says so."""
+"""SES takes 50 recipients per email; a list of more than twice that is cut, and the note says so."""
 
+_VALUES = 50_000
 _GREETING = "Successfully validated SNS topic"
 _SUBSCRIBED = "amazonsnssubscriptionsucceeded"
 
@@ -32,25 +33,25 @@ _SUBSCRIBED = "amazonsnssubscriptionsucceeded"
 class _Shape:
     """Where one event type keeps its facts: the key of its object, and the list of recipients in it, if it has one."""
 
-    kind: FeedbackKind
+    kind: EventType
     section: str
     recipients: str | None = None
 
 
 _SHAPES: Mapping[str, _Shape] = {
-    "bounce": _Shape(FeedbackKind.BOUNCE, "bounce", "bouncedRecipients"),
-    "complaint": _Shape(FeedbackKind.COMPLAINT, "complaint", "complainedRecipients"),
-    "delivery": _Shape(FeedbackKind.DELIVERY, "delivery", "recipients"),
-    "deliverydelay": _Shape(FeedbackKind.DELIVERY_DELAY, "deliveryDelay", "delayedRecipients"),
-    "send": _Shape(FeedbackKind.SEND, "send"),
-    "reject": _Shape(FeedbackKind.REJECT, "reject"),
-    "open": _Shape(FeedbackKind.OPEN, "open"),
-    "click": _Shape(FeedbackKind.CLICK, "click"),
+    "bounce": _Shape(EventType.BOUNCE, "bounce", "bouncedRecipients"),
+    "complaint": _Shape(EventType.COMPLAINT, "complaint", "complainedRecipients"),
+    "delivery": _Shape(EventType.DELIVERY, "delivery", "recipients"),
+    "deliverydelay": _Shape(EventType.DELIVERY_DELAY, "deliveryDelay", "delayedRecipients"),
+    "send": _Shape(EventType.SEND, "send"),
+    "reject": _Shape(EventType.REJECT, "reject"),
+    "open": _Shape(EventType.OPEN, "open"),
+    "click": _Shape(EventType.CLICK, "click"),
     # Spelled "Rendering Failure", with a space, and kept under the key `failure`.
-    "renderingfailure": _Shape(FeedbackKind.RENDERING_FAILURE, "failure"),
-    "subscription": _Shape(FeedbackKind.SUBSCRIPTION, "subscription"),
+    "renderingfailure": _Shape(EventType.RENDERING_FAILURE, "failure"),
+    "subscription": _Shape(EventType.SUBSCRIPTION, "subscription"),
 }
-_UNKNOWN = _Shape(FeedbackKind.UNKNOWN, "")
+_UNKNOWN = _Shape(EventType.UNKNOWN, "")
 
 _BOUNCE_TYPES = {type_.value: type_ for type_ in BounceType}
 
@@ -58,29 +59,31 @@ _BOUNCE_TYPES = {type_.value: type_ for type_ in BounceType}
 def read_notification(message: str, *, received_at: datetime) -> Reading:
     """Return all that the payload of one verified notification says; never raises.
 
-    `received_at` (aware UTC) stands in where SES gave no time. A text that names no mail reads as no events and a note.
+    `received_at` (aware UTC) stands in where SES gave no time. A text that names no email gives no events and a note.
     """
     if message.startswith(_GREETING):
         return Reading((), "SES greeted the topic of a new event destination")
     payload = _object(message)
     if payload is None:
-        return Reading((), "the payload is not a JSON object")
+        return Reading((), "the payload is not a JSON object", unread=True)
     name = fields.text(payload.get("eventType") or payload.get("notificationType")) or ""
     key = name.replace(" ", "").casefold()
     if key == _SUBSCRIBED:
         return Reading((), "SES greeted the topic of an identity's notifications")
-    mail = fields.mapping(payload.get("mail"))
-    ses_message_id = fields.identifier(mail.get("messageId"))
+    email = fields.mapping(payload.get("mail"))
+    ses_message_id = fields.identifier(email.get("messageId"))
     if ses_message_id is None:
-        return Reading((), "the payload names no mail")
+        return Reading((), "the payload names no email", unread=True)
     shape = _SHAPES.get(key, _UNKNOWN)
     section = fields.mapping(payload.get(shape.section))
-    destination = _destination(mail)
+    destination = _destination(email)
     entries, note = _entries(shape, section, destination)
-    mail_sent_at = fields.instant(mail.get("timestamp"))
+    if shape.recipients is not None and not section:
+        note = f"the payload lacks its object `{shape.section}`"
+    mail_sent_at = fields.instant(email.get("timestamp"))
     occurred_at = fields.instant(section.get("timestamp")) or mail_sent_at or received_at
     events = tuple(
-        Feedback(
+        SesEvent(
             kind=shape.kind,
             ses_message_id=ses_message_id,
             recipient=fields.address(entry.get("emailAddress")),
@@ -88,21 +91,21 @@ def read_notification(message: str, *, received_at: datetime) -> Reading:
             mail_sent_at=mail_sent_at,
             destination=destination,
             feedback_id=fields.identifier(section.get("feedbackId")),
-            recipient_tag=fields.tag(mail, "postern_recipient"),
-            attempt_tag=fields.tag(mail, "postern_attempt"),
-            sending_account_id=fields.account_id(mail.get("sendingAccountId")),
-            configuration_set=fields.tag(mail, "ses:configuration-set"),
-            bounce=_bounce(section, entry) if shape.kind is FeedbackKind.BOUNCE else None,
-            complaint=_complaint(section) if shape.kind is FeedbackKind.COMPLAINT else None,
+            recipient_tag=fields.tag(email, "postern_recipient"),
+            attempt_tag=fields.tag(email, "postern_attempt"),
+            sending_account_id=fields.account_id(email.get("sendingAccountId")),
+            configuration_set=fields.tag(email, "ses:configuration-set"),
+            bounce=_bounce(section, entry) if shape.kind is EventType.BOUNCE else None,
+            complaint=_complaint(section, len(entries)) if shape.kind is EventType.COMPLAINT else None,
             detail=detail(shape.kind, section, entry),
         )
         for entry in entries
     )
-    return Reading(events, note)
+    return Reading(events, note, unread=note is not None)
 
 
 def _object(message: str) -> Mapping[str, object] | None:
-    if nests_too_deep(message):
+    if nests_too_deep(message) or holds_too_much(message, at_most=_VALUES):
         return None
     try:
         payload = json.loads(message)
@@ -116,8 +119,8 @@ def _entries(
 ) -> tuple[list[Mapping[str, object]], str | None]:
     """Return one entry per recipient, each with `emailAddress` as far as SES named one, and a note if some were cut.
 
-    A type with a list of recipients whose list is missing is still news of this mail: one entry that names nobody. A
-    type without a list speaks of the whole mail, hence of its recipient when there is exactly one.
+    If the type has a list of recipients and the list is missing, the event is still about this email: one entry without
+    an address. A type without a list is about the whole email, hence about its recipient when there is exactly one.
     """
     if shape.recipients is None:
         return [{"emailAddress": destination[0] if len(destination) == 1 else None}], None
@@ -128,8 +131,8 @@ def _entries(
     return entries or [{}], None
 
 
-def _destination(mail: Mapping[str, object]) -> tuple[str, ...]:
-    listed = fields.sequence(mail.get("destination"))[:MAX_RECIPIENTS]
+def _destination(email: Mapping[str, object]) -> tuple[str, ...]:
+    listed = fields.sequence(email.get("destination"))[:MAX_RECIPIENTS]
     return tuple(address for item in listed if (address := fields.address(item)) is not None)
 
 
@@ -143,10 +146,11 @@ def _bounce(section: Mapping[str, object], entry: Mapping[str, object]) -> Bounc
     )
 
 
-def _complaint(section: Mapping[str, object]) -> Complaint:
+def _complaint(section: Mapping[str, object], among: int) -> Complaint:
     return Complaint(
         feedback_type=_lower(fields.word(section.get("complaintFeedbackType"))),
         subtype=fields.word(section.get("complaintSubType")),
+        among=among,
     )
 
 

@@ -6,26 +6,26 @@ sentence can hold an address, a link or a text of a remote server.
 
 from collections.abc import Mapping
 
-from app.aws import fields
-from app.domain.feedback import FeedbackKind
+from app.aws.events import fields
+from app.domain.feedback.events import Complaint, EventType
 
 
-def detail(kind: FeedbackKind, section: Mapping[str, object], entry: Mapping[str, object]) -> str:
+def detail(kind: EventType, section: Mapping[str, object], entry: Mapping[str, object]) -> str:
     """Return the sentence for one recipient: `section` is the object of the event type, `entry` the recipient's."""
     match kind:
-        case FeedbackKind.BOUNCE:
+        case EventType.BOUNCE:
             sentence = _bounce(section, entry)
-        case FeedbackKind.COMPLAINT:
+        case EventType.COMPLAINT:
             sentence = _complaint(section)
-        case FeedbackKind.DELIVERY:
-            sentence = f"The receiving server took the mail{_duration(section)}."
-        case FeedbackKind.DELIVERY_DELAY:
+        case EventType.DELIVERY:
+            sentence = f"The receiving server took the email{_duration(section)}."
+        case EventType.DELIVERY_DELAY:
             sentence = f"Delivery is delayed{_named(section.get('delayType'))}; SES keeps trying."
-        case FeedbackKind.REJECT:
-            sentence = f"SES refused the mail after taking it{_reason(section)}."
-        case FeedbackKind.RENDERING_FAILURE:
+        case EventType.REJECT:
+            sentence = f"SES refused the email after taking it{_reason(section)}."
+        case EventType.RENDERING_FAILURE:
             sentence = f"SES could not render the template{_named(section.get('templateName'))}."
-        case FeedbackKind.SUBSCRIPTION:
+        case EventType.SUBSCRIPTION:
             sentence = f"The recipient changed the subscription{_named(section.get('contactList'))}."
         case _:
             sentence = _WITHOUT_FACTS[kind]
@@ -33,10 +33,10 @@ def detail(kind: FeedbackKind, section: Mapping[str, object], entry: Mapping[str
 
 
 _WITHOUT_FACTS = {
-    FeedbackKind.SEND: "SES took the mail and will try to deliver it.",
-    FeedbackKind.OPEN: "The mail was opened.",
-    FeedbackKind.CLICK: "A link in the mail was followed.",
-    FeedbackKind.UNKNOWN: "SES reported an event of a type that this version does not know.",
+    EventType.SEND: "SES took the email and will try to deliver it.",
+    EventType.OPEN: "The email was opened.",
+    EventType.CLICK: "A link in the email was followed.",
+    EventType.UNKNOWN: "SES reported an event of a type that this version does not know.",
 }
 
 
@@ -48,8 +48,8 @@ def _bounce(section: Mapping[str, object], entry: Mapping[str, object]) -> str:
 
 def _complaint(section: Mapping[str, object]) -> str:
     subtype = fields.word(section.get("complaintSubType"))
-    if subtype is not None and subtype.endswith("SuppressionList"):
-        return f"SES did not send the mail: its address is on a suppression list for a complaint ({subtype})."
+    if Complaint(subtype=subtype).was_not_sent:
+        return f"SES did not send the email: its address is on a suppression list for a complaint ({subtype})."
     feedback_type = fields.word(section.get("complaintFeedbackType"))
     return f"The recipient's provider passed on a complaint{f' ({feedback_type})' if feedback_type else ''}."
 

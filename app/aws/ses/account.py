@@ -1,7 +1,7 @@
 """The SES account itself: what it may send, and its own suppression list.
 
-It decides that these calls go out one a second, as AWS allows, and what their answers mean. It never sends mail, and it
-passes addresses in the exact case it was given: SES compares them so here, though not when it sends
+It decides that these calls go out one a second, as AWS allows, and what their answers mean. It never sends email. It
+passes addresses in the exact case it was given: SES's list is case-sensitive here, though not when it sends
 (https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html).
 """
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sesv2.type_defs import ListSuppressedDestinationsRequestTypeDef
 
 SECONDS_BETWEEN_CALLS = 1.0
+LONGEST_WAIT_S = 15.0
 PAGE_SIZE = 1000
 
 T = TypeVar("T")
 
 
 class SesRefused(ServiceUnavailable):
-    """SES did not do what it was asked. `code` is its word for the refusal, or the name of what failed on the way."""
+    """A call to SES failed. `code` is SES's code of the refusal, or the name of the error on the way to SES."""
 
     def __init__(self, detail: str, *, code: str) -> None:
         super().__init__(detail, retry_after=1)
@@ -41,17 +42,17 @@ class SesRefused(ServiceUnavailable):
 
     @property
     def denied(self) -> bool:
-        """Whether it is the credentials that may not: the same call fails until somebody changes that."""
+        """Whether the credentials lack the permission: the same call fails until a person changes that."""
         return self.code.startswith(("AccessDenied", "NotAuthorized", "Unauthorized"))
 
 
 class PageLost(SesRefused):
-    """SES does not know the page that was asked for any more: the list has to be read from its beginning."""
+    """SES no longer knows the requested page: the list has to be read from its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What the account may send in this region: mails a second, mails in 24 hours (None: unlimited), and if at all."""
+    """What the account may send in this region: emails a second and in 24 hours (None: unlimited), and if at all."""
 
     max_send_rate: float
     max_24h: float | None
@@ -60,14 +61,14 @@ class Quota:
     production: bool
     enforcement: str
     suppressed_reasons: frozenset[str] = frozenset()
-    """For which reasons an entry of the account's suppression list keeps mail back; without one it has no effect."""
+    """The reasons for which an entry of the account's list keeps email back; with no reason the list has no effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppressed:
     """One entry of SES's account list; `reason` is `BOUNCE` or `COMPLAINT`.
 
-    `ses_message_id` is the mail that put it there, where SES tells: `get_suppressed` does, `list_suppressed` does not.
+    `ses_message_id` names the email that put it there, if SES says so: `get_suppressed` has it, `list_suppressed` not.
     """
 
     address: str
@@ -78,18 +79,19 @@ class Suppressed:
 
 @dataclass(frozen=True, slots=True)
 class SuppressedPage:
-    """Entries, and what to ask for next; None after the last page."""
+    """Entries, and the name of the next page; None after the last one."""
 
     entries: tuple[Suppressed, ...]
     next_page: str | None
 
 
 class SesAccount:
-    """Asks SES about the account. Raises `SesRefused` when SES is away or does not let us.
+    """Makes calls about the account. They raise `SesRefused` when SES is unavailable or refuses.
 
-    `clock` counts seconds and never goes back. Safe to share between threads: they queue for their second. `turn` tells
-    how long to wait so that all processes of the gateway together keep to one call a second; None: too many wait.
-    `quota` does not ask it: a worker that starts must not stand in that queue, and SES counts each kind of call apart.
+    `clock` counts seconds and never goes back. Safe to share between threads: each waits for its second. `turn` gets
+    the longest wait in seconds, and returns how long to wait so that all processes of the gateway together keep to one
+    call a second; None when that is longer. `quota` does not use `turn`: a worker that starts must not wait in that
+    queue, and SES counts each kind of call separately.
     """
 
     def __init__(
@@ -98,20 +100,20 @@ class SesAccount:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        turn: Callable[[], float | None] = lambda: 0.0,
+        slot: Callable[[float], float | None] = lambda _: 0.0,
     ) -> None:
         self._client = client
         self._clock = clock
         self._sleep = sleep
-        self._shared_turn = turn
-        self._turn = threading.Lock()
+        self._shared_slot = slot
+        self._slot = threading.Lock()
         self._next_call_at = 0.0
 
     def quota(self) -> Quota:
         """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html."""
         answer = self._call(self._client.get_account, shared=False)
         if answer is None or "SendQuota" not in answer:
-            raise ServiceUnavailable("SES did not tell the quota of the account")
+            raise ServiceUnavailable("SES's answer lacks the quota of the account")
         quota = answer["SendQuota"]
         max_24h = quota.get("Max24HourSend", -1.0)
         return Quota(
@@ -125,16 +127,21 @@ class SesAccount:
         )
 
     def remove_suppressed(self, address: str) -> bool:
-        """Take `address` off SES's list; False when it was not on it in this case."""
+        """Remove `address` from SES's list; False when it was not there in this case (upper or lower)."""
         return self._call(lambda: self._client.delete_suppressed_destination(EmailAddress=address)) is not None
 
     def put_suppressed(self, address: str, reason: Literal["BOUNCE", "COMPLAINT"]) -> None:
-        """Put `address` on SES's list, or change its reason; an account in the sandbox may not."""
+        """Put `address` on SES's list, or change its reason. SES refuses that to an account in the sandbox."""
         self._call(lambda: self._client.put_suppressed_destination(EmailAddress=address, Reason=reason))
 
-    def get_suppressed(self, address: str) -> Suppressed | None:
-        """The entry of `address`; None when it is not on the list in this case."""
-        answer = self._call(lambda: self._client.get_suppressed_destination(EmailAddress=address))
+    def get_suppressed(self, address: str, *, longest_wait_s: float = LONGEST_WAIT_S) -> Suppressed | None:
+        """The entry of `address`; None when the list does not have it in this case (upper or lower).
+
+        Raises `SesRefused`, also when the call would have to wait longer than `longest_wait_s`.
+        """
+        answer = self._call(
+            lambda: self._client.get_suppressed_destination(EmailAddress=address), longest_wait_s=longest_wait_s
+        )
         if answer is None:
             return None
         entry = answer["SuppressedDestination"]
@@ -169,9 +176,9 @@ class SesAccount:
         )
         return SuppressedPage(tuple(entries), answer.get("NextToken"))
 
-    def _call(self, ask: Callable[[], T], *, shared: bool = True) -> T | None:
-        """The answer to one call in its turn; None for what SES does not know."""
-        self._wait_for_a_turn(shared=shared)
+    def _call(self, ask: Callable[[], T], *, shared: bool = True, longest_wait_s: float = LONGEST_WAIT_S) -> T | None:
+        """The answer to one call, made in its turn; None when SES answers that there is no such thing."""
+        self._wait_for_a_slot(longest_wait_s, shared=shared)
         try:
             return ask()
         except ClientError as error:
@@ -183,12 +190,20 @@ class SesAccount:
             failure = type(error).__name__
             raise SesRefused(f"SES could not be asked: {failure}", code=failure) from error
 
-    def _wait_for_a_turn(self, *, shared: bool) -> None:
-        with self._turn:
-            turn = self._shared_turn() if shared else 0.0
-            if turn is None:
-                raise SesRefused("Too many calls wait for SES; repeat the request.", code="TooManyRequestsException")
-            wait = max(turn, self._next_call_at - self._clock())
+    def _wait_for_a_slot(self, longest_s: float, *, shared: bool) -> None:
+        if not self._slot.acquire(timeout=longest_s):
+            raise _too_many()
+        try:
+            slot = self._shared_slot(longest_s) if shared else 0.0
+            wait = None if slot is None else max(slot, self._next_call_at - self._clock())
+            if wait is None or wait > longest_s:
+                raise _too_many()
             if wait > 0:
                 self._sleep(wait)
             self._next_call_at = self._clock() + SECONDS_BETWEEN_CALLS
+        finally:
+            self._slot.release()
+
+
+def _too_many() -> SesRefused:
+    return SesRefused("Too many calls wait for SES; repeat the request.", code="TooManyRequestsException")

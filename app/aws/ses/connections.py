@@ -1,7 +1,7 @@
-"""Connections to one endpoint that are kept: one POST at a time on each, written with one call and read to its end.
+"""Kept connections to one endpoint: one POST at a time on each, written with one call and read to its end.
 
-It decides when a connection may carry another request, and raises what boto3 raises, so that whoever judges knows
-whether a request can have left. It never sends one twice, verifies TLS as boto3 does, and goes through no proxy.
+It decides when a connection may carry another request. It raises what boto3 raises, so that the error shows whether a
+request can have left. It never sends one twice, verifies TLS as boto3 does, and goes through no proxy.
 """
 
 import io
@@ -10,7 +10,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from select import POLLIN, poll
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
@@ -22,16 +22,20 @@ from botocore.httpsession import get_cert_path
 from app.aws.clients import CONNECT_TIMEOUT_S
 
 LONGEST_ANSWER: Final = 64 * 1024
-# SES closes connections that rest; one that rested for long may be closed at the very moment that it is used.
+# SES closes idle connections; one that was idle for long may be closed at the very moment that it is used.
 LONGEST_REST_S: Final = 15.0
-# What Linux gives a socket to begin with.
+# The size of the buffer that Linux gives a new socket.
 TAKEN_AT_ONCE: Final = 16 * 1024
 
 _READ: Final = 16 * 1024
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _PLAIN: Final = b"HTTP/1.1 200 OK\r\n"
 
-Answer = tuple[int, HeadersDict, bytes]
+HttpResponse = tuple[int, HeadersDict, bytes]
+
+
+class HandshakeFailed(boto.SSLError):
+    """The TLS handshake failed, so no part of a request has left. boto3 has no class for it."""
 
 
 class KeptConnections:
@@ -50,11 +54,11 @@ class KeptConnections:
         self._resting: deque[tuple[socket.socket, float]] = deque()
 
     def send(self, request: bytes, *, before_waiting: Callable[[], None]) -> "Exchange":
-        """Write one whole request; its answer is read from what this returns.
+        """Write one whole request; its answer is read from the exchange that this returns.
 
-        What fails before the request can have left raises an error that says so; anything later, one that does not.
-        `before_waiting` is called where a connection has to be opened, or where the request is longer than what the
-        system takes before the other side has taken any.
+        A failure before the request can have left raises an error of its own class; a later one does not.
+        `before_waiting` is called if a connection has to be opened, or if the request is longer than what the system
+        buffers while the other side has read nothing.
         """
         rested = self._rested()
         if rested is None or len(request) > TAKEN_AT_ONCE:
@@ -64,7 +68,7 @@ class KeptConnections:
         return exchange
 
     def close(self) -> None:
-        """Close those that rest."""
+        """Close the idle connections."""
         while self._resting:
             self._resting.pop()[0].close()
 
@@ -72,7 +76,7 @@ class KeptConnections:
         self._resting.append((connection, self._now()))
 
     def _rested(self) -> socket.socket | None:
-        """The connection that was used last, if it is still good; those that are not are closed."""
+        """The idle connection that was used last and is still good; others on the way to it are closed."""
         while self._resting:
             try:
                 connection, since = self._resting.pop()
@@ -93,7 +97,7 @@ class KeptConnections:
             raise boto.ConnectTimeoutError(endpoint_url=self._url, error=error) from error
         except ssl.SSLError as error:
             opening.close()
-            raise boto.SSLError(endpoint_url=self._url, error=error) from error
+            raise HandshakeFailed(endpoint_url=self._url, error=error) from error
         except OSError as error:
             opening.close()
             raise boto.EndpointConnectionError(endpoint_url=self._url, error=error) from error
@@ -111,7 +115,7 @@ class KeptConnections:
 class Exchange:
     """One request on one connection. `rest` takes the connection when it may carry another request; else it is closed.
 
-    Whoever has other things to do looks for the answer when the connection turns readable, and reads it once a part is
+    A caller that cannot wait calls `look` when the connection turns readable, and `read` once a part of the answer is
     there.
     """
 
@@ -124,18 +128,18 @@ class Exchange:
         """Whether anything of an answer has come, its end included."""
 
     def fileno(self) -> int:
-        """The connection's, to wait until it is readable."""
+        """The file descriptor of the connection, to wait until it is readable."""
         return self._connection.fileno()
 
     def write(self, request: bytes) -> None:
-        """Write the whole request. Raises what an answer that does not come raises: it may have left."""
-        with self._told():
+        """Write the whole request. A failure raises the same as a missing answer: the request may have left."""
+        with self._translated():
             self._connection.sendall(request)
 
-    def look(self) -> Answer | None:
-        """The answer, when all of it is there and is the one that nearly every request gets; it never waits."""
+    def look(self) -> HttpResponse | None:
+        """The answer, if all of it is there and it is the plain 200 that nearly every request gets. Never waits."""
         patience_s = self._connection.gettimeout()
-        with self._told():
+        with self._translated():
             self._connection.settimeout(0)
             try:
                 self._received = self._connection.recv(_READ)
@@ -149,9 +153,9 @@ class Exchange:
             self._rest(self._connection)
         return answer
 
-    def read(self) -> Answer:
-        """The answer, waited for; whatever it is, from its first byte, by `http.client` where it is no plain one."""
-        with self._told():
+    def read(self) -> HttpResponse:
+        """Wait for the answer and return it. `http.client` reads it, from its first byte, if it is no plain 200."""
+        with self._translated():
             received = self._received if self.has_begun else self._connection.recv(_READ)
             answer, kept = _whole(received, self._connection)
         if kept:
@@ -161,13 +165,13 @@ class Exchange:
         return answer
 
     def give_up(self) -> NoReturn:
-        """Wait no longer."""
+        """Close the connection without waiting for the answer."""
         self._connection.close()
         raise boto.ReadTimeoutError(endpoint_url=self._url)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever fails ends the connection, and is told as boto3 tells it."""
+    def _translated(self) -> Iterator[None]:
+        """Close the connection on any failure, and raise the error that boto3 would raise."""
         try:
             yield
         except TimeoutError as error:
@@ -181,18 +185,20 @@ class Exchange:
             raise
 
 
-def _whole(received: bytes, connection: socket.socket) -> tuple[Answer, bool]:
-    """The answer that begins so, and whether the connection may carry another request."""
+def _whole(received: bytes, connection: socket.socket) -> tuple[HttpResponse, bool]:
+    """The whole answer that begins with `received`, and whether the connection may carry another request."""
     if plain := _plain(received):
         return plain, True
     response = HTTPResponse(_Received(received, connection), method="POST")  # type: ignore[arg-type]
     response.begin()
     content = response.read(LONGEST_ANSWER)
+    if response.length and len(content) < LONGEST_ANSWER:
+        raise IncompleteRead(content, response.length)
     whole = response.isclosed() and not response.will_close
     return (response.status, HeadersDict(response.getheaders()), content), whole
 
 
-def _plain(received: bytes) -> Answer | None:
+def _plain(received: bytes) -> HttpResponse | None:
     """A whole 200 that came in one piece and says its length; None for everything else."""
     head, end, content = received.partition(_END_OF_HEAD)
     if not end or not head.startswith(_PLAIN):
@@ -207,7 +213,7 @@ def _plain(received: bytes) -> Answer | None:
 
 
 class _Received(io.RawIOBase):
-    """What was received already, and then the rest of the connection: as a socket that `http.client` can read."""
+    """The bytes received already, then the rest of the connection, as a socket that `http.client` can read."""
 
     def __init__(self, received: bytes, connection: socket.socket) -> None:
         self._received = received

@@ -1,18 +1,18 @@
-"""SES by the fast transport, without waiting: a call is begun, and its answer is looked for once something is there.
+"""SES by the fast transport, without waiting: a call is begun, and its answer is read once a part of it is there.
 
-It decides nothing about what an answer proves: `app.aws.ses` does. It has no thread and no loop of its own.
+What an answer proves is decided in `app.aws.ses.mailer`. This module has no thread and no loop of its own.
 """
 
 from collections.abc import Callable
 
-from app.aws.kept_connections import Answer, Exchange
-from app.aws.ses import Pending, SesMailer, classify, proven
-from app.aws.ses_fast import FastSesClient
-from app.domain.outcome import Envelope, Outcome
+from app.aws.ses.connections import Exchange, HttpResponse
+from app.aws.ses.fast_client import FastSesClient
+from app.aws.ses.mailer import Pending, SesMailer, classify, proven
+from app.domain.sending.call_outcome import Envelope, Outcome
 
 
 class FastMailer(SesMailer):
-    """See `app.aws.ses.EarlyMailer`."""
+    """See `app.aws.ses.mailer.EarlyMailer`."""
 
     def __init__(self, client: FastSesClient, *, configuration_set: str | None) -> None:
         super().__init__(client, configuration_set=configuration_set)
@@ -22,13 +22,13 @@ class FastMailer(SesMailer):
         """See `EarlyMailer.begin`."""
         try:
             exchange = self._fast.begin(before_waiting, **self.request(envelope))
-        except Exception as error:  # noqa: BLE001 - as in `app.aws.ses.proven`
+        except Exception as error:  # noqa: BLE001 - as in `app.aws.ses.mailer.proven`
             return classify(error, envelope)
         return _Begun(self._fast, exchange, envelope)
 
 
 class _Begun:
-    """See `app.aws.ses.Pending`."""
+    """See `app.aws.ses.mailer.Pending`."""
 
     def __init__(self, client: FastSesClient, exchange: Exchange, envelope: Envelope) -> None:
         self._client = client
@@ -45,7 +45,7 @@ class _Begun:
     def look(self) -> Outcome | None:
         try:
             read = self._exchange.look()
-        except Exception as error:  # noqa: BLE001 - as in `app.aws.ses.proven`
+        except Exception as error:  # noqa: BLE001 - as in `app.aws.ses.mailer.proven`
             return classify(error, self._envelope)
         return None if read is None else self._proven(lambda: read)
 
@@ -55,5 +55,5 @@ class _Begun:
     def give_up(self) -> Outcome:
         return self._proven(self._exchange.give_up)
 
-    def _proven(self, read: Callable[[], Answer]) -> Outcome:
+    def _proven(self, read: Callable[[], HttpResponse]) -> Outcome:
         return proven(lambda: self._client.answer(read()), self._envelope)

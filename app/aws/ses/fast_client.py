@@ -1,7 +1,7 @@
 """SES v2 without boto3's machinery around each call: the same request, on connections that are kept.
 
-It stands in for boto3's client and decides nothing about what an answer proves: it raises what boto3 raises, so that
-`app.aws.ses` judges both alike. It sends each request once, and takes endpoint, CA bundle and credentials from
+It replaces boto3's client and raises what boto3 raises, so that `app.aws.ses.mailer` can judge the answers of both
+alike. It sends each request once, and takes endpoint, CA bundle and credentials from
 botocore, which renews them. It goes through no proxy.
 """
 
@@ -21,21 +21,21 @@ from botocore.parsers import RestJSONParser
 from botocore.utils import get_environ_proxies
 
 from app.aws.clients import READ_TIMEOUT_S, one_attempt
-from app.aws.kept_connections import Answer, Exchange, KeptConnections
-from app.aws.signature import JSON, Signer, host_of
+from app.aws.ses.connections import Exchange, HttpResponse, KeptConnections
+from app.aws.ses.sigv4 import JSON, Signer, host_of
 
 OPERATION: Final = "SendEmail"
 PATH: Final = "/v2/email/outbound-emails"
 
 
 class BehindAProxy(Exception):
-    """The way to SES leads through a proxy, which this transport does not take."""
+    """The environment names a proxy for SES, which this transport does not support."""
 
 
 class FastSesClient:
     """What `SesMailer` needs of boto3's client: `send_email`. Safe to call from many threads; made after forking.
 
-    `session` brings credentials, endpoint and CA bundle; `clock`, aware UTC, dates the requests. Raises `BehindAProxy`.
+    `session` gives credentials, endpoint and CA bundle; `clock`, aware UTC, dates the requests. Raises `BehindAProxy`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class FastSesClient:
     ) -> None:
         reference = session.create_client("sesv2", region_name=region, config=one_attempt(1, read_timeout_s))
         endpoint, model = reference.meta.endpoint_url, reference.meta.service_model
-        if get_environ_proxies(endpoint):
+        if _goes_through_a_proxy(endpoint):
             raise BehindAProxy
         url = endpoint.rstrip("/") + PATH
         self._head = _head(url, user_agent=session.user_agent())
@@ -66,13 +66,13 @@ class FastSesClient:
         return self.answer(self.begin(_give_way_to_nobody, **request).read())
 
     def begin(self, before_waiting: Callable[[], None], /, **request: Any) -> Exchange:
-        """The same call until its request is written; `answer` tells what is read of it. Raises what boto3 raises.
+        """The same call until its request is written; `answer` parses what is then read. Raises what boto3 raises.
 
         `before_waiting` is as in `KeptConnections.send`.
         """
         return self._connections.send(self._request(_body(request)), before_waiting=before_waiting)
 
-    def answer(self, read: Answer) -> Mapping[str, Any]:
+    def answer(self, read: HttpResponse) -> Mapping[str, Any]:
         """SES's answer. Raises what boto3 raises."""
         status, headers, content = read
         if status >= 300:
@@ -83,11 +83,11 @@ class FastSesClient:
         return answer
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the idle connections."""
         self._connections.close()
 
     def _request(self, body: bytes) -> bytes:
-        """The whole request, signed by the credentials of this moment."""
+        """The whole request, signed with the current credentials."""
         if self._credentials is None:
             raise boto.NoCredentialsError
         signed = self._sign(body, self._credentials.get_frozen_credentials())
@@ -104,12 +104,20 @@ def fast_client(region: str, *, clock: Callable[[], datetime], read_timeout_s: f
     return FastSesClient(botocore.session.get_session(), region=region, clock=clock, read_timeout_s=read_timeout_s)
 
 
+def _goes_through_a_proxy(endpoint: str) -> bool:
+    """Whether boto3 would use a proxy: there is one for the endpoint's scheme, and `NO_PROXY` does not exempt its host.
+
+    botocore's result also holds proxies of other schemes, and `NO_PROXY` itself under the name `no`.
+    """
+    return bool(get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme))
+
+
 def _give_way_to_nobody() -> None:
-    """The caller waits for the answer anyhow."""
+    """Do nothing: the caller waits for the answer in any case."""
 
 
 def _head(url: str, *, user_agent: str) -> str:
-    """What is the same in the head of every request."""
+    """The part of the head that is the same for every request."""
     return (
         f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: {host_of(url)}\r\n"
         f"Accept-Encoding: identity\r\nContent-Type: {JSON}\r\nUser-Agent: {user_agent}\r\n"
@@ -120,8 +128,8 @@ def _head(url: str, *, user_agent: str) -> str:
 def _body(request: Mapping[str, Any]) -> bytes:
     """The request as boto3 writes it: the raw message in base64, the rest as it is.
 
-    The base64 is put where it belongs afterwards, so that nobody looks through it for what JSON has to escape. What is
-    looked for stands there once, since every quote inside a string is escaped.
+    The base64 is inserted afterwards, so that the JSON encoder does not scan it for characters to escape. The marker
+    that is replaced occurs once, since every quote inside a string is escaped.
     """
     raw = b64encode(request["Content"]["Raw"]["Data"])
     written = json.dumps({**request, "Content": {"Raw": {"Data": ""}}}).encode()

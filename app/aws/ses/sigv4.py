@@ -1,7 +1,7 @@
 """The signature of one kind of request: AWS's Signature Version 4 for a POST of JSON to one URL.
 
-It decides nothing; it computes what botocore's `SigV4Auth` computes, seven times as fast, because what does not change
-between two mails is put together once (https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html).
+It decides nothing; it computes what botocore's `SigV4Auth` computes, seven times as fast, because the parts that stay
+the same between two emails are built once (https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html).
 Tests hold it to botocore, byte for byte.
 """
 
@@ -21,7 +21,7 @@ _USUAL_PORTS = {"https": 443, "http": 80}
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The headers of one signed request that nobody can know beforehand."""
+    """The headers that differ with each signed request."""
 
     date: str
     authorization: str
@@ -58,7 +58,7 @@ class Signer:
 
 
 def host_of(url: str) -> str:
-    """What the `Host` field says of a URL: no user, and no port where it is the usual one."""
+    """The `Host` field for a URL: without a user, and without a port that is the usual one."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     return host if parts.port in {None, _USUAL_PORTS.get(parts.scheme)} else f"{host}:{parts.port}"
@@ -66,7 +66,7 @@ def host_of(url: str) -> str:
 
 @lru_cache(maxsize=8)
 def _signing_key(secret_key: str, scope: str) -> bytes:
-    """Derived anew once a day, and when the credentials are renewed."""
+    """The signing key. It is derived once a day, and when the credentials are renewed."""
     key = f"AWS4{secret_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -1,7 +1,7 @@
-"""The AWS side of a gateway: made for the simulator as for a real account, and looked over for faults.
+"""The AWS resources of a gateway: made in the simulator as in a real account, and checked for faults.
 
-It decides which parts there have to be and what is wrong with those that are. It changes nothing of an account that it
-only looks over. https://docs.aws.amazon.com/ses/latest/dg/event-publishing-create-event-destination.html
+This module decides which resources there have to be, and what is wrong with the existing ones. A check changes nothing.
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-create-event-destination.html
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,8 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from app.aws.account import SesAccount
+from app.aws.ses.account import SesAccount
 from app.domain.errors import ServiceUnavailable
-from config import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -31,7 +30,7 @@ _PATIENT = Config(retries={"total_max_attempts": 5, "mode": "standard"}, connect
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: whether it is well, what was found, and `advice` for when it is not."""
+    """The result of one check: whether it is `ok`, what was `found`, and `advice` for when it is not."""
 
     name: str
     ok: bool
@@ -39,15 +38,25 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the account has to have for this gateway: its configuration set, its topics, and what they notify."""
+
+    configuration_set: str
+    topic_arns: tuple[str, ...]
+    signature_version: int
+    public_url: str
+
+
 @dataclass(frozen=True, slots=True)
 class AwsSetup:
-    """SES and SNS of one region, through patient clients: an operator waits where a worker must not."""
+    """SES and SNS of one region, through clients with retries: an operator can wait, a worker must not."""
 
     ses: "SESV2Client"
     sns: "SNSClient"
 
     def make_topic(self, configuration_set: str) -> str:
-        """Make topic, configuration set, event destination and identity, and return the topic's ARN."""
+        """Make the topic, configuration set, event destination and identity. Returns the ARN of the topic."""
         topic_arn = self.sns.create_topic(Name=TOPIC, Attributes={"SignatureVersion": "2"})["TopicArn"]
         self.ses.create_configuration_set(ConfigurationSetName=configuration_set)
         self.ses.create_configuration_set_event_destination(
@@ -63,22 +72,22 @@ class AwsSetup:
         return topic_arn
 
     def subscribe(self, topic_arn: str, public_url: str) -> None:
-        """Ask the topic to notify the gateway, which confirms by itself."""
+        """Subscribe the gateway to the topic. The gateway confirms the subscription by itself."""
         protocol = public_url.partition(":")[0]
         self.sns.subscribe(TopicArn=topic_arn, Protocol=protocol, Endpoint=public_url + TARGET)
 
     def is_confirmed(self, topic_arn: str, public_url: str) -> bool:
-        """Whether the topic notifies this gateway."""
+        """Whether the gateway's subscription to the topic is confirmed."""
         return bool(self._arns_of(topic_arn, public_url + TARGET) - {"PendingConfirmation"})
 
-    def findings(self, settings: Settings) -> Iterator[Finding]:
-        """Look the account over, part by part."""
+    def findings(self, expected: Expected) -> Iterator[Finding]:
+        """Check the account, part by part."""
         yield from self._guarded("account", self._account())
-        yield from self._guarded("configuration set", self._configuration_set(settings))
-        if not settings.sns_topic_arns:
-            yield Finding("topic", ok=False, found="SNS_TOPIC_ARNS is not set", advice="name the topic of the events")
-        for topic_arn in settings.sns_topic_arns:
-            yield from self._guarded(f"topic {topic_arn}", self._topic(topic_arn, settings))
+        yield from self._guarded("configuration set", self._configuration_set(expected))
+        if not expected.topic_arns:
+            yield Finding("topic", ok=False, found="SNS_TOPIC_ARNS is not set", advice="set it to the events' topic")
+        for topic_arn in expected.topic_arns:
+            yield from self._guarded(f"topic {topic_arn}", self._topic(topic_arn, expected))
 
     def _guarded(self, name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         try:
@@ -110,18 +119,18 @@ class AwsSetup:
             "production access",
             ok=quota.production,
             found="granted" if quota.production else "the account is in the sandbox",
-            advice="request production access: only verified addresses get mail",
+            advice="request production access: SES only sends to verified addresses",
         )
         off = sorted({"BOUNCE", "COMPLAINT"} - quota.suppressed_reasons)
         yield Finding(
             "suppression list",
             ok=not off,
             found=f"switched off for {' and '.join(off)}" if off else "on for bounces and complaints",
-            advice="switch it on for the account: what our list does not know yet is mailed again",
+            advice="switch it on for the account: SES then stops emails to addresses that our list does not have yet",
         )
 
-    def _configuration_set(self, settings: Settings) -> Iterator[Finding]:
-        name = settings.ses_configuration_set
+    def _configuration_set(self, expected: Expected) -> Iterator[Finding]:
+        name = expected.configuration_set
         if not name:
             advice = "set SES_CONFIGURATION_SET: without one SES publishes no events with our tags"
             yield Finding("configuration set", ok=False, found="none is set", advice=advice)
@@ -131,15 +140,15 @@ class AwsSetup:
         advice = "enable sending for the configuration set"
         yield Finding("configuration set", ok=enabled, found=name if enabled else f"{name} is paused", advice=advice)
         destinations = self.ses.get_configuration_set_event_destinations(ConfigurationSetName=name)
-        yield _published(destinations.get("EventDestinations", []), settings.sns_topic_arns)
+        yield _published(destinations.get("EventDestinations", []), expected.topic_arns)
 
-    def _topic(self, topic_arn: str, settings: Settings) -> Iterator[Finding]:
+    def _topic(self, topic_arn: str, expected: Expected) -> Iterator[Finding]:
         name = f"topic {topic_arn.rpartition(':')[2]}"
         version = int(self.sns.get_topic_attributes(TopicArn=topic_arn)["Attributes"].get("SignatureVersion", "1"))
-        ok = version >= settings.sns_signature_version
-        advice = f"set its SignatureVersion to {settings.sns_signature_version}: all it says is refused"
+        ok = version >= expected.signature_version
+        advice = f"set its SignatureVersion to {expected.signature_version}: its notifications are refused now"
         yield Finding(name, ok=ok, found=f"signature version {version}", advice=advice)
-        endpoint = settings.public_url.rstrip("/") + TARGET
+        endpoint = expected.public_url.rstrip("/") + TARGET
         arns = self._arns_of(topic_arn, endpoint)
         confirmed = arns - {"PendingConfirmation"}
         found = "confirmed" if confirmed else "waits for confirmation" if arns else "missing"
@@ -159,13 +168,13 @@ class AwsSetup:
 
 
 def aws_setup(region: str) -> AwsSetup:
-    """SES and SNS of this region, with boto3's own credentials and endpoints."""
+    """SES and SNS of this region, with the credentials and endpoints that boto3 finds."""
     session = boto3.session.Session(region_name=region)
     return AwsSetup(session.client("sesv2", config=_PATIENT), session.client("sns", config=_PATIENT))
 
 
 def _published(destinations: list[Any], topic_arns: tuple[str, ...]) -> Finding:
-    """Whether every event that Postern needs goes to a topic that it listens to."""
+    """Whether every event that Postern needs is published to one of its topics."""
     published = {
         kind
         for destination in destinations
@@ -174,14 +183,14 @@ def _published(destinations: list[Any], topic_arns: tuple[str, ...]) -> Finding:
     }
     missing = [kind for kind in NEEDED if kind not in published]
     if not missing:
-        return Finding("event destination", ok=True, found="every event goes to our topics")
+        return Finding("event destination", ok=True, found="every event is published to our topics")
     advice = "add them to an enabled event destination whose topic is in SNS_TOPIC_ARNS"
     return Finding("event destination", ok=False, found=f"not published: {', '.join(missing)}", advice=advice)
 
 
 def _advice(code: str, operation: str) -> str:
     if code in {"NotFoundException", "NotFound"}:
-        return "it does not exist in AWS_REGION: make it, or correct its name"
+        return "it does not exist in AWS_REGION: create it, or correct its name"
     if code.startswith(("AccessDenied", "Authorization")):
         return f"allow the gateway's credentials to call {operation}"
     return "check AWS credentials and AWS_REGION"

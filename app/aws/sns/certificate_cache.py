@@ -1,14 +1,15 @@
 """Signing certificates over HTTPS: fetched once, remembered for a day, and never fetched faster than a budget.
 
 It decides when to fetch and for how long an answer holds, good or bad. It never decides whether a URL may be fetched
-(`app.aws.sns` has compared it with the topic's own host) nor whether a certificate may sign (`app.aws.certificates`).
-Anyone can post certificate names that do not exist, so failures are remembered apart from certificates, and names never
-seen before share a budget that cannot starve the refresh of a known one.
+(`app.aws.sns.verifier` has compared it with the topic's own host) nor whether a certificate may sign
+(`app.aws.sns.certificates`). The processes of the gateway share what they have fetched, so that a new process accepts
+genuine notifications at once. Only a name that no process has ever fetched is subject to the budget
+(`app.aws.sns.fetch_budget`).
 """
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,19 +20,20 @@ import urllib3
 from botocore.httpsession import get_cert_path
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from app.aws.certificates import SigningCertificate, parse_certificate
-from app.aws.topic_arn import TopicArn
-from app.domain.errors import ServiceUnavailable
+from app.aws.sns.certificates import SigningCertificate, parse_certificate
+from app.aws.sns.fetch_budget import FetchBudget, within
+from app.aws.sns.topic_arn import TopicArn
+from app.domain.errors import PosternError, ServiceUnavailable
+from app.domain.feedback.rejections import Reason, rejected
 
 MAX_CERTIFICATE_BYTES = 16 * 1024
 _CONNECT_OR_READ_SECONDS = 2.0
 _FETCH_SECONDS = 3.0
+_PATIENCE_S = 2.0
 
 _MAX_CERTIFICATES = 10
 _CERTIFICATE_TTL = timedelta(hours=24)
 _FAILURE_TTL = timedelta(seconds=60)
-_BUDGET_PERIOD = timedelta(minutes=1)
-_BUDGET_FETCHES = 10
 
 
 class CertificateSource(Protocol):
@@ -83,94 +85,151 @@ def _bounded(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class KeptCertificate:
+    """The PEM text of a certificate as it was fetched, and when (aware UTC)."""
+
+    pem: bytes
+    fetched_at: datetime
+
+
+class CertificateShelf(Protocol):
+    """Where all processes of a gateway keep what they have fetched."""
+
+    def find(self, url: str) -> KeptCertificate | None:
+        """Return what one of them fetched from the URL, and nothing that another program has put there.
+
+        Raises ServiceUnavailable when the shelf cannot be read.
+        """
+        ...
+
+    def keep(self, url: str, kept: KeptCertificate, *, until: datetime) -> None:
+        """Keep it for the others, at least until its dates end; never raises for trouble of the shelf."""
+        ...
+
+
+class NoShelf:
+    """The shelf of a process that shares with no other."""
+
+    def find(self, _url: str) -> None:
+        """Nothing is kept."""
+
+    def keep(self, _url: str, _kept: KeptCertificate, *, until: datetime) -> None:
+        """Keep nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
     certificate: SigningCertificate
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    detail: str
+    """Why there is no certificate; `lasts`: the same answer holds for a while, without another try."""
+
+    reason: Reason
+    detail: str | None
     since: datetime
-
-
-def _younger(than: timedelta, since: datetime, now: datetime) -> bool:
-    """Return whether less than `than` has passed; from a clock that was set back the answer is no."""
-    return timedelta(0) <= now - since < than
+    lasts: bool = True
 
 
 class FetchedCertificates:
     """Certificates by URL, each fetched by one thread while the others wait for its answer. Thread-safe."""
 
-    def __init__(self, *, source: CertificateSource, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, source: CertificateSource, clock: Callable[[], datetime], shelf: CertificateShelf | None = None
+    ) -> None:
         self._source = source
         self._clock = clock
+        self._shelf = shelf or NoShelf()
         self._lock = threading.Lock()
-        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
         self._failed: dict[str, _Failed] = {}
-        self._flights: dict[str, Future[_Held | _Failed]] = {}
-        self._first_fetches: deque[datetime] = deque()
+        self._flights: dict[str, Future[_Cached | _Failed]] = {}
+        self._budget = FetchBudget()
 
     def public_key(self, url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
-        """Return the key behind `url` if it may sign for the topic now; else NotAuthentic or ServiceUnavailable."""
+        """Return the key behind `url` if it may sign for the topic now; else ServiceUnavailable, with the reason."""
         answer = self._answer(url)
         if isinstance(answer, _Failed):
-            raise ServiceUnavailable(answer.detail)
+            raise rejected(answer.reason, answer.detail)
         return answer.certificate.key_for(topic_arn, self._clock())
 
-    def _answer(self, url: str) -> _Held | _Failed:
+    def mismatch(self) -> PosternError:
+        """Return the error for a signature that the key behind its own URL did not make: it is certainly forged."""
+        return rejected(Reason.FORGED)
+
+    def _answer(self, url: str) -> _Cached | _Failed:
         with self._lock:
             now = self._clock()
-            held = self._held.get(url)
-            if held is not None and _younger(_CERTIFICATE_TTL, held.since, now):
-                self._held.move_to_end(url)
-                return held
+            cached = self._cached.get(url)
+            if cached is not None and within(_CERTIFICATE_TTL, cached.since, now):
+                self._cached.move_to_end(url)
+                return cached
             failed = self._failed.get(url)
-            if failed is not None and _younger(_FAILURE_TTL, failed.since, now):
+            if failed is not None and within(_FAILURE_TTL, failed.since, now):
                 return failed
             flight = self._flights.get(url)
             leads = flight is None
             if flight is None:
-                if held is None:
-                    self._spend(now)
                 flight = self._flights[url] = Future()
         if leads:
-            self._fly(url, flight)
-        return flight.result()
-
-    def _spend(self, now: datetime) -> None:
-        recent = self._first_fetches
-        while recent and not _younger(_BUDGET_PERIOD, recent[0], now):
-            recent.popleft()
-        if len(recent) >= _BUDGET_FETCHES:
-            raise ServiceUnavailable("too many signing certificates were asked for within a minute")
-        recent.append(now)
-
-    def _fly(self, url: str, flight: Future[_Held | _Failed]) -> None:
-        answer: _Held | _Failed = _Failed("the signing certificate could not be fetched", self._clock())
+            self._fly(url, flight, known=cached is not None)
         try:
-            certificate = parse_certificate(self._source.fetch(url))
-            answer = _Held(certificate, self._clock())
-        except ServiceUnavailable as error:
-            answer = _Failed(error.detail, self._clock())
-        except ValueError as error:
-            answer = _Failed(f"what was fetched is no signing certificate: {error}", self._clock())
+            return flight.result(timeout=_PATIENCE_S)
+        except TimeoutError:
+            detail = "the signing certificate is still being fetched"
+            return _Failed(Reason.CERTIFICATE_NOT_FETCHED, detail, now, lasts=False)
+
+    def _fly(self, url: str, flight: Future[_Cached | _Failed], *, known: bool) -> None:
+        answer: _Cached | _Failed = _Failed(Reason.CERTIFICATE_NOT_FETCHED, None, self._clock())
+        try:
+            answer = self._look(url, known=known)
         finally:
             with self._lock:
                 del self._flights[url]
                 self._remember(url, answer)
             flight.set_result(answer)
 
-    def _remember(self, url: str, answer: _Held | _Failed) -> None:
-        if isinstance(answer, _Held):
-            self._held[url] = answer
-            self._held.move_to_end(url)
-            while len(self._held) > _MAX_CERTIFICATES:
-                self._held.popitem(last=False)
-            return
-        stale = [
-            name for name, failed in self._failed.items() if not _younger(_FAILURE_TTL, failed.since, answer.since)
-        ]
-        for name in stale:
-            del self._failed[name]
-        self._failed[url] = answer
+    def _look(self, url: str, *, known: bool) -> _Cached | _Failed:
+        """Take it from the shelf if it is there and fresh; else fetch it, if its name has a history or the budget."""
+        now = self._clock()
+        try:
+            kept = self._shelf.find(url)
+        except ServiceUnavailable as error:
+            return _Failed(Reason.CERTIFICATE_NOT_FETCHED, error.detail, now, lasts=False)
+        if kept is not None and within(_CERTIFICATE_TTL, kept.fetched_at, now):
+            return self._parsed(kept)
+        if not (known or kept is not None or self._admits(url, now)):
+            return _Failed(Reason.TOO_MANY_CERTIFICATES, None, now, lasts=False)
+        try:
+            fetched = KeptCertificate(self._source.fetch(url), self._clock())
+        except ServiceUnavailable as error:
+            return _Failed(Reason.CERTIFICATE_NOT_FETCHED, error.detail, self._clock())
+        answer = self._parsed(fetched)
+        if isinstance(answer, _Cached):
+            self._shelf.keep(url, fetched, until=answer.certificate.not_after)
+        return answer
+
+    def _admits(self, url: str, now: datetime) -> bool:
+        with self._lock:
+            return self._budget.admits(url, now)
+
+    def _parsed(self, kept: KeptCertificate) -> _Cached | _Failed:
+        """Parse it again, whichever process fetched it: the shelf may hold something that is no certificate."""
+        try:
+            return _Cached(parse_certificate(kept.pem), kept.fetched_at)
+        except ValueError as error:
+            detail = f"what was fetched is no signing certificate: {error}"
+            return _Failed(Reason.CERTIFICATE_NOT_FIT, detail, self._clock())
+
+    def _remember(self, url: str, answer: _Cached | _Failed) -> None:
+        if isinstance(answer, _Cached):
+            self._cached[url] = answer
+            self._cached.move_to_end(url)
+            while len(self._cached) > _MAX_CERTIFICATES:
+                self._cached.popitem(last=False)
+        elif answer.lasts:
+            failures = self._failed.items()
+            lasting = {name: failed for name, failed in failures if within(_FAILURE_TTL, failed.since, answer.since)}
+            self._failed = lasting | {url: answer}

@@ -1,8 +1,9 @@
-"""The certificates that sign SNS messages: when one may speak for a topic, and which are held.
+"""The certificates that sign SNS messages: when one may sign for a topic, and the pinned one.
 
 It decides whether a certificate is usable (one RSA key of 2048 bits or more, the name of the topic's region, inside its
-dates at this moment). It never decides where to fetch one from: the URL it is given has been checked by `app.aws.sns`.
-Its chain is the TLS chain of the fetch; AWS publishes leaf certificates without their intermediates.
+dates at this moment). It never decides where to fetch one from: the URL it is given has been checked by
+`app.aws.sns.verifier`. Its chain is the TLS chain of the fetch; AWS publishes leaf certificates without their
+intermediates.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import NameOID
 
-from app.aws.topic_arn import TopicArn, signing_name
-from app.domain.errors import NotAuthentic
+from app.aws.sns.topic_arn import TopicArn, signing_name
+from app.domain.errors import PosternError
+from app.domain.feedback.rejections import Reason, rejected
 
 MIN_KEY_BITS = 2048
 
@@ -25,16 +27,20 @@ class Certificates(Protocol):
     """Where the verifier gets the key that a notification names."""
 
     def public_key(self, url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
-        """Return the key behind `url` if it may sign for the topic now.
+        """Return the key behind `url` if it may sign for the topic now; else ServiceUnavailable, with the reason.
 
-        Raises NotAuthentic when it may not, ServiceUnavailable when it cannot be had at the moment.
+        The refusal is never final, since it rests on our own knowledge of the time and of AWS's certificates.
         """
+        ...
+
+    def mismatch(self) -> PosternError:
+        """Return what to raise for a signature that was not made with the key which `public_key` returned."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningCertificate:
-    """What counts of an X.509 certificate: its key, the names it carries and its dates (aware UTC)."""
+    """What matters in an X.509 certificate: its key, the names it carries and its dates (aware UTC)."""
 
     key: RSAPublicKey
     names: frozenset[str]
@@ -42,12 +48,16 @@ class SigningCertificate:
     not_after: datetime
 
     def key_for(self, topic_arn: TopicArn, now: datetime) -> RSAPublicKey:
-        """Return the key, or raise NotAuthentic when the certificate is another region's or outside its dates."""
+        """Return the key; ServiceUnavailable when the certificate is another region's or outside its dates."""
         if signing_name(topic_arn) not in self.names:
-            raise NotAuthentic("the signing certificate carries another name than the topic's region signs with")
-        if not self.not_before <= now <= self.not_after:
-            raise NotAuthentic("the signing certificate is outside its validity dates")
+            raise rejected(Reason.CERTIFICATE_OF_ANOTHER)
+        if not self.is_valid_at(now):
+            raise rejected(Reason.CERTIFICATE_OUT_OF_DATE)
         return self.key
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether the moment is within its dates."""
+        return self.not_before <= moment <= self.not_after
 
 
 def parse_certificate(pem: bytes) -> SigningCertificate:
@@ -87,9 +97,13 @@ class PinnedCertificate:
 
     def __init__(self, pem: bytes, *, clock: Callable[[], datetime]) -> None:
         """Raise ValueError when the PEM text is not one fit certificate, so that a bad file stops the start."""
-        self._certificate = parse_certificate(pem)
+        self.certificate = parse_certificate(pem)
         self._clock = clock
 
     def public_key(self, _url: str, topic_arn: TopicArn, /) -> RSAPublicKey:
-        """Return the pinned key if it may sign for the topic now; NotAuthentic otherwise."""
-        return self._certificate.key_for(topic_arn, self._clock())
+        """Return the pinned key if it may sign for the topic now; ServiceUnavailable otherwise."""
+        return self.certificate.key_for(topic_arn, self._clock())
+
+    def mismatch(self) -> PosternError:
+        """Return a retryable error: AWS changes its certificate at least once a year, and the file stays the same."""
+        return rejected(Reason.PINNED_DOES_NOT_MATCH)

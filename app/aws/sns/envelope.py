@@ -1,8 +1,9 @@
 r"""The SNS envelope: from bytes to checked fields, and from those to the bytes that AWS signed.
 
-It decides whether a body has the exact shape of an SNS message. It never decides whether to believe it (that is
-`app.aws.sns`). The grammar is tight for a reason: AWS signs `name\nvalue\n` pairs without lengths, so a value that
-may hold a line break can be cut elsewhere and still verify. Only `Message` may hold one, and `Message` comes first.
+It decides whether a body has the exact shape of an SNS message. It never decides whether it is authentic (that is
+`app.aws.sns.verifier`). The grammar is tight for a reason: AWS signs `name\nvalue\n` pairs without lengths, so a value
+that may hold a line break can be cut elsewhere and still verify. Only `Message` may hold one, and `Message` comes
+first.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -17,11 +18,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
-from app.aws.nesting import nests_too_deep
-from app.domain.errors import MalformedNotification
+from app.aws.events.json_depth import holds_too_much, nests_too_deep
+from app.domain.feedback.rejections import Reason, rejected
 
 MAX_BODY_BYTES = 1024 * 1024
 """SNS carries 256 KiB over HTTP; JSON inside JSON, escaped, may take a multiple of that."""
+
+_MEMBERS = 200
 
 MAX_MESSAGE_BYTES = 256 * 1024
 
@@ -32,7 +35,7 @@ _SUBSCRIBE_URL = re.compile(r"https?://[!-~]{1,2040}")
 _TOPIC_ARN = re.compile(r"[!-~]{1,400}")
 _CERTIFICATE_URL = re.compile(r"[!-~]{1,400}")
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{4,1400}={0,2}")
-_SIGNATURE_VERSION = re.compile(r"[12]")
+_SIGNATURE_VERSION = re.compile(r"[1-9][0-9]{0,2}")
 
 _HEADER_OF_FIELD = {
     "Type": "x-amz-sns-message-type",
@@ -51,10 +54,10 @@ class SnsType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnsEnvelope:
-    """One SNS message whose every field has the right form and none of which is believed yet.
+    """One SNS message. Every field has the right form, and none is verified yet.
 
-    `signed_bytes` is the string to sign in UTF-8 (with the timestamp as it was written, not as it was understood),
-    `signature` the decoded signature.
+    `signed_bytes` is the string to sign in UTF-8 (with the timestamp as written, not as parsed), `signature` the
+    decoded signature.
     """
 
     type: SnsType
@@ -71,7 +74,7 @@ class SnsEnvelope:
 
 
 def read_envelope(body: bytes, headers: Mapping[str, str]) -> SnsEnvelope:
-    """Return the checked envelope, or raise MalformedNotification for anything else, whatever the bytes are.
+    """Return the checked envelope, or raise the rejection of anything else, whatever the bytes are.
 
     Header names are lower case. SNS does not sign headers, so they decide nothing; where they repeat a field of the
     body they must agree with it.
@@ -80,7 +83,7 @@ def read_envelope(body: bytes, headers: Mapping[str, str]) -> SnsEnvelope:
     type_ = _type(fields)
     for field, header in _HEADER_OF_FIELD.items():
         if header in headers and headers[header] != fields.get(field):
-            raise MalformedNotification(f"the header {header} does not agree with the body")
+            raise rejected(Reason.HEADERS_DISAGREE, f"the header {header} does not agree with the body")
     signed = {
         "Message": _message(fields),
         "MessageId": _matching(fields, "MessageId", _MESSAGE_ID),
@@ -112,16 +115,16 @@ def read_envelope(body: bytes, headers: Mapping[str, str]) -> SnsEnvelope:
 
 def _parse(body: bytes) -> dict[str, object]:
     if len(body) > MAX_BODY_BYTES:
-        raise MalformedNotification("the body is longer than an SNS message can be")
+        raise rejected(Reason.WRONG_FORM, "the body is longer than an SNS message can be")
     try:
         text = body.decode("utf-8")
-        if nests_too_deep(text):
-            raise MalformedNotification("the body nests deeper than an SNS message does")
+        if nests_too_deep(text) or holds_too_much(text, at_most=_MEMBERS):
+            raise rejected(Reason.NOT_JSON, "the body nests deeper or holds more than an SNS message does")
         fields = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise MalformedNotification("the body is not strict JSON in UTF-8") from error
+        raise rejected(Reason.NOT_JSON) from error
     if not isinstance(fields, dict):
-        raise MalformedNotification("the body is not a JSON object")
+        raise rejected(Reason.NOT_JSON, "the body is not a JSON object")
     return fields
 
 
@@ -138,33 +141,33 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 def _type(fields: Mapping[str, object]) -> SnsType:
     text = fields.get("Type")
-    # Exactly one of three: a Type that merely starts with one of them is how a signed text is cut elsewhere.
+    # Exactly one of three: a Type that merely starts with one of them could come from a signed text cut elsewhere.
     for type_ in SnsType:
         if text == type_.value:
             return type_
-    raise MalformedNotification("Type is not one of the three SNS message types")
+    raise rejected(Reason.WRONG_FORM, "Type is not one of the three SNS message types")
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise MalformedNotification(f"{name} is missing or not a string")
+        raise rejected(Reason.WRONG_FORM, f"{name} is missing or not a string")
     return value
 
 
 def _matching(fields: Mapping[str, object], name: str, grammar: re.Pattern[str]) -> str:
     value = _text(fields, name)
     if grammar.fullmatch(value) is None:
-        raise MalformedNotification(f"{name} does not have the form that SNS gives it")
+        raise rejected(Reason.WRONG_FORM, f"{name} does not have the form that SNS gives it")
     return value
 
 
 def _message(fields: Mapping[str, object]) -> str:
     message = _text(fields, "Message")
     if "\0" in message:
-        raise MalformedNotification("Message holds a NUL character")
+        raise rejected(Reason.WRONG_FORM, "Message holds a NUL character")
     if len(message) > MAX_MESSAGE_BYTES:
-        raise MalformedNotification("Message is longer than SNS carries")
+        raise rejected(Reason.WRONG_FORM, "Message is longer than SNS carries")
     return message
 
 
@@ -173,7 +176,7 @@ def _subject(fields: Mapping[str, object]) -> str | None:
         return None
     subject = _text(fields, "Subject")
     if not 1 <= len(subject) <= 100 or not subject.isprintable():
-        raise MalformedNotification("Subject is not a single line of at most 100 printable characters")
+        raise rejected(Reason.WRONG_FORM, "Subject is not a single line of at most 100 printable characters")
     return subject
 
 
@@ -181,7 +184,7 @@ def _instant(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise MalformedNotification("Timestamp is not a date that exists") from error
+        raise rejected(Reason.WRONG_FORM, "Timestamp is not a date that exists") from error
 
 
 def _signature(fields: Mapping[str, object]) -> bytes:
@@ -189,10 +192,10 @@ def _signature(fields: Mapping[str, object]) -> bytes:
     try:
         signature = base64.b64decode(text, validate=True)
     except binascii.Error as error:
-        raise MalformedNotification("Signature is not base64") from error
+        raise rejected(Reason.WRONG_FORM, "Signature is not base64") from error
     # Base64 can write the same bytes with other unused bits; only the one canonical text is taken.
     if base64.b64encode(signature).decode("ascii") != text:
-        raise MalformedNotification("Signature is not canonical base64")
+        raise rejected(Reason.WRONG_FORM, "Signature is not canonical base64")
     return signature
 
 
@@ -201,4 +204,4 @@ def _string_to_sign(signed: Mapping[str, str]) -> bytes:
     try:
         return "".join(f"{name}\n{signed[name]}\n" for name in sorted(signed)).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise MalformedNotification("Message holds half of a surrogate pair") from error
+        raise rejected(Reason.WRONG_FORM, "Message holds half of a surrogate pair") from error

@@ -1,7 +1,7 @@
-"""What the ARN of a topic decides: the host that serves its signing certificates and the name in them.
+"""What follows from the ARN of a topic: the host that serves its signing certificates and the name in them.
 
-The ARN comes from the allow-list of the configuration, never from a notification, so that everything derived here is
-the operator's word. It does no I/O.
+The ARN comes from the allow-list of the configuration, never from a notification, so that everything derived here
+rests on the operator's settings. It does no I/O.
 """
 
 import re
@@ -83,7 +83,7 @@ def signing_host(arn: TopicArn) -> str:
 def signing_name(arn: TopicArn) -> str:
     """Return the name (CN or SAN) that the signing certificate of this topic's region carries.
 
-    AWS publishes no list. This one is the table of the AWS SDK for Java v2 (`sns-message-manager`).
+    AWS publishes no list of them. The names here are the table of the AWS SDK for Java v2 (`sns-message-manager`).
     """
     if arn.partition == "aws-cn":
         return f"sns-{arn.region}.amazonaws.com.cn"

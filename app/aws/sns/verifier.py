@@ -1,9 +1,9 @@
-"""Only AWS speaks for AWS: whether a posted notification is believed, and the confirmation of our own subscriptions.
+"""Verify that AWS signed a posted notification for one of our topics, and confirm our own subscriptions.
 
 It decides authenticity, in the order of cost: form, topic, age and certificate URL cost nothing and come before any
 network or cryptography. Nothing in a body makes it fetch an address: the certificate host is built from the
-allow-listed topic, and `SubscribeURL` is never requested. It never stores, and what SES says is not its business
-(`app.aws.events`).
+allow-listed topic, and `SubscribeURL` is never requested. It stores nothing and does not read SES's payload
+(that is `app.aws.events.notification`).
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
-from app.aws.certificates import Certificates
-from app.aws.envelope import SnsEnvelope, SnsType, read_envelope
-from app.aws.topic_arn import TopicArn, parse_topic_arn, signing_host
-from app.domain.errors import NotAuthentic, ServiceUnavailable
+from app.aws.sns.certificates import Certificates
+from app.aws.sns.envelope import SnsEnvelope, SnsType, read_envelope
+from app.aws.sns.topic_arn import TopicArn, parse_topic_arn, signing_host
+from app.domain.feedback.rejections import Reason, rejected
 
 __all__ = [
     "SnsClient",
@@ -36,7 +36,13 @@ __all__ = [
     "signing_host",
 ]
 
+_TOPIC_HEADER = "x-amz-sns-topic-arn"
+
+MAX_AGE = timedelta(days=15)
+"""SQS keeps a message for 14 days at most; SNS has tried for an hour before that; the rest of a day is a margin."""
+
 _CERTIFICATE_NAME = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
+_PERHAPS_A_CERTIFICATE_NAME = re.compile(r"/SimpleNotificationService[A-Za-z0-9_-]{0,200}\.pem")
 _HASH_OF_VERSION: Mapping[int, Callable[[], HashAlgorithm]] = {1: SHA1, 2: SHA256}
 
 
@@ -57,7 +63,7 @@ class SnsMessage:
 
 
 class SnsVerifier:
-    """Believes a posted body or says why not. Thread-safe when its certificates are."""
+    """Accepts a posted body or says why not. Thread-safe when its certificates are."""
 
     def __init__(
         self,
@@ -66,34 +72,45 @@ class SnsVerifier:
         certificates: Certificates,
         minimum_version: int,
         clock: Callable[[], datetime],
-        max_age: timedelta = timedelta(days=7),
+        second_clock: Callable[[], datetime] | None = None,
+        max_age: timedelta = MAX_AGE,
         max_ahead: timedelta = timedelta(minutes=5),
     ) -> None:
-        """Raise ValueError for an empty allow-list, an ARN that is none, or an unknown signature version.
+        """Raise ValueError for an empty allow-list, an invalid ARN, or an unknown signature version.
 
-        `max_age` covers a dead-letter queue that is replayed days later; the store refuses duplicates by `message_id`.
+        `max_age` covers a dead-letter queue that is replayed days later; the store refuses duplicates by `message_id`,
+        and has to remember them for longer than that. A notification that is too old by `clock` is refused for good
+        only when it is too old by `second_clock` too, if that is given.
         """
         if not topic_arns:
             raise ValueError("without a topic ARN to allow, every notification would be refused")
         if minimum_version not in _HASH_OF_VERSION:
             raise ValueError("the signature versions of SNS are 1 and 2")
-        self._topics = {arn: parse_topic_arn(arn) for arn in topic_arns}
+        self.topics = {arn: parse_topic_arn(arn) for arn in topic_arns}
+        self._accounts = {topic.account for topic in self.topics.values()}
         self._certificates = certificates
         self._minimum_version = minimum_version
         self._clock = clock
+        self._second_clock = second_clock or clock
         self._max_age = max_age
         self._max_ahead = max_ahead
+
+    def topic_named_in(self, headers: Mapping[str, str]) -> str | None:
+        """Return the topic of ours that the headers of a request name; SNS does not sign them."""
+        named = next((value for name, value in headers.items() if name.lower() == _TOPIC_HEADER), None)
+        return named if named in self.topics else None
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> SnsMessage:
         """Return the message, or raise.
 
-        MalformedNotification when it is not an SNS message, NotAuthentic when it is not provably AWS's word to us, and
-        ServiceUnavailable when its certificate cannot be had at the moment, so that SNS posts it again.
+        MalformedNotification when it is not an SNS message, NotAuthentic when AWS certainly did not write it to us, and
+        ServiceUnavailable when the cause may be a fault of our own, so that SNS posts it again. Each error has its
+        `reason` (`app.domain.feedback.rejections`).
         """
         named = {name.lower(): value for name, value in headers.items()}
         # Raw delivery posts the payload without envelope or signature: nothing in it could be verified.
         if named.get("x-amz-sns-rawdelivery", "false").lower() != "false":
-            raise NotAuthentic("raw message delivery carries no signature; turn it off for this subscription")
+            raise rejected(Reason.RAW_DELIVERY)
         envelope = read_envelope(body, named)
         self._check(envelope)
         return SnsMessage(
@@ -107,50 +124,66 @@ class SnsVerifier:
         )
 
     def _check(self, envelope: SnsEnvelope) -> None:
-        """Raise unless AWS signed it, for a topic of ours, and lately."""
+        """Raise unless AWS signed it recently, for a topic of ours."""
         topic = self._topic(envelope)
         self._check_age(envelope)
         self._check_version(envelope)
         key = self._certificates.public_key(_certificate_url(envelope, topic), topic)
-        _check_signature(envelope, key)
+        if not _is_signed(envelope, key):
+            raise self._certificates.mismatch()
 
     def _topic(self, envelope: SnsEnvelope) -> TopicArn:
         # A valid signature proves some topic of some AWS account; only this list makes it one of ours.
-        topic = self._topics.get(envelope.topic_arn)
+        topic = self.topics.get(envelope.topic_arn)
         if topic is None:
-            raise NotAuthentic("the topic is not one that this gateway listens to")
+            raise rejected(Reason.TOPIC_NOT_LISTED if self._is_of_ours(envelope.topic_arn) else Reason.FOREIGN_TOPIC)
         return topic
+
+    def _is_of_ours(self, topic_arn: str) -> bool:
+        """Whether an ARN outside the allow-list is of an account on it: then the list may be incomplete."""
+        try:
+            return parse_topic_arn(topic_arn).account in self._accounts
+        except ValueError:
+            return False
 
     def _check_age(self, envelope: SnsEnvelope) -> None:
         now = self._clock()
-        if not now - self._max_age <= envelope.timestamp <= now + self._max_ahead:
-            raise NotAuthentic("the timestamp is too old or in the future")
+        if envelope.timestamp > now + self._max_ahead:
+            raise rejected(Reason.FROM_THE_FUTURE)
+        if envelope.timestamp < now - self._max_age:
+            is_certain = envelope.timestamp < self._second_clock() - self._max_age
+            raise rejected(Reason.TOO_OLD if is_certain else Reason.CLOCKS_DISAGREE)
 
     def _check_version(self, envelope: SnsEnvelope) -> None:
+        if envelope.signature_version not in _HASH_OF_VERSION:
+            raise rejected(Reason.SIGNATURE_UNKNOWN)
         if envelope.signature_version < self._minimum_version:
-            raise NotAuthentic(
-                "the topic signs with SHA-1 and version 2 is required: set the topic's attribute SignatureVersion to 2"
-            )
+            raise rejected(Reason.SIGNATURE_TOO_WEAK)
 
 
 def _certificate_url(envelope: SnsEnvelope, topic: TopicArn) -> str:
     """Return the certificate URL when it is, letter for letter, one that the topic's own host serves."""
     url = envelope.signing_cert_url
     origin = f"https://{signing_host(topic)}"
-    if not url.startswith(origin) or _CERTIFICATE_NAME.fullmatch(url[len(origin) :]) is None:
-        raise NotAuthentic("the signing certificate is not from the host of the topic's region")
+    path = url.removeprefix(origin)
+    if not url.startswith(origin) or _PERHAPS_A_CERTIFICATE_NAME.fullmatch(path) is None:
+        raise rejected(Reason.CERTIFICATE_ELSEWHERE)
+    if _CERTIFICATE_NAME.fullmatch(path) is None:
+        raise rejected(Reason.CERTIFICATE_NAME_UNKNOWN)
     return url
 
 
-def _check_signature(envelope: SnsEnvelope, key: RSAPublicKey) -> None:
+def _is_signed(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
+    """Whether the signature was made with the private half of the key."""
     if len(envelope.signature) * 8 != key.key_size:
-        raise NotAuthentic("the signature is not as long as the key that should have made it")
+        return False
     try:
         key.verify(
             envelope.signature, envelope.signed_bytes, PKCS1v15(), _HASH_OF_VERSION[envelope.signature_version]()
         )
-    except InvalidSignature as error:
-        raise NotAuthentic("the signature does not match") from error
+    except InvalidSignature:
+        return False
+    return True
 
 
 class SnsClient(Protocol):
@@ -191,5 +224,5 @@ class SubscriptionConfirmer:
                 TopicArn=message.topic_arn, Token=message.token, AuthenticateOnUnsubscribe="true"
             )
         except (BotoCoreError, ClientError) as error:
-            raise ServiceUnavailable("SNS did not confirm the subscription") from error
+            raise rejected(Reason.NOT_CONFIRMED) from error
         return str(answer["SubscriptionArn"])

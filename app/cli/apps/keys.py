@@ -6,19 +6,23 @@ from typing import Any
 
 from rich.markup import escape
 
-from app.cli.command import Command, add_data_option, duration
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
-from app.domain.callers import Scope
-from app.domain.proof import OnUnconfirmed
+from app.cli.shell.command import Command, add_data_option, duration
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
+from app.domain.apps.callers import Scope
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.store.keys import ApiKey
+from app.services.apps.issue_keys import ApiKey
 
+UNCONFIRMED = (
+    "what to do when it is unknown whether SES accepted an email, unless the email says: resend it once it is proven "
+    "that SES did not, or hold it for a person"
+)
 SENDING = (Scope.EMAILS_SEND, Scope.EMAILS_READ)
 
 
 def create(given: Namespace, terminal: Terminal) -> bool:
-    """Issue a key, and the application with it if it is new."""
+    """Issue a key, and create its application if it is new."""
     with operated_gateway(given.data) as (gateway, caller):
         issued = gateway.issue_keys.create(
             actor=caller.actor,
@@ -26,21 +30,21 @@ def create(given: Namespace, terminal: Terminal) -> bool:
             name=given.name,
             scopes=frozenset(map(Scope, given.scope or SENDING)),
             senders=tuple(given.sender or ()),
-            lane=Lane(given.lane),
-            reason_optional=given.reason_optional,
+            lane=Lane(given.lane) if given.lane else None,
+            reason_optional=given.reason_optional or None,
             on_unconfirmed=OnUnconfirmed(given.on_unconfirmed) if given.on_unconfirmed else None,
             expires_at=datetime.now(UTC) + given.expires_in if given.expires_in else None,
         )
     terminal.say(escape(issued.token))
-    terminal.say("[dim]This is the only time that the key is shown.[/]")
-    terminal.answer({"token": issued.token, **_told(issued.key)})
+    terminal.say("[dim]The key is shown only this once.[/]")
+    terminal.answer({"token": issued.token, **_shown(issued.key)})
     return True
 
 
 def show_all(given: Namespace, terminal: Terminal) -> bool:
     """List the keys, without their secrets."""
     with operated_gateway(given.data) as (gateway, _):
-        keys = [_told(key) for key in gateway.issue_keys.all()]
+        keys = [_shown(key) for key in gateway.issue_keys.all()]
     columns = ("id", "app", "name", "state", "scopes", "senders", "created_at", "last_used_at", "expires_at")
     rows = [[key[column] for column in columns] for key in keys]
     terminal.table([column.replace("_at", "") for column in columns], rows, empty="There are no keys.")
@@ -52,12 +56,12 @@ def revoke(given: Namespace, terminal: Terminal) -> bool:
     """Revoke a key."""
     with operated_gateway(given.data) as (gateway, caller):
         gateway.issue_keys.revoke(given.id, actor=caller.actor)
-    terminal.say("Revoked; within five seconds nobody is let in with it any more.")
+    terminal.say("Revoked. Within five seconds no request with this key is accepted any more.")
     terminal.answer({"revoked": True})
     return True
 
 
-def _told(key: ApiKey) -> dict[str, Any]:
+def _shown(key: ApiKey) -> dict[str, Any]:
     return {
         "id": key.public_id,
         "app": key.app.name,
@@ -74,34 +78,29 @@ def _told(key: ApiKey) -> dict[str, Any]:
 
 
 def state_of(key: ApiKey, *, now: datetime) -> str:
-    """Whether the key still opens: `active`, `expired` or `revoked`."""
+    """The state of the key: `active`, `expired` or `revoked`."""
     if key.revoked_at is not None:
         return "revoked"
     return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
 
 
 def create_arguments(parser: ArgumentParser) -> None:
-    """What the key is for."""
+    """The application and the key."""
     add = parser.add_argument
-    add("--app", required=True, metavar="NAME", help="the application, made if it is new: a-z, 0-9, hyphen")
-    add("--name", default="", help="to tell its keys apart")
+    add("--app", required=True, metavar="NAME", help="the application, created if it is new: a-z, 0-9, hyphen")
+    add("--name", default="", help="a name to tell the application's keys apart")
     add("--scope", action="append", choices=[scope.value for scope in Scope], help="default: emails:send, emails:read")
     add("--sender", action="append", metavar="FROM", help="address, @domain or * that the application may send as")
-    add("--lane", choices=[lane.value for lane in Lane], default=Lane.TRANSACTIONAL.value, help="of a new application")
-    add("--reason-optional", action="store_true", help="a new application may unsuppress without a reason")
-    add(
-        "--on-unconfirmed",
-        choices=[one.value for one in OnUnconfirmed],
-        help="for mails that do not say, when it cannot be found out whether SES took one: send it again once that is "
-        "proven not so, or hold it for a person; default: resend, or as the application has it",
-    )
+    add("--lane", choices=[lane.value for lane in Lane], help="the lane of a new application; default: transactional")
+    add("--reason-optional", action="store_true", help="let a new application unsuppress without a reason")
+    add("--on-unconfirmed", choices=[one.value for one in OnUnconfirmed], help=f"{UNCONFIRMED}; default: resend")
     add("--expires-in", type=duration, metavar="TIME", help="such as 90d; default: never")
     add_data_option(parser)
 
 
 def revoke_arguments(parser: ArgumentParser) -> None:
-    """Which key."""
-    parser.add_argument("id", metavar="ID", help="its id, or the whole key")
+    """The key."""
+    parser.add_argument("id", metavar="ID", help="the id of the key, or the whole key")
     add_data_option(parser)
 
 
@@ -109,6 +108,7 @@ COMMANDS = (
     Command(
         words=("key", "create"),
         summary="issue an API key",
+        detail="For an existing application, the options have to match its settings: `./postern app set` changes them.",
         example="./postern key create --app events --sender @example.com --scope emails:send --expires-in 90d",
         arguments=create_arguments,
         run=create,

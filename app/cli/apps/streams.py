@@ -1,13 +1,13 @@
-"""`postern stream`: what streams of mail are called, and which of them can be unsubscribed from with one click."""
+"""`postern stream`: the titles of streams, and which of them carry a one-click unsubscribe link."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
 from rich.markup import escape
 
-from app.cli.command import Command, UsageMistake, add_data_option
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
+from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
 
 _SWITCH = {"on": True, "off": False}
 
@@ -19,8 +19,8 @@ def put(given: Namespace, terminal: Terminal) -> bool:
     unsubscribe = None if given.unsubscribe is None else _SWITCH[given.unsubscribe]
     with operated_gateway(given.data) as (gateway, caller):
         stream = gateway.streams.set(caller, given.app, given.stream, title=given.title, unsubscribe=unsubscribe)
-    mail = "carries a link to unsubscribe" if stream.unsubscribe else "carries no link"
-    terminal.say(escape(f"{stream.app}/{stream.name} is called '{stream.title}'; its mail {mail}."))
+    email = "carries a link to unsubscribe" if stream.unsubscribe else "carries no link"
+    terminal.say(escape(f"{stream.app}/{stream.name} is titled '{stream.title}'. Each of its emails {email}."))
     terminal.answer(asdict(stream))
     return True
 
@@ -36,18 +36,18 @@ def show_all(given: Namespace, terminal: Terminal) -> bool:
 
 
 def put_arguments(parser: ArgumentParser) -> None:
-    """Which stream, and what of it."""
-    parser.add_argument("app", metavar="APP", help="the application that sends it")
-    parser.add_argument("stream", metavar="STREAM", help="as its mail names it")
-    parser.add_argument("--title", help="what its readers call it; default: its name")
-    parser.add_argument("--unsubscribe", choices=list(_SWITCH), help="whether its mail carries a one-click link")
+    """The stream, and what to set."""
+    parser.add_argument("app", metavar="APP", help="the application that sends the stream")
+    parser.add_argument("stream", metavar="STREAM", help="the name of the stream, as its emails give it")
+    parser.add_argument("--title", help="the title that recipients see; default: the name of the stream")
+    parser.add_argument("--unsubscribe", choices=list(_SWITCH), help="whether its emails carry a one-click link")
     add_data_option(parser)
 
 
 COMMANDS = (
     Command(
         words=("stream", "set"),
-        summary="set what a stream is called, and whether its mail carries a link to unsubscribe",
+        summary="set the title of a stream, and whether its emails carry a link to unsubscribe",
         example="./postern stream set invites invitations --title 'Invitations of ACME' --unsubscribe on",
         arguments=put_arguments,
         run=put,

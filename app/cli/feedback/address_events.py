@@ -1,35 +1,35 @@
-"""`postern news`: all that SES has reported of one address, whoever sent the mail, and what was concluded from it."""
+"""`postern events`: everything that SES has reported about one address, for every application, and its effects."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
-from app.cli.command import Command, add_data_option
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
+from app.cli.shell.command import Command, add_data_option
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
 
 COLUMNS = ("when", "what", "detail", "concluded")
 
 
 def run(given: Namespace, terminal: Terminal) -> bool:
-    """Tell what was heard, the newest first."""
+    """List the events of the address, the newest first."""
     with operated_gateway(given.data) as (gateway, caller):
-        heard = gateway.look_up.news_of(caller, given.address)
-    rows = [(one.occurred_at, one.type, one.detail, one.effect) for one in heard]
-    terminal.table(COLUMNS, rows, empty="SES has reported nothing of this address.")
-    terminal.answer({"news": [asdict(one) for one in heard]})
+        events = gateway.look_up.events_of(caller, given.address)
+    rows = [(one.occurred_at, one.type, one.detail, one.effect) for one in events]
+    terminal.table(COLUMNS, rows, empty="SES has reported nothing about this address.")
+    terminal.answer({"events": [asdict(one) for one in events]})
     return True
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Of whom."""
-    parser.add_argument("address", metavar="ADDR")
+    """The address."""
+    parser.add_argument("address", metavar="ADDR", help="the address of the recipient")
     add_data_option(parser)
 
 
 COMMAND = Command(
-    words=("news",),
-    summary="tell what SES has reported of an address, whoever sent the mail",
-    example="./postern news kim@example.net",
+    words=("events",),
+    summary="list what SES has reported about an address, for emails of every application",
+    example="./postern events kim@example.net",
     arguments=arguments,
     run=run,
 )

@@ -1,29 +1,33 @@
-"""A whole gateway on loopback, from nothing to ready: what `up` keeps running and `demo` plays with.
+"""Start a whole gateway on loopback, for `up` and `demo`.
 
-It decides the order: each part starts when what it needs is there, and the database is migrated once, before anybody
-opens it. How the parts run is in `parts.py`, how they are watched in `supervise.py`.
+This module decides the order: each process starts when what it needs is ready, and the database is migrated once,
+before any process opens it. `processes.py` has the command lines, `supervisor.py` watches the processes.
 """
 
 import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from alembic import command
+from alembic.util import CommandError
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli import environment, parts
-from app.cli.aws_setup import AwsSetup, aws_setup
-from app.cli.command import CommandFailed
-from app.cli.data_dir import DataDir, write_private_json
-from app.cli.embedded import valkey
-from app.cli.probes import pings, require_free_port
-from app.cli.supervise import Supervisor
-from app.domain.callers import Scope
+from app.cli.local import ownership, processes
+from app.cli.local.embedded_valkey import valkey
+from app.cli.local.port_checks import require_free_port
+from app.cli.local.supervisor import Supervisor
+from app.cli.shell import operated_gateway
+from app.cli.shell.command import CommandFailed
+from app.cli.shell.data_dir import DataDir, write_private_json
+from app.domain.apps.callers import Scope
 from app.domain.errors import PosternError
-from app.services.issue_keys import IssueKeys
-from app.wiring import Gateway, alembic_config, build
+from app.services.apps.issue_keys import IssueKeys
+from app.wiring.account import aws_side
+from app.wiring.gateway import Gateway, build
+from app.wiring.migrations import alembic_config
 from config import Settings, load
 
 SENDER = "invitations@example.com"
@@ -40,14 +44,14 @@ class Ports:
     simulator: int
 
     def require_free(self) -> None:
-        """Raise `PortInUse` unless both can be had."""
+        """Raise `PortInUse` unless both ports are free."""
         require_free_port("127.0.0.1", self.gateway)
         require_free_port("127.0.0.1", self.simulator, option="--simulator-port")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What somebody needs to use the gateway. `sender` is a From address that the API key may use."""
+    """The URLs and keys for using the gateway. `sender` is a From address that the API key may use."""
 
     url: str
     api_key: str
@@ -58,36 +62,40 @@ class Ready:
     redis_url: str
 
     def as_json(self) -> dict[str, str]:
-        """As it stands in `ready.json`."""
-        told = asdict(self)
-        return {"url": told.pop("url"), "from": told.pop("sender"), **told}
+        """The content of `ready.json`."""
+        rest = asdict(self)
+        return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest}
 
 
-def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, tell: Callable[[str], None]) -> Ready:
-    """Start every part below `supervisor` and return when mail can be sent. `tell` hears what is being done.
+def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable[[str], None]) -> Ready:
+    """Start every process under `supervisor` and return when emails can be sent.
 
-    Raises `ChildFailed`, `CommandFailed`, `CannotEmbed` and `SettingsError`. The process takes the environment of the
-    parts, so that what it does itself it does to the same gateway.
+    `show` is called with the name of each part before it starts. This process takes over the environment of the
+    gateway, so that it works on the same gateway itself. The caller has to call `operated_gateway.isolate` first, so
+    that no setting of another gateway remains.
+
+    Raises `ChildFailed`, `CommandFailed`, `CannotEmbed` and `SettingsError`.
     """
     url, simulator_url = f"http://127.0.0.1:{ports.gateway}", f"http://127.0.0.1:{ports.simulator}"
-    settings = _start_redis(supervisor, data, tell)
-    environment.assume(environment.of_aws(simulator_url, region=settings.aws_region))
-    tell("the simulator of SES and SNS")
-    supervisor.start(parts.simulator(data.simulator, port=ports.simulator, region=settings.aws_region))
-    aws = aws_setup(settings.aws_region)
-    topic_arn = _make_topic(aws)
-    told = environment.of_the_parts(
+    settings = _start_redis(supervisor, data, show)
+    operated_gateway.assume(operated_gateway.of_aws(simulator_url, region=settings.aws_region))
+    show("the simulator of SES and SNS")
+    supervisor.start(processes.simulator(data.simulator, port=ports.simulator, region=settings.aws_region))
+    aws = aws_side(settings)
+    topic_arn = _make_topic(aws.make_topic)
+    variables = operated_gateway.of_the_parts(
         data=data, public_url=url, simulator_url=simulator_url, settings=settings, topic_arn=topic_arn
     )
-    environment.assume(told)
-    write_private_json(data.environment, told)
-    tell("the database")
+    operated_gateway.assume(variables)
+    write_private_json(data.environment, variables)
+    show("the database")
     _migrate(settings.database_url)
     gateway = build(load())
     try:
-        _start_processes(supervisor, gateway, data, ports, tell)
-        tell("the subscription to the topic of SES's events")
-        _subscribe(supervisor, aws, topic_arn, url)
+        _start_processes(supervisor, gateway, data, ports, show)
+        show("the subscription to the topic of SES's events")
+        aws.subscribe(topic_arn, url)
+        _await_confirmation(supervisor, partial(aws.is_confirmed, topic_arn, url))
         keys = _keys(gateway, data)
     finally:
         gateway.close()
@@ -101,35 +109,47 @@ def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, tell: Callable
     )
 
 
-def _start_redis(supervisor: Supervisor, data: DataDir, tell: Callable[[str], None]) -> Settings:
-    """The settings with their database and a Redis that runs: those of the environment, else those that come along."""
+def _start_redis(supervisor: Supervisor, data: DataDir, show: Callable[[str], None]) -> Settings:
+    """The settings with a database and a running Redis: those of the environment, else SQLite and embedded Valkey."""
     given = {"secret_keys": data.secret_key(), "sns_topic_arns": (), "sns_pinned_certificate": None}
     chosen = load(**given)
-    if "database_url" not in chosen.model_fields_set:
+    if "database_url" in chosen.model_fields_set:
+        ownership.take_database(
+            chosen.database_url,
+            named="the database of DATABASE_URL",
+            instead="name an empty one, or leave out --use-environment",
+        )
+    else:
         given["database_url"] = data.database_url
-    if "redis_url" not in chosen.model_fields_set:
-        tell("Valkey")
+        ownership.take_database(
+            data.database_url,
+            named=f"the database in {data.path}",
+            instead="pass --data with another directory",
+            made_before_marks=data.remembers(data.database_url),
+        )
+    if "redis_url" in chosen.model_fields_set:
+        ownership.take_redis(chosen.redis_url)
+    else:
+        show("Valkey")
         embedded = valkey(data.path)
         supervisor.start(embedded.child)
         given["redis_url"] = embedded.redis_url
-    elif not pings(chosen.redis_url):
-        raise CommandFailed("the Redis at REDIS_URL does not answer: start it, or unset REDIS_URL for the embedded one")
     return load(**given)
 
 
 def _start_processes(
-    supervisor: Supervisor, gateway: Gateway, data: DataDir, ports: Ports, tell: Callable[[str], None]
+    supervisor: Supervisor, gateway: Gateway, data: DataDir, ports: Ports, show: Callable[[str], None]
 ) -> None:
-    tell("the web")
-    supervisor.start(parts.web(ports.gateway))
-    tell("the workers")
-    supervisor.start(parts.worker(gateway.database))
-    supervisor.start(parts.beat(data.schedule))
+    show("the web")
+    supervisor.start(processes.web(ports.gateway))
+    show("the workers")
+    supervisor.start(processes.worker(gateway.workforce))
+    supervisor.start(processes.beat(data.schedule))
 
 
-def _make_topic(aws: AwsSetup) -> str:
+def _make_topic(make: Callable[[str], str]) -> str:
     try:
-        return aws.make_topic(environment.CONFIGURATION_SET)
+        return make(operated_gateway.CONFIGURATION_SET)
     except (BotoCoreError, ClientError) as error:
         raise CommandFailed(f"the simulator could not be set up: {error}") from error
 
@@ -137,15 +157,14 @@ def _make_topic(aws: AwsSetup) -> str:
 def _migrate(database_url: str) -> None:
     try:
         command.upgrade(alembic_config(database_url), "head")
-    except SQLAlchemyError as error:
+    except (CommandError, SQLAlchemyError) as error:
         raise CommandFailed(f"the database cannot be migrated ({type(error).__name__}): check DATABASE_URL") from error
 
 
-def _subscribe(supervisor: Supervisor, aws: AwsSetup, topic_arn: str, url: str) -> None:
-    """Subscribe the gateway, and wait until it has confirmed by itself."""
-    aws.subscribe(topic_arn, url)
+def _await_confirmation(supervisor: Supervisor, is_confirmed: Callable[[], bool]) -> None:
+    """Wait until the gateway has confirmed its subscription by itself."""
     deadline = time.monotonic() + CONFIRMED_WITHIN_S
-    while not aws.is_confirmed(topic_arn, url):
+    while not is_confirmed():
         supervisor.tend()
         if time.monotonic() > deadline:
             log = supervisor.log_of("web")
@@ -154,7 +173,7 @@ def _subscribe(supervisor: Supervisor, aws: AwsSetup, topic_arn: str, url: str) 
 
 
 def _keys(gateway: Gateway, data: DataDir) -> dict[str, str]:
-    """The application's key and the administrator's: those remembered if this database knows them, else new ones."""
+    """The keys of the application and the administrator: those in `keys.json` if this database has them, else new."""
     remembered = json.loads(data.keys.read_text(encoding="utf-8")) if data.keys.exists() else {}
     if all(_is_known(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
         return dict(remembered)
@@ -175,5 +194,5 @@ def _is_known(gateway: Gateway, token: str | None) -> bool:
 
 
 def _issue(issue_keys: IssueKeys, app: str, scopes: frozenset[Scope], *, senders: tuple[str, ...] = ()) -> str:
-    actor = f"cli:{environment.user()}"
+    actor = f"cli:{operated_gateway.user()}"
     return issue_keys.create(actor=actor, app=app, name="postern up", scopes=scopes, senders=senders).token

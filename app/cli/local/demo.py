@@ -1,4 +1,4 @@
-"""`postern demo`: a gateway of its own, the whole story on it, and an end."""
+"""`postern demo`: start a gateway, play the whole story on it, and stop it."""
 
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -8,34 +8,37 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from app.cli.command import Command, CommandFailed
-from app.cli.data_dir import DataDir
-from app.cli.embedded import sole_user_of
-from app.cli.probes import free_port
-from app.cli.start import Ports, start
-from app.cli.story import Story, read_guests
-from app.cli.supervise import Supervisor
-from app.cli.terminal import Terminal
+from app.cli.local.bootstrap import Ports, start
+from app.cli.local.demo_story import Story, read_guests
+from app.cli.local.embedded_valkey import sole_user_of
+from app.cli.local.port_checks import free_port
+from app.cli.local.supervisor import Supervisor
+from app.cli.shell.command import Command, CommandFailed
+from app.cli.shell.data_dir import DataDir
+from app.cli.shell.operated_gateway import add_environment_option, isolate
+from app.cli.shell.terminal import Terminal
 
 
 def arguments(parser: ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="keep what it makes here; default: a directory that is removed"
+        "--data", type=Path, metavar="DIR", help="keep all files here; default: a directory that is removed afterwards"
     )
+    add_environment_option(parser)
 
 
 def run(given: Namespace, terminal: Terminal) -> bool:
-    """Start, play, stop, and tell the counts; True when the ledger agrees with the database."""
+    """Start, play, stop, and show the counts; True when the ledger agrees with the database."""
+    isolate(use_environment=given.use_environment)
     counts: dict[str, int | bool] = {}
     with data_directory(given.data) as data, sole_user_of(data.path):
         with Supervisor(data.logs, announce=lambda line: terminal.say(escape(line))) as supervisor:
             with terminal.waiting("Starting") as status:
                 ports = Ports(gateway=free_port(), simulator=free_port())
-                ready = start(supervisor, data, ports, tell=lambda part: status.update(f"Starting {part}"))
+                ready = start(supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"))
             terminal.say(
                 "A gateway with its workers and a simulator of SES and SNS is up, on loopback, for this demo.\n"
-                "No mail leaves this machine."
+                "No email leaves this machine."
             )
             counts = Story(ready, terminal, tend=supervisor.tend).play(read_guests())
         if supervisor.stopped_by is not None:
@@ -47,7 +50,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
 
 @contextmanager
 def data_directory(chosen: Path | None) -> Iterator[DataDir]:
-    """The directory that is chosen, else one that is gone afterwards."""
+    """The chosen directory, else a temporary one that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="postern-demo-", ignore_cleanup_errors=True) as directory:
         data = DataDir(chosen or Path(directory))
         data.make()
@@ -56,12 +59,15 @@ def data_directory(chosen: Path | None) -> Iterator[DataDir]:
 
 COMMAND = Command(
     words=("demo",),
-    summary="play the main job from end to end, on parts of its own, and stop",
+    summary="play the main job from end to end, on a gateway of its own, and stop",
     detail=(
-        "Invites the people of a shipped list, one of whom has gone and one of whom complains; waits for the\n"
-        "signed feedback, shows who is suppressed, tries them again, lets one in again, and compares SES's\n"
-        "ledger with the database. With --json the counts are the last line. On SQLite and an embedded\n"
-        "Valkey; set DATABASE_URL and REDIS_URL for PostgreSQL and Redis, never to those of production."
+        "Sends invitations to the people on a shipped list: one mailbox no longer exists, and one recipient\n"
+        "complains. Waits for SES's signed events, shows the suppressed addresses, tries them again,\n"
+        "unsuppresses one, and compares SES's ledger with the database. With --json the counts are the last\n"
+        "line.\n\n"
+        "Uses SQLite and an embedded Valkey, whatever the environment and .env say. To use PostgreSQL:\n"
+        "  DATABASE_URL=postgresql:///postern_dev ./postern demo --use-environment\n"
+        "A database that is neither empty nor made by an earlier `up` or `demo` is refused."
     ),
     example="./postern demo --json",
     arguments=arguments,

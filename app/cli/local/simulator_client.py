@@ -1,4 +1,4 @@
-"""The simulator's control surface as the demo uses it: how mailboxes act, and the ledger of all that SES took."""
+"""A client of the simulator's control API for the demo: the behaviour of mailboxes, and the ledger of SES calls."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from app.cli.command import CommandFailed
+from app.cli.shell.command import CommandFailed
 
 PATIENCE_S = 10.0
 PAGE = 1000
@@ -22,12 +22,12 @@ class Simulated:
         self._url = url
         self._pool = urllib3.PoolManager(retries=False, timeout=PATIENCE_S)
 
-    def tell(self, behaviours: Mapping[str, str]) -> None:
-        """Let mailboxes act so from now on, by address: `bounce`, `complaint`, `success`."""
+    def show(self, behaviours: Mapping[str, str]) -> None:
+        """Set how mailboxes behave from now on, by address: `bounce`, `complaint`, `success`."""
         self._call("POST", "behaviours", dict(behaviours))
 
     def ledger_end(self) -> int:
-        """How many entries the ledger has."""
+        """The number of entries in the ledger."""
         end: int = self._call("GET", "ledger?limit=0")["counts"]["recipients"]
         return end
 
@@ -40,6 +40,11 @@ class Simulated:
             if len(page) < PAGE:
                 return entries
 
+    def suppressed(self) -> list[str]:
+        """The addresses on the suppression list of the SES account."""
+        addresses: list[str] = self._call("GET", "suppressions")["addresses"]
+        return addresses
+
     def _call(self, method: str, path: str, content: Json | None = None) -> Json:
         body = json.dumps(content).encode() if content is not None else None
         try:
@@ -48,5 +53,5 @@ class Simulated:
             raise CommandFailed(f"the simulator at {self._url} does not answer") from error
         if answer.status >= 300:
             raise CommandFailed(f"the simulator refused {path.partition('?')[0]} with {answer.status}")
-        told: Json = json.loads(answer.data)
-        return told
+        answered: Json = json.loads(answer.data)
+        return answered

@@ -1,8 +1,8 @@
-"""Run the parts of one gateway as child processes: started in order, watched, stopped in reverse, none left behind.
+"""Run the processes of one gateway as children: start them in order, watch them, stop them in reverse order.
 
-It decides when a child counts as up, what a death means (start it again, or stop everything and show the end of its
-log), and how long a child may drain. It never knows what a child does. Each child is held by `leash.py`, so even
-`kill -9` of this process ends them all.
+The supervisor decides when a child counts as up, what its death means (start it again, or stop everything and show the
+end of its log), and how long it may drain. It does not know what a child does. Each child runs under
+`orphan_guard.py`, so even `kill -9` of this process ends them all.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
-LEASH = Path(__file__).with_name("leash.py")
+LEASH = Path(__file__).with_name("orphan_guard.py")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_EVERY_S = 0.05
 TAIL_LINES, TAIL_BYTES = 20, 16_384
@@ -26,7 +26,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_AFTER_S = 0.5, 10.0, 30.0
 
 
 class ChildFailed(Exception):
-    """A child died or never came up; the text is one line, `tail` the end of its log."""
+    """A child died or never came up. The text is one line, `tail` the end of the child's log."""
 
     def __init__(self, name: str, what: str, log: Path) -> None:
         super().__init__(f"{name} {what} (log: {log})")
@@ -34,14 +34,14 @@ class ChildFailed(Exception):
 
 
 class StopRequested(BaseException):
-    """A signal asks for an orderly stop. Not an `Exception`: nobody but the supervisor is to handle it."""
+    """A signal asks for an orderly stop. It is not an `Exception`, since only the supervisor may handle it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One process to run: `ready` is asked about 20 times a second until true, and must answer at once.
+    """One process to run. `ready` is called about 20 times a second until it is true, and must return at once.
 
-    `restart` says that a death, once it was up, is mended by starting it again (a Celery worker leaves when its broker
+    With `restart` the child is started again when it dies after it was up (a Celery worker exits when its broker
     restarts). `grace_s` is how long it may drain after SIGTERM.
     """
 
@@ -56,8 +56,8 @@ class Child:
 
 
 @dataclass(slots=True, kw_only=True)
-class Held:
-    """A child on its leash: letting go of `leash` kills all that is left of it."""
+class Running:
+    """A running child: closing the descriptor `leash` kills all that is left of it."""
 
     child: Child
     process: subprocess.Popen[bytes]
@@ -69,10 +69,10 @@ class Held:
 
 
 class Supervisor:
-    """Children by name; use it as a context manager in the main thread: it stops them all on the way out.
+    """A context manager for the main thread that runs children by name, and stops them all when the block ends.
 
-    SIGINT, SIGTERM and SIGHUP end the block early, wherever it is, and are told afterwards by `stopped_by`. A further
-    one during the stop ends the patience: what still drains is killed.
+    SIGINT, SIGTERM and SIGHUP end the block early, at any point, and `stopped_by` has the signal afterwards. A further
+    signal during the stop kills the children that still drain.
     """
 
     stopped_by: signal.Signals | None = None
@@ -80,7 +80,7 @@ class Supervisor:
     def __init__(self, log_dir: Path, *, announce: Callable[[str], None]) -> None:
         self._log_dir = log_dir
         self._announce = announce
-        self._held: dict[str, Held] = {}
+        self._running: dict[str, Running] = {}
         self._previous: dict[signal.Signals, signal.Handlers | Callable[[int, FrameType | None], object] | int | None]
         self._previous = {}
         self._stopping = False
@@ -101,39 +101,39 @@ class Supervisor:
         return isinstance(error, StopRequested)
 
     def start(self, child: Child) -> None:
-        """Start one child and wait until it is ready; raises `ChildFailed` when it dies or does not get there."""
+        """Start one child and wait until it is ready. Raises `ChildFailed` when it dies or is not ready in time."""
         log = self.log_of(child.name)
         log.unlink(missing_ok=True)
-        self._held[child.name] = held = self._hold(child)
-        while not held.up:
+        self._running[child.name] = running = self._hold(child)
+        while not running.up:
             self.tend()
-            if held.process.poll() is not None:
-                raise ChildFailed(child.name, f"did not start: it {fate(held.process.returncode)}", log)
-            if time.monotonic() > held.since + child.ready_within_s:
+            if running.process.poll() is not None:
+                raise ChildFailed(child.name, f"did not start: it {fate(running.process.returncode)}", log)
+            if time.monotonic() > running.since + child.ready_within_s:
                 raise ChildFailed(child.name, f"was not ready after {child.ready_within_s:.0f} s", log)
-            held.up = child.ready()
-            if not held.up:
+            running.up = child.ready()
+            if not running.up:
                 time.sleep(LOOK_EVERY_S)
 
     def tend(self) -> None:
-        """Look at every child that was up: start again who may be, raise `ChildFailed` for who may not."""
-        for held in list(self._held.values()):
-            if held.up and held.process.poll() is not None:
-                self._mend(held)
+        """Check every child that was up: start a dead one again if it has `restart`, else raise `ChildFailed`."""
+        for running in list(self._running.values()):
+            if running.up and running.process.poll() is not None:
+                self._mend(running)
 
-    def _mend(self, held: Held) -> None:
-        child, now = held.child, time.monotonic()
+    def _mend(self, running: Running) -> None:
+        child, now = running.child, time.monotonic()
         if not child.restart:
-            raise ChildFailed(child.name, fate(held.process.returncode), self.log_of(child.name))
-        if held.again_at is None:
-            held.again_at = now + held.pause_s
-            self._announce(f"{child.name} {fate(held.process.returncode)}; starts again in {held.pause_s:.1f} s")
-        elif now >= held.again_at:
-            os.close(held.leash)
-            steady = held.again_at - held.pause_s - held.since > STEADY_AFTER_S
-            self._held[child.name] = again = self._hold(child)
+            raise ChildFailed(child.name, fate(running.process.returncode), self.log_of(child.name))
+        if running.again_at is None:
+            running.again_at = now + running.pause_s
+            self._announce(f"{child.name} {fate(running.process.returncode)}; starts again in {running.pause_s:.1f} s")
+        elif now >= running.again_at:
+            os.close(running.leash)
+            steady = running.again_at - running.pause_s - running.since > STEADY_AFTER_S
+            self._running[child.name] = again = self._hold(child)
             again.up = True
-            again.pause_s = FIRST_PAUSE_S if steady else min(2 * held.pause_s, LONGEST_PAUSE_S)
+            again.pause_s = FIRST_PAUSE_S if steady else min(2 * running.pause_s, LONGEST_PAUSE_S)
 
     def run_until_signal(self) -> NoReturn:
         """Tend the children until a stop signal ends the block; raises `ChildFailed` when one dies for good."""
@@ -142,31 +142,31 @@ class Supervisor:
             time.sleep(4 * LOOK_EVERY_S)
 
     def stop(self) -> None:
-        """End the children in reverse order of their start: SIGTERM, its grace, then whatever is left is killed."""
+        """End the children in reverse order of their start: SIGTERM, a wait of `grace_s`, then SIGKILL."""
         self._stopping = True
-        while self._held:
-            _, held = self._held.popitem()
-            held.process.terminate()
-            deadline = time.monotonic() + held.child.grace_s
-            while held.process.poll() is None and time.monotonic() < deadline and not self._out_of_patience:
+        while self._running:
+            _, running = self._running.popitem()
+            running.process.terminate()
+            deadline = time.monotonic() + running.child.grace_s
+            while running.process.poll() is None and time.monotonic() < deadline and not self._out_of_patience:
                 time.sleep(LOOK_EVERY_S)
-            if held.process.poll() is None:
-                self._announce(f"{held.child.name} did not end in its {held.child.grace_s:.0f} s and is killed")
-            os.close(held.leash)
-            held.process.wait()
+            if running.process.poll() is None:
+                self._announce(f"{running.child.name} did not end within {running.child.grace_s:.0f} s and is killed")
+            os.close(running.leash)
+            running.process.wait()
 
     def log_of(self, name: str) -> Path:
-        """Where the output of a child goes."""
+        """The file that a child's output goes to."""
         return self._log_dir / f"{name}.log"
 
-    def _hold(self, child: Child) -> Held:
-        """Put a new process of this child on a leash."""
+    def _hold(self, child: Child) -> Running:
+        """Start a new process of this child, on a leash."""
         log = os.open(self.log_of(child.name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process, leash = on_leash(child.argv, env=child.env, orphan_signal=child.orphan_signal, log=log)
         finally:
             os.close(log)
-        return Held(child=child, process=process, leash=leash, since=time.monotonic())
+        return Running(child=child, process=process, leash=leash, since=time.monotonic())
 
     def _on_stop_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._stopping:
@@ -185,10 +185,10 @@ def on_leash(
     orphan_signal: signal.Signals = signal.SIGKILL,
     user: tuple[int, int] | None = None,
 ) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a command that ends when the returned descriptor is closed, by us or by our death.
+    """Start a command that ends when the returned descriptor is closed, by this process or because it died.
 
-    `env` is laid over our own environment, `user` is a user and a group id to drop to. The returned process is the
-    leash: it passes signals on and ends with the status of the command, 128 + n for a signal n.
+    `env` is added to this process's environment, `user` is a user and a group id to drop to. The returned process is
+    the orphan guard: it passes signals on and exits with the status of the command, 128 + n for a signal n.
     """
     end, leash = os.pipe()
     spec: dict[str, object] = {"leash": end, "command": argv, "orphan_signal": orphan_signal}
@@ -222,7 +222,7 @@ def fate(status: int) -> str:
 
 
 def tail_of(log: Path) -> str:
-    """The last lines of a log, empty when there is none."""
+    """The last lines of a log; empty when there is no log."""
     try:
         with log.open("rb") as end:
             end.seek(max(0, log.stat().st_size - TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""What a command is, how it fails, and the words that several commands read alike. It prints nothing."""
+"""The definition of a command, the ways in which it fails, and the options that several commands share."""
 
 import argparse
 import re
@@ -6,41 +6,50 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 from pathlib import Path
 
-from app.cli.terminal import Terminal
+from app.cli.shell.terminal import Terminal
 
 _DURATION = re.compile(r"([1-9]\d{0,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class CommandFailed(Exception):
-    """The command could not do its work; the text is one line that says what to do next."""
+    """The command could not do its work. The text is one line that says what to do next."""
 
 
 class UsageMistake(Exception):
-    """The words of the command line do not go together; the text is one line that says which would."""
+    """The options of the command line contradict each other. The text is one line that says what to change."""
+
+
+class Ended(IntEnum):
+    """The exit code of a command that distinguishes unfinished work from trouble."""
+
+    DONE = 0
+    UNFINISHED = 1
+    TROUBLE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command: `words` as they are typed (`("key", "create")`), a line of help, an example, and what it does.
+    """One command: `words` as they are typed (`("key", "create")`), a line of help, an example, and its function.
 
-    `run` returns whether all went well; what it tells, it tells the terminal.
-    A `default` is meant by its first word alone.
+    `run` prints to the terminal, and returns whether the command succeeded, or its exit code.
+    A `default` command also runs when only the first of its words is given.
     """
 
     words: tuple[str, ...]
     summary: str
     example: str
-    run: Callable[[Namespace, Terminal], bool]
+    run: Callable[[Namespace, Terminal], bool | Ended]
     arguments: Callable[[ArgumentParser], None] | None = None
     detail: str = ""
     default: bool = False
 
 
 def duration(text: str) -> timedelta:
-    """`90d`, `12h`, `30m` or `2w` as argparse reads an option."""
+    """Parse a duration such as `90d`, `12h`, `30m` or `2w`, as an argparse type."""
     found = _DURATION.fullmatch(text)
     if found is None:
         raise argparse.ArgumentTypeError("a time is a number and a unit: 30m, 12h, 90d or 2w")
@@ -48,10 +57,11 @@ def duration(text: str) -> timedelta:
 
 
 def add_data_option(parser: ArgumentParser) -> None:
-    """`--data`, for commands that work on a gateway that `up` runs or ran."""
+    """Add `--data`, for commands that can work on the gateway of `postern up`."""
     parser.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="the data directory of `postern up`; default: the settings of the environment, else ./data",
+        help="work on the gateway of this data directory of `postern up`; default: on the gateway that the environment "
+        "configures, else on that of ./data",
     )

@@ -1,17 +1,16 @@
-"""The directory where `up` keeps what must outlive it: database, keys, logs; for its owner's eyes only.
+"""The directory where `up` keeps its database, keys and logs. Only its owner can read it.
 
-It decides names and modes of files. What is in them is decided by whoever writes them.
+This module decides the names and modes of the files. The modules that write them decide their content.
 """
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.cli.command import CommandFailed
-from app.cli.secret import KEY_BYTES
+from app.cli.shell.command import CommandFailed
+from app.services.operating.key_rotation import new_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +21,12 @@ class DataDir:
 
     @property
     def ready(self) -> Path:
-        """What a script needs to use the gateway; there while the gateway is ready."""
+        """URLs and keys for a script that uses the gateway. The file exists while the gateway is ready."""
         return self.path / "ready.json"
 
     @property
     def environment(self) -> Path:
-        """The variables of the parts, for commands beside them."""
+        """The environment variables of the gateway's processes, for commands that work on the same gateway."""
         return self.path / "environment.json"
 
     @property
@@ -37,7 +36,7 @@ class DataDir:
 
     @property
     def logs(self) -> Path:
-        """One file per part."""
+        """The logs, one file per process."""
         return self.path / "logs"
 
     @property
@@ -52,23 +51,23 @@ class DataDir:
 
     @property
     def certificate(self) -> Path:
-        """What the simulator's notifications are verified with."""
+        """The certificate that verifies the simulator's notifications."""
         return self.simulator / "sns-signing.pem"
 
     @property
     def schedule(self) -> Path:
-        """When beat last rang for which sweep."""
+        """The file where beat keeps when it last ran each sweep."""
         return self.path / "beat" / "schedule"
 
     @property
     def database_url(self) -> str:
-        """The SQLite database, unless another is configured."""
+        """The URL of the SQLite database, which is used unless another is configured."""
         return f"sqlite:///{(self.path / 'postern.sqlite3').resolve()}"
 
     def make(self) -> None:
-        """Make the directory, and let this process and its children write nothing that others can read.
+        """Make the directory, and set a umask so that only the owner can read what this process and its children write.
 
-        Raises `CommandFailed` where that is not possible.
+        Raises `CommandFailed` when the directory cannot be made.
         """
         os.umask(0o077)
         try:
@@ -80,16 +79,24 @@ class DataDir:
                 f"cannot write to {self.path} ({why}): pass --data with a directory of yours"
             ) from error
 
+    def remembers(self, database_url: str) -> bool:
+        """Whether the gateway that last ran in this directory used this database."""
+        try:
+            variables: dict[str, str] = json.loads(self.environment.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return False
+        return variables.get("DATABASE_URL") == database_url
+
     def secret_key(self) -> str:
-        """The key for `SECRET_KEYS`, made on first use: without it the bodies in the database are lost."""
+        """The key for `SECRET_KEYS`, made on first use. Without it the bodies in the database cannot be read."""
         file = self.path / "secret.key"
         if not file.exists():
-            write_private(file, secrets.token_urlsafe(KEY_BYTES) + "\n")
+            write_private(file, new_key() + "\n")
         return file.read_text(encoding="ascii").strip()
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read. The file is replaced as a whole or not at all."""
     draft = file.with_name(file.name + ".part")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

@@ -1,35 +1,53 @@
-"""The environment of the parts that `up` runs, and how a command beside them takes the same.
+"""The environment of the processes that `up` runs, and the gateway that a command works on.
 
-It decides which variables are ours while the simulator plays AWS: nothing of the user's own AWS set-up may get through,
-so that no mail can leave the machine. It starts nothing.
+This module decides which variables are replaced while the simulator stands in for AWS. No part of the user's own AWS
+set-up may remain in effect, so that no email can leave the machine. It starts no process.
 """
 
 import getpass
 import json
 import os
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.cli.command import CommandFailed
-from app.cli.data_dir import DataDir
-from app.domain.callers import Caller
-from app.services.authenticate import operator
-from app.wiring import Gateway, build
-from config import Settings, SettingsError, load
+from app.cli.shell.command import CommandFailed
+from app.cli.shell.data_dir import DataDir
+from app.domain.apps.callers import Caller
+from app.services.apps.authenticate import operator
+from app.wiring.gateway import Gateway, build
+from config import ENV_FILE, Settings, SettingsError, load, written
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 DEFAULT_DATA = Path("data")
 CONFIGURATION_SET = "postern"
 NO_PROXY = "127.0.0.1,localhost"
+
+# Variables that decide where Postern, or a library that it uses, connects to, and that may name a production system.
+_OURS = frozenset(name.upper() for name in Settings.model_fields)
+_PREFIXES = ("AWS_", "CELERY_", "FLASK_", "GUNICORN_", "POSTERN_")
+_OF_POSTGRESQL = "PG"
+_OTHERS = frozenset({"WEB_CONCURRENCY"})
+_ISOLATED = {
+    ENV_FILE: "",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+# Settings that a gateway of `up` always chooses itself, even with `--use-environment`.
+_ITS_OWN = frozenset(
+    {"CELERY_BROKER_URL", "FLIGHT_DIR", "PUBLIC_URL", "SECRET_KEYS", "SES_CONFIGURATION_SET"}
+    | {"SNS_PINNED_CERTIFICATE", "SNS_SIGNATURE_VERSION", "SNS_TOPIC_ARNS"}
+)
 
 
 def of_the_parts(
     *, data: DataDir, public_url: str, simulator_url: str, settings: Settings, topic_arn: str
 ) -> dict[str, str]:
-    """What the web, the worker and beat are told. `settings` has the keys, the database, Redis and the region."""
+    """The variables of web, worker and beat. `settings` has the keys, the database, Redis and the region."""
     return {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
@@ -46,7 +64,7 @@ def of_the_parts(
 
 
 def of_aws(simulator_url: str, *, region: str) -> dict[str, str]:
-    """What boto3 is told: the simulator and nobody else, and not through a proxy."""
+    """The variables of boto3, which make it connect to the simulator only, and not through a proxy."""
     return {
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL_SESV2": simulator_url,
@@ -61,19 +79,38 @@ def of_aws(simulator_url: str, *, region: str) -> dict[str, str]:
     }
 
 
+def isolate(*, use_environment: bool = False) -> tuple[str, ...]:
+    """Remove every setting of the environment and of `.env`, for this process and all that it starts.
+
+    Returns the names of the variables that were set and are ignored. With `use_environment` they stay, except those
+    that a gateway of `up` chooses itself. So do the `PG…` variables, which complete the URL of a PostgreSQL.
+    """
+    found = {name.upper(): text for name, text in written().items()}
+    kept = {name: text for name, text in found.items() if name not in _ITS_OWN} if use_environment else {}
+    for name in [one for one in os.environ if _decides_where(one.upper())]:
+        if not (use_environment and name.startswith(_OF_POSTGRESQL)):
+            del os.environ[name]
+    assume(_ISOLATED | kept)
+    return tuple(sorted(found.keys() - kept.keys()))
+
+
+def _decides_where(name: str) -> bool:
+    return name in _OURS | _OTHERS or name.startswith((*_PREFIXES, _OF_POSTGRESQL))
+
+
 def assume(environment: Mapping[str, str]) -> None:
-    """Take these variables for this process and all that it starts."""
+    """Set these variables for this process and all that it starts."""
     os.environ.update(environment)
 
 
 def take_from(data: Path | None) -> None:
-    """Take the environment that a command is to work in.
+    """Set the environment of the gateway that a command works on.
 
-    That of the data directory that is named; else the process's own when it holds `SECRET_KEYS`; else that of ./data.
+    It is that of the given data directory; else the process's own, when that holds `SECRET_KEYS`; else that of ./data.
     Raises `CommandFailed` and `SettingsError`.
     """
     if data is not None:
-        assume(_remembered(data))
+        _take(_remembered(data))
         return
     try:
         load()
@@ -86,14 +123,14 @@ def take_from(data: Path | None) -> None:
             ) from error
         remembered = _remembered(DEFAULT_DATA)
         _require_the_same_database(remembered)
-        assume(remembered)
+        _take(remembered)
 
 
 @contextmanager
 def operated_gateway(data: Path | None) -> Iterator[tuple[Gateway, Caller]]:
-    """The gateway that is configured, and the person at the command line as its caller.
+    """The configured gateway, and the person at the command line as its caller.
 
-    Raises `CommandFailed` when its database is away or not migrated.
+    Raises `CommandFailed` when its database cannot be reached or is not migrated.
     """
     take_from(data)
     gateway = build(load())
@@ -106,30 +143,46 @@ def operated_gateway(data: Path | None) -> Iterator[tuple[Gateway, Caller]]:
         gateway.close()
 
 
+def add_environment_option(parser: ArgumentParser) -> None:
+    """Add `--use-environment`, for commands that start a gateway of their own."""
+    parser.add_argument(
+        "--use-environment",
+        action="store_true",
+        help="use the settings of the environment and of .env, which are ignored otherwise; the database and Redis "
+        "that they name must be empty, or made by an earlier `up` or `demo`",
+    )
+
+
 def of_the_client() -> dict[str, str]:
-    """The gateway that `POSTERN_URL` and `POSTERN_API_KEY` name, as far as they are set."""
+    """The `url` and `api_key` that `POSTERN_URL` and `POSTERN_API_KEY` name, as far as they are set."""
     named = {"url": os.environ.get("POSTERN_URL"), "api_key": os.environ.get("POSTERN_API_KEY")}
     return {name: value for name, value in named.items() if value}
 
 
 def user() -> str:
-    """Who is at the keyboard, for the audit."""
+    """The name of the system user, for the audit."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid-{os.getuid()}"
 
 
+def _take(remembered: Mapping[str, str]) -> None:
+    """Set exactly these variables: a setting that they leave out must not come from another gateway's environment."""
+    isolate()
+    assume(remembered)
+
+
 def _remembered(data: Path) -> dict[str, str]:
     try:
         remembered: dict[str, str] = json.loads(DataDir(data).environment.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise CommandFailed(f"no gateway was ever up in {data}: start one with `./postern up --data {data}`") from error
+        raise CommandFailed(f"no gateway ever ran in {data}: start one with `./postern up --data {data}`") from error
     return remembered
 
 
 def _require_the_same_database(remembered: Mapping[str, str]) -> None:
-    """An operator who names a database must never be led to another one."""
+    """Refuse to work on ./data when `DATABASE_URL` names another database."""
     settings = load(secret_keys=remembered["SECRET_KEYS"])
     if "database_url" in settings.model_fields_set and settings.database_url != remembered["DATABASE_URL"]:
         raise CommandFailed("DATABASE_URL is not the database of ./data: set SECRET_KEYS as well, or pass --data data")

@@ -1,17 +1,17 @@
-"""`postern settings`: every environment variable that Postern reads, written from the model that reads them."""
+"""`postern settings`: every environment variable that Postern reads, generated from the `Settings` model."""
 
 from argparse import Namespace
 from enum import Enum
 
-from app.cli.command import Command
-from app.cli.terminal import Terminal
+from app.cli.shell.command import Command
+from app.cli.shell.terminal import Terminal
 from config import Settings
 
 REQUIRED = "(required)"
 
 
 def run(_given: Namespace, terminal: Terminal) -> bool:
-    """Show the variables, what each is for, and its default."""
+    """Show the variables with their defaults and meanings."""
     rows = variables()
     terminal.table(("variable", "default", "meaning"), rows)
     terminal.answer({"settings": [{"name": n, "default": d, "meaning": m} for n, d, m in rows]})
@@ -40,7 +40,7 @@ def _written(default: object) -> str:
 COMMAND = Command(
     words=("settings",),
     summary="list the environment variables that Postern reads",
-    detail="`.env.example` is the same list, to be copied to `.env`.",
+    detail="`.env.example` has the same list. Copy it to `.env` to change settings.",
     example="./postern settings",
     run=run,
 )

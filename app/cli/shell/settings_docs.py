@@ -1,15 +1,15 @@
-"""The settings where people read them: the table of the README and `.env.example`, both written from the model.
+"""Writes the table in `docs/settings.md` and the file `.env.example` from the model of the settings.
 
-`python -m app.cli.settings_docs` writes both anew. It decides only how they look; what settings there are is said by
-`config.py`. A test compares the two files with what this would write.
+`python -m app.cli.shell.settings_docs` writes both. This module decides how they look; `config.py` decides which
+settings there are. A test compares the two files with what this would write.
 """
 
 from pathlib import Path
 
-from app.cli.settings import REQUIRED, variables
+from app.cli.shell.settings import REQUIRED, variables
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-README, ENV_EXAMPLE = CHECKOUT / "README.md", CHECKOUT / ".env.example"
+CHECKOUT = Path(__file__).resolve().parents[3]
+SETTINGS_PAGE, ENV_EXAMPLE = CHECKOUT / "docs" / "settings.md", CHECKOUT / ".env.example"
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 
 _HEAD = """\
@@ -20,25 +20,25 @@ _HEAD = """\
 
 
 def settings_table() -> str:
-    """The table of the README: one row per setting, in the order of the model."""
+    """The table of the page: one row per setting, in the order of the model."""
     rows = [f"| `{name}` | {_cell(default)} | {meaning} |" for name, default, meaning in variables()]
     return "\n".join(["| variable | default | what it is |", "|---|---|---|", *rows, ""])
 
 
 def env_example() -> str:
-    """`.env.example`: one commented line per setting; the one without a default is left open."""
+    """The text of `.env.example`: one commented line per setting; the setting without a default is left open."""
     return "\n".join([_HEAD, *(_entry(*variable) for variable in variables())])
 
 
-def readme_with(table: str, readme: str) -> str:
-    """`readme` with `table` between its two markers."""
-    before, _, rest = readme.partition(BEGIN)
+def page_with(table: str, page: str) -> str:
+    """`page` with `table` between its two markers."""
+    before, _, rest = page.partition(BEGIN)
     return before + BEGIN + table + END + rest.partition(END)[2]
 
 
 def main() -> None:
-    """Write both files anew."""
-    README.write_text(readme_with(settings_table(), README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write both files."""
+    SETTINGS_PAGE.write_text(page_with(settings_table(), SETTINGS_PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     ENV_EXAMPLE.write_text(env_example(), encoding="utf-8")
 
 

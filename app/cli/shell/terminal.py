@@ -1,9 +1,10 @@
-"""What a command tells: to a person in words and tables, to a program one JSON object in the last line.
+"""The output of a command: text and tables for a person, one JSON object in the last line for a program.
 
-It decides which stream gets what. With `--json` standard output holds the object alone, and words go to standard error.
+With `--json` standard output holds the object alone, and text goes to standard error.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,13 +20,19 @@ from rich.status import Status
 from rich.table import Table
 
 NARROWEST = 160
-"""A table that goes to a file or a pipe needs no width, but rich would take 80."""
+"""The least width of a table that goes to a file or a pipe, for which rich would take 80."""
+
+# Characters that move a cursor, change a colour or reverse text, or that no terminal can write: C0 except line breaks
+# and tabs, DEL, C1, the marks of bidirectional text, and surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 _ROWS = TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,}/s")
 
 
 class Terminal:
-    """Where a command speaks. `as_json` as asked for on the command line."""
+    """The output of one command. `as_json` is the option `--json`."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -34,8 +41,8 @@ class Terminal:
             self._words.width = max(self._words.width, NARROWEST)
 
     def say(self, text: str = "") -> None:
-        """One or more lines, in rich's markup. What is not ours to write has to be `escape`d."""
-        self._words.print(text, soft_wrap=True)
+        """Print one or more lines in rich's markup. Text from outside has to be `escape`d."""
+        self._words.print(harmless(text), soft_wrap=True)
 
     def table(
         self,
@@ -46,52 +53,60 @@ class Terminal:
         empty: str = "",
         indent: int = 0,
     ) -> None:
-        """A table of plain values, `indent` characters from the left, or the line `empty` when there are no rows."""
+        """Print a table of plain values, `indent` characters from the left, or the line `empty` without any rows."""
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
         for number, column in enumerate(columns):
             table.add_column(column, no_wrap=number == 0, overflow="fold")
         for row in rows:
-            table.add_row(*(escape(shown(value)) for value in row))
+            table.add_row(*(escape(harmless(shown(value))) for value in row))
         if table.row_count or not empty:
             self._words.print(Padding(table, (0, 0, 0, indent), expand=False))
         else:
             self.say(empty)
 
     def waiting(self, text: str) -> Status:
-        """A sign of life while the block lasts; nothing where nobody looks."""
-        return self._words.status(text)
+        """Show a spinner while the block runs. Shows nothing where the output is no terminal."""
+        return self._words.status(harmless(text))
 
     @contextmanager
     def progress(self, text: str, *, total: int | None) -> Iterator[Callable[[int, int], None]]:
-        """A bar with the rate and the time left, told how much of `total` is done and how many rows that were.
+        """Show a bar with the rate and the time left. Shows nothing where the output is no terminal.
 
-        Nothing where nobody looks.
+        Yields a function that takes how much of `total` is done, and how many rows that is.
         """
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _ROWS, TimeRemainingColumn())
         with Progress(*columns, console=self._words, transient=True, disable=not self._words.is_terminal) as bar:
             task = bar.add_task(text, total=total, rows=0, rate=0)
 
-            def tell(done: int, rows: int) -> None:
+            def show(done: int, rows: int) -> None:
                 elapsed = bar.tasks[task].elapsed or 0.0
                 bar.update(task, completed=done, rows=rows, rate=round(rows / elapsed) if elapsed else 0)
 
-            yield tell
+            yield show
 
     def answer(self, answer: Mapping[str, Any]) -> None:
-        """The result as one JSON object, if that was asked for."""
+        """Print the result as one JSON object, if `as_json`."""
         if self.as_json:
-            print(json.dumps(answer, default=str, ensure_ascii=False), flush=True)
+            print(harmless(json.dumps(answer, default=str, ensure_ascii=False), "\\u{:04x}"), flush=True)
 
     def fail(self, line: str, *, tail: str = "") -> None:
-        """Why the command failed, on standard error, and the last words of whatever died."""
-        sys.stderr.write(f"postern: {line}\n")
+        """Print why the command failed, to standard error, and `tail`, the end of the log of a process that died."""
+        sys.stderr.write(f"postern: {harmless(line)}\n")
         for last in tail.splitlines():
-            sys.stderr.write(f"  {last}\n")
+            sys.stderr.write(f"  {harmless(last)}\n")
         self.answer({"error": line})
 
 
+def harmless(text: str, spelling: str = "<U+{:04X}>") -> str:
+    """`text` with each character spelled out that a terminal would act on instead of showing it.
+
+    Addresses, diagnostics and files come from outside and are not trusted.
+    """
+    return _UNPRINTABLE.sub(lambda found: spelling.format(ord(found[0])), text)
+
+
 def shown(value: object) -> str:
-    """A value in a cell of a table: times to the minute in UTC, each member of a collection on a line of its own."""
+    """A value as the text of a table cell: times to the minute in UTC, each member of a collection on its own line."""
     match value:
         case None:
             return ""

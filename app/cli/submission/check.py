@@ -1,22 +1,22 @@
-"""`postern check`: would a mail to these addresses be sent, and if not, why."""
+"""`postern check`: whether an email to these addresses would be sent, and if not, why."""
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from app.cli.command import Command, UsageMistake, add_data_option
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
-from app.domain.address import ADDRESS_LIMIT, NAME_LIMIT
-from app.services.check import Checked
+from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
+from app.domain.message.address import ADDRESS_LIMIT, NAME_LIMIT
+from app.services.submission.check import Checked
 
 AT_A_TIME = 1_000
 COLUMNS = ("address", "would be sent", "why not", "did you mean")
 
 
 def run(given: Namespace, terminal: Terminal) -> bool:
-    """Tell of each address; success when a mail to every one of them would be sent."""
+    """Show the answer for each address; True when an email to every one of them would be sent."""
     if given.stream and not given.app:
         raise UsageMistake("--stream names a stream of an application: give --app too")
     addresses = tuple(_listed(given.addresses))
@@ -27,8 +27,8 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         for start in range(0, len(addresses), AT_A_TIME):
             found += gateway.check(caller, addresses[start : start + AT_A_TIME], app=given.app, stream=given.stream)
     terminal.table(COLUMNS, [(one.given, one.would_send, _why(one), one.did_you_mean) for one in found])
-    told = [{**asdict(one), "would_send": one.would_send} for one in found]
-    terminal.answer({"checked": told, "would_send": sum(one.would_send for one in found)})
+    checked = [{**asdict(one), "would_send": one.would_send} for one in found]
+    terminal.answer({"checked": checked, "would_send": sum(one.would_send for one in found)})
     return all(one.would_send for one in found)
 
 
@@ -43,21 +43,21 @@ def _listed(words: Sequence[str]) -> Iterator[str]:
 
 
 def _why(one: Checked) -> str:
-    told = one.obstacle.detail if one.obstacle else ""
-    return f"{told} The domain takes no mail.".strip() if one.no_mx else told
+    detail = one.obstacle.detail if one.obstacle else ""
+    return f"{detail} The domain accepts no mail.".strip() if one.no_mx else detail
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Whom, and with what mail."""
-    parser.add_argument("addresses", metavar="ADDR", nargs="+", help="or - for standard input, one a line")
-    parser.add_argument("--app", help="for a mail of this application; default: what holds for every mail")
-    parser.add_argument("--stream", help="and of this stream of it")
+    """The addresses, and the application and stream of the email."""
+    parser.add_argument("addresses", metavar="ADDR", nargs="+", help="an address; - reads standard input, one a line")
+    parser.add_argument("--app", help="check for an email of this application; default: what holds for every email")
+    parser.add_argument("--stream", help="check for an email of this stream of --app")
     add_data_option(parser)
 
 
 COMMAND = Command(
     words=("check",),
-    summary="tell whether a mail to these addresses would be sent, and why not; sends nothing",
+    summary="show whether an email to these addresses would be sent, and if not, why; sends nothing",
     example="./postern check ann@example.net kim@example.net; ./postern check - < addresses.txt",
     arguments=arguments,
     run=run,

@@ -1,4 +1,4 @@
-"""`postern suppressions explain`: why no mail is sent to an address, and who can lift it."""
+"""`postern suppressions explain`: why no email is sent to an address, and who can unsuppress it."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 from rich.markup import escape
 
-from app.cli.command import Command, UsageMistake, add_data_option
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal, shown
-from app.services.explain import Ask, Explanation
-from app.services.layers import Finding, LayerName
+from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal, shown
+from app.services.suppression.explain import Ask, Explanation
+from app.services.suppression.explain_layers import Finding, LayerName
 
 _NAMES = {
     LayerName.LIST: "our list, the address",
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 def run(given: Namespace, terminal: Terminal) -> bool:
-    """Tell what every layer says; it succeeds whatever that is."""
+    """Show what every layer says about the address. Always succeeds."""
     if given.stream and not given.app:
         raise UsageMistake("--stream names a stream of an application: give --app too")
     ask = Ask(app=given.app, stream=given.stream, live=given.live)
@@ -40,13 +40,13 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"{number}. {_NAMES[layer.name]}: {layer.verdict}. {layer.summary}"
         for finding in layer.findings:
             yield from (f"     {line}" for line in _details(finding))
-    if found.last_news:
-        news = found.last_news
-        told = f"{news.detail} {news.effect}".strip()
-        yield f"The last news, {shown(news.at)} UTC: {told}"
+    if found.last_event:
+        event = found.last_event
+        text = f"{event.detail} {event.effect}".strip()
+        yield f"The last event, {shown(event.at)} UTC: {text}"
     else:
-        yield "SES has reported nothing of this address."
-    yield f"Would a mail be sent now: {'yes' if found.would_send else 'no'}. {found.conclusion}"
+        yield "SES has reported nothing about this address."
+    yield f"Would an email be sent now: {'yes' if found.would_send else 'no'}. {found.conclusion}"
 
 
 def _details(finding: Finding) -> Iterator[str]:
@@ -57,24 +57,24 @@ def _details(finding: Finding) -> Iterator[str]:
     if finding.diagnostic:
         yield f"The server said: {finding.diagnostic}"
     if finding.email_id:
-        yield f"The mail: {finding.email_id}"
-    if finding.lift:
-        yield f"Lifted by {finding.lift.by}"
-        yield from (f"  {how}" for how in (finding.lift.command, finding.lift.call) if how)
+        yield f"The email: {finding.email_id}"
+    if finding.remedy:
+        yield f"Unsuppressed by {finding.remedy.by}"
+        yield from (f"  {how}" for how in (finding.remedy.command, finding.remedy.call) if how)
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Whom, and in which mail."""
-    parser.add_argument("address", metavar="ADDR")
-    parser.add_argument("--app", help="for mail of this application; default: of any")
-    parser.add_argument("--stream", help="and of this stream of it")
-    parser.add_argument("--live", action="store_true", help="ask SES itself for its own list, not our copy of it")
+    """The address, and the application and stream of the email."""
+    parser.add_argument("address", metavar="ADDR", help="the address to explain")
+    parser.add_argument("--app", help="explain for emails of this application; default: of any")
+    parser.add_argument("--stream", help="explain for emails of this stream of --app")
+    parser.add_argument("--live", action="store_true", help="ask SES itself for its list, instead of reading our copy")
     add_data_option(parser)
 
 
 COMMAND = Command(
     words=("suppressions", "explain"),
-    summary="tell why no mail is sent to an address, layer by layer, and who can lift it",
+    summary="show why no email is sent to an address, layer by layer, and who can unsuppress it",
     example="./postern suppressions explain kim@example.net --app invites --stream invitations",
     arguments=arguments,
     run=run,

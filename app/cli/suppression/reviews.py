@@ -1,4 +1,4 @@
-"""`postern suppressions review`: domains whose mail bounced in a burst, and what a person says of each."""
+"""`postern suppressions review`: domains whose emails bounced in a burst, and a person's decision about each."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -6,17 +6,17 @@ from typing import Final
 
 from rich.markup import escape
 
-from app.cli.command import Command, UsageMistake, add_data_option
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
-from app.services.reviews import Decision
+from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
+from app.services.suppression.review_bounces import Decision
 
 _LIST: Final = "list"
 _COLUMNS: Final = ("domain", "since", "entries")
 
 
 def review(given: Namespace, terminal: Terminal) -> bool:
-    """List the domains that wait, or decide about one."""
+    """List the domains that wait for a decision, or decide about one."""
     return _list(given, terminal) if given.act == _LIST else _decide(given, terminal)
 
 
@@ -35,23 +35,24 @@ def _decide(given: Namespace, terminal: Terminal) -> bool:
     decision = Decision(given.act)
     with operated_gateway(given.data) as (gateway, caller):
         entries = gateway.reviews.decide(caller, given.domain, decision, reason=given.reason)
-    done = "stay on the list" if decision is Decision.CONFIRM else "are off the list, and soon off SES's"
+    done = "stay suppressed" if decision is Decision.CONFIRM else "are unsuppressed, and soon removed from SES's list"
     terminal.say(escape(f"{entries} addresses of {given.domain} {done}."))
     terminal.answer({"domain": given.domain, "decision": decision, "entries": entries})
     return True
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What to do, about which domain, and why."""
-    parser.add_argument("act", choices=[_LIST, *Decision], nargs="?", default=_LIST)
-    parser.add_argument("domain", metavar="DOMAIN", nargs="?")
+    """The decision, the domain, and the reason."""
+    act = "confirm when the mailboxes are gone, undo when their server erred; default: list"
+    parser.add_argument("act", choices=[_LIST, *Decision], nargs="?", default=_LIST, help=act)
+    parser.add_argument("domain", metavar="DOMAIN", nargs="?", help="the domain to decide about")
     parser.add_argument("--reason", help="kept in the audit")
     add_data_option(parser)
 
 
 COMMAND = Command(
     words=("suppressions", "review"),
-    summary="list domains whose mail bounced in a burst; confirm or undo all entries of one",
+    summary="list domains whose emails bounced in a burst; confirm or undo all entries of one",
     example="./postern suppressions review undo example.org --reason 'Their server erred.'",
     arguments=arguments,
     run=review,

@@ -1,4 +1,4 @@
-"""`postern suppress`, `unsuppress` and `suppressions`: the suppression list in the hands of an operator."""
+"""`postern suppress`, `unsuppress` and `suppressions`: an operator reads and changes the suppression list."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from rich.markup import escape
 
-from app.cli.command import Command, add_data_option, duration
-from app.cli.environment import operated_gateway
-from app.cli.terminal import Terminal
-from app.domain.callers import Caller
-from app.domain.suppression import EVERY_MAIL, Origin
-from app.services.entries import Entry
-from app.services.pages import Page
-from app.wiring import Gateway
+from app.cli.shell.command import Command, add_data_option, duration
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
+from app.domain.apps.callers import Caller
+from app.domain.suppression.rules import EVERY_EMAIL, Origin
+from app.services.paging import Page
+from app.services.suppression.entries import Entry
+from app.wiring.gateway import Gateway
 
 PAGE = 500
 COLUMNS = ("address", "scope", "origin", "status", "since", "until", "reason")
@@ -28,39 +28,42 @@ def add(given: Namespace, terminal: Terminal) -> bool:
         added = gateway.suppress.add(caller, given.address, scope=given.scope, reason=given.reason, expires_at=until)
     entry = added.entry
     terminal.say(escape(f"{entry.email} is suppressed{'' if added.created else ' already'}: {entry.reason}"))
-    for mail in added.in_flight:
-        terminal.say(f"Too late for the mail {mail.email_id}, which is {mail.state}.")
-    in_flight = [asdict(mail) for mail in added.in_flight]
+    for email in added.in_flight:
+        terminal.say(f"It is too late to stop the email {email.email_id}, which is {email.state}.")
+    in_flight = [asdict(email) for email in added.in_flight]
     terminal.answer({**asdict(entry), "created": added.created, "in_flight": in_flight})
     return True
 
 
 def remove(given: Namespace, terminal: Terminal) -> bool:
-    """Take an address off the list."""
+    """Unsuppress an address."""
     with operated_gateway(given.data) as (gateway, caller):
-        removed = gateway.suppress.remove(
-            caller, given.address, scope=given.scope, reason=given.reason, force=given.force
+        removed = gateway.unsuppress(
+            caller, given.address, scope=given.scope, reason=given.reason, force=given.force, wait_for_ses=True
         )
     at_ses = {
-        "removed": "and off SES's list",
-        "absent": "and was not on SES's",
-        "pending": "and soon off SES's",
-        "kept": "and SES's list is left alone",
+        "removed": "and removed from SES's list",
+        "absent": "and was not on SES's list",
+        "pending": "and soon removed from SES's list",
+        "kept": "and SES's list is not changed",
     }
     for entry in removed.entries:
-        terminal.say(escape(f"{entry.email} is off the list ({entry.scope}), {at_ses[removed.ses_account]}."))
+        terminal.say(escape(f"{entry.email} is unsuppressed ({entry.scope}), {at_ses[removed.ses_account]}."))
     for entry in removed.uncovered:
         terminal.say(
-            escape(f"{entry.email} stays unsubscribed ({entry.scope}): the recipient's own word, lifted by itself.")
+            escape(
+                f"{entry.email} is still unsubscribed ({entry.scope}): the recipient asked for it. "
+                "That entry is unsuppressed separately."
+            )
         )
-    told = {"removed": removed.entries, "uncovered": removed.uncovered}
-    each = {name: [asdict(entry) for entry in entries] for name, entries in told.items()}
+    groups = {"removed": removed.entries, "uncovered": removed.uncovered}
+    each = {name: [asdict(entry) for entry in entries] for name, entries in groups.items()}
     terminal.answer({**each, "ses_account": removed.ses_account})
     return True
 
 
 def undo(given: Namespace, terminal: Terminal) -> bool:
-    """Put back what was taken off the list last."""
+    """Undo the last removal of an address."""
     with operated_gateway(given.data) as (gateway, caller):
         restored = gateway.undo(caller, given.address, reason=given.reason)
     for entry in restored:
@@ -70,7 +73,7 @@ def undo(given: Namespace, terminal: Terminal) -> bool:
 
 
 def show(given: Namespace, terminal: Terminal) -> bool:
-    """List those who are suppressed, or tell all about one address."""
+    """List the suppressed addresses, or show everything about one address."""
     with operated_gateway(given.data) as (gateway, caller):
         if given.address is not None:
             found = gateway.suppress.find(caller, given.address, over_too=True)
@@ -82,8 +85,8 @@ def show(given: Namespace, terminal: Terminal) -> bool:
         over = [(*_row(entry), entry.removed_at, entry.removed_by, entry.removal_reason) for entry in history]
         terminal.table((*COLUMNS, "removed", "by", "why"), over, title="Earlier")
     if changes:
-        told = [(one.at, one.type, one.scope, one.origin, one.actor, one.reason) for one in changes]
-        terminal.table(CHANGES, told, title="What became of them")
+        rows = [(one.at, one.type, one.scope, one.origin, one.actor, one.reason) for one in changes]
+        terminal.table(CHANGES, rows, title="Changes")
     terminal.answer(
         {
             "suppressions": [asdict(one) for one in entries],
@@ -119,64 +122,64 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Whom, from what, why and until when."""
-    parser.add_argument("address", metavar="ADDR", help="or @example.org for everybody at that domain")
-    parser.add_argument("--scope", default=EVERY_MAIL, help="* for every mail (default), APP, or APP/STREAM")
+    """The address, the scope, the reason, and when the entry expires."""
+    parser.add_argument("address", metavar="ADDR", help="an address, or @example.org for the whole domain")
+    parser.add_argument("--scope", default=EVERY_EMAIL, help="* for every email (default), APP, or APP/STREAM")
     parser.add_argument("--reason", help="kept with the entry and in the audit")
     parser.add_argument("--expires-in", type=duration, metavar="TIME", help="such as 14d; default: never")
     add_data_option(parser)
 
 
 def remove_arguments(parser: ArgumentParser) -> None:
-    """Whom, and why."""
-    parser.add_argument("address", metavar="ADDR", help="or @example.org, or the id of an entry")
+    """The address, the reason, and the scope."""
+    parser.add_argument("address", metavar="ADDR", help="an address, @example.org, or the id of an entry")
     parser.add_argument("--reason", required=True, help="kept in the audit")
-    parser.add_argument("--scope", help="only this one; default: every scope")
-    parser.add_argument("--force", action="store_true", help="also who complained, or was forgotten")
+    parser.add_argument("--scope", help="only the entry in this scope; default: in every scope")
+    parser.add_argument("--force", action="store_true", help="also after a complaint or a `postern forget`")
     add_data_option(parser)
 
 
 def undo_arguments(parser: ArgumentParser) -> None:
-    """Whom, and why."""
-    parser.add_argument("address", metavar="ADDR", help="or @example.org, or the id of an entry")
+    """The address, and the reason."""
+    parser.add_argument("address", metavar="ADDR", help="an address, @example.org, or the id of an entry")
     parser.add_argument("--reason", required=True, help="kept in the audit")
     add_data_option(parser)
 
 
 def show_arguments(parser: ArgumentParser) -> None:
-    """Whose entries."""
-    parser.add_argument("address", metavar="ADDR", help="or the id of an entry")
+    """The address."""
+    parser.add_argument("address", metavar="ADDR", help="an address, or the id of an entry")
     add_data_option(parser)
 
 
 def list_arguments(parser: ArgumentParser) -> None:
-    """Which entries."""
-    parser.add_argument("address", metavar="ADDR", nargs="?", help="tell all about this one, or the id of an entry")
-    parser.add_argument("--origin", choices=[origin.value for origin in Origin])
-    parser.add_argument("--prefix", metavar="TEXT", help="how the address begins; @ for whole domains")
-    parser.add_argument("--scope")
-    parser.add_argument("--review", action="store_true", help="only those that wait for a decision")
+    """The entries to list."""
+    parser.add_argument("address", metavar="ADDR", nargs="?", help="show this address, or the entry with this id")
+    parser.add_argument("--origin", choices=[origin.value for origin in Origin], help="only entries of this origin")
+    parser.add_argument("--prefix", metavar="TEXT", help="only addresses that begin with this; @ for whole domains")
+    parser.add_argument("--scope", help="only entries in this scope")
+    parser.add_argument("--review", action="store_true", help="only entries that wait for a decision")
     add_data_option(parser)
 
 
 COMMANDS = (
     Command(
         words=("suppress",),
-        summary="send nothing to an address any more",
+        summary="stop all sending to an address",
         example="./postern suppress kim@example.net --reason 'Asked us by phone.' --expires-in 90d",
         arguments=add_arguments,
         run=add,
     ),
     Command(
         words=("unsuppress",),
-        summary="let an address be sent to again, and take it off SES's list too",
+        summary="allow sending to an address again, and remove it from SES's list too",
         example="./postern unsuppress kim@example.net --reason 'The mailbox is back.'",
         arguments=remove_arguments,
         run=remove,
     ),
     Command(
         words=("suppressions", "list"),
-        summary="list who is suppressed; with an address, show it (the words `list` and `show` may be left out)",
+        summary="list the suppressed addresses, or show one (the words `list` and `show` may be left out)",
         example="./postern suppressions list --origin bounce; ./postern suppressions kim@example.net",
         arguments=list_arguments,
         run=show,
@@ -184,7 +187,7 @@ COMMANDS = (
     ),
     Command(
         words=("suppressions", "show"),
-        summary="tell all about one address: its entries, those of the past, and who took it off",
+        summary="show everything about one address: its entries, past entries, and every change",
         example="./postern suppressions show kim@example.net",
         arguments=show_arguments,
         run=show,

@@ -1,6 +1,6 @@
-"""SES's own suppression list beside ours: how an entry stands on both, and what follows.
+"""Compare SES's own suppression list with ours: how an entry stands on both, and what follows.
 
-Pure rules. It asks nobody and writes nothing; a removal by a person outlives whatever SES knew before it (promise 6).
+Pure rules: no calls and no writes. A removal by a person outweighs everything that SES knew before it (promise 6).
 """
 
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal
 
-from app.domain.address import Address, is_mailbox_simulator
-from app.domain.suppression import Listed, Origin
+from app.domain.message.address import Address, is_mailbox_simulator
+from app.domain.suppression.rules import Listed, ListEffect, Origin
 
 Reason = Literal["BOUNCE", "COMPLAINT"]
 
@@ -18,20 +18,23 @@ REASON_OF: Final[dict[Origin, Reason]] = {
     Origin.COMPLAINT: "COMPLAINT",
     Origin.MANUAL: "BOUNCE",
 }
-"""As what SES is told of ours. It knows no other reasons: a person's word goes as a bounce, and only if asked for."""
+"""The reason under which an entry of ours is put on SES's list. SES knows only these two, so an entry that a person
+made goes there as a bounce, and only on request."""
 
-NEWS_MAY_COME: Final = timedelta(hours=1)
-"""So long after SES put an entry on its list, the event may still come that tells whose mail it was."""
+EVENTS_MAY_COME: Final = timedelta(hours=1)
+"""How long after SES put an entry on its list the event may still come that names the email behind it."""
 
 
 class Standing(StrEnum):
-    """How one entry of SES's list, or one of ours, stands."""
+    """How one entry of SES's list, or one of ours, relates to the other list."""
 
     BOTH = "both"
+    FROM_SES = "from_ses"
     OTHER_REASON = "other_reason"
     ONLY_AT_SES = "only_at_ses"
     REMOVED_HERE = "removed_here"
     LISTED_AGAIN = "listed_again"
+    DISPUTED = "disputed"
     FORGOTTEN = "forgotten"
     EXEMPT = "exempt"
     NO_ADDRESS = "no_address"
@@ -41,33 +44,43 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What we know of an address that is on SES's list: our live entry for every mail, and when a person last removed
-    one. `forgotten` is for people whose address may not be kept.
+    """What we know of an address that is on SES's list.
+
+    `ours` is our live entry with the scope of every email, `because_of_ses` whether it has no evidence but SES's list,
+    and `removed_at` is when a person last removed one. `forgotten` is for people whose address may not be kept.
+    `bounced_blameless`: we know of a permanent bounce of this address that does not suppress it.
     """
 
     ours: Listed | None = None
+    because_of_ses: bool = False
     removed_at: datetime | None = None
     forgotten: bool = False
+    bounced_blameless: bool = False
 
 
 def standing(address: Address | None, reason: str, updated_at: datetime, known: Known, *, exempt: bool) -> Standing:
-    """How an entry of SES's list stands; `exempt` leaves addresses of the mailbox simulator where they are."""
+    """How an entry of SES's list relates to ours; `exempt` leaves addresses of the mailbox simulator where they are."""
     if address is None:
         return Standing.NO_ADDRESS
     if known.forgotten:
         return Standing.FORGOTTEN
+    disputed = known.bounced_blameless and reason == REASON_OF[Origin.BOUNCE]
+    if disputed and known.because_of_ses:
+        return Standing.DISPUTED
+    if known.because_of_ses:
+        return Standing.FROM_SES
     if known.ours is not None:
         other = known.ours.origin in {Origin.BOUNCE, Origin.COMPLAINT}
         return Standing.OTHER_REASON if other and REASON_OF[Origin(known.ours.origin)] != reason else Standing.BOTH
     if exempt and is_mailbox_simulator(address):
         return Standing.EXEMPT
     if known.removed_at is None:
-        return Standing.ONLY_AT_SES
+        return Standing.DISPUTED if disputed else Standing.ONLY_AT_SES
     return Standing.REMOVED_HERE if updated_at <= known.removed_at else Standing.LISTED_AGAIN
 
 
-class Verdict(StrEnum):
-    """What becomes of an entry of SES's list that a person had removed here."""
+class ListingFate(StrEnum):
+    """What to do with an entry of SES's list that a removal here, or the bounce behind it, contradicts."""
 
     REMOVE = "remove"
     SUPPRESS = "suppress"
@@ -75,23 +88,31 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """Why SES has an entry: since when, by which mail if any, and when that mail left us if it was ours."""
+class ListingReason:
+    """Why SES has an entry: since when, whether an email put it there, and when that email left us if it was ours.
+
+    `effects` are those of the bounces that we know of this email and address; none for a complaint.
+    """
 
     updated_at: datetime
-    by_mail: bool
-    mail_left_at: datetime | None
+    by_email: bool
+    email_left_at: datetime | None
+    effects: frozenset[ListEffect] = frozenset()
 
 
-def judge(removed_at: datetime, evidence: Evidence, *, now: datetime) -> Verdict:
-    """Whether SES's entry is fresh evidence after the removal.
+def judge(removed_at: datetime | None, evidence: ListingReason, *, now: datetime) -> ListingFate:
+    """Whether SES's entry is evidence against the address.
 
-    A mail that had left before it proves nothing, however late SES heard of its bounce. While the mail may yet turn
-    out to be one of ours, nothing is decided.
+    It is none when the email behind it left before the removal, however late its bounce reached SES, or when we read
+    its bounces and none of them suppresses an address. While the email, or its bounce, may still turn out to be one of
+    ours, the verdict is to wait.
     """
-    if evidence.updated_at <= removed_at:
-        return Verdict.REMOVE
-    if evidence.mail_left_at is not None:
-        return Verdict.REMOVE if evidence.mail_left_at <= removed_at else Verdict.SUPPRESS
-    may_be_ours = evidence.by_mail and now - evidence.updated_at < NEWS_MAY_COME
-    return Verdict.WAIT if may_be_ours else Verdict.SUPPRESS
+    if removed_at is not None and evidence.updated_at <= removed_at:
+        return ListingFate.REMOVE
+    if removed_at is not None and evidence.email_left_at is not None and evidence.email_left_at <= removed_at:
+        return ListingFate.REMOVE
+    if evidence.effects:
+        return ListingFate.SUPPRESS if ListEffect.SUPPRESS in evidence.effects else ListingFate.REMOVE
+    unread = evidence.email_left_at is None or removed_at is None
+    may_come = evidence.by_email and unread and now - evidence.updated_at < EVENTS_MAY_COME
+    return ListingFate.WAIT if may_come else ListingFate.SUPPRESS

@@ -1,7 +1,7 @@
-"""Where reading SES's list, and putting ours there, has got to: kept in SQL after every call, so that any process goes
-on from there.
+"""How far the synchronisation with SES's suppression list has got.
 
-It decides when a pass over the list is due and what it has to read, and keeps count. It makes no call.
+The state is saved in SQL after every call, so that any process can continue it. This module decides when a pass over
+the list is due and what it has to read, and keeps count. It makes no call.
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from app.domain.suppression import Origin
+from app.domain.suppression.rules import Origin
 
 Json = dict[str, Any]
 
 FULL_EVERY: Final = timedelta(days=1)
 RECENT_EVERY: Final = timedelta(minutes=15)
 OVERLAP: Final = timedelta(hours=2)
-"""So much further back than the last pass began does the next one look: the clocks of SES and the database may differ,
-and what could not be decided in the first hour has to be seen again."""
+"""The next pass reads from this long before the last one began: the clocks of SES and the database may differ, and
+entries that could not be decided in the first hour have to be seen again."""
 
 
 class Stage(StrEnum):
-    """What is under way."""
+    """The step of the synchronisation that is under way."""
 
     IDLE = "idle"
     LISTING = "listing"
@@ -32,8 +32,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is asked for: whether our list follows SES's, which of our entries SES is told of, whether all of SES's list
-    is read, and whether a list that has shrunk a lot is believed.
+    """What a pass has to do.
+
+    `adds`: our list follows SES's. `origins`: our entries of these origins are put on SES's list. `full`: all of SES's
+    list is read. `accept_departures`: a list that has shrunk a lot is believed.
     """
 
     adds: bool = True
@@ -43,13 +45,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class SyncPosition:
     """The state of the cursor.
 
-    Of the pass under way: what was ordered, from when on it reads (`since`), SES's name for the next page, addresses
-    whose removal here SES's list contradicts, the last of our entries that was looked at, those that seem to have left
-    SES's list of how many that came from there, and the one that is being put at SES. Of finished ones: when the last
-    full one began and how many entries it saw, when the last full one that our list follows began, and when any.
+    Of the pass under way: its `order`; `since`, the time from which it reads (None: all of the list); `token`, SES's
+    name for the next page; `contested`, the addresses whose removal here SES's list contradicts; `after`, the last of
+    our entries that was looked at; `leaving`, those that seem to have left SES's list, out of `from_ses` entries that
+    came from there; `putting`, the one that is being put on SES's list.
+
+    Of finished passes: `mirrored_at`, when the last full one began, and `size`, how many entries it saw; `followed_at`,
+    when the last full one that our list follows began; `listed_at`, when the last one that our list follows began.
     """
 
     stage: Stage = Stage.IDLE
@@ -79,7 +84,7 @@ class Place:
 
     @classmethod
     def from_json(cls, state: Json) -> Self:
-        """The place that was kept."""
+        """The state that was saved."""
         kept = {one.name: state[one.name] for one in fields(cls) if state.get(one.name) is not None}
         for name in kept.keys() & _TIMES:
             kept[name] = datetime.fromisoformat(kept[name])
@@ -92,24 +97,24 @@ class Place:
         return cls(**kept | lists)
 
     def to_json(self) -> Json:
-        """What is kept."""
+        """The state as it is saved."""
         state = {one.name: getattr(self, one.name) for one in fields(self)}
         times = {name: time.isoformat() for name in _TIMES if (time := state[name]) is not None}
         order = {one.name: getattr(self.order, one.name) for one in fields(self.order)}
         return {name: value for name, value in state.items() if name not in _TIMES} | times | {"order": order}
 
     def is_due(self, now: datetime) -> bool:
-        """Whether the schedule has something to do: go on, or begin a pass."""
+        """Whether the schedule has something to do: continue a pass, or begin one."""
         if self.rests_until is not None and now < self.rests_until:
             return False
         return self.stage is not Stage.IDLE or self.listed_at is None or now - self.listed_at >= RECENT_EVERY
 
-    def begin(self, order: Order, now: datetime) -> "Place":
-        """At the beginning of a pass that does what is ordered."""
+    def begin(self, order: Order, now: datetime) -> "SyncPosition":
+        """The state at the beginning of a pass that does what `order` asks."""
         last = self.followed_at if order.adds else self.mirrored_at
         known = self.listed_at or self.mirrored_at
         full = order.full or last is None or known is None or now - last >= FULL_EVERY
-        return Place(
+        return SyncPosition(
             stage=Stage.LISTING,
             order=order,
             started_at=now,
@@ -121,8 +126,8 @@ class Place:
             push_rests_until=self.push_rests_until,
         )
 
-    def take_up(self, order: Order, now: datetime) -> "Place":
-        """Further with the pass under way if that leads to what is ordered, else at the beginning of one that does."""
+    def take_up(self, order: Order, now: datetime) -> "SyncPosition":
+        """The pass under way, extended by `order`, if it can do what that asks; else the beginning of one that can."""
         if self.stage is Stage.IDLE or self.order.adds < order.adds or self.full < order.full:
             return self.begin(order, now)
         more = set(order.origins) - set(self.order.origins)
@@ -134,12 +139,12 @@ class Place:
         again = more and self.stage is Stage.PUSHING
         return replace(self, order=merged, rests_until=None, after="" if again else self.after)
 
-    def anew(self, now: datetime) -> "Place":
-        """At the beginning of the same pass, since SES has lost the page that comes next."""
+    def anew(self, now: datetime) -> "SyncPosition":
+        """The same pass from its beginning, since SES no longer knows the page that comes next."""
         return replace(self, token=None, pages=0, entries=0, restarts=self.restarts + 1, started_at=now)
 
-    def listed(self) -> "Place":
-        """After the last page."""
+    def listed(self) -> "SyncPosition":
+        """The state after the last page."""
         done = replace(self, token=None, after="")
         if self.full:
             done = replace(done, mirrored_at=self.started_at, size=self.entries)
@@ -148,26 +153,29 @@ class Place:
         done = replace(done, listed_at=self.started_at)
         return replace(done, stage=Stage.SEEKING, followed_at=self.started_at) if self.full else done.departed()
 
-    def departed(self) -> "Place":
-        """After those who left SES's list."""
+    def departed(self) -> "SyncPosition":
+        """The state after the entries that left SES's list were dealt with."""
         return replace(self, stage=Stage.PUSHING, after="", leaving=(), from_ses=0)
 
-    def done(self) -> "Place":
-        """At rest until the next pass is due."""
+    def done(self) -> "SyncPosition":
+        """The state of rest until the next pass is due."""
         return replace(self, stage=Stage.IDLE, after="", putting="", contested=(), leaving=(), from_ses=0)
 
 
-_TIMES: Final = {one.name for one in fields(Place) if "datetime" in str(one.type)}
+_TIMES: Final = {one.name for one in fields(SyncPosition) if "datetime" in str(one.type)}
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was done, and what was met that nothing can be done about; `to_put` is how many there were to put at SES."""
+    """What a pass changed, and what it found but could not change.
+
+    `to_put` is how many of our entries had to be put on SES's list.
+    """
 
     pages: int = 0
     entries: int = 0
     added: int = 0
-    lifted: int = 0
+    unsuppressed: int = 0
     removed_at_ses: int = 0
     to_put: int = 0
     put_at_ses: int = 0
@@ -181,4 +189,4 @@ class Tally:
     @property
     def moved(self) -> int:
         """How many entries changed, on either list."""
-        return self.added + self.lifted + self.removed_at_ses + self.put_at_ses
+        return self.added + self.unsuppressed + self.removed_at_ses + self.put_at_ses

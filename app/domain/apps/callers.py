@@ -1,11 +1,12 @@
-"""Who is asking, and what that one may do."""
+"""The authenticated caller of a request, and what it may do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from app.domain.errors import RestrictedApiKey
-from app.domain.proof import OnUnconfirmed
+from app.domain.message.address import parse_address
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 
 
 class Scope(StrEnum):
@@ -17,6 +18,15 @@ class Scope(StrEnum):
     SUPPRESSIONS_WRITE = "suppressions:write"
     METRICS_READ = "metrics:read"
     ADMIN = "admin"
+
+
+def parse_sender(text: str) -> str:
+    """A From address, `@domain` or `*` as applications are given them, normalised. Raises `InvalidAddress`."""
+    if text == "*":
+        return text
+    domain_only = text.startswith("@")
+    address = parse_address(f"any{text}" if domain_only else text)
+    return f"@{address.domain}" if domain_only else address.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""What SES can tell us after it took a mail: one normalised event per recipient, in the words of this code base.
+"""What SES can report after it took an email: one normalised event per recipient, in the words of this code base.
 
-It decides the vocabulary only. It reads no AWS JSON (that is `app.aws.events`) and draws no conclusion (that is
-`app.domain.suppression` for the address and `app.domain.delivery` for the mail).
+It decides the vocabulary only. It reads no AWS JSON (that is `app.aws.events.notification`) and draws no conclusion
+(that is `app.domain.suppression.rules` for the address and `app.domain.sending.state_machine` for the email).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class FeedbackKind(StrEnum):
+class EventType(StrEnum):
     """The ten event types of SES, and `unknown` for one that AWS adds later.
 
     https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
@@ -55,24 +55,40 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """The part of a complaint that speaks of one recipient; both fields lower-cased or spelled by SES, or absent."""
+    """The part of a complaint that speaks of one recipient.
+
+    `feedback_type` is lower-cased, `subtype` is in SES's own spelling; either may be absent. `among` is how many
+    recipients SES named: of an email to several, it does not know which one complained.
+    """
 
     feedback_type: str | None = None
     subtype: str | None = None
+    among: int = 1
+
+    @property
+    def was_not_sent(self) -> bool:
+        """Whether the complaint is about an earlier email: SES has it on record and did not send this one.
+
+        https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#complaint-object
+        """
+        return (self.subtype or "").lower() in _NOT_SENT_FOR_AN_EARLIER_COMPLAINT
+
+
+_NOT_SENT_FOR_AN_EARLIER_COMPLAINT = frozenset({"onaccountsuppressionlist", "ontenantsuppressionlist"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """One event about one recipient of one mail.
+class SesEvent:
+    """One event about one recipient of one email.
 
     `recipient` is the address as SES reported it; None when the event names none (open, click, reject, a complaint
     whose list is absent) and the recipient has to come from our own row. `occurred_at` is when it happened and
-    `mail_sent_at` when SES took the mail, both aware UTC: promise 6 compares the latter with a removal.
+    `mail_sent_at` when SES took the email, both aware UTC: promise 6 compares the latter with a removal.
     `recipient_tag` and `attempt_tag` are our `EmailTags` as SES echoes them, in configuration-set events only.
     `detail` is one plain sentence for the timeline and holds no address.
     """
 
-    kind: FeedbackKind
+    kind: EventType
     ses_message_id: str
     recipient: str | None
     occurred_at: datetime
@@ -90,11 +106,12 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that one notification says: its events, or a `note` when it says nothing about any mail.
+    """All that one notification says: its events, or a `note` when it is about no email.
 
-    A set-up greeting of SES, an unparsable text and an event type unknown to this version all read as no events and a
-    note: authentic news is stored and answered, whatever it is.
+    SES's greeting after a set-up gives no events and a note. So does a text that cannot be read. `unread` is set when
+    the text, or a part of it, could not be read: a person has to look at what AWS said there.
     """
 
-    events: tuple[Feedback, ...]
+    events: tuple[SesEvent, ...]
     note: str | None = None
+    unread: bool = False

@@ -1,8 +1,8 @@
-"""Mail addresses: what one is, which two are the same person, and what SES is told.
+"""Email addresses: which are valid, which two name the same person, and the form that SES gets.
 
-It decides by a grammar of its own, the dot-atom form of RFC 5321 and nothing else, so that the address that was checked
-against the suppression list is the only one that any reader can see. It never guesses, folds dots or `+tags`, or asks
-the DNS; `example.com` and `.test` are addresses like any other.
+The grammar is the dot-atom form of RFC 5321 and nothing else, so that the address that was checked against the
+suppression list is the only one that any reader can see. It never guesses, folds dots or `+tags`, or asks the DNS;
+`example.com` and `.test` are domains like any other.
 """
 
 import re
@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import idna
 
-from app.domain.rules import Rule, broken_text_rule
+from app.domain.message.text_rules import Rule, TextRule, broken_text_rule, detail_of
+from app.domain.message.unseen import first_unseen
 
 ADDRESS_LIMIT = 254
 """Octets of a whole address: the path of RFC 5321 section 4.5.3.1.3 without its angle brackets."""
@@ -29,16 +30,13 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
-_QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-_NEEDS_QUOTES = re.compile(r'[()<>\[\]:;@\\,"]')
-
 
 class AddressRule(Rule):
     """What an address, or an address with a name, has to be."""
 
     EMPTY = "empty", "An address is needed."
     TOO_LONG = "too_long", f"An address has at most {ADDRESS_LIMIT} octets."
-    WHITESPACE = "whitespace", "No spaces in or around an address."
+    WHITESPACE = "whitespace", "An address holds no spaces."
     ONE_AT_SIGN = "one_at_sign", "Give one address, with exactly one @."
     LOCAL_PART = "local_part", "The part before @ is letters, digits and !#$%&'*+/=?^_`{|}~- with single dots between."
     LOCAL_PART_NOT_ASCII = "local_part_not_ascii", "The part before @ is ASCII: SES does not take other letters there."
@@ -50,15 +48,21 @@ class AddressRule(Rule):
     DOMAIN_WITHOUT_DOT = "domain_without_dot", "The domain has at least one dot."
     DOMAIN_NUMERIC = "domain_numeric", "The last label of the domain is not a number."
     NAME = "name", 'Write the name plainly or in quotes, as in "Lee, Ann" <ann@example.com>: one name, one address.'
+    ONE_MAILBOX = "one_mailbox", "Give one address here, not several."
+    UNSEEN = "invisible_character", "An address holds no invisible or special characters."
+    NAME_UNSEEN = "name_invisible_character", "A name holds no invisible characters that make it read differently."
     NAME_EMPTY = "name_empty", "Give a name before <, or the address alone."
     NAME_TOO_LONG = "name_too_long", f"A name has at most {NAME_LIMIT} characters."
 
 
 class InvalidAddress(ValueError):
-    """A text is not an address. `code` is the rule's stable word; the message is the rule, never the text."""
+    """A text is not an address. `code` is the rule's stable word; the message is the rule, never the text.
 
-    def __init__(self, rule: Rule) -> None:
-        super().__init__(rule.sentence)
+    `detail` says more than the rule: which character, or which address of several.
+    """
+
+    def __init__(self, rule: Rule, detail: str | None = None) -> None:
+        super().__init__(detail or rule.sentence)
         self.rule = rule
         self.code = rule.value
 
@@ -101,16 +105,26 @@ class Mailbox:
 
 @lru_cache(_REMEMBERED)
 def parse_address(text: str) -> Address:
-    """The address that `text` is, all of it and alone; `InvalidAddress` names the first rule that it breaks.
+    """The one address that all of `text` is. Raises `InvalidAddress` with the first rule that it breaks.
 
-    The last ones are remembered: a sender is read for each mail, and a recipient for the header and for the envelope.
+    Recent results are cached: a sender is parsed for each email, and a recipient for the header and for the envelope.
     """
+    try:
+        return _parse(text)
+    except InvalidAddress as broken:
+        # What a reader does not see is the reason, whichever rule it breaks first.
+        if len(text) <= ADDRESS_LIMIT and not isinstance(broken.rule, TextRule) and (unseen := first_unseen(text)):
+            raise InvalidAddress(AddressRule.UNSEEN, f"{AddressRule.UNSEEN.sentence} Found {unseen}.") from None
+        raise
+
+
+def _parse(text: str) -> Address:
     if not text:
         raise InvalidAddress(AddressRule.EMPTY)
     if len(text) > ADDRESS_LIMIT:
         raise InvalidAddress(AddressRule.TOO_LONG)
     if broken := broken_text_rule(text):
-        raise InvalidAddress(broken)
+        raise InvalidAddress(broken, detail_of(broken, text))
     if " " in text:
         raise InvalidAddress(AddressRule.WHITESPACE)
     if text.count("@") != 1:
@@ -122,22 +136,6 @@ def parse_address(text: str) -> Address:
     if len(envelope) > ADDRESS_LIMIT:
         raise InvalidAddress(AddressRule.TOO_LONG)
     return Address(email=text, key=f"{local_part.lower()}@{host_name}", envelope=envelope)
-
-
-def parse_mailbox(text: str) -> Mailbox:
-    """The mailbox that `text` is: `a@b.example`, `Name <a@b.example>` or `"Name, quoted" <a@b.example>`.
-
-    Lists, groups, comments, source routes and bare `<a@b.example>` are no mailbox and raise `InvalidAddress`: the
-    readers of mail disagree about them, and a disagreement is a way past the suppression list (CVE-2023-27043).
-    """
-    if not text.endswith(">"):
-        return Mailbox(None, parse_address(text))
-    if broken := broken_text_rule(text):
-        raise InvalidAddress(broken)
-    if text.startswith(" "):
-        raise InvalidAddress(AddressRule.WHITESPACE)
-    phrase, _, address = text[:-1].rpartition("<")
-    return Mailbox(_read_name(phrase.rstrip(" ")), parse_address(address))
 
 
 def read_reported(text: str) -> Address | None:
@@ -176,7 +174,7 @@ def _host_name(domain: str) -> str:
     """`domain` in lower-case A-labels.
 
     Only ASCII letters are lower-cased. Other letters must be U-labels already: the mapping of UTS 46 stays off, since
-    it reads what merely looks alike (a Kelvin sign, a full-width dot) as the domain of someone else.
+    it maps characters that merely look alike (a Kelvin sign, a full-width dot) to another owner's domain.
     """
     if domain.startswith("["):
         raise InvalidAddress(AddressRule.DOMAIN_LITERAL)
@@ -199,14 +197,3 @@ def _a_labels(domain: str) -> str:
         return idna.encode(domain, strict=True).decode("ascii")
     except ValueError as fault:  # IDNAError is one; idna raises the plain kind for characters newer than its tables
         raise InvalidAddress(AddressRule.DOMAIN_NOT_IDNA) from fault
-
-
-def _read_name(phrase: str) -> str:
-    if not phrase.startswith('"'):
-        if _NEEDS_QUOTES.search(phrase):
-            raise InvalidAddress(AddressRule.NAME)
-        return phrase
-    quoted = _QUOTED_NAME.fullmatch(phrase)
-    if quoted is None:
-        raise InvalidAddress(AddressRule.NAME)
-    return re.sub(r"\\(.)", r"\1", quoted[1]).strip(" ")

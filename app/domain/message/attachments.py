@@ -1,27 +1,25 @@
-"""Files that travel with a mail: what one may be called, what it may say it is, and what SES turns away.
+"""The files attached to an email: allowed names and content types, and the files that SES refuses.
 
-It decides by name and label. It never opens a file, and never believes a label about its content.
+It decides by name and content type. It never opens a file, and never relies on its content type being true.
 """
 
+import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.domain.errors import Fault
-from app.domain.rules import Rule, broken_text_rule
+from app.domain.message.content_types import broken_content_type_rule
+from app.domain.message.text_rules import Rule, broken_text_rule, detail_of
+from app.domain.message.unseen import first_unseen, is_misleading
 
 ATTACHMENT_COUNT_LIMIT = 495
 """SES takes 500 MIME parts; two texts and three multiparts around them are the most that Postern adds."""
 
 FILENAME_LIMIT = 255
 CONTENT_ID_LIMIT = 78
-CONTENT_TYPE_LIMIT = 78
 
 _SEPARATOR = re.compile(r"[/\\]")
-_TYPE_NAME = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
-# `charset` and `method` (of text/calendar) are all that a file needs; `name` and `boundary` would contradict the rest.
-_CONTENT_TYPE = re.compile(rf"{_TYPE_NAME}/{_TYPE_NAME}(?:; ?(?:charset|method)={_TYPE_NAME})*", re.IGNORECASE)
-_COMPOSITE = ("multipart/", "message/")
 _CONTENT_ID = re.compile(rf"[A-Za-z0-9._+@-]{{1,{CONTENT_ID_LIMIT}}}")
 
 # https://docs.aws.amazon.com/ses/latest/dg/mime-types.html
@@ -56,18 +54,23 @@ _LABELS = {
     "xml": "application/xml",
     "zip": "application/zip",
 }
+_BY_LABEL = {label: extension for extension, label in _LABELS.items() if extension not in {"htm", "jpeg"}}
+# Without files: what it knows is the same on every machine.
+_TYPES = mimetypes.MimeTypes(filenames=())
 
 
 class AttachmentRule(Rule):
     """What an attachment has to be."""
 
-    TOO_MANY = "too_many_attachments", f"A mail has at most {ATTACHMENT_COUNT_LIMIT} attachments."
+    TOO_MANY = "too_many_attachments", f"An email has at most {ATTACHMENT_COUNT_LIMIT} attachments."
     FILENAME_EMPTY = "filename_empty", "A file name has something besides dots and spaces."
+    FILENAME_UNSEEN = (
+        "filename_invisible_character",
+        "A file name holds no invisible characters that make it read differently.",
+    )
     FILENAME_TOO_LONG = "filename_too_long", f"A file name has at most {FILENAME_LIMIT} characters."
     FILENAME_PATH = "filename_path", "A file name holds no / and no \\."
     FILENAME_REFUSED = "filename_refused", "Amazon SES does not accept files with this extension."
-    CONTENT_TYPE = "content_type", "A content type is type/subtype, with charset and method as its only parameters."
-    CONTENT_TYPE_COMPOSITE = "content_type_composite", "A file is not a multipart or a message: give another type."
     CONTENT_ID = "content_id", f"A content id is 1 to {CONTENT_ID_LIMIT} ASCII letters, digits and . _ + @ -"
     CONTENT_ID_DUPLICATE = "content_id_duplicate", "A content id is given to one attachment."
 
@@ -83,8 +86,26 @@ class Attachment:
 
     @property
     def label(self) -> str:
-        """The `Content-Type` it travels under: its own, else one by the extension, the same on every machine."""
+        """The `Content-Type` of the MIME part: its own, else one by the extension, the same on every machine."""
         return self.content_type or _LABELS.get(_extension(self.filename), _UNLABELLED)
+
+
+def file_name(
+    given: str | None, *, named: Sequence[str | None] = (), content_type: str | None = None, number: int
+) -> str:
+    """The name of a file, without its folders. Where it has none: the first of `named`, or `attachment-<number>`.
+
+    `named` are names that came with its content type or its address. Nothing is checked here but an extension that is
+    made up: it is never one that SES refuses.
+    """
+    for name in (given, *named):
+        if name and (last := _SEPARATOR.split(name.rstrip("/\\"))[-1].strip(" \t\r\n")):
+            return last
+    if given:
+        return given
+    kind = (content_type or _UNLABELLED).partition(";")[0].lower()
+    extension = _BY_LABEL.get(kind) or (_TYPES.guess_extension(kind) or ".bin").removeprefix(".")
+    return f"attachment-{number}.{'bin' if extension in _REFUSED_EXTENSIONS else extension}"
 
 
 def check_attachments(attachments: tuple[Attachment, ...]) -> tuple[Fault, ...]:
@@ -95,16 +116,27 @@ def check_attachments(attachments: tuple[Attachment, ...]) -> tuple[Fault, ...]:
     content_ids: set[str] = set()
     for index, attachment in enumerate(attachments):
         for name, rule in _broken_rules(attachment, content_ids):
-            faults.append(rule.fault(f"/attachments/{index}/{name}"))
+            faults.append(rule.fault(f"/attachments/{index}/{name}", detail_of(rule, attachment.filename)))
         if attachment.content_id is not None:
             content_ids.add(attachment.content_id)
     return tuple(faults)
 
 
+def check_file_names(attachments: tuple[Attachment, ...]) -> tuple[Fault, ...]:
+    """Every file name that reads differently from what it is: `a<U+202E>fdp.exe` shows as `aexe.pdf`."""
+    found = [(index, first_unseen(one.filename, is_misleading)) for index, one in enumerate(attachments)]
+    rule = AttachmentRule.FILENAME_UNSEEN
+    return tuple(
+        rule.fault(f"/attachments/{index}/filename", f"{rule.sentence} Found {unseen}.")
+        for index, unseen in found
+        if unseen
+    )
+
+
 def _broken_rules(attachment: Attachment, content_ids: set[str]) -> Iterator[tuple[str, Rule]]:
     if broken := _broken_filename_rule(attachment.filename):
         yield "filename", broken
-    if attachment.content_type is not None and (broken := _broken_content_type_rule(attachment.content_type)):
+    if attachment.content_type is not None and (broken := broken_content_type_rule(attachment.content_type)):
         yield "content_type", broken
     if attachment.content_id is not None:
         if not _CONTENT_ID.fullmatch(attachment.content_id):
@@ -123,12 +155,6 @@ def _broken_filename_rule(filename: str) -> Rule | None:
     if _SEPARATOR.search(filename):
         return AttachmentRule.FILENAME_PATH
     return AttachmentRule.FILENAME_REFUSED if _extension(filename) in _REFUSED_EXTENSIONS else None
-
-
-def _broken_content_type_rule(content_type: str) -> Rule | None:
-    if len(content_type) > CONTENT_TYPE_LIMIT or not _CONTENT_TYPE.fullmatch(content_type):
-        return AttachmentRule.CONTENT_TYPE
-    return AttachmentRule.CONTENT_TYPE_COMPOSITE if content_type.lower().startswith(_COMPOSITE) else None
 
 
 def _extension(filename: str) -> str:

@@ -1,9 +1,9 @@
-"""Did somebody mistype the domain of a large mail provider? A hint for the person at the form, never a verdict.
+"""Recognise a mistyped domain of a large mail provider: a hint for the person at the form, never a refusal.
 
-It decides by one slip of the keyboard: a letter too many, one too few, a wrong one, or two in the wrong order. It knows
+It looks for one typing error: a letter too many, one too few, a wrong one, or two in the wrong order. It knows
 providers and endings and nothing of the DNS, and it suggests nothing for a domain that is on its own lists. A short
-name says little (`web.de` and `wed.de` are both real), so a name of fewer than five letters is only helped with its
-ending.
+name proves little (`web.de` and `wed.de` are both real), so for a name of fewer than five letters only the ending is
+corrected.
 """
 
 from typing import Final
@@ -15,12 +15,12 @@ PROVIDERS: Final = (
     "yahoo.de", "freenet.de", "t-online.de", "outlook.fr", "hotmail.fr", "yahoo.fr", "orange.fr", "wanadoo.fr",
     "hotmail.it", "yahoo.it", "libero.it", "hotmail.es", "yahoo.es", "yandex.ru", "rambler.ru", "bluewin.ch",
 )  # fmt: skip
-"""Providers by which a slip is known, the larger first: of two that are equally near, the larger is meant."""
+"""The providers that may be suggested, the larger first: of two that are equally near, the larger is suggested."""
 
 NEIGHBOURS: Final = frozenset({"cloud.com", "email.com", "mail.com", "ymail.com"})
-"""Real domains of mail that are one letter away from a provider."""
+"""Real mail domains that are one letter away from a provider."""
 
-# No ending of the root zone. `.co`, `.cm` and `.om` are: they are told by the name before them, as in `gmail.co`.
+# None of these is in the root zone. `.co`, `.cm` and `.om` are: there the name before the ending decides (`gmail.co`).
 _ENDINGS: Final = {
     **dict.fromkeys(("cmo", "ocm", "con", "vom", "xom", "comm", "coom", "ccom", "cpm", "c0m"), "com"),
     **dict.fromkeys(("nett", "nte", "ent", "nwt"), "net"),
@@ -31,7 +31,7 @@ _LOOSE_ENDINGS: Final = frozenset({"com", "net"})
 
 
 def meant(domain: str) -> str | None:
-    """The domain that was probably meant by `domain` (lower-case A-labels); None where that looks right."""
+    """The domain that was probably meant by `domain` (lower-case A-labels); None when `domain` looks right."""
     name, _, ending = domain.rpartition(".")
     mended = f"{name}.{_ENDINGS.get(ending, ending)}"
     probable = next((provider for provider in PROVIDERS if _slipped(mended, provider)), mended)
@@ -41,7 +41,7 @@ def meant(domain: str) -> str | None:
 
 
 def _slipped(domain: str, provider: str) -> bool:
-    """Whether `domain` is this provider but for one slip; a national ending counts only when it is right."""
+    """Whether `domain` is one typing error away from this provider; a national ending has to be right."""
     ending = domain.partition(".")[2]
     provider_name, _, provider_ending = provider.partition(".")
     if ending != provider_ending and provider_ending not in _LOOSE_ENDINGS:

@@ -1,6 +1,6 @@
-"""How text and bytes become the 7-bit lines of a mail: RFC 2045 bodies, RFC 2047 words, RFC 2231 parameters.
+"""How text and bytes become the 7-bit lines of an email: RFC 2045 bodies, RFC 2047 words, RFC 2231 parameters.
 
-It decides spelling only and trusts its callers about what may be said. Every result is ASCII with CRLF line ends, and
+It decides the encoding only; its callers have checked the content. Every result is ASCII with CRLF line ends, and
 no body can hold `--=_`, which is why a boundary that begins with `=_` never collides with one.
 """
 
@@ -16,9 +16,11 @@ _ENCODED_LINE = 76
 _WORD = "=?utf-8?b?{}?="
 _WORD_OVERHEAD = len(_WORD.format(""))
 _PARAMETER_SEGMENT = 48
+_CERTAINLY_BASE64 = 5
+"""If more than one octet in this many has to be escaped, the text is well beyond where `text_body` turns to base64."""
 
-# Lines that arrive as they are: of a length that nobody folds (RFC 5322 section 2.1.1), without blanks at the end, that
-# get lost on the way, without "From " at the start, which gets a ">", and no lone dot, which has ended mails.
+# Lines that arrive unchanged: too short to be folded on the way (RFC 5322 section 2.1.1); no blanks at the end, which
+# get lost on the way; no "From " at the start, which gets a ">"; no lone dot, which has cut emails short.
 _PLAIN_LINES = re.compile(rb"(?:(?!From |\.\n)[\t -~]{0,77}[!-~]\n|\n)*+")
 _BOUNDARY = b"--=_"
 
@@ -38,6 +40,17 @@ def field(name: str, value: str) -> str:
     if len(start) > _ENCODED_LINE // 2:
         return f"{name}:\r\n {_encoded_words(value, column=1)}\r\n"
     return f"{start}{_encoded_words(value, column=len(start))}\r\n"
+
+
+def folded_field(name: str, words: Iterable[str]) -> str:
+    """One header field of printable ASCII words, folded between them (RFC 5322 section 2.2.3)."""
+    lines = [f"{name}:"]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= _ENCODED_LINE or lines[-1] == f"{name}:":
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f" {word}")
+    return "\r\n".join(lines) + "\r\n"
 
 
 def address_field(name: str, mailboxes: Iterable[tuple[str | None, str]]) -> str:
@@ -67,8 +80,8 @@ def parameter(name: str, value: str) -> str:
 def text_body(text: str) -> tuple[str, bytes]:
     """The `Content-Transfer-Encoding` of a text and the encoded text.
 
-    As it is where it arrives as it is: ASCII in short lines. Else in the shorter encoding for it. Line ends
-    of every kind become CRLF. The last line stays as open or as ended as it was.
+    ASCII in short lines arrives unchanged and stays as it is; any other text gets the shorter of the two encodings.
+    Line ends of every kind become CRLF. A last line without a line end stays without one.
     """
     octets = text.encode()
     not_ascii = len(octets) - len(text)
@@ -82,6 +95,21 @@ def text_body(text: str) -> tuple[str, bytes]:
     return "quoted-printable", binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
 
 
+def text_bound(text: str) -> int:
+    """The most octets that `text_body` makes of a text, or of one that has a few characters more.
+
+    The extra characters may change the encoding that is chosen, so the bound covers each one that may be chosen.
+    """
+    octets = text.encode()
+    not_ascii = len(octets) - len(text)
+    octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    longest = base64_size(len(octets) + octets.count(b"\n"))
+    if (octets.count(b"=") + 2 * not_ascii) * _CERTAINLY_BASE64 > len(octets):
+        return longest
+    quoted = binascii.b2a_qp(octets, istext=True)
+    return max(longest, len(quoted) + quoted.count(b"\n"))
+
+
 def base64_body(octets: bytes) -> bytes:
     """`octets` in base64, in lines of 76."""
     encoded = binascii.b2a_base64(octets, newline=False)
@@ -93,7 +121,7 @@ def base64_body(octets: bytes) -> bytes:
 
 
 def base64_size(octets: int) -> int:
-    """How many octets `base64_body` makes of so many, line ends included."""
+    """How many octets `base64_body` makes of `octets` octets, line ends included."""
     encoded = (octets + 2) // 3 * 4
     return encoded + encoded // _ENCODED_LINE * 2
 

@@ -1,30 +1,40 @@
-"""A mail as it is sent: what makes one fit to be sent, and its bytes.
+"""An email as it is sent: the rules that it has to keep, and its bytes.
 
-It decides the rules of a whole mail and the shape of its MIME. It writes every octet itself, since CPython's email
-package can be led to write headers of a sender's choosing, and never writes a Bcc.
+It decides the rules for a whole email and its MIME structure. It writes every octet itself, since crafted input can
+make CPython's email package write headers of the sender's choosing. It never writes a Bcc.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 
-from app.domain import encoding
-from app.domain.address import Mailbox
-from app.domain.attachments import Attachment, check_attachments
 from app.domain.errors import Fault
-from app.domain.headers import check_headers
-from app.domain.parts import Field, Part, file_part, group, plain_field, text_part
-from app.domain.rules import Rule, broken_text_rule
-from app.domain.scan import UnsafeMessage, require_exactly
+from app.domain.message import encoding
+from app.domain.message.address import Mailbox
+from app.domain.message.attachments import Attachment, check_attachments, check_file_names
+from app.domain.message.headers import ADDRESS_LISTS, ID_LISTS, check_header_kinds, check_headers
+from app.domain.message.mailboxes import parse_mailboxes
+from app.domain.message.mime_parts import Field, Part, file_part, group, plain_field, text_part
+from app.domain.message.mime_scan import UnsafeMessage, require_exactly
+from app.domain.message.text_rules import Rule, broken_text_rule, detail_of
 
 __all__ = ["Attachment", "Message", "UnsafeMessage", "check_message", "render"]
 
 SUBJECT_LIMIT = encoding.LINE_LIMIT - len("Subject: ")
-MESSAGE_LIMIT = 40 * 1024 * 1024
-"""Octets of texts and files together after encoding (SES: 40 MB after base64)."""
+TRAVEL_LIMIT = 40 * 1024 * 1024
+"""Octets of the whole message as it travels to SES, which is in base64: its files are in base64 twice.
 
-# SES refuses a mail without a To, and takes this empty group for one.
+https://docs.aws.amazon.com/ses/latest/dg/quotas.html says 40 MB after base64. SES counts that as 40 * 2^20, as its
+refusal of version 1 shows: "more than 10485760 bytes long" for 10 MB.
+"""
+
+_RAW_LIMIT = TRAVEL_LIMIT // 4 * 3
+# Room for what is added later: ids, dates and unsubscribe links, in the headers and in up to ten places of each body.
+_ADDED_LATER = 32 * 1024
+_BOUNDARY_LINES = 256
+
+# SES refuses an email without a To, and takes this empty group for one.
 _NOBODY_NAMED = plain_field("To", "undisclosed-recipients:;")
 _AUTOMATIC = ("Auto-Submitted", "auto-generated")
 
@@ -34,17 +44,18 @@ _MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}@[A-Za-z0-9.-]{1,255}")
 
 
 class MessageRule(Rule):
-    """What a mail as a whole has to be."""
+    """What an email as a whole has to be."""
 
     SUBJECT_TOO_LONG = "subject_too_long", f"A subject has at most {SUBJECT_LIMIT} characters."
-    BODY_MISSING = "body_missing", "A mail has a text, an HTML body, or both."
+    BODY_MISSING = "body_missing", "An email has a text, an HTML body, or both."
+    EMPTY = "email_empty", "The email is empty: it has no subject, no text, no HTML and no attachment."
     BODY_CHARACTER = "body_character", "A body holds no NUL characters and no lone surrogates."
-    TOO_LARGE = "message_too_large", f"Bodies and attachments have together at most {MESSAGE_LIMIT} octets encoded."
+    TOO_LARGE = "message_too_large", f"An email has at most {TRAVEL_LIMIT} octets as it travels to SES, in base64."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One mail as its readers see it: the same for each recipient, and without those in Bcc."""
+    """One email as its readers see it: the same for each recipient, and without the Bcc recipients."""
 
     sender: Mailbox
     to: tuple[Mailbox, ...]
@@ -60,15 +71,9 @@ class Message:
 def check_message(message: Message) -> tuple[Fault, ...]:
     """Every rule that `message` breaks, with pointers in the API's field names; none means that it can be rendered.
 
-    Addresses and names are not looked at: no `Mailbox` exists that breaks their rules.
+    Addresses and names are not checked here: a `Mailbox` cannot break their rules.
     """
-    faults = (
-        *_check_subject(message.subject),
-        *_check_bodies(message),
-        *check_headers(message.headers),
-        *check_attachments(message.attachments),
-    )
-    return faults or _check_size(message)
+    return _check_form(message) or _check_sense(message) or _check_size(message)
 
 
 def render(
@@ -83,10 +88,10 @@ def render(
 
     `recipient_id` is letters, digits and single hyphens (a UUID); `date` is aware; `message_id` is what stands between
     the angle brackets. `extra_headers` are the gateway's own; where the application set a header of that name, the
-    application's stays. Raises `UnsafeMessage` for a message that `check_message` faults, and whenever the bytes,
-    read again, hold any header field that was not meant.
+    application's stays. Raises `UnsafeMessage` for a message that `check_message` faults, for one that is larger than
+    SES takes, and whenever the bytes, read again, hold any header field that was not meant.
     """
-    if faults := check_message(message):
+    if faults := _check_form(message):
         raise UnsafeMessage(faults[0].detail)
     if len(recipient_id) > _RECIPIENT_ID_LIMIT or not _RECIPIENT_ID.fullmatch(recipient_id):
         raise UnsafeMessage("a recipient id that cannot stand in a header")
@@ -107,15 +112,35 @@ def render(
         raise UnsafeMessage("a header field is there twice")
     whole = Part(fields, content.body + b"\r\n", content.inner)
     raw = whole.serialise()
+    if len(raw) > _RAW_LIMIT:
+        raise UnsafeMessage("a message that is larger than SES takes")
     require_exactly(raw, whole.blocks)
     return raw
+
+
+def _check_form(message: Message) -> tuple[Fault, ...]:
+    """Every rule that the message breaks, except the one for its size."""
+    return (
+        *_check_subject(message.subject),
+        *_check_bodies(message),
+        *check_headers(message.headers),
+        *check_attachments(message.attachments),
+    )
+
+
+def _check_sense(message: Message) -> tuple[Fault, ...]:
+    """The rules that keep an application from a mistake. An email that was accepted before one was made is sent."""
+    content = (message.subject, message.text, message.html)
+    if not message.attachments and not any(one and one.strip() for one in content):
+        return (MessageRule.EMPTY.fault("/text"),)
+    return (*check_header_kinds(message.headers), *check_file_names(message.attachments))
 
 
 def _check_subject(subject: str) -> tuple[Fault, ...]:
     broken: Rule | None = broken_text_rule(subject)
     if broken is None and len(subject) > SUBJECT_LIMIT:
         broken = MessageRule.SUBJECT_TOO_LONG
-    return (broken.fault("/subject"),) if broken else ()
+    return (broken.fault("/subject", detail_of(broken, subject)),) if broken else ()
 
 
 def _check_bodies(message: Message) -> tuple[Fault, ...]:
@@ -133,9 +158,47 @@ def _can_be_a_body(body: str) -> bool:
 
 
 def _check_size(message: Message) -> tuple[Fault, ...]:
-    files = sum(encoding.base64_size(len(attachment.content)) for attachment in message.attachments)
-    texts = sum(encoding.base64_size(len(body.encode())) for body in (message.text, message.html) if body)
-    return (MessageRule.TOO_LARGE.fault("/attachments"),) if files + texts > MESSAGE_LIMIT else ()
+    if _is_small(message):
+        return ()
+    size = _size_bound(message)
+    if size <= _RAW_LIMIT:
+        return ()
+    detail = (
+        f"The email has {_mib(-(-size // 3) * 4)} as it travels to SES, which counts it in base64; at most "
+        f"{_mib(TRAVEL_LIMIT)} are taken. That is some {_RAW_LIMIT * 57 // 78 // 2**20} MiB of files."
+    )
+    return (Fault("/attachments" if message.attachments else "/text", MessageRule.TOO_LARGE.value, detail),)
+
+
+def _is_small(message: Message) -> bool:
+    """Whether it cannot come near the bound, however it is encoded. Nearly every email is, and nothing is counted."""
+    files = sum(2 * len(attachment.content) + 8192 for attachment in message.attachments)
+    texts = sum(4 * len(body.encode()) for body in (message.text, message.html) if body)
+    return files + texts < _RAW_LIMIT // 2
+
+
+def _size_bound(message: Message) -> int:
+    """The most octets that `render` makes of it, for any recipient."""
+    texts = sum(encoding.text_bound(body) for body in (message.text, message.html) if body)
+    return texts + sum(map(_file_size, message.attachments)) + _header_size(message) + _ADDED_LATER
+
+
+def _file_size(attachment: Attachment) -> int:
+    empty = file_part(replace(attachment, content=b""), disposition="attachment")
+    return len(empty.serialise()) + _BOUNDARY_LINES + encoding.base64_size(len(attachment.content))
+
+
+def _header_size(message: Message) -> int:
+    fields = (
+        *_address_fields(message),
+        plain_field("Subject", message.subject),
+        *_other_fields(message.headers, ()),
+    )
+    return sum(len(written) for _, written in fields)
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / 2**20:.1f} MiB"
 
 
 def _address_fields(message: Message) -> list[Field]:
@@ -149,10 +212,21 @@ def _address_fields(message: Message) -> list[Field]:
 
 
 def _other_fields(own: tuple[tuple[str, str], ...], extra: tuple[tuple[str, str], ...]) -> list[Field]:
-    """The application's headers, the gateway's where it set none of that name, and RFC 3834's mark of a machine."""
+    """The application's headers; those of the gateway that it did not set; and RFC 3834's `Auto-Submitted`."""
     fields = {name.lower(): (name, value) for name, value in (_AUTOMATIC, *extra)}
     fields |= {name.lower(): (name, value) for name, value in own}
-    return [plain_field(name, value) for name, value in fields.values()]
+    return [_custom_field(name, value) for name, value in fields.values()]
+
+
+def _custom_field(name: str, value: str) -> Field:
+    """A header of the application, folded where it is a long list; addresses never end up in encoded-words."""
+    kind = name.lower()
+    if kind in ADDRESS_LISTS and not check_header_kinds(((name, value),)):
+        mailboxes = [(mailbox.name, mailbox.address.envelope) for mailbox in parse_mailboxes(value)]
+        return name, encoding.address_field(name, mailboxes)
+    if kind in ID_LISTS and len(value) > encoding.LINE_LIMIT - len(name) - len(": "):
+        return name, encoding.folded_field(name, value.split(" "))
+    return plain_field(name, value)
 
 
 def _content(message: Message, token: str) -> Part:

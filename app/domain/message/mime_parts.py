@@ -1,14 +1,14 @@
-"""MIME entities: the parts that a message is made of, and the parts around parts.
+"""MIME entities: the text and file parts of a message, and the multiparts around them.
 
-It decides how a text, a file and a group of parts are labelled and laid out. What may be in them was decided before.
+It decides their header fields and their layout. Their content has been checked before.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from app.domain import encoding
-from app.domain.attachments import Attachment
-from app.domain.scan import BOUNDARY_START, FieldNames
+from app.domain.message import encoding
+from app.domain.message.attachments import Attachment
+from app.domain.message.mime_scan import BOUNDARY_START, FieldNames
 
 Field = tuple[str, str]
 """A header field: its name, and all of it as written, CRLF included."""
@@ -65,8 +65,8 @@ def file_part(attachment: Attachment, *, disposition: Literal["inline", "attachm
 def group(subtype: str, parts: list[Part], *, token: str) -> Part:
     """The parts as one `multipart/<subtype>`, or the part itself when it is alone.
 
-    The boundary is made of `token` and not of chance: no body can hold it (see `app.domain.scan`), and a mail that is
-    rendered twice is the same twice.
+    The boundary is made of `token` and is not random: no body can hold it (see `app.domain.message.mime_scan`), and an
+    email that is rendered twice gets the same bytes.
     """
     if len(parts) == 1:
         return parts[0]

@@ -1,16 +1,16 @@
-"""A last look at a serialised message, by a reader that shares nothing with the writer.
+"""A last check of a serialised message, by a reader that shares nothing with the writer.
 
-It decides whether the bytes hold exactly the header fields that were meant, part by part, in lines that no mail server
-reads differently. It never repairs, and never says what it found: a message that fails is not sent.
+It decides whether the bytes hold exactly the intended header fields, part by part, in lines that every mail server
+reads alike. It never repairs, and never quotes what it found: a message that fails is not sent.
 """
 
 import re
 from collections.abc import Sequence
 
-from app.domain.encoding import LINE_LIMIT
+from app.domain.message.encoding import LINE_LIMIT
 
 BOUNDARY_START = "=_"
-"""How every boundary begins. No encoded body holds it after `--`, so none can end its own part."""
+"""How every boundary begins. No encoded body holds it after `--`, so no body can end its own part."""
 
 _DELIMITER = f"\r\n--{BOUNDARY_START}".encode()
 # Possessive: nothing is remembered for backtracking, however long the message.
@@ -22,7 +22,7 @@ FieldNames = tuple[str, ...]
 
 
 class UnsafeMessage(ValueError):
-    """The message is not what it was meant to be, or was never fit to be one; it must not be sent."""
+    """The message breaks a rule, or its bytes differ from what was intended; it must not be sent."""
 
 
 def require_exactly(raw: bytes, blocks: Sequence[FieldNames]) -> None:
@@ -38,7 +38,7 @@ def require_exactly(raw: bytes, blocks: Sequence[FieldNames]) -> None:
         elif part:
             raise UnsafeMessage("text stands after the end of a multipart")
     if found != list(blocks):
-        raise UnsafeMessage("header fields are not the ones that were meant")
+        raise UnsafeMessage("the header fields are not the intended ones")
 
 
 def _field_names(part: bytes) -> FieldNames:

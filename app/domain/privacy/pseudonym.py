@@ -1,7 +1,7 @@
-"""The form of the names under which people stay known after they were forgotten, and texts without their addresses.
+"""Pseudonyms, which stand for the addresses of forgotten people, and texts in which they replace an address.
 
-It decides what is such a name and how an address is taken out of a text, whatever its spelling. How the name is made is
-decided in `app.store.pseudonyms`.
+It decides which text is a pseudonym, and finds an address in a text in each of its spellings. How a pseudonym is made
+is decided in `app.store.privacy.pseudonyms`.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any
 
 import idna
 
-from app.domain.address import Address, read_reported
+from app.domain.message.address import Address, read_reported
 
 PREFIX = "#"
 
 
 def is_pseudonym(text: str) -> bool:
-    """Whether `text` stands for somebody who was forgotten; no address does, since each has an @."""
+    """Whether `text` is the pseudonym of a forgotten person; no address is one, since each has an @."""
     return text.startswith(PREFIX) and "@" not in text
 
 
@@ -33,7 +33,7 @@ def read_named(text: str) -> Address | None:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is to be forgotten: the suppression key of the address, and what stands for it from now on."""
+    """A person to be forgotten: the suppression key of the address, and the pseudonym that replaces it."""
 
     key: str
     pseudonym: str
@@ -46,7 +46,7 @@ class Person:
         return tuple(dict.fromkeys(spelling for one in plain for spelling in _escaped(one)))
 
     def taken_out_of(self, value: Any) -> Any:
-        """A text or a JSON value with the pseudonym wherever the address was; of a longer address it takes nothing."""
+        """A text or a JSON value with the pseudonym in place of the address; longer addresses stay as they are."""
         match value:
             case str():
                 return self._anywhere.sub(self.pseudonym, value)
@@ -73,7 +73,7 @@ def _in_letters(domain: str) -> str:
 
 
 def _escaped(text: str) -> Iterator[str]:
-    """As it is, in JSON, and in a URL."""
+    """The text as it is, in JSON, and in a URL."""
     for one in (text, json.dumps(text)[1:-1]):
         yield one
         yield one.replace("@", "%40")

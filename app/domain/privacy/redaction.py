@@ -1,6 +1,6 @@
-"""Text with the addresses taken out, for those who have to see its shape and not whom it is about.
+"""Text with the addresses taken out, for readers who have to see its shape and not its recipients.
 
-It takes out too much rather than too little: in doubt a word around an @ is an address. It never knows names.
+It takes out too much rather than too little: in doubt a word around an @ is an address. It does not recognise names.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What one call to SES can come to, and what each outcome proves about the mail.
+"""The possible outcomes of one call to SES, and what each proves about the email.
 
-It decides the vocabulary between the SES adapter and the delivery service: five outcomes besides success, told apart
-by whether the mail certainly left, certainly did not leave, or may have.
+It decides the vocabulary between the SES adapter and the delivery service: five outcomes besides success. They differ
+in whether the email certainly left, certainly did not leave, or may have left.
 """
 
 from dataclasses import dataclass
@@ -9,37 +9,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """SES answered with a MessageId: the mail is SES's now."""
+    """SES answered with a MessageId: it has taken the email."""
 
     ses_message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Certainly not sent, for a cause of the moment (DNS, refused, connect timeout, TLS): the same mail again later."""
+    """Certainly not sent, and no other email is known to be affected: a few more tries, then a person decides.
+
+    SES gave an answer that this version does not know, or the email could not be prepared. `incident` and `subject`
+    are the kind and the subject of the incident that an operator sees.
+    """
 
     reason: str
+    incident: str = "ses_answer_unknown"
+    subject: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Certainly not sent: SES's send rate was exceeded. Later, slower, and no attempt is burned."""
+    """Certainly not sent: SES's send rate was exceeded. It is tried later and slower, and uses up no attempt."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """SES said no to this mail for good."""
+    """SES said no to this email for good, in words that are known to be about its own content or addresses."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
-    """Certainly not sent, and no other mail would be: the cause lies with the account, the set-up or the sender.
+class Tripped:
+    """Certainly not sent, and other email would not be either: the cause is the network, the account or the set-up.
 
-    `scope` names what has to wait: `account`, or `sender:<From domain>` when only that sender is affected.
+    `scope` names what has to wait: `ses` (it cannot be reached), `account`, `configuration_set` or `keys` (SECRET_KEYS)
+    for every email; `sender:<From domain>` or `stream:<app>/<stream>` for only those emails.
     """
 
     scope: str
@@ -48,12 +55,12 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """The mail may have been sent (read timeout, reset after the request began, 5xx, 200 without MessageId)."""
+    """The email may have been sent (read timeout, reset after the request began, 5xx, 200 without MessageId)."""
 
     reason: str
 
 
-Outcome = Accepted | Retry | Throttled | Refused | Paused | Ambiguous
+Outcome = Accepted | Retry | Throttled | Refused | Tripped | Ambiguous
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

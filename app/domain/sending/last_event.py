@@ -1,11 +1,11 @@
-"""One word for a mail with many recipients: the worst news among them, in the words that Resend's clients know."""
+"""One word for an email with many recipients: the worst outcome among them, in Resend's vocabulary."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.domain.delivery import State
+from app.domain.sending.state_machine import State
 
-# From the least to the most worth knowing.
+# From the least to the most important.
 _ORDER = (
     "scheduled",
     "queued",
@@ -44,7 +44,7 @@ _MAY_BE_READ = frozenset({"sent", "delivered"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The state of one recipient's mail, and whether it was opened or clicked."""
+    """The state of one recipient, and whether the email was opened or clicked."""
 
     state: State
     opened: bool = False
@@ -52,7 +52,7 @@ class Seen:
 
 
 def last_event(recipients: Iterable[Seen]) -> str:
-    """The worst news among the recipients of one mail."""
+    """The worst outcome among the recipients of one email."""
     return max((_word(one) for one in recipients), key=_ORDER.index)
 
 
@@ -65,7 +65,10 @@ def _word(seen: Seen) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """What `last_event` says of the rows: some recipient in `states`, none in `without`; None where it does not ask."""
+    """The condition for one last event: at least one recipient is in `states`, and none is in `without`.
+
+    `opened` and `clicked` are further conditions; None makes no condition.
+    """
 
     states: frozenset[State]
     without: frozenset[State]
@@ -74,7 +77,7 @@ class Behind:
 
 
 def behind(word: str) -> Behind:
-    """Which mails have this word as their last event. `word` is one of `LAST_EVENTS`."""
+    """The condition under which an email has `word`, one of `LAST_EVENTS`, as its last event."""
     worse = frozenset(state for state, other in _WORD.items() if _ORDER.index(other) > _ORDER.index(word))
     read = frozenset({State.SENT, State.DELIVERED})
     match word:

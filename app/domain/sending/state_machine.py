@@ -1,8 +1,15 @@
-"""The life of one recipient's mail: every state, everything that can happen to it, and what follows.
+"""The life of one recipient: every state, every event, and what follows.
 
-`decide` is a pure and total function over `State` x `Event` x `Facts`. The worker, the settling of feedback, the
-sweepers and the API all ask it, so no other file decides a state. It knows no SQL, no clock and no address; whether
-feedback suppresses an address is decided in `app.domain.suppression`.
+`decide` is a pure and total function over `State` x `Event` x `Facts`. The worker, the settling of notifications, the
+sweepers and the API all call it, and `app.services.sending.transition` writes its effects. Acceptance asks
+`first_state`.
+
+The claim (`app.store.sending.claims`) is the one statement of SQL that decides by itself, since it takes many rows at
+once. It does what this module says of `claim` and, before a call, of `find_suppressed`, and opens the attempt. A test
+compares the two.
+
+It knows no SQL, no clock and no address; whether an event suppresses an address is decided in
+`app.domain.suppression.rules`.
 """
 
 from dataclasses import dataclass
@@ -10,7 +17,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where the mail to one recipient stands."""
+    """The state of one recipient of an email."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -35,9 +42,10 @@ WAITING = frozenset({State.SCHEDULED, State.QUEUED, State.SENDING, State.RETRY_W
 CLAIMABLE = frozenset({State.SCHEDULED, State.QUEUED, State.RETRY_WAIT})
 ENDED_UNSENT = frozenset({State.SUPPRESSED, State.FAILED, State.EXPIRED, State.CANCELED})
 
-# SES took the mail, and this is the worst news of it since. A mail only ever moves to the right, whatever the order in
-# which SNS brings the news. `failed` stands here too: SES may accept a mail and then reject it (a virus, a template).
-_NEWS = (
+# SES took the email, and this is the worst that it has reported since. A recipient only ever moves to the right, in
+# whatever order SNS delivers the events. `failed` is here too: SES may accept an email and then reject it (a virus, a
+# template).
+_EVENTS = (
     State.SENT,
     State.DELIVERY_DELAYED,
     State.FAILED,
@@ -45,12 +53,12 @@ _NEWS = (
     State.BOUNCED,
     State.COMPLAINED,
 )
-RANK = {state: rank for rank, state in enumerate(_NEWS, start=1)}
-TAKEN_BY_SES = frozenset(_NEWS) - {State.FAILED}
+RANK = {state: rank for rank, state in enumerate(_EVENTS, start=1)}
+TAKEN_BY_SES = frozenset(_EVENTS) - {State.FAILED}
 
 
 class Event(StrEnum):
-    """Everything that can happen to the mail of one recipient."""
+    """Everything that can happen to one recipient."""
 
     CLAIM = "claim"
     FIND_SUPPRESSED = "find_suppressed"
@@ -75,6 +83,7 @@ class Event(StrEnum):
     PROVEN_ABSENT = "proven_absent"
     LEFT_UNPROVEN = "left_unproven"
     RESEND = "resend"
+    RESEND_FAILED = "resend_failed"
     DISCARD = "discard"
 
     RESCHEDULE = "reschedule"
@@ -85,21 +94,20 @@ class Event(StrEnum):
 class Effect(StrEnum):
     """What has to be written in the same transaction as the new state."""
 
-    OPEN_ATTEMPT = "open_attempt"
     BURN_ATTEMPT = "burn_attempt"
+    COUNT_ATTEMPTS_ANEW = "count_attempts_anew"
     DROP_LEASE = "drop_lease"
     KEEP_MESSAGE_ID = "keep_message_id"
     MARK_POSSIBLE_DUPLICATE = "mark_possible_duplicate"
     NOTE_UNCONFIRMED_SINCE = "note_unconfirmed_since"
-    RING = "ring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What besides the state decides: each is read in the transaction that writes the answer.
+class TransitionFacts:
+    """What decides besides the state. Each fact is read in the transaction that writes the decision.
 
-    `lease_held`: whoever reports still holds the lease. `attempt_open`: some attempt is `calling` or `unknown`, so the
-    mail may have left. `taken_by_ses`: a MessageId is known for this recipient.
+    `lease_held`: the reporting worker still holds the lease. `attempt_open`: some attempt is `calling` or `unknown`, so
+    the email may have left. `taken_by_ses`: a MessageId is known for this recipient.
     """
 
     lease_held: bool = True
@@ -109,7 +117,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The state that follows and what to write with it; `changed` is False when the event has no say here."""
+    """The state that follows and what to write with it; `changed` is False when the event has no effect here."""
 
     state: State
     effects: frozenset[Effect] = frozenset()
@@ -135,37 +143,41 @@ _OWN_CALL = {
     Event.REFUSED: (State.FAILED, frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT})),
     Event.NOT_SENT: (State.RETRY_WAIT, frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT})),
     Event.NOT_SENT_BLAMELESS: (State.RETRY_WAIT, frozenset({Effect.DROP_LEASE})),
-    Event.ATTEMPTS_EXHAUSTED: (State.FAILED, frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT})),
-    Event.OUTCOME_UNKNOWN: (
-        State.UNCONFIRMED,
-        frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT, Effect.NOTE_UNCONFIRMED_SINCE}),
-    ),
+    Event.ATTEMPTS_EXHAUSTED: (State.HELD, frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT})),
+    Event.OUTCOME_UNKNOWN: (State.UNCONFIRMED, frozenset({Effect.DROP_LEASE, Effect.NOTE_UNCONFIRMED_SINCE})),
 }
 
-_RESENT = frozenset({Effect.MARK_POSSIBLE_DUPLICATE, Effect.RING})
+_RESENT = frozenset({Effect.MARK_POSSIBLE_DUPLICATE})
 
 
-def decide(state: State, event: Event, facts: Facts) -> Decision:
-    """The state after `event`, for every state and event; an event without a say changes nothing."""
+def first_state(*, suppressed: bool, scheduled: bool) -> State:
+    """Where an email begins for a recipient that is accepted: one that is suppressed has ended already."""
+    if suppressed:
+        return State.SUPPRESSED
+    return State.SCHEDULED if scheduled else State.QUEUED
+
+
+def decide(state: State, event: Event, facts: TransitionFacts) -> Decision:
+    """The state after `event`, for every state and event; an event with no effect in a state changes nothing."""
     if event in _EVIDENCE:
         return _evidence(state, _EVIDENCE[event], facts)
     if event in _OWN_CALL:
         return _own_call(state, event, facts)
-    return _steps(state, event, facts) or Decision(state, changed=False)
+    return _steps(state, event, facts) or _verdict(state, event, facts) or Decision(state, changed=False)
 
 
-def _evidence(state: State, news: State, facts: Facts) -> Decision:
-    """SES has the mail: true in whatever state we believed it, whoever says so; from then on the rank only rises."""
+def _evidence(state: State, reported: State, facts: TransitionFacts) -> Decision:
+    """SES has the email: true in every recorded state, whatever its source. From then on the rank only rises."""
     settled = facts.taken_by_ses or state in TAKEN_BY_SES
-    if settled and RANK.get(state, 0) >= RANK[news]:
+    if settled and RANK.get(state, 0) >= RANK[reported]:
         return Decision(state, changed=False)
     effects = {Effect.KEEP_MESSAGE_ID}
     if state in WAITING:
         effects.add(Effect.DROP_LEASE)
-    return Decision(news, frozenset(effects))
+    return Decision(reported, frozenset(effects))
 
 
-def _own_call(state: State, event: Event, facts: Facts) -> Decision:
+def _own_call(state: State, event: Event, facts: TransitionFacts) -> Decision:
     if event is Event.FIND_SUPPRESSED and state in CLAIMABLE:
         return Decision(State.SUPPRESSED)
     if state is not State.SENDING or not facts.lease_held:
@@ -174,27 +186,32 @@ def _own_call(state: State, event: Event, facts: Facts) -> Decision:
     return Decision(following, effects)
 
 
-def _steps(state: State, event: Event, facts: Facts) -> Decision | None:
+def _steps(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     match event, state:
         case Event.CLAIM, State.SCHEDULED | State.QUEUED | State.RETRY_WAIT:
-            return Decision(State.SENDING, frozenset({Effect.OPEN_ATTEMPT}))
+            return Decision(State.SENDING)
         case Event.LEASE_EXPIRED, State.SENDING:
-            return Decision(
-                State.UNCONFIRMED,
-                frozenset({Effect.DROP_LEASE, Effect.BURN_ATTEMPT, Effect.NOTE_UNCONFIRMED_SINCE}),
-            )
+            return Decision(State.UNCONFIRMED, frozenset({Effect.DROP_LEASE, Effect.NOTE_UNCONFIRMED_SINCE}))
         case Event.PROVEN_ABSENT, State.UNCONFIRMED:
             return Decision(State.RETRY_WAIT, _RESENT)
         case Event.LEFT_UNPROVEN, State.UNCONFIRMED:
             return Decision(State.HELD)
-        case Event.RESEND, State.HELD:
-            return Decision(State.RETRY_WAIT, _RESENT)
-        case Event.DISCARD, State.HELD:
-            return Decision(State.CANCELED)
         case Event.RESCHEDULE, State.SCHEDULED:
-            return Decision(State.SCHEDULED, frozenset({Effect.RING}))
+            return Decision(State.SCHEDULED)
         case Event.EXPIRE, State.SCHEDULED | State.QUEUED | State.RETRY_WAIT | State.HELD if not facts.attempt_open:
             return Decision(State.EXPIRED)
         case Event.CANCEL, State.SCHEDULED | State.QUEUED | State.RETRY_WAIT | State.HELD if not facts.attempt_open:
+            return Decision(State.CANCELED)
+    return None
+
+
+def _verdict(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    """An operator's decision on an email whose outcome is not known, or that certainly was not sent."""
+    match event, state:
+        case Event.RESEND, State.HELD:
+            return Decision(State.RETRY_WAIT, _RESENT | {Effect.COUNT_ATTEMPTS_ANEW})
+        case Event.RESEND_FAILED, State.FAILED if not (facts.taken_by_ses or facts.attempt_open):
+            return Decision(State.RETRY_WAIT, frozenset({Effect.COUNT_ATTEMPTS_ANEW}))
+        case Event.DISCARD, State.HELD:
             return Decision(State.CANCELED)
     return None

@@ -1,14 +1,15 @@
-"""When may a mail whose fate is unknown be sent again? Only once SES is proven not to have taken it (T10, T11).
+"""When an email with an unknown outcome may be sent again: only once SES is proven not to have taken it (T10, T11).
 
-That no event has come is evidence only if the stream of events is known to have caught up: so the events of its peers
-are counted, mails that SES accepted by answer around the same time. Pure rules; who counts is `app.services.reconcile`.
+A missing event is evidence only if the stream of events is known to have caught up. So the events of the email's peers
+are counted: emails that SES accepted, with an answer, around the same time. Pure rules; the counting is done by
+`app.services.sending.unconfirmed`.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from app.domain.delivery import Event
+from app.domain.sending.state_machine import Event
 
 AROUND = timedelta(seconds=60)
 ENOUGH_PEERS = 20
@@ -17,7 +18,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 
 
 class OnUnconfirmed(StrEnum):
-    """What an application wants of a mail whose fate stays unknown: a second mail at worst, or a person to decide."""
+    """What an application wants when an outcome stays unknown: at worst a duplicate, or a decision by a person."""
 
     RESEND = "resend"
     HOLD = "hold"
@@ -25,10 +26,10 @@ class OnUnconfirmed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """Mails accepted by answer within a minute of the unknown one; how many of them have their `Send` event.
+    """The emails that SES accepted within a minute of the unknown one, and how many of them have their `Send` event.
 
-    `canary_seen`: a mail to SES's mailbox simulator, sent after the unknown one, has its event. It stands in for peers
-    where there is little traffic.
+    `canary_seen`: an email to SES's mailbox simulator, sent after the unknown one, has its event. It stands in for
+    peers where there is little traffic.
     """
 
     accepted: int
@@ -43,7 +44,7 @@ class Peers:
 
 
 def verdict(policy: OnUnconfirmed, *, quiet_for: timedelta, quiet_needed: timedelta, peers: Peers) -> Event | None:
-    """What becomes of an unconfirmed mail now: resent, held, or None: wait on."""
+    """What to do with an unconfirmed email now: resend it, hold it, or (None) keep waiting."""
     if quiet_for < quiet_needed:
         return None
     if policy is OnUnconfirmed.HOLD:

@@ -1,6 +1,6 @@
-"""When so many addresses of one domain bounce at once that their server is the likelier culprit than each of them.
+"""Bursts: so many addresses of one domain bounce at once that the server is a likelier cause than each mailbox.
 
-A pure function of what happened and when: the order in which it was heard of decides nothing.
+A pure function of the bounces and their times; the order in which they are reported decides nothing.
 """
 
 from collections import Counter
@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True, order=True)
 class HardBounce:
-    """A mail that bounced for good: when, and whose address it was."""
+    """An email that bounced for good: when, and the suppression key of its recipient."""
 
     at: datetime
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
-    """What counts as a burst: so many distinct addresses within so long. A `limit` of 0 is never reached."""
+class BurstLimit:
+    """What counts as a burst: `limit` distinct addresses within `window`. A `limit` of 0 finds no bursts."""
 
     limit: int
     window: timedelta
@@ -30,30 +30,30 @@ def minute_of(moment: datetime) -> int:
     return int(moment.timestamp() // 60)
 
 
-def in_bursts(bounces: Sequence[HardBounce], others: Mapping[int, int], breaker: Breaker) -> frozenset[str]:
+def in_bursts(bounces: Sequence[HardBounce], others: Mapping[int, int], breaker: BurstLimit) -> frozenset[str]:
     """The addresses of one domain that bounced in a burst.
 
-    `others` counts the domain's mails with another outcome, by minute. A burst is a window with as many distinct
-    addresses as the limit, in which more mails bounced than had another outcome: so a few dead addresses among much
-    delivered mail are none.
+    `others` counts the domain's emails with another outcome, by minute. A burst is a window with as many distinct
+    addresses as the limit, in which more emails bounced than had another outcome. So a few dead addresses among many
+    deliveries are no burst.
     """
     if not breaker.limit:
         return frozenset()
-    told = sorted(set(bounces))
+    in_order = sorted(set(bounces))
     inside: Counter[str] = Counter()
     found: set[str] = set()
     first, marked = 0, 0
-    for last, bounce in enumerate(told):
+    for last, bounce in enumerate(in_order):
         inside[bounce.key] += 1
-        while told[first].at < bounce.at - breaker.window:
-            inside.subtract([told[first].key])
-            if not inside[told[first].key]:
-                del inside[told[first].key]
+        while in_order[first].at < bounce.at - breaker.window:
+            inside.subtract([in_order[first].key])
+            if not inside[in_order[first].key]:
+                del inside[in_order[first].key]
             first += 1
-        if last + 1 < len(told) and told[last + 1].at == bounce.at:
+        if last + 1 < len(in_order) and in_order[last + 1].at == bounce.at:
             continue
-        if len(inside) >= breaker.limit and last - first + 1 > _others_in(others, told[first].at, bounce.at):
-            found |= {one.key for one in told[max(first, marked) : last + 1]}
+        if len(inside) >= breaker.limit and last - first + 1 > _others_in(others, in_order[first].at, bounce.at):
+            found |= {one.key for one in in_order[max(first, marked) : last + 1]}
             marked = last + 1
     return frozenset(found)
 

@@ -1,26 +1,24 @@
-"""Which feedback suppresses an address, in which scope, for how long, and what a removal outlives.
+"""Which events suppress an address, in which scope and for how long, and which evidence a removal outweighs.
 
-Pure rules over one piece of feedback. It reads no list and writes none; the bookkeeping is in `app.services`.
+Pure rules over one event. It reads no list and writes none; the bookkeeping is in `app.services`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from app.domain.bounces import IN_PLAIN_WORDS, BounceCause, cause_of
-from app.domain.feedback import Complaint, Feedback
-from app.domain.news import NO_COMPLAINT
+from app.domain.feedback.bounce_causes import IN_PLAIN_WORDS, BounceCause
+from app.domain.feedback.delivery_events import NO_COMPLAINT
+from app.domain.feedback.events import Complaint, SesEvent
+from app.domain.suppression.pauses import Weight
 
-EVERY_MAIL = "*"
+EVERY_EMAIL = "*"
 
-SOFT_BOUNCE_LIMIT = 3
-SOFT_BOUNCE_WINDOW = timedelta(days=7)
-SOFT_BOUNCE_PAUSE = timedelta(days=14)
-_LONGEST_PAUSE = timedelta(days=448)
-_APP_OR_STREAM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}(?:/[a-z0-9][a-z0-9._-]{0,63})?")
+_STREAM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_APP = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -43,15 +41,15 @@ STRENGTH = {
     Origin.COMPLAINT: 5,
     Origin.ERASURE: 6,
 }
-"""Which of several entries tells why an address is suppressed, and which takes the place of which: the strongest."""
+"""The strongest of several entries is the reason for the suppression; of two that last alike, it replaces the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for all entries of an origin: their usual scope, whether they may end, and how they are lifted.
+    """The terms of all entries of an origin: the usual scope, whether they may end, and how they are unsuppressed.
 
-    `in_stream` is for an entry that concerns the stream of the mail alone, unless somebody chose its scope. One that is
-    `forced` is lifted only by who says that it is meant.
+    `in_stream`: the entry covers only the stream of the email, unless a person chose its scope. `forced`: only a
+    request with `force` unsuppresses it.
     """
 
     in_stream: bool = False
@@ -71,7 +69,7 @@ TERMS = {
 
 
 class Change(StrEnum):
-    """What became of an entry of the list."""
+    """What happened to an entry of the list."""
 
     ADDED = "added"
     REPLACED = "replaced"
@@ -105,15 +103,15 @@ L = TypeVar("L", bound=Listed)
 
 
 def decisive(entries: Iterable[L]) -> L | None:
-    """Which of several entries that concern one mail tells why it is not sent: the first of the strongest."""
+    """Of several entries that cover one email, the reason why it is not sent: the first of the strongest."""
     return max(entries, key=lambda entry: STRENGTH[Origin(entry.origin)], default=None)
 
 
 def takes_the_place_of(new: Lasting, old: Lasting) -> bool:
-    """Whether a new entry takes the place of a live one of the same name and scope.
+    """Whether a new entry replaces a live one of the same key and scope.
 
-    The one that lasts longer stands, and of two that last alike the stronger: so the same one stands in whatever order
-    they come, and no short pause ends what was to last.
+    The entry that lasts longer stays, and of two that last alike the stronger. So the result does not depend on the
+    order in which they come, and a short entry never ends a longer one.
     """
     return _standing(new) > _standing(old)
 
@@ -122,10 +120,11 @@ def _standing(entry: Lasting) -> tuple[datetime, int]:
     return entry.expires_at or _NEVER, STRENGTH[Origin(entry.origin)]
 
 
-class Verdict(StrEnum):
-    """What one piece of feedback asks of the suppression list."""
+class ListEffect(StrEnum):
+    """What one event requires of the suppression list."""
 
     SUPPRESS = "suppress"
+    PAUSE = "pause"
     COUNT = "count"
     RAISE_INCIDENT = "raise_incident"
     LEAVE = "leave"
@@ -133,111 +132,124 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """The verdict on one piece of feedback, and why in one plain sentence.
+    """The verdict on one event, and the reason in one plain sentence.
 
-    `origin` is set when the verdict is to suppress; `in_stream_only` narrows that from every mail to the stream of the
-    mail.
+    `origin` is set when the verdict is to suppress; `in_stream_only` narrows the suppression from every email to the
+    stream of this one. `weight` is set when the verdict is to pause or to count.
     """
 
-    verdict: Verdict
+    verdict: ListEffect
     why: str
     origin: Origin | None = None
     in_stream_only: bool = False
+    weight: Weight | None = None
 
 
 _VERDICTS = {
-    BounceCause.MAILBOX_GONE: (Verdict.SUPPRESS, Origin.BOUNCE),
-    BounceCause.SES_LIST: (Verdict.SUPPRESS, Origin.SES_ACCOUNT),
-    BounceCause.OPTED_OUT: (Verdict.SUPPRESS, Origin.UNSUBSCRIBE),
-    BounceCause.OUR_FAULT: (Verdict.RAISE_INCIDENT, None),
-    BounceCause.MAILBOX_FULL: (Verdict.COUNT, None),
-    BounceCause.PROVIDER_TROUBLE: (Verdict.COUNT, None),
-    BounceCause.PASSING: (Verdict.COUNT, None),
-    BounceCause.THIS_MESSAGE: (Verdict.LEAVE, None),
-    BounceCause.AUTO_REPLY: (Verdict.LEAVE, None),
-    BounceCause.STILL_TRYING: (Verdict.LEAVE, None),
-    BounceCause.NOT_ATTEMPTED: (Verdict.LEAVE, None),
-    BounceCause.UNKNOWN: (Verdict.LEAVE, None),
+    BounceCause.MAILBOX_GONE: (ListEffect.SUPPRESS, Origin.BOUNCE),
+    BounceCause.SES_LIST: (ListEffect.SUPPRESS, Origin.SES_ACCOUNT),
+    BounceCause.SES_GLOBAL_LIST: (ListEffect.PAUSE, None),
+    BounceCause.REFUSED_UNCLEAR: (ListEffect.PAUSE, None),
+    BounceCause.OPTED_OUT: (ListEffect.SUPPRESS, Origin.UNSUBSCRIBE),
+    BounceCause.OUR_FAULT: (ListEffect.RAISE_INCIDENT, None),
+    BounceCause.OUR_RATE: (ListEffect.RAISE_INCIDENT, None),
+    BounceCause.SPAM_VERDICT: (ListEffect.RAISE_INCIDENT, None),
+    BounceCause.DOMAIN_GONE: (ListEffect.COUNT, None),
+    BounceCause.MAILBOX_FULL: (ListEffect.COUNT, None),
+    BounceCause.MAILBOX_BUSY: (ListEffect.COUNT, None),
+    BounceCause.RECIPIENT_RULE: (ListEffect.COUNT, None),
+    BounceCause.RELAY_DENIED: (ListEffect.COUNT, None),
+    BounceCause.PROVIDER_TROUBLE: (ListEffect.COUNT, None),
+    BounceCause.PASSING: (ListEffect.COUNT, None),
+    BounceCause.THIS_MESSAGE: (ListEffect.LEAVE, None),
+    BounceCause.AUTO_REPLY: (ListEffect.LEAVE, None),
+    BounceCause.STILL_TRYING: (ListEffect.LEAVE, None),
+    BounceCause.NOT_ATTEMPTED: (ListEffect.LEAVE, None),
+    BounceCause.UNDETERMINED: (ListEffect.LEAVE, None),
+    BounceCause.UNKNOWN: (ListEffect.LEAVE, None),
 }
 
+_WEIGHTS = {BounceCause.SES_GLOBAL_LIST: Weight.GLOBAL_LIST, BounceCause.REFUSED_UNCLEAR: Weight.REFUSED}
+
 _EXEMPT = Ruling(
-    verdict=Verdict.LEAVE,
-    why="An address of the SES mailbox simulator; it is exempt, or each could be tried only once.",
+    verdict=ListEffect.LEAVE,
+    why="An address of the SES mailbox simulator; exempt, or each could be tried only once.",
 )
-_NO_CLAIM = Ruling(verdict=Verdict.LEAVE, why="")
+_NO_CLAIM = Ruling(verdict=ListEffect.LEAVE, why="")
 
 
-def rule(feedback: Feedback, *, exempt: bool) -> Ruling:
-    """What this feedback asks of the list.
+def rule(ses_event: SesEvent, cause: BounceCause | None, *, exempt: bool) -> Ruling:
+    """What this event requires of the list. `cause` is that of its bounce (`BounceReader`).
 
     `exempt` is for addresses of the mailbox simulator, when the setting says so.
     """
-    ruling = _rule(feedback)
-    if exempt and ruling.verdict in {Verdict.SUPPRESS, Verdict.COUNT}:
+    ruling = _rule(ses_event, cause)
+    if exempt and ruling.verdict in {ListEffect.SUPPRESS, ListEffect.PAUSE, ListEffect.COUNT}:
         return _EXEMPT
     return ruling
 
 
-def is_claim(feedback: Feedback) -> bool:
-    """Whether feedback of this kind may ask anything of the list: it is a bounce or a complaint."""
-    return feedback.bounce is not None or feedback.complaint is not None
+def effect_of(cause: BounceCause) -> ListEffect:
+    """What a bounce with this cause requires of the list."""
+    return _VERDICTS[cause][0]
 
 
-def _rule(feedback: Feedback) -> Ruling:
-    if feedback.bounce is not None:
-        return _bounce(cause_of(feedback.bounce))
-    if feedback.complaint is not None:
-        return _complaint(feedback.complaint)
+def is_claim(ses_event: SesEvent) -> bool:
+    """Whether an event of this kind can require anything of the list: it is a bounce or a complaint."""
+    return ses_event.bounce is not None or ses_event.complaint is not None
+
+
+def _rule(ses_event: SesEvent, cause: BounceCause | None) -> Ruling:
+    if cause is not None:
+        return _bounce(cause)
+    if ses_event.complaint is not None:
+        return _complaint(ses_event.complaint)
     return _NO_CLAIM
 
 
 def _bounce(cause: BounceCause) -> Ruling:
     verdict, origin = _VERDICTS[cause]
     in_stream_only = origin is not None and TERMS[origin].in_stream
-    return Ruling(verdict=verdict, origin=origin, in_stream_only=in_stream_only, why=IN_PLAIN_WORDS[cause])
+    return Ruling(
+        verdict=verdict,
+        origin=origin,
+        in_stream_only=in_stream_only,
+        weight=_WEIGHTS.get(cause, Weight.SOFT) if verdict in {ListEffect.PAUSE, ListEffect.COUNT} else None,
+        why=IN_PLAIN_WORDS[cause],
+    )
 
 
 def _complaint(complaint: Complaint) -> Ruling:
-    if complaint.feedback_type in NO_COMPLAINT:
-        return Ruling(verdict=Verdict.LEAVE, why="A report that is not a complaint of the recipient.")
-    if complaint.subtype:
+    if complaint.was_not_sent:
         return Ruling(
-            verdict=Verdict.SUPPRESS,
+            verdict=ListEffect.SUPPRESS,
             origin=Origin.SES_ACCOUNT,
             why="SES holds an earlier complaint of this address; it did not try to deliver.",
         )
-    return Ruling(verdict=Verdict.SUPPRESS, origin=Origin.COMPLAINT, why="The recipient reported the mail as spam.")
+    if complaint.feedback_type in NO_COMPLAINT:
+        return Ruling(verdict=ListEffect.LEAVE, why="A report that is not a complaint of the recipient.")
+    why = "The recipient reported the email as spam."
+    if complaint.among > 1:
+        why = f"One of {complaint.among} recipients reported the email as spam; SES does not know which one."
+    return Ruling(verdict=ListEffect.SUPPRESS, origin=Origin.COMPLAINT, why=why)
 
 
-def outlived_by(removed_at: datetime, feedback: Feedback) -> bool:
-    """Whether the feedback is fresh evidence after a removal: its mail left SES later than that (promise 6)."""
-    return (feedback.mail_sent_at or feedback.occurred_at) > removed_at
+def complaint_in_words(complaint: Complaint) -> str:
+    """What the complaint means, in one plain sentence."""
+    return _complaint(complaint).why
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
-    """A pause for soft bounces: until when, how long it is, and how many messages it is for."""
-
-    until: datetime
-    length: timedelta
-    messages: int
+SES_LETS_GO_WITHIN: Final = timedelta(minutes=15)
+"""How long after a removal SES's own list may still hold the address: the sweep removes it there, one call a second."""
 
 
-def soft_bounce_pause(bounced_at: Sequence[datetime], *, earlier_pauses: int) -> Pause | None:
-    """The pause for distinct messages that bounced softly at these times, in whatever order they are told.
+def outlived_by(removed_at: datetime, ses_event: SesEvent, *, origin: Origin | None = None) -> bool:
+    """Whether the event is fresh evidence after a removal: its email was sent after that (promise 6).
 
-    It begins with the last bounce that made the limit within the window; None when none did. Each earlier pause without
-    a delivery since doubles its length, up to 448 days.
+    A refusal by SES's own list (`origin`) proves nothing new until the address has left that list as well.
     """
-    times = sorted(bounced_at)
-    runs = zip(times, times[SOFT_BOUNCE_LIMIT - 1 :], strict=False)
-    reached = [last for first, last in runs if last - first <= SOFT_BOUNCE_WINDOW]
-    if not reached:
-        return None
-    doublings: int = 2 ** min(earlier_pauses, 5)
-    length = min(SOFT_BOUNCE_PAUSE * doublings, _LONGEST_PAUSE)
-    messages = sum(reached[-1] - SOFT_BOUNCE_WINDOW <= time <= reached[-1] for time in times)
-    return Pause(until=reached[-1] + length, length=length, messages=messages)
+    known_until = removed_at + SES_LETS_GO_WITHIN if origin is Origin.SES_ACCOUNT else removed_at
+    return (ses_event.mail_sent_at or ses_event.occurred_at) > known_until
 
 
 def scope_of(app: str, stream: str) -> str:
@@ -247,9 +259,15 @@ def scope_of(app: str, stream: str) -> str:
 
 def is_scope(text: str) -> bool:
     """Whether `text` is a scope: `*`, an application, or `app/stream`."""
-    return text == EVERY_MAIL or bool(_APP_OR_STREAM.fullmatch(text))
+    app, slash, stream = text.partition("/")
+    return text == EVERY_EMAIL or bool(_APP.fullmatch(app) and (not slash or is_stream(stream)))
+
+
+def is_stream(text: str) -> bool:
+    """Whether `text` is the name of a stream: 1 to 64 of a-z, 0-9, `.`, `-` and `_`, a letter or digit first."""
+    return bool(_STREAM.fullmatch(text))
 
 
 def scopes_around(scope: str) -> tuple[str, str, str]:
-    """The scopes that concern a mail of `scope`, the widest first: every mail, its application's, its stream's."""
-    return EVERY_MAIL, scope.partition("/")[0], scope
+    """The scopes that cover an email of `scope`, the widest first: every email, its application's, its stream's."""
+    return EVERY_EMAIL, scope.partition("/")[0], scope

@@ -1,7 +1,7 @@
 """One-click unsubscribe (RFC 8058): the token in a link, where a link may lead, what a POST to it asks for.
 
-It decides what makes a token genuine and how a mail carries its link. A token names one recipient of one mail and holds
-no address. It knows no keys, which are passed in, and nothing of who is subscribed.
+It decides what makes a token genuine and how an email carries its link. A token names one recipient of one email and
+holds no address. The keys are passed in. It does not know which recipients are subscribed.
 """
 
 import hmac
@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from app.domain.mime import Message
+from app.domain.message.mime import Message
 
 KEY_ID: Final = 4
 """Octets of the id of a key."""
@@ -24,7 +24,7 @@ PLACEHOLDER: Final = "{{unsubscribe_url}}"
 """Where an application wants the link in its text or HTML."""
 
 PLACES: Final = 10
-"""How many placeholders of a body are filled in: a body of nothing else would grow beyond every bound."""
+"""How many placeholders of a body are filled in: a body of only placeholders would grow beyond every bound."""
 
 _ID, _TAG = 16, 16
 _PURPOSE: Final = b"postern unsubscribe 1"
@@ -49,7 +49,7 @@ class Wish(StrEnum):
 
 
 def write_token(recipient_id: UUID, keys: Mapping[bytes, bytes]) -> str:
-    """The token of a recipient: 48 characters, signed with the first of `keys`, which are by their ids."""
+    """The token of a recipient: 48 characters, signed with the first of `keys` (id to key)."""
     key_id, key = next(iter(keys.items()))
     named = key_id + recipient_id.bytes
     return urlsafe_b64encode(named + _sign(key, named)).decode("ascii")
@@ -58,7 +58,7 @@ def write_token(recipient_id: UUID, keys: Mapping[bytes, bytes]) -> str:
 def read_token(token: str, keys: Mapping[bytes, bytes]) -> UUID | None:
     """The recipient that a token names, or None unless one of `keys` signed it.
 
-    The work is the same for a genuine token, a forged one and for what is none at all.
+    The work is the same for a genuine token, a forged one and a text that is no token.
     """
     is_one = _TOKEN.fullmatch(token) is not None
     raw = urlsafe_b64decode(token if is_one else _NO_TOKEN)
@@ -69,7 +69,7 @@ def read_token(token: str, keys: Mapping[bytes, bytes]) -> UUID | None:
 
 
 def may_lead_to(base: str) -> bool:
-    """Whether links below this URL are fit for one-click: https, as RFC 8058 wants it, or http on this very machine."""
+    """Whether links below this URL are fit for one-click: https, as RFC 8058 requires, or http on loopback."""
     if len(base) > _LONGEST_BASE or not _BASE.fullmatch(base):
         return False
     try:
@@ -91,9 +91,9 @@ def headers(url: str) -> tuple[tuple[str, str], ...]:
 
 
 def with_link(message: Message, url: str) -> Message:
-    """The message with the link where its bodies ask for it, and without such fields of the application's own.
+    """The message with the link in place of its placeholders, and without the application's own unsubscribe fields.
 
-    One of its fields beside one of ours would let a mail program post to a page that never heard of one-click.
+    One of its fields beside one of ours would make a mail program post to a page that does not support one-click.
     """
     return replace(
         message,
@@ -115,7 +115,7 @@ def wish_of(fields: Iterable[tuple[str, str]]) -> Wish | None:
 
 
 def masked(address: str) -> str:
-    """The address so that its owner knows it, and nobody else learns it: `k***@example.net`."""
+    """The address in a form that its owner recognises and that tells others nothing: `k***@example.net`."""
     local_part, _, domain = address.rpartition("@")
     return f"{local_part[:1]}***@{domain}"
 

@@ -1,6 +1,6 @@
-"""How our suppression list and SES's own differ: counted, with some examples of each kind.
+"""How our suppression list and SES's own differ: the counts, with some examples of each kind.
 
-It decides nothing and changes nothing; it makes no call. What it compares with is handed to it, page by page.
+This module changes nothing and calls nothing. The caller hands it SES's list page by page.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from app.aws.account import Suppressed
-from app.domain.ses_list import Standing
-from app.domain.suppression import Origin
-from app.services.sync_pull import Pull
-from app.services.sync_push import Push
-from app.store import ses_list
-from app.store.db import Database
+from app.aws.ses.account import Suppressed
+from app.domain.account.list_comparison import Standing
+from app.domain.suppression.rules import Origin
+from app.services.account.sync_pull import Pull
+from app.services.account.sync_push import Push
+from app.store.account import ses_list
+from app.store.engine.database import Database
 
 EXAMPLES: Final = 10
 _LOOK_AT: Final = 1_000
@@ -22,13 +22,13 @@ _LOOK_AT: Final = 1_000
 
 @dataclass(slots=True)
 class Difference:
-    """How many entries stand so, and the first of them."""
+    """How many entries differ in one way, and the first of them."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
 
     def add(self, address: str | None) -> None:
-        """One more; None for one that may not be shown."""
+        """Count one more entry. `address` is None when it may not be shown."""
         self.count += 1
         if address is not None and len(self.examples) < EXAMPLES:
             self.examples.append(address)
@@ -36,17 +36,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The entries of both lists by how they stand."""
+    """The entries of both lists, by how they compare."""
 
     differences: dict[Standing, Difference]
 
     def count(self, where: Standing) -> int:
-        """How many stand so."""
+        """How many entries compare in this way."""
         return self.differences[where].count
 
 
 class Compare:
-    """Holds one list against the other. It remembers the keys of SES's list: some 100 bytes for each entry of it."""
+    """Compares the two lists. It keeps the keys of SES's list in memory: some 100 bytes for each entry."""
 
     def __init__(self, *, database: Database, pull: Pull, push: Push) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class Compare:
         self._push = push
 
     def __call__(self, pages: Iterable[Sequence[Suppressed]], *, origins: Sequence[Origin]) -> Drift:
-        """The differences. `pages` are all of SES's list; `origins` are those of ours that SES should know."""
+        """The differences. `pages`: all of SES's list. `origins`: our entries of these origins should be on it."""
         differences = {where: Difference() for where in Standing}
         at_ses: set[str] = set()
         for page in pages:

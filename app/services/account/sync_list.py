@@ -1,7 +1,8 @@
-"""SES's own suppression list and ours are kept in step: by the schedule, a few calls at a time, or by a person at once.
+"""Synchronise SES's own suppression list with ours: by schedule, a few calls at a time, or by a person in one run.
 
-It decides who is at it: one process of all, for as long as its lease runs, so that calls come one a second and go on
-where the last one stopped. What follows from the two lists is in `app.services.sync_pull` and `app.services.sync_push`.
+Only one process works at a time, as long as its lease runs. So there is at most one call a second, and each process
+continues where the last one stopped. What follows from the two lists is decided in `app.services.account.sync_pull`
+and `app.services.account.sync_push`.
 """
 
 import time
@@ -14,24 +15,27 @@ from uuid import UUID
 
 import structlog
 
-from app.aws.account import PAGE_SIZE, PageLost, SesAccount, SesRefused, Suppressed
-from app.domain.callers import Caller, Scope
+from app.aws.ses.account import PAGE_SIZE, PageLost, SesAccount, SesRefused, Suppressed
+from app.domain.account.sync_progress import Order, Stage, SyncPosition, Tally
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict
-from app.domain.suppression import Origin
-from app.services.sync_drift import Compare, Drift
-from app.services.sync_place import Order, Place, Stage, Tally
-from app.services.sync_pull import Pull
-from app.services.sync_push import Push
-from app.store import audit, cursors, ses_list
-from app.store.db import Database, clock
-from app.store.ids import new_id
-from app.store.positives import Positives
-from app.store.pseudonyms import Pseudonyms
+from app.domain.suppression.rules import Origin
+from app.services.account.listing_evidence import CauseOf
+from app.services.account.sync_drift import Compare, Drift
+from app.services.account.sync_pull import Pull
+from app.services.account.sync_push import Push
+from app.services.suppression.list_writer import ListWriter
+from app.store.account import ses_list
+from app.store.account.ses_list import CURSOR
+from app.store.engine.database import Database, clock
+from app.store.engine.ids import new_id
+from app.store.operating import audit, job_cursors
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.suppression.suppressions import Suppression
 from config import SesListSync
 
 log = structlog.get_logger()
 
-CURSOR: Final = "ses_list"
 ALWAYS_PUT: Final = (Origin.BOUNCE, Origin.COMPLAINT)
 
 _LEASE: Final = timedelta(seconds=90)
@@ -41,17 +45,17 @@ _RESTS: Final = timedelta(minutes=15)
 _WAIT_FOR_OTHERS_S: Final = 120
 _MOST_THROTTLED: Final = 8
 
-Progress = Callable[[Place, Tally], None]
+Progress = Callable[[SyncPosition, Tally], None]
 T = TypeVar("T")
 
 
 class Overtaken(Conflict):
-    """Another process went on with the work, since this one did not report for longer than its lease."""
+    """Another process continued the work, since this one did not report for longer than its lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
-    """What was done, and how the two lists stand after it; of the account, for which reasons its list has effect."""
+    """What was done, how the two lists differ after it, and for which reasons the account's list suppresses."""
 
     tally: Tally
     drift: Drift
@@ -59,28 +63,31 @@ class Synced:
 
 
 class Sync:
-    """Keeps the two lists in step. `monotonic` counts seconds and never goes back."""
+    """Synchronises the two lists. `monotonic` counts seconds and never goes back."""
 
     def __init__(
         self,
         *,
         database: Database,
-        positives: Positives,
+        writer: ListWriter,
         pseudonyms: Pseudonyms,
         account: SesAccount,
+        cause_of: CauseOf,
         exempt_mailbox_simulator: bool,
         mode: SesListSync,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
+        self._writer = writer
         self._account = account
         exempt = exempt_mailbox_simulator
         self._pull = Pull(
             database=database,
-            positives=positives,
+            writer=writer,
             pseudonyms=pseudonyms,
             account=account,
+            cause_of=cause_of,
             exempt_mailbox_simulator=exempt,
         )
         self._push = Push(database=database, account=account, exempt_mailbox_simulator=exempt)
@@ -90,100 +97,123 @@ class Sync:
         self._sleep = sleep
 
     def sweep(self) -> int:
-        """Some calls to SES, if something is due and nobody is at it; how many entries changed, on either list."""
+        """Make some calls to SES, if a pass is due and no other process works on it.
+
+        Returns how many entries changed, on either list.
+        """
         if self._mode is SesListSync.OFF:
             return 0
         with self._database.reading() as connection:
-            place, now = Place.from_json(cursors.read(connection, CURSOR)), clock(connection)
+            place, now = SyncPosition.from_json(job_cursors.read(connection, CURSOR)), clock(connection)
         if not place.is_due(now):
             return 0
-        with self._held() as hold:
-            return self._slice(hold) if hold is not None else 0
+        with self._leased() as cursor:
+            return self._slice(cursor) if cursor is not None else 0
 
-    def run(self, caller: Caller, order: Order, *, tell: Progress = lambda _place, _tally: None) -> Synced:
-        """All that is ordered, to its end. `tell` hears after each call how far it is.
+    def run(self, caller: Caller, order: Order, *, show: Progress = lambda _place, _tally: None) -> Synced:
+        """Carry out an order to its end. `show` is called with the progress after each call.
 
-        Raises `Conflict` when another one is at it for long, `SesRefused` when SES does not let us: what was done stays
-        done, and the next run goes on from there.
+        Raises `Conflict` when another process stays busy with the list, and `SesRefused` when SES refuses a call. What
+        was done stays done, and the next run continues from there.
         """
         caller.require(Scope.ADMIN)
         tally = Tally()
-        with self._held(wait_s=_WAIT_FOR_OTHERS_S) as hold:
-            if hold is None:
-                raise Conflict("Another process is busy with SES's list; look again in some minutes.")
+        with self._leased(wait_s=_WAIT_FOR_OTHERS_S) as cursor:
+            if cursor is None:
+                raise Conflict("Another process is busy with SES's list; try again in some minutes.")
             reasons = self._patiently(self._account.quota).suppressed_reasons
-            hold.keep(replace(hold.place.take_up(order, hold.now()), push_rests_until=None))
-            while hold.place.stage is not Stage.IDLE:
-                before = hold.place.stage
-                self._patiently(lambda: self._step(hold, tally))
-                if before is not hold.place.stage is Stage.PUSHING:
-                    tally.to_put = self._push.count(hold.place)
-                tell(hold.place, tally)
+            cursor.keep(replace(cursor.place.take_up(order, cursor.now()), push_rests_until=None))
+            while cursor.place.stage is not Stage.IDLE:
+                before = cursor.place.stage
+                self._patiently(lambda: self._step(cursor, tally))
+                if before is not cursor.place.stage is Stage.PUSHING:
+                    tally.to_put = self._push.count(cursor.place)
+                show(cursor.place, tally)
         with self._database.transaction() as connection:
-            told = {
+            counts = {
                 "added": tally.added,
-                "lifted": tally.lifted,
+                "unsuppressed": tally.unsuppressed,
                 "put": tally.put_at_ses,
                 "removed": tally.removed_at_ses,
             }
-            audit.write(connection, actor=caller.actor, action="ses_list_sync", key=None, reason=None, data=told)
+            audit.write(connection, actor=caller.actor, action="ses_list_sync", key=None, reason=None, data=counts)
         drift = self._compare(self._last_read(), origins=order.origins or ALWAYS_PUT)
         return Synced(tally=tally, drift=drift, reasons=reasons)
 
-    def look(self, caller: Caller, order: Order, *, tell: Progress = lambda _place, _tally: None) -> Synced:
-        """What `run` would do: SES's whole list is read, and nothing is changed anywhere. Raises `SesRefused`."""
+    def remove_ended(self, ended: Suppression) -> bool:
+        """Take an address whose pause has ended off SES's list, if SES listed it for a bounce that does not suppress.
+
+        Returns False when SES could not be asked; it is asked again later. Credentials that may not ask change nothing.
+        """
+        with self._database.reading() as connection:
+            spellings = ses_list.spellings(connection, [ended.key])
+        try:
+            for spelling in spellings:
+                self._pull.settle(spelling, Tally())
+        except SesRefused as error:
+            log.warning("ses_removal_pending", entries=1, reason=error.detail)
+            return False
+        with self._database.transaction() as connection:
+            self._writer.note_ses_removal(connection, [ended.id])
+        return True
+
+    def look(self, caller: Caller, order: Order, *, show: Progress = lambda _place, _tally: None) -> Synced:
+        """Show what `run` would do: read SES's whole list, and change nothing. Raises `SesRefused`."""
         caller.require(Scope.ADMIN)
         tally = Tally()
         reasons = self._patiently(self._account.quota).suppressed_reasons
-        drift = self._compare(self._pages(tally, tell), origins=order.origins or ALWAYS_PUT)
+        drift = self._compare(self._pages(tally, show), origins=order.origins or ALWAYS_PUT)
         return Synced(tally=tally, drift=drift, reasons=reasons)
 
-    def _slice(self, hold: "Hold") -> int:
+    def _slice(self, cursor: "CursorLease") -> int:
         tally, until = Tally(), self._monotonic() + _SLICE_S
-        if hold.place.stage is Stage.IDLE:
-            hold.keep(self._scheduled(hold.place, hold.now()))
+        if cursor.place.stage is Stage.IDLE:
+            cursor.keep(self._scheduled(cursor.place, cursor.now()))
         try:
             for _ in range(_STEPS):
-                self._step(hold, tally)
-                if hold.place.stage is Stage.IDLE or self._monotonic() >= until:
+                self._step(cursor, tally)
+                if cursor.place.stage is Stage.IDLE or self._monotonic() >= until:
                     break
         except SesRefused as error:
             if not error.throttled:
-                log.warning("ses_list_waits", stage=hold.place.stage, reason=error.detail)
-                hold.keep(replace(hold.place, rests_until=hold.now() + _RESTS))
+                log.warning("ses_list_waits", stage=cursor.place.stage, reason=error.detail)
+                cursor.keep(replace(cursor.place, rests_until=cursor.now() + _RESTS))
         if tally.push_refused:
             log.warning("ses_list_not_put", reason=tally.push_refused)
         if tally.departed_unbelieved:
             log.error("ses_list_shrunk", entries=tally.departed_unbelieved)
         return tally.moved
 
-    def _scheduled(self, place: Place, now: datetime) -> Place:
-        """What is read often, ours is told once a day: SES itself lists at once what bounces through it."""
+    def _scheduled(self, place: SyncPosition, now: datetime) -> SyncPosition:
+        """The position of a pass that begins now. SES's list is read often, and ours is put there once a day.
+
+        Once a day is enough, since SES itself lists at once the addresses that bounce through it.
+        """
         begun = place.begin(Order(), now)
         rests = place.push_rests_until is not None and now < place.push_rests_until
-        tells = self._mode is SesListSync.BOTH and begun.full and not rests
-        return replace(begun, order=Order(origins=ALWAYS_PUT)) if tells else begun
+        pushes = self._mode is SesListSync.BOTH and begun.full and not rests
+        return replace(begun, order=Order(origins=ALWAYS_PUT)) if pushes else begun
 
-    def _step(self, hold: "Hold", tally: Tally) -> None:
-        place = hold.place
+    def _step(self, cursor: "CursorLease", tally: Tally) -> None:
+        place = cursor.place
         try:
             if place.contested:
                 self._pull.settle(place.contested[0], tally)
-                hold.keep(replace(place, contested=place.contested[1:]))
+                cursor.keep(replace(place, contested=place.contested[1:]))
             elif place.stage is Stage.LISTING:
-                hold.keep(self._pull.read_page(place, tally))
+                cursor.keep(self._pull.read_page(place, tally))
             elif place.stage is Stage.SEEKING:
-                hold.keep(self._pull.seek(place, tally))
+                cursor.keep(self._pull.seek(place, tally))
             elif place.stage is Stage.LEAVING:
-                hold.keep(self._pull.let_go(place, tally))
+                cursor.keep(self._pull.unsuppress_absent(place, tally))
             else:
-                hold.keep(self._push.put_next(place, tally, hold.keep))
+                cursor.keep(self._push.put_next(place, tally, cursor.keep))
         except PageLost:
-            hold.keep(place.done())
+            cursor.keep(place.done())
             raise
 
     def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again, later and later, while SES says that calls come too fast."""
+        """Repeat the call with growing pauses while SES says that calls come too fast."""
         for throttled in range(_MOST_THROTTLED):
             try:
                 return ask()
@@ -193,20 +223,20 @@ class Sync:
                 self._sleep(min(2.0**throttled, 30.0))
         return ask()
 
-    def _pages(self, tally: Tally, tell: Progress) -> Iterator[Sequence[Suppressed]]:
+    def _pages(self, tally: Tally, show: Progress) -> Iterator[Sequence[Suppressed]]:
         token: str | None = None
         while True:
             page = self._patiently(lambda: self._account.list_suppressed(token))  # noqa: B023 - called at once
             tally.pages += 1
             tally.entries += len(page.entries)
-            tell(Place(stage=Stage.LISTING, pages=tally.pages, entries=tally.entries), tally)
+            show(SyncPosition(stage=Stage.LISTING, pages=tally.pages, entries=tally.entries), tally)
             yield page.entries
             token = page.next_page
             if token is None:
                 return
 
     def _last_read(self) -> Iterator[Sequence[Suppressed]]:
-        """SES's list as last read, without a call."""
+        """SES's list as last read, without a call to SES."""
         after = ""
         while True:
             with self._database.reading() as connection:
@@ -217,14 +247,14 @@ class Sync:
             after = rows[-1].address
 
     @contextmanager
-    def _held(self, *, wait_s: int = 0) -> Iterator["Hold | None"]:
-        """The cursor, held by nobody else; None when somebody else holds it for longer than that."""
+    def _leased(self, *, wait_s: int = 0) -> Iterator["CursorLease | None"]:
+        """Take the lease of the cursor. Gives None when another process still has it after about `wait_s` seconds."""
         holder, place = new_id(), None
         for _ in range(wait_s + 1):
             with self._database.transaction() as connection:
-                state = cursors.take(connection, CURSOR, holder=holder, lease=_LEASE)
+                state = job_cursors.take(connection, CURSOR, holder=holder, lease=_LEASE)
             if state is not None:
-                place = Place.from_json(state)
+                place = SyncPosition.from_json(state)
                 break
             if wait_s:
                 self._sleep(1.0)
@@ -232,25 +262,25 @@ class Sync:
             yield None
             return
         try:
-            yield Hold(self._database, holder, place)
+            yield CursorLease(self._database, holder, place)
         finally:
             with self._database.transaction() as connection:
-                cursors.free(connection, CURSOR, holder=holder)
+                job_cursors.free(connection, CURSOR, holder=holder)
 
 
-class Hold:
-    """The cursor in the hands of one process, and the place that was kept last."""
+class CursorLease:
+    """The cursor while this process has its lease, and the position that was saved last."""
 
-    def __init__(self, database: Database, holder: UUID, place: Place) -> None:
+    def __init__(self, database: Database, holder: UUID, place: SyncPosition) -> None:
         self._database = database
         self._holder = holder
         self.place = place
 
-    def keep(self, place: Place) -> None:
-        """Note where the work has got to, and hold on. Raises `Overtaken`."""
+    def keep(self, place: SyncPosition) -> None:
+        """Save how far the work has got, and renew the lease. Raises `Overtaken`."""
         with self._database.transaction() as connection:
-            if not cursors.keep(connection, CURSOR, place.to_json(), holder=self._holder, lease=_LEASE):
-                raise Overtaken("Another process went on with SES's list; look again in some minutes.")
+            if not job_cursors.keep(connection, CURSOR, place.to_json(), holder=self._holder, lease=_LEASE):
+                raise Overtaken("Another process continued with SES's list; try again in some minutes.")
         self.place = place
 
     def now(self) -> datetime:

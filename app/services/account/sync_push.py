@@ -1,7 +1,8 @@
-"""What we know to bounce or complain is put on SES's own suppression list: by steps of one call to SES, or few.
+"""Put our bounces and complaints on SES's own suppression list, in steps of one or a few calls to SES each.
 
-It decides who is put there: entries for every mail, for good, of one address, that nobody has put in question; and only
-those that SES's list, read whole before, has not. What a person removes meanwhile is taken back.
+This module decides what is put there: entries of a single address that apply to every email, have no end and are not
+under review; and only those that SES's list, which was read as a whole before, does not have. When a person
+unsuppresses one meanwhile, it is taken off SES's list again.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,15 +13,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.aws.account import SesAccount, SesRefused
-from app.domain.address import is_mailbox_simulator, read_reported
-from app.domain.ses_list import REASON_OF
-from app.domain.suppression import EVERY_MAIL, Origin
-from app.services.sync_place import Place, Tally
-from app.store import ses_list, suppressions
-from app.store.db import Database, clock
-from app.store.ses_list import Mirrored
-from app.store.suppressions import Suppression
+from app.aws.ses.account import SesAccount, SesRefused
+from app.domain.account.list_comparison import REASON_OF
+from app.domain.account.sync_progress import SyncPosition, Tally
+from app.domain.message.address import is_mailbox_simulator, read_reported
+from app.domain.suppression.rules import EVERY_EMAIL, Origin
+from app.store.account import ses_list
+from app.store.account.ses_list import Mirrored
+from app.store.engine.database import Database, clock
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import Suppression
 
 SANDBOX: Final = (
     "The SES account is in the sandbox, where nothing can be put on its suppression list: ask for production access."
@@ -30,19 +32,22 @@ _LOOK_AT: Final = 1_000
 _MOST_REFUSED: Final = 5
 _RESTS: Final = timedelta(days=1)
 
-Keep = Callable[[Place], None]
+Keep = Callable[[SyncPosition], None]
 
 
 class Push:
-    """Puts one entry after another on SES's list."""
+    """Puts our entries on SES's list, one after another."""
 
     def __init__(self, *, database: Database, account: SesAccount, exempt_mailbox_simulator: bool) -> None:
         self._database = database
         self._account = account
         self._exempt = exempt_mailbox_simulator
 
-    def put_next(self, place: Place, tally: Tally, keep: Keep) -> Place:
-        """The place after the next entry that SES has not. `keep` notes which one is about to be put."""
+    def put_next(self, place: SyncPosition, tally: Tally, keep: Keep) -> SyncPosition:
+        """Put the next entry that SES does not have; return the position after it.
+
+        `keep` saves which entry is about to be put.
+        """
         if not place.order.origins:
             return place.done()
         if not place.after and not place.putting and not self._account.quota().production:
@@ -64,8 +69,8 @@ class Push:
                 return self._rest(place, tally, error.detail)
         return replace(place, after=str(wanted.id))
 
-    def count(self, place: Place) -> int:
-        """How many there are to put from this place on. It makes no call."""
+    def count(self, place: SyncPosition) -> int:
+        """How many entries there are to put from this position on. It makes no call to SES."""
         number, after = 0, place.after
         while place.order.origins:
             chosen, last = self._part(replace(place, after=after))
@@ -78,22 +83,22 @@ class Push:
     def for_ses(
         self, connection: Connection, rows: Sequence[Suppression], origins: Sequence[Origin]
     ) -> tuple[Suppression, ...]:
-        """Those of these entries that SES may be told."""
+        """Those of these entries that may be put on SES's list."""
         allowed = ses_list.for_ses(connection, origins, ids=[one.id for one in rows])
         return tuple(one for one in rows if one.id in allowed and self._spelling(one))
 
-    def _next(self, place: Place) -> tuple[Suppression | None, UUID | None]:
+    def _next(self, place: SyncPosition) -> tuple[Suppression | None, UUID | None]:
         """The next entry to put, and the last one that was looked at; None at the end of our list."""
         chosen, last = self._part(place)
         return chosen[0] if chosen else None, last
 
-    def _part(self, place: Place) -> tuple[list[Suppression], UUID | None]:
-        """Those to put among the next of our entries, and the last one that was looked at."""
+    def _part(self, place: SyncPosition) -> tuple[list[Suppression], UUID | None]:
+        """The entries to put among the next of ours, and the last one that was looked at."""
         with self._database.reading() as connection:
             rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=_LOOK_AT)
             chosen = self.for_ses(connection, rows, place.order.origins)
-            held = ses_list.held_since(connection, [one.key for one in chosen], since=place.mirrored_at)
-        return [one for one in chosen if one.key not in held], rows[-1].id if rows else None
+            listed = ses_list.listed_since(connection, [one.key for one in chosen], since=place.mirrored_at)
+        return [one for one in chosen if one.key not in listed], rows[-1].id if rows else None
 
     def _put(self, entry: Suppression, tally: Tally) -> None:
         spelling = self._spelling(entry) or entry.address
@@ -106,25 +111,31 @@ class Push:
         self._take_back(entry.id, tally, spelling=spelling)
 
     def _take_back(self, entry_id: UUID, tally: Tally, *, spelling: str | None = None) -> None:
-        """Take off SES's list what was put there although a person removed it here meanwhile."""
+        """Take an address off SES's list that was put there although a person unsuppressed it here meanwhile."""
         with self._database.reading() as connection:
             entry = suppressions.by_id(connection, entry_id)
-            live = entry and suppressions.live_among(connection, [entry.key], scopes=[EVERY_MAIL])
+            live = entry and suppressions.live_among(connection, [entry.key], scopes=[EVERY_EMAIL])
         if entry is None or live:
             return
         spelling = spelling or self._spelling(entry) or entry.address
-        self._account.remove_suppressed(spelling)
+        try:
+            self._account.remove_suppressed(spelling)
+        except SesRefused as error:
+            # SES does not take it as an address: then it cannot be on its list either.
+            if error.code != "BadRequestException":
+                raise
+            return
         with self._database.transaction() as connection:
             ses_list.drop(connection, [spelling])
         tally.removed_at_ses += 1
 
-    def _rest(self, place: Place, tally: Tally, why: str) -> Place:
+    def _rest(self, place: SyncPosition, tally: Tally, why: str) -> SyncPosition:
         tally.push_refused = why
         with self._database.reading() as connection:
             return replace(place.done(), push_rests_until=clock(connection) + _RESTS)
 
     def _spelling(self, entry: Suppression) -> str | None:
-        """How SES is told an address, in ASCII; None for what is none, and for SES's own simulator."""
+        """The address as SES gets it, in ASCII; None for a text that is no address, and for SES's mailbox simulator."""
         address = read_reported(entry.address)
         if address is None or (self._exempt and is_mailbox_simulator(address)):
             return None

@@ -1,4 +1,4 @@
-"""Whose key is this? From an `Authorization` header to a `Caller`, in the same time for right and wrong secrets."""
+"""From an `Authorization` header to a `Caller`, in the same time for right and wrong secrets."""
 
 import hashlib
 import hmac
@@ -11,11 +11,11 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey, MissingApiKey, ServiceUnavailable
-from app.store import keys
-from app.store.db import Database, clock
-from app.store.keys import ApiKey
+from app.store.apps import keys
+from app.store.apps.keys import ApiKey
+from app.store.engine.database import Database, clock
 
 log = structlog.get_logger()
 
@@ -24,6 +24,7 @@ _BEARER: Final = re.compile(r"Bearer +(\S{1,200})", re.IGNORECASE)
 _TRUSTED_FOR_S: Final = 4.0
 _TOUCH_EVERY: Final = timedelta(minutes=1)
 _CACHED_AT_MOST: Final = 1000
+_LONGEST_ACTOR: Final = 200
 
 
 class Authenticate:
@@ -66,7 +67,7 @@ class Authenticate:
         return key
 
     def _touch(self, key: ApiKey, now: datetime) -> None:
-        """Note the use, about once a minute; a database too busy for that is no reason to refuse the request."""
+        """Note the use, about once a minute. If the database is too busy, the request still succeeds."""
         if key.last_used_at is not None and now - key.last_used_at < _TOUCH_EVERY:
             return
         try:
@@ -91,9 +92,13 @@ def caller_of(key: ApiKey) -> Caller:
 
 
 def operator(user: str) -> Caller:
-    """The person at the command line of the gateway's own host, who may do everything."""
+    """The person at the command line of the gateway's own host, who may do everything.
+
+    A name longer than the audit column is cut at its end. A byte of it that is not UTF-8 becomes a `?`.
+    """
+    name = user.encode(errors="replace").decode()
     return Caller(
-        actor=f"cli:{user}",
+        actor=f"cli:{name}"[:_LONGEST_ACTOR],
         app_id=UUID(int=0),
         app="postern",
         scopes=frozenset({Scope.ADMIN}),

@@ -1,29 +1,37 @@
-"""Issue and revoke the API keys of applications. A secret is shown once, by the answer that creates it."""
+"""Issue and revoke the API keys of applications. A secret is shown once, in the answer that creates it.
+
+The first key of an application creates it. A key never changes an existing application: `change_app.py` does.
+"""
 
 import hashlib
 import re
 import secrets
 import string
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.address import InvalidAddress, parse_address
-from app.domain.callers import Scope
+from app.domain.apps.callers import Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
-from app.domain.proof import OnUnconfirmed
+from app.domain.message.text_rules import broken_text_rule
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.store import audit, keys
-from app.store.db import Database, clock
-from app.store.ids import new_id
-from app.store.keys import ApiKey, App
+from app.services.apps.change_app import AppOptions, senders_of
+from app.store.apps import keys
+from app.store.apps.keys import ApiKey, App
+from app.store.engine.database import Database, clock
+from app.store.engine.ids import new_id
+from app.store.operating import audit
+
+__all__ = ["ApiKey", "IssueKeys", "Issued"]
 
 _APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LONGEST_NAME = 100
 _ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new key; `token` is what the application sends, and is nowhere stored."""
+    """A new key. `token` is what the application sends; it is stored nowhere."""
 
     key: ApiKey
     token: str
@@ -43,19 +51,24 @@ class IssueKeys:
         name: str,
         scopes: frozenset[Scope],
         senders: tuple[str, ...] = (),
-        lane: Lane = Lane.TRANSACTIONAL,
-        reason_optional: bool = False,
+        lane: Lane | None = None,
+        reason_optional: bool | None = None,
         on_unconfirmed: OnUnconfirmed | None = None,
         expires_at: datetime | None = None,
     ) -> Issued:
-        """A key for this application, which is made if it is new. Raises `ValidationFailed`.
+        """A new key for this application, which is created if it is new. Raises `ValidationFailed`.
 
-        `senders` are From addresses, `@domain` or `*`. They and `on_unconfirmed`, which is for mails that do not say,
-        replace those of an application that exists, unless empty or None.
+        `senders` are From addresses, `@domain` or `*`. `on_unconfirmed` is the default for emails that do not set it.
+        What is empty or None stays as the application has it, or takes the default. What differs from an existing
+        application is refused.
         """
-        if not _APP_NAME.fullmatch(app):
-            raise _invalid("/app", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
-        allowed = tuple(dict.fromkeys(_sender(one) for one in senders))
+        _check_names(app, name)
+        wanted = AppOptions(
+            senders=senders_of(senders) if senders else None,
+            default_lane=lane,
+            reason_optional=reason_optional,
+            on_unconfirmed=on_unconfirmed,
+        )
         public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
         secret = secrets.token_urlsafe(32)
         with self._database.transaction() as connection:
@@ -64,19 +77,14 @@ class IssueKeys:
                 owner = App(
                     id=new_id(),
                     name=app,
-                    senders=allowed,
-                    default_lane=lane,
-                    reason_optional=reason_optional,
+                    senders=wanted.senders or (),
+                    default_lane=lane or Lane.TRANSACTIONAL,
+                    reason_optional=bool(reason_optional),
                     on_unconfirmed=on_unconfirmed or OnUnconfirmed.RESEND,
                 )
                 keys.add_app(connection, owner)
-            elif allowed or on_unconfirmed:
-                owner = replace(
-                    owner,
-                    senders=allowed or owner.senders,
-                    on_unconfirmed=on_unconfirmed or owner.on_unconfirmed,
-                )
-                keys.change_app(connection, owner)
+            else:
+                wanted.require_alike(owner)
             key = ApiKey(
                 id=new_id(),
                 public_id=public_id,
@@ -90,8 +98,8 @@ class IssueKeys:
                 app=owner,
             )
             keys.add_key(connection, key)
-            told = {"key": public_id, "app": app, "on_unconfirmed": owner.on_unconfirmed.value}
-            audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=told)
+            data = {"key": public_id, "app": app, "on_unconfirmed": owner.on_unconfirmed.value}
+            audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=data)
         return Issued(key, f"ptn_{public_id}_{secret}")
 
     def all(self) -> tuple[ApiKey, ...]:
@@ -108,15 +116,11 @@ class IssueKeys:
             audit.write(connection, actor=actor, action="key_revoke", key=None, reason=None, data={"key": public_id})
 
 
-def _sender(text: str) -> str:
-    if text == "*":
-        return text
-    domain_only = text.startswith("@")
-    try:
-        address = parse_address(f"any{text}" if domain_only else text)
-    except InvalidAddress as error:
-        raise _invalid("/senders", f"A sender is an address, @domain or *. {error}") from error
-    return f"@{address.domain}" if domain_only else address.key
+def _check_names(app: str, name: str) -> None:
+    if not _APP_NAME.fullmatch(app):
+        raise _invalid("/app", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
+    if len(name) > _LONGEST_NAME or broken_text_rule(name):
+        raise _invalid("/name", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
 
 
 def _invalid(pointer: str, rule: str) -> ValidationFailed:

@@ -1,13 +1,14 @@
-"""Set what a stream is called and whether its mail can be unsubscribed from with one click. It sends nothing."""
+"""Set the title of a stream and whether its email has one-click unsubscribe links. It sends nothing."""
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
-from app.domain.rules import broken_text_rule
-from app.services.accept import check_stream
-from app.services.links import RULE, Links
-from app.store import audit, keys, streams
-from app.store.db import Database
-from app.store.streams import Stream
+from app.domain.message.text_rules import broken_text_rule
+from app.domain.suppression.rules import is_stream
+from app.services.suppression.unsubscribe_links import RULE, Links
+from app.store.apps import keys, streams
+from app.store.apps.streams import Stream
+from app.store.engine.database import Database
+from app.store.operating import audit
 
 _LONGEST_TITLE = 200
 
@@ -22,9 +23,9 @@ class Streams:
     def set(
         self, caller: Caller, app: str, name: str, *, title: str | None = None, unsubscribe: bool | None = None
     ) -> Stream:
-        """Change a stream; None leaves what is. Raises `NotFound` without such an application, `ValidationFailed`.
+        """Change a stream; None changes nothing. Raises `NotFound` for an unknown application, and `ValidationFailed`.
 
-        A stream whose mail is to carry links is refused while the public URL is not fit for them.
+        Links are refused while the public URL is not fit for them.
         """
         caller.require(Scope.ADMIN)
         title = title if title is None else title.strip()
@@ -45,6 +46,12 @@ class Streams:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return streams.all_streams(connection)
+
+
+def check_stream(name: str) -> Fault | None:
+    """The rule that the name of a stream breaks, if any."""
+    rule = "1 to 64 of a-z, 0-9, dot, hyphen and underscore, a letter or digit first."
+    return None if is_stream(name) else Fault("/stream", "grammar", rule)
 
 
 def _check(name: str, title: str | None) -> None:

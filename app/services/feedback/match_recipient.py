@@ -1,8 +1,8 @@
-"""Which recipient of ours is this feedback about?
+"""Find the recipient that an event is about.
 
-By the tag of the recipient first, by the tag of the attempt second, by SES's message id last: the tags are there even
-when the answer of SES never reached us. They are trusted because the notification was verified, and only as names of
-rows that exist.
+An event is matched by the tag of the attempt first, by the tag of the recipient second, and by SES's message id last.
+The tags are there even when SES's response never reached us. They are trusted because the notification was verified,
+and only as names of rows that exist.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.feedback import Feedback
-from app.store import attempts, recipients
+from app.domain.feedback.events import SesEvent
+from app.store.sending import attempts, recipients
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The recipient that feedback is about, and the call that SES speaks of, when its tag says.
+    """The recipient that an event is about, and the attempt, when the event has its tag.
 
-    `attempt_is_known` is False for a call that the database has forgotten: it was restored to an earlier moment.
+    `attempt_is_known` is False for an attempt that is missing from a database that was restored to an earlier moment.
     """
 
     recipient_id: UUID
@@ -27,8 +27,8 @@ class Match:
     attempt_is_known: bool = True
 
 
-def match(connection: Connection, events: Sequence[Feedback]) -> list[Match | None]:
-    """For each event its recipient, or None when the mail is not ours, or not known to be ours yet."""
+def match(connection: Connection, events: Sequence[SesEvent]) -> list[Match | None]:
+    """The recipient of each event; None when the email is not ours, or not known yet."""
     tags = [(_uuid(event.attempt_tag), _uuid(event.recipient_tag)) for event in events]
     called = attempts.recipients_of(connection, {attempt_id for attempt_id, _ in tags if attempt_id})
     uncalled = {named for attempt_id, named in tags if named and attempt_id not in called}

@@ -1,6 +1,6 @@
-"""Step 4: take a notification of SNS in. Verify it, store it, answer; conclusions are drawn later (promises 4 and 5).
+"""Step 4: take in a notification from SNS. Verify it, store it, answer; it is settled later (promises 4 and 5).
 
-It fetches nothing that a request names, and it answers 2xx only for what is committed.
+This module fetches nothing that an unverified request names, and it answers 2xx only for what is committed.
 """
 
 from collections.abc import Mapping
@@ -8,13 +8,16 @@ from enum import StrEnum
 
 import structlog
 
-from app.aws.sns import SnsMessage, SnsType, SnsVerifier, SubscriptionConfirmer
+from app.aws.sns.verifier import SnsMessage, SnsType, SnsVerifier, SubscriptionConfirmer
+from app.domain.errors import PosternError, ServiceUnavailable
+from app.domain.feedback.rejections import Reason
 from app.queue import SETTLE, Bells
-from app.services.store_news import StoreNews
-from app.store import incidents
-from app.store.db import Database
-from app.store.ids import new_id
-from app.store.inbox import NewNotification
+from app.services.feedback.rejections import Rejections
+from app.services.feedback.store_notifications import StoreNotifications
+from app.store.engine.database import Database
+from app.store.engine.ids import new_id
+from app.store.feedback.notifications import NewNotification
+from app.store.operating import incidents
 
 log = structlog.get_logger()
 
@@ -29,7 +32,7 @@ class Receipt(StrEnum):
 
 
 class Receive:
-    """Takes notifications in."""
+    """Verifies and stores notifications."""
 
     def __init__(
         self,
@@ -43,43 +46,54 @@ class Receive:
         self._verifier = verifier
         self._confirmer = confirmer
         self._bells = bells
-        self._store_news = StoreNews(database)
+        self._store_notifications = StoreNotifications(database)
+        self._rejections = Rejections(database)
 
     def __call__(self, body: bytes, headers: Mapping[str, str]) -> Receipt:
-        """Verify and store. `headers` are those of the request, whatever their case.
+        """Verify and store one request. `headers` are those of the request, in any case.
 
         Raises `NotAuthentic` and `MalformedNotification`, which SNS takes as final, and `ServiceUnavailable`, which it
-        retries.
+        retries. Each is logged with its `reason`, and repeated ones raise an incident.
         """
-        message = self._verifier.verify(body, headers)
+        try:
+            return self._take_in(self._verifier.verify(body, headers))
+        except PosternError as error:
+            self.report(error, headers)
+            raise
+
+    def report(self, error: PosternError, headers: Mapping[str, str]) -> None:
+        """Log why a request was not stored, including one whose body could not be read."""
+        if isinstance(error, ServiceUnavailable) and error.reason is None:
+            error.reason = Reason.NOT_STORED
+        self._rejections.report(error, topic_arn=self._verifier.topic_named_in(headers))
+
+    def _take_in(self, message: SnsMessage) -> Receipt:
         match message.type:
             case SnsType.NOTIFICATION:
                 return self._store(message)
             case SnsType.SUBSCRIPTION_CONFIRMATION:
                 return self._confirm(message)
-        return self._mourn(message)
+        return self._note_unsubscribed(message)
 
     def _store(self, message: SnsMessage) -> Receipt:
-        filed = self._store_news(_new(message))
-        if filed.rings:
+        committed = self._store_notifications(_new(message))
+        if any(committed.to_ring):
             self._bells.ring(SETTLE)
-        if filed.failure is not None:
-            raise filed.failure
-        return Receipt.STORED if filed.fresh else Receipt.DUPLICATE
+        return Receipt.STORED if committed.outcome else Receipt.DUPLICATE
 
     def _confirm(self, message: SnsMessage) -> Receipt:
         self._confirmer.confirm(message)
         log.info("subscription_confirmed", topic_arn=message.topic_arn)
         return Receipt.CONFIRMED
 
-    def _mourn(self, message: SnsMessage) -> Receipt:
-        """The feed of bounces and complaints has been switched off: only a person can know whether that was meant."""
+    def _note_unsubscribed(self, message: SnsMessage) -> Receipt:
+        """Note that the subscription was removed: only a person can know whether that was intended."""
         with self._database.transaction() as connection:
             incidents.note(
                 connection,
                 kind="feedback_unsubscribed",
                 subject=message.topic_arn,
-                detail="The subscription of this gateway to its topic was removed; no feedback arrives any more.",
+                detail="The subscription of this gateway to its topic was removed; no notifications arrive any more.",
             )
         log.error("feedback_unsubscribed", topic_arn=message.topic_arn)
         return Receipt.UNSUBSCRIBED

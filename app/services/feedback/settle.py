@@ -1,9 +1,10 @@
-"""Step 5: settle stored notifications: read each, find the mails that it is about, and draw the conclusions.
+"""Step 5: settle stored notifications: read each, find the recipients that it is about, and apply its events.
 
-A batch is settled in one transaction. What asks nothing of the suppression list, most of all news, is settled together,
-with a few statements for all; bounces and complaints one after another. When anything breaks, the batch is begun anew
-with a savepoint for each notification, so that a poison one delays nobody. An event about a mail that is not known yet
-(SES may be quicker than our own commit) takes effect on the address at once and is parked until the mail is known.
+A batch is settled in one transaction. Notifications that ask nothing of the suppression list, which most do not, are
+settled together with a few statements for all; bounces and complaints are settled one after another. When anything
+fails, the batch is begun anew with a savepoint for each notification, so that a poison one delays no other. An event
+about an email that is not known yet (SES may be quicker than our own commit) takes effect on the address at once, and
+is parked until the email is known.
 """
 
 import time
@@ -16,28 +17,33 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from app.aws.events import read_notification
-from app.domain.feedback import Feedback, Reading
-from app.domain.suppression import is_claim
+from app.aws.events.notification import read_notification
+from app.domain.feedback.events import Reading, SesEvent
+from app.domain.suppression.rules import is_claim
 from app.queue import SETTLE, Bells
-from app.services.conclude import Conclude
-from app.services.isolate import save_isolated
-from app.services.judge import News
-from app.services.match import Match, match
-from app.services.unname import Unname
-from app.store import attempts, erasure, inbox, incidents, recipients
-from app.store.attempts import Closing
-from app.store.db import Database, clock
-from app.store.inbox import InboxState, Notification, PutOff
-from app.store.recipients import Recipient
+from app.services.deadlock_retry import again
+from app.services.feedback.apply import Conclude
+from app.services.feedback.interpret import ReceivedEvent
+from app.services.feedback.match_recipient import Match, match
+from app.services.feedback.set_aside import Doubt, Doubts
+from app.services.isolation import save_isolated, spoilt
+from app.services.privacy.anonymise import Unname
+from app.store.engine.database import Database, clock
+from app.store.feedback import notifications
+from app.store.feedback.notifications import InboxState, Notification, PutOff
+from app.store.operating import incidents
+from app.store.operating.incidents import Noted
+from app.store.privacy import erasure
+from app.store.sending import attempts, recipients
+from app.store.sending.attempts import Closing
+from app.store.sending.recipients import Recipient
 
 log = structlog.get_logger()
 
 _BATCH: Final = 100
 _DRAIN_S: Final = 5.0
-# Another worker with news of the same mails waits for ours to end, and three seconds at most.
+# Another worker with events of the same recipients waits for ours to end, and three seconds at most.
 _BATCH_S: Final = 1.0
 _FIRST_LOOK: Final = timedelta(seconds=1)
 _LONGEST_PARK: Final = timedelta(hours=24)
@@ -48,19 +54,20 @@ POISON_NOTIFICATION: Final = "poison_notification"
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One notification, read, and for each of its events the mail that it is about.
+    """One notification, read, and for each of its events the recipient that it is about.
 
-    `erases`: it names somebody who was forgotten, and is erased once it is settled.
+    `doubt`: what a person has to see about it. `erases`: it names a forgotten person, and is erased once it is settled.
     """
 
     notification: Notification
     reading: Reading
     matches: tuple[Match | None, ...]
+    doubt: Doubt | None = None
     erases: bool = False
 
     @property
     def finding(self) -> str | None:
-        """Why nothing follows from it, of a notification that tells of no mail."""
+        """Why nothing follows from a notification without events."""
         return None if self.reading.events else self.reading.note
 
     @property
@@ -69,49 +76,63 @@ class _Read:
         return any(map(is_claim, self.reading.events))
 
     @property
-    def pairs(self) -> list[tuple[Feedback, Match | None]]:
+    def pairs(self) -> list[tuple[SesEvent, Match | None]]:
         return list(zip(self.reading.events, self.matches, strict=True))
+
+    @property
+    def believed(self) -> bool:
+        """Whether its events may be applied."""
+        return self.doubt is None or self.doubt.believed
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What a batch is settled from: the notifications in their order, their mails as they were locked, the time."""
+    """The input of a batch: the notifications in their order, their recipients as locked, and the time.
+
+    `held` are the addresses whose entries are locked.
+    """
 
     read: Sequence[_Read]
     rows: Mapping[UUID, Recipient]
+    locked: frozenset[str]
     now: datetime
 
 
 @dataclass(slots=True)
 class _Done:
-    """What is written once for all notifications of a batch: where mails stand, how calls ended, what is finished."""
+    """What is written once for a whole batch: new states, closed attempts, and what became of each notification."""
 
     rows: dict[UUID, Recipient]
     closings: dict[UUID, Closing] = field(default_factory=dict)
     finished: dict[UUID, str | None] = field(default_factory=dict)
     put_off: list[PutOff] = field(default_factory=list)
+    incidents: list[Noted] = field(default_factory=list)
     erased: list[UUID] = field(default_factory=list)
     looked_at: int = 0
 
 
 def _place(read: _Read) -> tuple[bool, str, str, str]:
-    """The place of a notification in a batch, claims on the list last.
+    """The sort key of a notification in a batch; those that may suppress come last.
 
-    In one order for all settlers, two never wait for each other's rows.
+    All workers use the same order, so that two of them never wait for each other's rows.
     """
     first = read.reading.events[0] if read.reading.events else None
     names = ((first.recipient or "").lower(), first.ses_message_id, first.kind) if first else ("", "", "")
     return read.claims, *names
 
 
+def _row_of(found: Match | None, rows: Mapping[UUID, Recipient]) -> Recipient | None:
+    return rows.get(found.recipient_id) if found else None
+
+
 def _portions(read: Sequence[_Read]) -> Iterator[Sequence[_Read]]:
-    """What is settled together: all that claims nothing of the list, and then the claims, each by itself."""
+    """What is settled together: first all that ask nothing of the suppression list, then the others, one by one."""
     if quiet := [one for one in read if not one.claims]:
         yield quiet
     yield from ([one] for one in read if one.claims)
 
 
-_Way = Callable[[Connection, Sequence[_Read], _Done, datetime], None]
+_Way = Callable[[Connection, Sequence[_Read], _Done, _Batch], None]
 
 
 class Settle:
@@ -123,17 +144,19 @@ class Settle:
         database: Database,
         conclude: Conclude,
         unname: Unname,
+        doubts: Doubts,
         bells: Bells,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._conclude = conclude
         self._unname = unname
+        self._doubts = doubts
         self._bells = bells
         self._monotonic = monotonic
 
     def drain(self) -> int:
-        """Settle what is due until nothing is, or some seconds have passed; how many notifications were looked at."""
+        """Settle due notifications until none is left or some seconds have passed; return how many were looked at."""
         self._bells.answered(SETTLE)
         ends = self._monotonic() + _DRAIN_S
         looked_at = 0
@@ -145,35 +168,43 @@ class Settle:
         return looked_at
 
     def batch(self) -> int:
-        """Settle due notifications in one transaction, up to a hundred or for about a second; how many."""
+        """Settle up to a hundred due notifications in one transaction, for about a second; return how many."""
         self._unname.make_ready()
+        return again(self._batch)
+
+    def _batch(self) -> int:
         with self._database.transaction() as connection:
-            taken = inbox.take(connection, limit=_BATCH)
+            taken = notifications.take(connection, limit=_BATCH)
             if not taken:
                 return 0
             batch = self._look(connection, taken)
             done = self._settle_all(connection, batch)
             save_isolated(connection, [row for row in done.rows.values() if row != batch.rows[row.id]])
             attempts.close(connection, list(done.closings.values()))
-            inbox.finish(connection, done.finished)
-            inbox.put_off(connection, done.put_off)
+            notifications.finish(connection, done.finished)
+            notifications.put_off(connection, done.put_off)
             erasure.erase_notifications(connection, done.erased)
+            incidents.note_all(connection, done.incidents)
             return done.looked_at
 
     def _look(self, connection: Connection, taken: Sequence[Notification]) -> _Batch:
         read = sorted(self._read(connection, taken), key=_place)
         rows = recipients.lock(connection, {one.recipient_id for each in read for one in each.matches if one})
-        return _Batch(list(self._unnamed(connection, read, rows)), rows, clock(connection))
+        read = list(self._unnamed(connection, read, rows))
+        pairs = (pair for one in read for pair in one.pairs)
+        locked = self._conclude.lock(connection, ((event, _row_of(found, rows)) for event, found in pairs))
+        return _Batch(read, rows, locked, clock(connection))
 
     def _settle_all(self, connection: Connection, batch: _Batch) -> _Done:
-        """Settle the batch: in one go, or when anything in it breaks, each notification by itself."""
-        try:
-            with connection.begin_nested():
-                return self._in_time(connection, batch, _portions(batch.read), self._settle)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, only the one that it belongs to must not be settled
-            log.info("batch_settled_one_by_one", error=type(error).__name__)
+        """Settle the batch together, or when anything in it fails, each notification by itself."""
+        done: list[_Done] = []
+        error = spoilt(
+            connection,
+            lambda: done.append(self._in_time(connection, batch, _portions(batch.read), self._settle)),
+        )
+        if error is None:
+            return done[0]
+        log.info("batch_settled_one_by_one", error=type(error).__name__)
         return self._in_time(connection, batch, ([one] for one in batch.read), self._settle_apart)
 
     def _in_time(
@@ -185,7 +216,7 @@ class Settle:
         for portion in portions:
             if done.looked_at and self._monotonic() >= ends:
                 break
-            settle(connection, portion, done, batch.now)
+            settle(connection, portion, done, batch)
             done.looked_at += len(portion)
         return done
 
@@ -193,63 +224,69 @@ class Settle:
         readings = [read_notification(one.raw, received_at=one.received_at) for one in taken]
         matches = iter(match(connection, [event for reading in readings for event in reading.events]))
         for notification, reading in zip(taken, readings, strict=True):
-            yield _Read(notification, reading, tuple(islice(matches, len(reading.events))))
+            matched = tuple(islice(matches, len(reading.events)))
+            known = [(event, found is not None) for event, found in zip(reading.events, matched, strict=True)]
+            yield _Read(notification, reading, matched, self._doubts.about(notification.topic_arn, reading, known))
 
     def _unnamed(self, connection: Connection, read: Sequence[_Read], rows: dict[UUID, Recipient]) -> Iterator[_Read]:
-        """What was read, without the names of people who were forgotten."""
+        """The notifications without the names of forgotten people."""
         pairs = [pair for one in read for pair in one.pairs]
-        unnamed = self._unname(
-            connection, [(event, rows.get(found.recipient_id) if found else None) for event, found in pairs]
-        )
+        unnamed = self._unname(connection, [(event, _row_of(found, rows)) for event, found in pairs])
         for one in read:
-            mine = list(islice(unnamed, len(one.matches)))
-            reading = replace(one.reading, events=tuple(each.feedback for each in mine))
-            yield replace(one, reading=reading, erases=any(each.erases for each in mine))
+            own_events = list(islice(unnamed, len(one.matches)))
+            reading = replace(one.reading, events=tuple(each.feedback for each in own_events))
+            yield replace(one, reading=reading, erases=any(each.erases for each in own_events))
 
-    def _settle_apart(self, connection: Connection, portion: Sequence[_Read], done: _Done, now: datetime) -> None:
-        """Settle the one that it is, or leave nothing of it behind but a note."""
+    def _settle_apart(self, connection: Connection, portion: Sequence[_Read], done: _Done, batch: _Batch) -> None:
+        """Settle a single notification, or undo all of it and leave only a note."""
         (one,) = portion
-        try:
-            with connection.begin_nested():
-                self._settle(connection, portion, done, now)
-        except OperationalError:
-            raise
-        except Exception as error:
-            log.exception("notification_failed", notification_id=str(one.notification.id))
-            done.put_off.append(self._quarantined(connection, one.notification, error, now))
+        error = spoilt(connection, lambda: self._settle(connection, portion, done, batch))
+        if error is not None:
+            log.error("notification_failed", notification_id=str(one.notification.id), exc_info=error)
+            self._quarantine(one.notification, error, done, batch.now)
 
-    def _settle(self, connection: Connection, portion: Sequence[_Read], done: _Done, now: datetime) -> None:
+    def _settle(self, connection: Connection, portion: Sequence[_Read], done: _Done, batch: _Batch) -> None:
         """Settle these together: all of them or, when it raises, none."""
-        news = [News(one.notification.id, event, found) for one in portion for event, found in one.pairs]
-        ends = self._conclude(connection, news, done.rows, now=now)
+        believed = [one for one in portion if one.believed]
+        received = [ReceivedEvent(one.notification.id, event, found) for one in believed for event, found in one.pairs]
+        ends = self._conclude(connection, received, done.rows, locked=batch.locked, now=batch.now)
         done.rows |= ends.moved
         done.closings |= ends.closings
+        done.incidents += ends.incidents
         for one in portion:
-            parked = None if one.erases else _parked(one, now)
-            if parked is not None:
-                done.put_off.append(parked)
+            if one.doubt is not None:
+                done.incidents.append(one.doubt.incident)
+            put_off = None if one.erases else _set_aside(one, batch.now) or _parked(one, batch.now)
+            if put_off is not None:
+                done.put_off.append(put_off)
             else:
                 done.finished[one.notification.id] = one.finding
             if one.erases:
                 done.erased.append(one.notification.id)
 
-    def _quarantined(
-        self, connection: Connection, notification: Notification, error: Exception, now: datetime
-    ) -> PutOff:
+    def _quarantine(self, notification: Notification, error: Exception, done: _Done, now: datetime) -> None:
         last = notification.tries + 1 >= _POISON_TRIES
         if last:
-            detail = "A notification broke its reader five times and is set aside: see `./postern feedback`."
-            incidents.note(connection, kind=POISON_NOTIFICATION, subject=type(error).__name__, detail=detail)
-        return PutOff(
+            detail = "A notification made its reader fail five times and is set aside: see `./postern feedback`."
+            done.incidents.append(Noted(kind=POISON_NOTIFICATION, subject=type(error).__name__, detail=detail))
+        put_off = PutOff(
             id=notification.id,
             state=InboxState.QUARANTINED if last else InboxState.PARKED,
             due_at=now + _FIRST_LOOK * 2**notification.tries,
-            note=f"broke its reader: {type(error).__name__}",
+            note=f"made its reader fail: {type(error).__name__}",
         )
+        done.put_off.append(put_off)
+
+
+def _set_aside(read: _Read, now: datetime) -> PutOff | None:
+    """How to set aside a notification that a person has to see; None when there is no need."""
+    if read.doubt is None or not read.doubt.sets_aside:
+        return None
+    return PutOff(id=read.notification.id, state=InboxState.QUARANTINED, due_at=now, note=read.doubt.note)
 
 
 def _parked(read: _Read, now: datetime) -> PutOff | None:
-    """When to look again at what is about a mail that is not known; after a week the mail is not ours, and None."""
+    """When to look again at a notification about an unknown email; None after a week: then it is not ours."""
     notification = read.notification
     unmatched = [event for event, found in read.pairs if found is None]
     if not unmatched or now - notification.received_at > _GIVE_UP_AFTER:
@@ -258,5 +295,5 @@ def _parked(read: _Read, now: datetime) -> PutOff | None:
         id=notification.id,
         state=InboxState.PARKED,
         due_at=now + min(_FIRST_LOOK * 2 ** min(notification.tries, 20), _LONGEST_PARK),
-        note=inbox.waiting_for(unmatched[0].ses_message_id),
+        note=notifications.waiting_for(unmatched[0].ses_message_id),
     )

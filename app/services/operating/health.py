@@ -1,32 +1,50 @@
-"""Is everything there that mail needs? One check per part, each with a sentence for whoever is on call."""
+"""Is everything there that email needs? One check per part, each with a sentence for the person on call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import column, inspect, select, table
 
+from app.aws.sns.certificates import SigningCertificate
 from app.domain.errors import ServiceUnavailable
-from app.services.measure import last_swept
-from app.services.rhythm import EVERY_S
-from app.services.upkeep import Sweep
-from app.store import circuits, heartbeats
-from app.store.db import Database, clock
+from app.services.operating.key_rotation import Rotation
+from app.services.operating.metrics import last_swept
+from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.upkeep import Sweep
+from app.store.engine import redis_trouble
+from app.store.engine.clock import host_clock
+from app.store.engine.database import Database, clock, is_read_only
+from app.store.feedback import certificates
+from app.store.operating import heartbeats, server_timeline
+from app.store.sending import circuits
+
+log = structlog.get_logger()
 
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 _BROKER_HEARD_WITHIN: Final = timedelta(minutes=1)
 _TURNS_MISSED: Final = 5
+_ENDS_SOON: Final = timedelta(days=14)
 _SHORTEST_TURN_S: Final = 5.0
-# Alembic's own table, named here: Alembic makes a new one each time, and what is compiled for each would be kept.
+_READ_ONLY: Final = (
+    "It takes no writes, since `default_transaction_read_only` is on: if that was set for a full disk, free space and "
+    "turn it off."
+)
+_SAYS_NOTHING: Final = (
+    "It does not say which server it is, so no fail-over is noticed: after one run `./postern recovery begin`."
+)
+_WITHOUT_BROKER: Final = "Meanwhile workers look for work by themselves."
+# Alembic's own table, defined here: Alembic makes a new one each time, and the compiled statement of each would be
+# kept.
 _VERSIONS: Final = table("alembic_version", column("version_num"))
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part, whether it is well, and what to know about it. `required`: without it the gateway is not ready."""
+    """One part, whether it works, and details. `required`: without it the gateway is not ready."""
 
     name: str
     ok: bool
@@ -35,30 +53,62 @@ class Check:
 
 
 class Health:
-    """Checks the parts."""
+    """Checks the parts. `broker` is the Redis that carries the bells, None if that is not Redis."""
 
-    def __init__(self, *, database: Database, redis: Redis, head_revision: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        redis: Redis,
+        broker: Redis | None,
+        rotation: Rotation,
+        head_revision: str | None,
+        pinned: SigningCertificate | None = None,
+        signing_names: frozenset[str] = frozenset(),
+    ) -> None:
+        """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own."""
         self._database = database
         self._redis = redis
+        self._redis_of_broker = broker
+        self._rotation = rotation
         self._head_revision = head_revision
+        self._pinned = pinned
+        self._signing_names = signing_names
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+        if self._redis_of_broker is not None:
+            self._redis_of_broker.close()
 
     def ready(self) -> tuple[Check, ...]:
-        """Every check. Some are told but not required: mail is accepted and kept, and goes out, without them."""
+        """Every check. Some are not required: email is accepted, kept and sent without them."""
         database = self._guarded("database", self._answers)
         if not database.ok:
             return (database, self._redis_check())
         migrations = self._guarded("migrations", self._is_migrated)
         if not migrations.ok:
             return (database, migrations, self._redis_check())
+        database = self._guarded("database", self._says_where_it_is)
         return (
             database,
             migrations,
+            self._guarded("keys", self._keys),
             self._guarded("worker", self._worker),
             self._redis_check(),
             self._guarded("broker", self._broker),
             self._guarded("sweeps", self._sweeps),
             self._guarded("circuits", self._circuits),
+            self._guarded("signing_certificate", self._certificate),
         )
+
+    def look_at_start(self) -> None:
+        """Log what is wrong with the pinned certificate, by this host's clock; no service is asked.
+
+        The process starts all the same: it accepts email, and SNS keeps notifications that are not believed.
+        """
+        if self._pinned is not None and not (check := self._of_pinned(self._pinned, host_clock())).ok:
+            log.error("pinned_certificate_not_fit", detail=check.detail)
 
     def _guarded(self, name: str, check: Callable[[], Check]) -> Check:
         try:
@@ -68,8 +118,15 @@ class Health:
 
     def _answers(self) -> Check:
         with self._database.reading() as connection:
-            connection.exec_driver_sql("SELECT 1")
+            if is_read_only(connection):
+                return Check("database", ok=False, detail=_READ_ONLY)
         return Check("database", ok=True, detail="It answers.")
+
+    def _says_where_it_is(self) -> Check:
+        with self._database.reading() as connection:
+            if server_timeline.reports_timeline(connection):
+                return Check("database", ok=True, detail="It answers.")
+        return Check("database", ok=True, detail=f"It answers. {_SAYS_NOTHING}")
 
     def _is_migrated(self) -> Check:
         with self._database.reading() as connection:
@@ -81,20 +138,29 @@ class Health:
             "migrations", ok=False, detail=f"At {current}, not at {self._head_revision}: run `alembic upgrade head`."
         )
 
+    def _keys(self) -> Check:
+        trouble = self._rotation.trouble()
+        if trouble is None:
+            return Check("keys", ok=True, detail="They open what is needed.")
+        return Check("keys", ok=False, detail=trouble.detail, required=trouble.stops_all)
+
     def _worker(self) -> Check:
         with self._database.reading() as connection:
             alive = heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=_WORKER_SEEN_WITHIN)
         if alive:
             return Check("worker", ok=True, detail=f"{alive} worker processes were seen in the last minute.")
-        return Check("worker", ok=False, detail="No worker was seen in the last minute: mail is accepted, but waits.")
+        return Check("worker", ok=False, detail="No worker was seen in the last minute: email is accepted, but waits.")
 
     def _broker(self) -> Check:
+        trouble = self._redis_of_broker and redis_trouble.of_broker(self._redis_of_broker)
+        if trouble:
+            return Check("broker", ok=False, detail=f"{trouble} {_WITHOUT_BROKER}", required=False)
         with self._database.reading() as connection:
-            heard = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
-        if heard:
-            detail = f"Workers that it reached in the last minute: {heard}."
+            reached = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
+        if reached:
+            detail = f"Workers that it reached in the last minute: {reached}."
             return Check("broker", ok=True, detail=detail, required=False)
-        detail = "Nothing came through it to any worker in the last minute: they look for work by themselves."
+        detail = f"Nothing came through it to any worker in the last minute. {_WITHOUT_BROKER}"
         return Check("broker", ok=False, detail=detail, required=False)
 
     def _sweeps(self) -> Check:
@@ -102,28 +168,66 @@ class Health:
             now, last = clock(connection), last_swept(connection)
         late = {sweep: seen for sweep, seen in last.items() if seen is None or now - seen > _patience(sweep)}
         if not late:
-            return Check("sweeps", ok=True, detail="Each succeeded lately.", required=False)
-        told = ", ".join(
+            return Check("sweeps", ok=True, detail="Each succeeded recently.", required=False)
+        names = ", ".join(
             f"{sweep} ({f'{seen:%Y-%m-%d %H:%M:%S} UTC' if seen else 'never'})" for sweep, seen in late.items()
         )
-        return Check("sweeps", ok=False, detail=f"These have not succeeded lately: {told}.", required=False)
+        return Check("sweeps", ok=False, detail=f"These have not succeeded recently: {names}.", required=False)
 
     def _circuits(self) -> Check:
         with self._database.reading() as connection:
             waiting = circuits.all_open(connection)
         if not waiting:
             return Check("circuits", ok=True, detail="Nothing is held back.", required=False)
-        told = " ".join(f"{one.scope}: {one.reason}" for one in waiting)
-        return Check("circuits", ok=False, detail=told, required=False)
+        reasons = " ".join(f"{one.scope}: {one.reason}" for one in waiting)
+        return Check("circuits", ok=False, detail=reasons, required=False)
+
+    def _certificate(self) -> Check:
+        with self._database.reading() as connection:
+            now, newest = clock(connection), certificates.newest(connection)
+        if self._pinned is not None:
+            return self._of_pinned(self._pinned, now)
+        if newest is None:
+            return _certificate_check(ok=True, detail="None was needed yet.")
+        until = f"{newest.valid_until:%Y-%m-%d}"
+        if newest.valid_until >= now:
+            return _certificate_check(ok=True, detail=f"The newest is valid until {until}.")
+        return _certificate_check(
+            ok=False,
+            detail=f"The newest was valid until {until}, and by the database's clock that is over: no notification is "
+            "believed. Look at that clock, and whether this host reaches SNS.",
+        )
+
+    def _of_pinned(self, pinned: SigningCertificate, now: datetime) -> Check:
+        dates = f"{pinned.not_before:%Y-%m-%d} to {pinned.not_after:%Y-%m-%d}"
+        if not self._signing_names <= pinned.names:
+            wanted = ", ".join(sorted(self._signing_names))
+            wrong = f"does not carry the name that the topics' region signs with ({wanted})"
+        elif not pinned.is_valid_at(now):
+            wrong = f"is valid from {dates}, and by the clock it is {now:%Y-%m-%d}"
+        elif not pinned.is_valid_at(now + _ENDS_SOON):
+            return _certificate_check(
+                ok=False, detail=f"The pinned one is valid from {dates}: put AWS's next one in SNS_PINNED_CERTIFICATE."
+            )
+        else:
+            return _certificate_check(ok=True, detail=f"The pinned one is valid from {dates}.")
+        return _certificate_check(
+            ok=False,
+            detail=f"The pinned one {wrong}: no notification is believed. Put AWS's present certificate in "
+            "SNS_PINNED_CERTIFICATE and restart the web.",
+        )
 
     def _redis_check(self) -> Check:
-        try:
-            self._redis.ping()
-        except RedisError as error:
-            return Check("redis", ok=False, detail=f"{type(error).__name__}: SQL is asked instead.", required=False)
-        return Check("redis", ok=True, detail="It answers.", required=False)
+        trouble = redis_trouble.of_positives(self._redis)
+        if trouble:
+            return Check("redis", ok=False, detail=f"{trouble} Meanwhile SQL is asked instead.", required=False)
+        return Check("redis", ok=True, detail="It takes what is written.", required=False)
+
+
+def _certificate_check(*, ok: bool, detail: str) -> Check:
+    return Check("signing_certificate", ok=ok, detail=detail, required=False)
 
 
 def _patience(sweep: Sweep) -> timedelta:
-    """How long a sweep may not have succeeded. Whoever stands in for beat looks every five seconds, and no sooner."""
+    """How long a sweep may go without success. A stand-in for beat looks only every five seconds."""
     return timedelta(seconds=_TURNS_MISSED * max(EVERY_S[sweep], _SHORTEST_TURN_S))

@@ -1,7 +1,7 @@
-"""How the gateway is, in figures: read from the database, so that they are the same whichever process is asked.
+"""Figures about the gateway, read from the database, so that they are the same in every process.
 
-It counts up to a limit and answers as quickly with a million mails waiting as with none. No figure is of one address,
-one application or one sender.
+It counts up to a limit and answers as quickly with a million emails waiting as with none. No figure is about one
+address, one application or one sender.
 """
 
 from collections import Counter
@@ -12,13 +12,15 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.delivery import State
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.rhythm import EVERY_S
-from app.services.upkeep import Sweep
-from app.store import backlog, heartbeats, incidents
-from app.store.backlog import Due
-from app.store.db import Database, clock
+from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.upkeep import Sweep
+from app.store.engine.database import Database, clock
+from app.store.operating import backlog, heartbeats, incidents
+from app.store.operating.backlog import Due
+
+__all__ = ["COUNTED_UP_TO", "Due", "Figures", "Measure", "last_swept"]
 
 COUNTED_UP_TO: Final = 10_001
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
@@ -26,7 +28,7 @@ _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """The figures at `now`. Counts stop at `COUNTED_UP_TO`; a time is None where there is nothing to tell of.
+    """The figures at `now`. Counts stop at `COUNTED_UP_TO`; a time is None where there is nothing to count from.
 
     `circuits` are counted by the first word of their scope, `incidents` by their kind.
     """
@@ -34,11 +36,11 @@ class Figures:
     now: datetime
     sweeps: Mapping[Sweep, datetime | None]
     workers: int
-    broker_heard: datetime | None
-    mail: Mapping[Lane, Due]
+    broker_last_seen: datetime | None
+    email: Mapping[Lane, Due]
     unconfirmed: int
     held: int
-    news: Due
+    due_notifications: Due
     parked: int
     quarantined: int
     circuits: Mapping[str, int]
@@ -59,16 +61,16 @@ class Measure:
 
 def _figures(connection: Connection) -> Figures:
     limit = COUNTED_UP_TO
-    news = backlog.news(connection, limit=limit)
+    due_notifications = backlog.due_notifications(connection, limit=limit)
     return Figures(
         now=clock(connection),
         sweeps=last_swept(connection),
         workers=heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=_WORKER_SEEN_WITHIN),
-        broker_heard=max(heartbeats.last_seen(connection, kind=heartbeats.CANARY).values(), default=None),
-        mail={lane: backlog.mail(connection, lane, limit=limit) for lane in Lane},
+        broker_last_seen=max(heartbeats.last_seen(connection, kind=heartbeats.CANARY).values(), default=None),
+        email={lane: backlog.email(connection, lane, limit=limit) for lane in Lane},
         unconfirmed=backlog.in_state(connection, State.UNCONFIRMED, limit=limit),
         held=backlog.in_state(connection, State.HELD, limit=limit),
-        news=news,
+        due_notifications=due_notifications,
         parked=backlog.parked(connection, limit=limit),
         quarantined=backlog.quarantined(connection, limit=limit),
         circuits=Counter(scope.partition(":")[0] for scope in backlog.open_circuits(connection)),

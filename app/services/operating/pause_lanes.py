@@ -1,13 +1,14 @@
-"""Hold a lane back, and let it go: for when mail must wait. It is accepted all the same, and kept."""
+"""Pause and resume a lane, for when email must wait. It is accepted and kept all the same."""
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.queue import Lane
-from app.store import audit, circuits
-from app.store.db import Database
+from app.store.engine.database import Database
+from app.store.operating import audit
+from app.store.sending import circuits
 
 
-class Pause:
+class PauseLanes:
     """Pauses and resumes lanes."""
 
     def __init__(self, *, database: Database) -> None:
@@ -18,14 +19,14 @@ class Pause:
         caller.require(Scope.ADMIN)
         why = reason.strip()
         if not why:
-            rule = "A pause needs a reason; it is shown to whoever wonders why mail waits."
+            rule = "A pause needs a reason: it explains to others why email waits."
             raise ValidationFailed(rule, faults=(Fault("/reason", "required", rule),))
         with self._database.transaction() as connection:
             circuits.pause(connection, _circuit(lane), reason=why)
             audit.write(connection, actor=caller.actor, action="pause", key=None, reason=why, data={"lane": lane})
 
     def resume(self, caller: Caller, lane: Lane) -> None:
-        """Let the lane go on. Raises `NotFound` when nobody holds it back."""
+        """Resume the lane. Raises `NotFound` when it is not paused."""
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             if not circuits.resume(connection, _circuit(lane)):

@@ -1,6 +1,6 @@
-"""How often each sweep runs, in seconds: for beat, for those who stand in for it, and for those who watch it."""
+"""How often each sweep runs, in seconds: for beat, for its stand-ins, and for the health check."""
 
-from app.services.upkeep import Sweep
+from app.services.operating.upkeep import Sweep
 
 EVERY_S = {
     Sweep.BELLS: 1.0,
@@ -12,5 +12,6 @@ EVERY_S = {
     Sweep.SES_REMOVALS: 30.0,
     Sweep.REVIEWS: 30.0,
     Sweep.SUPPRESSIONS: 60.0,
+    Sweep.REFUSALS: 60.0,
     Sweep.RETENTION: 3600.0,
 }

@@ -1,7 +1,7 @@
-"""What has to happen although nobody asks: bells rung again, leases ended, mails expired, old bodies erased.
+"""Work that no request triggers: ring bells again, end leases, expire emails, erase old bodies.
 
-Each sweep is small, safe to run twice and at the same time as any other; each notes when it last succeeded. A sweep
-never sends a mail and never moves one from `sending` back to the queue on time alone.
+Each sweep is small and safe to run twice and at the same time as any other; each notes when it last succeeded. A sweep
+never sends an email and never moves one from `sending` back to the queue on time alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,18 +10,26 @@ from enum import StrEnum
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
-from app.domain.delivery import CLAIMABLE, Event, Facts, State
+from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
 from app.queue import DELIVER, SETTLE, Bells, Lane
-from app.services.advance import advance
-from app.services.isolate import save_isolated
-from app.services.reconcile import Reconcile
-from app.services.reviews import Reviews
-from app.services.suppress import Suppress
-from app.services.sync import Sync
-from app.store import attempts, claims, emails, heartbeats, inbox, keys, recipients, suppression_pages, suppressions
-from app.store.db import Database, clock
-from app.store.positives import Positives
+from app.services.account.sync_list import Sync
+from app.services.isolation import each_apart, save_isolated
+from app.services.operating.refusals import Refusals
+from app.services.sending.transition import advance
+from app.services.sending.unconfirmed import Reconcile
+from app.services.suppression.review_bounces import Reviews
+from app.services.suppression.unsuppress import Unsuppress
+from app.store.apps import keys
+from app.store.engine.database import Database, clock
+from app.store.feedback import notifications
+from app.store.operating import heartbeats
+from app.store.sending import attempts, claims, recipients
+from app.store.submission import emails
+from app.store.suppression import pages, ses_removals
+from app.store.suppression.positive_cache import Positives
+from app.store.suppression.suppressions import POSTERN, Suppression
 
 log = structlog.get_logger()
 
@@ -40,6 +48,7 @@ class Sweep(StrEnum):
     POSITIVES = "positives"
     SES_REMOVALS = "ses_removals"
     REVIEWS = "reviews"
+    REFUSALS = "refusals"
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
@@ -54,19 +63,21 @@ class Upkeep:
         database: Database,
         positives: Positives,
         bells: Bells,
-        suppress: Suppress,
+        unsuppress: Unsuppress,
         sync: Sync,
         reconcile: Reconcile,
         reviews: Reviews,
+        refusals: Refusals,
         body_lasts: timedelta,
-        feedback_lasts: timedelta,
+        notifications_last: timedelta,
     ) -> None:
         self._database = database
         self._positives = positives
         self._bells = bells
-        self._suppress = suppress
+        self._unsuppress = unsuppress
+        self._sync = sync
         self._body_lasts = body_lasts
-        self._feedback_lasts = feedback_lasts
+        self._notifications_last = notifications_last
         self._sweeps: Mapping[Sweep, Callable[[], int]] = {
             Sweep.BELLS: self.ring_bells,
             Sweep.LEASES: self.end_leases,
@@ -75,13 +86,14 @@ class Upkeep:
             Sweep.POSITIVES: self.warm_positives,
             Sweep.SES_REMOVALS: self.remove_at_ses,
             Sweep.REVIEWS: reviews.sweep,
-            Sweep.SUPPRESSIONS: suppress.expire,
+            Sweep.REFUSALS: refusals.sweep,
+            Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: self.erase,
         }
 
     def run(self, sweep: Sweep) -> int:
-        """Run one sweep and note that it succeeded; how many rows it moved."""
+        """Run one sweep and note that it succeeded. How many rows it changed."""
         moved = self._sweeps[sweep]()
         with self._database.transaction() as connection:
             heartbeats.beat(connection, f"sweep:{sweep}", kind=heartbeats.SWEEPER)
@@ -90,56 +102,58 @@ class Upkeep:
         return moved
 
     def stand_in(self, sweep: Sweep, *, silent_for: timedelta) -> int:
-        """Run a sweep that nobody has run for so long: the broker is away, or its queues are longer than its patience.
+        """Run a sweep that no process has run for `silent_for`: the broker is away, or its queues are too long.
 
-        One of all processes does. How many rows it moved.
+        Only one of all processes does. How many rows it changed.
         """
         with self._database.transaction() as connection:
-            mine = heartbeats.take_over(connection, f"sweep:{sweep}", silent_for=silent_for)
-        return self.run(sweep) if mine else 0
+            is_due = heartbeats.take_over(connection, f"sweep:{sweep}", silent_for=silent_for)
+        return self.run(sweep) if is_due else 0
 
     def ring_bells(self) -> int:
-        """Ring for lanes with due mail and for due feedback: what a lost broker or worker has left waiting."""
+        """Ring for lanes with due email and for due notifications, left waiting by a lost broker or worker."""
         with self._database.reading() as connection:
-            lanes = [lane for lane in Lane if claims.has_due_mail(connection, lane)]
-            feedback_waits = inbox.has_due(connection)
-        bells = [DELIVER[lane] for lane in lanes] + ([SETTLE] if feedback_waits else [])
+            lanes = [lane for lane in Lane if claims.has_due_email(connection, lane)]
+            notifications_wait = notifications.has_due(connection)
+        bells = [DELIVER[lane] for lane in lanes] + ([SETTLE] if notifications_wait else [])
         return sum(self._bells.ring(bell) for bell in bells)
 
     def end_leases(self) -> int:
-        """Mails whose worker never reported become `unconfirmed`: they may have been sent."""
+        """Move emails whose worker never reported to `unconfirmed`: they may have been sent. One batch per run."""
         with self._database.transaction() as connection:
             now = clock(connection)
             lapsed = recipients.lock_lapsed(connection, limit=_BATCH)
-            reason = "The worker did not report in time; the mail may have been sent."
-            moved = [advance(row, Event.LEASE_EXPIRED, Facts(), now=now, reason=reason) for row in lapsed.values()]
+            reason = "The worker did not report in time; the email may have been sent."
+            moved = [
+                advance(row, Event.LEASE_EXPIRED, TransitionFacts(), now=now, reason=reason) for row in lapsed.values()
+            ]
             save_isolated(connection, [row for row in moved if row is not None])
             attempts.close_calling(connection, lapsed, reason=reason)
         return len(lapsed)
 
     def expire(self) -> int:
-        """Mails that may no longer be sent end as `expired`, unless a call may have sent them."""
+        """Expire emails that may no longer be sent, unless a call may have sent them."""
         with self._database.transaction() as connection:
             now = clock(connection)
             late = recipients.lock_expired(connection, states=_MAY_EXPIRE, limit=_BATCH)
             flying = attempts.still_open(connection, late)
-            reason = "The mail expired before it could be sent."
+            reason = "The email expired before it could be sent."
             moved = [
-                advance(row, Event.EXPIRE, Facts(attempt_open=row.id in flying), now=now, reason=reason)
+                advance(row, Event.EXPIRE, TransitionFacts(attempt_open=row.id in flying), now=now, reason=reason)
                 for row in late.values()
             ]
             return save_isolated(connection, [row for row in moved if row is not None])
 
     def warm_positives(self) -> int:
-        """Refill Redis from SQL when it lost the positives; until then every look-up asks SQL."""
+        """Refill Redis from SQL when it lost the positives. Until then every look-up asks SQL."""
         if self._positives.look_up(["postern"]) is not None:
             return 0
         return int(self._positives.rebuild(self._live_keys_twice()))
 
     def _live_keys_twice(self) -> Iterator[str]:
-        """Read twice, since what is committed during the first pass is only in the second.
+        """Read the keys twice: keys committed during the first pass are only in the second.
 
-        A page at a time: no transaction is as long as Redis takes for the whole list.
+        It reads a page at a time, so no transaction lasts as long as Redis takes for the whole list.
         """
         for _ in range(2):
             after = ""
@@ -149,25 +163,76 @@ class Upkeep:
 
     def _live_keys(self, after: str) -> tuple[str, ...]:
         with self._database.reading() as connection:
-            return suppression_pages.live_keys(connection, after=after, limit=_KEYS)
+            return pages.live_keys(connection, after=after, limit=_KEYS)
 
     def remove_at_ses(self) -> int:
-        """Take addresses off SES's account list where that could not be done at once."""
+        """Remove addresses from SES's account list where that could not be done at once."""
         with self._database.reading() as connection:
-            pending = suppressions.pending_ses_removals(connection, limit=20)
-        return sum(self._suppress.remove_at_ses([entry]) != "pending" for entry in pending)
+            pending = ses_removals.pending(connection, limit=20)
+        return each_apart(
+            self._database,
+            Sweep.SES_REMOVALS,
+            pending,
+            self._remove_at_ses,
+            name=lambda entry: str(entry.id),
+        )
+
+    def _remove_at_ses(self, entry: Suppression) -> bool:
+        if entry.removed_by == POSTERN:
+            return self._sync.remove_ended(entry)
+        return self._unsuppress.remove_at_ses([entry]) != "pending"
 
     def erase(self) -> int:
-        """Erase bodies, notifications and idempotency keys past their retention: all there are, a batch at a time."""
-        erased = 0
-        while more := self._erase_some():
-            erased += more
+        """Erase all bodies, notifications and idempotency keys past their retention, a batch at a time.
+
+        Each batch of each kind is a transaction, so a slow or failed one undoes nothing of the others. Raises the error
+        of the first kind that failed, once the others were erased.
+        """
+        kinds = (self._erase_bodies, self._erase_notifications, self._erase_idempotency_keys, self._erase_heartbeats)
+        erased, failures = 0, []
+        for kind in kinds:
+            try:
+                erased += kind()
+            except Exception as error:  # noqa: BLE001 - raised below, once the other kinds had their turn
+                # Without the text of the error, which may hold what should be erased.
+                fields = {"kind": kind.__name__.removeprefix("_erase_"), "error": type(error).__name__}
+                log.error("retention_failed", **fields)  # noqa: TRY400
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return erased
 
-    def _erase_some(self) -> int:
+    def _erase_bodies(self) -> int:
+        erased, after = 0, None
+        while True:
+            with self._database.transaction() as connection:
+                before = clock(connection) - self._body_lasts
+                batch = emails.erase_bodies(connection, ended_before=before, after=after, limit=_BATCH)
+            erased, after = erased + batch.erased, batch.last
+            if after is None:
+                return erased
+
+    def _erase_notifications(self) -> int:
+        def batch(connection: Connection) -> int:
+            before = clock(connection) - self._notifications_last
+            return notifications.erase(connection, received_before=before, limit=_BATCH)
+
+        return self._until_none(batch)
+
+    def _erase_idempotency_keys(self) -> int:
+        return self._until_none(lambda connection: keys.forget_expired(connection, limit=_BATCH))
+
+    def _erase_heartbeats(self) -> int:
         with self._database.transaction() as connection:
-            now = clock(connection)
-            bodies = emails.erase_bodies(connection, ended_before=now - self._body_lasts, limit=_BATCH)
-            raw = inbox.erase(connection, received_before=now - self._feedback_lasts, limit=_BATCH)
-            heartbeats.forget(connection, before=now - timedelta(days=1))
-            return bodies + raw + keys.forget_expired(connection)
+            heartbeats.forget(connection, before=clock(connection) - timedelta(days=1))
+        return 0
+
+    def _until_none(self, batch: Callable[[Connection], int]) -> int:
+        """Run batches, one transaction each, until one erases nothing. How many rows they erased."""
+        erased = 0
+        while True:
+            with self._database.transaction() as connection:
+                found = batch(connection)
+            if not found:
+                return erased
+            erased += found

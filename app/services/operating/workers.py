@@ -1,6 +1,6 @@
-"""Which worker processes are alive, and which workers their broker reaches: each says so now and then.
+"""Which worker processes are alive, and which workers the broker reaches: each notes it regularly.
 
-The processes are counted to share out the send rate. A *node* is one worker with all its processes.
+The processes are counted to share the send rate. A *node* is one worker with all its processes.
 """
 
 import threading
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.errors import ServiceUnavailable
-from app.store import heartbeats
-from app.store.db import Database
+from app.store.engine.database import Database
+from app.store.operating import heartbeats
 
 _ALIVE_WITHIN: Final = timedelta(seconds=30)
 _COUNT_EVERY_S: Final = 10.0
@@ -31,22 +31,28 @@ class Workforce:
     def beat(self, worker: str) -> None:
         """Note that this worker process is alive. Raises `ServiceUnavailable`."""
         with self._database.transaction() as connection:
-            heartbeats.beat(connection, worker, kind=heartbeats.WORKER)
+            # If a name is too long, its end is kept: it distinguishes the processes of a host.
+            heartbeats.beat(connection, worker[-_LONGEST_NAME:], kind=heartbeats.WORKER)
 
-    def heard(self, node: str) -> None:
+    def was_reached(self, node: str) -> None:
         """Note that a message has come through the broker to this node. Raises `ServiceUnavailable`."""
         with self._database.transaction() as connection:
             heartbeats.beat(connection, _canary(node), kind=heartbeats.CANARY)
 
-    def last_heard(self, node: str) -> datetime | None:
+    def last_reached(self, node: str) -> datetime | None:
         """When a message last came through the broker to this node. Raises `ServiceUnavailable`."""
         with self._database.reading() as connection:
             return heartbeats.seen_at(connection, _canary(node))
 
+    def was_seen(self, *, within: timedelta) -> bool:
+        """Whether any worker process was alive in this time. Raises `ServiceUnavailable`."""
+        with self._database.reading() as connection:
+            return heartbeats.count_alive(connection, kind=heartbeats.WORKER, within=within) > 0
+
     def count(self) -> int:
         """How many are alive, at least 1; counted every ten seconds.
 
-        When the database is away the last count stands.
+        While the database is away, the last count stands.
         """
         with self._lock:
             if self._monotonic() >= self._count_at:
@@ -63,5 +69,5 @@ class Workforce:
 
 
 def _canary(node: str) -> str:
-    """As long as a name may be; what shares one is not noticed, and never ended for it."""
+    """The name of the node's canary, cut to the allowed length. Nodes that share one are never ended for it."""
     return f"canary:{node}"[:_LONGEST_NAME]

@@ -1,70 +1,62 @@
-"""Forget a person: everything that names the address is erased, and what has to stay stays under a pseudonym.
+"""Forget people: erase everything that names their addresses, and keep what has to stay under a pseudonym.
 
-It decides the order: waiting mail is canceled first, then SES's own list lets the address go, then the rows are
-rewritten in one transaction, then every other text is looked through. Each step may be repeated, so a call that failed
-half-way is simply made again. Whoever was suppressed stays suppressed: nobody has to know an address to refuse it.
+This module decides the order. First waiting emails are canceled, then the address is removed from SES's own list, then
+the rows are rewritten in one transaction. Then every other text is searched, for many people at once, since that takes
+minutes. Each step may be repeated, so a call that failed half-way is simply made again. A suppressed address stays
+suppressed: the pseudonym is enough to refuse it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.aws.account import SesAccount
-from app.domain.address import InvalidAddress, parse_address
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import WAITING, Event, Facts, State
+from app.aws.ses.account import SesAccount
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, ServiceUnavailable
-from app.domain.pseudonym import Person
-from app.domain.suppression import EVERY_MAIL, Origin
-from app.services.advance import advance
-from app.services.entries import check_reason, invalid
-from app.store import attempts, audit, erasure, mentions, recipients, suppressions
-from app.store.db import Database, clock
-from app.store.erasure import Erased
-from app.store.positives import Positives
-from app.store.pseudonyms import Pseudonyms
-from app.store.recipients import Recipient
-from app.store.suppressions import NewSuppression
+from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.privacy.pseudonym import Person
+from app.domain.sending.state_machine import WAITING, Event, State, TransitionFacts
+from app.domain.suppression.rules import EVERY_EMAIL, Origin
+from app.services.privacy.forget_counts import Forgotten, ForgottenTogether, Kept, Refused
+from app.services.sending.transition import advance
+from app.services.suppression.entries import check_reason, invalid
+from app.services.suppression.list_writer import ListWriter
+from app.store.engine.database import Database, clock
+from app.store.operating import audit
+from app.store.privacy import erasure, free_text
+from app.store.privacy.erasure import Erased
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.sending import attempts, recipients
+from app.store.sending.recipients import Recipient
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+
+MOST_AT_ONCE: Final = 200
+"""Each text is compared with every spelling of each address, so a page of rows takes some seconds with as many."""
 
 _CANCELED = "Canceled: the recipient asked to be forgotten."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """An entry that holds on under the pseudonym."""
+class _Started:
+    """A person whose rows are erased, and whose mentions in texts are still to be erased."""
 
-    scope: str
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """What forgetting came to.
-
-    `suppressed` are the entries that still hold mail back. `ses_account` says whether SES's own list has let the
-    address go: `removed`, `absent`, or `kept` when it was not to be asked. `compacted` is False where the database
-    file may still hold old text in unused pages, None where that is the server's affair.
-    """
-
-    pseudonym: str
+    person: Person
     canceled: int
+    at_ses: str
     erased: Erased
-    mentions: int
-    suppressed: tuple[Kept, ...]
-    ses_account: str
-    compacted: bool | None
 
 
 class Forget:
     """Forgets people."""
 
-    def __init__(
-        self, *, database: Database, positives: Positives, pseudonyms: Pseudonyms, account: SesAccount
-    ) -> None:
+    def __init__(self, *, database: Database, writer: ListWriter, pseudonyms: Pseudonyms, account: SesAccount) -> None:
         self._database = database
-        self._positives = positives
+        self._writer = writer
         self._pseudonyms = pseudonyms
         self._account = account
 
@@ -78,34 +70,94 @@ class Forget:
         ask_ses: bool = True,
         progress: Callable[[str], None] = lambda _: None,
     ) -> Forgotten:
-        """Forget the person at this address. With `suppress` nobody writes to them again, whoever may have till now.
+        """Forget the person at this address. With `suppress` no application can send to them any more.
 
-        Raises `ValidationFailed` without a reason, `Conflict` while mail may be on its way to them, and
-        `ServiceUnavailable` while the database or SES is away. What was done till then stays done; ask again.
+        Raises `ValidationFailed` without a reason, `Conflict` while an email may be on its way to them, and
+        `ServiceUnavailable` while the database or SES is away. What was done until then stays done; call again.
         """
+        person, why = self._asked(caller, email, reason)
+        started = self._start(caller, person, why, suppress=suppress, ask_ses=ask_ses, progress=progress)
+        found = self._erase_mentions([person], progress)
+        done = self._finish(started)
+        progress("rewriting the database file")
+        return replace(done, mentions=found, compacted=self._database.compact())
+
+    def several(
+        self,
+        caller: Caller,
+        emails: Sequence[str],
+        *,
+        reason: str | None,
+        suppress: bool = False,
+        ask_ses: bool = True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> ForgottenTogether:
+        """Forget the people at these addresses, at most `MOST_AT_ONCE`, and search all texts once for all of them.
+
+        A person who cannot be forgotten now does not stop the others, and is among the `refused` of the result. Raises
+        `ValidationFailed`, before anything is done, for an invalid address, too many of them or a missing reason; and
+        `ServiceUnavailable`.
+        """
+        if not 0 < len(emails) <= MOST_AT_ONCE:
+            raise invalid("/emails", "count", f"From 1 to {MOST_AT_ONCE:,} addresses can be forgotten at once.")
+        asked = {email: self._asked(caller, email, reason) for email in dict.fromkeys(emails)}
+        of_each = {person.key: email for email, (person, _) in asked.items()}
+        started: list[_Started] = []
+        refused: list[Refused] = []
+        # The same reason is stored for each person, so it must not name any of them.
+        why = asked[emails[0]][1]
+        for person, _ in asked.values():
+            why = person.taken_out_of(why)
+        for number, email in enumerate(of_each.values(), 1):
+            step = partial(_in_turn, progress, f"person {number} of {len(of_each)}")
+            person, _ = asked[email]
+            try:
+                started.append(self._start(caller, person, why, suppress=suppress, ask_ses=ask_ses, progress=step))
+            except (Conflict, ServiceUnavailable) as error:
+                refused.append(Refused(email=email, why=error.detail))
+        found = self._erase_mentions([one.person for one in started], progress) if started else 0
+        done = tuple(self._finish(one) for one in started)
+        progress("rewriting the database file")
+        return ForgottenTogether(done=done, refused=tuple(refused), mentions=found, compacted=self._database.compact())
+
+    def _asked(self, caller: Caller, email: str, reason: str | None) -> tuple[Person, str]:
+        """The person, and the reason without their address."""
         caller.require(Scope.ADMIN)
         person = self._person(email)
-        why = person.taken_out_of(check_reason(reason))
+        why: str = person.taken_out_of(check_reason(reason))
         if not why:
-            raise invalid("/reason", "required", "To forget a person needs a reason; it is kept in the audit.")
-        progress("canceling mail that waits")
+            raise invalid("/reason", "required", "Forgetting a person needs a reason, which is kept in the audit.")
+        return person, why
+
+    def _start(
+        self,
+        caller: Caller,
+        person: Person,
+        why: str,
+        *,
+        suppress: bool,
+        ask_ses: bool,
+        progress: Callable[[str], None],
+    ) -> _Started:
+        progress("canceling waiting emails")
         canceled = self._cancel(person)
-        progress("asking SES to let the address go")
+        progress("removing the address from SES's list")
         at_ses = self._remove_at_ses(person) if ask_ses else "kept"
         progress("erasing what is known of the person")
         erased = self._erase(caller, person, why, suppress=suppress)
-        passing = self._erase_mentions(person, progress)
-        # News that was being settled meanwhile.
-        late = self._erase_rest(person)
-        progress("rewriting the database file")
+        return _Started(person=person, canceled=canceled, at_ses=at_ses, erased=erased)
+
+    def _finish(self, started: _Started) -> Forgotten:
+        """Erase what was written meanwhile by notifications that were being settled, and sum up."""
+        late = self._erase_rest(started.person)
         return Forgotten(
-            pseudonym=person.pseudonym,
-            canceled=canceled,
-            erased=_sum(erased, late),
-            mentions=passing,
-            suppressed=self._kept(person),
-            ses_account=at_ses,
-            compacted=self._database.compact(),
+            pseudonym=started.person.pseudonym,
+            canceled=started.canceled,
+            erased=_sum(started.erased, late),
+            mentions=0,
+            suppressed=self._kept(started.person),
+            ses_account=started.at_ses,
+            compacted=None,
         )
 
     def _person(self, email: str) -> Person:
@@ -116,12 +168,12 @@ class Forget:
         return Person(key=key, pseudonym=self._pseudonyms(key))
 
     def _cancel(self, person: Person) -> int:
-        """Take back all that waits; how many. What has been canceled stays so, also when other mail is on its way."""
+        """Cancel all waiting emails; return how many. They stay canceled even when it raises `Conflict`."""
         with self._database.transaction() as connection:
-            mail = recipients.lock_of_key(connection, person.key)
-            canceled = _cancel_all(connection, mail)
+            rows = recipients.lock_of_key(connection, person.key)
+            canceled = _cancel_all(connection, rows)
             recipients.save(connection, list(canceled.values()))
-        _require_none_on_its_way({**mail, **canceled})
+        _require_none_on_its_way({**rows, **canceled})
         return len(canceled)
 
     def _remove_at_ses(self, person: Person) -> str:
@@ -130,8 +182,8 @@ class Forget:
         try:
             found = [self._account.remove_suppressed(one) for one in spellings]
         except ServiceUnavailable as error:
-            told = f"{error.detail}. Nothing was erased: ask again, or leave the address on SES's list."
-            raise ServiceUnavailable(told, retry_after=error.retry_after) from error
+            detail = f"{error.detail}. Nothing was erased: try again, or leave the address on SES's list."
+            raise ServiceUnavailable(detail, retry_after=error.retry_after) from error
         return "removed" if any(found) else "absent"
 
     def _erase(self, caller: Caller, person: Person, why: str, *, suppress: bool) -> Erased:
@@ -139,10 +191,8 @@ class Forget:
             _require_none_on_its_way(recipients.lock_of_key(connection, person.key))
             erased = erasure.erase(connection, person)
             if suppress:
-                suppressions.put(connection, _objection(person, caller))
-            if suppressions.live(connection, person.pseudonym):
-                # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
-                self._positives.add([person.pseudonym])
+                self._writer.put(connection, _objection(person, caller))
+            self._writer.remember_live(connection, person.pseudonym)
             audit.write(
                 connection,
                 actor=caller.actor,
@@ -151,29 +201,33 @@ class Forget:
                 reason=why,
                 data=asdict(erased) | {"suppressed": suppress},
             )
-        self._positives.remove([person.key])
+        self._writer.evict([person.key])
         return erased
 
     def _erase_rest(self, person: Person) -> Erased:
-        """What was written about the person since, but for mail that was taken in for the address again."""
+        """Erase what was written about the person since, unless an email was accepted for the address again."""
         with self._database.transaction() as connection:
             again = recipients.lock_of_key(connection, person.key)
             erased = Erased() if again else erasure.erase(connection, person)
-            live = suppressions.live(connection, person.key)
-        if live:
-            self._positives.add([person.key])
+            self._writer.remember_live(connection, person.key)
         return erased
 
-    def _erase_mentions(self, person: Person, progress: Callable[[str], None]) -> int:
-        found = 0
-        for table in mentions.tables():
-            progress(f"looking through {table.name}")
-            with self._database.reading() as connection:
-                keys = mentions.find(connection, table, person)
-            if keys:
-                with self._database.transaction() as connection:
-                    found += mentions.erase(connection, table, keys, person)
-        return found
+    def _erase_mentions(self, persons: Sequence[Person], progress: Callable[[str], None]) -> int:
+        """Erase the people from every text, a page of rows at a time; return how many rows named them."""
+        erased = 0
+        for table in free_text.tables():
+            after, looked_at = None, 0
+            while True:
+                progress(f"looking through {table.name}: {looked_at:,} rows so far")
+                with self._database.reading() as connection:
+                    found = free_text.find(connection, table, persons, after=after)
+                if found.keys:
+                    with self._database.transaction() as connection:
+                        erased += free_text.erase(connection, table, found.keys, persons)
+                after, looked_at = found.last, looked_at + free_text.PAGE
+                if after is None:
+                    break
+        return erased
 
     def _kept(self, person: Person) -> tuple[Kept, ...]:
         with self._database.reading() as connection:
@@ -181,26 +235,30 @@ class Forget:
         return tuple(Kept(scope=one.scope, origin=one.origin) for one in live)
 
 
-def _cancel_all(connection: Connection, mail: dict[UUID, Recipient]) -> dict[UUID, Recipient]:
+def _cancel_all(connection: Connection, rows: dict[UUID, Recipient]) -> dict[UUID, Recipient]:
     now = clock(connection)
-    flying = attempts.still_open(connection, [row.id for row in mail.values() if row.state in WAITING])
+    open_attempts = attempts.still_open(connection, [row.id for row in rows.values() if row.state in WAITING])
     canceled: dict[UUID, Recipient] = {}
-    for row in mail.values():
+    for row in rows.values():
         event = Event.DISCARD if row.state is State.HELD else Event.CANCEL
-        facts = Facts(attempt_open=row.id in flying, taken_by_ses=row.ses_message_id is not None)
+        facts = TransitionFacts(attempt_open=row.id in open_attempts, taken_by_ses=row.ses_message_id is not None)
         if moved := advance(row, event, facts, now=now, reason=_CANCELED):
             canceled[row.id] = moved
     return canceled
 
 
-def _require_none_on_its_way(mail: dict[UUID, Recipient]) -> None:
-    on_its_way = sorted({str(row.email_id) for row in mail.values() if row.state in WAITING})
+def _require_none_on_its_way(rows: dict[UUID, Recipient]) -> None:
+    on_its_way = sorted({str(row.email_id) for row in rows.values() if row.state in WAITING})
     if on_its_way:
         raise Conflict(
-            f"{len(on_its_way)} mails may be on their way to this person ({_few(on_its_way)}); all else that waited is "
-            "canceled. Ask again in a minute; mail whose fate is not known is settled by SES's events, or held within "
-            "a day."
+            f"{len(on_its_way)} emails may be on their way to this person ({_few(on_its_way)}); all others that waited "
+            "are canceled. Try again in a minute; an email with an unknown outcome is settled by SES's events, or held "
+            "within a day."
         )
+
+
+def _in_turn(progress: Callable[[str], None], whose: str, step: str) -> None:
+    progress(f"{step} ({whose})")
 
 
 def _few(ids: Sequence[str]) -> str:
@@ -210,10 +268,10 @@ def _few(ids: Sequence[str]) -> str:
 def _objection(person: Person, caller: Caller) -> NewSuppression:
     return NewSuppression(
         key=person.pseudonym,
-        scope=EVERY_MAIL,
+        scope=EVERY_EMAIL,
         address=person.pseudonym,
         origin=Origin.ERASURE,
-        reason="The person asked to be forgotten and not to be written to again.",
+        reason="The person asked to be forgotten and to receive no more emails.",
         actor=caller.actor,
         source={"actor": caller.actor},
     )

@@ -1,6 +1,7 @@
-"""Step 3a for many mails at a time: on a thread each, or, where the mailer need not wait, on a few threads for all.
+"""Step 3a for many emails: on a thread each, or, if the mailer need not block, on a few threads for all.
 
-It decides how calls share threads and looks. What one call needs, and what it comes to, is in `app.services.call`.
+This module decides how calls share threads and last looks. What one call needs, and what its outcome is, is decided in
+`app.services.sending.call_ses`.
 """
 
 import time
@@ -11,15 +12,15 @@ from typing import Final, Protocol
 
 import structlog
 
-from app.aws.ses import EarlyMailer
-from app.domain.outcome import Ambiguous, Envelope, Outcome
-from app.services.answers import Answers
-from app.services.call import Call
-from app.services.envelopes import Letter
-from app.services.last_look import Refusal
-from app.services.results import Result
-from app.services.threads import FewThreads, Threads, Work
-from app.store.claims import Mine
+from app.aws.ses.mailer import EarlyMailer
+from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome
+from app.services.sending.call_results import Result
+from app.services.sending.call_ses import Call
+from app.services.sending.last_look import Refusal
+from app.services.sending.render import SealedEmail
+from app.services.sending.response_loop import ResponseLoop
+from app.services.sending.thread_pools import FewThreads, Threads, Work
+from app.store.sending.claims import OpenAttempt
 
 log = structlog.get_logger()
 
@@ -27,58 +28,58 @@ _THREADS: Final = 16
 _AT_WORK: Final = 3
 _TOGETHER: Final = 50
 LOOK_LASTS_S: Final = 0.01
-"""How old the last look of a call may be when it begins, but for the first after it."""
+"""How old the last look of a call may be when the call begins. The first call after a look is exempt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One claimed mail to be called about. `done` is told what became of it, once, on whatever thread."""
+class CallOrder:
+    """One claimed email to call SES for. `done` gets the result, exactly once, on any thread."""
 
-    mine: Mine
-    letter: Letter
+    attempt: OpenAttempt
+    sealed_email: SealedEmail
     claimed_at: float
     done: Callable[[Result], None]
 
 
 class Calls(Protocol):
-    """Calls SES about many mails."""
+    """Calls SES for many emails."""
 
     @property
     def call(self) -> Call:
-        """What is made for each."""
+        """The call that is made for each order."""
 
-    def make(self, errands: Sequence[Errand]) -> None:
-        """Have all of them done; comes back at once, and never raises for what becomes of one."""
+    def make(self, orders: Sequence[CallOrder]) -> None:
+        """Start all calls and return at once. A call that fails raises nothing here."""
 
     def close(self) -> None:
-        """Wait for what is on the wire and let the threads go."""
+        """Wait for the calls on the wire, then end the threads."""
 
 
 class CallsOnThreads:
-    """A thread for each call, from the look to the answer: for any mailer."""
+    """One thread for each call, from the last look to the answer. It works with any mailer."""
 
     def __init__(self, call: Call, *, threads: int) -> None:
         self.call = call
         self._threads = Threads(threads, name="ses")
 
-    def make(self, errands: Sequence[Errand]) -> None:
+    def make(self, orders: Sequence[CallOrder]) -> None:
         """See `Calls.make`."""
-        for errand in errands:
-            self._threads.do(partial(_guarded, errand, partial(self._make, errand)))
+        for order in orders:
+            self._threads.do(partial(_guarded, order, partial(self._make, order)))
 
     def close(self) -> None:
         """See `Calls.close`."""
         self._threads.close()
 
-    def _make(self, errand: Errand) -> None:
-        errand.done(self.call(errand.mine, errand.letter, claimed_at=errand.claimed_at))
+    def _make(self, order: CallOrder) -> None:
+        order.done(self.call(order.attempt, order.sealed_email, claimed_at=order.claimed_at))
 
 
 class EarlyCalls:
-    """A few threads begin all calls, some with one look, and one thread waits for all answers.
+    """A few threads begin all calls, several with one last look, and one thread waits for all answers.
 
-    It saves most of what it costs to wake a thread for each mail three times. Who has to wait for the network gives way
-    to another thread.
+    This saves most of the cost of waking a thread three times for each email. A thread that has to wait for the network
+    gives way to another one.
     """
 
     def __init__(
@@ -94,12 +95,12 @@ class EarlyCalls:
         self._mailer = mailer
         self._monotonic = monotonic
         self._threads = FewThreads(min(threads, _THREADS), at_work=_AT_WORK, name="ses")
-        self._answers = Answers(patience_s=patience_s, aside=self._aside)
+        self._answers = ResponseLoop(patience_s=patience_s, aside=self._aside)
 
-    def make(self, errands: Sequence[Errand]) -> None:
+    def make(self, orders: Sequence[CallOrder]) -> None:
         """See `Calls.make`."""
-        for start in range(0, len(errands), _TOGETHER):
-            self._threads.do(partial(self._begin_some, errands[start : start + _TOGETHER]))
+        for start in range(0, len(orders), _TOGETHER):
+            self._threads.do(partial(self._begin_some, orders[start : start + _TOGETHER]))
 
     def close(self) -> None:
         """See `Calls.close`."""
@@ -113,47 +114,47 @@ class EarlyCalls:
         self._threads.give_way()
         wait()
 
-    def _begin_some(self, errands: Sequence[Errand]) -> None:
-        ready = [(errand, envelope) for errand in errands if (envelope := self._prepared(errand)) is not None]
+    def _begin_some(self, orders: Sequence[CallOrder]) -> None:
+        ready = [(order, envelope) for order in orders if (envelope := self._prepared(order)) is not None]
         while ready:
             ready = ready[self._begin_while_fresh(ready) :]
 
-    def _begin_while_fresh(self, ready: Sequence[tuple[Errand, Envelope]]) -> int:
-        """Look at all of them, and begin calls until what was seen may be over; how many were begun, at least one."""
+    def _begin_while_fresh(self, ready: Sequence[tuple[CallOrder, Envelope]]) -> int:
+        """Look at all, and begin calls while the look is fresh. How many were begun, at least one."""
         looked_at = self._monotonic()
-        refusals = self.call.look([errand.mine for errand, _ in ready])
-        for number, ((errand, envelope), refusal) in enumerate(zip(ready, refusals, strict=True)):
+        refusals = self.call.look([order.attempt for order, _ in ready])
+        for number, ((order, envelope), refusal) in enumerate(zip(ready, refusals, strict=True)):
             if number and self._monotonic() - looked_at > LOOK_LASTS_S:
                 return number
-            _guarded(errand, partial(self._begin, errand, envelope, refusal))
+            _guarded(order, partial(self._begin, order, envelope, refusal))
         return len(ready)
 
-    def _prepared(self, errand: Errand) -> Envelope | None:
-        prepared = self.call.prepare(errand.mine, errand.letter)
+    def _prepared(self, order: CallOrder) -> Envelope | None:
+        prepared = self.call.prepare(order.attempt, order.sealed_email)
         if isinstance(prepared, Envelope):
             return prepared
-        errand.done(prepared)
+        order.done(prepared)
         return None
 
-    def _begin(self, errand: Errand, envelope: Envelope, refusal: Refusal | None) -> None:
-        stopped = refusal or self.call.start(errand.mine, claimed_at=errand.claimed_at)
+    def _begin(self, order: CallOrder, envelope: Envelope, refusal: Refusal | None) -> None:
+        stopped = refusal or self.call.start(order.attempt, claimed_at=order.claimed_at)
         if stopped is not None:
-            errand.done(stopped)
+            order.done(stopped)
             return
         begun = self._mailer.begin(envelope, before_waiting=self._threads.give_way)
         if isinstance(begun, Outcome):
-            self._end(errand, begun)
+            self._end(order, begun)
         else:
-            self._answers.expect(begun, partial(self._end, errand))
+            self._answers.expect(begun, partial(self._end, order))
 
-    def _end(self, errand: Errand, outcome: Outcome) -> None:
-        _guarded(errand, lambda: errand.done(self.call.end(errand.mine, outcome)))
+    def _end(self, order: CallOrder, outcome: Outcome) -> None:
+        _guarded(order, lambda: order.done(self.call.end(order.attempt, outcome)))
 
 
-def _guarded(errand: Errand, work: Callable[[], None]) -> None:
-    """One that breaks may have sent the mail, and must not keep the drain waiting."""
+def _guarded(order: CallOrder, work: Callable[[], None]) -> None:
+    """Report a failure as ambiguous: the email may have been sent, and the drain must not wait for it."""
     try:
         work()
     except Exception as error:
         log.exception("call_failed")
-        errand.done(Ambiguous(f"Postern failed around the call ({type(error).__name__})."))
+        order.done(Ambiguous(f"Postern failed around the call ({type(error).__name__})."))

@@ -1,7 +1,7 @@
-"""Step 3a: one call to SES for one claimed mail: render, last look, self-fence, send.
+"""Step 3a: one call to SES for one claimed email: render, last look, self-fence, send.
 
-It runs on a thread of its own with no transaction open. Before SES is called every doubt ends in *not called*; once it
-is called every doubt ends in *unknown*, which is never repeated blindly (promise 2).
+It runs on its own thread with no transaction open. Before SES is called, every doubt ends as *not called*. Once SES is
+called, every doubt ends as *unknown*, which is never repeated blindly (promise 2).
 """
 
 import time
@@ -11,17 +11,16 @@ from typing import Final
 
 import structlog
 
-from app.aws.ses import Mailer
-from app.domain.mime import UnsafeMessage
-from app.domain.outcome import Ambiguous, Envelope, Outcome, Refused, Retry, Throttled
-from app.services.envelopes import Letter
-from app.services.last_look import LastLook, Refusal
-from app.services.links import NoLink
-from app.services.results import NotCalled, Result, noted
-from app.store.claims import Mine
-from app.store.flight import FlightRecorder
-from app.store.pace import Pace
-from app.store.sealing import Unsealable
+from app.aws.ses.mailer import Mailer
+from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
+from app.services.sending.call_results import NotCalled, Result, noted
+from app.services.sending.last_look import LastLook, Refusal
+from app.services.sending.render import SealedEmail
+from app.services.suppression.unsubscribe_links import NoLink
+from app.store.sending.claims import OpenAttempt
+from app.store.sending.flight_recorder import FlightRecorder
+from app.store.sending.send_rate import Pace
+from app.store.submission.sealing import UnknownSealingKey, Unsealable
 
 log = structlog.get_logger()
 
@@ -30,7 +29,7 @@ _BRAKE_S: Final = 1.0
 
 
 class Call:
-    """Calls SES for one claimed mail."""
+    """Calls SES for one claimed email."""
 
     def __init__(
         self,
@@ -46,67 +45,73 @@ class Call:
         self._look = last_look
         self._mailer = mailer
         self._pace = pace
-        # A worker that was stopped and wakes up must not call SES under a claim that others may have given up already.
+        # A worker that was stopped and wakes up must not call SES under a claim that other processes may have given up
+        # already.
         self._fence_s = min(_LONGEST_FENCE_S, lease.total_seconds() / 6)
         self._monotonic = monotonic
 
-    def __call__(self, mine: Mine, letter: Letter, *, claimed_at: float) -> Result:
-        """What became of the call. `claimed_at` is from the same clock as `monotonic`. Nothing here raises."""
-        ready = self.prepare(mine, letter)
+    def __call__(self, attempt: OpenAttempt, sealed_email: SealedEmail, *, claimed_at: float) -> Result:
+        """The result of the call. `claimed_at` is from the same clock as `monotonic`. Never raises."""
+        ready = self.prepare(attempt, sealed_email)
         if not isinstance(ready, Envelope):
             return ready
-        refusal = self._last_look(mine)
-        stopped = refusal or self.start(mine, claimed_at=claimed_at)
+        refusal = self._last_look(attempt)
+        stopped = refusal or self.start(attempt, claimed_at=claimed_at)
         if stopped is not None:
             return stopped
-        return self.end(mine, self._send(ready))
+        return self.end(attempt, self._send(ready))
 
-    def prepare(self, mine: Mine, letter: Letter) -> Envelope | Refused | Retry:
-        """The call that is to be made, or why there can be none."""
+    def prepare(self, attempt: OpenAttempt, sealed_email: SealedEmail) -> Envelope | Retry | Tripped:
+        """The envelope to send, or why there can be none. None of the reasons is the fault of the email.
+
+        A missing setting opens a circuit for all email that it concerns. A fault of this email alone is retried a few
+        times.
+        """
         try:
-            return letter.envelope(mine)
-        except Unsealable as error:
-            return Refused(f"The body cannot be read: {error}.")
-        except UnsafeMessage:
-            return Refused("The message as rendered is not safe to send.")
+            return sealed_email.envelope(attempt)
+        except UnknownSealingKey as error:
+            return Tripped("keys", f"The body cannot be read here: {error}.")
         except NoLink as missing:
-            return Retry(str(missing))
+            return Tripped(f"stream:{attempt.recipient.scope}", str(missing))
+        except Unsealable as error:
+            return Retry(f"The body cannot be read: {error}.", incident="body_unreadable", subject=str(error))
         except Exception as error:
-            log.exception("render_failed", recipient_id=str(mine.recipient.id))
-            return Retry(f"The message could not be rendered ({type(error).__name__}).")
+            log.exception("render_failed", recipient_id=str(attempt.recipient.id))
+            kind = type(error).__name__
+            return Retry(f"The message could not be rendered ({kind}).", incident="render_failed", subject=kind)
 
-    def look(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
-        """The last look at mails that are about to be called: why not, each."""
+    def look(self, emails: Sequence[OpenAttempt]) -> Sequence[Refusal | None]:
+        """The last look at emails that are about to be sent: for each, why it must not be, or None."""
         try:
-            return self._look.together(mails)
+            return self._look.together(emails)
         except Exception as error:
             log.exception("last_look_failed")
-            return [_look_failed(error)] * len(mails)
+            return [_look_failed(error)] * len(emails)
 
-    def start(self, mine: Mine, *, claimed_at: float) -> NotCalled | None:
-        """Note that the call begins now; or why it must not."""
+    def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | None:
+        """Note that the call begins now, or return why it must not."""
         if self._monotonic() - claimed_at > self._fence_s:
-            return NotCalled("The worker was held up for too long after it had claimed the mail.")
-        if not self._noted(lambda: self._recorder.start(mine.attempt_id)):
-            return NotCalled("The call could not be noted before it was made.")
+            return NotCalled("The worker was held up for too long after it had claimed the email.")
+        if not self._noted(lambda: self._recorder.start(attempt.attempt_id)):
+            return NotCalled("The call could not be noted before it began.")
         return None
 
-    def end(self, mine: Mine, outcome: Outcome) -> Outcome:
-        """Note what the call came to."""
-        self._noted(lambda: self._recorder.answer(mine.attempt_id, noted(outcome)))
+    def end(self, attempt: OpenAttempt, outcome: Outcome) -> Outcome:
+        """Note the outcome of the call."""
+        self._noted(lambda: self._recorder.answer(attempt.attempt_id, noted(outcome)))
         if isinstance(outcome, Throttled):
             self._pace.brake(_BRAKE_S)
         return outcome
 
-    def _last_look(self, mine: Mine) -> Refusal | None:
+    def _last_look(self, attempt: OpenAttempt) -> Refusal | None:
         try:
-            return self._look(mine)
+            return self._look(attempt)
         except Exception as error:
             log.exception("last_look_failed")
             return _look_failed(error)
 
     def _noted(self, note: Callable[[], None]) -> bool:
-        """Whether the disk had room for it. An answer that it had no room for still goes to the database."""
+        """Whether the note was written. If the disk is full, an answer still goes to the database."""
         try:
             note()
         except OSError:

@@ -1,6 +1,7 @@
-"""Whose turn it is: one lane before the other, and before both the one mail that tries a circuit.
+"""The order of claims: one lane before the other, and before both the one email that tries a circuit.
 
-It decides in which order a worker asks for due mail; what a claim takes is decided by `app.store.claims`.
+This module decides in which order a worker asks for due email. What a claim takes is decided by
+`app.store.sending.claims`.
 """
 
 from collections.abc import Sequence
@@ -8,23 +9,32 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from app.store import circuits, claims
-from app.store.claims import Claim, Wanted
+from app.store.sending import circuits, claims
+from app.store.sending.claims import Claim, Wanted
 
 
 def claim_in_turn(connection: Connection, wishes: Sequence[Wanted]) -> Claim:
-    """Take what the first of these wishes finds; where a circuit is to be tried, one mail that may pass it.
+    """The first claim of `wishes` that finds something. Where a circuit is to be tried, one email that may pass it.
 
-    As a rule no circuit is to be tried, which is asked with the first wish: a mail that comes alone waits for no
-    question of its own.
+    As a rule there is no circuit to try. The first wish asks this in its own query, so that a single email costs no
+    further query.
     """
     claim = _first_of(connection, [replace(wanted, yields_to_probes=True) for wanted in wishes])
     if claim.size:
         return claim
     probe = circuits.take_probe(connection)
     if probe:
-        return _first_of(connection, [*(replace(wanted, limit=1, probe=probe) for wanted in wishes), *wishes])
+        return _first_of(connection, [*_of_probe(probe, wishes), *wishes])
     return claim if claim.dry else _first_of(connection, wishes)
+
+
+def _of_probe(probe: str, wishes: Sequence[Wanted]) -> list[Wanted]:
+    """One email that no other circuit holds back. If there is none, one that other circuits hold back too.
+
+    Otherwise two circuits that concern the same email would wait for each other forever.
+    """
+    tries = [replace(wanted, limit=1, probe=probe) for wanted in wishes]
+    return [*tries, *(replace(wanted, passes_others=True) for wanted in tries)]
 
 
 def _first_of(connection: Connection, wishes: Sequence[Wanted]) -> Claim:

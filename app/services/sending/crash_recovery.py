@@ -1,7 +1,7 @@
-"""After a crash: read what dead worker processes of this host noted, and settle what they held (T8r).
+"""After a crash: read the notes of dead worker processes of this host, and settle their emails (T8r).
 
-What was never started goes back to the queue, since it was not called; what was answered is recorded as if its worker
-had lived; only a call that was on the wire stays unknown, or one of which the notes cannot tell.
+A call that never started goes back to the queue. A call that was answered is recorded as if its worker had lived. Only
+a call that was on the wire, or one whose state the notes do not show, stays unknown.
 """
 
 import time
@@ -13,25 +13,25 @@ from uuid import UUID
 import structlog
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Accepted, Ambiguous
-from app.services.record import Record, Report
-from app.services.results import NotCalled, Result, recalled
-from app.store import claims
-from app.store.db import Database
-from app.store.flight import Remains, each_of_the_dead
+from app.domain.sending.call_outcome import Accepted, Ambiguous
+from app.services.sending.call_results import NotCalled, Report, Result, recalled
+from app.services.sending.record import Record
+from app.store.engine.database import Database
+from app.store.sending import claims
+from app.store.sending.flight_recorder import Remains, each_of_the_dead
 
 log = structlog.get_logger()
 
 _BATCH: Final = 100
-# A connection that breaks in the commit may commit all the same; so long afterwards PostgreSQL has ended its session.
+# A connection that breaks in the commit may still commit. After this time PostgreSQL has ended its session.
 _MAY_STILL_COMMIT_S: Final = 10.0
 _NOT_CALLED = NotCalled("The worker ended before it called SES.")
 _ON_THE_WIRE = Ambiguous("The worker ended while SES was being called.")
-_NOT_TOLD = Ambiguous("The worker ended, and its notes do not tell whether it had called SES.")
+_NOT_NOTED = Ambiguous("The worker ended, and its notes do not show whether it had called SES.")
 
 
 class Recover:
-    """Settles what dead worker processes of this host have left."""
+    """Settles the emails that dead worker processes of this host have left."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Recover:
         self._awaited: dict[UUID, float] = {}
 
     def __call__(self) -> int:
-        """How many mails were settled. Raises `ServiceUnavailable`; then the notes stay, and are read again."""
+        """How many emails were settled. Raises `ServiceUnavailable`; the notes then stay and are read again."""
         settled: list[Report] = []
 
         def settle(left: Remains) -> bool:
@@ -60,16 +60,18 @@ class Recover:
         each_of_the_dead(self._directory, settle)
         if settled:
             unknown = sum(isinstance(report.result, Ambiguous) for report in settled)
-            log.info("recovered", mails=len(settled), unknown=unknown)
+            log.info("recovered", emails=len(settled), unknown=unknown)
         return len(settled)
 
     def _reports(self, left: Remains) -> list[Report]:
         with self._database.reading() as connection:
-            held = claims.held(connection, tokens=left.claims, attempt_ids=_accepted(left))
-        return [Report(mine=one.mine, token=one.token, result=_result(one.mine.attempt_id, left)) for one in held]
+            leased = claims.leased(connection, tokens=left.claims, attempt_ids=_accepted(left))
+        return [
+            Report(attempt=one.attempt, token=one.token, result=_result(one.attempt.attempt_id, left)) for one in leased
+        ]
 
     def _is_over(self, last_claim: UUID | None, found: set[UUID]) -> bool:
-        """Whether the last claim is known to hold nothing more: it was found, or has had the time to become visible."""
+        """Whether the last claim holds nothing more: it was found, or has had enough time to become visible."""
         if last_claim is None or last_claim in found:
             return True
         since = self._awaited.setdefault(last_claim, self._monotonic())
@@ -79,7 +81,7 @@ class Recover:
         return True
 
     def _write(self, reports: list[Report]) -> None:
-        """Write them in batches. A report that cannot be written takes no other with it: its lease ends that."""
+        """Write the reports in batches. One that cannot be written fails alone: the end of its lease settles it."""
         for start in range(0, len(reports), _BATCH):
             batch = reports[start : start + _BATCH]
             try:
@@ -88,7 +90,7 @@ class Recover:
                 raise
             except Exception as error:
                 if len(batch) == 1:
-                    recipient_id = str(batch[0].mine.recipient.id)
+                    recipient_id = str(batch[0].attempt.recipient.id)
                     log.exception("report_refused", recipient_id=recipient_id, error=type(error).__name__)
                     continue
                 for report in batch:
@@ -101,9 +103,9 @@ def _result(attempt_id: UUID, left: Remains) -> Result:
         return recalled(answer)
     if attempt_id in left.started:
         return _ON_THE_WIRE
-    return _NOT_CALLED if left.whole else _NOT_TOLD
+    return _NOT_CALLED if left.whole else _NOT_NOTED
 
 
 def _accepted(left: Remains) -> set[UUID]:
-    """Evidence of acceptance counts whoever holds the mail by now."""
+    """The accepted attempts. Evidence of acceptance counts no matter which claim holds the email by now."""
     return {attempt_id for attempt_id, answer in left.answers.items() if isinstance(recalled(answer), Accepted)}

@@ -1,8 +1,8 @@
-"""Step 3: send what is due. Pace, claim with the gate in it, call SES, record.
+"""Step 3: send due email. Pace, claim with the gate in it, call SES, record.
 
-The unit of work is a batch: mails are claimed with one statement, called on threads and recorded with one transaction,
-while the next are claimed already. It decides how much is in flight and when a drain ends; what one call does is in
-`app.services.call`, and how many share threads in `app.services.calls`.
+The unit of work is a batch: emails are claimed with one statement, called on threads and recorded with one transaction,
+while the next batch is already being claimed. This module decides how much is in flight and when a drain ends. What one
+call does is in `app.services.sending.call_ses`, and how calls share threads in `app.services.sending.call_pools`.
 """
 
 import threading
@@ -20,19 +20,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import DELIVER, Bells, Lane
-from app.services.calls import Calls, Errand
-from app.services.envelopes import Letter
-from app.services.links import Links
-from app.services.record import Record, Report
-from app.services.results import NotCalled, Result
-from app.services.turns import claim_in_turn
-from app.store import letters
-from app.store.claims import Claim, Mine, Wanted
-from app.store.db import Database
-from app.store.flight import FlightRecorder
-from app.store.ids import new_id
-from app.store.pace import Pace
-from app.store.sealing import KeyRing
+from app.services.sending.call_pools import CallOrder, Calls
+from app.services.sending.call_results import NotCalled, Report, Result
+from app.services.sending.claim_order import claim_in_turn
+from app.services.sending.record import Record
+from app.services.sending.render import SealedEmail
+from app.services.suppression.unsubscribe_links import Links
+from app.store.engine.database import Database
+from app.store.engine.ids import new_id
+from app.store.sending import drafts
+from app.store.sending.claims import Claim, OpenAttempt, Wanted
+from app.store.sending.flight_recorder import FlightRecorder
+from app.store.sending.send_rate import Pace
+from app.store.submission.sealing import KeyRing
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ _KEEP_TRYING_TO_RECORD_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one worker process takes on: calls at a time, mails a claim, and how long a claim may be held."""
+    """How much one worker process takes on: calls at a time, emails per claim, and the length of a lease."""
 
     threads: int
     batch: int
@@ -55,7 +55,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """What one drain did: reports recorded, mails suppressed by the claim, and whether due mail may be left."""
+    """What one drain did: reports recorded, emails the claim suppressed, and whether due email may be left."""
 
     reported: int = 0
     suppressed: int = 0
@@ -63,8 +63,8 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a drain works with. `rate` is the send rate of the account, mails a second."""
+class DrainParts:
+    """What a drain works with. `rate` is the send rate of the account, in emails per second."""
 
     database: Database
     key_ring: KeyRing
@@ -81,43 +81,43 @@ class Parts:
 
 
 class Deliver:
-    """Drains lanes: one per process."""
+    """Drains lanes. One per process. Each drain works with the `parts` that are set when it begins."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: DrainParts) -> None:
+        self.parts = parts
         self._stopping = threading.Event()
 
     def drain(self, lane: Lane) -> Drained:
-        """Send what is due in the lane, until it is dry or a few seconds have passed; ring if anything is left.
+        """Send due email of the lane until none is left or a few seconds have passed. Ring if any is left.
 
-        `bulk` never holds up `transactional`: whoever drains `bulk` claims what is due in `transactional` first.
+        `bulk` never holds up `transactional`: a drain of `bulk` first claims what is due in `transactional`.
         """
-        self._parts.bells.answered(DELIVER[lane])
-        drain = _Drain(self._parts, lane, self._stopping)
+        self.parts.bells.answered(DELIVER[lane])
+        drain = _Drain(self.parts, lane, self._stopping)
         drained = drain.run()
         if drain.all_known:
-            self._parts.recorder.forget()
+            self.parts.recorder.forget()
         if drained.more:
-            self._parts.bells.ring(DELIVER[lane])
+            self.parts.bells.ring(DELIVER[lane])
         if drained.reported or drained.suppressed:
             log.info("drained", lane=lane, reported=drained.reported, suppressed=drained.suppressed, more=drained.more)
         return drained
 
     def stop(self) -> None:
-        """Claim nothing more; what is claimed is finished."""
+        """Claim nothing more. Claimed email is finished."""
         self._stopping.set()
 
     def close(self) -> None:
-        """Wait for the calls on the wire and let the threads go."""
+        """Wait for the calls on the wire, then end the threads."""
         self.stop()
-        self._parts.calls.close()
-        self._parts.recorder.close()
+        self.parts.calls.close()
+        self.parts.recorder.close()
 
 
 class _Drain:
     """One drain: what is in flight, what has come back, and when to stop claiming."""
 
-    def __init__(self, parts: Parts, lane: Lane, stopping: threading.Event) -> None:
+    def __init__(self, parts: DrainParts, lane: Lane, stopping: threading.Event) -> None:
         self._parts = parts
         self._lane = lane
         self._others_called = False
@@ -129,9 +129,10 @@ class _Drain:
         self.all_known = True
 
     def run(self) -> Drained:
-        """Drain. What could not be brought to the database is left to recovery, by what was noted, once no call is on.
+        """Drain the lane.
 
-        That is a claim whose commit is unknown, or reports that were not recorded.
+        A claim whose commit is unknown, or reports that could not be recorded, are left to crash recovery: once no call
+        is on the wire, it reads them from the notes.
         """
         try:
             return self._run()
@@ -159,17 +160,17 @@ class _Drain:
         return self._stopping.is_set() or self._parts.monotonic() - began >= lasts_s
 
     def _goes_on(self, began: float) -> bool:
-        """Whether mail has come while calls are on the wire, which would otherwise wait for them to end.
+        """Whether email has arrived while calls are on the wire, which would otherwise wait for those calls to end.
 
-        The bell is left to the next drain, so that nobody rings again until then. For a second only: the process has
-        other tasks to do.
+        The bell is left to the next drain, so that no other bell rings until then. This lasts only a second: the
+        process has other tasks.
         """
         if not self._in_flight or not self.all_known or self._is_over(began, _GOES_ON_S):
             return False
         return self._parts.bells.any_rung(DELIVER[lane] for lane in self._lanes)
 
     def _top_up(self) -> bool:
-        """Claim as much as there are threads and send rate for. False when nothing more is to be had."""
+        """Claim as much as threads and send rate allow. False when nothing more can be claimed."""
         parts = self._parts
         room = min(parts.limits.batch, 2 * parts.limits.threads - self._in_flight)
         try:
@@ -180,7 +181,7 @@ class _Drain:
             claimed_at = parts.monotonic()
             claim, opened = self._claim(grant.count)
         except (ServiceUnavailable, OSError) as error:
-            # What is in flight still has to be recorded, so the drain ends in order; the sweepers ring again.
+            # What is in flight still has to be recorded, so the drain ends in order. The sweepers ring again.
             log.warning("claim_failed", reason=str(error))
             self.all_known = False
             return False
@@ -188,57 +189,57 @@ class _Drain:
         if claim.size >= room:
             self._let_others_join()
         self._call_all(claim, opened, claimed_at)
-        parts.pace.give_back(grant.count - len(claim.mails))
+        parts.pace.give_back(grant.count - len(claim.emails))
         return not claim.dry
 
     def _let_others_join(self) -> None:
-        """There is more than this process can hold: one more bell wakes an idle one, which may do the same."""
+        """Ring once more when this process cannot hold all. The bell wakes an idle process, which may do the same."""
         if not self._others_called:
             self._others_called = True
             self._parts.bells.ring(DELIVER[self._lane])
 
-    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, Letter]]:
+    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, SealedEmail]]:
         lease, token = self._parts.limits.lease, new_id()
         wishes = [Wanted(lane=lane, limit=limit, lease=lease, token=token) for lane in self._lanes]
         self._parts.recorder.claim(token)
         with self._parts.database.transaction() as connection:
             claim = claim_in_turn(connection, wishes)
-        return claim, self._letters({one.recipient.email_id for one in claim.mails})
+        return claim, self._sealed_emails({one.recipient.email_id for one in claim.emails})
 
-    def _letters(self, email_ids: set[UUID]) -> dict[UUID, Letter]:
-        """What the claimed mails say; nothing when the database has left since, and then none of them is called."""
+    def _sealed_emails(self, email_ids: set[UUID]) -> dict[UUID, SealedEmail]:
+        """The claimed emails. Empty when the database cannot be reached any more; then none of them is called."""
         if not email_ids:
             return {}
         try:
             with self._parts.database.asking() as connection:
-                drafts = letters.drafts(connection, list(email_ids))
+                found = drafts.drafts(connection, list(email_ids))
         except ServiceUnavailable as error:
-            log.warning("letters_unread", mails=len(email_ids), reason=error.detail)
+            log.warning("email_bodies_unread", emails=len(email_ids), reason=error.detail)
             return {}
-        return {one.id: Letter(one, self._parts.key_ring, links=self._parts.links) for one in drafts}
+        return {one.id: SealedEmail(one, self._parts.key_ring, links=self._parts.links) for one in found}
 
-    def _call_all(self, claim: Claim, opened: dict[UUID, Letter], claimed_at: float) -> None:
-        errands = []
-        for mine in claim.mails:
-            letter = opened.get(mine.recipient.email_id)
-            done = partial(self._report, mine, claim.token)
-            if letter is None:
-                done(NotCalled("The mail could not be read after it was claimed."))
+    def _call_all(self, claim: Claim, opened: dict[UUID, SealedEmail], claimed_at: float) -> None:
+        orders = []
+        for attempt in claim.emails:
+            sealed_email = opened.get(attempt.recipient.email_id)
+            done = partial(self._report, attempt, claim.token)
+            if sealed_email is None:
+                done(NotCalled("The email could not be read after it was claimed."))
             else:
-                errands.append(Errand(mine, letter, claimed_at, done))
+                orders.append(CallOrder(attempt, sealed_email, claimed_at, done))
         self._in_flight += claim.size - claim.suppressed
-        self._parts.calls.make(errands)
+        self._parts.calls.make(orders)
 
-    def _report(self, mine: Mine, token: UUID, result: Result) -> None:
-        self._reports.put(Report(mine=mine, token=token, result=result))
+    def _report(self, attempt: OpenAttempt, token: UUID, result: Result) -> None:
+        self._reports.put(Report(attempt=attempt, token=token, result=result))
 
     def _wait(self, seconds: float) -> None:
-        """Until the next grant; while calls are in flight, waiting for their reports is enough."""
+        """Wait for the next grant. While calls are in flight, waiting for their reports is enough."""
         if not self._in_flight:
             self._parts.sleep(min(seconds, 0.25))
 
     def _collect(self) -> None:
-        """Record what has come back."""
+        """Record the reports that have come back."""
         batch = self._gather() if self._in_flight else []
         if batch:
             self._in_flight -= len(batch)
@@ -250,10 +251,10 @@ class _Drain:
             )
 
     def _gather(self) -> list[Report]:
-        """What has come back, and what comes in a moment: looked at a few times, since each look costs all threads.
+        """The reports that have come back, and those that arrive in a moment.
 
-        A moment is longer while all threads have calls to make, for then nothing waits for this one, and a transaction
-        costs the same for a hundred mails as for ten.
+        It looks only a few times, since each look costs all threads. The moment is longer while all threads have calls
+        to make: then nothing waits for this thread, and a transaction costs the same for a hundred emails as for ten.
         """
         began = self._parts.monotonic()
         enough = min(self._in_flight, _RECORD_AT_MOST)
@@ -274,7 +275,7 @@ class _Drain:
             self._reports.get()
 
     def _record(self, batch: list[Report]) -> None:
-        """What SES said must reach the database: one that is away is waited for, while nothing more is claimed."""
+        """Record a batch. While the database is away, wait and claim nothing more: SES's answers must be stored."""
         gives_up = self._parts.monotonic() + _KEEP_TRYING_TO_RECORD_S
         pause = 0.1
         while True:
@@ -293,9 +294,9 @@ class _Drain:
                 return
 
     def _record_one_by_one(self, batch: list[Report], error: SQLAlchemyError) -> None:
-        """A report that the database refuses takes no other with it; its lease runs out, and events settle it."""
+        """Record each report by itself. If the database refuses one, its lease runs out and events settle it."""
         if len(batch) == 1:
-            log.error("report_refused", recipient_id=str(batch[0].mine.recipient.id), error=type(error).__name__)
+            log.error("report_refused", recipient_id=str(batch[0].attempt.recipient.id), error=type(error).__name__)
             return
         for report in batch:
             self._record([report])

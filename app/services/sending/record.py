@@ -1,41 +1,41 @@
-"""Step 3b: write down what the calls to SES came to, a batch at a time.
+"""Step 3b: write down the outcomes of calls to SES, a batch at a time.
 
-It maps each outcome of a call to an event of the state machine and to the closing of the attempt. Evidence of
-acceptance is written whoever holds the lease by then (T4); everything else only for the holder.
+This module maps each outcome to an event of the state machine and to the closing of the attempt. Evidence of acceptance
+is written no matter which claim holds the lease by then (T4); everything else only if the claim still holds it.
 """
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.delivery import Event, Facts
-from app.domain.outcome import Accepted, Ambiguous, Paused, Refused, Retry, Throttled
-from app.services.advance import advance
-from app.services.results import FoundSuppressed, NotCalled, Result
-from app.store import attempts, circuits, inbox, recipients
-from app.store.attempts import AttemptOutcome, Closing, Evidence
-from app.store.claims import Mine
-from app.store.db import Database
-from app.store.glance import glance
-from app.store.recipients import Recipient
-from app.store.verdicts import reason_for
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Refused, Retry, Throttled, Tripped
+from app.domain.sending.state_machine import Event, TransitionFacts
+from app.services.deadlock_retry import again
+from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
+from app.services.sending.circuits import move_circuits
+from app.services.sending.transition import advance
+from app.store.engine.database import Database
+from app.store.feedback import notifications
+from app.store.operating import incidents
+from app.store.operating.incidents import Noted
+from app.store.sending import attempts, recipients
+from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
+from app.store.sending.circuits import KEYS
+from app.store.sending.recipients import Recipient
+from app.store.sending.recording import look_before_recording
+from app.store.suppression.gate_sql import reason_for
 
 _LONGEST_WAIT = timedelta(minutes=15)
+# How long an email waits that this process cannot open although it opens others: as long as it has waited so far,
+# within these bounds.
+_WITHOUT_KEY = (timedelta(seconds=5), timedelta(minutes=5))
+# Circuits whose cause is a setting note an incident; `/readyz` shows all others, and they end by themselves.
+_MISSING_SETTING = {"keys": "sealing_key_missing", "stream": "unsubscribe_link_missing"}
 _THROTTLE_WAIT = timedelta(seconds=2)
 _CIRCUIT_WAIT = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What one claimed mail came to. `token` is the claim that it was called under."""
-
-    mine: Mine
-    token: UUID
-    result: Result
 
 
 class Record:
@@ -51,45 +51,52 @@ class Record:
 
         Raises `ServiceUnavailable` when the database is away; nothing is written.
         """
+        again(lambda: self._write(reports))
+
+    def _write(self, reports: Sequence[Report]) -> None:
         with self._database.transaction() as connection:
-            seen = glance(connection)
-            # Notifications before recipients, as the settler locks them: the other way round is a deadlock.
-            if seen.news_parked:
+            seen = look_before_recording(connection)
+            # Notifications before recipients, in the order in which the settler locks them: the other order deadlocks.
+            if seen.notification_parked:
                 accepted = [report.result.ses_message_id for report in reports if isinstance(report.result, Accepted)]
-                inbox.wake(connection, accepted)
+                notifications.wake(connection, accepted)
+            # All at once and before any is written: otherwise two transactions may wait for each other's circuits.
+            recipients.hold(connection, {report.attempt.recipient.id for report in reports})
             written = self._write_accepted(connection, reports, seen.now)
-            left = [report for report in reports if report.mine.recipient.id not in written]
+            left = [report for report in reports if report.attempt.recipient.id not in written]
             self._write_under_lock(connection, left, seen.now)
             attempts.close(connection, [_closing(report) for report in reports])
-            self._move_circuits(connection, reports, are_open=seen.circuits_open)
+            _note_incidents(connection, reports)
+            move_circuits(connection, reports, are_open=seen.circuits_open)
 
     def _write_accepted(self, connection: Connection, reports: Sequence[Report], now: datetime) -> frozenset[UUID]:
-        """Most reports: SES took a mail that its claim holds still. Which recipients are written.
+        """Write reports of emails that SES accepted and their claim still holds. The ids of recipients written.
 
-        As long as a claim holds a row, the row is what the claim has read, so that is what is decided from.
+        Most reports are of this kind. As long as a claim holds a row, the row is as the claim read it, so the decision
+        is made from that.
         """
-        accepted = {report.mine.recipient.id: report for report in reports if isinstance(report.result, Accepted)}
-        moved = [row for one in accepted.values() if (row := self._move(one.mine.recipient, one, now)) is not None]
+        accepted = {report.attempt.recipient.id: report for report in reports if isinstance(report.result, Accepted)}
+        moved = [row for one in accepted.values() if (row := self._move(one.attempt.recipient, one, now)) is not None]
         return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in accepted.items()})
 
     def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
-        """All others: decided from what the rows are now."""
+        """Write all other reports, decided from the rows as they are now."""
         if reports:
-            rows = recipients.lock(connection, [report.mine.recipient.id for report in reports])
+            rows = recipients.lock(connection, [report.attempt.recipient.id for report in reports])
             recipients.save(connection, self._move_all(rows, reports, now))
 
     def _move_all(self, rows: dict[UUID, Recipient], reports: Sequence[Report], now: datetime) -> list[Recipient]:
-        """Those that changed. Two reports of one recipient are taken in turn, each on what the other has left."""
+        """The rows that changed. Two reports of one recipient apply in turn, the second to what the first left."""
         moved: dict[UUID, Recipient] = {}
         for report in reports:
-            recipient_id = report.mine.recipient.id
+            recipient_id = report.attempt.recipient.id
             after = self._move(moved.get(recipient_id, rows[recipient_id]), report, now)
             if after is not None:
                 moved[recipient_id] = after
         return list(moved.values())
 
     def _move(self, row: Recipient, report: Report, now: datetime) -> Recipient | None:
-        facts = Facts(lease_held=row.lease_token == report.token, taken_by_ses=row.ses_message_id is not None)
+        facts = TransitionFacts(lease_held=row.lease_token == report.token, taken_by_ses=row.ses_message_id is not None)
         result = report.result
         match result:
             case Accepted(ses_message_id):
@@ -99,7 +106,7 @@ class Record:
             case Ambiguous(reason):
                 return advance(row, Event.OUTCOME_UNKNOWN, facts, now=now, reason=reason)
             case Retry(reason) if row.attempts + 1 >= self._max_attempts:
-                given_up = f"Given up after {row.attempts + 1} attempts. {reason}"
+                given_up = f"Not sent in {row.attempts + 1} attempts; a person has to decide. {reason}"
                 return advance(row, Event.ATTEMPTS_EXHAUSTED, facts, now=now, reason=given_up)
             case Retry(reason):
                 return advance(
@@ -108,8 +115,9 @@ class Record:
             case Throttled(reason):
                 due = now + _THROTTLE_WAIT * (0.5 + self._jitter())
                 return advance(row, Event.NOT_SENT_BLAMELESS, facts, now=now, reason=reason, due_at=due)
-            case Paused(_, reason):
-                return advance(row, Event.NOT_SENT_BLAMELESS, facts, now=now, reason=reason, due_at=now + _CIRCUIT_WAIT)
+            case Tripped(scope, reason):
+                due = now + (_wait_without_key(now - row.created_at) if scope == KEYS else _CIRCUIT_WAIT)
+                return advance(row, Event.NOT_SENT_BLAMELESS, facts, now=now, reason=reason, due_at=due)
             case NotCalled(reason):
                 return advance(row, Event.GIVE_BACK, facts, now=now, reason=reason)
             case FoundSuppressed(origin):
@@ -120,27 +128,34 @@ class Record:
         bound = min(timedelta(seconds=2 ** min(earlier_attempts + 1, 20)), _LONGEST_WAIT)
         return bound * self._jitter()
 
-    def _move_circuits(self, connection: Connection, reports: Sequence[Report], *, are_open: bool) -> None:
-        # Nothing has written the row since the claim, so its last change is when it was claimed.
-        tripped = {
-            report.result.scope: (report.result.reason, report.mine.recipient.updated_at)
-            for report in reports
-            if isinstance(report.result, Paused)
-        }
-        for scope, (reason, claimed_at) in tripped.items():
-            circuits.trip(connection, scope, reason=reason, claimed_at=claimed_at)
-        proven = {
-            f"sender:{report.mine.recipient.sender_domain}" for report in reports if isinstance(report.result, Accepted)
-        }
-        if proven and are_open:
-            circuits.close(connection, sorted((proven | {"account"}) - tripped.keys()))
+
+def _wait_without_key(waited: timedelta) -> timedelta:
+    shortest, longest = _WITHOUT_KEY
+    return min(max(waited, shortest), longest)
+
+
+def _note_incidents(connection: Connection, reports: Sequence[Report]) -> None:
+    """Note the incidents of a batch, each once."""
+    found = {(one.kind, one.subject): one for one in map(_incident, reports) if one is not None}
+    incidents.note_all(connection, found.values())
+
+
+def _incident(report: Report) -> Noted | None:
+    match report.result:
+        case Retry(reason, kind, subject):
+            return Noted(kind=kind, subject=subject, detail=reason)
+        case Tripped(scope, reason):
+            kind, _, concerned = scope.partition(":")
+            if kind in _MISSING_SETTING:
+                return Noted(kind=_MISSING_SETTING[kind], subject=concerned or "SECRET_KEYS", detail=reason)
+    return None
 
 
 _ATTEMPT = {
     Refused: AttemptOutcome.REJECTED,
     Retry: AttemptOutcome.NOT_SENT,
     Throttled: AttemptOutcome.NOT_SENT,
-    Paused: AttemptOutcome.NOT_SENT,
+    Tripped: AttemptOutcome.NOT_SENT,
     NotCalled: AttemptOutcome.NOT_SENT,
     FoundSuppressed: AttemptOutcome.NOT_SENT,
     Ambiguous: AttemptOutcome.UNKNOWN,
@@ -148,13 +163,13 @@ _ATTEMPT = {
 
 
 def _closing(report: Report) -> Closing:
-    attempt_id, result = report.mine.attempt_id, report.result
+    attempt_id, result = report.attempt.attempt_id, report.result
     if isinstance(result, Accepted):
         return Closing(
             id=attempt_id,
             outcome=AttemptOutcome.ACCEPTED,
-            evidence=Evidence.RESPONSE,
+            evidence=OutcomeSource.RESPONSE,
             ses_message_id=result.ses_message_id,
         )
     reason = reason_for(result.origin) if isinstance(result, FoundSuppressed) else result.reason
-    return Closing(id=attempt_id, outcome=_ATTEMPT[type(result)], evidence=Evidence.RESPONSE, reason=reason)
+    return Closing(id=attempt_id, outcome=_ATTEMPT[type(result)], evidence=OutcomeSource.RESPONSE, reason=reason)

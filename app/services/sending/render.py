@@ -1,26 +1,26 @@
-"""Make the one message that one recipient gets: open the body, put in the link, build the MIME, tag the call.
+"""Make the message for one recipient: open the body, add the link, build the MIME, tag the call.
 
-It opens sealed bodies and renders; it decides nothing about whether the mail may leave.
+This module opens sealed bodies and renders. Whether the email may leave is not decided here.
 """
 
-from app.domain.address import Mailbox, parse_address
-from app.domain.mime import Message, render
-from app.domain.outcome import Envelope
-from app.domain.pseudonym import is_pseudonym
-from app.domain.unsubscribe import headers, with_link
-from app.services.links import Links
-from app.store.bodies import unpack
-from app.store.claims import Mine
-from app.store.letters import Draft, Named
-from app.store.sealing import KeyRing, Unsealable
+from app.domain.message.address import Mailbox, parse_address
+from app.domain.message.mime import Message, render
+from app.domain.privacy.pseudonym import is_pseudonym
+from app.domain.sending.call_outcome import Envelope
+from app.domain.suppression.unsubscribe_link import headers, with_link
+from app.services.suppression.unsubscribe_links import Links
+from app.store.sending.claims import OpenAttempt
+from app.store.sending.drafts import Draft, Named
+from app.store.submission.bodies import unpack
+from app.store.submission.sealing import KeyRing, Unsealable
 
 RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"
 
 
-class Letter:
-    """One claimed mail, sealed until somebody needs what it says; it is opened once, and not for each recipient.
+class SealedEmail:
+    """One claimed email. Its body is opened when it is first needed, once for all recipients.
 
-    `links` makes the unsubscribe links of a mail whose stream has them.
+    `links` makes the unsubscribe links, for emails of a stream that has them.
     """
 
     def __init__(self, draft: Draft, key_ring: KeyRing, *, links: Links) -> None:
@@ -29,13 +29,13 @@ class Letter:
         self._links = links if draft.has_link else None
         self._opened: Message | None = None
 
-    def envelope(self, mine: Mine) -> Envelope:
-        """The call to SES for one of its recipients.
+    def envelope(self, attempt: OpenAttempt) -> Envelope:
+        """The call to SES for one recipient.
 
-        Raises `Unsealable` when the body cannot be opened, what `render` raises when the message is not safe to send,
-        and `NoLink` when it cannot carry its link.
+        Raises `UnknownSealingKey` when this process lacks the key of the body, `Unsealable` when the body is lost, the
+        errors of `render` when the message is not safe to send, and `NoLink` when it cannot carry its link.
         """
-        recipient = mine.recipient
+        recipient = attempt.recipient
         message = self._message()
         own: tuple[tuple[str, str], ...] = ()
         if self._links is not None:
@@ -53,11 +53,11 @@ class Letter:
             sender=message.sender.address.envelope,
             recipient=parse_address(recipient.address).envelope,
             raw=raw,
-            tags=((RECIPIENT_TAG, recipient_id), (ATTEMPT_TAG, str(mine.attempt_id))),
+            tags=((RECIPIENT_TAG, recipient_id), (ATTEMPT_TAG, str(attempt.attempt_id))),
         )
 
     def _message(self) -> Message:
-        # Two threads may open it at the same moment, and then either message will do: they are alike.
+        # Two threads may open it at the same moment. Then either message will do: they are equal.
         if self._opened is None:
             self._opened = _open(self._draft, self._key_ring)
         return self._opened
@@ -81,7 +81,7 @@ def _open(draft: Draft, key_ring: KeyRing) -> Message:
 
 
 def _of_kind(named: tuple[Named, ...], kind: str) -> tuple[Mailbox, ...]:
-    """Whom the mail names, but for those who were forgotten since it was taken in."""
+    """The mailboxes of this kind, without people who were forgotten since the email was accepted."""
     known = (one for one in named if one.kind == kind and not is_pseudonym(one.key))
     return tuple(_mailbox(one.name, one.address) for one in known)
 

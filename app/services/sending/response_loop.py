@@ -1,7 +1,6 @@
-"""One thread that waits for the answers of many calls: an answer that is there wakes it, and no other thread.
+"""One thread that waits for the answers of many calls; an answer that arrives wakes no other thread.
 
-It decides only when a call has waited for too long. What an answer proves, and what follows, is told to whoever made
-the call.
+The only decision made here is when a call has waited too long. The caller gets the outcome and decides what follows.
 """
 
 import selectors
@@ -16,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from app.aws.ses import Pending
-from app.domain.outcome import Outcome
+from app.aws.ses.mailer import Pending
+from app.domain.sending.call_outcome import Outcome
 
 log = structlog.get_logger()
 
@@ -31,10 +30,10 @@ class _Awaited:
     until: float
 
 
-class Answers:
-    """Listens for answers. `patience_s` is how long each may take; `aside` does what may take long on another thread.
+class ResponseLoop:
+    """Listens for answers. Each may take `patience_s`; `aside` runs slow work on another thread.
 
-    It relies on `epoll` or `kqueue`, which take new connections while somebody waits.
+    It relies on `epoll` or `kqueue`, which accept new connections during a wait.
     """
 
     def __init__(
@@ -48,17 +47,19 @@ class Answers:
         self._aside = aside
         self._monotonic = monotonic
         self._selector = selectors.DefaultSelector()
-        # In the order of their ends. Who is heard leaves at once: one that hangs must not keep what others hold.
+        # In the order of their deadlines. An answered call leaves at once: one that hangs must not keep the objects of
+        # others alive.
         self._awaited: OrderedDict[_Awaited, None] = OrderedDict()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ends = threading.Event()
 
     def expect(self, pending: Pending, then: Callable[[Outcome], None]) -> None:
-        """Have `then` told what the call proves once that is known, on whatever thread."""
+        """Call `then` with the outcome once it is known, on any thread."""
         awaited = _Awaited(pending, then, self._monotonic() + self._patience_s)
         with self._lock:
-            # First what may fail: then whoever made the call says what that means, and nobody is told twice.
+            # What may fail comes first: if it does, the caller decides what that means, and `then` is not called as
+            # well.
             self._selector.register(pending, selectors.EVENT_READ, awaited)
             self._awaited[awaited] = None
             if self._thread is None:
@@ -66,7 +67,7 @@ class Answers:
                 self._thread.start()
 
     def close(self) -> None:
-        """End. Nothing may be expected any more."""
+        """End the thread. `expect` must not be called any more."""
         self._ends.set()
         if self._thread is not None:
             self._thread.join()
@@ -79,7 +80,7 @@ class Answers:
             self._safely(self._give_up_on_the_late)
 
     def _hear(self, awaited: _Awaited) -> None:
-        # First let go of the connection: with its answer read, it may carry another call at once.
+        # Release the connection first: once its answer is read, it may carry another call at once.
         self._selector.unregister(awaited.pending)
         outcome = awaited.pending.look()
         if outcome is None and not awaited.pending.has_begun:
@@ -93,7 +94,7 @@ class Answers:
             awaited.then(outcome)
 
     def _wait(self, awaited: _Awaited) -> None:
-        """Only a part of the answer is there, or it is of another kind than nearly all."""
+        """Wait for the rest: only a part of the answer has arrived, or it is of a rare kind."""
         awaited.then(awaited.pending.wait())
 
     def _give_up_on_the_late(self) -> None:
@@ -111,7 +112,7 @@ class Answers:
             return first
 
     def _safely(self, work: Callable[[], None]) -> None:
-        """This thread must not end: all who wait would wait for ever."""
+        """Log any failure: if this thread ended, all waiting calls would wait forever."""
         try:
             work()
         except Exception:

@@ -1,4 +1,4 @@
-"""How many mails a second the account may send: a setting, or what SES says, asked again each minute."""
+"""How many emails per second the account may send: from a setting, or from SES, asked once a minute."""
 
 import threading
 import time
@@ -7,19 +7,19 @@ from typing import Final
 
 import structlog
 
-from app.aws.account import SesAccount
+from app.aws.ses.account import SesAccount
 from app.domain.errors import ServiceUnavailable
 
 log = structlog.get_logger()
 
 _ASK_EVERY_S: Final = 60.0
 _ASK_AGAIN_S: Final = 5.0
-# What the smallest account may send, used until SES has answered once.
+# The rate of the smallest account, used until SES has answered once.
 _CAUTIOUS: Final = 1.0
 
 
 class SendRate:
-    """The rate, in mails a second."""
+    """The rate, in emails per second."""
 
     def __init__(
         self, *, account: SesAccount, fixed: float | None, monotonic: Callable[[], float] = time.monotonic
@@ -32,7 +32,7 @@ class SendRate:
         self._ask_at = 0.0
 
     def __call__(self) -> float:
-        """The rate now. When SES is away the last known one stands."""
+        """The current rate. While SES cannot be reached, the last known rate stands."""
         if self._fixed is not None:
             return self._fixed
         with self._lock:

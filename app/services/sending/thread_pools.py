@@ -1,6 +1,6 @@
-"""Threads that work is handed to and nothing is waited for: what comes of it, the work itself puts where it belongs.
+"""Threads that run work without giving a result back; the work itself hands on what it finds.
 
-An executor makes a future with a lock for each piece of work, which costs a worker more than some of its mails do.
+An executor makes a future with a lock for each piece of work. That costs a worker more than some of its emails do.
 """
 
 import threading
@@ -15,7 +15,7 @@ Work = Callable[[], None]
 
 
 class Threads:
-    """So many threads, which begin with the first piece of work: after the process was forked."""
+    """A fixed number of threads. They start with the first piece of work, which is after the process was forked."""
 
     def __init__(self, count: int, *, name: str) -> None:
         self._count = count
@@ -24,7 +24,7 @@ class Threads:
         self._threads: list[threading.Thread] = []
 
     def do(self, work: Work) -> None:
-        """Have it done, in its turn. Nobody may call this while the first piece of work is being handed over."""
+        """Queue the work. Must not be called while another thread hands over the first piece of work."""
         while len(self._threads) < self._count:
             number = len(self._threads)
             self._threads.append(threading.Thread(target=self._run, name=f"{self._name}_{number}", daemon=True))
@@ -54,9 +54,9 @@ class _Own(threading.local):
 
 
 class FewThreads(Threads):
-    """Threads of which so many are at work at a time, and others only while some of these wait.
+    """Threads of which `at_work` run at a time; more run only while some of these wait.
 
-    The interpreter is one: threads that want it all at once take it from each other, and each for a moment only.
+    There is one interpreter lock. Threads that all want it take it from each other, each for a moment only.
     """
 
     def __init__(self, count: int, *, at_work: int, name: str) -> None:
@@ -65,7 +65,7 @@ class FewThreads(Threads):
         self._own = _Own()
 
     def give_way(self) -> None:
-        """Let another thread begin work: what this one is about to do takes its time. Its work goes on all the same."""
+        """Let another thread begin work, since this one is about to wait. Its own work continues."""
         if self._own.has_place:
             self._own.has_place = False
             self._places.release()

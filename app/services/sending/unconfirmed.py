@@ -1,10 +1,11 @@
-"""What becomes of mails whose fate stays unknown: resent once proven not to have been taken, or held (T10, T11).
+"""Emails of unknown outcome: resent once SES is proven not to have accepted them, or held (T10, T11).
 
-Where too little traffic leaves too few peers, it sends a canary to SES's mailbox simulator, whose event proves as much.
-It never resends on time alone, and whatever it sends again is marked as a possible duplicate.
+Where too little traffic leaves too few peers, a canary is sent to SES's mailbox simulator, whose event proves as much.
+Nothing is ever resent on time alone, and every resent email is marked as a possible duplicate.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,24 +13,27 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import Event, Facts, State
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
-from app.domain.proof import OnUnconfirmed, Peers, verdict
-from app.domain.suppression import scope_of
+from app.domain.sending.state_machine import Event, State, TransitionFacts
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
+from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
-from app.services.advance import advance
-from app.services.isolate import save_isolated
-from app.store import attempts, audit, emails, keys, recipients, unconfirmed
-from app.store.attempts import AttemptOutcome, Closing, Evidence
-from app.store.bodies import Body, pack
-from app.store.db import Database, clock
-from app.store.emails import NewEmail, NewRecipient
-from app.store.ids import new_id
-from app.store.keys import App
-from app.store.recipients import Recipient
-from app.store.sealing import KeyRing
-from app.store.unconfirmed import Unconfirmed
+from app.services.isolation import save_isolated, together_or_apart
+from app.services.sending.transition import advance
+from app.store.apps import keys
+from app.store.apps.keys import App
+from app.store.engine.database import Database, clock
+from app.store.engine.ids import new_id
+from app.store.operating import audit
+from app.store.sending import attempts, recipients, unconfirmed
+from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
+from app.store.sending.recipients import Recipient
+from app.store.sending.unconfirmed import Unconfirmed
+from app.store.submission import emails
+from app.store.submission.bodies import Body, pack
+from app.store.submission.emails import NewEmail, NewRecipient
+from app.store.submission.sealing import KeyRing
 
 log = structlog.get_logger()
 
@@ -38,15 +42,15 @@ CANARY: Final = "success+postern-canary@simulator.amazonses.com"
 _OWN_APP: Final = "postern"
 _STREAM: Final = "canary"
 _BATCH: Final = 200
-_NOT_HELD: Final = "Only a held mail can be resent or discarded."
+_NOT_HELD: Final = "Only a held email can be resent or discarded."
 _REASONS: Final = {
-    Event.PROVEN_ABSENT: "SES was proven not to have taken the mail; it is sent again, marked as a possible duplicate.",
-    Event.LEFT_UNPROVEN: "Whether SES took the mail could not be found out; a person has to decide.",
+    Event.PROVEN_ABSENT: "SES was proven not to have accepted the email; it is resent, marked as a possible duplicate.",
+    Event.LEFT_UNPROVEN: "Whether SES accepted the email could not be found out; a person has to decide.",
 }
 
 
 class Reconcile:
-    """Settles unconfirmed mails, and does with held ones what a person says."""
+    """Settles unconfirmed emails, and resends or discards held ones as a person decides."""
 
     def __init__(self, *, database: Database, key_ring: KeyRing, bells: Bells, quiet: timedelta) -> None:
         self._database = database
@@ -55,31 +59,28 @@ class Reconcile:
         self._quiet = quiet
 
     def sweep(self) -> int:
-        """Look at every mail that has been quiet long enough, a batch at a time; how many moved."""
-        moved = 0
-        page = self._look_at_next(after=None)
-        while page.waiting:
-            moved += page.moved
-            for lane in page.lanes:
-                self._bells.ring(DELIVER[Lane(lane)])
-            page = self._look_at_next(after=page.waiting[-1])
+        """Look at every email that has been quiet long enough, a batch at a time. How many changed state."""
+        moved, after = 0, None
+        while page := self._next(after):
+            moved += self._look(page)
+            after = page[-1]
         return moved
 
     def resend(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
-        """Send a held mail again, as a possible duplicate. Raises `NotFound`, and `Conflict` unless it is held."""
+        """Send a held email again, as a possible duplicate. Raises `NotFound`, and `Conflict` unless it is held."""
         self._decide(caller, recipient_id, Event.RESEND, reason)
 
     def discard(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
-        """Give a held mail up. Raises `NotFound`, and `Conflict` unless it is held."""
+        """Discard a held email. Raises `NotFound`, and `Conflict` unless it is held."""
         self._decide(caller, recipient_id, Event.DISCARD, reason)
 
     def held_of(self, caller: Caller, email_id: UUID) -> tuple[UUID, ...]:
-        """The recipients of a mail that wait for a person. Raises `NotFound`, and `Conflict` when none does."""
+        """The recipients of an email that are held. Raises `NotFound`, and `Conflict` when none is."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             named = recipients.of_emails(connection, [email_id]).get(email_id)
         if named is None:
-            raise NotFound("There is no such mail.")
+            raise NotFound("There is no such email.")
         held = tuple(one.id for one in named if one.state is State.HELD)
         if not held:
             raise Conflict(_NOT_HELD)
@@ -92,12 +93,12 @@ class Reconcile:
             row = recipients.lock(connection, [recipient_id]).get(recipient_id)
             if row is None:
                 raise NotFound("There is no such recipient.")
-            told = f"{event.capitalize()} by {caller.actor}: {reason}"
-            moved = advance(row, event, Facts(), now=now, reason=told, due_at=now)
+            note = f"{event.capitalize()} by {caller.actor}: {reason}"
+            moved = advance(row, event, TransitionFacts(), now=now, reason=note, due_at=now)
             if moved is None:
                 raise Conflict(_NOT_HELD)
             recipients.save(connection, [moved])
-            _close_unknown(connection, [recipient_id], evidence=Evidence.OPERATOR, reason=told)
+            _close_unknown(connection, [recipient_id], evidence=OutcomeSource.OPERATOR, reason=note)
             audit.write(
                 connection,
                 actor=caller.actor,
@@ -108,19 +109,53 @@ class Reconcile:
             )
         self._bells.ring(DELIVER[Lane(row.lane)])
 
-    def _look_at_next(self, *, after: Unconfirmed | None) -> "_Page":
+    def _next(self, after: Unconfirmed | None) -> tuple[Unconfirmed, ...]:
+        with self._database.reading() as connection:
+            quiet_since = clock(connection) - self._quiet
+            return unconfirmed.quiet_since(connection, quiet_since, after=after, limit=_BATCH)
+
+    def _look(self, page: Sequence[Unconfirmed]) -> int:
+        """Settle these emails together; if one of them fails, each by itself. How many changed state."""
+        return together_or_apart(
+            self._database,
+            "unconfirmed",
+            page,
+            self._settle,
+            name=lambda one: str(one.recipient_id),
+            on_failure=lambda error: log.info("unconfirmed_one_by_one", error=type(error).__name__),
+        )
+
+    def _settle(self, page: Sequence[Unconfirmed]) -> int:
+        """Settle these emails as far as possible. How many changed state.
+
+        The decision is made from the locked rows. Since the page was read, an email may have been resent and become
+        unknown again, and nothing is proven about the new call.
+        """
         with self._database.transaction() as connection:
             now = clock(connection)
-            waiting = unconfirmed.quiet_since(connection, now - self._quiet, after=after, limit=_BATCH)
+            rows = recipients.lock(connection, [one.recipient_id for one in page])
+            waiting = tuple(self._still_quiet(page, rows, now))
             proofs = self._proofs(connection, waiting)
-            rows = recipients.lock(connection, [one.recipient_id for one in waiting])
             moved = [self._move(rows[one.recipient_id], one, proofs[_minute(one.since)], now) for one in waiting]
             settled = [row for row in moved if row is not None]
             count = save_isolated(connection, settled)
             proven = [row.id for row in settled if row.state is State.RETRY_WAIT]
-            _close_unknown(connection, proven, evidence=Evidence.EVENT, reason=_REASONS[Event.PROVEN_ABSENT])
+            _close_unknown(connection, proven, evidence=OutcomeSource.EVENT, reason=_REASONS[Event.PROVEN_ABSENT])
             self._send_canary(connection, waiting, proofs, now)
-        return _Page(waiting=waiting, moved=count, lanes=frozenset(row.lane for row in settled))
+        for lane in {row.lane for row in settled}:
+            self._bells.ring(DELIVER[Lane(lane)])
+        return count
+
+    def _still_quiet(
+        self, page: Sequence[Unconfirmed], rows: Mapping[UUID, Recipient], now: datetime
+    ) -> Iterator[Unconfirmed]:
+        """The emails that are unconfirmed and quiet now, each with the time from its row."""
+        for one in page:
+            row = rows.get(one.recipient_id)
+            if row is None or row.state is not State.UNCONFIRMED or row.unconfirmed_since is None:
+                continue
+            if row.unconfirmed_since <= now - self._quiet:
+                yield replace(one, since=row.unconfirmed_since)
 
     def _proofs(self, connection: Connection, waiting: tuple[Unconfirmed, ...]) -> dict[datetime, Peers]:
         """One count for each minute in which something became unconfirmed."""
@@ -130,7 +165,7 @@ class Reconcile:
 
     def _move(self, row: Recipient, one: Unconfirmed, peers: Peers, now: datetime) -> Recipient | None:
         event = verdict(one.policy, quiet_for=now - one.since, quiet_needed=self._quiet, peers=peers)
-        return advance(row, event, Facts(), now=now, reason=_REASONS[event], due_at=now) if event else None
+        return advance(row, event, TransitionFacts(), now=now, reason=_REASONS[event], due_at=now) if event else None
 
     def _send_canary(
         self,
@@ -177,17 +212,8 @@ class Reconcile:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Page:
-    """Some of the mails to look at, how many of them moved, and the lanes of those."""
-
-    waiting: tuple[Unconfirmed, ...]
-    moved: int
-    lanes: frozenset[str]
-
-
 def _own_app(connection: Connection) -> App:
-    """The application that canaries belong to, so that they stand in nobody else's list."""
+    """The application that owns the canaries, so that they appear in no other application's list."""
     own = keys.app_by_name(connection, _OWN_APP)
     if own is None:
         own = App(id=new_id(), name=_OWN_APP, senders=(), default_lane=Lane.TRANSACTIONAL, reason_optional=False)
@@ -195,8 +221,8 @@ def _own_app(connection: Connection) -> App:
     return own
 
 
-def _close_unknown(connection: Connection, recipient_ids: list[UUID], *, evidence: Evidence, reason: str) -> None:
-    """A call that is settled to have sent nothing is in doubt no more, so that the mail may expire or be canceled."""
+def _close_unknown(connection: Connection, recipient_ids: list[UUID], *, evidence: OutcomeSource, reason: str) -> None:
+    """Close unknown calls that are settled as not sent, so that the email may expire or be canceled."""
     unknown = [
         Closing(id=one.id, outcome=AttemptOutcome.NOT_SENT, evidence=evidence, reason=reason)
         for one in attempts.of_recipients(connection, recipient_ids)

@@ -1,47 +1,47 @@
-"""Step 1: take a mail in. After the answer it is in the database, whatever happens next (promise 1).
+"""Step 1: accept an email. Once the request is answered, the email is in the database (promise 1).
 
-It decides whether a submission is a mail that may be sent: sender, recipients, times, content. It sends nothing: it
-rings the bell of the lane and is done.
+This module decides whether a submission may be sent as an email: sender, recipients, times, content. It sends nothing:
+it only rings the bell of the lane.
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.address import Mailbox
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import State
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, InvalidIdempotentRequest, RestrictedApiKey
-from app.domain.mime import Message, check_message
-from app.domain.proof import OnUnconfirmed
-from app.domain.suppression import scope_of
+from app.domain.message.address import Mailbox
+from app.domain.message.mime import Message, check_message
+from app.domain.sending.state_machine import first_state
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
-from app.services.gate import Addressee, Gate
-from app.services.keep import Entry, Keep
-from app.store import keys
-from app.store.bodies import Body, pack
-from app.store.db import Database
-from app.store.emails import NewEmail, NewRecipient
-from app.store.ids import new_id
-from app.store.pseudonyms import Pseudonyms
-from app.store.sealing import KeyRing
-from app.store.suppressions import Suppression
-from app.store.verdicts import reason_for
+from app.services.apps.streams import check_stream
+from app.services.submission.commit import Entry, Keep
+from app.services.suppression.gate import Addressee, Gate
+from app.store.apps import keys
+from app.store.engine.database import Database
+from app.store.engine.ids import new_id
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission.bodies import Body, pack
+from app.store.submission.emails import NewEmail, NewRecipient
+from app.store.submission.sealing import KeyRing
+from app.store.suppression.gate_sql import reason_for
+from app.store.suppression.suppressions import Suppression
 
 Json = dict[str, Any]
 
-_STREAM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FURTHEST = timedelta(days=30)
 _JUST_NOW = timedelta(minutes=5)
+_SENDERS_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One mail as an application hands it in, its syntax already checked."""
+    """One email as an application submits it, its syntax already checked."""
 
     message: Message
     bcc: tuple[Mailbox, ...] = ()
@@ -49,7 +49,10 @@ class Submission:
     lane: Lane | None = None
     tags: tuple[tuple[str, str], ...] = ()
     scheduled_at: datetime | None = None
+    scheduled_in: timedelta | None = None
+    """In place of `scheduled_at`: how long after it is accepted."""
     expires_at: datetime | None = None
+    expires_in: timedelta | None = None
     on_unconfirmed: OnUnconfirmed | None = None
 
 
@@ -72,14 +75,14 @@ class AlreadySuppressed:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the application gets for one submission."""
+    """The result of one submission, for the application."""
 
     id: UUID
     suppressed: tuple[AlreadySuppressed, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Acceptance:
     """The answer to a request, and whether it is the stored one of an earlier request."""
 
     body: Json
@@ -87,7 +90,7 @@ class Answer:
 
 
 class Accept:
-    """Takes submissions in."""
+    """Accepts submissions."""
 
     def __init__(
         self,
@@ -116,10 +119,12 @@ class Accept:
         Raises `RestrictedApiKey` when the application may not use this From.
         """
         caller.require(Scope.EMAILS_SEND)
+        submission = self._dated(submission)
         sender = submission.message.sender
         if not caller.may_send_as(sender.address.key):
+            allowed = ", ".join(sorted(caller.senders)[:_SENDERS_NAMED]) or "no address yet"
             raise RestrictedApiKey(
-                "This application may not send from this address.",
+                f"This application may not send from this address; it may send from {allowed}.",
                 faults=(
                     Fault("/from", "sender_not_allowed", "The From address is not one of the application's senders."),
                 ),
@@ -138,66 +143,87 @@ class Accept:
         *,
         idempotency: Idempotency | None,
         answer: Callable[[tuple[Receipt, ...]], Json],
-    ) -> Answer:
-        """Commit the mails, then ring. `submissions` have no `faults`; `answer` makes the body that the client gets.
+    ) -> Acceptance:
+        """Commit the emails, then ring. `submissions` have no `faults`; `answer` makes the body for the client.
 
-        With an idempotency key the body is stored in the transaction of the mails, and the same request gets it again.
-        Raises `InvalidIdempotentRequest`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing was
-        accepted.
+        With an idempotency key, the body is stored in the transaction of the emails, and the same request gets it
+        again. Raises `InvalidIdempotentRequest`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing
+        was accepted.
         """
-        suppressed = self._gate.suppressed([one for mail in submissions for one in _addressees(caller, mail)])
-        new = tuple(self._new_email(caller, mail, suppressed) for mail in submissions)
+        submissions = [self._dated(submission) for submission in submissions]
+        suppressed = self._gate.suppressed(
+            [one for submission in submissions for one in _addressees(caller, submission)]
+        )
+        new = tuple(self._new_email(caller, submission, suppressed) for submission in submissions)
         receipts = tuple(
-            Receipt(email.id, _suppressed_of(caller, mail, suppressed))
-            for email, mail in zip(new, submissions, strict=True)
+            Receipt(email.id, _suppressed_of(caller, submission, suppressed))
+            for email, submission in zip(new, submissions, strict=True)
         )
         body = answer(receipts)
         claim = _claim(caller, idempotency, body) if idempotency is not None else None
-        outcome = self._keep(Entry(new, claim))
-        self._ring(outcome.to_ring)
-        if outcome.failure is not None:
-            raise outcome.failure
+        committed = self._keep(Entry(new, claim))
+        self._ring([submission for one in committed.to_ring for submission in one.emails])
+        outcome = committed.outcome
         if idempotency is not None and outcome.earlier is not None:
             return _replay(outcome.earlier, idempotency)
-        return Answer(body, replayed=False)
+        return Acceptance(body, replayed=False)
 
-    def replay(self, caller: Caller, idempotency: Idempotency) -> Answer | None:
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for another thread's commit."""
+        return self._keep.waiting
+
+    def replay(self, caller: Caller, idempotency: Idempotency) -> Acceptance | None:
         """The stored answer to this request, or None. Raises `InvalidIdempotentRequest`."""
         with self._database.reading() as connection:
             earlier = keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
         return _replay(earlier, idempotency) if earlier else None
 
-    def _new_email(self, caller: Caller, mail: Submission, suppressed: dict[Addressee, Suppression]) -> NewEmail:
+    def _dated(self, submission: Submission) -> Submission:
+        """The submission with times in place of durations."""
+        if submission.scheduled_in is None and submission.expires_in is None:
+            return submission
+        now = self._clock()
+        later, until = submission.scheduled_in, submission.expires_in
+        return replace(
+            submission,
+            scheduled_at=submission.scheduled_at if later is None else now + later,
+            expires_at=submission.expires_at if until is None else now + until,
+            scheduled_in=None,
+            expires_in=None,
+        )
+
+    def _new_email(self, caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]) -> NewEmail:
         email_id = new_id()
-        message = mail.message
+        message = submission.message
         sender = message.sender
-        scope = scope_of(caller.app, mail.stream)
-        first = State.QUEUED if mail.scheduled_at is None else State.SCHEDULED
+        scope = scope_of(caller.app, submission.stream)
+        later = submission.scheduled_at is not None
         body = pack(Body(text=message.text, html=message.html, attachments=message.attachments))
         return NewEmail(
             id=email_id,
             app_id=caller.app_id,
-            stream=mail.stream,
+            stream=submission.stream,
             scope=scope,
-            lane=mail.lane or caller.default_lane,
+            lane=submission.lane or caller.default_lane,
             sender=sender.address.email,
             sender_name=sender.name,
             sender_domain=sender.address.domain,
             reply_to=tuple((one.name, one.address.email) for one in message.reply_to),
             subject=message.subject,
             headers=message.headers,
-            tags=mail.tags,
+            tags=submission.tags,
             body=self._key_ring.seal(body, row_id=email_id),
-            on_unconfirmed=mail.on_unconfirmed or caller.on_unconfirmed,
-            scheduled_at=mail.scheduled_at,
-            expires_at=mail.expires_at,
+            on_unconfirmed=submission.on_unconfirmed or caller.on_unconfirmed,
+            scheduled_at=submission.scheduled_at,
+            expires_at=submission.expires_at,
             recipients=tuple(
-                self._new_recipient(kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), first)
-                for kind, mailbox in _each_address_once(mail)
+                self._new_recipient(kind, mailbox, suppressed.get(Addressee(mailbox.address.key, scope)), later=later)
+                for kind, mailbox in _each_address_once(submission)
             ),
         )
 
-    def _new_recipient(self, kind: str, mailbox: Mailbox, entry: Suppression | None, first: State) -> NewRecipient:
+    def _new_recipient(self, kind: str, mailbox: Mailbox, entry: Suppression | None, *, later: bool) -> NewRecipient:
         return NewRecipient(
             id=new_id(),
             kind=kind,
@@ -205,7 +231,7 @@ class Accept:
             address=mailbox.address.email,
             key=mailbox.address.key,
             pseudonym=self._pseudonyms(mailbox.address.key),
-            state=first if entry is None else State.SUPPRESSED,
+            state=first_state(suppressed=entry is not None, scheduled=later),
             reason=None if entry is None else reason_for(entry.origin),
         )
 
@@ -217,7 +243,7 @@ class Accept:
         message = submission.message
         count = len(message.to) + len(message.cc) + len(submission.bcc)
         if count == 0:
-            yield Fault("/to", "required", "A mail needs at least one recipient.")
+            yield Fault("/to", "required", "An email needs at least one recipient.")
         if count > self._max_recipients:
             yield Fault("/to", "too_many", f"At most {self._max_recipients} recipients: to, cc and bcc together.")
 
@@ -226,19 +252,13 @@ class Accept:
         if at is not None and at < now - _JUST_NOW:
             yield Fault("/scheduled_at", "in_the_past", "The time to send at is in the past.")
         if at is not None and at > now + _FURTHEST:
-            yield Fault("/scheduled_at", "too_far", f"A mail can be scheduled at most {_FURTHEST.days} days ahead.")
+            yield Fault("/scheduled_at", "too_far", f"An email can be scheduled at most {_FURTHEST.days} days ahead.")
         if until is not None and until <= max(now, at or now):
-            yield Fault("/expires_at", "too_early", "The mail would expire before it could be sent.")
-
-
-def check_stream(name: str) -> Fault | None:
-    """The rule that the name of a stream breaks, if any."""
-    rule = "1 to 64 of a-z, 0-9, dot, hyphen and underscore, a letter or digit first."
-    return None if _STREAM.fullmatch(name) else Fault("/stream", "grammar", rule)
+            yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
 
 
 def fingerprint(path: str, body: bytes) -> bytes:
-    """What makes two requests with one idempotency key the same request."""
+    """The SHA-256 of a request. Two requests with one idempotency key are the same if it is equal."""
     return hashlib.sha256(path.encode() + b"\0" + body).digest()
 
 
@@ -247,33 +267,34 @@ def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> keys.Claim
     return keys.Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
 
 
-def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Answer:
+def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Acceptance:
     if earlier.fingerprint != idempotency.fingerprint:
         raise InvalidIdempotentRequest("This Idempotency-Key was used with another request; use a new key.")
-    return Answer(earlier.answer, replayed=True)
+    return Acceptance(earlier.answer, replayed=True)
 
 
-def _each_address_once(mail: Submission) -> Iterator[tuple[str, Mailbox]]:
+def _each_address_once(submission: Submission) -> Iterator[tuple[str, Mailbox]]:
     """To before cc before bcc; one address gets one copy, however often it is named."""
     seen: set[str] = set()
-    for kind, mailboxes in (("to", mail.message.to), ("cc", mail.message.cc), ("bcc", mail.bcc)):
+    for kind, mailboxes in (("to", submission.message.to), ("cc", submission.message.cc), ("bcc", submission.bcc)):
         for mailbox in mailboxes:
             if mailbox.address.key not in seen:
                 seen.add(mailbox.address.key)
                 yield kind, mailbox
 
 
-def _addressees(caller: Caller, mail: Submission) -> list[Addressee]:
-    scope = scope_of(caller.app, mail.stream)
-    return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(mail)]
+def _addressees(caller: Caller, submission: Submission) -> list[Addressee]:
+    scope = scope_of(caller.app, submission.stream)
+    return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(submission)]
 
 
 def _suppressed_of(
-    caller: Caller, mail: Submission, suppressed: dict[Addressee, Suppression]
+    caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]
 ) -> tuple[AlreadySuppressed, ...]:
-    scope = scope_of(caller.app, mail.stream)
+    scope = scope_of(caller.app, submission.stream)
     found = [
-        (mailbox, suppressed.get(Addressee(mailbox.address.key, scope))) for _, mailbox in _each_address_once(mail)
+        (mailbox, suppressed.get(Addressee(mailbox.address.key, scope)))
+        for _, mailbox in _each_address_once(submission)
     ]
     return tuple(
         AlreadySuppressed(email=mailbox.address.email, origin=entry.origin, created_at=entry.created_at)

@@ -1,4 +1,4 @@
-"""Change one's mind about a mail that has not left yet: cancel it, or send it at another time."""
+"""Change an email that has not left yet: cancel it, or send it at another time."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,14 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import Event, Facts
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
+from app.domain.sending.state_machine import Event, TransitionFacts
 from app.queue import DELIVER, Bells, Lane
-from app.services.advance import advance
-from app.store import attempts, emails, recipients
-from app.store.db import Database, clock
-from app.store.recipients import Recipient
+from app.services.sending.transition import advance
+from app.store.engine.database import Database, clock
+from app.store.sending import attempts, recipients
+from app.store.sending.recipients import Recipient
+from app.store.submission import emails
 
 _FURTHEST: Final = timedelta(days=30)
 
@@ -27,7 +28,7 @@ class Revise:
         self._bells = bells
 
     def cancel(self, caller: Caller, email_id: UUID) -> None:
-        """Cancel what has not left. Raises `NotFound`, and `Conflict` when nothing is left to cancel."""
+        """Cancel for all recipients whose email has not left. Raises `NotFound`, and `Conflict` when there are none."""
         caller.require(Scope.EMAILS_SEND)
         with self._database.transaction() as connection:
             now = clock(connection)
@@ -39,46 +40,47 @@ class Revise:
                 if (moved := _cancel(row, in_flight=row.id in flying, now=now)) is not None
             ]
             if not canceled:
-                raise Conflict("The mail has left, or has ended: nothing is left to cancel.")
+                raise Conflict("The email has left, or has ended: nothing is left to cancel.")
             recipients.save(connection, canceled)
 
-    def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime) -> None:
-        """Send a scheduled mail at another time.
+    def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime | timedelta) -> None:
+        """Send a scheduled email at another time, or so long from now.
 
         Raises `NotFound`, `ValidationFailed`, and `Conflict` once it is due.
         """
         caller.require(Scope.EMAILS_SEND)
         with self._database.transaction() as connection:
             now = clock(connection)
-            _check_time(scheduled_at, now)
+            at = now + scheduled_at if isinstance(scheduled_at, timedelta) else scheduled_at
+            _check_time(at, now)
             rows = self._lock(connection, caller, email_id)
-            moved = _at_another_time(rows, scheduled_at, now)
+            moved = _at_another_time(rows, at, now)
             if not moved:
-                raise Conflict("The mail is not scheduled any more.")
+                raise Conflict("The email is not scheduled any more.")
             recipients.save(connection, moved)
-            emails.reschedule(connection, email_id, scheduled_at=scheduled_at)
-        if scheduled_at <= now:
+            emails.reschedule(connection, email_id, scheduled_at=at)
+        if at <= now:
             self._bells.ring(DELIVER[Lane(moved[0].lane)])
 
     def _lock(self, connection: Connection, caller: Caller, email_id: UUID) -> dict[UUID, Recipient]:
         if emails.find(connection, email_id, app_id=None if caller.is_admin else caller.app_id) is None:
-            raise NotFound("There is no such mail.")
+            raise NotFound("There is no such email.")
         return recipients.lock_of_email(connection, email_id)
 
 
 def _cancel(row: Recipient, *, in_flight: bool, now: datetime) -> Recipient | None:
-    facts = Facts(attempt_open=in_flight, taken_by_ses=row.ses_message_id is not None)
+    facts = TransitionFacts(attempt_open=in_flight, taken_by_ses=row.ses_message_id is not None)
     return advance(row, Event.CANCEL, facts, now=now, reason="Canceled by the application.")
 
 
 def _at_another_time(rows: Mapping[UUID, Recipient], at: datetime, now: datetime) -> list[Recipient]:
-    moved = (advance(row, Event.RESCHEDULE, Facts(), now=now, due_at=at) for row in rows.values())
+    moved = (advance(row, Event.RESCHEDULE, TransitionFacts(), now=now, due_at=at) for row in rows.values())
     return [row for row in moved if row is not None]
 
 
 def _check_time(at: datetime, now: datetime) -> None:
     if at > now + _FURTHEST:
-        rule = f"A mail can be scheduled at most {_FURTHEST.days} days ahead."
+        rule = f"An email can be scheduled at most {_FURTHEST.days} days ahead."
         raise ValidationFailed(rule, faults=(Fault("/scheduled_at", "too_far", rule),))
     if at < now - timedelta(minutes=5):
         rule = "The time to send at is in the past."

@@ -1,31 +1,32 @@
-"""Would a mail to these addresses be sent now, and if not, why? Asked before a send, for many at a time.
+"""Would an email to these addresses be sent now, and if not, why? One check takes many addresses.
 
-It answers from the list as it is committed, with one statement and whatever Redis says. It sends and stores nothing
-and promises nothing: what counts is the list at the time of the claim. An application learns of its own streams and of
-what holds for every mail.
+It answers from the committed list with one statement, whatever Redis says. It sends and stores nothing and promises
+nothing: the list at the time of the claim decides. An application sees its own streams and entries that hold for every
+email.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.address import Address, InvalidAddress, parse_mailbox
-from app.domain.callers import Caller, Scope
-from app.domain.suppression import scope_of
-from app.domain.typos import meant
-from app.services.gate import Addressee, Gate
-from app.services.mail_hosts import MailHosts
-from app.store.suppressions import Suppression
+from app.domain.apps.callers import Caller, Scope
+from app.domain.message.address import Address, InvalidAddress
+from app.domain.message.domain_typos import meant
+from app.domain.message.mailboxes import parse_mailbox
+from app.domain.suppression.rules import scope_of
+from app.services.submission.mx_lookup import MailHosts
+from app.services.suppression.gate import Addressee, Gate
+from app.store.suppression.suppressions import Suppression
 
 DEFAULT_STREAM = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why a mail would not be sent.
+    """Why an email would not be sent.
 
-    `code` is `invalid`, `suppressed`, `domain_suppressed` or `under_review`; `rule` is set for the first alone, the
-    members of the list's entry for all others.
+    `code` is `invalid`, `suppressed`, `domain_suppressed` or `under_review`. `rule` is set for `invalid` alone; all
+    others have the fields of the list's entry.
     """
 
     code: str
@@ -39,10 +40,10 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What would become of a mail to one address, `given` as it came and `email` as the list knows it.
+    """What would become of an email to one address: `given` as it came, `email` as the list knows it.
 
-    `did_you_mean` is the whole address with the domain that was probably meant. `no_mx`: the domain takes no mail, says
-    the DNS; None when it was not asked. Neither keeps a mail from being sent.
+    `did_you_mean` is the whole address with the domain that was probably meant. `no_mx` is true if the DNS says that
+    the domain takes no mail, and None if the DNS was not asked. Neither keeps an email from being sent.
     """
 
     given: str
@@ -53,12 +54,12 @@ class Checked:
 
     @property
     def would_send(self) -> bool:
-        """Whether a mail would be sent."""
+        """Whether an email would be sent."""
         return self.obstacle is None
 
 
 class Check:
-    """Answers for addresses. `mail_hosts` is None where the DNS is not asked."""
+    """Checks addresses. `mail_hosts` is None where the DNS is not asked."""
 
     def __init__(self, *, gate: Gate, mail_hosts: MailHosts | None) -> None:
         self._gate = gate
@@ -67,9 +68,9 @@ class Check:
     def __call__(
         self, caller: Caller, given: Sequence[str], *, app: str | None = None, stream: str | None = None
     ) -> tuple[Checked, ...]:
-        """One answer for each address, in their order; for a mail of `stream` of the caller's application.
+        """One answer for each address, in order, for an email of `stream` of the caller's application.
 
-        `app` names another application, for an admin. Raises `ServiceUnavailable`.
+        `app` names another application; only an admin may give it. Raises `ServiceUnavailable`.
         """
         caller.require(Scope.SUPPRESSIONS_READ)
         scope = scope_of(app if app and caller.is_admin else caller.app, stream or DEFAULT_STREAM)
@@ -85,7 +86,7 @@ class Check:
         )
 
     def close(self) -> None:
-        """Ask the DNS nothing more."""
+        """Stop asking the DNS."""
         if self._mail_hosts:
             self._mail_hosts.close()
 
@@ -109,14 +110,14 @@ def _checked(given: str, address: Address, entry: Suppression | None, dead: froz
 
 
 def _obstacle(entry: Suppression) -> Obstacle:
-    code, what = "suppressed", "The address is on the suppression list"
+    code, summary = "suppressed", "The address is on the suppression list"
     if entry.key.startswith("@"):
-        code, what = "domain_suppressed", f"The whole domain {entry.key[1:]} is on the suppression list"
+        code, summary = "domain_suppressed", f"The whole domain {entry.key[1:]} is on the suppression list"
     elif entry.review_id is not None:
-        code, what = "under_review", "Many addresses of this domain bounced at once; a person has yet to decide"
+        code, summary = "under_review", "Many addresses of this domain bounced at once; a person has yet to decide"
     return Obstacle(
         code=code,
-        detail=f"{what} ({entry.origin}).",
+        detail=f"{summary} ({entry.origin}).",
         origin=entry.origin,
         scope=entry.scope,
         since=entry.created_at,

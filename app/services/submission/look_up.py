@@ -1,29 +1,34 @@
-"""What became of a mail, and why: one mail, many mails, the timeline of one. It changes nothing."""
+"""Look up emails: one with its content, a page of many, the timeline of one. It changes nothing."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.address import InvalidAddress, parse_address
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import CLAIMABLE, State
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
-from app.domain.headline import LAST_EVENTS, Behind, Seen, behind, last_event
-from app.services.pages import Page, Paged, paged
-from app.services.timeline import TimelineEntry, timeline
-from app.store import attempts, circuits, emails, events, recipients
-from app.store.bodies import Body, unpack
-from app.store.circuits import Circuit
-from app.store.db import Database
-from app.store.emails import Email, Filter
-from app.store.events import StoredEvent
-from app.store.recipients import Recipient
-from app.store.sealing import KeyRing, Unsealable
+from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.message.mailboxes import written
+from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
+from app.domain.sending.state_machine import CLAIMABLE, State
+from app.domain.sending.wire_message_id import wire_message_id
+from app.services.paging import Page, Paged, paged
+from app.services.submission.timeline import TimelineEntry, timeline
+from app.store.engine.database import Database
+from app.store.feedback import events
+from app.store.feedback.events import StoredEvent
+from app.store.sending import attempts, circuits, recipients
+from app.store.sending.circuits import Circuit
+from app.store.sending.recipients import Recipient
+from app.store.submission import email_pages, emails
+from app.store.submission.bodies import Body, unpack
+from app.store.submission.email_pages import Filter
+from app.store.submission.emails import Email
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientView:
-    """One recipient as callers see it. `kind` is `to`, `cc` or `bcc`."""
+    """One recipient as callers see it. `kind` is `to`, `cc` or `bcc`; `message_id` is the Message-ID on the wire."""
 
     id: UUID
     email: str
@@ -32,6 +37,7 @@ class RecipientView:
     state: str
     reason: str | None
     ses_message_id: str | None
+    message_id: str | None
     attempts: int
     due_at: datetime
     possible_duplicate: bool
@@ -40,7 +46,7 @@ class RecipientView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailView:
-    """One mail as callers see it. Addresses are `Name <addr>`; `text` and `html` are None in lists and once erased."""
+    """One email as callers see it. Addresses are `Name <addr>`; `text` and `html` are None in lists and once erased."""
 
     id: UUID
     app: str
@@ -65,7 +71,7 @@ class EmailView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailFilter:
-    """Which mails to list; all that is None does not ask."""
+    """Which emails to list. A field that is None does not filter."""
 
     to: str | None = None
     last_event: str | None = None
@@ -77,45 +83,48 @@ class EmailFilter:
 
 
 class LookUp:
-    """Answers questions about mails."""
+    """Looks up emails."""
 
-    def __init__(self, *, database: Database, key_ring: KeyRing) -> None:
+    def __init__(self, *, database: Database, key_ring: KeyRing, region: str) -> None:
+        self._region = region
         self._database = database
         self._key_ring = key_ring
 
     def email(self, caller: Caller, email_id: UUID) -> EmailView:
-        """One mail with its content and recipients. Raises `NotFound`, also when it is another application's."""
+        """One email with its content and recipients. Raises `NotFound`, also for another application's email."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             email = emails.find(connection, email_id, app_id=_owner(caller))
             if email is None:
-                raise NotFound("There is no such mail.")
+                raise NotFound("There is no such email.")
             named = recipients.of_emails(connection, [email_id])[email_id]
             waiting = circuits.all_open(connection)
-        return _view(email, tuple(_explained(one, waiting) for one in named), self._content(email))
+        explained = tuple(_explained(one, waiting) for one in named)
+        return _view(email, explained, self._content(email), region=self._region)
 
     def emails(self, caller: Caller, wanted: EmailFilter, page: Page) -> Paged[EmailView]:
-        """Mails without their content, newest first. Raises `ValidationFailed`."""
+        """Emails without their content, newest first. Raises `ValidationFailed`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            rows = emails.page(
+            rows = email_pages.page(
                 connection, _filter(caller, wanted), limit=page.limit + 1, after=page.after, before=page.before
             )
             named = recipients.of_emails(connection, [row.id for row in rows])
-        return paged(tuple(_view(row, named[row.id], Body(text=None, html=None)) for row in rows), page)
+        nothing = Body(text=None, html=None)
+        return paged(tuple(_view(row, named[row.id], nothing, region=self._region) for row in rows), page)
 
     def timeline(self, caller: Caller, email_id: UUID) -> tuple[TimelineEntry, ...]:
-        """All that happened to a mail, per recipient, oldest first. Raises `NotFound`."""
+        """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             if emails.find(connection, email_id, app_id=_owner(caller)) is None:
-                raise NotFound("There is no such mail.")
+                raise NotFound("There is no such email.")
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
             return timeline(named, attempts.of_recipients(connection, ids), events.of_recipients(connection, ids))
 
-    def news_of(self, caller: Caller, email: str) -> tuple[StoredEvent, ...]:
-        """What SES has reported of an address, newest first, whoever sent the mail. Raises `ValidationFailed`."""
+    def events_of(self, caller: Caller, email: str) -> tuple[StoredEvent, ...]:
+        """The events that SES reported of an address, newest first, of any application. Raises `ValidationFailed`."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return events.of_address(connection, _key(email))
@@ -125,16 +134,17 @@ class LookUp:
             return Body(text=None, html=None)
         try:
             return unpack(self._key_ring.open(email.body, row_id=email.id))
-        except Unsealable:
+        except (UnknownSealingKey, Unsealable):
             return Body(text=None, html=None)
 
 
 def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:
-    """A mail that is held back says by what, although nothing has been tried with it."""
+    """The recipient with the reason why its email is held back, if a circuit holds it."""
     if recipient.state not in CLAIMABLE:
         return recipient
-    mine = (one for one in waiting if one.concerns(lane=recipient.lane, sender_domain=recipient.sender_domain))
-    return next((replace(recipient, reason=f"Held back: {one.reason}") for one in mine), recipient)
+    lane, sender_domain, stream = recipient.lane, recipient.sender_domain, recipient.scope
+    concerning = (one for one in waiting if one.concerns(lane=lane, sender_domain=sender_domain, stream=stream))
+    return next((replace(recipient, reason=f"Held back: {one.reason}") for one in concerning), recipient)
 
 
 def _owner(caller: Caller) -> UUID | None:
@@ -177,7 +187,7 @@ def _key(email: str) -> str:
         raise ValidationFailed(str(error), faults=(Fault("/to", error.code, str(error)),)) from error
 
 
-def _view(email: Email, named: tuple[Recipient, ...], content: Body) -> EmailView:
+def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: str) -> EmailView:
     seen = (
         Seen(state=one.state, opened=one.opened_at is not None, clicked=one.clicked_at is not None) for one in named
     )
@@ -186,11 +196,11 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body) -> EmailVie
         app=email.app,
         stream=email.stream,
         lane=email.lane,
-        sender=_shown(email.sender_name, email.sender),
+        sender=written(email.sender_name, email.sender),
         to=_of_kind(named, "to"),
         cc=_of_kind(named, "cc"),
         bcc=_of_kind(named, "bcc"),
-        reply_to=tuple(_shown(name, address) for name, address in email.reply_to),
+        reply_to=tuple(written(name, address) for name, address in email.reply_to),
         subject=email.subject,
         text=content.text,
         html=content.html,
@@ -200,11 +210,11 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body) -> EmailVie
         expires_at=email.expires_at,
         created_at=email.created_at,
         last_event=last_event(seen),
-        recipients=tuple(map(_recipient, named)),
+        recipients=tuple(_recipient(one, region) for one in named),
     )
 
 
-def _recipient(row: Recipient) -> RecipientView:
+def _recipient(row: Recipient, region: str) -> RecipientView:
     return RecipientView(
         id=row.id,
         email=row.address,
@@ -213,6 +223,7 @@ def _recipient(row: Recipient) -> RecipientView:
         state=row.state,
         reason=row.reason,
         ses_message_id=row.ses_message_id,
+        message_id=wire_message_id(row.ses_message_id, region) if row.ses_message_id else None,
         attempts=row.attempts,
         due_at=row.due_at,
         possible_duplicate=row.possible_duplicate,
@@ -221,8 +232,4 @@ def _recipient(row: Recipient) -> RecipientView:
 
 
 def _of_kind(named: tuple[Recipient, ...], kind: str) -> tuple[str, ...]:
-    return tuple(_shown(one.name, one.address) for one in named if one.kind == kind)
-
-
-def _shown(name: str | None, address: str) -> str:
-    return f"{name} <{address}>" if name else address
+    return tuple(written(one.name, one.address) for one in named if one.kind == kind)

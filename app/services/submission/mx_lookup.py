@@ -1,7 +1,7 @@
-"""Does a domain take mail at all? Asked of the DNS for many domains at a time, within a bounded time.
+"""Does a domain take mail at all? Asks the DNS for many domains at a time, within a bounded time.
 
-It decides what the answers of the DNS mean for mail (RFC 5321 section 5.1, RFC 7505) and how long they are believed. No
-answer in time is no verdict: nothing is ever held back for it.
+This module decides what the answers of the DNS mean for mail (RFC 5321 section 5.1, RFC 7505) and how long they are
+believed. Without an answer in time there is no verdict: no email is ever held back for it.
 """
 
 import threading
@@ -15,15 +15,15 @@ from dns.exception import DNSException
 from dns.rdatatype import RdataType
 from dns.resolver import NXDOMAIN, Answer, NoAnswer, Resolver
 
-ANSWER_WITHIN_S: Final = 2.0
-ALL_WITHIN_S: Final = 4.0
+ANSWER_WITHIN_S: Final = 1.5
+ALL_WITHIN_S: Final = 2.0
 AT_A_TIME: Final = 16
 BELIEVED_FOR_S: Final = 3600.0
 REMEMBERED: Final = 10_000
 
 
 class Dns(Protocol):
-    """Whether a domain takes mail; None where that could not be found out."""
+    """Whether a domain takes mail; None if that could not be found out."""
 
     def takes_mail(self, domain: str) -> bool | None:
         """`domain` is in A-labels. Never raises; takes some seconds at most."""
@@ -36,7 +36,7 @@ class SystemDns:
         self._resolver = resolver or Resolver()
 
     def takes_mail(self, domain: str) -> bool | None:
-        """By its MX records, without any by its address (RFC 5321); never with a null MX (RFC 7505)."""
+        """Decided by its MX records, without any by its address (RFC 5321); never with a null MX (RFC 7505)."""
         try:
             exchanges = self._ask(domain, RdataType.MX)
             if exchanges is not None:
@@ -48,7 +48,7 @@ class SystemDns:
             return None
 
     def _ask(self, domain: str, kind: RdataType) -> Answer | None:
-        """The records of a kind, None when the name has none. The root's dot keeps search lists away."""
+        """The records of a kind; None if the name has none. The trailing dot keeps search lists out."""
         try:
             return self._resolver.resolve(f"{domain}.", kind, lifetime=ANSWER_WITHIN_S)
         except NoAnswer:
@@ -56,7 +56,7 @@ class SystemDns:
 
 
 class MailHosts:
-    """Asks the DNS for many domains and remembers what it said."""
+    """Asks the DNS for many domains and remembers the answers."""
 
     def __init__(self, dns: Dns, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._dns = dns
@@ -66,7 +66,7 @@ class MailHosts:
         self._known: OrderedDict[str, tuple[bool, float]] = OrderedDict()
 
     def without(self, domains: Iterable[str]) -> frozenset[str]:
-        """Those of these domains that certainly take no mail; what is not known within some seconds is left out."""
+        """Those of these domains that certainly take no mail, as far as the DNS answers within some seconds."""
         wanted = set(domains)
         known = {domain: found for domain in wanted if (found := self._remembered(domain)) is not None}
         asked = {domain: self._threads.submit(self._look_up, domain) for domain in wanted - known.keys()}
@@ -75,7 +75,7 @@ class MailHosts:
         return frozenset(domain for domain, takes_mail in known.items() if not takes_mail)
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """Stop asking."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _look_up(self, domain: str) -> bool | None:
@@ -94,7 +94,7 @@ class MailHosts:
 
 
 def _in_time(asked: "Future[bool | None]") -> bool | None:
-    """What was found; None for what nobody has said yet, and a question that still waits for its turn is dropped."""
+    """The answer, or None if there is none yet. A question that still waits for a thread is dropped."""
     if asked.done():
         return asked.result()
     asked.cancel()

@@ -1,19 +1,19 @@
-"""The story of a mail, told from its rows: taken in, each call to SES, each event, and how it ended unsent."""
+"""The timeline of an email, from its rows: accepted, each call to SES, each event, and its end if it was not sent."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.domain.delivery import ENDED_UNSENT, State
-from app.store.attempts import Attempt, AttemptOutcome
-from app.store.events import StoredEvent
-from app.store.recipients import Recipient
+from app.domain.sending.state_machine import ENDED_UNSENT, State
+from app.store.feedback.events import StoredEvent
+from app.store.sending.attempts import Attempt, AttemptOutcome
+from app.store.sending.recipients import Recipient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened. `effect` says what Postern concluded from it, `data` the facts it came with."""
+    """One thing that happened. `effect` is what Postern concluded from it, `data` the facts that came with it."""
 
     at: datetime
     type: str
@@ -25,17 +25,17 @@ class TimelineEntry:
 
 _CALLS = {
     AttemptOutcome.CALLING: "SES is being called.",
-    AttemptOutcome.ACCEPTED: "SES accepted the mail.",
-    AttemptOutcome.NOT_SENT: "The mail was not sent.",
-    AttemptOutcome.REJECTED: "SES refused the mail for good.",
-    AttemptOutcome.UNKNOWN: "Whether SES accepted the mail is not known.",
+    AttemptOutcome.ACCEPTED: "SES accepted the email.",
+    AttemptOutcome.NOT_SENT: "The email was not sent.",
+    AttemptOutcome.REJECTED: "SES refused the email for good.",
+    AttemptOutcome.UNKNOWN: "Whether SES accepted the email is not known.",
 }
 
 
 def timeline(
     recipients: Iterable[Recipient], attempts: Iterable[Attempt], events: Iterable[StoredEvent]
 ) -> tuple[TimelineEntry, ...]:
-    """All of it, oldest first."""
+    """The whole timeline, oldest first."""
     by_id = {one.id: one for one in recipients}
     entries = [_taken_in(one) for one in by_id.values()]
     entries += [_called(one, by_id[one.recipient_id]) for one in attempts]
@@ -49,19 +49,19 @@ def _taken_in(recipient: Recipient) -> TimelineEntry:
         at=recipient.created_at,
         type="accepted",
         recipient=recipient.address,
-        detail="Postern accepted the mail.",
+        detail="Postern accepted the email.",
         effect="",
         data={"kind": recipient.kind},
     )
 
 
 def _called(attempt: Attempt, recipient: Recipient) -> TimelineEntry:
-    told = f"{_CALLS[attempt.outcome]} {attempt.reason or ''}".strip()
+    detail = f"{_CALLS[attempt.outcome]} {attempt.reason or ''}".strip()
     return TimelineEntry(
         at=attempt.started_at,
         type="attempt",
         recipient=recipient.address,
-        detail=told,
+        detail=detail,
         effect="",
         data={
             "attempt_id": str(attempt.id),
@@ -90,7 +90,7 @@ def _ended(recipient: Recipient) -> Iterator[TimelineEntry]:
             at=recipient.updated_at,
             type=recipient.state,
             recipient=recipient.address,
-            detail=recipient.reason or f"The mail ended as {recipient.state}.",
+            detail=recipient.reason or f"The email ended as {recipient.state}.",
             effect="",
             data={},
         )

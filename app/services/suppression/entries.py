@@ -1,6 +1,7 @@
-"""Entries of the suppression list as callers see them, and whose entries a caller may see and name.
+"""Entries of the suppression list as callers see them, and which entries a caller may see and name.
 
-It writes nothing but the audit; what is done with entries is in `app.services.suppress`.
+This module writes only to the audit; adding is in `app.services.suppression.suppress`, unsuppressing in
+`app.services.suppression.unsuppress`.
 """
 
 from dataclasses import dataclass
@@ -11,20 +12,21 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.address import InvalidAddress
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, RestrictedApiKey, ValidationFailed
-from app.domain.suppression import EVERY_MAIL, is_scope
-from app.domain.whom import Whom, parse_whom
-from app.store import audit
-from app.store.suppressions import Suppression
+from app.domain.message.address import InvalidAddress
+from app.domain.suppression.rules import EVERY_EMAIL, is_scope
+from app.domain.suppression.targets import Target, parse_target
+from app.services.suppression.disclosure import Disclosed
+from app.store.operating import audit
+from app.store.suppression.suppressions import Suppression
 
 Json = dict[str, Any]
 _LONGEST_REASON: Final = 500
 
 
 class Status(StrEnum):
-    """How an entry stands. One in `review` suppresses too, and waits for a person to say whether it stays."""
+    """The status of an entry. One in `review` suppresses too, until a person decides whether it stays."""
 
     LIVE = "live"
     REVIEW = "review"
@@ -49,8 +51,8 @@ class Entry:
     status: Status
 
     @classmethod
-    def of(cls, row: Suppression, *, over: bool = False) -> "Entry":
-        """Written from a row of the list; `over` for one that has run out and is no tombstone yet."""
+    def of(cls, row: Disclosed, *, over: bool = False) -> "Entry":
+        """The entry of a row of the list; `over` for one that has expired and is not yet a tombstone."""
         shared = [name for name in cls.__dataclass_fields__ if name in Suppression.__dataclass_fields__]
         live = Status.LIVE if row.review_id is None else Status.REVIEW
         status = Status.OVER if over or row.removed_at is not None else live
@@ -58,35 +60,41 @@ class Entry:
 
 
 def visible(caller: Caller, rows: tuple[Suppression, ...]) -> tuple[Suppression, ...]:
-    """What concerns the caller: entries for every mail and for the caller's own application; for an admin, all."""
-    return tuple(row for row in rows if caller.is_admin or row.scope == EVERY_MAIL or _is_own(caller, row.scope))
+    """The rows that the caller may see: those for every email and for its own application; for an admin, all."""
+    return tuple(row for row in rows if caller.is_admin or row.scope == EVERY_EMAIL or _is_own(caller, row.scope))
 
 
 def check_scope(caller: Caller, scope: str) -> None:
-    """An application may speak for itself, its own streams and every mail; an admin for any."""
-    if is_scope(scope) and (caller.is_admin or scope == EVERY_MAIL or _is_own(caller, scope)):
+    """Raise `ValidationFailed` unless the caller may use this scope.
+
+    An application may name itself, its own streams and every email; an admin may name any scope.
+    """
+    if is_scope(scope) and (caller.is_admin or scope == EVERY_EMAIL or _is_own(caller, scope)):
         return
-    raise invalid("/scope", "grammar", "The scope is `*`, or `app` or `app/stream` of the own application.")
+    raise invalid("/scope", "grammar", "The scope is `*`, or `app` or `app/stream` of your own application.")
 
 
-def check_whom(caller: Caller, text: str, pointer: str) -> Whom:
-    """Whose entry the caller means to change. Raises `ValidationFailed`, and `RestrictedApiKey` for a whole domain."""
-    whom = read_whom(text, pointer)
-    if whom.address is None and not caller.is_admin:
-        raise RestrictedApiKey(f"A whole domain takes a key with the scope {Scope.ADMIN}; name the addresses.")
-    return whom
+def check_target(caller: Caller, text: str, pointer: str) -> Target:
+    """The target whose entry the caller wants to change.
+
+    Raises `ValidationFailed`, and `RestrictedApiKey` for a whole domain without `admin`.
+    """
+    target = read_target(text, pointer)
+    if target.address is None and not caller.is_admin:
+        raise RestrictedApiKey(f"A whole domain needs a key with the scope {Scope.ADMIN}; name single addresses.")
+    return target
 
 
-def read_whom(text: str, pointer: str) -> Whom:
-    """Whose entry is meant. Raises `ValidationFailed`."""
+def read_target(text: str, pointer: str) -> Target:
+    """The address or domain in this text. Raises `ValidationFailed`."""
     try:
-        return parse_whom(text)
+        return parse_target(text)
     except InvalidAddress as error:
         raise invalid(pointer, error.code, str(error)) from error
 
 
 def check_reason(reason: str | None) -> str | None:
-    """The reason as it is kept, None for blanks. Raises `ValidationFailed`."""
+    """The reason as it is stored; None when it is empty or blank. Raises `ValidationFailed`."""
     text = (reason or "").strip()
     if len(text) > _LONGEST_REASON or any(character < " " for character in text):
         raise invalid("/reason", "grammar", f"A reason is one line of at most {_LONGEST_REASON} characters.")
@@ -94,20 +102,20 @@ def check_reason(reason: str | None) -> str | None:
 
 
 def check_why(caller: Caller, reason: str | None) -> str:
-    """The reason of a change that has to have one. Raises `ValidationFailed`."""
+    """The reason of a change that needs one. Raises `ValidationFailed`."""
     why = check_reason(reason)
     if not why and not caller.reason_optional:
-        raise invalid("/reason", "required", "A change of the list needs a reason; it is kept in the audit.")
+        raise invalid("/reason", "required", "A change of the list needs a reason, which is kept in the audit.")
     return why or "No reason was given."
 
 
 def invalid(pointer: str, code: str, rule: str) -> ValidationFailed:
-    """One broken rule of one field."""
+    """The error for one broken rule of one field."""
     return ValidationFailed(rule, faults=(Fault(pointer, code, rule),))
 
 
 def note_in_audit(connection: Connection, caller: Caller, action: str, entry: Suppression, reason: str | None) -> None:
-    """Who did what to this entry, and why."""
+    """Record in the audit who did what to this entry, and why."""
     audit.write(
         connection,
         actor=caller.actor,

@@ -1,7 +1,8 @@
-"""Why is no mail sent to this address? Every layer that may hold it back is asked in turn, and says who can lift it.
+"""Explain why no email is sent to an address: every layer that may block it, and how to unsuppress it there.
 
-It changes nothing. An application learns what holds for its own mail; facts about the address are everybody's, as the
-list is, but no mail of another application, no stream of it and no word of a server about its mail is told.
+This module changes nothing. An application learns what applies to its own emails. Facts about the address are shared by
+all applications, as the list is. But the emails and streams of another application, and what servers replied to its
+emails, are not shown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,42 +12,46 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.aws.account import SesAccount
-from app.domain.address import Address, InvalidAddress, parse_address
-from app.domain.callers import Caller, Scope
+from app.aws.ses.account import SesAccount
+from app.domain.account.sync_progress import SyncPosition
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey
-from app.domain.lifting import Lift
-from app.domain.suppression import EVERY_MAIL, decisive, scope_of, scopes_around
-from app.services.disclosure import source_mail
-from app.services.entries import invalid, visible
-from app.services.layers import Facts, Layer, LayerName, Verdict, layers
-from app.services.soft_bounces import counting
-from app.services.sync import CURSOR
-from app.services.sync_place import Place
-from app.store import covered, cursors, evidence, suppressions
-from app.store.db import Database, clock
-from app.store.evidence import Heard
-from app.store.pseudonyms import Pseudonyms
-from app.store.suppressions import Suppression
+from app.domain.feedback.bounce_reader import BounceReader
+from app.domain.message.address import Address, InvalidAddress, parse_address
+from app.domain.suppression.remedies import Remedy
+from app.domain.suppression.rules import EVERY_EMAIL, decisive, scope_of, scopes_around
+from app.services.suppression.address_pauses import counting
+from app.services.suppression.disclosure import foreign_entries, source_email
+from app.services.suppression.entries import invalid, visible
+from app.services.suppression.explain_layers import AddressFacts, Layer, LayerName, LayerVerdict, layers
+from app.store.account.ses_list import CURSOR
+from app.store.engine.database import Database, clock
+from app.store.operating import job_cursors
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.suppression import address_history, covered_unsubscribes, suppressions
+from app.store.suppression.address_history import AddressEvent
+from app.store.suppression.suppressions import Suppression
 
-__all__ = ["Ask", "Explain", "Explanation", "Layer", "LayerName", "Lift", "News", "Verdict"]
+__all__ = ["Ask", "Explain", "Explanation", "LastEvent", "Layer", "LayerName", "LayerVerdict", "Remedy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What mail is meant: of an application, and of a stream of it; None for any.
+    """Which emails the question is about: those of an application and of one of its streams; None for any.
 
-    `live` asks SES itself for its own list, which takes a second for each spelling.
+    `live` asks SES itself about its own list, which takes a second for each spelling of the address; `patience_s`
+    bounds the wait.
     """
 
     app: str | None = None
     stream: str | None = None
     live: bool = False
+    patience_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """The last that was heard of the address."""
+class LastEvent:
+    """The latest event about the address."""
 
     at: datetime
     type: str
@@ -57,9 +62,9 @@ class News:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What becomes of a mail to this address now, layer by layer, and in one sentence.
+    """What would happen to an email to this address now, layer by layer, and in one sentence.
 
-    `would_send` is whether Postern hands it to SES; `except_in` are scopes in which it does not although it would
+    `would_send`: whether Postern would hand it to SES. `except_in`: the scopes in which it would not, although it would
     elsewhere.
     """
 
@@ -70,30 +75,33 @@ class Explanation:
     except_in: tuple[str, ...]
     conclusion: str
     layers: tuple[Layer, ...]
-    last_news: News | None
+    last_event: LastEvent | None
 
 
 class Explain:
-    """Explains."""
+    """Explains whether and why an address is suppressed."""
 
-    def __init__(self, *, database: Database, pseudonyms: Pseudonyms, account: SesAccount) -> None:
+    def __init__(
+        self, *, database: Database, pseudonyms: Pseudonyms, account: SesAccount, bounces: BounceReader
+    ) -> None:
         self._database = database
+        self._bounces = bounces
         self._pseudonyms = pseudonyms
         self._account = account
 
     def __call__(self, caller: Caller, email: str, ask: Ask = Ask()) -> Explanation:
-        """Ask every layer. Raises `ValidationFailed`, and `RestrictedApiKey` for what takes `admin`."""
+        """The verdict of every layer. Raises `ValidationFailed`, and `RestrictedApiKey` for what needs `admin`."""
         caller.require(Scope.SUPPRESSIONS_READ)
         address, app = _address(email), _whose(caller, ask)
         names = (address.key, self._pseudonyms(address.key))
         with self._database.reading() as connection:
             entries = suppressions.live(connection, *names, f"@{address.domain}")
             concerning = [one for one in visible(caller, entries) if _concerns(one.scope, app, ask.stream)]
-            concerning.sort(key=lambda one: (one.scope != EVERY_MAIL, "/" in one.scope, one.scope))
+            concerning.sort(key=lambda one: (one.scope != EVERY_EMAIL, "/" in one.scope, one.scope))
             facts = self._facts(connection, caller, address, names, concerning)
         if ask.live:
-            facts = facts.asked_live(self._account)
-        told = layers(facts)
+            facts = facts.asked_live(self._account, patience_s=ask.patience_s)
+        verdicts = layers(facts)
         blocking = decisive([one for one in concerning if _holds_for_all(one.scope, app, ask.stream)])
         except_in = tuple(dict.fromkeys(one.scope for one in concerning)) if blocking is None else ()
         return Explanation(
@@ -102,9 +110,9 @@ class Explain:
             stream=ask.stream,
             would_send=blocking is None,
             except_in=except_in,
-            conclusion=_conclusion(blocking, except_in, told),
-            layers=told,
-            last_news=_last(facts.heard),
+            conclusion=_conclusion(blocking, except_in, verdicts),
+            layers=verdicts,
+            last_event=_last(facts.events),
         )
 
     def _facts(
@@ -114,21 +122,22 @@ class Explain:
         address: Address,
         names: Sequence[str],
         entries: Sequence[Suppression],
-    ) -> Facts:
+    ) -> AddressFacts:
         own = None if caller.is_admin else caller.app_id
-        mails = [mail for one in entries if (mail := source_mail(one))]
-        owners = evidence.apps_of(connection, mails) if mails else {}
-        return Facts(
+        emails = [email for one in entries if (email := source_email(one))]
+        owners = address_history.apps_of(connection, emails) if emails else {}
+        return AddressFacts(
             address=address,
             now=clock(connection),
             entries=tuple(entries),
-            covering=frozenset(covered.covered(connection, [one.id for one in entries])),
-            mails=frozenset(mail for mail, owner in owners.items() if own in {None, owner}),
-            foreign=frozenset(mail for mail in mails if own is not None and owners.get(mail) != own),
-            reviews=evidence.reviews_of(connection, {one.review_id for one in entries if one.review_id}),
-            at_ses=evidence.at_ses(connection, address.key),
-            ses_read_at=Place.from_json(cursors.read(connection, CURSOR)).listed_at,
-            heard=_own_news(evidence.heard(connection, names), own),
+            covering=frozenset(covered_unsubscribes.covered(connection, [one.id for one in entries])),
+            emails=frozenset(email for email, owner in owners.items() if own in {None, owner}),
+            foreign=foreign_entries(connection, caller, entries),
+            reviews=address_history.reviews_of(connection, {one.review_id for one in entries if one.review_id}),
+            at_ses=address_history.at_ses(connection, address.key),
+            ses_read_at=SyncPosition.from_json(job_cursors.read(connection, CURSOR)).listed_at,
+            events=_own_events(address_history.recent_events(connection, names), own),
+            bounces=self._bounces,
             counting=counting(connection, address.key),
         )
 
@@ -141,48 +150,51 @@ def _address(email: str) -> Address:
 
 
 def _whose(caller: Caller, ask: Ask) -> str | None:
-    """Of which application the mail is; None for any, which takes an admin."""
+    """The application whose emails the question is about; None for any, which only an admin may ask."""
     if caller.is_admin:
         if ask.stream and not ask.app:
-            raise invalid("/app", "required", "A stream is one of an application: name that too.")
+            raise invalid("/app", "required", "A stream belongs to an application: name the application too.")
         return ask.app
     if ask.live:
-        raise RestrictedApiKey(f"To ask SES itself takes a key with the scope {Scope.ADMIN}; leave `live` out.")
+        raise RestrictedApiKey(f"Asking SES itself needs a key with the scope {Scope.ADMIN}; leave `live` out.")
     if ask.app not in {None, caller.app}:
-        raise RestrictedApiKey("An application asks about its own mail; leave `app` out.")
+        raise RestrictedApiKey("An application may ask about its own emails only; leave `app` out.")
     return caller.app
 
 
 def _concerns(scope: str, app: str | None, stream: str | None) -> bool:
-    """Whether an entry of this scope holds back some mail that is meant."""
-    if app is None or scope in {EVERY_MAIL, app}:
+    """Whether an entry of this scope blocks some of the emails in question."""
+    if app is None or scope in {EVERY_EMAIL, app}:
         return True
     return scope == scope_of(app, stream) if stream else scope.startswith(scope_of(app, ""))
 
 
 def _holds_for_all(scope: str, app: str | None, stream: str | None) -> bool:
-    """Whether it holds back all of that mail."""
+    """Whether an entry of this scope blocks all of the emails in question."""
     if app is None:
-        return scope == EVERY_MAIL
+        return scope == EVERY_EMAIL
     return scope in scopes_around(scope_of(app, stream or ""))[: 3 if stream else 2]
 
 
-def _own_news(heard: Iterable[Heard], own: UUID | None) -> tuple[Heard, ...]:
-    return tuple(one for one in heard if own is None or one.app_id == own)
+def _own_events(events: Iterable[AddressEvent], own: UUID | None) -> tuple[AddressEvent, ...]:
+    return tuple(one for one in events if own is None or one.app_id == own)
 
 
-def _conclusion(blocking: Suppression | None, except_in: Sequence[str], told: Sequence[Layer]) -> str:
+def _conclusion(blocking: Suppression | None, except_in: Sequence[str], verdicts: Sequence[Layer]) -> str:
     if blocking is not None:
-        where = "every mail" if blocking.scope == EVERY_MAIL else blocking.scope
-        return f"No mail is sent: {blocking.origin}, for {where}."
-    but = [layer.summary for layer in told if layer.name is LayerName.SES_ACCOUNT and layer.verdict is Verdict.WARNS]
-    if but:
-        return f"A mail would be handed to SES, and SES would not deliver it. {but[0]}"
-    return f"A mail would be sent, but not in {', '.join(except_in)}." if except_in else "A mail would be sent."
+        where = "every email" if blocking.scope == EVERY_EMAIL else blocking.scope
+        return f"No email is sent: {blocking.origin}, for {where}."
+    at_ses = [layer for layer in verdicts if layer.name is LayerName.SES_ACCOUNT]
+    warnings = [layer.summary for layer in at_ses if layer.verdict is LayerVerdict.WARNS]
+    if warnings:
+        return f"An email would be handed to SES, but SES would not deliver it. {warnings[0]}"
+    if except_in:
+        return f"An email would be sent, but not in {', '.join(except_in)}."
+    return "An email would be sent."
 
 
-def _last(heard: Sequence[Heard]) -> News | None:
-    if not heard:
+def _last(events: Sequence[AddressEvent]) -> LastEvent | None:
+    if not events:
         return None
-    one = heard[0]
-    return News(at=one.occurred_at, type=one.type, detail=one.detail, effect=one.effect, email_id=one.email_id)
+    one = events[0]
+    return LastEvent(at=one.occurred_at, type=one.type, detail=one.detail, effect=one.effect, email_id=one.email_id)

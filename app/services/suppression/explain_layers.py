@@ -1,33 +1,44 @@
-"""The layers that may keep mail from an address, each with its verdict, its evidence, and who can lift it.
+"""The layers that may block emails to an address, each with its verdict, its evidence, and how to unsuppress it.
 
-From facts that were read before; it reads nothing itself, except that it asks SES when it is told to.
+The layers are judged from facts that the caller has read. This module reads nothing itself, except that
+`AddressFacts.asked_live` asks SES.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
-from app.aws.account import SesAccount
-from app.domain.address import Address
+from app.aws.ses.account import SesAccount
 from app.domain.errors import ServiceUnavailable
-from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind
-from app.domain.lifting import AT_SES_GLOBALLY, BY_A_DELIVERY, Lift, lift_at_ses, lift_entry, lift_review
-from app.domain.pseudonym import is_pseudonym
-from app.domain.suppression import EVERY_MAIL, SOFT_BOUNCE_LIMIT, SOFT_BOUNCE_WINDOW, rule
-from app.services.disclosure import OF_ANOTHER, source_mail
-from app.store.evidence import AtSes, Heard, Review
-from app.store.suppressions import Suppression, is_address
+from app.domain.feedback.bounce_reader import BounceReader
+from app.domain.feedback.events import BounceType, EventType, SesEvent
+from app.domain.message.address import Address
+from app.domain.privacy.pseudonym import is_pseudonym
+from app.domain.suppression import pauses
+from app.domain.suppression.remedies import (
+    AT_SES_GLOBALLY,
+    BY_A_DELIVERY,
+    Remedy,
+    remedy_at_ses,
+    remedy_for_entry,
+    remedy_for_review,
+)
+from app.domain.suppression.rules import EVERY_EMAIL, rule
+from app.services.suppression.disclosure import OF_ANOTHER, source_email
+from app.store.feedback.events import said
+from app.store.suppression.address_history import AddressEvent, AtSes, Review
+from app.store.suppression.suppressions import Suppression, is_address
 
 _GLOBAL_LIST_LASTS: Final = timedelta(days=14)
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
-_SOFT: Final = "soft_bounces"
 
 
 class LayerName(StrEnum):
-    """The layers, in the order in which a mail meets them."""
+    """The layers, in the order in which an email meets them."""
 
     LIST = "list"
     DOMAIN = "domain"
@@ -37,8 +48,8 @@ class LayerName(StrEnum):
     SOFT_BOUNCES = "soft_bounces"
 
 
-class Verdict(StrEnum):
-    """What a layer says: Postern sends nothing, it sends but SES may not deliver, nothing, or that nobody knows."""
+class LayerVerdict(StrEnum):
+    """What a layer says: Postern sends nothing; it sends but SES may not deliver; no objection; or it is not known."""
 
     BLOCKS = "blocks"
     WARNS = "warns"
@@ -48,10 +59,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a layer knows of the address.
+    """One fact that a layer knows about the address.
 
-    `says` is what it means in plain words, `diagnostic` the remote server's own; `event` the kind of news behind it and
-    `email_id` the mail that the news was about.
+    `says` is what it means in plain words, `diagnostic` the remote server's own words. `event` is the type of the event
+    behind it, and `email_id` the email that the event was about.
     """
 
     says: str
@@ -64,166 +75,173 @@ class Finding:
     email_id: UUID | None = None
     event: str | None = None
     diagnostic: str | None = None
-    lift: Lift | None = None
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer: its verdict, a sentence, and what it rests on."""
+    """One layer: its verdict, a sentence, and the findings that it rests on."""
 
     name: LayerName
-    verdict: Verdict
+    verdict: LayerVerdict
     summary: str
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What was read of one address: only what the caller may know.
+class AddressFacts:
+    """What was read about one address, as far as the caller may know it.
 
-    `covering` are the entries that cover an unsubscription, `mails` the source mails that may be named, `foreign` those
-    that belong to others, `counting` the soft bounces that count towards a pause now. `live` says that SES itself was
-    asked, `ses_fault` that it did not answer.
+    `covering`: the entries that cover an unsubscription. `emails`: the source emails that may be named. `foreign`: the
+    entries that follow from emails of other applications. `bounces` reads their evidence. `counting`: the bounces that
+    count towards a pause now. `live`: SES itself was asked. `ses_fault`: why it did not answer.
     """
 
     address: Address
     now: datetime
     entries: tuple[Suppression, ...]
     covering: frozenset[UUID]
-    mails: frozenset[UUID]
+    emails: frozenset[UUID]
     foreign: frozenset[UUID]
     reviews: tuple[Review, ...]
     at_ses: tuple[AtSes, ...]
     ses_read_at: datetime | None
-    heard: tuple[Heard, ...]
-    counting: tuple[datetime, ...]
+    events: tuple[AddressEvent, ...]
+    bounces: BounceReader
+    counting: tuple[pauses.CountedBounce, ...]
     live: bool = False
     ses_fault: str | None = None
 
-    def asked_live(self, account: SesAccount) -> "Facts":
-        """The same with what SES says of its list now, in each spelling that is known; one call a second."""
+    def asked_live(self, account: SesAccount, *, patience_s: float) -> "AddressFacts":
+        """The same facts with what SES says of its list now, for each known spelling of the address.
+
+        One call is allowed a second; all the waiting for these calls together takes at most `patience_s`.
+        """
+        until = monotonic() + patience_s
         listed = [one.address for one in self.at_ses] + [one.address for one in self.entries if is_address(one.key)]
         spellings = sorted({self.address.key, self.address.email, *listed})
         try:
-            found = [entry for one in spellings if (entry := account.get_suppressed(one))]
+            answers = [account.get_suppressed(one, longest_wait_s=max(0.0, until - monotonic())) for one in spellings]
         except ServiceUnavailable as error:
             return replace(self, live=True, ses_fault=error.detail)
-        at_ses = (AtSes(address=one.address, reason=one.reason, updated_at=one.updated_at) for one in found)
+        at_ses = (AtSes(address=one.address, reason=one.reason, updated_at=one.updated_at) for one in answers if one)
         return replace(self, live=True, at_ses=tuple(at_ses))
 
 
-def layers(facts: Facts) -> tuple[Layer, ...]:
+def layers(facts: AddressFacts) -> tuple[Layer, ...]:
     """Every layer, in order."""
     return (_own_list(facts), _domain(facts), _review(facts), _ses_account(facts), _ses_global(facts), _soft(facts))
 
 
-def _own_list(facts: Facts) -> Layer:
+def _own_list(facts: AddressFacts) -> Layer:
     entries = [one for one in facts.entries if not one.key.startswith("@")]
     return _of_entries(facts, LayerName.LIST, entries, facts.address.key, clear="The address is not on the list.")
 
 
-def _domain(facts: Facts) -> Layer:
+def _domain(facts: AddressFacts) -> Layer:
     domain = f"@{facts.address.domain}"
     entries = [one for one in facts.entries if one.key.startswith("@")]
     return _of_entries(facts, LayerName.DOMAIN, entries, domain, clear="Its whole domain is not on the list.")
 
 
-def _of_entries(facts: Facts, name: LayerName, entries: Sequence[Suppression], lifted_as: str, *, clear: str) -> Layer:
+def _of_entries(
+    facts: AddressFacts, name: LayerName, entries: Sequence[Suppression], unsuppressed_as: str, *, clear: str
+) -> Layer:
     if not entries:
-        return Layer(name=name, verdict=Verdict.CLEAR, summary=clear)
-    whom = "Its whole domain" if name is LayerName.DOMAIN else "The address"
-    told = ", ".join(f"{one.scope} ({one.origin})" for one in entries)
+        return Layer(name=name, verdict=LayerVerdict.CLEAR, summary=clear)
+    target = "Its whole domain" if name is LayerName.DOMAIN else "The address"
+    places = ", ".join(f"{one.scope} ({one.origin})" for one in entries)
     return Layer(
         name=name,
-        verdict=Verdict.BLOCKS,
-        summary=f"{whom} is on the list: {told}.",
-        findings=tuple(_of_entry(facts, one, lifted_as) for one in entries),
+        verdict=LayerVerdict.BLOCKS,
+        summary=f"{target} is on the list: {places}.",
+        findings=tuple(_of_entry(facts, one, unsuppressed_as) for one in entries),
     )
 
 
-def _of_entry(facts: Facts, entry: Suppression, lifted_as: str) -> Finding:
+def _of_entry(facts: AddressFacts, entry: Suppression, unsuppressed_as: str) -> Finding:
     source = entry.source
-    mail = source_mail(entry)
-    foreign = mail in facts.foreign
-    told = _in_words(source) or (OF_ANOTHER if foreign else entry.reason)
+    email = source_email(entry)
+    foreign = entry.id in facts.foreign
+    cause = _cause_in_words(source, facts.bounces) or (OF_ANOTHER if foreign else entry.reason)
     diagnostic = source.get("diagnostic")
     kept = " Kept under a pseudonym: the person was forgotten." if is_pseudonym(entry.key) else ""
-    own = " The recipient has unsubscribed besides; that stays." if entry.id in facts.covering else ""
+    own = " The recipient has also unsubscribed; that stays." if entry.id in facts.covering else ""
     return Finding(
-        says=f"{told}{kept}{own}",
+        says=f"{cause}{kept}{own}",
         since=entry.created_at,
         until=entry.expires_at,
         scope=entry.scope,
         origin=entry.origin,
         suppression_id=entry.id,
         review_id=entry.review_id,
-        email_id=mail if mail in facts.mails else None,
+        email_id=email if email in facts.emails else None,
         event=_kind(source),
         diagnostic=diagnostic if isinstance(diagnostic, str) and not foreign else None,
-        lift=lift_entry(lifted_as, scope=entry.scope, origin=entry.origin),
+        remedy=remedy_for_entry(unsuppressed_as, scope=entry.scope, origin=entry.origin),
     )
 
 
-def _review(facts: Facts) -> Layer:
+def _review(facts: AddressFacts) -> Layer:
     waiting = [one for one in facts.reviews if one.decided_at is None]
     if not waiting:
-        return Layer(name=LayerName.REVIEW, verdict=Verdict.CLEAR, summary="No review has to be decided.")
+        return Layer(name=LayerName.REVIEW, verdict=LayerVerdict.CLEAR, summary="No review waits for a decision.")
     return Layer(
         name=LayerName.REVIEW,
-        verdict=Verdict.BLOCKS,
-        summary="It came onto the list with many others of its domain; a person has yet to say whether it stays.",
+        verdict=LayerVerdict.BLOCKS,
+        summary="It was put on the list with many others of its domain; a person has to decide whether it stays.",
         findings=tuple(
             Finding(
-                says=f"Many addresses of {one.domain} bounced at once: more likely the fault of their server.",
+                says=f"Many addresses of {one.domain} bounced at once: probably the fault of their server.",
                 since=one.opened_at,
                 review_id=one.id,
-                lift=lift_review(one.domain),
+                remedy=remedy_for_review(one.domain),
             )
             for one in waiting
         ),
     )
 
 
-def _ses_account(facts: Facts) -> Layer:
+def _ses_account(facts: AddressFacts) -> Layer:
     name = LayerName.SES_ACCOUNT
     if facts.ses_fault:
-        return Layer(name=name, verdict=Verdict.UNKNOWN, summary=f"SES did not say: {facts.ses_fault}.")
+        return Layer(name=name, verdict=LayerVerdict.UNKNOWN, summary=f"SES did not answer: {facts.ses_fault}.")
     when = _when_read(facts)
     if facts.at_ses:
         spelled = ", ".join(f"{one.reason.lower()} since {one.updated_at:%Y-%m-%d}" for one in facts.at_ses)
         return Layer(
             name=name,
-            verdict=Verdict.WARNS,
+            verdict=LayerVerdict.WARNS,
             summary=f"SES's own list has the address ({spelled}); {when}.",
             findings=tuple(
                 Finding(
-                    says=f"On the suppression list of the SES account, spelled as there, for a {one.reason.lower()}.",
+                    says=f"On the suppression list of the SES account, with this spelling, for a {one.reason.lower()}.",
                     since=one.updated_at,
-                    lift=lift_at_ses(one.address),
+                    remedy=remedy_at_ses(one.address),
                 )
                 for one in facts.at_ses
             ),
         )
     if facts.live or facts.ses_read_at is not None:
-        return Layer(name=name, verdict=Verdict.CLEAR, summary=f"Not on SES's own list; {when}.")
-    return Layer(name=name, verdict=Verdict.UNKNOWN, summary="SES's own list was never read here.")
+        return Layer(name=name, verdict=LayerVerdict.CLEAR, summary=f"Not on SES's own list; {when}.")
+    return Layer(name=name, verdict=LayerVerdict.UNKNOWN, summary="SES's own list has never been read here.")
 
 
-def _when_read(facts: Facts) -> str:
+def _when_read(facts: AddressFacts) -> str:
     if facts.live:
         return "asked just now"
     return f"last read {facts.ses_read_at:%Y-%m-%d %H:%M} UTC" if facts.ses_read_at else "never read as a whole"
 
 
-def _ses_global(facts: Facts) -> Layer:
-    recent = [one for one in facts.heard if _is_global(one) and one.occurred_at > facts.now - _GLOBAL_LIST_LASTS]
+def _ses_global(facts: AddressFacts) -> Layer:
+    recent = [one for one in facts.events if _is_global(one) and one.occurred_at > facts.now - _GLOBAL_LIST_LASTS]
     name = LayerName.SES_GLOBAL
     if not recent:
-        return Layer(name=name, verdict=Verdict.CLEAR, summary="No sign of SES's global list in the last 14 days.")
+        return Layer(name=name, verdict=LayerVerdict.CLEAR, summary="No sign of SES's global list in the last 14 days.")
     return Layer(
         name=name,
-        verdict=Verdict.WARNS,
-        summary="SES refused mail to the address for its global list, which holds bounces of all its customers.",
+        verdict=LayerVerdict.WARNS,
+        summary="SES refused an email to the address because of its global list: it has the bounces of all customers.",
         findings=tuple(
             Finding(
                 says=one.detail,
@@ -232,58 +250,59 @@ def _ses_global(facts: Facts) -> Layer:
                 email_id=one.email_id,
                 event=one.type,
                 diagnostic=one.data.get("diagnostic"),
-                lift=AT_SES_GLOBALLY,
+                remedy=AT_SES_GLOBALLY,
             )
             for one in recent[:3]
         ),
     )
 
 
-def _is_global(one: Heard) -> bool:
+def _is_global(one: AddressEvent) -> bool:
     subtype = str(one.data.get("bounce_subtype")).lower()
     return one.data.get("bounce_type") == BounceType.PERMANENT and subtype == "suppressed"
 
 
-def _soft(facts: Facts) -> Layer:
-    name, count = LayerName.SOFT_BOUNCES, len(facts.counting)
-    told = f"{count} of {SOFT_BOUNCE_LIMIT} soft bounces within {SOFT_BOUNCE_WINDOW.days} days"
-    pauses = [one for one in facts.entries if _SOFT in one.source and one.scope == EVERY_MAIL]
-    if pauses:
-        until = f"{pauses[0].expires_at:%Y-%m-%d %H:%M} UTC" if pauses[0].expires_at else "somebody lifts it"
-        findings = tuple(_of_entry(facts, one, facts.address.key) for one in pauses)
-        return Layer(name=name, verdict=Verdict.BLOCKS, summary=f"Paused until {until}; {told}.", findings=findings)
-    if not count:
-        return Layer(name=name, verdict=Verdict.CLEAR, summary=f"{told}: no pause.")
+def _soft(facts: AddressFacts) -> Layer:
+    name, in_a_row = LayerName.SOFT_BOUNCES, len(facts.counting)
+    recent = sum(one.occurred_at > facts.now - pauses.SOFT_BOUNCE_WINDOW for one in facts.counting)
+    tally = (
+        f"{recent} of {pauses.SOFT_BOUNCE_LIMIT} soft bounces within {pauses.SOFT_BOUNCE_WINDOW.days} days, "
+        f"{in_a_row} of {pauses.SOFT_BOUNCES_IN_A_ROW} in a row"
+    )
+    paused = [one for one in facts.entries if pauses.SOURCE in one.source and one.scope == EVERY_EMAIL]
+    if paused:
+        until = f"{paused[0].expires_at:%Y-%m-%d %H:%M} UTC" if paused[0].expires_at else "it is unsuppressed"
+        findings = tuple(_of_entry(facts, one, facts.address.key) for one in paused)
+        return Layer(
+            name=name, verdict=LayerVerdict.BLOCKS, summary=f"Paused until {until}; {tally}.", findings=findings
+        )
+    if not in_a_row:
+        return Layer(name=name, verdict=LayerVerdict.CLEAR, summary=f"{tally}: no pause.")
     findings = tuple(_soft_bounces(facts))
-    return Layer(name=name, verdict=Verdict.WARNS, summary=f"{told}: no pause yet.", findings=findings)
+    return Layer(name=name, verdict=LayerVerdict.WARNS, summary=f"{tally}: no pause yet.", findings=findings)
 
 
-def _soft_bounces(facts: Facts) -> Iterator[Finding]:
-    for one in facts.heard:
-        if one.type == FeedbackKind.BOUNCE and one.occurred_at in facts.counting:
+def _soft_bounces(facts: AddressFacts) -> Iterator[Finding]:
+    counting = {one.occurred_at for one in facts.counting}
+    for one in facts.events:
+        if one.type == EventType.BOUNCE and one.occurred_at in counting:
             yield Finding(
                 says=one.effect or one.detail,
                 since=one.occurred_at,
-                until=one.occurred_at + SOFT_BOUNCE_WINDOW,
                 email_id=one.email_id,
                 event=one.type,
                 diagnostic=one.data.get("diagnostic"),
-                lift=BY_A_DELIVERY,
+                remedy=BY_A_DELIVERY,
             )
 
 
-def _in_words(source: dict[str, Any]) -> str | None:
-    """What the news behind an entry means, in the words in which the list judges it; None for no news of SES."""
-    bounce = complaint = None
-    if source.get("bounce_type") in set(BounceType):
-        named = {name: source.get(name) for name in ("action", "status", "diagnostic")}
-        bounce = Bounce(type=BounceType(source["bounce_type"]), subtype=str(source.get("bounce_subtype")), **named)
-    elif "complaint_type" in source or "complaint_subtype" in source:
-        complaint = Complaint(feedback_type=source.get("complaint_type"), subtype=source.get("complaint_subtype"))
-    else:
+def _cause_in_words(source: dict[str, Any], bounces: BounceReader) -> str | None:
+    """What the event behind an entry means, in the words of the suppression rules; None without an SES event."""
+    bounce, complaint = said(source)
+    if bounce is None and complaint is None:
         return None
-    news = Feedback(
-        kind=FeedbackKind.BOUNCE if bounce else FeedbackKind.COMPLAINT,
+    ses_event = SesEvent(
+        kind=EventType.BOUNCE if bounce else EventType.COMPLAINT,
         ses_message_id="",
         recipient=None,
         occurred_at=_EVER,
@@ -291,10 +310,11 @@ def _in_words(source: dict[str, Any]) -> str | None:
         bounce=bounce,
         complaint=complaint,
     )
-    return rule(news, exempt=False).why
+    reading = bounces.read_event(ses_event)
+    return rule(ses_event, reading.cause if reading else None, exempt=False).why
 
 
 def _kind(source: dict[str, Any]) -> str | None:
     if "bounce_type" in source:
-        return FeedbackKind.BOUNCE
-    return FeedbackKind.COMPLAINT if {"complaint_type", "complaint_subtype"} & source.keys() else None
+        return EventType.BOUNCE
+    return EventType.COMPLAINT if {"complaint_type", "complaint_subtype"} & source.keys() else None

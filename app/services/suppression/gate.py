@@ -1,28 +1,28 @@
-"""May this address be sent to now? Asked three times: at accept, in the claim and at the last look before the call.
+"""May this address be sent to now? The first of three checks: at accept, in the claim, and just before the SES call.
 
-The other two ask SQL (`app.store.claims`, `app.services.last_look`) and decide. Here is the first, which tells the
-caller early and may use Redis: it holds positives only, so a hit is confirmed in SQL before anything is refused, and a
-miss decides nothing that the claim would not decide again.
+The other two ask SQL (`app.store.sending.claims`, `app.services.sending.last_look`), and theirs is the decision. This
+one tells the caller early and may use Redis. Redis holds positives only: a hit is confirmed in SQL before an email is
+refused, and after a miss the claim still checks SQL.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.suppression import decisive, scopes_around
-from app.services.combine import Combine
-from app.store import suppressions
-from app.store.db import Database
-from app.store.positives import Positives
-from app.store.pseudonyms import Pseudonyms
-from app.store.suppressions import Suppression
+from app.domain.suppression.rules import decisive, scopes_around
+from app.services.coalesce import Combine
+from app.store.engine.database import Database
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.suppression import suppressions
+from app.store.suppression.positive_cache import Positives
+from app.store.suppression.suppressions import Suppression
 
 _AT_MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """An address as the list sees it: its suppression key and the scope of the mail, `app/stream`."""
+    """A recipient as the list sees it: the suppression key of the address, and the scope of the email, `app/stream`."""
 
     key: str
     scope: str
@@ -38,9 +38,10 @@ class Gate:
         self._hint: Combine[frozenset[str], frozenset[str] | None] = Combine(self._hint_at_all, at_most=_AT_MOST)
 
     def suppressed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
-        """Those that are suppressed by committed rows of the list, each with the entry that says so.
+        """The addressees that committed rows of the list suppress, each with its decisive entry.
 
-        Raises `ServiceUnavailable` when SQL has to be asked and is away: then nobody knows, and nothing may be sent.
+        Raises `ServiceUnavailable` when SQL has to be asked and is away: then it is not known whether an address is
+        suppressed, and nothing may be sent.
         """
         names = {one: self._names(one.key) for one in addressees}
         hits = self._hint(frozenset(name for each in names.values() for name in each))
@@ -49,11 +50,14 @@ class Gate:
         return self._listed(names) if names else {}
 
     def listed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
-        """The same, by SQL alone and whatever Redis says: one statement for up to 1,600 addresses."""
+        """As `suppressed`, but from SQL alone, without Redis: one statement for up to 1,600 addresses."""
         return self._listed({one: self._names(one.key) for one in addressees})
 
     def _hint_at_all(self, questions: Sequence[frozenset[str]]) -> Sequence[frozenset[str] | None]:
-        """What Redis says to all who ask at the same moment, asked once: to each what is hit, of whomever, or None."""
+        """Ask Redis once for all callers that wait at the same moment.
+
+        Each gets the hits among the names of all of them, or None when Redis cannot say.
+        """
         hits = self._positives.look_up(list(frozenset[str]().union(*questions)))
         return [hits] * len(questions)
 
@@ -67,7 +71,7 @@ class Gate:
         return {one: entry for one, entry in entries.items() if entry is not None}
 
     def _names(self, key: str) -> tuple[str, str, str]:
-        """Under which names an address may be on the list: its own, its domain's, and that of a forgotten person."""
+        """The names under which an address may be on the list: its own, its domain's, and its pseudonym."""
         return key, key[key.index("@") :], self._pseudonyms(key)
 
 

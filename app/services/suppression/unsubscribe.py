@@ -1,8 +1,8 @@
-"""What a person does behind the link in a mail: stop mail of one stream, or take that back. List, filter and audit.
+"""Unsubscribe from one stream with the link in an email, or subscribe again. Changes list, filter and audit.
 
-The person is whoever holds the link, and asks for nobody else. It only ever touches entries of the origin `unsubscribe`
-in the scope of the mail's stream: a bounce, a complaint or what an operator decided is not lifted here. Where such an
-entry has the place, the person's word is kept under it (`app.store.covered`).
+Anyone who has the link acts as the recipient it was made for, and for no other. Only entries of the origin
+`unsubscribe` in the scope of the email's stream are touched: a bounce, a complaint or an operator's entry stays. Where
+such an entry has the place, the unsubscription is kept under it (`app.store.suppression.covered_unsubscribes`).
 """
 
 from dataclasses import dataclass
@@ -13,27 +13,32 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.pseudonym import is_pseudonym
-from app.domain.suppression import Origin
-from app.domain.unsubscribe import Wish, masked
-from app.services.links import Links
-from app.store import audit, covered, streams, suppressions
-from app.store.db import Database
-from app.store.positives import Positives
-from app.store.streams import Subscriber
-from app.store.suppressions import NewSuppression, Suppression
+from app.domain.privacy.pseudonym import is_pseudonym
+from app.domain.suppression.rules import Origin
+from app.domain.suppression.unsubscribe_link import Wish, masked
+from app.services.suppression.list_writer import ListWriter
+from app.services.suppression.unsubscribe_links import Links
+from app.store.apps import streams
+from app.store.apps.streams import Subscriber
+from app.store.engine.database import Database
+from app.store.operating import audit
+from app.store.suppression import covered_unsubscribes, entry_locks, suppressions
+from app.store.suppression.suppressions import NewSuppression, Suppression
 
 log = structlog.get_logger()
 
 _NO_ID: Final = UUID(int=0)
-_NOBODY: Final = Subscriber(recipient_id=_NO_ID, email_id=_NO_ID, address="", key="", scope="", title=None)
-_STOPPED: Final = "Unsubscribed with the link in a mail."
-_TAKEN_BACK: Final = "Subscribed again with the link in a mail."
+_NO_SUBSCRIBER: Final = Subscriber(recipient_id=_NO_ID, email_id=_NO_ID, address="", key="", scope="", title=None)
+_STOPPED: Final = "Unsubscribed with the link in an email."
+_TAKEN_BACK: Final = "Subscribed again with the link in an email."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a page may tell whoever holds the link: the stream's title if it has one, and the address as a hint."""
+    """What the page behind a link may show: the stream's title if it has one, and the masked address.
+
+    `stopped`: whether the recipient has unsubscribed.
+    """
 
     title: str | None
     address: str
@@ -41,15 +46,15 @@ class Standing:
 
 
 class Unsubscribe:
-    """Reads links and does what is asked behind them."""
+    """Reads links and carries out what is asked with them."""
 
-    def __init__(self, *, database: Database, positives: Positives, links: Links) -> None:
+    def __init__(self, *, database: Database, writer: ListWriter, links: Links) -> None:
         self._database = database
-        self._positives = positives
+        self._writer = writer
         self._links = links
 
     def standing(self, token: str) -> Standing | None:
-        """How things stand behind a link; None when it is not ours, or leads to somebody who was forgotten.
+        """What the link's page may show; None when the link is not ours, or its recipient was forgotten.
 
         Raises `ServiceUnavailable`.
         """
@@ -60,9 +65,9 @@ class Unsubscribe:
         return Standing(title=subscriber.title, address=masked(subscriber.address), stopped=stopped)
 
     def __call__(self, token: str, wish: Wish) -> None:
-        """Do what is asked; done twice it is done once. Nobody learns whether the link was ours.
+        """Unsubscribe, or subscribe again. A repeat changes nothing. The caller cannot tell whether the link was ours.
 
-        Who was forgotten may still ask: the entry then stands under the pseudonym, as the row does.
+        A forgotten person may still use the link: the entry is then under the pseudonym, as the recipient's row is.
 
         Raises `ServiceUnavailable`: then nothing was changed.
         """
@@ -77,22 +82,20 @@ class Unsubscribe:
             self._take_back(subscriber)
 
     def _look(self, token: str) -> tuple[Subscriber, bool] | None:
-        """Whose link it is, and whether that person has unsubscribed from the stream, whatever else stands there.
+        """The recipient of the link, and whether they have unsubscribed from the stream, also under another entry.
 
-        A token that is not ours is looked for all the same, so that it takes as long.
+        A token that is not ours costs the same queries, so that timing does not give it away.
         """
         with self._database.reading() as connection:
             subscriber = streams.subscriber(connection, self._links.recipient_of(token) or _NO_ID)
-            own, others = _in_stream(connection, subscriber or _NOBODY)
-            stopped = bool(own or covered.covered(connection, others))
+            own, others = _in_stream(connection, subscriber or _NO_SUBSCRIBER)
+            stopped = bool(own or covered_unsubscribes.covered(connection, others))
         return (subscriber, stopped) if subscriber else None
 
     def _stop(self, subscriber: Subscriber) -> None:
         actor = _actor(subscriber)
         with self._database.transaction() as connection:
-            # Before the commit: once it is committed, acceptance finds it in Redis and asks SQL.
-            self._positives.add([subscriber.key])
-            entry, put = suppressions.put(
+            entry, put = self._writer.put(
                 connection,
                 NewSuppression(
                     key=subscriber.key,
@@ -108,20 +111,22 @@ class Unsubscribe:
                 _audit(connection, "suppress", entry, actor=actor, reason=_STOPPED)
 
     def _take_back(self, subscriber: Subscriber) -> None:
-        """The positive stays in Redis, where it costs a look into SQL at most."""
+        """Take the unsubscription back. The positive stays in Redis, where it costs one query in SQL at most."""
         actor = _actor(subscriber)
         with self._database.transaction() as connection:
+            # Read under the lock: when another entry is unsuppressed, the unsubscription that it covers comes back.
+            entry_locks.hold_keys(connection, [subscriber.key])
             own, others = _in_stream(connection, subscriber)
-            covered.withdraw(connection, others, actor=actor, reason=_TAKEN_BACK)
-            lifted = suppressions.lift(connection, own, actor=actor, reason=_TAKEN_BACK, at_ses_too=False)
-            if any(one.origin != Origin.UNSUBSCRIBE for one in lifted):
-                raise ServiceUnavailable("The entry became another one meanwhile; repeat the request.")
-            for entry in lifted:
+            self._writer.withdraw(connection, others, actor=actor, reason=_TAKEN_BACK)
+            unsuppressed = self._writer.unsuppress(connection, own, actor=actor, reason=_TAKEN_BACK, at_ses_too=False)
+            if any(one.origin != Origin.UNSUBSCRIBE for one in unsuppressed):
+                raise ServiceUnavailable("The entry was replaced meanwhile; repeat the request.")
+            for entry in unsuppressed:
                 _audit(connection, "unsuppress", entry, actor=actor, reason=_TAKEN_BACK)
 
 
 def _in_stream(connection: Connection, subscriber: Subscriber) -> tuple[list[UUID], list[UUID]]:
-    """The person's live unsubscription in the scope of the stream, and the entry of another origin, if there is one."""
+    """Ids of the live entries in the scope of the stream: the unsubscription, and that of another origin, if any."""
     live = [one for one in suppressions.live(connection, subscriber.key) if one.scope == subscriber.scope]
     own = [one.id for one in live if one.origin == Origin.UNSUBSCRIBE]
     return own, [one.id for one in live if one.id not in own]

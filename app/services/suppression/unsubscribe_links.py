@@ -1,13 +1,13 @@
-"""Make the unsubscribe link of a recipient, and read the one that was followed. It looks nothing up."""
+"""Make the unsubscribe link of a recipient, and read the token of a link. It asks no database."""
 
 from collections.abc import Mapping
 from uuid import UUID
 
-from app.domain.unsubscribe import link, may_lead_to, read_token, write_token
+from app.domain.suppression.unsubscribe_link import link, may_lead_to, read_token, write_token
 
 RULE = (
-    "One-click unsubscribe needs a PUBLIC_URL that is set, begins with https:// and is letters, digits and - . _ ~ / "
-    "(http:// is for this machine alone)."
+    "One-click unsubscribe needs a PUBLIC_URL that begins with https:// and has only letters, digits and - . _ ~ / "
+    "(http:// is for this machine only)."
 )
 
 
@@ -16,9 +16,9 @@ class NoLink(Exception):
 
 
 class Links:
-    """Links below the public URL: `base`, or None when nobody has said where recipients reach us.
+    """Links below the public URL `base`; None when it is not configured.
 
-    `keys` are by their ids, that which signs first; each of them is good to read a link by.
+    `keys` by their ids: the first signs links, and each of them can verify one.
     """
 
     def __init__(self, *, base: str | None, keys: Mapping[bytes, bytes]) -> None:
@@ -27,7 +27,7 @@ class Links:
 
     @property
     def can_be_made(self) -> bool:
-        """Whether the public URL is fit for links."""
+        """Whether the public URL is suitable for links."""
         return self._base is not None
 
     def __call__(self, recipient_id: UUID) -> str:

@@ -1,22 +1,22 @@
-"""Turns to call SES about the account, which allows one such call a second: kept in Redis, so all processes share them.
+"""Slots for calls to SES's account API, which allows one per second: in Redis, shared by all processes.
 
-It decides who calls when. It never calls or sleeps. Without Redis each process keeps to the rate by itself, which may
-be too fast together: then SES says so, and the call is repeated.
+This module decides when a process may call. It never calls or sleeps. Without Redis each process keeps to the rate by
+itself, which may be too fast together: then SES refuses, and the call is repeated.
 """
 
 from typing import Final
 
 from redis import Redis
 
-from app.store.redis import Breaker
+from app.store.engine.redis import RedisBreaker
 
-TURN: Final = "postern:ses:turn"
+SLOT: Final = "postern:ses:turn"
 STEP_US: Final = 1_010_000
 """A little over a second: calls that start evenly arrive with some jitter."""
 
-LONGEST_WAIT_US: Final = 15_000_000
+LONGEST_WAIT_S: Final = 15.0
 
-# Redis's clock counts, so every host agrees. The key holds the time of the next free turn, in microseconds.
+# Redis's clock decides, so every host agrees. The key holds the time of the next free slot, in microseconds.
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -28,14 +28,15 @@ return math.ceil(wait)
 """
 
 
-class Turns:
-    """Hands out turns; safe to share between threads."""
+class CallSlots:
+    """Hands out slots; safe to share between threads."""
 
-    def __init__(self, redis: Redis, *, breaker: Breaker) -> None:
+    def __init__(self, redis: Redis, *, breaker: RedisBreaker) -> None:
         self._breaker = breaker
         self._take = redis.register_script(_TAKE)
 
-    def __call__(self) -> float | None:
-        """Take the next turn: how many seconds to wait for it. None when more than 15 s of turns are taken already."""
-        wait_us = self._breaker.call(lambda: self._take(keys=[TURN], args=[STEP_US, LONGEST_WAIT_US]), otherwise=int)
+    def __call__(self, longest_s: float = LONGEST_WAIT_S) -> float | None:
+        """Take the next slot: how many seconds to wait for it. None, and not taken, when that is over `longest_s`."""
+        longest_us = round(longest_s * 1e6)
+        wait_us = self._breaker.call(lambda: self._take(keys=[SLOT], args=[STEP_US, longest_us]), otherwise=int)
         return None if wait_us < 0 else wait_us / 1e6

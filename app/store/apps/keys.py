@@ -1,6 +1,6 @@
-"""Applications, their API keys and the idempotency keys of their requests: rows in, rows out.
+"""Rows of applications, their API keys and the idempotency keys of their requests.
 
-Secrets are stored as SHA-256 only: a key is 32 random bytes, so there is nothing for a slow hash to protect.
+Secrets are stored as SHA-256 only: a key is 32 random bytes, so a slow hash would protect nothing more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,15 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Executable, Row, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, delete, insert, literal, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import ConcurrentIdempotentRequests
-from app.domain.proof import OnUnconfirmed
-from app.store.db import ahead, now
-from app.store.models import api_keys, apps, idempotency_keys
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+from app.store.engine.database import ahead, now
+from app.store.tables.core import api_keys, apps, idempotency_keys
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ _STORED = select(idempotency_keys.c.fingerprint, idempotency_keys.c.answer).wher
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """An application that sends mail."""
+    """An application that sends email."""
 
     id: UUID
     name: str
@@ -74,10 +74,12 @@ def add_app(connection: Connection, app: App) -> None:
     )
 
 
-def change_app(connection: Connection, app: App) -> None:
-    """Replace the From addresses and domains that the application may use, and what it wants of unconfirmed mail."""
-    values = {"senders": list(app.senders), "on_unconfirmed": app.on_unconfirmed}
-    connection.execute(update(apps).where(apps.c.id == app.id).values(values))
+def change_app(connection: Connection, name: str, values: Mapping[str, Any]) -> App | None:
+    """Change these fields of the application. The changed application; None if there is none of this name."""
+    written = {field: list(value) if isinstance(value, tuple) else value for field, value in values.items()}
+    change = update(apps).where(apps.c.name == name).values(written).returning(apps)
+    row = connection.execute(change).one_or_none()
+    return _app(row) if row else None
 
 
 def app_by_name(connection: Connection, name: str) -> App | None:
@@ -119,19 +121,19 @@ def all_keys(connection: Connection) -> tuple[ApiKey, ...]:
 
 
 def revoke(connection: Connection, public_id: str) -> bool:
-    """Revoke a key; False when there is no such key, or it was revoked before."""
+    """Revoke a key. False if there is no such key, or it was revoked before."""
     live = (api_keys.c.public_id == public_id) & api_keys.c.revoked_at.is_(None)
     return connection.execute(update(api_keys).where(live).values(revoked_at=now())).rowcount == 1
 
 
 def touch(connection: Connection, key_id: UUID) -> None:
-    """Note that the key is in use."""
+    """Update the time when the key was last used."""
     connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now()))
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is stored under an idempotency key: the fingerprint of its request and the answer."""
+    """The fingerprint of a request and its answer, as stored under an idempotency key."""
 
     fingerprint: bytes
     answer: Json
@@ -139,7 +141,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A request that wants an idempotency key of its application for itself, and what it will be answered."""
+    """A request that claims an idempotency key of its application, and the answer it will get."""
 
     app_id: UUID
     key: str
@@ -147,11 +149,11 @@ class Claim:
 
 
 def take(connection: Connection, claims: Sequence[Claim], *, lasts: timedelta) -> list[Remembered | None]:
-    """Take the keys with one statement, the answers in it; for each None when it is ours, else what is stored there.
+    """Take the keys with one statement, the answers in it. For each, None if it was taken, else what is stored there.
 
-    Of two claims to one key the first counts. A key past its time is as good as new. Who takes a key that a concurrent
-    transaction holds waits here for the end of that, but not for ever: then it raises `ConcurrentIdempotentRequests`,
-    and nothing else may be done in the transaction.
+    If two claims name one key, the first one gets it. An expired key counts as free. If a concurrent transaction holds
+    a key, this waits for its end, but only for so long: then it raises `ConcurrentIdempotentRequests`, and the
+    transaction must not be used for anything else.
     """
     if not claims:
         return []
@@ -163,8 +165,8 @@ def take(connection: Connection, claims: Sequence[Claim], *, lasts: timedelta) -
     for app_id, key in first.keys() - ours:
         row = connection.execute(_STORED, {"app_id": app_id, "key": key}).one()
         stored[app_id, key] = Remembered(bytes(row.fingerprint), row.answer)
-    mine = {id(claim) for place, claim in first.items() if place in ours}
-    return [None if id(claim) in mine else stored[claim.app_id, claim.key] for claim in claims]
+    taken = {id(claim) for place, claim in first.items() if place in ours}
+    return [None if id(claim) in taken else stored[claim.app_id, claim.key] for claim in claims]
 
 
 def _taken(
@@ -193,7 +195,7 @@ def _taken(
 
 @cache
 def _taking(dialect: str, lasts_s: int) -> Executable:
-    """An insert that gives way to a key which still lasts, and locks it: what is read then is what was in the way."""
+    """An insert that yields to a key which has not expired, and locks it: a later read sees what was in the way."""
     insert_once = postgresql_insert if dialect == "postgresql" else sqlite_insert
     new = insert_once(idempotency_keys).values(expires_at=ahead(literal_column(str(lasts_s))))
     return new.on_conflict_do_update(
@@ -204,15 +206,23 @@ def _taking(dialect: str, lasts_s: int) -> Executable:
 
 
 def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | None:
-    """What is stored under an idempotency key of this application, if it has not expired."""
+    """The row of an idempotency key of this application, if it has not expired."""
     unexpired = _STORED.where(idempotency_keys.c.expires_at > now())
     row = connection.execute(unexpired, {"app_id": app_id, "key": key}).one_or_none()
     return Remembered(bytes(row.fingerprint), row.answer) if row else None
 
 
-def forget_expired(connection: Connection) -> int:
-    """Delete idempotency keys past their time; how many."""
-    return connection.execute(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= now())).rowcount
+def forget_expired(connection: Connection, *, limit: int) -> int:
+    """Delete about `limit` expired idempotency keys, the oldest first. How many.
+
+    Those that expired at the same moment go together, which may be some more.
+    """
+    expires_at = idempotency_keys.c.expires_at
+    last = connection.scalar(
+        select(expires_at).where(expires_at <= now()).order_by(expires_at).offset(limit - 1).limit(1)
+    )
+    over = expires_at <= (now() if last is None else literal(last, expires_at.type))
+    return connection.execute(delete(idempotency_keys).where(over)).rowcount
 
 
 def _keys() -> Any:

@@ -1,6 +1,6 @@
-"""Streams of mail, as far as more is known of them than their name: what readers call them, and one-click unsubscribe.
+"""Streams that have settings: a title for readers, and one-click unsubscribe.
 
-It knows rows. A stream that nobody has set is no row, and works all the same: without a title and without a link.
+A stream without settings has no row and works all the same, without a title and without a link.
 """
 
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, select, update
+from sqlalchemy import Connection, Row, Select, and_, literal, select, update
 
-from app.store.db import add_once, now
-from app.store.models import apps, emails, recipients, streams
+from app.store.engine.database import add_once, now
+from app.store.tables.core import apps, emails, recipients, streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """One stream of one application. With `unsubscribe` its mail carries a link."""
+    """One stream of one application. With `unsubscribe`, its email carries a link."""
 
     app: str
     name: str
@@ -27,7 +27,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """Whom a mail went to, and which stream it was of. `title` is None where nobody has given the stream one."""
+    """The recipient of an email and its stream. `title` is None if the stream has none."""
 
     recipient_id: UUID
     email_id: UUID
@@ -40,25 +40,30 @@ class Subscriber:
 def put(
     connection: Connection, *, app_id: UUID, name: str, title: str | None = None, unsubscribe: bool | None = None
 ) -> Stream:
-    """The stream with these changes; None changes nothing. A new one is called by its name and carries no link."""
+    """The stream with these changes; None changes nothing. A new stream has its name as title, and no links."""
     new = {"title": name if title is None else title, "unsubscribe": bool(unsubscribe), "created_at": now()}
     if not add_once(connection, streams, app_id=app_id, name=name, **new):
         changes = {"title": title, "unsubscribe": unsubscribe}
         changes = {column: value for column, value in changes.items() if value is not None}
         if changes:
-            mine = (streams.c.app_id == app_id) & (streams.c.name == name)
-            connection.execute(update(streams).where(mine).values(**changes))
+            this_stream = (streams.c.app_id == app_id) & (streams.c.name == name)
+            connection.execute(update(streams).where(this_stream).values(**changes))
     return _stream(connection.execute(_streams().where(streams.c.app_id == app_id, streams.c.name == name)).one())
 
 
 def all_streams(connection: Connection) -> tuple[Stream, ...]:
-    """Every stream that was set, by application and name."""
+    """Every stream that has settings, by application and name."""
     rows = connection.execute(_streams().order_by(apps.c.name, streams.c.name))
     return tuple(_stream(row) for row in rows)
 
 
+def any_with_links(connection: Connection) -> bool:
+    """Whether email of any stream carries unsubscribe links."""
+    return connection.execute(select(literal(1)).where(streams.c.unsubscribe).limit(1)).first() is not None
+
+
 def subscriber(connection: Connection, recipient_id: UUID) -> Subscriber | None:
-    """Who this recipient is, whatever has become of the mail and its body."""
+    """The recipient and the stream of their email, whatever happened to the email and its body."""
     query = (
         select(
             recipients.c.id.label("recipient_id"),

@@ -1,7 +1,7 @@
-"""Many rows with one statement: on PostgreSQL the columns travel as arrays, on SQLite the driver repeats the statement.
+"""Statements for many rows: PostgreSQL gets columns as arrays, on SQLite the driver repeats the statement.
 
-A statement for each row costs a worker more than all else that it does for a mail, so no hot path has one. Building a
-statement costs it several times as much as running it, so the hot paths build theirs once: `Update`, `Insert`,
+A statement for each row costs a worker more than all its other work for an email, so no hot path has one. Building a
+statement costs several times as much as running it, so the hot paths build theirs once: `Update`, `Insert`,
 `InsertFree`, `Among`.
 """
 
@@ -27,9 +27,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+_CHUNK = 5_000
+
 Row = dict[str, Any]
 Given = Mapping[str, ColumnElement[Any]]
-"""SQL: what one of the given rows holds, by column."""
+"""SQL: the values of one given row, by column."""
 
 
 class _Many:
@@ -39,7 +41,7 @@ class _Many:
     _repeated: Executable
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Run it for these rows, each of which holds all columns that it was made with."""
+        """Run it for these rows. Each must hold all columns that the statement was made with."""
         if not rows:
             return
         if connection.dialect.name == "postgresql":
@@ -49,9 +51,9 @@ class _Many:
 
 
 class Update(_Many):
-    """An update of rows by their `id`: to what they hold in the columns `sets`, and to `stamps`, which all of them get.
+    """An update of rows by `id`: columns in `sets` get the values of the given row, `stamps` are set on every row.
 
-    Rows for which `only` is not true are left alone. It sees the given row: `sets`, and the columns `knows` too.
+    Rows for which `only` is not true are left alone. `only` sees the given row: its columns `sets` and `knows`.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Update(_Many):
             .where(table.c.id == arrays.c.id, *([only(arrays.c)] if only else []))
             .values({name: arrays.c[name] for name in sets} | stamps)
         )
-        self._from_arrays, self._told = from_arrays, from_arrays.returning(table.c.id)
+        self._from_arrays, self._returning = from_arrays, from_arrays.returning(table.c.id)
         one = _one(table, names)
         self._repeated = (
             update(table)
@@ -79,17 +81,17 @@ class Update(_Many):
         )
 
     def which(self, connection: Connection, rows: Sequence[Row]) -> frozenset[Any]:
-        """Run it for these rows; the ids of those that were updated."""
+        """Run it for these rows. The ids of those that were updated."""
         if not rows:
             return frozenset()
         if connection.dialect.name == "postgresql":
-            return frozenset(connection.scalars(self._told, _arrays(rows)).all())
-        # No driver tells which rows of a repeated statement it has met.
+            return frozenset(connection.scalars(self._returning, _arrays(rows)).all())
+        # No driver reports which rows a repeated statement matched.
         return frozenset(row["_id"] for row in _prefixed(rows) if connection.execute(self._repeated, row).rowcount)
 
 
 class Insert(_Many):
-    """An insert of rows that hold the columns `names`; each gets `stamps` too, which may depend on the given row."""
+    """An insert of rows with the columns `names`. Each also gets `stamps`, which may depend on the given row."""
 
     def __init__(self, table: Table, names: Sequence[str], *, stamps: Callable[[Given], Row]) -> None:
         chosen, stamped = _chosen(table, names, stamps)
@@ -99,9 +101,10 @@ class Insert(_Many):
 
 
 class InsertFree:
-    """An insert of rows that hold the columns `names` and get `stamps`, unless a unique key of theirs is taken.
+    """An insert of rows with the columns `names` and `stamps`, unless one of their unique keys is taken.
 
-    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
+    The `id` of each row is new. It waits for a concurrent insert of the same key, so all code that inserts many rows
+    does so in one order.
     """
 
     def __init__(self, table: Table, names: Sequence[str], *, stamps: Row) -> None:
@@ -112,6 +115,7 @@ class InsertFree:
             .on_conflict_do_nothing()
             .returning(table.c.id)
         )
+        self._there = Among(select(table.c.id), table.c.id)
         values = _one(table, names) | stamps
         alone, repeated = (
             one(table).values(values).on_conflict_do_nothing() for one in (postgresql_insert, sqlite_insert)
@@ -120,19 +124,25 @@ class InsertFree:
         self._repeated = repeated.execution_options(preserve_rowcount=True)
 
     def __call__(self, connection: Connection, rows: Sequence[Row]) -> frozenset[Any]:
-        """Run it for these rows, in their order; the ids of those that were inserted."""
+        """Run it for these rows, in their order. The ids of those that were inserted."""
         if not rows:
             return frozenset()
         on_postgres = connection.dialect.name == "postgresql"
         if on_postgres and len(rows) > 1:
             return frozenset(connection.scalars(self._from_arrays, _arrays(rows)).all())
-        # Arrays cost more than they save when each holds one value. No driver tells what a repeated statement ignored.
+        # Arrays cost more than they save when each holds one value.
         one = self._alone if on_postgres else self._repeated
-        return frozenset(row["_id"] for row in _prefixed(rows) if connection.execute(one, row).rowcount)
+        inserted = connection.execute(one, _prefixed(rows)).rowcount
+        ids = [row["id"] for row in rows]
+        if inserted in {0, len(rows)}:
+            return frozenset(ids if inserted else ())
+        # No driver reports which rows a repeated statement ignored, so the table is read.
+        chunks = (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+        return frozenset(there for chunk in chunks for there in self._there(connection, chunk).scalars())
 
 
 class Among:
-    """A query for those rows whose column holds one of some given values."""
+    """A query for the rows whose column holds one of the given values."""
 
     def __init__(self, query: Select[Any], one: ColumnElement[Any]) -> None:
         self._any_of = query.where(one == any_(bindparam("given", type_=ARRAY(one.type, dimensions=1))))
@@ -144,12 +154,12 @@ class Among:
         return connection.execute(query, {"given": given})
 
     def pairs(self, connection: Connection, given: Collection[Any]) -> dict[Any, Any]:
-        """Run a query for two columns: the second by the first. With nothing given nothing is asked."""
+        """Run a query for two columns: the second by the first. With no values no query runs."""
         return {row[0]: row[1] for row in self(connection, list(given)).all()} if given else {}
 
 
 def update_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> None:
-    """Update rows by their `id` to what they hold, all of them the same columns; `stamps` are set on every row."""
+    """Update rows by `id` to the values they hold, all with the same columns; `stamps` are set on every row."""
     if rows:
         Update(table, [name for name in rows[0] if name != "id"], stamps=stamps)(connection, rows)
 
@@ -158,27 +168,6 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, st
     """Insert rows that hold the same columns; `stamps` are set on every row."""
     if rows:
         Insert(table, list(rows[0]), stamps=lambda _: stamps)(connection, rows)
-
-
-def insert_free_rows(connection: Connection, table: Table, rows: Sequence[Row], *, stamps: Row) -> set[Any]:
-    """Insert rows unless a unique key of theirs is taken; the ids of those that were inserted.
-
-    A concurrent taker is waited for, so all who insert many rows have to do it in one order.
-    """
-    if not rows:
-        return set()
-    if connection.dialect.name == "postgresql":
-        chosen, stamped = _chosen(table, list(rows[0]), lambda _: stamps)
-        statement: Executable = (
-            postgresql_insert(table)
-            .from_select([*rows[0], *stamped], chosen)
-            .on_conflict_do_nothing()
-            .returning(table.c.id)
-        )
-        return set(connection.scalars(statement, _arrays(rows)))
-    # Nobody else writes to SQLite meanwhile, and no driver tells which rows of a repeated statement were ignored.
-    insert_rows(connection, table, rows, stamps=stamps)
-    return {row["id"] for row in rows}
 
 
 def _chosen(table: Table, names: Sequence[str], stamps: Callable[[Given], Row]) -> tuple[Select[Any], list[str]]:

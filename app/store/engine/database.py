@@ -1,16 +1,17 @@
 """The engine, the transaction and the database's clock, alike on PostgreSQL and SQLite.
 
-It decides how a connection behaves: how long it may wait, when it takes the write lock, which clock counts. It knows no
-table. Services open transactions with it; stores only use the connection they are handed.
+This module decides how a connection behaves: how long it may wait, when it takes the write lock, which clock counts. It
+knows no table. Services open transactions with it; stores only use the connection that they are given.
 """
 
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -25,33 +26,61 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.domain.errors import ServiceUnavailable
 
-# A session that hangs must never hold up the others: a transaction left open by a stalled process keeps every sweeper
-# waiting for its locks.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for locks and connections, in seconds, and how many connections to have.
+
+    `connections` are kept open; `more` are opened when all of those are in use, and closed afterwards. `writer_s` is
+    how long to wait for the one writer that SQLite allows.
+    """
+
+    connections: int = 10
+    more: int = 0
+    connection_s: float = 5.0
+    lock_s: float = 3.0
+    writer_s: float = 30.0
+
+
+WORKING: Final = Patience()
+ANSWERING: Final = Patience(connections=20, more=20, connection_s=2.0, lock_s=2.0, writer_s=2.0)
+"""For requests: a client gets an error and may retry, before all requests wait."""
+
+# A session that hangs must not hold up others: a transaction left open by a stalled process keeps every sweeper waiting
+# for its locks.
 _POSTGRES_OPTIONS = (
-    "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
-    # The planner takes a page out of order for four times as dear as the next one, which disks have not been for long:
-    # it would read a list of some hundred addresses whole, for each mail.
+    "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
+    # By default the planner assumes that a random page costs four times as much as the next one, which no longer
+    # holds for disks: it would read a list of some hundred addresses whole, for each email.
     " -c random_page_cost=1.1"
 )
-_SQLITE_BUSY_MS = 30_000
+STANDBY = (
+    "The database is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
+    "or an address that follows it."
+)
 _MAY_HAVE_ENDED_AFTER_S = 1.0
+_SUPERSEDED = frozenset({"40P01", "40001"})  # a deadlock, or no serial order: rolled back for certain
+
+
+class Superseded(ServiceUnavailable):
+    """The database rolled a transaction back in favour of another one. The same work may succeed at once."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC instant: `timestamptz` on PostgreSQL, sortable text of fixed width on SQLite.
 
-    What PostgreSQL brings is aware UTC already, since every connection asks for it.
+    Values from PostgreSQL are aware UTC already, since every connection asks for it.
     """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
-        """How the dialect keeps it."""
+        """The type for this dialect."""
         return dialect.type_descriptor(_UtcText() if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Refuse a naive instant, since nobody can say which one it is."""
+        """Refuse a naive instant, since its time zone is unknown."""
         if value is not None and value.tzinfo is None:
             raise ValueError("naive datetime")
         return value
@@ -86,7 +115,7 @@ def _sqlite_now(_element: Any, _compiler: Any, **_: Any) -> str:
 
 
 class ahead(FunctionElement[datetime]):  # noqa: N801 - named as a SQL function
-    """That instant of the database's clock which is so many seconds, a literal of SQL, after `now`."""
+    """The instant that many seconds, a literal of SQL, after `now` of the database's clock."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -107,8 +136,9 @@ def _sqlite_ahead(element: Any, compiler: Any, **more: Any) -> str:
 class Database:
     """One engine and its two kinds of transaction."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.engine = make_engine(url, pool_size=pool_size)
+    def __init__(self, url: str, *, pool_size: int | None = None, patience: Patience = WORKING) -> None:
+        """`pool_size` is how many connections to keep, if only that differs from `patience`."""
+        self.engine = make_engine(url, patience=replace(patience, connections=pool_size) if pool_size else patience)
         self._reader = self.engine.execution_options(postern_reading=True)
         on_postgres = self.engine.dialect.name == "postgresql"
         self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if on_postgres else self._reader
@@ -130,17 +160,17 @@ class Database:
 
     @contextmanager
     def asking(self) -> Iterator[Connection]:
-        """A connection for queries that need not agree with each other: on PostgreSQL no transaction is around them.
+        """A connection for queries that need not agree with each other: PostgreSQL runs them without a transaction.
 
-        That saves two of three trips to the server where there is only one query.
+        If there is only one query, this saves two of three round trips to the server.
         """
         with _translated(), self._asker.connect() as connection:
             yield connection
 
     def compact(self) -> bool | None:
-        """Rewrite a SQLite file, so that no unused page of it, nor its log, holds what was erased; whether it was done.
+        """Rewrite a SQLite file, so that no unused page and no log holds erased data. Whether it was done.
 
-        None on PostgreSQL, whose own vacuum does it. It waits for readers and writers, and locks them out meanwhile.
+        None on PostgreSQL, whose own vacuum does this. It waits for readers and writers, and locks them out meanwhile.
         """
         if self.engine.dialect.name != "sqlite":
             return None
@@ -156,16 +186,18 @@ class Database:
         return busy == 0
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    # Internal errors are the server's, not ours: it is a replica, was made read-only, or is over a quota of its disk.
+    # Internal errors are the server's, not ours: it is a replica, was made read-only, or exceeds a quota of its disk.
     try:
         yield
     except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in _SUPERSEDED:
+            raise Superseded("The database ended this work in favour of other work.", retry_after=1) from error
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
 
 
@@ -174,33 +206,60 @@ def clock(connection: Connection) -> datetime:
     return connection.execute(select(now())).scalar_one()
 
 
+def is_read_only(connection: Connection) -> bool:
+    """Whether the database answers but takes no writes, as far as it says so in advance."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql("PRAGMA query_only").scalar() == 1
+    return connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
+
+
 def add_once(connection: Connection, table: Table, **values: Any) -> bool:
-    """Insert a row unless a unique key of it is taken; whether it was inserted. A concurrent taker is waited for."""
+    """Insert a row unless one of its unique keys is taken. Whether it was inserted. Waits for a concurrent insert."""
     insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
     statement = insert(table).values(**values).on_conflict_do_nothing().returning(literal(1))
     return connection.execute(statement).first() is not None
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
+def make_engine(url: str, *, patience: Patience = WORKING) -> Engine:
     """An engine with the bounds above. `url` is a SQLAlchemy URL of PostgreSQL or SQLite."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, patience)
     engine = create_engine(
         parsed,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=5,
-        connect_args={"options": _POSTGRES_OPTIONS, "connect_timeout": 3, "application_name": "postern"},
+        pool_size=patience.connections,
+        max_overflow=patience.more,
+        pool_timeout=patience.connection_s,
+        connect_args={
+            "options": f"{_POSTGRES_OPTIONS} -c lock_timeout={1000 * patience.lock_s:.0f}",
+            "connect_timeout": min(3, int(patience.connection_s)),
+            "application_name": "postern",
+        },
     )
+    _refuse_standbys(engine)
     _try_what_has_rested(engine)
     return engine
 
 
-def _try_what_has_rested(engine: Engine) -> None:
-    """A connection is tried first when it has rested for a second, or when the server has something to say unasked.
+def _refuse_standbys(engine: Engine) -> None:
+    """Refuse standbys: they may lag, and connections to one would stay open when it is promoted."""
 
-    That is its end as a rule. To try each would cost a trip. When one has ended, all are opened anew.
+    @event.listens_for(engine, "connect")
+    def refuse(connection: Any, _record: Any) -> None:
+        in_standby = connection.info.parameter_status("in_hot_standby")  # since PostgreSQL 14, without asking
+        if in_standby is None:
+            in_standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
+            connection.rollback()
+        if in_standby in {"on", True}:
+            connection.close()
+            raise ServiceUnavailable(STANDBY, retry_after=1)
+
+
+def _try_what_has_rested(engine: Engine) -> None:
+    """Test a connection before use if it was idle for a second, or if unread data from the server is waiting.
+
+    Such data usually announces the end of the connection. Testing every connection would cost a round trip each. When
+    one has ended, all are opened anew.
     """
 
     @event.listens_for(engine, "checkin")
@@ -219,21 +278,23 @@ def _try_what_has_rested(engine: Engine) -> None:
 
 
 def _is_readable(connection: Any) -> bool:
-    """Whether anything has come on a connection on which nothing is expected."""
+    """Whether unexpected data is waiting on a connection."""
     waiting = poll()
     waiting.register(connection, POLLIN)
     return bool(waiting.poll(0))
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False})
+def _sqlite(url: URL, patience: Patience) -> Engine:
+    in_memory = url.database in {None, "", ":memory:"}
+    pool = {} if in_memory else {"max_overflow": 40, "pool_timeout": patience.connection_s}
+    engine = create_engine(url, connect_args={"timeout": patience.writer_s, "check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         # The driver must not open transactions by itself: `begin` below decides which kind.
         connection.isolation_level = None
         for pragma in (
-            f"busy_timeout={_SQLITE_BUSY_MS}",
+            f"busy_timeout={1000 * patience.writer_s:.0f}",
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
@@ -242,7 +303,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A deferred transaction that turns to writing fails at once under load, whatever the busy timeout.
+        # A deferred transaction that starts writing fails at once under load, whatever the busy timeout.
         reading = connection.get_execution_options().get("postern_reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 

@@ -1,7 +1,7 @@
-"""The connection to Redis, and the breaker that keeps a dead Redis from costing more than a glance.
+"""The connection to Redis, and the circuit breaker that makes a dead Redis cost next to nothing.
 
-It decides how long anybody waits for Redis: 50 ms, once, and then not again for some seconds. It never retries and
-knows no key; what to do without Redis is said by whoever asks.
+This module decides how long a caller waits for Redis: 50 ms, once, and then not again for some seconds. It never
+retries and knows no key. The caller decides what to do without Redis.
 """
 
 import threading
@@ -33,8 +33,8 @@ def connect(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
     )
 
 
-class Breaker:
-    """Asks Redis while it answers; once it does not, answers without it for `rest_s` seconds, then lets one caller try.
+class RedisBreaker:
+    """Asks Redis while it answers. After a failure it uses the fallback for `rest_s` seconds, then one caller tries.
 
     Only a connection that fails or is silent opens the breaker. An error that Redis answers with costs no time, so the
     caller gets the fallback and the next one asks again. `clock` counts seconds and never goes back.
@@ -48,7 +48,7 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether Redis is held to be away."""
+        """Whether the breaker is open: Redis is assumed to be away."""
         return self._open_until is not None
 
     def call(self, ask: Callable[[], T], *, otherwise: Callable[[], U]) -> T | U:

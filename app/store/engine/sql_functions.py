@@ -1,6 +1,6 @@
 """SQL for parts of values: the domain of an address, the application of a scope, the minute of an instant.
 
-It is alike on PostgreSQL and SQLite.
+It works alike on PostgreSQL and SQLite.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class at_domain(FunctionElement[str]):  # noqa: N801 - named as a SQL function
-    """The domain of an address with its at sign, `@example.org`: how a suppression of a whole domain is named."""
+    """The domain of an address with its at sign, `@example.org`: the key of a suppression of a whole domain."""
 
     type = String()
     inherit_cache = True

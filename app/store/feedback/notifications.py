@@ -1,7 +1,7 @@
 """The inbox of notifications: store once, take a batch, settle or park.
 
-A row is here before anybody drew a conclusion from it, and it stays until its retention ends, so no notification is
-ever lost between the answer to SNS and its effect.
+A row is stored before anything is concluded from it, and stays until its retention ends. So no notification is lost
+between the answer to SNS and its effect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +26,13 @@ from sqlalchemy import (
     update,
 )
 
-from app.store.bulk import InsertFree, Row, Update
-from app.store.db import now
-from app.store.models import feedback
+from app.store.engine.bulk_statements import InsertFree, Row, Update
+from app.store.engine.database import now
+from app.store.tables.core import notifications
 
 
 class InboxState(StrEnum):
-    """Where a notification stands. `quarantined`: it broke its reader; kept for a person, it delays nobody."""
+    """The state of a notification. `quarantined`: set aside for a person to look at; it delays no other."""
 
     NEW = "new"
     PARKED = "parked"
@@ -42,7 +42,7 @@ class InboxState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotification:
-    """One authentic notification to keep."""
+    """One authentic notification to store."""
 
     id: UUID
     sns_message_id: str
@@ -54,7 +54,7 @@ class NewNotification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
-    """A notification that is parked until a later look, or quarantined, and why."""
+    """A notification that is parked until a later look, or quarantined, and the reason."""
 
     id: UUID
     state: InboxState
@@ -64,10 +64,11 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One authentic notification as it came."""
+    """One authentic notification as it arrived."""
 
     id: UUID
     sns_message_id: str
+    topic_arn: str
     raw: str
     state: InboxState
     tries: int
@@ -76,7 +77,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A notification that is not processed, and why."""
+    """A notification that is not processed, and the reason."""
 
     id: UUID
     kind: str
@@ -89,38 +90,47 @@ class Waiting:
 
 _WAITING = (InboxState.NEW, InboxState.PARKED)
 _MAY_BE_RETRIED = (InboxState.PARKED, InboxState.QUARANTINED)
-_IS_QUARANTINED = feedback.c.state == literal(InboxState.QUARANTINED.value, literal_execute=True)
-# Spelled out, not bound: only then can the partial indexes be used.
-IS_WAITING = feedback.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
+
+
+def _is(state: InboxState) -> ColumnElement[bool]:
+    """SQL for the state. A literal, not a bound value: only then can the partial indexes be used."""
+    return notifications.c.state == literal(state.value, literal_execute=True)
+
+
+IS_QUARANTINED = _is(InboxState.QUARANTINED)
+IS_WAITING = notifications.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
 
 
 _NEW = tuple(NewNotification.__dataclass_fields__)
 _PUT_OFF_SETS = tuple(PutOff.__dataclass_fields__)[1:]
-_STORE = InsertFree(feedback, _NEW, stamps={"state": literal(InboxState.NEW), "due_at": now(), "received_at": now()})
-_FINISH = Update(feedback, ("note",), stamps={"state": literal(InboxState.PROCESSED), "processed_at": now()})
-_PUT_OFF = Update(feedback, _PUT_OFF_SETS, stamps={"tries": feedback.c.tries + 1})
+_STORE = InsertFree(
+    notifications, _NEW, stamps={"state": literal(InboxState.NEW), "due_at": now(), "received_at": now()}
+)
+_FINISH = Update(notifications, ("note",), stamps={"state": literal(InboxState.PROCESSED), "processed_at": now()})
+_PUT_OFF = Update(notifications, _PUT_OFF_SETS, stamps={"tries": notifications.c.tries + 1})
 _TAKE = (
-    select(*(feedback.c[field] for field in Notification.__dataclass_fields__))
-    .where(IS_WAITING, feedback.c.due_at <= now())
-    .order_by(feedback.c.due_at, feedback.c.id)
+    select(*(notifications.c[field] for field in Notification.__dataclass_fields__))
+    .where(IS_WAITING, notifications.c.due_at <= now())
+    .order_by(notifications.c.due_at, notifications.c.id)
     .limit(bindparam("limit", type_=Integer()))
     .with_for_update(skip_locked=True)
 )
-_ANY_DUE = select(feedback.c.id).where(IS_WAITING, feedback.c.due_at <= now()).limit(1)
+_ANY_DUE = select(notifications.c.id).where(IS_WAITING, notifications.c.due_at <= now()).limit(1)
 
 
 def store(connection: Connection, new: Sequence[NewNotification]) -> frozenset[UUID]:
-    """Keep notifications with one statement; the ids of those that SNS had not brought before."""
+    """Store notifications with one statement. The ids of those that SNS had not delivered before."""
     in_order = sorted(new, key=lambda one: one.sns_message_id)
     return _STORE(connection, [{name: getattr(one, name) for name in _NEW} for one in in_order])
 
 
 def take(connection: Connection, *, limit: int) -> tuple[Notification, ...]:
-    """Due notifications, oldest first, locked until the transaction ends; those of other workers are skipped."""
+    """Due notifications, oldest first, locked until the transaction ends. Those locked by other workers are skipped."""
     return tuple(
         Notification(
             id=row.id,
             sns_message_id=row.sns_message_id,
+            topic_arn=row.topic_arn,
             raw=row.raw,
             state=InboxState(row.state),
             tries=row.tries,
@@ -145,14 +155,18 @@ def _row(one: PutOff) -> Row:
 
 
 def wake(connection: Connection, ses_message_ids: list[str]) -> None:
-    """Look again now at parked notifications that wait for one of these SES message ids."""
+    """Make parked notifications due that wait for one of these SES message ids."""
     if ses_message_ids:
-        awaited = feedback.c.note.in_([waiting_for(ses_message_id) for ses_message_id in ses_message_ids])
-        connection.execute(update(feedback).where(feedback.c.state == InboxState.PARKED, awaited).values(due_at=now()))
+        awaited = notifications.c.note.in_([waiting_for(ses_message_id) for ses_message_id in ses_message_ids])
+        parked = select(notifications.c.id).where(_is(InboxState.PARKED), awaited)
+        in_order = parked.order_by(notifications.c.id).with_for_update().subquery()
+        connection.execute(
+            update(notifications).where(notifications.c.id.in_(select(in_order.c.id))).values(due_at=now())
+        )
 
 
 def waiting_for(ses_message_id: str) -> str:
-    """The note of a notification that is parked until the mail of this SES message id is known."""
+    """The note of a notification that is parked until the email with this SES message id is known."""
     return f"waits for {ses_message_id}"
 
 
@@ -163,59 +177,63 @@ def has_due(connection: Connection) -> bool:
 
 def set_aside(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     """Quarantined notifications, the newest first."""
-    return _waiting(connection, _IS_QUARANTINED, feedback.c.received_at.desc(), limit)
+    return _waiting(connection, IS_QUARANTINED, notifications.c.received_at.desc(), limit)
 
 
 def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
-    """Notifications that wait for a later look, those first that wait longest for it."""
-    is_parked = IS_WAITING & (feedback.c.state == InboxState.PARKED)
-    return _waiting(connection, is_parked, feedback.c.due_at.desc(), limit)
+    """Parked notifications, the longest put off first."""
+    is_parked = IS_WAITING & _is(InboxState.PARKED)
+    return _waiting(connection, is_parked, notifications.c.due_at.desc(), limit)
 
 
 def find(connection: Connection, notification_id: UUID) -> tuple[Waiting, str] | None:
-    """One notification in whatever state, and its raw text."""
-    columns = [feedback.c[field] for field in Waiting.__dataclass_fields__]
-    query = select(*columns, feedback.c.raw).where(feedback.c.id == notification_id)
+    """One notification in any state, and its raw text."""
+    columns = [notifications.c[field] for field in Waiting.__dataclass_fields__]
+    query = select(*columns, notifications.c.raw).where(notifications.c.id == notification_id)
     row = connection.execute(query).mappings().first()
     return (_read_waiting(row), row["raw"]) if row else None
 
 
 def retry(connection: Connection, notification_ids: Iterable[UUID]) -> int:
-    """Look again now at parked and quarantined notifications, at the latter as if for the first time; how many."""
+    """Make parked and quarantined notifications due; quarantined ones start anew. How many."""
     statement = (
-        update(feedback)
-        .where(feedback.c.id.in_(list(notification_ids)), feedback.c.state.in_(_MAY_BE_RETRIED))
+        update(notifications)
+        .where(notifications.c.id.in_(list(notification_ids)), notifications.c.state.in_(_MAY_BE_RETRIED))
         .values(
-            state=case((_IS_QUARANTINED, InboxState.NEW), else_=feedback.c.state),
-            tries=case((_IS_QUARANTINED, 0), else_=feedback.c.tries),
-            note=case((_IS_QUARANTINED, null()), else_=feedback.c.note),
+            state=case((IS_QUARANTINED, InboxState.NEW), else_=notifications.c.state),
+            tries=case((IS_QUARANTINED, 0), else_=notifications.c.tries),
+            note=case((IS_QUARANTINED, null()), else_=notifications.c.note),
             due_at=now(),
         )
     )
     return connection.execute(statement).rowcount
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """How many notifications stand in each state."""
-    rows = connection.execute(select(feedback.c.state, func.count()).group_by(feedback.c.state))
-    return dict(rows.all())
+def unread(connection: Connection, *, limit: int) -> int:
+    """How many notifications have not been looked at yet, counted up to `limit` among those that wait."""
+    new = select(notifications.c.id).where(IS_WAITING, _is(InboxState.NEW)).limit(limit).subquery()
+    return connection.scalar(select(func.count()).select_from(new)) or 0
 
 
 def erase(connection: Connection, *, received_before: datetime, limit: int) -> int:
-    """Delete processed notifications past their retention; how many."""
+    """Delete up to `limit` processed notifications past their retention, the oldest first. How many."""
     old = (
-        select(feedback.c.id)
-        .where(feedback.c.state == InboxState.PROCESSED, feedback.c.received_at < received_before)
+        select(notifications.c.id)
+        .where(_is(InboxState.PROCESSED), notifications.c.received_at < received_before)
+        .order_by(notifications.c.received_at)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return connection.execute(delete(feedback).where(feedback.c.id.in_(old))).rowcount
+    found = connection.scalars(old).all()
+    connection.execute(delete(notifications).where(notifications.c.id.in_(found)))
+    return len(found)
 
 
 def _waiting(
     connection: Connection, condition: ColumnElement[bool], order: ColumnElement[Any], limit: int
 ) -> tuple[Waiting, ...]:
-    columns = [feedback.c[field] for field in Waiting.__dataclass_fields__]
-    query = select(*columns).where(condition).order_by(order, feedback.c.id).limit(limit)
+    columns = [notifications.c[field] for field in Waiting.__dataclass_fields__]
+    query = select(*columns).where(condition).order_by(order, notifications.c.id).limit(limit)
     return tuple(map(_read_waiting, connection.execute(query).mappings()))
 
 

@@ -1,6 +1,6 @@
-"""How much waits, counted up to a limit and by an index each: cheap to ask, however much it is.
+"""Backlogs, each counted up to a limit by an index: cheap however long they are.
 
-Who asks wants to know how bad it is, and above ten thousand it is bad. Nothing here locks a row or changes one.
+The question is how bad it is, and above ten thousand it is bad. Nothing here locks or changes a row.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
-from app.domain.delivery import State
-from app.store.db import now
-from app.store.inbox import InboxState
-from app.store.models import apps, circuits, feedback, recipients
+from app.domain.sending.state_machine import State
+from app.store.engine.database import now
+from app.store.feedback.notifications import InboxState
+from app.store.tables.core import apps, circuits, notifications, recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Due:
     since: datetime | None
 
 
-def mail(connection: Connection, lane: str, *, limit: int) -> Due:
-    """Mail of a lane that is due, an open circuit or not; by application, as the index has it."""
+def email(connection: Connection, lane: str, *, limit: int) -> Due:
+    """Due email of a lane, whether a circuit is open or not; by application, as the index has it."""
     is_due = (_is(recipients.c.state, _CLAIMABLE), recipients.c.lane == lane, recipients.c.due_at <= now())
     of_one = select(recipients.c.due_at).where(*is_due, recipients.c.app_id == apps.c.id)
     oldest = of_one.order_by(recipients.c.due_at).limit(1).scalar_subquery()
@@ -35,26 +35,28 @@ def mail(connection: Connection, lane: str, *, limit: int) -> Due:
 
 
 def in_state(connection: Connection, state: State, *, limit: int) -> int:
-    """How many recipients are `unconfirmed` or `held`. Of no other state there is an index that can be counted."""
+    """How many recipients are `unconfirmed` or `held`. No other state has an index that can be counted."""
     return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, [state])), limit)
 
 
-def news(connection: Connection, *, limit: int) -> Due:
+def due_notifications(connection: Connection, *, limit: int) -> Due:
     """Notifications that are due."""
-    is_due = (_is(feedback.c.state, _WAITING), feedback.c.due_at <= now())
-    oldest = select(feedback.c.due_at).where(*is_due).order_by(feedback.c.due_at).limit(1)
-    return Due(_count(connection, select(feedback.c.id).where(*is_due), limit), connection.scalar(oldest))
+    is_due = (_is(notifications.c.state, _WAITING), notifications.c.due_at <= now())
+    oldest = select(notifications.c.due_at).where(*is_due).order_by(notifications.c.due_at).limit(1)
+    return Due(_count(connection, select(notifications.c.id).where(*is_due), limit), connection.scalar(oldest))
 
 
 def parked(connection: Connection, *, limit: int) -> int:
-    """Notifications that wait for a later look."""
-    is_parked = (_is(feedback.c.state, _WAITING), feedback.c.due_at > now())
-    return _count(connection, select(feedback.c.id).where(*is_parked), limit)
+    """Parked notifications."""
+    is_parked = (_is(notifications.c.state, _WAITING), notifications.c.due_at > now())
+    return _count(connection, select(notifications.c.id).where(*is_parked), limit)
 
 
 def quarantined(connection: Connection, *, limit: int) -> int:
-    """Notifications that broke their reader."""
-    return _count(connection, select(feedback.c.id).where(_is(feedback.c.state, [InboxState.QUARANTINED])), limit)
+    """Quarantined notifications."""
+    return _count(
+        connection, select(notifications.c.id).where(_is(notifications.c.state, [InboxState.QUARANTINED])), limit
+    )
 
 
 def open_circuits(connection: Connection) -> Sequence[str]:
@@ -67,7 +69,7 @@ _WAITING = (InboxState.NEW, InboxState.PARKED)
 
 
 def _is(state: ColumnElement[str], states: Sequence[State] | Sequence[InboxState]) -> ColumnElement[bool]:
-    """Spelled out, not bound, and in the order of the models: only then can the partial indexes be used."""
+    """SQL for the states. Literals in the order of the models: only then can the partial indexes be used."""
     if len(states) == 1:
         return state == literal(states[0].value, literal_execute=True)
     return state.in_([literal(one.value, literal_execute=True) for one in states])

@@ -1,19 +1,19 @@
-"""Who was last seen alive: worker processes, sweepers, and workers that their broker reaches."""
+"""When worker processes, sweepers, and workers reached by their broker were last seen alive."""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from app.store.db import add_once, clock, now
-from app.store.models import heartbeats
+from app.store.engine.database import add_once, clock, now
+from app.store.tables.core import heartbeats
 
 WORKER, SWEEPER, STAND_IN, CANARY = "worker", "sweeper", "stand_in", "canary"
 
 
 def beat(connection: Connection, name: str, *, kind: str) -> None:
     """Note that this process or sweeper is alive now."""
-    mine = heartbeats.c.name == name
-    if connection.execute(update(heartbeats).where(mine).values(seen_at=now())).rowcount == 0:
+    named = heartbeats.c.name == name
+    if connection.execute(update(heartbeats).where(named).values(seen_at=now())).rowcount == 0:
         add_once(connection, heartbeats, name=name, kind=kind, seen_at=now())
 
 
@@ -31,12 +31,12 @@ def last_seen(connection: Connection, *, kind: str) -> dict[str, datetime]:
 
 
 def seen_at(connection: Connection, name: str) -> datetime | None:
-    """When this one was last seen, or None when it never was."""
+    """When this one was last seen, or None if never."""
     return connection.scalar(select(heartbeats.c.seen_at).where(heartbeats.c.name == name))
 
 
 def take_over(connection: Connection, name: str, *, silent_for: timedelta) -> bool:
-    """Whether this sweeper was not seen for so long, nor anybody who stood in for it; whoever is told so stands in."""
+    """Whether neither this sweeper nor a stand-in was seen for so long. If True, the caller stands in."""
     since = clock(connection) - silent_for
     if connection.scalar(select(heartbeats.c.seen_at).where(heartbeats.c.name == name, heartbeats.c.seen_at > since)):
         return False
@@ -48,5 +48,5 @@ def take_over(connection: Connection, name: str, *, silent_for: timedelta) -> bo
 
 
 def forget(connection: Connection, *, before: datetime) -> None:
-    """Drop those not seen since."""
+    """Delete those not seen since then."""
     connection.execute(delete(heartbeats).where(heartbeats.c.seen_at < before))

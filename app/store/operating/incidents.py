@@ -1,21 +1,24 @@
-"""Incidents: what an operator has to see and act on, such as a receiving server that refuses us for policy."""
+"""Incidents: problems that an operator has to act on, such as a receiving server that refuses us for policy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, case, func, null, select, update
 
-from app.store.db import add_once, now
-from app.store.ids import new_id
-from app.store.models import incidents
+from app.store.engine.database import add_once, now
+from app.store.engine.ids import new_id
+from app.store.tables.core import incidents
 
 _IS_OPEN = incidents.c.closed_at.is_(None)
+_LONGEST_SUBJECT: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What happened, to whom, how often since it was first seen, and what is known of it."""
+    """One incident: its subject, how often it happened since it was first seen, and the details."""
 
     id: UUID
     kind: str
@@ -27,7 +30,11 @@ class Incident:
 
 
 def note(connection: Connection, *, kind: str, subject: str, detail: str) -> None:
-    """Note something that an operator has to see; repeated ones are counted. One that was closed begins anew."""
+    """Note a problem for an operator; repeated ones are counted. A closed one opens anew.
+
+    A subject that is longer than any that AWS or the DNS allows is cut at its end.
+    """
+    subject = subject[:_LONGEST_SUBJECT]
     mine = (incidents.c.kind == kind) & (incidents.c.subject == subject)
     again = (
         update(incidents)
@@ -53,21 +60,43 @@ def note(connection: Connection, *, kind: str, subject: str, detail: str) -> Non
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A problem for an operator."""
+
+    kind: str
+    subject: str
+    detail: str
+
+
+def note_all(connection: Connection, noted: Iterable[Noted]) -> None:
+    """Note all of them, each as often as it happened, in the one order that all transactions use."""
+    for one in sorted(noted, key=lambda one: (one.kind, one.subject)):
+        note(connection, kind=one.kind, subject=one.subject, detail=one.detail)
+
+
 def all_open(connection: Connection, *, limit: int) -> tuple[Incident, ...]:
-    """The open ones, the latest first."""
+    """The open incidents, the latest first."""
     columns = [incidents.c[field] for field in Incident.__dataclass_fields__]
     query = select(*columns).where(_IS_OPEN).order_by(incidents.c.last_at.desc(), incidents.c.id.desc()).limit(limit)
     return tuple(Incident(**row) for row in connection.execute(query).mappings())
 
 
+def open_of(connection: Connection, kind: str, *, limit: int) -> tuple[Incident, ...]:
+    """The open incidents of one kind, the oldest first."""
+    columns = [incidents.c[field] for field in Incident.__dataclass_fields__]
+    query = select(*columns).where(_IS_OPEN, incidents.c.kind == kind).order_by(incidents.c.last_at).limit(limit)
+    return tuple(Incident(**row) for row in connection.execute(query).mappings())
+
+
 def count_open(connection: Connection, *, limit: int) -> dict[str, int]:
-    """How many are open of each kind, looking at the latest of all up to a limit."""
+    """How many are open of each kind, among the latest `limit` of all."""
     latest = select(incidents.c.kind).where(_IS_OPEN).order_by(incidents.c.last_at.desc()).limit(limit).subquery()
     return dict(connection.execute(select(latest.c.kind, func.count()).group_by(latest.c.kind)).all())
 
 
 def close(connection: Connection, incident_id: UUID) -> Incident | None:
-    """Close one; None when it is not open, or none at all."""
+    """Close an incident; None if it is not open or does not exist."""
     columns = [incidents.c[field] for field in Incident.__dataclass_fields__]
     mine = update(incidents).where(incidents.c.id == incident_id, _IS_OPEN).values(closed_at=now()).returning(*columns)
     row = connection.execute(mine).mappings().first()

@@ -1,9 +1,11 @@
-"""A person taken out of all tables: rows that have to stay for counting stay under a pseudonym, all else is erased.
+"""Takes a person out of all tables: rows needed for counting stay under a pseudonym, all else is erased.
 
-It knows where an address may stand. Whether a person may be forgotten now, and what of their mail is still to be
-canceled, is decided by `app.services.forget`. It is the one place that changes rows of the audit: their address.
+This module knows where an address may stand. Whether a person may be forgotten now, and which of their email is still
+to be canceled, is decided by `app.services.privacy.forget`. It is the one place that changes rows of the audit: their
+address.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,31 +27,31 @@ from sqlalchemy import (
     update,
 )
 
-from app.domain.pseudonym import PREFIX, Person
-from app.domain.suppression import takes_the_place_of
-from app.store.bulk import Among, update_rows
-from app.store.db import now
-from app.store.events import fingerprint
-from app.store.ids import new_id
-from app.store.inbox import InboxState
-from app.store.models import (
+from app.domain.privacy.pseudonym import PREFIX, Person
+from app.domain.suppression.rules import takes_the_place_of
+from app.store.engine.bulk_statements import Among, update_rows
+from app.store.engine.database import now
+from app.store.engine.ids import new_id
+from app.store.feedback.events import fingerprint
+from app.store.feedback.notifications import IS_QUARANTINED, InboxState
+from app.store.suppression.suppressions import POSTERN, Suppression, read
+from app.store.tables.core import (
     attempts,
     audit,
     emails,
     events,
-    feedback,
     idempotency_keys,
+    notifications,
     recipients,
     ses_suppressions,
     suppression_events,
     suppressions,
 )
-from app.store.suppressions import POSTERN, Suppression, read
 
 Json = dict[str, Any]
 
 FORGET: Final = "forget"
-"""The action under which the audit keeps who forgot whom."""
+"""The audit action of a forgotten person."""
 
 _FORGOTTEN: Final = "The person was forgotten; the reason was erased."
 _ERASED: Final = "erased: it named a person who was forgotten"
@@ -62,16 +64,21 @@ _WORDS_OF_AN_EVENT: Final = (
     "status",
     "complaint_type",
     "complaint_subtype",
+    "complaint_among",
+    "cause",
+    "rule",
+    "weight",
 )
 _WORDS_OF_A_SOURCE: Final = (*_WORDS_OF_AN_EVENT, "email_id", "soft_bounces", "actor")
 _CHUNK: Final = 500
+_IS_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """How many rows were changed, by what they are."""
+    """How many rows were changed, by kind."""
 
-    mails: int = 0
+    emails: int = 0
     bodies: int = 0
     events: int = 0
     notifications: int = 0
@@ -80,7 +87,7 @@ class Erased:
 
 
 def spellings_at_ses(connection: Connection, person: Person) -> frozenset[str]:
-    """Every spelling under which SES's own list may know the address."""
+    """Every spelling of the address that may be on SES's own list."""
     known = union(
         select(suppressions.c.address).where(suppressions.c.key == person.key),
         select(ses_suppressions.c.address).where(ses_suppressions.c.key == person.key),
@@ -90,24 +97,21 @@ def spellings_at_ses(connection: Connection, person: Person) -> frozenset[str]:
 
 
 def erase(connection: Connection, person: Person) -> Erased:
-    """Take the person out of all rows that are theirs."""
-    notifications = _erase_notifications(connection, person)
-    _rename_idempotency_keys(connection, person)
+    """Take the person out of all of their rows."""
+    erased = _erase_notifications(connection, person)
     bodies = _erase_bodies(connection, person)
     connection.execute(
         update(attempts).where(attempts.c.recipient_id.in_(_own(recipients.c.id, person))).values(reason=null())
     )
     known = _rename_events(connection, person)
     named = {"name": null(), "address": person.pseudonym, "key": person.pseudonym, "pseudonym": person.pseudonym}
-    mails = connection.execute(
+    found = connection.execute(
         update(recipients).where(recipients.c.key == person.key).values(reason=null(), **named)
     ).rowcount
     listed = _rename_suppressions(connection, person)
     connection.execute(delete(ses_suppressions).where(ses_suppressions.c.key == person.key))
     acts = connection.execute(update(audit).where(audit.c.key == person.key).values(key=person.pseudonym)).rowcount
-    return Erased(
-        mails=mails, bodies=bodies, events=known, notifications=notifications, suppressions=listed, audit=acts
-    )
+    return Erased(emails=found, bodies=bodies, events=known, notifications=erased, suppressions=listed, audit=acts)
 
 
 _FORGOTTEN_AT = Among(
@@ -118,18 +122,18 @@ _WITH_FORGOTTEN = Among(select(recipients.c.email_id).where(_ANONYMOUS), recipie
 
 
 def forgotten_at(connection: Connection, pseudonyms: Collection[str]) -> dict[str, datetime]:
-    """Those of these pseudonyms whose persons were forgotten, and when last."""
+    """Those of these pseudonyms whose persons were forgotten, each with the latest time."""
     return _FORGOTTEN_AT.pairs(connection, pseudonyms)
 
 
 def with_forgotten(connection: Connection, email_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Those of these mails that somebody got who was forgotten since."""
+    """Those of these emails with a recipient who was forgotten since."""
     return frozenset(_WITH_FORGOTTEN(connection, list(email_ids)).scalars()) if email_ids else frozenset()
 
 
 def erase_notifications(connection: Connection, notification_ids: Collection[UUID]) -> int:
-    """Erase what these notifications say; they count as settled. How many."""
-    return _blank(connection, feedback.c.id.in_(list(notification_ids))) if notification_ids else 0
+    """Erase the contents of these notifications; they count as settled. How many."""
+    return _blank(connection, notifications.c.id.in_(list(notification_ids))) if notification_ids else 0
 
 
 def _own(column: ColumnElement[Any], person: Person) -> Select[Any]:
@@ -137,57 +141,75 @@ def _own(column: ColumnElement[Any], person: Person) -> Select[Any]:
 
 
 def _erase_notifications(connection: Connection, person: Person) -> int:
-    """Those about the person, and those about all others of the same mails: SES repeats the headers in each."""
-    everybody = select(recipients.c.id).where(recipients.c.email_id.in_(_own(recipients.c.email_id, person)))
-    about = select(events.c.feedback_id).where(
-        or_(events.c.key == person.key, events.c.recipient_id.in_(everybody)), events.c.feedback_id.is_not(None)
+    """Erase notifications about the person and about others of the same emails: SES repeats the headers in each."""
+    all_recipients = select(recipients.c.id).where(recipients.c.email_id.in_(_own(recipients.c.email_id, person)))
+    known = select(events.c.notification_id).where(events.c.notification_id.is_not(None))
+    # Two queries: for an OR of both the database would read all events.
+    about = union(known.where(events.c.key == person.key), known.where(events.c.recipient_id.in_(all_recipients)))
+    return _blank(connection, notifications.c.id.in_(about)) + erase_notifications(
+        connection, _unread(connection, person)
     )
-    return _blank(connection, feedback.c.id.in_(about))
+
+
+def _unread(connection: Connection, person: Person) -> list[UUID]:
+    """Unreadable notifications that name the person: they have no events and stay quarantined."""
+    raw = func.lower(notifications.c.raw)
+    names = or_(*(raw.contains(spelling, autoescape=True) for spelling in person.spellings))
+    found = connection.execute(select(notifications.c.id, notifications.c.raw).where(IS_QUARANTINED, names))
+    return [id_ for id_, text in found if person.taken_out_of(text) != text]
 
 
 def _blank(connection: Connection, which: ColumnElement[bool]) -> int:
-    blanked = update(feedback).where(which, feedback.c.raw != "")
-    done = {"state": InboxState.PROCESSED, "processed_at": func.coalesce(feedback.c.processed_at, now())}
+    blanked = update(notifications).where(which, notifications.c.raw != "")
+    done = {"state": InboxState.PROCESSED, "processed_at": func.coalesce(notifications.c.processed_at, now())}
     return connection.execute(blanked.values(raw="", note=_ERASED, **done)).rowcount
 
 
 def _erase_bodies(connection: Connection, person: Person) -> int:
-    """All that was written to nobody but the person. What others got too is theirs, until its retention ends."""
+    """Erase bodies of emails to this person alone. Other recipients keep theirs until its retention ends."""
     others = select(literal(1)).where(recipients.c.email_id == emails.c.id, recipients.c.key != person.key).exists()
     alone = and_(emails.c.id.in_(_own(recipients.c.email_id, person)), ~others)
-    held = connection.scalar(select(func.count()).select_from(emails).where(alone, emails.c.sealed_key.is_not(None)))
+    bodies = connection.scalar(select(func.count()).select_from(emails).where(alone, emails.c.sealed_key.is_not(None)))
     nothing: Json = {"sealed_body": null(), "sealed_key": null(), "subject": null(), "headers": [], "tags": {}}
     connection.execute(update(emails).where(alone).values(nothing))
-    return held or 0
+    return bodies or 0
 
 
-def _rename_idempotency_keys(connection: Connection, person: Person) -> None:
-    """Clients make these keys, of addresses too: those of the person's own mails, wherever the address stands in them.
+def rename_idempotency_key(connection: Connection, app_id: UUID, key: str, persons: Iterable[Person]) -> bool:
+    """Rename a key that names one of these persons, if its answer is about their own email. Whether it was.
 
-    A mail of the person's is canceled or gone, so that nobody has to recognise its key again.
+    Clients make these keys, also from addresses. The email is canceled or gone, so no request has to find its key
+    again. The whole key is replaced, wherever in it the address stands. Call this after the person's rows are erased.
     """
-    mails = {str(email_id) for email_id in connection.scalars(_own(recipients.c.email_id, person))}
-    naming = func.lower(idempotency_keys.c.key).contains(person.key, autoescape=True)
-    for row in connection.execute(select(idempotency_keys).where(naming)).all():
-        if mails & set(_ids_in(row.answer)):
-            mine = (idempotency_keys.c.app_id == row.app_id) & (idempotency_keys.c.key == row.key)
-            connection.execute(update(idempotency_keys).where(mine).values(key=f"{person.pseudonym} {new_id()}"))
+    named = [person for person in persons if person.key in key.lower()]
+    this_key = (idempotency_keys.c.app_id == app_id) & (idempotency_keys.c.key == key)
+    answer = connection.scalar(select(idempotency_keys.c.answer).where(this_key)) if named else None
+    ids = [UUID(one) for one in _ids_in(answer)]
+    got = select(recipients.c.key).where(recipients.c.email_id.in_(ids)).distinct()
+    owners = frozenset(connection.scalars(got)) if ids else frozenset()
+    own = next((person for person in named if person.pseudonym in owners), None)
+    if own is not None:
+        connection.execute(update(idempotency_keys).where(this_key).values(key=f"{own.pseudonym} {new_id()}"))
+    return own is not None
 
 
 def _ids_in(answer: Any) -> Iterator[str]:
+    """The ids of emails in a stored answer."""
     if isinstance(answer, dict):
-        yield str(answer.get("id"))
-        for one in answer.get("data") or ():
-            yield from _ids_in(one)
+        if isinstance(one := answer.get("id"), str) and _IS_ID.fullmatch(one):
+            yield one
+        for part in answer.get("data") or ():
+            yield from _ids_in(part)
 
 
 def _rename_events(connection: Connection, person: Person) -> int:
-    theirs = or_(events.c.key == person.key, events.c.recipient_id.in_(_own(recipients.c.id, person)))
+    theirs = (events.c.key == person.key, events.c.recipient_id.in_(_own(recipients.c.id, person)))
     columns = (events.c.id, events.c.ses_message_id, events.c.type, events.c.occurred_at, events.c.data)
-    found = connection.execute(select(*columns).where(theirs)).all()
+    # Two queries: for an OR of both the database would read all events.
+    found = {row.id: row for condition in theirs for row in connection.execute(select(*columns).where(condition))}
     taken: set[tuple[str, str, str]] = set()
     rows = []
-    for row in found:
+    for row in found.values():
         dedup = fingerprint(person.pseudonym, row.data.get("feedback_id"), row.occurred_at)
         if (place := (row.ses_message_id, row.type, dedup)) in taken:
             dedup = new_id().hex
@@ -200,7 +222,7 @@ def _rename_events(connection: Connection, person: Person) -> int:
 
 
 def _rename_suppressions(connection: Connection, person: Person) -> int:
-    """Live entries stay live and tombstones stay tombstones, of the same scopes and origins."""
+    """Rename the entries: live ones stay live and tombstones stay tombstones, with their scopes and origins."""
     rows = [read(row) for row in connection.execute(select(suppressions).where(suppressions.c.key == person.key))]
     if not rows:
         return 0
@@ -218,13 +240,13 @@ def _rename_suppressions(connection: Connection, person: Person) -> int:
         connection, suppressions, changed, stamps={**named, "reason": literal(_FORGOTTEN), "ses_removal": null()}
     )
     ids = select(suppressions.c.id).where(suppressions.c.key == person.pseudonym)
-    told = update(suppression_events).where(suppression_events.c.suppression_id.in_(ids))
-    connection.execute(told.values(reason=_FORGOTTEN))
+    changes = update(suppression_events).where(suppression_events.c.suppression_id.in_(ids))
+    connection.execute(changes.values(reason=_FORGOTTEN))
     return len(rows)
 
 
 def _make_room(connection: Connection, rows: Iterable[Suppression], person: Person) -> None:
-    """Where the person was forgotten before and suppressed again, only the entry that has to stand stays live."""
+    """If the person was forgotten before and suppressed again, only the entry that has to remain stays live."""
     query = select(suppressions).where(suppressions.c.key == person.pseudonym, suppressions.c.removed_at.is_(None))
     earlier = {entry.scope: entry for entry in map(read, connection.execute(query))}
     for row in rows:

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
-from app.store.bulk import Among, Given, Insert, Row, Update
-from app.store.db import add_once, now
-from app.store.models import attempts
+from app.store.engine.bulk_statements import Among, Given, Insert, Row, Update
+from app.store.engine.database import add_once, now
+from app.store.tables.core import attempts
 
 
 class AttemptOutcome(StrEnum):
-    """What became of one call."""
+    """The outcome of one call."""
 
     CALLING = "calling"
     ACCEPTED = "accepted"
@@ -24,8 +24,8 @@ class AttemptOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Evidence(StrEnum):
-    """Who says so."""
+class OutcomeSource(StrEnum):
+    """The evidence for the outcome."""
 
     RESPONSE = "response"
     EVENT = "event"
@@ -40,7 +40,7 @@ class Attempt:
     recipient_id: UUID
     number: int
     outcome: AttemptOutcome
-    evidence: Evidence | None
+    evidence: OutcomeSource | None
     ses_message_id: str | None
     reason: str | None
     started_at: datetime
@@ -53,7 +53,7 @@ class Closing:
 
     id: UUID
     outcome: AttemptOutcome
-    evidence: Evidence | None
+    evidence: OutcomeSource | None
     ses_message_id: str | None = None
     reason: str | None = None
 
@@ -74,18 +74,18 @@ def _close_where(condition: ColumnElement[bool]) -> Update:
     return Update(attempts, _CLOSED, stamps={"ended_at": now()}, only=lambda _: condition)
 
 
-_WHOM = Among(select(attempts.c.id, attempts.c.recipient_id), attempts.c.id)
+_RECIPIENT = Among(select(attempts.c.id, attempts.c.recipient_id), attempts.c.id)
 _CLOSE = _close_where(attempts.c.outcome != AttemptOutcome.ACCEPTED)
 _CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome == AttemptOutcome.CALLING)
 
 
 def open_all(connection: Connection, made_for: Mapping[UUID, UUID]) -> None:
-    """Insert attempts that are about to call, by the recipient that each is made for; no two for one recipient."""
+    """Insert attempts that are about to call, by their recipients; one per recipient at most."""
     _OPEN_ALL(connection, [{"id": made, "recipient_id": recipient} for recipient, made in made_for.items()])
 
 
 def close(connection: Connection, closings: Sequence[Closing]) -> None:
-    """Write how calls ended. Acceptance is final, and `unknown` overrules nothing: it ends a call that is under way."""
+    """Write how calls ended. Acceptance is final. `unknown` only ends a call that is under way."""
     unknown = [closing for closing in closings if closing.outcome is AttemptOutcome.UNKNOWN]
     known = [closing for closing in closings if closing.outcome is not AttemptOutcome.UNKNOWN]
     _CLOSE(connection, [_row(closing) for closing in known])
@@ -103,7 +103,7 @@ def _row(closing: Closing) -> Row:
 
 
 def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) -> None:
-    """Remember a call that ended before the moment to which the database was restored."""
+    """Recreate a call that ended before the moment to which the database was restored."""
     made = counts(connection, [recipient_id]).get(recipient_id, 0)
     add_once(
         connection,
@@ -120,7 +120,7 @@ def recreate(connection: Connection, closing: Closing, *, recipient_id: UUID) ->
 
 
 def close_calling(connection: Connection, recipient_ids: Iterable[UUID], *, reason: str) -> None:
-    """Mark the calls that these recipients are waiting for as unknown."""
+    """Mark the open calls of these recipients as unknown."""
     waiting = attempts.c.recipient_id.in_(list(recipient_ids)) & (attempts.c.outcome == AttemptOutcome.CALLING)
     connection.execute(
         update(attempts).where(waiting).values(outcome=AttemptOutcome.UNKNOWN, reason=reason, ended_at=now())
@@ -128,7 +128,7 @@ def close_calling(connection: Connection, recipient_ids: Iterable[UUID], *, reas
 
 
 def still_open(connection: Connection, recipient_ids: Iterable[UUID]) -> frozenset[UUID]:
-    """Which of these recipients have a call that may have sent the mail."""
+    """Those of these recipients with a call that may have sent the email."""
     query = select(attempts.c.recipient_id).where(
         attempts.c.recipient_id.in_(list(recipient_ids)), attempts.c.outcome.in_(OPEN)
     )
@@ -136,7 +136,7 @@ def still_open(connection: Connection, recipient_ids: Iterable[UUID]) -> frozens
 
 
 def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """How many calls were made for each of these recipients, so that the next one has its number."""
+    """How many calls were made for each of these recipients; the next one gets the next number."""
     query = (
         select(attempts.c.recipient_id, func.count())
         .where(attempts.c.recipient_id.in_(list(recipient_ids)))
@@ -146,8 +146,8 @@ def counts(connection: Connection, recipient_ids: Iterable[UUID]) -> dict[UUID, 
 
 
 def recipients_of(connection: Connection, attempt_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """Whom each of these calls was for, as far as they are known."""
-    return _WHOM.pairs(connection, attempt_ids)
+    """The recipient of each of these calls, as far as they are known."""
+    return _RECIPIENT.pairs(connection, attempt_ids)
 
 
 def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tuple[Attempt, ...]:
@@ -162,7 +162,7 @@ def _attempt(row: Any) -> Attempt:
         recipient_id=row.recipient_id,
         number=row.number,
         outcome=AttemptOutcome(row.outcome),
-        evidence=Evidence(row.evidence) if row.evidence else None,
+        evidence=OutcomeSource(row.evidence) if row.evidence else None,
         ses_message_id=row.ses_message_id,
         reason=row.reason,
         started_at=row.started_at,

@@ -1,19 +1,29 @@
-"""Circuits: what has to wait although it is due, why, and when one mail may try whether it is over.
+"""Circuits: which due email has to wait, why, and when one email may probe whether the cause is over.
 
-Scopes are `account`, `sender:<domain>`, `lane:<lane>`, and `recovery` after a restore. A circuit without `probe_at` was
-opened by a person and ends by one.
+Scopes are `ses` (it cannot be reached), `account`, `configuration_set`, `keys` (a sealing key is missing),
+`sender:<domain>`, `stream:<app>/<stream>`, `lane:<lane>`, and `recovery` after a restore. A circuit without `probe_at`
+was opened by a person, and only a person closes it.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, true, update
 
-from app.store.db import add_once, clock, now
-from app.store.models import circuits
+from app.store.engine.database import add_once, clock, now
+from app.store.tables.core import circuits
+
+REACH, KEYS = "ses", "keys"
+ABOUT_SES = frozenset({REACH, "account", "configuration_set"})
+OF_EVERYBODY = ABOUT_SES | {KEYS}
+"""Automatic circuits for which every email waits."""
 
 _FIRST_PROBE = timedelta(seconds=10)
 _LONGEST = timedelta(minutes=5)
+# A probe costs one connection or nothing, and all email waits: with frequent probes it goes on within seconds once the
+# cause is gone.
+_NEVER_PUT_OFF = frozenset({REACH, KEYS})
 _DUE = select(circuits.c.scope).where(circuits.c.probe_at <= now())
 _TO_BE_TRIED = _DUE.limit(1).with_for_update(skip_locked=True)
 ANY_TO_BE_TRIED = _DUE.exists()
@@ -29,9 +39,10 @@ class Circuit:
     opened_at: datetime
     probe_at: datetime | None
 
-    def concerns(self, *, lane: str, sender_domain: str) -> bool:
-        """Whether mail of this lane and From domain waits for it."""
-        return self.scope in {"account", "recovery", f"lane:{lane}", f"sender:{sender_domain}"}
+    def concerns(self, *, lane: str, sender_domain: str, stream: str) -> bool:
+        """Whether email of this lane, From domain and stream (`<app>/<stream>`) waits for it."""
+        own = {"recovery", f"lane:{lane}", f"sender:{sender_domain}", f"stream:{stream}"}
+        return self.scope in OF_EVERYBODY | own
 
 
 def all_open(connection: Connection) -> tuple[Circuit, ...]:
@@ -42,18 +53,30 @@ def all_open(connection: Connection) -> tuple[Circuit, ...]:
     )
 
 
+def lock(connection: Connection, scopes: AbstractSet[str]) -> None:
+    """Lock those of these circuits that are open, in one order, so that no two transactions deadlock."""
+    connection.execute(
+        select(circuits.c.scope)
+        .where(circuits.c.scope.in_(sorted(scopes)))
+        .order_by(circuits.c.scope)
+        .with_for_update()
+    )
+
+
 def trip(connection: Connection, scope: str, *, reason: str, claimed_at: datetime | None = None) -> None:
     """Open a circuit, or put off the probe of an open one: twice as long each time, up to five minutes.
 
-    `claimed_at` is when the refused mail was claimed. What was claimed before a first probe was possible was in flight
-    when the circuit opened: it says nothing new.
+    The circuits for SES out of reach and for a missing key are probed every ten seconds. `claimed_at` is when the
+    refused email was claimed. Email claimed before a first probe was possible was in flight when the circuit opened, so
+    its refusal is no new evidence.
     """
     moment = clock(connection)
     first = {"scope": scope, "reason": reason, "opened_at": moment, "probe_at": moment + _FIRST_PROBE}
     if add_once(connection, circuits, **first):
         return
     failures = connection.scalar(select(circuits.c.failures).where(circuits.c.scope == scope).with_for_update()) or 0
-    wait = min(_FIRST_PROBE * 2 ** min(failures, 10), _LONGEST)
+    longest = _FIRST_PROBE if scope in _NEVER_PUT_OFF else _LONGEST
+    wait = min(_FIRST_PROBE * 2 ** min(failures, 10), longest)
     automatic = circuits.c.probe_at.is_not(None)
     probed = true() if claimed_at is None else circuits.c.opened_at <= claimed_at - _FIRST_PROBE
     connection.execute(
@@ -64,7 +87,7 @@ def trip(connection: Connection, scope: str, *, reason: str, claimed_at: datetim
 
 
 def take_probe(connection: Connection) -> str | None:
-    """A circuit whose time to be tried has come, taken so that nobody else tries it meanwhile, or None."""
+    """A circuit that is due for a probe, taken so that no other worker probes it meanwhile; or None."""
     scope: str | None = connection.scalar(_TO_BE_TRIED)
     if scope is not None:
         later = clock(connection) + _FIRST_PROBE
@@ -84,5 +107,5 @@ def pause(connection: Connection, scope: str, *, reason: str) -> None:
 
 
 def resume(connection: Connection, scope: str) -> bool:
-    """Close a circuit, whoever opened it; False when it was not open."""
+    """Close a circuit of any kind; False when it was not open."""
     return connection.execute(delete(circuits).where(circuits.c.scope == scope)).rowcount == 1

@@ -1,7 +1,7 @@
-"""The claim: one statement that takes due mail, refuses suppressed addresses, and leases the rest to one worker.
+"""The claim: one statement that takes due email, refuses suppressed addresses, and leases the rest.
 
-This is where promise 3 is kept: whether an address is suppressed is read in the statement that makes the mail the
-worker's. Nothing read before it, and nothing in Redis, counts.
+This is where promise 3 is kept: whether an address is suppressed is read in the same statement that gives the email to
+the worker. Nothing read before it, and nothing in Redis, counts.
 """
 
 from collections import Counter
@@ -32,39 +32,42 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.domain.delivery import CLAIMABLE, State
-from app.store import attempts
-from app.store.bulk import Among
-from app.store.circuits import ANY_TO_BE_TRIED
-from app.store.db import ahead, now
-from app.store.ids import new_id
-from app.store.models import apps, circuits, recipients
-from app.store.models import attempts as attempt_rows
-from app.store.recipients import COLUMNS, Recipient, read
-from app.store.verdicts import suppressed_by, why
+from app.domain.sending.state_machine import CLAIMABLE, State
+from app.store.engine.bulk_statements import Among
+from app.store.engine.database import ahead, now
+from app.store.engine.ids import new_id
+from app.store.operating.server_timeline import IS_KNOWN, OnUnknownServer
+from app.store.sending import attempts
+from app.store.sending.circuits import ANY_TO_BE_TRIED, OF_EVERYBODY
+from app.store.sending.recipients import COLUMNS, Recipient, read
+from app.store.suppression.gate_sql import suppressed_by, why
+from app.store.tables.core import apps, circuits, recipients
+from app.store.tables.core import attempts as attempt_rows
 
 _IN_ORDER_OF_INDEX = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)
-_LANE, _SENDER, _ACCOUNT, _RECOVERY = "lane:", "sender:", "account", "recovery"
+_LANE, _SENDER, _STREAM, _RECOVERY = "lane:", "sender:", "stream:", "recovery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to claim: up to `limit` due mails of a lane, under a token that is known before the claim is made.
+    """What to claim: up to `limit` due emails of a lane, under a token that is known before the claim is made.
 
-    `probe` is the scope of a circuit that these mails may pass. With `yields_to_probes` nothing is taken while a
-    circuit may be tried, since its probe comes first.
+    `probe` is the scope of a circuit that these emails may pass. With `passes_others` they also pass other circuits
+    that end by a probe, but circuits for all email only if the probed one is for all email. With `yields_to_probes`
+    nothing is taken while a circuit may be probed, since its probe comes first.
     """
 
     lane: str
     limit: int
     lease: timedelta
     probe: str | None = None
+    passes_others: bool = False
     yields_to_probes: bool = False
     token: UUID = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Mine:
+class OpenAttempt:
     """One claimed recipient and the attempt that was opened for it."""
 
     recipient: Recipient
@@ -73,38 +76,49 @@ class Mine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What one claim brought: the mails to send, and how many were found suppressed instead.
+    """The result of one claim: the emails to send, and how many were found suppressed instead.
 
-    `dry` says that it left nothing, of what is due and may go, but what others were claiming at that moment.
+    `dry`: it left no email that is due and may go, except email that other claims were taking at that moment.
     """
 
     token: UUID
-    mails: tuple[Mine, ...] = ()
+    emails: tuple[OpenAttempt, ...] = ()
     suppressed: int = 0
     dry: bool = True
 
     @property
     def size(self) -> int:
         """How many rows left the queue."""
-        return len(self.mails) + self.suppressed
+        return len(self.emails) + self.suppressed
 
 
 NOTHING = Claim(token=UUID(int=0))
 PROBE_FIRST = replace(NOTHING, dry=False)
-"""What is claimed by who yields to a probe."""
+"""The result of a claim that yields to a probe."""
 
 
 def claim(connection: Connection, wanted: Wanted) -> Claim:
-    """Take due mail.
+    """Take due email.
 
-    Within a lane no application starves another: each with due mail gets an equal share of the batch.
+    Within a lane no application starves another: each one with due email gets an equal share of the batch.
+
+    Raises `OnUnknownServer` if PostgreSQL has failed over since this was last checked: the new server may lack records
+    of what was sent.
     """
     probe = wanted.probe or ""
-    sender = probe.removeprefix(_SENDER) if probe.startswith(_SENDER) else ""
-    asked: dict[str, Any] = {"in_lane": wanted.lane, "probe": probe, "probed_sender": sender}
+    asked: dict[str, Any] = {
+        "in_lane": wanted.lane,
+        "probe": probe,
+        "passes_wide": int(wanted.passes_others and probe in OF_EVERYBODY),
+        "passes_narrow": int(wanted.passes_others),
+        "probed_sender": _named(probe, _SENDER),
+        "probed_stream": _named(probe, _STREAM),
+    }
     found = connection.execute(_APPS_THAT_MAY_GO, asked).all()[: wanted.limit]
     if not found:
         return NOTHING
+    if not found[0].server_known:
+        raise OnUnknownServer
     if wanted.yields_to_probes and found[0].probe_first:
         return PROBE_FIRST
     waiting = [row.id for row in found]
@@ -120,15 +134,20 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     taken = sorted((row for row in rows if row.state is State.SENDING), key=lambda row: (row.due_at, row.id))
     return Claim(
         token=wanted.token,
-        mails=_open_attempts(connection, taken),
+        emails=_open_attempts(connection, taken),
         suppressed=len(rows) - len(taken),
         dry=all(count < share for count in Counter(row.app_id for row in rows).values()),
     )
 
 
+def _named(probe: str, kind: str) -> str:
+    """The sender or stream that a circuit of this kind concerns; empty for another kind."""
+    return probe.removeprefix(kind) if probe.startswith(kind) else ""
+
+
 @cache
 def _take(rounds: int) -> ReturningUpdate[Any]:
-    """The claim itself, of so many applications. Built once: that costs more than to run it."""
+    """The claim statement for so many applications. Built once: that costs more than to run it."""
     due = _due(rounds)
     suppressed = due.c.suppressed_by.is_not(None)
     token = bindparam("token", type_=recipients.c.lease_token.type)
@@ -147,15 +166,15 @@ def _take(rounds: int) -> ReturningUpdate[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A claimed mail and the claim that holds it."""
+class Leased:
+    """A claimed email and the claim that holds it."""
 
-    mine: Mine
+    attempt: OpenAttempt
     token: UUID
 
 
-def held(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterable[UUID]) -> tuple[Held, ...]:
-    """The mails that these claims still hold, and those of these attempts, whoever holds them."""
+def leased(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterable[UUID]) -> tuple[Leased, ...]:
+    """The emails that these claims still hold, and those of these attempts, whichever claim holds them."""
     holding = (
         recipients.c.lease_token.in_(list(tokens))
         & (recipients.c.state == State.SENDING)
@@ -167,49 +186,49 @@ def held(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterabl
         .where(holding | attempt_rows.c.id.in_(list(attempt_ids)))
     )
     rows = [(read(row), row.attempt_id) for row in connection.execute(query)]
-    return tuple(Held(Mine(row, attempt_id), row.lease_token or UUID(int=0)) for row, attempt_id in rows)
+    return tuple(Leased(OpenAttempt(row, attempt_id), row.lease_token or UUID(int=0)) for row, attempt_id in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """Whether its claim still holds a mail, the lease not over; and if so, the origin of a suppression."""
+    """Whether the claim still holds an email, its lease not over; if so, also the origin of a suppression."""
 
     holds: bool
     suppressed_by: str | None = None
 
 
-def look_again(connection: Connection, mails: Sequence[Mine]) -> list[Look]:
-    """How mails that were claimed stand at this moment, in their order; one statement for all of them."""
-    rows = _leases()(connection, [one.recipient.id for one in mails]).all()
+def look_again(connection: Connection, emails: Sequence[OpenAttempt]) -> list[Look]:
+    """The state of claimed emails at this moment, in their order; one statement for all of them."""
+    rows = _leases()(connection, [one.recipient.id for one in emails]).all()
     found = {row[0]: row for row in rows}
-    return [_look(one, found.get(one.recipient.id)) for one in mails]
+    return [_look(one, found.get(one.recipient.id)) for one in emails]
 
 
-def _look(mine: Mine, row: Sequence[Any] | None) -> Look:
+def _look(attempt: OpenAttempt, row: Sequence[Any] | None) -> Look:
     if row is None:
         return Look(holds=False)
-    _, lease_token, is_held, origin = row
-    if not is_held or lease_token != mine.recipient.lease_token:
+    _, lease_token, is_leased, origin = row
+    if not is_leased or lease_token != attempt.recipient.lease_token:
         return Look(holds=False)
     return Look(holds=True, suppressed_by=origin)
 
 
 @cache
 def _leases() -> Among:
-    # What the row holds is compared in the columns, not in the conditions: the index of leases is no way to these rows.
-    is_held = and_(recipients.c.state == State.SENDING, recipients.c.lease_until > now())
+    # The values are compared in the columns, not in the conditions: the index of leases is no way to these rows.
+    is_leased = and_(recipients.c.state == State.SENDING, recipients.c.lease_until > now())
     origin = _suppressed_by_row()
-    columns = (recipients.c.id, recipients.c.lease_token, is_held.label("is_held"), origin.label("suppressed_by"))
+    columns = (recipients.c.id, recipients.c.lease_token, is_leased.label("is_held"), origin.label("suppressed_by"))
     return Among(select(*columns), recipients.c.id)
 
 
-def has_due_mail(connection: Connection, lane: str) -> bool:
-    """Whether any mail is due in this lane, even if a circuit holds it: whoever answers the bell takes the probe."""
+def has_due_email(connection: Connection, lane: str) -> bool:
+    """Whether any email is due in this lane, even if a circuit holds it: the woken worker takes the probe."""
     return connection.scalars(_ANY_DUE, {"in_lane": lane}).first() is not None
 
 
 def _apps_with(*conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
-    """The applications that have such mail, those first whose mail has waited longest."""
+    """The applications with such email, in the order of their longest waiting email."""
     oldest = (
         select(recipients.c.due_at)
         .where(recipients.c.app_id == apps.c.id, *conditions)
@@ -243,35 +262,49 @@ def _share_of(number: int) -> Select[Any]:
 
 
 def _may_go() -> Iterator[ColumnElement[bool]]:
-    """Due, and held by no circuit but the one that is probed; where that is a sender's, of this sender."""
-    sender = bindparam("probed_sender", type_=String())
+    """Email that is due and held by no circuit but the probed one; if that is of a sender or stream, only its email.
+
+    Whether all email waits is asked once for all, and so is whether any may wait: not for each email of a long queue.
+    """
+    sender, stream = bindparam("probed_sender", type_=String()), bindparam("probed_stream", type_=String())
     yield from _DUE
-    # As a rule no circuit is open, which is asked once for all: then it is not asked for each mail.
-    yield or_(~_ANOTHER_CIRCUIT.exists(), ~_waits_for_a_circuit())
+    of_all = _ANOTHER_CIRCUIT.where(_concerns_the_lane(), _is_not_passed("passes_wide"))
+    of_some = _ANOTHER_CIRCUIT.where(_concerns_the_email(), _is_not_passed("passes_narrow"))
+    yield ~of_all.exists()
+    yield or_(~_ANOTHER_CIRCUIT.exists(), ~of_some.exists())
     yield or_(sender == literal(""), recipients.c.sender_domain == sender)
+    yield or_(stream == literal(""), recipients.c.scope == stream)
 
 
 def _due_in_lane() -> tuple[ColumnElement[bool], ...]:
-    # The states are spelled out, not bound, and for SQLite in the order of the partial index: only then can it be used.
+    # The states are literals, and for SQLite in the order of the partial index: only then can it be used.
     states = recipients.c.state.in_([literal(state.value, literal_execute=True) for state in _IN_ORDER_OF_INDEX])
     in_time = or_(recipients.c.expires_at.is_(None), recipients.c.expires_at > now())
     lane = bindparam("in_lane", type_=recipients.c.lane.type)
     return (recipients.c.lane == lane, states, recipients.c.due_at <= now(), in_time)
 
 
-def _waits_for_a_circuit() -> ColumnElement[bool]:
-    concerned = or_(
-        circuits.c.scope.in_([_ACCOUNT, _RECOVERY]),
-        circuits.c.scope == literal(_LANE) + recipients.c.lane,
+def _concerns_the_lane() -> ColumnElement[bool]:
+    lane = bindparam("in_lane", type_=recipients.c.lane.type)
+    return or_(circuits.c.scope.in_([*sorted(OF_EVERYBODY), _RECOVERY]), circuits.c.scope == literal(_LANE) + lane)
+
+
+def _concerns_the_email() -> ColumnElement[bool]:
+    return or_(
         circuits.c.scope == literal(_SENDER) + recipients.c.sender_domain,
+        circuits.c.scope == literal(_STREAM) + recipients.c.scope,
     )
-    return _ANOTHER_CIRCUIT.where(concerned).exists()
 
 
-def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[Mine, ...]:
-    mine = tuple(Mine(row, new_id()) for row in taken)
-    attempts.open_all(connection, {one.recipient.id: one.attempt_id for one in mine})
-    return mine
+def _is_not_passed(passes: str) -> ColumnElement[bool]:
+    """Circuits that the probe does not pass. No probe passes one that a person opened."""
+    return or_(bindparam(passes, type_=Integer()) == literal(0), circuits.c.probe_at.is_(None))
+
+
+def _open_attempts(connection: Connection, taken: list[Recipient]) -> tuple[OpenAttempt, ...]:
+    attempt = tuple(OpenAttempt(row, new_id()) for row in taken)
+    attempts.open_all(connection, {one.recipient.id: one.attempt_id for one in attempt})
+    return attempt
 
 
 _ANOTHER_CIRCUIT = (
@@ -279,4 +312,6 @@ _ANOTHER_CIRCUIT = (
 )
 _DUE = _due_in_lane()
 _ANY_DUE = _apps_with(*_DUE)
-_APPS_THAT_MAY_GO = _apps_with(*_may_go()).add_columns(ANY_TO_BE_TRIED.label("probe_first"))
+_APPS_THAT_MAY_GO = _apps_with(*_may_go()).add_columns(
+    ANY_TO_BE_TRIED.label("probe_first"), IS_KNOWN.label("server_known")
+)

@@ -1,4 +1,4 @@
-"""What a worker has to read of the mails that it has claimed, to write the letters: no more, since it reads much of it.
+"""What a worker reads of claimed emails to build the messages: no more than needed, since it reads many.
 
 It knows rows. It never opens a body.
 """
@@ -13,14 +13,14 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, select
 
-from app.store.bulk import Among
-from app.store.models import emails, recipients, streams
-from app.store.sealing import Sealed
+from app.store.engine.bulk_statements import Among
+from app.store.submission.sealing import Sealed
+from app.store.tables.core import emails, recipients, streams
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One whom a mail names, bcc included."""
+    """One recipient of an email, bcc included."""
 
     kind: str
     name: str | None
@@ -30,7 +30,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One mail as submitted. `body` is None once it was erased; `has_link` says that its stream is of that kind."""
+    """One email as submitted. `body` is None once it was erased; `has_link`: its stream has unsubscribe links."""
 
     id: UUID
     sender: str
@@ -45,7 +45,7 @@ class Draft:
 
 
 def _once(column: Column[Any]) -> ColumnElement[Any]:
-    """What may be long goes with whom the mail names first, and not again with each of the others."""
+    """Long columns only come with the first recipient of an email, and not again with each of the others."""
     return case((recipients.c.position == 0, column)).label(column.name)
 
 
@@ -72,9 +72,9 @@ _DRAFTS = Among(
 
 
 def drafts(connection: Connection, email_ids: Sequence[UUID]) -> list[Draft]:
-    """These mails, whoever owns them, each with those whom it names in the order given at submission."""
+    """These emails of any application, each with its recipients in the order given at submission."""
     rows = _DRAFTS(connection, email_ids).all()
-    return [_draft(list(of_mail)) for _, of_mail in groupby(rows, key=itemgetter(0))]
+    return [_draft(list(of_email)) for _, of_email in groupby(rows, key=itemgetter(0))]
 
 
 def _draft(rows: Sequence[Sequence[Any]]) -> Draft:

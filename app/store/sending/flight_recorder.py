@@ -1,9 +1,9 @@
-"""The flight recorder: what this worker process is doing with SES, on a file that outlives it.
+"""The flight recorder: what this worker process is doing with SES, in a file that outlives it.
 
 A line before a claim, one before each call and one after its answer, without fsync: the page cache survives `kill -9`.
-The file is locked while its process lives; whoever gets the lock knows that the process is gone, or has given its notes
-away, and reads what it left. It decides nothing but how far the notes can be trusted: what nobody wrote down may only
-count as not done where every note was kept and understood.
+The file is locked while its process lives. A process that gets the lock knows that the writer is gone, or has handed
+over its notes, and reads what it left. The only decision made here is how far the notes can be trusted: a missing note
+counts as not done only if every note was kept and understood.
 """
 
 import errno
@@ -34,8 +34,8 @@ class _Note(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a call came to, as the recorder was given it: a kind, and the texts that belong to it."""
+class RecordedAnswer:
+    """The outcome of a call as given to the recorder: a kind and its texts."""
 
     kind: str
     texts: tuple[str, ...]
@@ -43,15 +43,15 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Remains:
-    """What a process left: the claims it made, the attempts it started, and the answers that it got.
+    """What a process left: the claims it made, the attempts it started, and the answers it got.
 
-    `whole` says that nothing can be missing: what is not noted was not done. `last_claim` is the only claim whose
-    commit the process may not have seen.
+    `whole`: nothing can be missing, so what is not noted was not done. `last_claim` is the only claim whose commit the
+    process may not have seen.
     """
 
     claims: set[UUID] = field(default_factory=set)
     started: set[UUID] = field(default_factory=set)
-    answers: dict[UUID, Answer] = field(default_factory=dict)
+    answers: dict[UUID, RecordedAnswer] = field(default_factory=dict)
     last_claim: UUID | None = None
     whole: bool = False
 
@@ -59,7 +59,7 @@ class Remains:
 class FlightRecorder:
     """The recorder of one process. `claim` comes first, from one thread; the calls that follow may come from any.
 
-    Each raises `OSError` for what could not be noted whole: then it must not be done.
+    Each method raises `OSError` if the note could not be written whole. Then the noted action must not be done.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -81,30 +81,30 @@ class FlightRecorder:
         """Note a call that is about to begin."""
         self._write(_Note.START, attempt_id)
 
-    def answer(self, attempt_id: UUID, answer: Answer) -> None:
-        """Note what a call came to."""
+    def answer(self, attempt_id: UUID, answer: RecordedAnswer) -> None:
+        """Note the outcome of a call."""
         self._write(_Note.ANSWER, attempt_id, answer.kind, *answer.texts)
 
     def forget(self) -> None:
-        """Begin anew: everything noted so far is in the database."""
+        """Empty the file: everything noted so far is in the database."""
         if self._file is not None:
             os.ftruncate(self._file, 0)
 
     def hand_over(self) -> None:
-        """Leave what was noted to whoever recovers, as if this process had died. Nothing of it may be under way."""
+        """Leave the notes to crash recovery, as if this process had died. No noted call may be under way."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     def close(self) -> None:
-        """End; what was noted and not forgotten is handed over."""
+        """Close the file. Notes that were not forgotten are handed over."""
         if self._file is not None and os.fstat(self._file).st_size == 0:
             self._path.unlink(missing_ok=True)
         self.hand_over()
 
     def _write(self, what: str, which: UUID, *more: str) -> None:
-        # One write of one line on a file opened for appending is not torn by other threads. The line break comes first,
-        # so that what a full disk has cut short spoils no line after it.
+        # One write of one line to a file opened for appending is not torn by other threads. The line break comes first,
+        # so that a note cut short by a full disk spoils no line after it.
         if self._file is not None:
             line = b"\n" + json.dumps([what, which.hex, *more]).encode()
             if os.write(self._file, line) < len(line):
@@ -112,7 +112,7 @@ class FlightRecorder:
 
 
 def _open_locked(path: Path) -> int:
-    """The file gets its name only once it is locked: nobody may take a process that is starting for a dead one."""
+    """The file gets its name only once it is locked: so a starting process is never taken for a dead one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     unnamed = path.with_suffix(".starting")
     file = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -122,9 +122,9 @@ def _open_locked(path: Path) -> int:
 
 
 def each_of_the_dead(directory: Path, settle: Callable[[Remains], bool]) -> None:
-    """Let `settle` see what each process that is gone has left; its file is deleted when `settle` says that it may be.
+    """Call `settle` with what each dead process has left; its file is deleted if `settle` returns True.
 
-    A file that cannot be read holds up no other. What `settle` raises ends the round, and leaves its file.
+    A file that cannot be read holds up no other. An error of `settle` ends the round and leaves its file.
     """
     for path in sorted(directory.glob(f"*{_SUFFIX}")):
         try:
@@ -153,13 +153,13 @@ def _is_ours(file: int) -> bool:
 
 
 def _boot() -> UUID:
-    """Which start of the host this is; nil where the system does not say."""
-    told = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
-    return _uuid(told) or UUID(int=0)
+    """The id of this boot of the host; nil where the system does not say."""
+    boot_id = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
+    return _uuid(boot_id) or UUID(int=0)
 
 
 def _read(file: int) -> Remains:
-    """Every note of a file. After a reboot notes may be missing, since nobody waited until they were on the disk."""
+    """All notes of a file. After a reboot notes may be missing, since they were never synced to the disk."""
     with open(file, "rb", closefd=False) as notes:
         entries = [entry for line in notes.read().split(b"\n") if (entry := _entry(line)) is not _TORN]
     left = Remains()
@@ -169,7 +169,7 @@ def _read(file: int) -> Remains:
 
 
 def _take(left: Remains, entry: Any) -> bool:
-    """Add a note; whether it was understood. A call of which something unknown is said was started, for all we know."""
+    """Add a note. Whether it was understood. A call with an unknown note is assumed to have started."""
     match entry:
         case [str(what), str(which), *more] if (name := _uuid(which)) is not None:
             pass
@@ -186,7 +186,7 @@ def _take(left: Remains, entry: Any) -> bool:
             left.started.add(name)
             return True
         case (_Note.ANSWER, [str(kind), *texts]) if all(isinstance(text, str) for text in texts):
-            left.answers[name] = Answer(kind, tuple(texts))
+            left.answers[name] = RecordedAnswer(kind, tuple(texts))
             return True
     left.started.add(name)
     return False
@@ -200,9 +200,10 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _entry(line: bytes) -> Any:
-    """What a line says; torn when the process died or the disk was full while it was written.
+    """The contents of a line. It is torn if the process died or the disk was full while it was written.
 
-    Then its call had not begun, or has no answer. None for what can be neither read nor the beginning of a note.
+    In that case its call had not begun, or has no answer. None if it can be neither read nor be the beginning of a
+    note.
     """
     try:
         return json.loads(line)

@@ -1,6 +1,7 @@
-"""The recipients of mails: read them under a lock, write what was decided, find the one that feedback is about.
+"""Rows of recipients: read them under a lock, write them, find the one that an event is about.
 
-It knows rows. What may follow which state is decided by `app.domain.delivery`; a claim is made by `app.store.claims`.
+Which state may follow which is decided by `app.domain.sending.state_machine`; a claim is made by
+`app.store.sending.claims`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,16 +12,16 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Select, literal, null, select
 
-from app.domain.delivery import State
-from app.store.attempts import OPEN
-from app.store.bulk import Among, Update
-from app.store.db import now
-from app.store.models import attempts, recipients
+from app.domain.sending.state_machine import State
+from app.store.engine.bulk_statements import Among, Update
+from app.store.engine.database import now
+from app.store.sending.attempts import OPEN
+from app.store.tables.core import attempts, recipients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One address of one mail, and where its mail stands."""
+    """One address of one email, and its state."""
 
     id: UUID
     email_id: UUID
@@ -50,7 +51,7 @@ class Recipient:
 
 _FIELDS = tuple(Recipient.__dataclass_fields__)
 COLUMNS: tuple[ColumnElement[Any], ...] = tuple(recipients.c[field] for field in _FIELDS)
-"""What `read` reads, in its order."""
+"""The columns that `read` reads, in order."""
 
 _WRITTEN = (
     "state",
@@ -65,7 +66,7 @@ _WRITTEN = (
     "opened_at",
     "clicked_at",
 )
-# All that acceptance changes of a mail that its claim holds; the lease goes with it.
+# All columns that acceptance changes while the claim holds the email; the lease ends too.
 _WRITTEN_OF_ACCEPTED = ("state", "ses_message_id")
 _SAVE = Update(recipients, _WRITTEN, stamps={"updated_at": now()})
 _SAVE_ACCEPTED = Update(
@@ -76,13 +77,14 @@ _SAVE_ACCEPTED = Update(
     only=lambda given: recipients.c.lease_token == given["lease_token"],
 )
 _LOCK = Among(select(*COLUMNS).order_by(recipients.c.id).with_for_update(), recipients.c.id)
+_HOLD = Among(select(recipients.c.id).order_by(recipients.c.id).with_for_update(), recipients.c.id)
 _EXISTING = Among(select(recipients.c.id), recipients.c.id)
 _BY_MESSAGE = Among(select(recipients.c.ses_message_id, recipients.c.id), recipients.c.ses_message_id)
 _BY_MESSAGE_OF_A_CALL = Among(select(attempts.c.ses_message_id, attempts.c.recipient_id), attempts.c.ses_message_id)
 
 
 def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, tuple[Recipient, ...]]:
-    """The recipients of these mails, each mail's in the order given at submission."""
+    """The recipients of these emails, each email's in the order given at submission."""
     query = (
         select(*COLUMNS)
         .where(recipients.c.email_id.in_(list(email_ids)))
@@ -95,13 +97,19 @@ def of_emails(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, t
 
 
 def lock(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Recipient]:
-    """These recipients, locked until the transaction ends, in the order of their ids so that nobody deadlocks."""
+    """These recipients, locked until the transaction ends, in the order of their ids to avoid deadlocks."""
     wanted = list(ids)
     return {row.id: read(row) for row in _LOCK(connection, wanted).all()} if wanted else {}
 
 
+def hold(connection: Connection, ids: Collection[UUID]) -> None:
+    """Lock these recipients as `lock` does, without reading them. Not needed for less than two, or on SQLite."""
+    if len(ids) > 1 and connection.dialect.name == "postgresql":
+        _HOLD(connection, list(ids))
+
+
 def lock_of_email(connection: Connection, email_id: UUID) -> dict[UUID, Recipient]:
-    """All recipients of one mail, locked."""
+    """All recipients of one email, locked."""
     return _locked(connection, select(*COLUMNS).where(recipients.c.email_id == email_id))
 
 
@@ -111,17 +119,24 @@ def lock_of_key(connection: Connection, key: str) -> dict[UUID, Recipient]:
 
 
 def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
-    """Recipients whose lease ran out, those that nobody else is looking at."""
-    query = select(*COLUMNS).where(recipients.c.state == State.SENDING, recipients.c.lease_until < now())
+    """Recipients whose lease ran out, without those locked by others."""
+    query = select(*COLUMNS).where(is_in([State.SENDING]), recipients.c.lease_until < now())
     return _locked(connection, query.limit(limit), skip_locked=True)
 
 
 def lock_expired(connection: Connection, *, states: frozenset[State], limit: int) -> dict[UUID, Recipient]:
-    """Recipients in these states whose mail may no longer be sent and was not: those that nobody else is looking at."""
-    query = select(*COLUMNS).where(
-        recipients.c.state.in_(sorted(states)), recipients.c.expires_at <= now(), ~_may_have_left()
-    )
+    """Recipients in these states whose email may no longer be sent and was not, without those locked by others."""
+    query = select(*COLUMNS).where(is_in(states), recipients.c.expires_at <= now(), ~_may_have_left())
     return _locked(connection, query.limit(limit), skip_locked=True)
+
+
+def is_in(states: Collection[State]) -> ColumnElement[bool]:
+    """SQL: whether a recipient is in one of these states.
+
+    A literal, not a bound value, and in one order: only then can the partial indexes be used.
+    """
+    spelled = [literal(state.value, literal_execute=True) for state in sorted(states)]
+    return recipients.c.state == spelled[0] if len(spelled) == 1 else recipients.c.state.in_(spelled)
 
 
 def _may_have_left() -> ColumnElement[bool]:
@@ -135,17 +150,17 @@ def _locked(connection: Connection, query: Select[Any], *, skip_locked: bool = F
 
 
 def save(connection: Connection, changed: Sequence[Recipient]) -> None:
-    """Write the recipients back; each was read with `lock` in this transaction."""
+    """Write the recipients back. Each must have been read with `lock` in this transaction."""
     _SAVE(connection, [{"id": row.id} | {name: getattr(row, name) for name in _WRITTEN} for row in changed])
 
 
 def save_accepted(
     connection: Connection, accepted: Sequence[Recipient], *, tokens: Mapping[UUID, UUID]
 ) -> frozenset[UUID]:
-    """Write mails that SES took, of those that their claim holds still; the ids of these.
+    """Write emails that SES accepted, if their claim still holds them. The ids of those written.
 
-    `tokens` tells the claim of each, by its id. What its claim holds is as the claim has left it, so that nobody needs
-    to read it first.
+    `tokens` maps each id to its claim. As long as the claim holds a row, the row is as the claim left it, so it need
+    not be read first.
     """
     rows = [
         {"id": row.id, "lease_token": tokens[row.id]} | {name: getattr(row, name) for name in _WRITTEN_OF_ACCEPTED}
@@ -162,17 +177,19 @@ def ids_by_message(connection: Connection, ses_message_ids: Collection[str]) -> 
 
 
 def existing(connection: Connection, recipient_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Those of these recipients that there are."""
+    """Those of these recipients that exist."""
     return frozenset(_EXISTING(connection, list(recipient_ids)).scalars()) if recipient_ids else frozenset()
 
 
 def in_flight(connection: Connection, key: str, *, app_id: UUID | None) -> tuple[Recipient, ...]:
-    """Recipients of this address whose mail may be on its way to SES at this moment; of one application, or of all."""
-    states = [State.SENDING, State.UNCONFIRMED]
-    query = select(*COLUMNS).where(recipients.c.key == key, recipients.c.state.in_(states)).order_by(recipients.c.id)
-    if app_id is not None:
-        query = query.where(recipients.c.app_id == app_id)
-    return tuple(read(row) for row in connection.execute(query))
+    """Recipients of this address whose email may be on its way to SES now; of one application, or of all."""
+    of_address = [recipients.c.key == key, *([] if app_id is None else [recipients.c.app_id == app_id])]
+    found = [
+        read(row)
+        for state in (State.SENDING, State.UNCONFIRMED)
+        for row in connection.execute(select(*COLUMNS).where(*of_address, is_in([state])))
+    ]
+    return tuple(sorted(found, key=lambda one: one.id))
 
 
 def read(row: Sequence[Any]) -> Recipient:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from app.store.redis import Breaker
+from app.store.engine.redis import RedisBreaker
 
 WINDOW_S = 1.01
-"""A little over the second that SES counts: calls granted evenly arrive with some jitter."""
+"""A little over the second that SES counts: evenly granted calls arrive with some jitter."""
 
 STATE = "postern:pace:state"
 GRANTS = "postern:pace:grants"
@@ -31,7 +31,7 @@ class Grant:
 
 
 class Pace:
-    """Grants calls to SES. `workers` tells how many worker processes share the rate, for when Redis cannot.
+    """Grants calls to SES. `workers` returns how many worker processes share the rate, for when Redis is away.
 
     `clock` counts seconds and never goes back. Safe to share between threads.
     """
@@ -40,7 +40,7 @@ class Pace:
         self,
         redis: Redis,
         *,
-        breaker: Breaker,
+        breaker: RedisBreaker,
         workers: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,9 +52,9 @@ class Pace:
         self._brake = redis.register_script(BRAKE)
 
     def reserve(self, limit: int, *, rate: float) -> Grant:
-        """Up to `limit` calls (at least 1) that may start now, at `rate` mails a second over all workers.
+        """Up to `limit` calls (at least 1) that may start now, at `rate` emails per second over all workers.
 
-        Grants come in portions of a tenth of a second, so that nothing is claimed for one by one.
+        Grants come in portions of a tenth of a second, so that emails are not claimed one by one.
         """
         allowed, window_s = _window(rate)
         answer = self._breaker.call(
@@ -79,7 +79,7 @@ class Pace:
 
 
 class _Alone:
-    """The pace of one process that cannot see the others: its share, after a second in which theirs has passed."""
+    """The pace of one process that cannot see the others: its share, after a second in which earlier grants pass."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -114,7 +114,7 @@ class _Alone:
 
 
 def _window(rate: float) -> tuple[int, float]:
-    """How many calls may start in how many seconds; below one a second the window grows instead."""
+    """How many calls may start in how many seconds; below one per second the window grows instead."""
     allowed = max(1, int(rate))
     return allowed, WINDOW_S * max(1.0, allowed / rate)
 

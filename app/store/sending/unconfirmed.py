@@ -1,4 +1,4 @@
-"""Mails whose fate is not known, and their peers: what `app.services.reconcile` weighs against each other."""
+"""Unconfirmed emails, and their peers: what `app.services.sending.unconfirmed` decides from."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,16 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, literal, select, tuple_
 
-from app.domain.delivery import State
-from app.domain.feedback import FeedbackKind
-from app.domain.proof import AROUND, OnUnconfirmed, Peers
-from app.store.attempts import AttemptOutcome, Evidence
-from app.store.models import attempts, emails, events, recipients
+from app.domain.feedback.events import EventType
+from app.domain.sending.state_machine import State
+from app.domain.sending.unconfirmed_policy import AROUND, OnUnconfirmed, Peers
+from app.store.sending.attempts import AttemptOutcome, OutcomeSource
+from app.store.sending.recipients import is_in
+from app.store.tables.core import attempts, emails, events, recipients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfirmed:
-    """One such mail: since when, and what its application wants of it."""
+    """One unconfirmed email: since when, and the policy of its application."""
 
     recipient_id: UUID
     sender: str
@@ -27,7 +28,7 @@ class Unconfirmed:
 def quiet_since(
     connection: Connection, before: datetime, *, after: Unconfirmed | None, limit: int
 ) -> tuple[Unconfirmed, ...]:
-    """Mails unconfirmed since before a time, longest first; only those that come `after` one, when it is given."""
+    """Emails unconfirmed since before a time, longest first; with `after`, only those that come after it."""
     query = (
         select(
             recipients.c.id,
@@ -37,7 +38,7 @@ def quiet_since(
             emails.c.on_unconfirmed,
         )
         .join(emails, emails.c.id == recipients.c.email_id)
-        .where(recipients.c.state == State.UNCONFIRMED, recipients.c.unconfirmed_since <= before)
+        .where(is_in([State.UNCONFIRMED]), recipients.c.unconfirmed_since <= before)
         .order_by(recipients.c.unconfirmed_since, recipients.c.id)
         .limit(limit)
     )
@@ -58,17 +59,17 @@ def quiet_since(
 
 
 def peers(connection: Connection, around: datetime, *, canary_key: str) -> Peers:
-    """The mails that SES accepted by answer around this minute, and how far their `Send` events have come.
+    """The emails that SES accepted by response around this minute, and how far their `Send` events have come.
 
-    A canary counts when it left after that minute, even if its event is all that was ever heard of it.
+    A canary counts when it left after that minute, even if its event is the only evidence of it.
     """
     seen = (
         select(events.c.id)
-        .where(events.c.ses_message_id == attempts.c.ses_message_id, events.c.type == FeedbackKind.SEND)
+        .where(events.c.ses_message_id == attempts.c.ses_message_id, events.c.type == EventType.SEND)
         .exists()
     )
     taken = attempts.c.outcome == AttemptOutcome.ACCEPTED
-    accepted = taken & (attempts.c.evidence == Evidence.RESPONSE)
+    accepted = taken & (attempts.c.evidence == OutcomeSource.RESPONSE)
     near = attempts.c.started_at.between(around - AROUND, around + AROUND)
     counted = connection.execute(select(func.count(), func.count().filter(seen)).where(accepted, near)).one()
     canary = (

@@ -1,19 +1,19 @@
-"""What a mail says, as one run of bytes: text, html and attachments, packed to be sealed and unpacked to be sent.
+"""The body of an email as bytes: text, html and attachments, packed to be sealed, unpacked to be sent.
 
-A JSON head with the lengths, then the contents end to end: attachments stay the bytes that they are.
+A JSON head with the lengths, then the contents end to end, so attachments stay as they are.
 """
 
 import json
 from dataclasses import dataclass
 
-from app.domain.mime import Attachment
+from app.domain.message.mime import Attachment
 
 _HEAD = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """The content of a mail."""
+    """The content of an email."""
 
     text: str | None
     html: str | None

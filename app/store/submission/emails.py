@@ -1,6 +1,6 @@
-"""Mails as submitted: add them with their recipients, read one, page through many.
+"""Rows of emails: add them with their recipients, read some of them, erase their bodies.
 
-It knows rows. It never opens a body, commits, or decides a state.
+It never opens a body, commits, or decides a state.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
+from sqlalchemy import Connection, Row, Select, insert, literal, select, tuple_, update
 
-from app.domain.delivery import State
-from app.domain.proof import OnUnconfirmed
-from app.store.db import now
-from app.store.models import apps, emails, recipients
-from app.store.sealing import Sealed
+from app.domain.sending.state_machine import State
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+from app.store.engine.database import now
+from app.store.submission.sealing import Sealed
+from app.store.submission.tags import read_tags, stored_tags
+from app.store.tables.core import apps, emails, recipients
 
 _ADD_EMAILS = insert(emails).values(created_at=now())
 _ADD_LATER = insert(recipients).values(created_at=now(), updated_at=now())
@@ -24,7 +25,7 @@ _ADD_AT_ONCE = _ADD_LATER.values(due_at=now())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
-    """One address of a new mail. `due_at` None means now, by the database's clock."""
+    """One address of a new email. `due_at` None means now, by the database's clock."""
 
     id: UUID
     kind: str
@@ -82,9 +83,9 @@ class Email:
 
 
 def add(connection: Connection, new: Sequence[NewEmail]) -> None:
-    """Insert mails and their recipients with a statement for each kind of row, which the driver repeats as a stream.
+    """Insert emails and their recipients with a statement for each kind of row, which the driver repeats as a stream.
 
-    Against one statement over arrays that costs a single mail half the CPU, and a hundred of them no more.
+    Compared with one statement over arrays, this costs a single email half the CPU, and a hundred of them no more.
     """
     rows = [
         _recipient_values(email, position, recipient)
@@ -105,53 +106,38 @@ def add(connection: Connection, new: Sequence[NewEmail]) -> None:
 
 
 def find(connection: Connection, email_id: UUID, *, app_id: UUID | None) -> Email | None:
-    """One mail of this application; of any application when `app_id` is None."""
+    """One email of this application, or of any application if `app_id` is None."""
     row = connection.execute(_owned(_whole(), app_id).where(emails.c.id == email_id)).one_or_none()
     return _email(row) if row else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which mails to list.
-
-    `key` is a suppression key. `states`: some recipient is in one of them; `without`: none is in one of these. `opened`
-    and `clicked` ask it of that same recipient; None does not ask.
-    """
-
-    app_id: UUID | None = None
-    key: str | None = None
-    states: frozenset[State] | None = None
-    without: frozenset[State] = frozenset()
-    opened: bool | None = None
-    clicked: bool | None = None
-    tag: tuple[str, str] | None = None
-    stream: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-def page(
-    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
-) -> tuple[Email, ...]:
-    """Up to `limit` mails, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    query = _filtered(_owned(_heads(), wanted.app_id), wanted)
-    if before is not None:
-        query = query.where(emails.c.id > before).order_by(emails.c.id)
-    else:
-        query = query.order_by(emails.c.id.desc())
-    if after is not None:
-        query = query.where(emails.c.id < after)
-    found = [_email(row) for row in connection.execute(query.limit(limit))]
-    return tuple(reversed(found) if before is not None else found)
-
-
 def reschedule(connection: Connection, email_id: UUID, *, scheduled_at: datetime) -> None:
-    """Note the new time on the mail; its recipients are moved by the caller."""
+    """Store the new time in the email; the caller moves its recipients."""
     connection.execute(update(emails).where(emails.c.id == email_id).values(scheduled_at=scheduled_at))
 
 
-def erase_bodies(connection: Connection, *, ended_before: datetime, limit: int) -> int:
-    """Erase body, key and subject of mails all of whose recipients ended before a time; how many."""
+def lock_body(connection: Connection, email_id: UUID) -> bool:
+    """Whether the body of an email exists. It stays as it is until the transaction ends."""
+    query = select(emails.c.sealed_key.is_not(None)).where(emails.c.id == email_id).with_for_update(key_share=True)
+    return bool(connection.scalar(query))
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedBodies:
+    """How many bodies a batch has erased, and the last email it looked at; None if there are no more."""
+
+    erased: int
+    last: tuple[datetime, UUID] | None
+
+
+def erase_bodies(
+    connection: Connection, *, ended_before: datetime, after: tuple[datetime, UUID] | None, limit: int
+) -> ErasedBodies:
+    """Erase body, key and subject of those of the next `limit` emails whose recipients all ended before a time.
+
+    It looks at emails that still have a body and starts behind `after`, so emails still in use do not block others.
+    They are locked first and checked again then, since an email may have been resent meanwhile.
+    """
     open_states = [State.SCHEDULED, State.QUEUED, State.SENDING, State.RETRY_WAIT, State.UNCONFIRMED, State.HELD]
     still_needed = (
         select(literal(1))
@@ -159,14 +145,26 @@ def erase_bodies(connection: Connection, *, ended_before: datetime, limit: int) 
         .where(recipients.c.state.in_(open_states) | (recipients.c.updated_at >= ended_before))
         .exists()
     )
-    spent = (
-        select(emails.c.id)
-        .where(emails.c.sealed_key.is_not(None), emails.c.created_at < ended_before, ~still_needed)
-        .order_by(emails.c.id)
-        .limit(limit)
-    )
-    erased = update(emails).where(emails.c.id.in_(spent)).values(sealed_body=None, sealed_key=None, subject=None)
-    return connection.execute(erased).rowcount
+    place = (emails.c.created_at, emails.c.id)
+    old = select(*place).where(emails.c.sealed_key.is_not(None), emails.c.created_at < ended_before)
+    if after is not None:
+        last = (literal(after[0], emails.c.created_at.type), literal(after[1], emails.c.id.type))
+        old = old.where(tuple_(*place) > tuple_(*last))
+    found = connection.execute(
+        old.order_by(*place).limit(limit).with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    if not found:
+        return ErasedBodies(0, None)
+    # A separate statement: in one, the planner reads all recipients to see which bodies are needed.
+    are_found = emails.c.id.in_([row.id for row in found])
+    erased = update(emails).where(are_found, ~still_needed).values(sealed_body=None, sealed_key=None, subject=None)
+    return ErasedBodies(connection.execute(erased).rowcount, (found[-1].created_at, found[-1].id))
+
+
+def of_ids(connection: Connection, email_ids: Sequence[UUID]) -> tuple[Email, ...]:
+    """These emails without their bodies, newest first."""
+    query = _heads().where(emails.c.id.in_(email_ids)).order_by(emails.c.id.desc())
+    return tuple(_email(row) for row in connection.execute(query)) if email_ids else ()
 
 
 def _heads() -> Select[Any]:
@@ -182,40 +180,6 @@ def _owned(query: Select[Any], app_id: UUID | None) -> Select[Any]:
     return query if app_id is None else query.where(emails.c.app_id == app_id)
 
 
-def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.stream is not None:
-        conditions.append(emails.c.stream == wanted.stream)
-    if wanted.since is not None:
-        conditions.append(emails.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(emails.c.created_at < wanted.until)
-    if wanted.tag is not None:
-        conditions.append(emails.c.tags[wanted.tag[0]].as_string() == wanted.tag[1])
-    some_recipient = _some_recipient(wanted)
-    if some_recipient:
-        conditions.append(_has_recipient(and_(*some_recipient)))
-    if wanted.without:
-        conditions.append(~_has_recipient(recipients.c.state.in_(sorted(wanted.without))))
-    return query.where(*conditions)
-
-
-def _has_recipient(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return select(literal(1)).where(recipients.c.email_id == emails.c.id, condition).exists()
-
-
-def _some_recipient(wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.key is not None:
-        conditions.append(recipients.c.key == wanted.key)
-    if wanted.states is not None:
-        conditions.append(recipients.c.state.in_(sorted(wanted.states)))
-    for column, asked in ((recipients.c.opened_at, wanted.opened), (recipients.c.clicked_at, wanted.clicked)):
-        if asked is not None:
-            conditions.append(column.is_not(None) if asked else column.is_(None))
-    return conditions
-
-
 def _email_values(email: NewEmail) -> dict[str, Any]:
     return {
         "id": email.id,
@@ -227,7 +191,7 @@ def _email_values(email: NewEmail) -> dict[str, Any]:
         "reply_to": [list(pair) for pair in email.reply_to],
         "subject": email.subject,
         "headers": [list(pair) for pair in email.headers],
-        "tags": dict(email.tags),
+        "tags": stored_tags(email.tags),
         "sealed_body": email.body.body,
         "sealed_key": email.body.key,
         "on_unconfirmed": email.on_unconfirmed,
@@ -271,7 +235,7 @@ def _email(row: Row[Any]) -> Email:
         reply_to=tuple((name, address) for name, address in row.reply_to),
         subject=row.subject,
         headers=tuple((name, value) for name, value in row.headers),
-        tags=tuple(row.tags.items()),
+        tags=read_tags(row.tags),
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
         scheduled_at=row.scheduled_at,

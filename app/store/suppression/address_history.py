@@ -1,9 +1,9 @@
-"""What is known of one address besides the list: SES's own list as last read, and what SES reported, with whose mail.
+"""What is known of one address besides the list: SES's own list as last read, and reported events.
 
-It only reads. What an application may see of it is decided by `app.services.explain`.
+It only reads. What an application may see of it is decided by `app.services.suppression.explain`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from app.store.models import emails, events, recipients, reviews, ses_suppressions
+from app.store.sending.recipients import ids_by_message
+from app.store.tables.core import emails, events, recipients, reviews, ses_suppressions
 
 Json = dict[str, Any]
 
@@ -26,8 +27,8 @@ class AtSes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One event about the address, and the mail that it is about, if it is one of ours."""
+class AddressEvent:
+    """One event about the address, and its email if that is one of ours."""
 
     type: str
     occurred_at: datetime
@@ -40,7 +41,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """Many addresses of one domain bounced at once, and a person has yet to decide, or has."""
+    """A review: many addresses of one domain bounced at once, and a person has yet to decide, or has decided."""
 
     id: UUID
     domain: str
@@ -49,29 +50,41 @@ class Review:
 
 
 def at_ses(connection: Connection, key: str) -> tuple[AtSes, ...]:
-    """How SES's own list has the address, in each spelling."""
+    """The entries of the address on SES's own list, one for each spelling."""
     columns = [ses_suppressions.c[name] for name in AtSes.__dataclass_fields__]
     query = select(*columns).where(ses_suppressions.c.key == key).order_by(ses_suppressions.c.address)
     return tuple(AtSes(**row) for row in connection.execute(query).mappings())
 
 
-def heard(connection: Connection, keys: Iterable[str], *, limit: int = 200) -> tuple[Heard, ...]:
+def recent_events(connection: Connection, keys: Iterable[str], *, limit: int = 200) -> tuple[AddressEvent, ...]:
     """The newest events about the address under any of these names, newest first."""
     named = [events.c[name] for name in ("type", "occurred_at", "detail", "effect", "data")]
+    order = (events.c.occurred_at.desc(), events.c.id.desc())
+    # One query for each name: for several at once the database would read and sort all events.
+    newest = [select(events.c.id).where(events.c.key == key).order_by(*order).limit(limit) for key in keys]
+    ids = [event_id for one in newest for event_id in connection.scalars(one)]
     query = (
         select(*named, recipients.c.email_id, recipients.c.app_id)
         .join(recipients, recipients.c.id == events.c.recipient_id, isouter=True)
-        .where(events.c.key.in_(list(keys)))
-        .order_by(events.c.occurred_at.desc(), events.c.id.desc())
+        .where(events.c.id.in_(ids))
+        .order_by(*order)
         .limit(limit)
     )
-    return tuple(Heard(**row) for row in connection.execute(query).mappings())
+    return tuple(AddressEvent(**row) for row in connection.execute(query).mappings())
 
 
 def apps_of(connection: Connection, email_ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """Which application each of these mails is of; a mail that there is not is left out."""
+    """The application of each of these emails; unknown emails are left out."""
     query = select(emails.c.id, emails.c.app_id).where(emails.c.id.in_(list(email_ids)))
     return {row.id: row.app_id for row in connection.execute(query)}
+
+
+def apps_of_messages(connection: Connection, ses_message_ids: Collection[str]) -> dict[str, UUID]:
+    """The application of the email with each of these SES message ids; unknown ids are left out."""
+    known = ids_by_message(connection, ses_message_ids)
+    query = select(recipients.c.id, recipients.c.app_id).where(recipients.c.id.in_(list(known.values())))
+    owners = {row.id: row.app_id for row in connection.execute(query)}
+    return {name: owners[recipient_id] for name, recipient_id in known.items() if recipient_id in owners}
 
 
 def reviews_of(connection: Connection, review_ids: Iterable[UUID]) -> tuple[Review, ...]:

@@ -1,7 +1,7 @@
-"""Many entries of the suppression list at a time: what stands under their names, what is put there, the list in pieces.
+"""Many entries of the suppression list at a time: read and fill their slots, and read the list in pieces.
 
-It writes what `app.store.suppressions.put` would, and notes every change as that does. It decides nothing: which rows
-are put is said by the caller, in whose transaction the places are locked. It never commits.
+It writes what `app.store.suppression.suppressions.put` would, and notes every change in the same way. It decides
+nothing: the caller decides which rows are put, in the transaction that has locked their slots. It never commits.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,21 +13,27 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, String, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.domain.suppression import Change
-from app.store.bulk import insert_free_rows, insert_rows, update_rows
-from app.store.db import now
-from app.store.ids import new_id
-from app.store.models import suppression_events, suppressions
-from app.store.suppression_pages import Filter, conditions
-from app.store.suppressions import LIVE, POSTERN, Suppression, read
+from app.domain.suppression.rules import Change
+from app.store.engine.bulk_statements import InsertFree, insert_rows, update_rows
+from app.store.engine.database import now
+from app.store.engine.ids import new_id
+from app.store.suppression.pages import Filter, conditions
+from app.store.suppression.suppressions import LIVE, POSTERN, Suppression, read
+from app.store.tables.core import suppression_events, suppressions
+
+_PUT = InsertFree(
+    suppressions,
+    ("id", "key", "scope", "created_at", "address", "origin", "reason", "source", "expires_at"),
+    stamps={},
+)
 
 PlaceName = tuple[str, str]
 """The key and the scope of an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What stands under one key and scope: the row that is not removed, and when somebody last removed one."""
+class ListSlot:
+    """The slot of one key and scope: the row that is not removed, and when a person last removed one."""
 
     entry: Suppression | None = None
     removed_at: datetime | None = None
@@ -35,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkEntry:
-    """An entry to put. `replaces` is the live row whose place it takes, which keeps its id and its time."""
+    """An entry to put. `replaces` is the live row that it replaces, which keeps its id and its time."""
 
     id: UUID
     key: str
@@ -49,32 +55,33 @@ class BulkEntry:
     replaces: Suppression | None = None
 
 
-def places(connection: Connection, keys: Collection[str], *, lock: bool) -> dict[PlaceName, Place]:
-    """What stands under these keys, in every scope where there is anything. `lock`: until the transaction ends."""
-    mine = _among(connection, keys)
-    not_removed = select(suppressions).where(mine, suppressions.c.removed_at.is_(None))
+def places(connection: Connection, keys: Collection[str], *, lock: bool) -> dict[PlaceName, ListSlot]:
+    """The slots of these keys, in every scope with any row. `lock`: until the transaction ends."""
+    by_key = _among(connection, keys)
+    not_removed = select(suppressions).where(by_key, suppressions.c.removed_at.is_(None))
     not_removed = not_removed.order_by(suppressions.c.key, suppressions.c.scope)
     rows = connection.execute(not_removed.with_for_update() if lock else not_removed)
     entries = {(row.key, row.scope): read(row) for row in rows}
     removed = (
         select(suppressions.c.key, suppressions.c.scope, func.max(suppressions.c.removed_at))
-        .where(mine, suppressions.c.removed_by != POSTERN)
+        .where(by_key, suppressions.c.removed_by != POSTERN)
         .group_by(suppressions.c.key, suppressions.c.scope)
     )
     removals = {(key, scope): removed_at for key, scope, removed_at in connection.execute(removed)}
     return {
-        name: Place(entry=entries.get(name), removed_at=removals.get(name)) for name in entries.keys() | removals.keys()
+        name: ListSlot(entry=entries.get(name), removed_at=removals.get(name))
+        for name in entries.keys() | removals.keys()
     }
 
 
 def put_all(connection: Connection, entries: Iterable[BulkEntry], *, actor: str) -> set[PlaceName]:
-    """Put entries, no two in one place; the places that somebody else took meanwhile, where nothing was put.
+    """Put entries, at most one per slot. The slots that other transactions took meanwhile, where nothing was put.
 
-    A row that has ended must be out of its place already (`suppressions.end`).
+    A row that has expired must have left its slot already (`suppressions.end`).
     """
     ordered = sorted(entries, key=lambda entry: (entry.key, entry.scope))
     fresh = [entry for entry in ordered if entry.replaces is None]
-    put = insert_free_rows(connection, suppressions, [_row(entry) for entry in fresh], stamps={})
+    put = _PUT(connection, [_row(entry) for entry in fresh])
     _note(connection, Change.ADDED, [entry for entry in fresh if entry.id in put], actor=actor)
     replacing = [entry for entry in ordered if entry.replaces is not None]
     changes = [_changes(entry, entry.replaces) for entry in replacing if entry.replaces is not None]
@@ -86,10 +93,10 @@ def put_all(connection: Connection, entries: Iterable[BulkEntry], *, actor: str)
 def piece(
     connection: Connection, wanted: Filter, *, size: int, after: UUID | None
 ) -> tuple[tuple[Suppression, ...], UUID | None]:
-    """The live entries that are wanted among the next `size` rows, oldest first, and after which row to go on.
+    """The matching live entries among the next `size` rows, oldest first, and the row after which to go on.
 
-    A piece is so many rows of the table, not of the answer: else a filter that few rows pass would read the whole table
-    in one statement. None instead of a row: that was the last piece.
+    A piece is `size` rows of the table, not of the answer: otherwise a filter that few rows pass would read the whole
+    table in one statement. None instead of a row: that was the last piece.
     """
     rest = [] if after is None else [suppressions.c.id > after]
     bound = connection.scalar(

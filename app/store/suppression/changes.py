@@ -1,24 +1,28 @@
-"""What became of each entry of the list, by whom and why.
+"""The changes of each entry of the list, with actor and reason.
 
-`app.store.suppressions` appends to it and nobody changes it. The columns of an entry say only what holds now.
+`app.store.suppression.suppressions` appends to it, and a row is never changed. The columns of an entry only hold its
+current state.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, insert, select
 
-from app.domain.suppression import Change
-from app.store.db import now
-from app.store.ids import new_id
-from app.store.models import suppression_events, suppressions
+from app.domain.suppression.rules import Change
+from app.store.engine.database import now
+from app.store.engine.ids import new_id
+from app.store.tables.core import suppression_events, suppressions
+
+POSTERN: Final = "postern"
+"""The actor of what the gateway does by itself."""
 
 
 class Changed(Protocol):
-    """An entry of the list, as far as its history tells of it."""
+    """An entry of the list, as far as its history needs it."""
 
     @property
     def id(self) -> UUID:
@@ -26,15 +30,15 @@ class Changed(Protocol):
 
     @property
     def scope(self) -> str:
-        """Which mail it concerns."""
+        """The scope of email that it suppresses."""
 
     @property
     def origin(self) -> str:
-        """What put it there."""
+        """Its origin."""
 
     @property
     def reason(self) -> str:
-        """Why it is there."""
+        """Its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class SuppressionEvent:
 def note(
     connection: Connection, change: Change, entries: Sequence[Changed], *, actor: str, reason: str | None = None
 ) -> None:
-    """Note what became of these entries. Without a reason of the change, it is the reason of the entry."""
+    """Note a change of these entries. Without a reason for the change, the reason of the entry is noted."""
     rows = [
         {
             "id": new_id(),
@@ -87,3 +91,13 @@ def read(row: Row[Any]) -> SuppressionEvent:
     """A row of the table as a change."""
     columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
     return SuppressionEvent(**{name: columns[name] for name in SuppressionEvent.__dataclass_fields__})
+
+
+def confirmed_by_a_person(connection: Connection, entry_id: UUID) -> bool:
+    """Whether a person decided that this entry stays, or put it back."""
+    query = select(suppression_events.c.id).where(
+        suppression_events.c.suppression_id == entry_id,
+        suppression_events.c.type.in_([Change.CONFIRMED, Change.RESTORED]),
+        suppression_events.c.actor != POSTERN,
+    )
+    return connection.execute(query.limit(1)).first() is not None

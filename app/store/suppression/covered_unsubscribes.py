@@ -1,7 +1,8 @@
-"""Unsubscriptions that another entry covers: of one name and scope only one entry is live, and theirs is the weakest.
+"""Unsubscriptions that another entry covers: only one entry per key and scope is live, and theirs is weakest.
 
-Such an unsubscription is kept in the history of the entry that covers it, whichever of the two came first, and stands
-again when that is lifted (`app.store.suppressions.lift`): what others decide never undoes the recipient's own word.
+Such an unsubscription is kept in the history of the entry that covers it, whichever came first. It takes effect again
+when that entry is unsuppressed (`app.store.suppression.suppressions.unsuppress`): decisions of others never undo the
+recipient's own.
 """
 
 from collections.abc import Iterable
@@ -11,11 +12,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from app.domain.suppression import Change, Origin
-from app.store import suppression_events
-from app.store.models import suppression_events as rows
-from app.store.models import suppressions
-from app.store.suppression_events import Changed, SuppressionEvent
+from app.domain.suppression.rules import Change, Origin
+from app.store.suppression import changes
+from app.store.suppression.changes import Changed, SuppressionEvent
+from app.store.tables.core import suppression_events as rows
+from app.store.tables.core import suppressions
 
 _CHUNK: Final = 5_000
 _OVER: Final = frozenset({Change.WITHDRAWN, Change.REMOVED, Change.EXPIRED})
@@ -23,7 +24,7 @@ _OVER: Final = frozenset({Change.WITHDRAWN, Change.REMOVED, Change.EXPIRED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscription:
-    """An unsubscription, and the entry, by its `id` and its scope, under which it lies."""
+    """An unsubscription, and the entry that covers it, by its `id` and scope."""
 
     id: UUID
     scope: str
@@ -32,11 +33,11 @@ class Unsubscription:
 
 
 class Said(Protocol):
-    """What is to be put on the list: as far as it matters whose word it is."""
+    """An entry to put on the list, as far as its source matters."""
 
     @property
     def origin(self) -> str:
-        """What would put it there."""
+        """Its origin."""
 
     @property
     def reason(self) -> str:
@@ -44,33 +45,33 @@ class Said(Protocol):
 
     @property
     def actor(self) -> str:
-        """By whom."""
+        """The actor."""
 
 
 def cover(connection: Connection, standing: Changed, new: Said) -> None:
-    """Note what was not put because this entry stands there, if it is the recipient's own word."""
+    """Note the new entry as covered by the standing one, if it is the recipient's own unsubscription."""
     if new.origin == Origin.UNSUBSCRIBE != standing.origin:
         said = Unsubscription(id=standing.id, scope=standing.scope, reason=new.reason)
         cover_all(connection, [said], actor=new.actor)
 
 
 def cover_all(connection: Connection, given: Iterable[Unsubscription], *, actor: str) -> None:
-    """Note unsubscriptions that entries cover, but for those that are covered already."""
+    """Note unsubscriptions as covered, except those that are covered already."""
     said = {one.id: one for one in given}
     known = covered(connection, said)
     fresh = [one for one in said.values() if one.id not in known]
-    suppression_events.note(connection, Change.COVERED, fresh, actor=actor)
+    changes.note(connection, Change.COVERED, fresh, actor=actor)
 
 
 def withdraw(connection: Connection, entry_ids: Iterable[UUID], *, actor: str, reason: str) -> None:
-    """Note that what these entries cover was taken back."""
+    """Note that the unsubscriptions covered by these entries were withdrawn."""
     known = covered(connection, entry_ids).values()
     taken_back = [Unsubscription(id=one.suppression_id, scope=one.scope, reason=reason) for one in known]
-    suppression_events.note(connection, Change.WITHDRAWN, taken_back, actor=actor)
+    changes.note(connection, Change.WITHDRAWN, taken_back, actor=actor)
 
 
 def covered(connection: Connection, entry_ids: Iterable[UUID]) -> dict[UUID, SuppressionEvent]:
-    """Those of these entries that cover an unsubscription, and when, by whom and in which words that was said."""
+    """Those of these entries that cover an unsubscription, each with its time, actor and reason."""
     wanted = list(dict.fromkeys(entry_ids))
     said: dict[UUID, SuppressionEvent] = {}
     for start in range(0, len(wanted), _CHUNK):
@@ -84,5 +85,5 @@ def covered(connection: Connection, entry_ids: Iterable[UUID]) -> dict[UUID, Sup
             )
             .order_by(rows.c.id)
         )
-        said |= {one.suppression_id: one for one in map(suppression_events.read, connection.execute(query))}
+        said |= {one.suppression_id: one for one in map(changes.read, connection.execute(query))}
     return {entry_id: one for entry_id, one in said.items() if one.type not in _OVER}

@@ -1,6 +1,6 @@
-"""What a dry run would have put on the list, so that a name that comes twice is told as it would be in earnest.
+"""The entries that a dry run would have put, so that a name that comes twice is reported as in a real run.
 
-It is kept in a file of its own that nobody sees and that is gone with the process, since a list may be longer than
+They are kept in a temporary file that only this process sees and that ends with it, since a list may be larger than
 memory. https://www.sqlite.org/inmemorydb.html#temp_db
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from app.store.suppression_bulk import PlaceName
+from app.store.suppression.bulk import PlaceName
 
 _CHUNK: Final = 500
 _MAKE: Final = (
@@ -20,14 +20,14 @@ _MAKE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """An entry that would stand there."""
+    """An entry that would have been put."""
 
     origin: str
     expires_at: datetime | None
 
 
 class Rehearsal:
-    """A list beside the list. Use it as a context manager."""
+    """A rehearsal of the list. Use it as a context manager."""
 
     def __init__(self) -> None:
         self._file = sqlite3.connect("", isolation_level=None)
@@ -41,12 +41,12 @@ class Rehearsal:
         self._file.close()
 
     def put(self, entries: Mapping[PlaceName, Rehearsed]) -> None:
-        """Remember what would stand in these places."""
+        """Store the entries that would have been put in these slots."""
         rows = [(*name, one.origin, one.expires_at and one.expires_at.isoformat()) for name, one in entries.items()]
         self._file.executemany("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", rows)
 
     def among(self, keys: Collection[str]) -> dict[PlaceName, Rehearsed]:
-        """What would stand under these keys."""
+        """The entries that would have been put under these keys."""
         wanted = list(keys)
         found: dict[PlaceName, Rehearsed] = {}
         for start in range(0, len(wanted), _CHUNK):

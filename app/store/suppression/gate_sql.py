@@ -1,18 +1,18 @@
-"""The verdict in SQL: whether mail to an address is suppressed, by what, and in which words that is told.
+"""The verdict in SQL: whether email to an address is suppressed, by which origin, and the words for it.
 
-It is part of the statements that claim mail and look at it again (`app.store.claims`); what is read anywhere else, or
-before them, decides nothing. It never changes the list.
+It is part of the statements that claim email and look at it again (`app.store.sending.claims`). What is read anywhere
+else, or before them, decides nothing. It never changes the list.
 """
 
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, literal, select, union_all
 
-from app.domain.suppression import EVERY_MAIL, STRENGTH
-from app.store.models import suppressions
-from app.store.names import app_of, at_domain
-from app.store.suppression_models import IS_NO_ADDRESS, IS_NO_DOMAIN
-from app.store.suppressions import LIVE
+from app.domain.suppression.rules import EVERY_EMAIL, STRENGTH
+from app.store.engine.sql_functions import app_of, at_domain
+from app.store.suppression.suppressions import LIVE
+from app.store.tables.core import suppressions
+from app.store.tables.suppression import IS_NO_ADDRESS, IS_NO_DOMAIN
 
 
 def suppressed_by(
@@ -20,29 +20,30 @@ def suppressed_by(
 ) -> ColumnElement[str | None]:
     """SQL: the origin of a live suppression of this address for this scope `app/stream`, or NULL.
 
-    The one definition of 'suppressed': by the address, by its whole domain, or by the pseudonym of somebody who was
-    forgotten; for every mail, for the application, or for the stream.
+    The one definition of 'suppressed': by the address, by its whole domain, or by the pseudonym of a person who was
+    forgotten; for every email, for the application, or for the stream.
     """
-    scopes = [literal(EVERY_MAIL), app_of(scope), scope]
+    scopes = [literal(EVERY_EMAIL), app_of(scope), scope]
     by_address = _origins(suppressions.c.key == key, scopes).where(IS_NO_DOMAIN)
-    # There are few domains and pseudonyms, in a small index of their own: the large one is searched once for each mail.
+    # There are few domains and pseudonyms, in a small index of their own: so the large one is searched only once for
+    # each email.
     by_other_names = _origins(suppressions.c.key.in_([at_domain(key), pseudonym]), scopes).where(IS_NO_ADDRESS)
     found = union_all(by_address, by_other_names).subquery()
     return select(found.c.origin).order_by(strength(found.c.origin).desc()).limit(1).scalar_subquery()
 
 
 def strength(origin: ColumnElement[str]) -> ColumnElement[int]:
-    """SQL: which of several origins tells why (`app.domain.suppression.STRENGTH`)."""
+    """SQL: the rank of an origin; the strongest of several is reported (`app.domain.suppression.rules.STRENGTH`)."""
     return case(*[(origin == literal(name.value), rank) for name, rank in STRENGTH.items()], else_=0)
 
 
 def reason_for(origin: str) -> str:
-    """Why a mail ended as suppressed, in plain words."""
+    """The reason of an email that ended as suppressed, in plain words."""
     return f"The address is on the suppression list ({origin})."
 
 
 def why(origin: ColumnElement[Any]) -> ColumnElement[str]:
-    """SQL: the same of an origin that is read in the statement."""
+    """SQL: the same for an origin that is read in the statement."""
     before, after = reason_for("|").split("|")
     return literal(before) + cast(origin, String) + literal(after)
 

@@ -1,8 +1,8 @@
 """The positives of the suppression list in Redis: a hint, never a verdict.
 
-It decides how a suppressed address is remembered there: as a keyed 64-bit digest in one of 65,536 integer sets, about
-ten bytes each. It never holds an address, never says that an address may be sent to, and knows when it knows nothing:
-a Redis that was flushed, filled under another key or is away answers `None`, and SQL is asked instead.
+This module decides how a suppressed address is stored there: as a keyed 64-bit digest in one of 65,536 integer sets,
+about ten bytes each. It never stores an address, never says that an address may be sent to, and knows when it knows
+nothing: a Redis that was flushed, filled under another key or is away answers `None`, and SQL is asked instead.
 """
 
 import secrets
@@ -14,7 +14,7 @@ from itertools import islice
 from redis import Redis
 from redis.client import Pipeline
 
-from app.store.redis import Breaker
+from app.store.engine.redis import RedisBreaker
 
 BUCKETS = 1 << 16
 """At 10 million addresses about 150 to a bucket, well below the 512 at which Redis gives up the compact integer set."""
@@ -26,7 +26,7 @@ CHUNK = 1000
 FILL_TRIES = 5
 FILL_PAUSE_S = 0.1
 
-# The marker with its fingerprint, then one set and one member for each key; answers positions, or nil when cold.
+# The marker with its fingerprint, then one set and one member for each key. Returns positions, or nil when cold.
 LOOK_UP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local found = {}
@@ -38,10 +38,10 @@ return found
 
 
 class Positives:
-    """The digests of suppressed address keys. `key` (up to 64 bytes) keeps whoever reads Redis from guessing them."""
+    """The digests of suppressed address keys. Without `key` (up to 64 bytes), readers of Redis could guess them."""
 
     def __init__(
-        self, redis: Redis, *, key: bytes, breaker: Breaker, sleep: Callable[[float], None] = time.sleep
+        self, redis: Redis, *, key: bytes, breaker: RedisBreaker, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._redis = redis
         self._sleep = sleep
@@ -52,9 +52,9 @@ class Positives:
         self._missed = False
 
     def add(self, keys: Iterable[str]) -> bool:
-        """Remember these suppression keys; called before the suppression commits.
+        """Add these suppression keys. Call it before the suppression commits.
 
-        False when Redis did not take them. It may come back warm and without them, so the next look-up cools it.
+        False if Redis did not store them. It may come back warm and without them, so the next look-up cools it.
         """
         added = all(self._write(Pipeline.sadd, chunk) for chunk in _chunks(keys))
         if not added:
@@ -62,13 +62,13 @@ class Positives:
         return added
 
     def remove(self, keys: Iterable[str]) -> bool:
-        """Forget these suppression keys; called after the removal has committed. False when Redis is away."""
+        """Remove these suppression keys. Call it after the removal has committed. False when Redis is away."""
         return all(self._write(Pipeline.srem, chunk) for chunk in _chunks(keys))
 
     def look_up(self, keys: Sequence[str]) -> frozenset[str] | None:
         """Those of `keys` that are probably suppressed, or None when Redis cannot say and SQL must.
 
-        One command for the whole batch, in which Redis looks at nothing else: no flush comes between marker and sets.
+        One atomic command for the whole batch, so no flush can come between marker and sets.
         """
         if self._missed:
             self._cool()
@@ -78,7 +78,7 @@ class Positives:
         return None if found is None else frozenset(keys[position] for position in found)
 
     def rebuild(self, keys: Iterable[str]) -> bool:
-        """Fill a cold Redis with every suppressed key, and mark it warm if nothing flushed it meanwhile.
+        """Fill a cold Redis with every suppressed key, and mark it warm unless it was flushed meanwhile.
 
         `keys` is read as it goes and should end with those that were committed since it began: an `add` that went
         before the flush is otherwise missing. What is removed meanwhile may come back, which costs one look into SQL.
@@ -92,7 +92,7 @@ class Positives:
         return self._done(begin) and all(map(self._fill, _chunks(keys))) and self._done(finish)
 
     def _fill(self, chunk: list[str]) -> bool:
-        """Write a chunk of many, and wait out a Redis that is silent for a moment.
+        """Write one of many chunks, and wait longer for Redis than usual.
 
         To fill ten million takes twenty thousand writes; one of them comes too late for the patience of a look-up.
         """
@@ -103,7 +103,7 @@ class Positives:
         return False
 
     def _cool(self) -> None:
-        """Take the marker away, so that Redis is filled again."""
+        """Remove the marker, so that Redis is filled again."""
         cooling = self._redis.pipeline()
         cooling.delete(WARM)
         self._missed = not self._done(cooling)

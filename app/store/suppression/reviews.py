@@ -1,29 +1,29 @@
-"""Reviews in SQL: which domains wait for a person's word, and what is known of their mail."""
+"""Reviews in SQL: which domains wait for a person's decision, and what happened to their email."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
-from app.domain.bounces import BounceCause, cause_of
-from app.domain.bursts import HardBounce, minute_of
-from app.domain.feedback import Bounce, BounceType, FeedbackKind
-from app.domain.suppression import Change, Origin
-from app.store.db import add_once, now
-from app.store.ids import first_id_of, new_id
-from app.store.models import events, reviews, suppression_events, suppressions
-from app.store.names import minute
-from app.store.suppressions import LIVE, Suppression, read
+from app.domain.feedback.bounce_causes import BounceCause
+from app.domain.feedback.events import Bounce, BounceType, EventType
+from app.domain.suppression.mass_bounces import HardBounce, minute_of
+from app.domain.suppression.rules import Change, Origin
+from app.store.engine.database import add_once, now
+from app.store.engine.ids import first_id_of, new_id
+from app.store.engine.sql_functions import minute
+from app.store.suppression.suppressions import LIVE, Suppression, read
+from app.store.tables.core import events, reviews, suppression_events, suppressions
 
 UNDO: Final = "undo"
 CONFIRM: Final = "confirm"
 WITHDRAWN: Final = "withdrawn"
 
 LOOK_BACK: Final = timedelta(hours=2)
-"""How long before a review the bounces may be that it is about: SNS may be late, and the sweep comes by minutes."""
+"""How long before its review a bounce may have happened: SNS may be late, and the sweep runs every few minutes."""
 
 _WAITS = reviews.c.decided_at.is_(None)
 _HARD = (suppressions.c.origin == Origin.BOUNCE) & suppressions.c.expires_at.is_(None)
@@ -31,7 +31,7 @@ _HARD = (suppressions.c.origin == Origin.BOUNCE) & suppressions.c.expires_at.is_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A domain whose entries wait for a decision, since when, and how many they are."""
+    """A domain whose entries wait for a decision, since when, and how many there are."""
 
     id: UUID
     domain: str
@@ -41,7 +41,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A domain, and from when to when its bounces have to be looked at."""
+    """A domain, and the span of time in which to look at its bounces."""
 
     domain: str
     first: datetime
@@ -50,7 +50,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What became of a domain's mail in a span: hard bounces, and how many mails of other outcomes, by minute."""
+    """The outcomes of a domain's email in a span: hard bounces, and the number of other outcomes per minute."""
 
     bounces: Sequence[HardBounce]
     others: Mapping[int, int]
@@ -67,7 +67,7 @@ def all_open(connection: Connection) -> tuple[Review, ...]:
 
 
 def spans(connection: Connection, *, since: datetime) -> tuple[Span, ...]:
-    """What has to be looked at: the domains that got an entry for a bounce since then, and those under review."""
+    """The spans to look at: of domains with a new entry for a bounce since then, and of those under review."""
     fresh = (suppression_events.c.id > first_id_of(since)) & suppression_events.c.type.in_(
         [Change.ADDED, Change.REPLACED]
     )
@@ -87,46 +87,50 @@ def spans(connection: Connection, *, since: datetime) -> tuple[Span, ...]:
     return tuple(merged.values())
 
 
-def outcomes(connection: Connection, span: Span, *, after: datetime | None) -> Outcomes:
-    """What became of the mail of the domain in this span, of that what happened after a moment."""
-    mine = (events.c.domain == span.domain) & events.c.occurred_at.between(span.first, span.last)
+def outcomes(
+    connection: Connection, span: Span, cause_of: Callable[[Bounce], BounceCause], *, after: datetime | None
+) -> Outcomes:
+    """The outcomes of the domain's email in this span, after `after` if it is given."""
+    in_span = (events.c.domain == span.domain) & events.c.occurred_at.between(span.first, span.last)
     if after is not None:
-        mine &= events.c.occurred_at > after
+        in_span &= events.c.occurred_at > after
     query = select(events.c.key, events.c.occurred_at, events.c.data).where(
-        mine, events.c.type == FeedbackKind.BOUNCE, events.c.key.is_not(None)
+        in_span, events.c.type == EventType.BOUNCE, events.c.key.is_not(None)
     )
     bounces: list[HardBounce] = []
     others: dict[int, int] = {}
     for key, occurred_at, data in connection.execute(query):
-        match _cause(data):
-            case BounceCause.MAILBOX_GONE:
+        match cause_of(_bounce(data)):
+            case BounceCause.MAILBOX_GONE | BounceCause.SES_GLOBAL_LIST:
                 bounces.append(HardBounce(occurred_at, key))
             case BounceCause.AUTO_REPLY | BounceCause.STILL_TRYING | BounceCause.SES_LIST:
                 continue
             case _:
                 others[minute_of(occurred_at)] = others.get(minute_of(occurred_at), 0) + 1
     when = minute(events.c.occurred_at)
-    delivered = select(when, func.count()).where(mine, events.c.type == FeedbackKind.DELIVERY).group_by(when)
-    for told, count in connection.execute(delivered):
-        others[told] = others.get(told, 0) + count
+    delivered = select(when, func.count()).where(in_span, events.c.type == EventType.DELIVERY).group_by(when)
+    for at_minute, count in connection.execute(delivered):
+        others[at_minute] = others.get(at_minute, 0) + count
     return Outcomes(bounces, others)
 
 
-def undecided(connection: Connection, keys: Sequence[str]) -> tuple[UUID, ...]:
-    """The entries of these addresses that a hard bounce put there and that no review has yet."""
+def undecided(connection: Connection, keys: Sequence[str], *, lock: bool = True) -> tuple[UUID, ...]:
+    """The entries of these addresses that a hard bounce added and that have no review yet; with `lock`, locked.
+
+    `keys` must be sorted.
+    """
     found: list[UUID] = []
     for start in range(0, len(keys), 5_000):
-        mine = suppressions.c.key.in_(keys[start : start + 5_000])
-        found += connection.scalars(
-            select(suppressions.c.id).where(mine, LIVE, _HARD, suppressions.c.review_id.is_(None))
-        )
+        of_keys = suppressions.c.key.in_(keys[start : start + 5_000])
+        query = select(suppressions.c.id).where(of_keys, LIVE, _HARD, suppressions.c.review_id.is_(None))
+        found += connection.scalars(_locked(query) if lock else query)
     return tuple(found)
 
 
 def entries_of(connection: Connection, review_id: UUID) -> tuple[Suppression, ...]:
-    """The live entries under this review."""
+    """The live entries under this review, locked in their order. Entries that became complaints are not among them."""
     query = select(suppressions).where(suppressions.c.review_id == review_id, LIVE)
-    return tuple(read(row) for row in connection.execute(query))
+    return tuple(read(row) for row in connection.execute(_locked(query)))
 
 
 def open_one(connection: Connection, domain: str) -> tuple[UUID, bool]:
@@ -146,7 +150,7 @@ def find(connection: Connection, domain: str) -> UUID | None:
 
 
 def decide(connection: Connection, review_id: UUID, decision: str, *, actor: str, reason: str) -> bool:
-    """Note the decision; False when somebody else decided first."""
+    """Note the decision; False if another person decided first."""
     decided = (
         update(reviews)
         .where(reviews.c.id == review_id, _WAITS)
@@ -165,7 +169,7 @@ def last_decision(connection: Connection, domain: str) -> datetime | None:
 
 
 def undone(connection: Connection, domain: str) -> tuple[datetime, datetime] | None:
-    """When the last review of this domain that a person undid was opened, and when it was undone."""
+    """When the last review that was undone for this domain was opened, and when it was undone."""
     query = select(reviews.c.opened_at, reviews.c.decided_at).where(
         reviews.c.domain == domain, reviews.c.decision == UNDO
     )
@@ -173,24 +177,26 @@ def undone(connection: Connection, domain: str) -> tuple[datetime, datetime] | N
     return (row.opened_at, row.decided_at) if row else None
 
 
+def _locked(query: Select[Any]) -> Select[Any]:
+    return query.order_by(suppressions.c.key, suppressions.c.scope).with_for_update()
+
+
 def _spans_of(connection: Connection, which: ColumnElement[bool], *, since: datetime) -> tuple[Span, ...]:
     query = (
         select(events.c.domain, func.min(events.c.occurred_at), func.max(events.c.occurred_at))
         .join(suppressions, suppressions.c.key == events.c.key)
-        .where(which, LIVE, events.c.type == FeedbackKind.BOUNCE, events.c.id > first_id_of(since))
+        .where(which, LIVE, events.c.type == EventType.BOUNCE, events.c.id > first_id_of(since))
         .where(events.c.domain.is_not(None))
         .group_by(events.c.domain)
     )
     return tuple(Span(*row) for row in connection.execute(query))
 
 
-def _cause(data: Mapping[str, Any]) -> BounceCause:
-    return cause_of(
-        Bounce(
-            type=BounceType(data.get("bounce_type", BounceType.UNKNOWN)),
-            subtype=data.get("bounce_subtype", ""),
-            action=data.get("action"),
-            status=data.get("status"),
-            diagnostic=data.get("diagnostic"),
-        )
+def _bounce(data: Mapping[str, Any]) -> Bounce:
+    return Bounce(
+        type=BounceType(data.get("bounce_type", BounceType.UNKNOWN)),
+        subtype=data.get("bounce_subtype", ""),
+        action=data.get("action"),
+        status=data.get("status"),
+        diagnostic=data.get("diagnostic"),
     )

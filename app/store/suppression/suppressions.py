@@ -1,27 +1,28 @@
-"""The suppression list in SQL, which is its truth: put, lift, find.
+"""The suppression list in SQL, its single source of truth: put, unsuppress, find.
 
-A removed row stays as a tombstone. Whatever becomes of an entry is noted in the same transaction
-(`app.store.suppression_events`); nothing else may write the table, but for `app.store.erasure`. It decides nothing
-about what suppresses (`app.domain.suppression`).
+A removed row stays as a tombstone. Every change of an entry is noted in the same transaction
+(`app.store.suppression.changes`); no other module may write the table, except `app.store.privacy.erasure`. What
+suppresses is decided by `app.domain.suppression.rules`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select, update
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.suppression import EVERY_MAIL, Change, takes_the_place_of
-from app.store import covered, suppression_events
-from app.store.db import add_once, clock, now
-from app.store.ids import new_id
-from app.store.models import suppressions
+from app.domain.suppression import pauses
+from app.domain.suppression.rules import EVERY_EMAIL, Change, takes_the_place_of
+from app.store.engine.database import add_once, clock, now
+from app.store.engine.ids import new_id
+from app.store.suppression import changes, covered_unsubscribes, entry_locks
+from app.store.tables.core import ses_suppressions, suppressions
 
 Json = dict[str, Any]
-POSTERN = "postern"
+POSTERN = changes.POSTERN
 PENDING = "pending"
 _CHUNK = 5_000
 
@@ -48,7 +49,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSuppression:
-    """An entry to put, and who puts it. `address` is the spelling that SES's own list knows, which compares exactly."""
+    """An entry to put, and its actor. `address` is the spelling on SES's own list, which compares exactly."""
 
     key: str
     scope: str
@@ -60,16 +61,21 @@ class NewSuppression:
     expires_at: datetime | None = None
 
 
-_MAY_BE_AT_SES = and_(suppressions.c.scope == EVERY_MAIL, suppressions.c.key.like("_%@%"))
+_MAY_BE_AT_SES = and_(suppressions.c.scope == EVERY_EMAIL, suppressions.c.key.like("_%@%"))
+_BOUNCED_AT_SES = exists(
+    select(ses_suppressions.c.key).where(
+        ses_suppressions.c.key == suppressions.c.key, ses_suppressions.c.reason == "BOUNCE"
+    )
+)
 _NOT_REMOVED = suppressions.c.removed_at.is_(None)
 LIVE = and_(_NOT_REMOVED, or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()))
 
 
 def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]:
-    """The live entry of this key and scope, and whether it is this one that stands there now.
+    """The live entry of this key and scope, and whether it is the new one.
 
-    It is put where none is, and takes the place of one that has to give way (`takes_the_place_of`): that row keeps its
-    id and the time since when the address is on the list.
+    The new entry is put if there is none, and replaces one that is weaker (`takes_the_place_of`): that row keeps its id
+    and the time since when the address is on the list.
     """
     while True:
         existing = _live_row(connection, key=new.key, scope=new.scope)
@@ -79,19 +85,20 @@ def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]
                 return entry, True
         elif _is_over(connection, existing):
             end(connection, [existing])
-        elif takes_the_place_of(new, existing):
+        elif takes_the_place_of(new, existing) or _proves(new, existing):
             return _replace(connection, existing, new), True
         else:
-            covered.cover(connection, existing, new)
+            covered_unsubscribes.cover(connection, existing, new)
             return existing, False
 
 
-def lift(
+def unsuppress(
     connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str, at_ses_too: bool = True
 ) -> tuple[Suppression, ...]:
-    """Turn live entries into tombstones and return those. An unsubscription that one of them covered stands again.
+    """Turn live entries into tombstones, and return those. An unsubscription that one of them covered applies again.
 
-    `at_ses_too`: SES's own list has to let them go as well, where it can know them: for every mail, and by address.
+    `at_ses_too`: also remove them from SES's own list, where they can be on it: entries for every email, and by
+    address.
     """
     values = {
         "removed_at": now(),
@@ -99,14 +106,14 @@ def lift(
         "removal_reason": reason,
         "ses_removal": case((_MAY_BE_AT_SES, PENDING)) if at_ses_too else None,
     }
-    lifted = _update(connection, entry_ids, values)
-    suppression_events.note(connection, Change.REMOVED, lifted, actor=actor, reason=reason)
-    _uncover(connection, lifted)
-    return lifted
+    unsuppressed = _update(connection, entry_ids, values)
+    changes.note(connection, Change.REMOVED, unsuppressed, actor=actor, reason=reason)
+    _uncover(connection, unsuppressed)
+    return unsuppressed
 
 
 def restore(connection: Connection, tombstone: Suppression, *, actor: str, reason: str) -> Suppression | None:
-    """Undo a removal: the tombstone is the live entry again, as if nobody had lifted it; None where another is live."""
+    """Undo a removal: the tombstone is live again, as if never unsuppressed. None if another entry is live."""
     existing = _live_row(connection, key=tombstone.key, scope=tombstone.scope)
     if existing is not None and not _is_over(connection, existing):
         return None
@@ -118,7 +125,7 @@ def restore(connection: Connection, tombstone: Suppression, *, actor: str, reaso
         .returning(suppressions)
     )
     restored = [read(row) for row in connection.execute(statement)]
-    suppression_events.note(connection, Change.RESTORED, restored, actor=actor, reason=reason)
+    changes.note(connection, Change.RESTORED, restored, actor=actor, reason=reason)
     return restored[0] if restored else None
 
 
@@ -126,26 +133,29 @@ def prolong(
     connection: Connection,
     entry_id: UUID,
     *,
-    expires_at: datetime,
+    expires_at: datetime | None,
     reason: str,
     source: Json,
     actor: str = POSTERN,
 ) -> None:
-    """Let a live entry end at another time, for a renewed reason."""
+    """Change the end of a live entry (None is never), with a new reason."""
     values = {"expires_at": expires_at, "reason": reason, "source": source}
-    changed = _update(connection, [entry_id], values, suppressions.c.expires_at != expires_at)
-    suppression_events.note(connection, Change.PROLONGED, changed, actor=actor, reason=reason)
+    changed = _update(connection, [entry_id], values, suppressions.c.expires_at.is_distinct_from(expires_at))
+    changes.note(connection, Change.PROLONGED, changed, actor=actor, reason=reason)
 
 
 def is_address(key: str) -> bool:
-    """Whether a name on the list is an address: not a whole domain, and not somebody who was forgotten."""
+    """Whether a key is an address: neither a whole domain nor the pseudonym of a forgotten person."""
     return "@" in key[1:]
 
 
 def expire(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
-    """Turn up to `limit` entries that have run out into tombstones of the moment when they did, and return those."""
+    """Turn up to `limit` expired entries into tombstones, removed at the time of their expiry, and return those."""
+    runs_out = suppressions.c.expires_at.is_not(None)
     query = (
-        select(suppressions).where(_NOT_REMOVED, suppressions.c.expires_at <= now()).order_by(suppressions.c.expires_at)
+        select(suppressions)
+        .where(_NOT_REMOVED, runs_out, suppressions.c.expires_at <= now())
+        .order_by(suppressions.c.expires_at)
     )
     over = [read(row) for row in connection.execute(query.limit(limit).with_for_update(skip_locked=True))]
     return end(connection, over)
@@ -154,33 +164,21 @@ def expire(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
 def put_under_review(
     connection: Connection, entry_ids: Sequence[UUID], *, review_id: UUID, reason: str
 ) -> tuple[Suppression, ...]:
-    """Have live entries wait for a person's decision, and return those that did not wait for it yet."""
+    """Put live entries under a review, and return those that were not under one yet."""
     waiting = _update(connection, entry_ids, {"review_id": review_id}, suppressions.c.review_id.is_(None))
-    suppression_events.note(connection, Change.REVIEW, waiting, actor=POSTERN, reason=reason)
+    changes.note(connection, Change.REVIEW, waiting, actor=POSTERN, reason=reason)
     return waiting
 
 
 def confirm(connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str) -> tuple[Suppression, ...]:
-    """Say of live entries that waited for a decision that they stay, and return those."""
+    """Confirm entries under review, so that they stay, and return those."""
     confirmed = _update(connection, entry_ids, {"review_id": None}, suppressions.c.review_id.is_not(None))
-    suppression_events.note(connection, Change.CONFIRMED, confirmed, actor=actor, reason=reason)
+    changes.note(connection, Change.CONFIRMED, confirmed, actor=actor, reason=reason)
     return confirmed
 
 
-def pending_ses_removals(connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
-    """Tombstones whose address may still be on SES's account list, oldest first."""
-    query = select(suppressions).where(suppressions.c.ses_removal == PENDING).order_by(suppressions.c.removed_at)
-    return tuple(read(row) for row in connection.execute(query.limit(limit)))
-
-
-def note_ses_removal(connection: Connection, entry_ids: Sequence[UUID]) -> None:
-    """Note that the addresses of these tombstones are off SES's account list."""
-    done = update(suppressions).where(suppressions.c.id.in_(list(entry_ids))).values(ses_removal="done")
-    connection.execute(done)
-
-
 def last_removal(connection: Connection, *, key: str, scope: str) -> datetime | None:
-    """When this address was last taken off this scope by somebody: evidence about older mail no longer counts."""
+    """When a person last removed this address from this scope: evidence about older email no longer counts."""
     query = select(func.max(suppressions.c.removed_at)).where(
         suppressions.c.key == key, suppressions.c.scope == scope, suppressions.c.removed_by != POSTERN
     )
@@ -188,10 +186,17 @@ def last_removal(connection: Connection, *, key: str, scope: str) -> datetime | 
     return removed_at
 
 
+def lock(connection: Connection, entry_ids: Collection[UUID]) -> tuple[Suppression, ...]:
+    """Those of these entries that are live, as they are now, locked until the transaction ends."""
+    entry_locks.hold_ids(connection, entry_ids)
+    query = select(suppressions).where(suppressions.c.id.in_(list(entry_ids)), LIVE)
+    return tuple(read(row) for row in connection.execute(query))
+
+
 def live(connection: Connection, *keys: str) -> tuple[Suppression, ...]:
     """The live entries under these names in every scope, `*` first."""
     query = select(suppressions).where(suppressions.c.key.in_(keys), LIVE)
-    return tuple(read(row) for row in connection.execute(query.order_by(suppressions.c.scope != EVERY_MAIL)))
+    return tuple(read(row) for row in connection.execute(query.order_by(suppressions.c.scope != EVERY_EMAIL)))
 
 
 def history(connection: Connection, *keys: str) -> tuple[Suppression, ...]:
@@ -234,27 +239,33 @@ def _is_over(connection: Connection, entry: Suppression) -> bool:
 
 
 def _insert(connection: Connection, new: NewSuppression) -> Suppression | None:
-    """The entry that was put, or None when somebody else put one at the same time."""
+    """The entry that was put, or None if another transaction put one at the same time."""
     entry_id = new_id()
     if not add_once(connection, suppressions, id=entry_id, created_at=now(), **_values(new)):
         return None
     entry = by_id(connection, entry_id)
     if entry is None:
         raise ServiceUnavailable("The suppression was removed while it was being added; repeat the request.")
-    suppression_events.note(connection, Change.ADDED, [entry], actor=new.actor)
+    changes.note(connection, Change.ADDED, [entry], actor=new.actor)
     return entry
+
+
+def _proves(new: NewSuppression, existing: Suppression) -> bool:
+    """Whether a bounce that is understood confirms an entry that a delivery would end."""
+    lasts_alike = new.expires_at is None and existing.expires_at is None and new.origin == existing.origin
+    return lasts_alike and pauses.SOURCE in existing.source and pauses.SOURCE not in new.source
 
 
 def _replace(connection: Connection, existing: Suppression, new: NewSuppression) -> Suppression:
     values = {**_values(new), "version": existing.version + 1, "review_id": None}
     [entry] = _update(connection, [existing.id], values)
-    suppression_events.note(connection, Change.REPLACED, [entry], actor=new.actor)
+    changes.note(connection, Change.REPLACED, [entry], actor=new.actor)
     return entry
 
 
-def _uncover(connection: Connection, lifted: Iterable[Suppression]) -> None:
-    entries = {one.id: one for one in lifted}
-    for entry_id, said in covered.covered(connection, entries).items():
+def _uncover(connection: Connection, unsuppressed: Iterable[Suppression]) -> None:
+    entries = {one.id: one for one in unsuppressed}
+    for entry_id, said in covered_unsubscribes.covered(connection, entries).items():
         new = NewSuppression(
             key=entries[entry_id].key,
             scope=said.scope,
@@ -272,22 +283,32 @@ def _values(new: NewSuppression) -> Json:
 
 
 def end(connection: Connection, entries: Sequence[Suppression]) -> tuple[Suppression, ...]:
-    """Turn entries that have run out into tombstones of the moment when they did, and return those."""
+    """Turn expired entries into tombstones, removed at the time of their expiry, and return those.
+
+    Where SES lists the address for a bounce, the removal there is pending: SES may have listed it for the same bounces.
+    """
     reason = "It had run out."
-    values = {"removed_at": suppressions.c.expires_at, "removed_by": POSTERN, "removal_reason": reason}
+    values = {
+        "removed_at": suppressions.c.expires_at,
+        "removed_by": POSTERN,
+        "removal_reason": reason,
+        "ses_removal": case((and_(_MAY_BE_AT_SES, _BOUNCED_AT_SES), PENDING)),
+    }
     expired = _update(connection, [one.id for one in entries], values)
-    suppression_events.note(connection, Change.EXPIRED, expired, actor=POSTERN, reason=reason)
+    changes.note(connection, Change.EXPIRED, expired, actor=POSTERN, reason=reason)
     return expired
 
 
 def _update(
     connection: Connection, entry_ids: Sequence[UUID], values: Json, *conditions: ColumnElement[bool]
 ) -> tuple[Suppression, ...]:
-    """Change live entries; those that were changed."""
+    """Change live entries. Those that were changed."""
+    if len(entry_ids) > 1:
+        entry_locks.hold_ids(connection, entry_ids)
     changed: list[Suppression] = []
     for start in range(0, len(entry_ids), _CHUNK):
-        mine = suppressions.c.id.in_(list(entry_ids[start : start + _CHUNK]))
-        statement = update(suppressions).where(mine, _NOT_REMOVED, *conditions).values(values).returning(suppressions)
+        given = suppressions.c.id.in_(list(entry_ids[start : start + _CHUNK]))
+        statement = update(suppressions).where(given, _NOT_REMOVED, *conditions).values(values).returning(suppressions)
         changed += [read(row) for row in connection.execute(statement)]
     return tuple(changed)
 

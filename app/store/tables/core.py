@@ -1,4 +1,4 @@
-"""The tables. What each column means is said here once; which values may follow which is said in `app.domain`.
+"""The tables. The meaning of each column is documented here; which values may follow which, in `app.domain`.
 
 SQLAlchemy Core throughout: rows travel as frozen dataclasses, so nothing outside `app.store` knows that these tables
 exist.
@@ -20,9 +20,10 @@ from sqlalchemy import (
     text,
 )
 
-from app.store.db import UtcDateTime
-from app.store.metadata import Structured, metadata
-from app.store.suppression_models import (
+from app.store.engine.database import UtcDateTime
+from app.store.tables.metadata import Structured, metadata
+from app.store.tables.operating import audit, circuits, database_server, heartbeats, incidents, signing_certificates
+from app.store.tables.suppression import (
     cursors,
     peppers,
     reviews,
@@ -39,17 +40,19 @@ __all__ = [
     "audit",
     "circuits",
     "cursors",
+    "database_server",
     "emails",
     "events",
-    "feedback",
     "heartbeats",
     "idempotency_keys",
     "incidents",
     "metadata",
+    "notifications",
     "peppers",
     "recipients",
     "reviews",
     "ses_suppressions",
+    "signing_certificates",
     "streams",
     "suppression_events",
     "suppressions",
@@ -57,10 +60,16 @@ __all__ = [
 
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")
 _HELD = text("state = 'held'")
-_OPEN = text("closed_at is null")
 _QUARANTINED = text("state = 'quarantined'")
+_MAY_EXPIRE = text("state in ('held', 'queued', 'retry_wait', 'scheduled') and expires_at is not null")
+# `position` is never negative. Only the query of a list has this condition, so only it may use the index: a claim that
+# used the index would sort all waiting email.
+_LISTED = text("state <> 'sending' and position >= 0")
+_WITH_BODY = text("sealed_key is not null")
+_WITH_TAGS = text("tags <> '{}'")
+_NONE = text("false")
 
-# An application: who may send, as whom, and in which lane when it does not say.
+# An application: its senders, its default lane and its defaults.
 apps = Table(
     "apps",
     metadata,
@@ -109,11 +118,22 @@ emails = Table(
     Column("expires_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_emails_app_id_id", "app_id", "id"),
+    Index("ix_emails_app_id_stream_id", "app_id", "stream", "id"),
+    Index("ix_emails_with_body", "created_at", "id", postgresql_where=_WITH_BODY, sqlite_where=_WITH_BODY),
+    # Empty on SQLite, which has no such index. It leaves out the many emails without tags.
+    Index(
+        "ix_emails_tags",
+        "tags",
+        postgresql_using="gin",
+        postgresql_ops={"tags": "jsonb_path_ops"},
+        postgresql_where=_WITH_TAGS,
+        sqlite_where=_NONE,
+    ),
 )
 
-# One row, one call to SES, one fate per address. `scope` is `app/stream`; `lease_token` the claim that holds the row.
-# Lane, scope and the From domain are copied from the mail, so that a claim reads one table. `pseudonym` is what stands
-# for the address on the list once its person was forgotten.
+# One row per address: one call, one fate. `scope` is `app/stream`; `lease_token` is the claim that holds the row. Lane,
+# scope and the From domain are copied from the email, so that a claim reads one table. `pseudonym` stands for the
+# address on the list once its person was forgotten.
 recipients = Table(
     "recipients",
     metadata,
@@ -136,7 +156,7 @@ recipients = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("lease_token", Uuid),
     Column("lease_until", UtcDateTime),
-    Column("ses_message_id", String(128), unique=True),
+    Column("ses_message_id", String(256), unique=True),
     Column("possible_duplicate", Boolean, nullable=False, server_default=false()),
     Column("unconfirmed_since", UtcDateTime),
     Column("opened_at", UtcDateTime),
@@ -158,7 +178,31 @@ recipients = Table(
     ),
     Index("ix_recipients_held", "id", postgresql_where=_HELD, sqlite_where=_HELD),
     Index("ix_recipients_email_id_position", "email_id", "position"),
-    Index("ix_recipients_key", "key"),
+    Index("ix_recipients_key_app_id_email_id", "key", "app_id", "email_id"),
+    Index("ix_recipients_expires_at", "expires_at", postgresql_where=_MAY_EXPIRE, sqlite_where=_MAY_EXPIRE),
+    # Email that is being sent is found by its lease: there is little of it, and each email is in that state once.
+    Index(
+        "ix_recipients_app_id_state_email_id",
+        "app_id",
+        "state",
+        "email_id",
+        postgresql_where=_LISTED,
+        sqlite_where=_LISTED,
+    ),
+    Index(
+        "ix_recipients_opened",
+        "app_id",
+        "email_id",
+        postgresql_where=text("opened_at is not null"),
+        sqlite_where=text("opened_at is not null"),
+    ),
+    Index(
+        "ix_recipients_clicked",
+        "app_id",
+        "email_id",
+        postgresql_where=text("clicked_at is not null"),
+        sqlite_where=text("clicked_at is not null"),
+    ),
 )
 
 # One row per call to SES; its id travels as a tag. `number` counts every call, burned or not.
@@ -170,7 +214,7 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("evidence", String(16)),
-    Column("ses_message_id", String(128), index=True),
+    Column("ses_message_id", String(256), index=True),
     Column("reason", Text),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
@@ -178,13 +222,13 @@ attempts = Table(
     Index("ix_attempts_started_at", "started_at"),
 )
 
-# The inbox: what SNS brought, unique by its message id, before anybody drew a conclusion from it.
-feedback = Table(
-    "feedback",
+# The inbox: what SNS delivered, unique by its message id, before anything is concluded from it.
+notifications = Table(
+    "notifications",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("sns_message_id", String(64), nullable=False, unique=True),
-    Column("topic_arn", String(300), nullable=False),
+    Column("topic_arn", String(400), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("raw", Text, nullable=False),
     Column("state", String(16), nullable=False),
@@ -195,12 +239,24 @@ feedback = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("processed_at", UtcDateTime),
     Index(
-        "ix_feedback_due_at",
+        "ix_notifications_due_at",
         "due_at",
         postgresql_where=text("state in ('new', 'parked')"),
         sqlite_where=text("state in ('new', 'parked')"),
     ),
-    Index("ix_feedback_quarantined", "received_at", postgresql_where=_QUARANTINED, sqlite_where=_QUARANTINED),
+    Index("ix_notifications_quarantined", "received_at", postgresql_where=_QUARANTINED, sqlite_where=_QUARANTINED),
+    Index(
+        "ix_notifications_processed",
+        "received_at",
+        postgresql_where=text("state = 'processed'"),
+        sqlite_where=text("state = 'processed'"),
+    ),
+    Index(
+        "ix_notifications_parked",
+        "note",
+        postgresql_where=text("state = 'parked'"),
+        sqlite_where=text("state = 'parked'"),
+    ),
 )
 
 # The timeline: one normalised event per recipient. `dedup` makes a repeated event one row, whichever copy came first.
@@ -208,9 +264,9 @@ events = Table(
     "events",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("feedback_id", Uuid, ForeignKey("feedback.id", ondelete="SET NULL")),
+    Column("feedback_id", Uuid, ForeignKey("notifications.id", ondelete="SET NULL"), key="notification_id"),
     Column("recipient_id", Uuid, ForeignKey("recipients.id"), index=True),
-    Column("ses_message_id", String(128), nullable=False),
+    Column("ses_message_id", String(256), nullable=False),
     Column("type", String(20), nullable=False),
     Column("address", String(320)),
     Column("key", String(320)),
@@ -226,19 +282,14 @@ events = Table(
     UniqueConstraint("ses_message_id", "type", "dedup"),
     Index("ix_events_key_type_occurred_at", "key", "type", "occurred_at"),
     Index("ix_events_domain_type_occurred_at", "domain", "type", "occurred_at"),
-)
-
-# Who did what to whom, when and why. Appended to, never changed.
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("action", String(40), nullable=False),
-    Column("key", String(320), index=True),
-    Column("reason", Text),
-    Column("data", Structured, nullable=False),
+    Index("ix_events_key_occurred_at_id", "key", "occurred_at", "id"),
+    # For the foreign key: without it, deleting a notification would read all events.
+    Index(
+        "ix_events_feedback_id",
+        "notification_id",
+        postgresql_where=text("feedback_id is not null"),
+        sqlite_where=text("feedback_id is not null"),
+    ),
 )
 
 idempotency_keys = Table(
@@ -249,40 +300,4 @@ idempotency_keys = Table(
     Column("fingerprint", LargeBinary(32), nullable=False),
     Column("answer", Structured),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
-)
-
-# What has to wait although it is due: the whole account, one sender, or a lane that an operator paused.
-circuits = Table(
-    "circuits",
-    metadata,
-    Column("scope", String(300), primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("opened_at", UtcDateTime, nullable=False),
-    Column("probe_at", UtcDateTime),
-    Column("failures", Integer, nullable=False, server_default=text("1")),
-)
-
-# Bounces that are about us, and other news that an operator has to see, until one closes it.
-incidents = Table(
-    "incidents",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("kind", String(40), nullable=False),
-    Column("subject", String(200), nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("first_at", UtcDateTime, nullable=False),
-    Column("last_at", UtcDateTime, nullable=False),
-    Column("count", Integer, nullable=False, server_default=text("1")),
-    Column("closed_at", UtcDateTime),
-    UniqueConstraint("kind", "subject"),
-    Index("ix_incidents_open", "last_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
-)
-
-# When each worker process and each sweeper was last seen alive; `/readyz` and the fallback send rate ask it.
-heartbeats = Table(
-    "heartbeats",
-    metadata,
-    Column("name", String(120), primary_key=True),
-    Column("kind", String(16), nullable=False, index=True),
-    Column("seen_at", UtcDateTime, nullable=False),
 )

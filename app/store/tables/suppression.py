@@ -1,24 +1,28 @@
-"""The tables around the suppression list. They are used through `app.store.models`, which knows all tables."""
+"""The tables of the suppression list. They are used through `app.store.tables.core`, which imports all tables."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid, false, text
 
-from app.store.db import UtcDateTime
-from app.store.metadata import Structured, metadata
+from app.store.engine.database import UtcDateTime
+from app.store.tables.metadata import Structured, metadata
 
 _LIVE = text("removed_at is null")
 _UNDECIDED = text("decided_at is null")
 
-# Names by their kind, spelled out for the gate's query as for its two indexes, or PostgreSQL would not know that they
-# have all it asks for. An address may begin with `#` as a pseudonym does: it is in both and does no harm there.
+# Conditions on the kind of a key, as literals both in the gate's query and in its two indexes: otherwise PostgreSQL
+# would not know that the indexes have all rows it asks for. An address may begin with `#` as a pseudonym does: it is in
+# both, which does no harm.
 IS_NO_DOMAIN = text("substr(key, 1, 1) <> '@'")
 IS_NO_ADDRESS = text("substr(key, 1, 1) in ('#', '@')")
 _LIVE_NO_DOMAIN = text(f"{_LIVE} and {IS_NO_DOMAIN}")
 _LIVE_NO_ADDRESS = text(f"{_LIVE} and {IS_NO_ADDRESS}")
+_RUNS_OUT = text(f"{_LIVE} and expires_at is not null")
+_PENDING = text("ses_removal = 'pending'")
 _NONE = text("false")
 
-# One live row per (key, scope). `key` is an address, a whole domain (`@example.org`), or the pseudonym of somebody who
-# was forgotten. `removed_at` makes it a tombstone, kept so that a late event cannot undo the removal. `ses_removal` is
-# `pending` until the address is off SES's account list too. With `review_id` a person has yet to say whether it stays.
+# One live row per (key, scope). `key` is an address, a whole domain (`@example.org`), or the pseudonym of a forgotten
+# person. `removed_at` makes it a tombstone, kept so that a late event cannot undo the removal. `ses_removal` is
+# `pending` until the address is off SES's account list too. With `review_id`, a person has yet to decide whether it
+# stays.
 suppressions = Table(
     "suppressions",
     metadata,
@@ -39,9 +43,9 @@ suppressions = Table(
     Column("review_id", Uuid, ForeignKey("reviews.id"), index=True),
     Index("uq_suppressions_live", "key", "scope", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
     Index("ix_suppressions_key_removed_at", "key", "removed_at"),
-    # The gate's own, empty on SQLite, which keeps to the unique one. A hash is found in one page, where a tree of ten
-    # million is searched in four. A query for many names must not use it, so none but the gate says `IS_NO_DOMAIN`:
-    # PostgreSQL compares each row that a hash has found with every name that was asked for.
+    # The gate's own index, empty on SQLite, which uses the unique one. A hash finds a key in one page, where a tree of
+    # ten million needs four. A query for many keys must not use it, so only the gate has the condition `IS_NO_DOMAIN`:
+    # PostgreSQL compares each row found by a hash with every key that was asked for.
     Index(
         "ix_suppressions_no_domain",
         "key",
@@ -50,10 +54,29 @@ suppressions = Table(
         sqlite_where=_NONE,
     ),
     Index("ix_suppressions_no_address", "key", postgresql_where=_LIVE_NO_ADDRESS, sqlite_where=_NONE),
+    Index("ix_suppressions_expires_at", "expires_at", postgresql_where=_RUNS_OUT, sqlite_where=_RUNS_OUT),
+    Index("ix_suppressions_ses_removal", "removed_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+    Index("ix_suppressions_origin_id", "origin", "id", postgresql_where=_LIVE, sqlite_where=_LIVE),
+    # An index finds the beginning of a text only if it compares byte by byte, whatever the locale.
+    Index(
+        "ix_suppressions_scope_id",
+        "scope",
+        "id",
+        postgresql_ops={"scope": "text_pattern_ops"},
+        postgresql_where=_LIVE,
+        sqlite_where=_LIVE,
+    ),
+    Index(
+        "ix_suppressions_key_prefix",
+        "key",
+        postgresql_ops={"key": "text_pattern_ops"},
+        postgresql_where=_LIVE,
+        sqlite_where=_NONE,
+    ),
 )
 
-# Many addresses of one domain bounced at once: more likely the fault of their server than of each of them. A person
-# confirms what that put on the list, or undoes it, all together.
+# Many addresses of one domain bounced at once: more likely the fault of their server than of each address. A person
+# confirms or undoes all resulting entries together.
 reviews = Table(
     "reviews",
     metadata,
@@ -67,7 +90,7 @@ reviews = Table(
     Index("uq_reviews_open", "domain", unique=True, postgresql_where=_UNDECIDED, sqlite_where=_UNDECIDED),
 )
 
-# What became of entries of the list, for the applications: added, removed, expired, put under review.
+# Changes of entries, as applications see them: added, removed, expired, put under review.
 suppression_events = Table(
     "suppression_events",
     metadata,
@@ -81,7 +104,7 @@ suppression_events = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# SES's own suppression list as last read, in the spelling that its API wants.
+# SES's own suppression list as last read, in the spelling that its API requires.
 ses_suppressions = Table(
     "ses_suppressions",
     metadata,
@@ -92,7 +115,7 @@ ses_suppressions = Table(
     Column("seen_at", UtcDateTime, nullable=False, index=True),
 )
 
-# What is known of a stream beyond its name: what a reader would call it, and whether its mail can be unsubscribed from.
+# Settings of a stream: its title for readers, and whether its email has unsubscribe links.
 streams = Table(
     "streams",
     metadata,
@@ -103,7 +126,7 @@ streams = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-# Where work that goes on for hours has got to, so that it goes on after a restart.
+# The position of work that takes hours, so that it continues after a restart.
 cursors = Table(
     "cursors",
     metadata,
@@ -112,7 +135,7 @@ cursors = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
-# Keys that have to outlive every key of SECRET_KEYS, sealed under it.
+# Keys that must outlive every key of SECRET_KEYS, sealed under it.
 peppers = Table(
     "peppers",
     metadata,

@@ -1,6 +1,6 @@
-"""Who may use a route: each names its guard, and the guard is asked before anything of the body is read.
+"""Which callers may use a route: each route has a guard, which is checked before any of the body is read.
 
-It decides only the order of the questions. Keys, scopes and applications are the services' affair.
+This module decides only the order of the checks. The services decide about keys, scopes and applications.
 """
 
 from enum import Enum
@@ -9,13 +9,14 @@ from typing import Final
 import structlog
 from flask import g, request
 
-from app.domain.callers import Caller, Scope
-from app.web.context import current_gateway, current_rate
-from app.web.rate import too_many
+from app.domain.apps.callers import Caller, Scope
+from app.web.http.concurrency_limit import too_many_at_once
+from app.web.http.context import current_gateway, current_in_progress, current_rate
+from app.web.http.rate_limit import too_many
 
 
 class Public(Enum):
-    """The guard of a route that asks for no key."""
+    """The guard of a route that needs no key."""
 
     PUBLIC = "public"
 
@@ -26,9 +27,10 @@ Guard = Scope | Public
 
 
 def admit(scope: Scope) -> Caller:
-    """Who is asking: known, within the rate and allowed to.
+    """The caller of this request, which has a valid key, is within its limits and has `scope`.
 
-    Raises `MissingApiKey`, `InvalidApiKey`, `RateLimitExceeded` and `RestrictedApiKey`, in this order.
+    Raises `MissingApiKey`, `InvalidApiKey`, `RateLimitExceeded` and `RestrictedApiKey`, in this order. The third is for
+    too many requests in a second, and for too many requests that are being answered at a time.
     """
     caller = current_gateway().authenticate(request.headers.get("Authorization"))
     structlog.contextvars.bind_contextvars(app=caller.app, actor=caller.actor)
@@ -36,5 +38,7 @@ def admit(scope: Scope) -> Caller:
     g.allowance = current_rate().allowance(caller)
     if not within:
         raise too_many()
+    if not current_in_progress().enter(caller.app_id):
+        raise too_many_at_once()
     caller.require(scope)
     return caller

@@ -1,21 +1,23 @@
-"""What a request finds in its application: the gateway and the rates that `create_app` put there."""
+"""Access for requests to the gateway, request rates and counts that `create_app` installs in the application."""
 
 from flask import Flask, current_app
 
-from app.web.rate import Rate
-from app.wiring import Gateway
+from app.web.http.concurrency_limit import InProgress
+from app.web.http.rate_limit import Rate
+from app.wiring.gateway import Gateway
 
-_GATEWAY, _RATE = "postern", "postern_rate"
+_GATEWAY, _RATE, _IN_PROGRESS = "postern", "postern_rate", "postern_in_progress"
 
 
 def install(app: Flask, gateway: Gateway) -> None:
-    """Let the requests of `app` speak for `gateway`."""
+    """Make `gateway` the one that the requests of `app` use."""
     app.extensions[_GATEWAY] = gateway
     app.extensions[_RATE] = Rate(gateway.settings.requests_per_second)
+    app.extensions[_IN_PROGRESS] = InProgress(gateway.settings.requests_at_once)
 
 
 def current_gateway() -> Gateway:
-    """The gateway that this application speaks for."""
+    """The gateway of this application."""
     gateway: Gateway = current_app.extensions[_GATEWAY]
     return gateway
 
@@ -24,3 +26,9 @@ def current_rate() -> Rate:
     """The request rates of this process."""
     rate: Rate = current_app.extensions[_RATE]
     return rate
+
+
+def current_in_progress() -> InProgress:
+    """The requests that this process is answering."""
+    in_progress: InProgress = current_app.extensions[_IN_PROGRESS]
+    return in_progress

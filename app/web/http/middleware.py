@@ -1,6 +1,6 @@
-"""What every request gets and every answer carries: an id, a line in the log, and the headers of a careful server.
+"""What every request gets: an id, a line in the log, and security headers on its response.
 
-The line names the route, never the path or the query string, which may hold an address.
+The log line names the route, never the path or the query string, which may hold an address.
 """
 
 import time
@@ -10,7 +10,8 @@ from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
 from app.telemetry import LogEvent
-from app.web.rate import Allowance
+from app.web.http.context import current_in_progress
+from app.web.http.rate_limit import Allowance
 
 _log = structlog.get_logger()
 
@@ -25,7 +26,7 @@ _ONE_YEAR = "max-age=31536000"
 
 
 def register(app: Flask, *, secure: bool) -> None:
-    """Give `app` the edge. `secure`: it is reached by https, and browsers may insist on that."""
+    """Install the hooks in `app`. With `secure` it is reached by https, and responses tell browsers to insist on it."""
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(_forget)
@@ -34,6 +35,7 @@ def register(app: Flask, *, secure: bool) -> None:
 
 
 def _begin() -> None:
+    current_in_progress().leave()
     g.started = time.perf_counter()
     g.request_id = str(uuid7())
     structlog.contextvars.clear_contextvars()
@@ -43,6 +45,7 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     allowance: Allowance | None = g.get("allowance")
     _add_headers(response, {"X-Request-Id": g.request_id} | _HEADERS | (allowance.headers() if allowance else {}))
+    response.call_on_close(current_in_progress().leave)
     _log.info(
         LogEvent.REQUEST_ANSWERED,
         method=request.method,
@@ -58,7 +61,7 @@ def _forget(_: BaseException | None) -> None:
 
 
 def _add_headers(response: Response, fields: dict[str, str]) -> None:
-    """Add the fields that the view did not set; at once, since Werkzeug reads the whole list for each that is set."""
+    """Add the fields that the view did not set, in one call: Werkzeug scans the whole list for each field it sets."""
     present = {name.lower() for name, _ in response.headers}
     response.headers.extend({name: value for name, value in fields.items() if name.lower() not in present})
 

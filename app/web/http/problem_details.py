@@ -1,7 +1,7 @@
-"""The one body of every failure, on every route: RFC 9457 problem details plus what Resend's clients read.
+"""The body of every failure, on every route: RFC 9457 problem details plus the fields that Resend's clients read.
 
-It decides how an error is written, never whether something is one. What nobody foresaw is a 500 that names no cause, is
-logged without any value, and carries the request id by which the two are found together.
+This module decides how an error is written, never whether something is one. An unexpected exception becomes a 500 that
+names no cause. It is logged without any value, under the request id that the response has too.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ from app.domain.errors import (
     UnsupportedMediaType,
 )
 from app.telemetry import LogEvent
-from app.web.answers import written
+from app.web.http.responses import written
 
 _log = structlog.get_logger()
 
@@ -34,25 +34,26 @@ _OF_HTTP: dict[int, PosternError] = {
     404: NotFound("Nothing is served at this path."),
     405: MethodNotAllowed("This path does not answer this method."),
     413: PayloadTooLarge("The body is larger than this gateway accepts."),
-    415: UnsupportedMediaType("The body is of a media type that this path does not read."),
+    415: UnsupportedMediaType("This path does not accept the media type of the body."),
     429: RateLimitExceeded("Too many requests."),
     503: ServiceUnavailable("The service is not available."),
 }
 _MALFORMED = MalformedRequest("The request is malformed.")
-_UNFORESEEN = PosternError("The gateway failed; quote the request id to its operators.")
+_UNFORESEEN = PosternError("The gateway failed. Give the request id to its operators.")
 
 
 def register(app: Flask) -> None:
-    """Answer every failure of `app` with the one body."""
+    """Answer every failure of `app` with a problem body."""
     app.register_error_handler(PosternError, problem)
     app.register_error_handler(HTTPException, _http_failure)
     app.register_error_handler(Exception, _unforeseen)
 
 
 def problem(error: PosternError, **extra: Any) -> Response:
-    """The answer that tells of `error`, with members of its own in `extra`.
+    """The response for `error`, with additional members in `extra`.
 
-    `application/problem+json` goes to those who ask for it; Resend's clients refuse every type but `application/json`.
+    Only a client that asks for `application/problem+json` gets that type: Resend's clients accept `application/json`
+    only.
     """
     body = {
         "type": f"urn:postern:error:{error.name}",
@@ -84,7 +85,7 @@ def _asks_for_problem() -> bool:
 
 
 def _http_failure(error: HTTPException) -> Response:
-    """A failure that Flask or Werkzeug found, without their words, which may repeat what was sent."""
+    """The response for a failure that Flask or Werkzeug found, without their text, which may repeat the request."""
     code = error.code or 500
     unnamed = _MALFORMED if code < 500 else _UNFORESEEN
     answer = problem(_OF_HTTP.get(code, unnamed))

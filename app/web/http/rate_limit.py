@@ -1,7 +1,7 @@
-"""How many requests an application may make in a second: a sliding window in the memory of this web process.
+"""Limit how many requests an application may make in a second: a sliding window in the memory of this web process.
 
-It keeps one application from taking every thread of a process. It is no quota: with several web processes an
-application may make as many requests in each.
+The limit keeps one application from taking every thread of a process. It is not a quota: with several web processes, an
+application may make as many requests in each of them.
 """
 
 import threading
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.callers import Caller
+from app.domain.apps.callers import Caller
 from app.domain.errors import RateLimitExceeded
 
 _WINDOW_S = 1
@@ -19,13 +19,13 @@ _REMEMBERED_AT_MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a window: told to clients in the `RateLimit` headers."""
+    """The requests left in a window, which clients see in the `RateLimit` headers."""
 
     limit: int
     remaining: int
 
     def headers(self) -> dict[str, str]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers-06, which Resend's clients know."""
+        """The headers of draft-ietf-httpapi-ratelimit-headers-06, which Resend's clients read."""
         return {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
@@ -57,7 +57,7 @@ class Rate:
         self._counts: dict[UUID, _Counts] = {}
 
     def spend(self, caller: Caller) -> bool:
-        """Count one request; False, and not counted, when the application has none left."""
+        """Count one request. False, and not counted, when the application has none left."""
         with self._door:
             counts, used = self._used(caller.app_id)
             if used + 1 > self._per_second:
@@ -66,13 +66,13 @@ class Rate:
             return True
 
     def allowance(self, caller: Caller) -> Allowance:
-        """What the application has left now."""
+        """The requests that the application has left now."""
         with self._door:
             _, used = self._used(caller.app_id)
         return Allowance(self._per_second, max(0, int(self._per_second - used)))
 
     def _used(self, app_id: UUID) -> tuple[_Counts, float]:
-        """The counts, and what they come to in the window that ends now: of the second before, the part in it."""
+        """The counts, and their sum in the window that ends now: of the second before, only the part in the window."""
         at = self._monotonic()
         second = int(at)
         counts = self._counts.get(app_id)
@@ -86,4 +86,4 @@ class Rate:
 
 def too_many() -> RateLimitExceeded:
     """The error of an application without requests left."""
-    return RateLimitExceeded("More requests in this second than the application may make.", retry_after=_WINDOW_S)
+    return RateLimitExceeded("The application has made too many requests in this second.", retry_after=_WINDOW_S)

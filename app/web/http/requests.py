@@ -1,47 +1,54 @@
-"""How a request is read: its body once, within bounds, as it is; its query string with each parameter once.
+"""Read requests: a body once, within bounds and without Content-Encoding; a query string with each parameter once.
 
-It decides what may be read at all. What was read is checked against `app.web.schemas` by `app.web.faults`.
+This module decides what may be read at all. `app.web.http.faults.validation` checks the content against the models of
+`app.web.http.known`.
 """
 
 from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.domain.errors import (
     Fault,
     InvalidIdempotencyKey,
     MalformedRequest,
     PayloadTooLarge,
+    PosternError,
+    RequestTimeout,
     UnsupportedMediaType,
     ValidationFailed,
 )
-from app.domain.file_text import PIECE
-from app.services.accept import Idempotency, fingerprint
-from app.web import json
+from app.domain.suppression.files.file_text import PIECE
+from app.services.submission.accept import Idempotency, fingerprint
+from app.web.http import strict_json
+from app.web.http.json_structure import MAX_STRUCTURE
+from app.web.http.strict_json import UNSAFE_CHARACTER
 
 _KEY_LIMIT = 256
-_CUT_OFF = "The body ended before its end was reached; send it again."
+_TOO_SLOW = "The body stopped arriving, or arrived too slowly. Send it again."
+_CUT_OFF = "The body ended too early. Send it again."
 
 
 def read_bytes(*, limit: int | None = None) -> bytes:
-    """The body as it came, at most `limit` bytes (default: the application's bound); longer is a 413, unread."""
+    """The body, at most `limit` bytes (default: the application's bound). A longer one is a 413, and is not read."""
     if request.content_encoding:
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
     if limit is not None:
         request.max_content_length = limit
-    raw = request.get_data()
+    raw = _whole()
     most = request.max_content_length
-    # Of a body that does not tell its length Werkzeug returns what fits and drops the rest without a word.
+    # Of a body without a declared length, Werkzeug returns what fits and silently drops the rest.
     if request.content_length is None and most is not None and len(raw) >= most:
         raise PayloadTooLarge("The body is larger than this gateway accepts.")
     return raw
 
 
 def read_pieces(types: Collection[str], *, limit: int) -> Iterator[bytes]:
-    """The body as it comes, in pieces, at most `limit` bytes of it, if it is of one of these media types.
+    """The body in pieces as it arrives, at most `limit` bytes, if it has one of these media types.
 
-    Raises `MalformedRequest` from the iterator when the body ends early: whoever reads on would take what came for all.
+    The iterator raises `MalformedRequest` when the body ends early: else the caller would take a part for the whole.
     """
     if request.content_encoding:
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
@@ -51,13 +58,30 @@ def read_pieces(types: Collection[str], *, limit: int) -> Iterator[bytes]:
     return _pieces(request.stream, length=request.content_length)
 
 
+def _whole() -> bytes:
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        raise
+    except Exception as error:
+        raise _not_read(error) from error
+
+
+def _not_read(error: BaseException) -> PosternError:
+    """Why a body could not be read. The stream belongs to the HTTP server, which raises exceptions of its own."""
+    late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+    return RequestTimeout(_TOO_SLOW) if late else MalformedRequest(_CUT_OFF)
+
+
 def _pieces(stream: IO[bytes], *, length: int | None) -> Iterator[bytes]:
     read = 0
     while length is None or read < length:
         try:
             piece = stream.read(PIECE)
-        except OSError as error:
-            raise MalformedRequest(_CUT_OFF) from error
+        except RequestEntityTooLarge:
+            raise
+        except Exception as error:
+            raise _not_read(error) from error
         if not piece:
             break
         read += len(piece)
@@ -66,28 +90,32 @@ def _pieces(stream: IO[bytes], *, length: int | None) -> Iterator[bytes]:
         raise MalformedRequest(_CUT_OFF)
 
 
-def read_json(*, structure: int = json.MAX_STRUCTURE) -> Any:
-    """The JSON value that the body is; see `app.web.json` for its bounds."""
+def read_json(*, structure: int = MAX_STRUCTURE) -> Any:
+    """The JSON value of the body; see `app.web.http.strict_json` for its bounds."""
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
-    return json.load(read_bytes(), structure=structure)
+    return strict_json.load(read_bytes(), structure=structure)
 
 
 def read_query() -> dict[str, str]:
     """The parameters of the query string."""
     repeated = [name for name, values in request.args.lists() if len(values) > 1]
     if repeated:
-        faults = (Fault("", "repeated", "A parameter stands in the query string more than once."),)
+        faults = (Fault("", "repeated", "The query string repeats a parameter."),)
         raise ValidationFailed(faults[0].detail, faults=faults)
-    return request.args.to_dict()
+    given = request.args.to_dict()
+    if any(UNSAFE_CHARACTER.search(text) for text in (*given, *given.values())):
+        faults = (Fault("", "character", "A parameter of the query string contains U+0000 or invalid UTF-8."),)
+        raise ValidationFailed(faults[0].detail, faults=faults)
+    return given
 
 
 def read_idempotency() -> Idempotency | None:
-    """The client's idempotency key, tied to this very request, or None when it sent none."""
+    """The client's idempotency key with a fingerprint of this request, or None when the client sent no key."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if not 0 < len(key) <= _KEY_LIMIT or not (key.isascii() and key.isprintable()):
-        raise InvalidIdempotencyKey(f"An Idempotency-Key is 1 to {_KEY_LIMIT} printable ASCII characters.")
+        raise InvalidIdempotencyKey(f"An Idempotency-Key has 1 to {_KEY_LIMIT} printable ASCII characters.")
     mode = request.headers.get("x-batch-validation", "strict")
     return Idempotency(key=key, fingerprint=fingerprint(f"{request.path} {mode}", request.get_data()))

@@ -1,6 +1,6 @@
-"""How an answer is written: compact JSON in UTF-8, times in RFC 3339 UTC, ids as text.
+"""How a response is written: compact JSON in UTF-8, times in RFC 3339 UTC, ids as text.
 
-What an answer holds is said in `app.web.email_bodies` and `app.web.suppression_bodies`.
+Their fields are in `app.web.submission.email_views` and `app.web.suppression.suppression_views`.
 """
 
 import json
@@ -20,24 +20,24 @@ Moment = Annotated[
 ]
 
 
-class Told(BaseModel):
-    """A part of an answer. Members that were not given are left out; those that are null stay."""
+class View(BaseModel):
+    """A JSON object of a response. Fields that were not set are left out; fields that are null stay."""
 
     model_config = ConfigDict(frozen=True)
 
     def as_json(self) -> dict[str, Any]:
-        """The JSON object that this is."""
+        """This object as JSON-compatible values."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def answer(self) -> Response:
-        """This as the answer to a request."""
+        """This object as a response."""
         return Response(self.model_dump_json(by_alias=True, exclude_unset=True), mimetype="application/json")
 
 
-Item = TypeVar("Item", bound=Told)
+Item = TypeVar("Item", bound=View)
 
 
-class Listed(Told, Generic[Item]):
+class Listed(View, Generic[Item]):
     """One page of a list, and whether there is another in the same direction."""
 
     object: Literal["list"]
@@ -46,6 +46,6 @@ class Listed(Told, Generic[Item]):
 
 
 def written(body: Any, *, status: int = 200) -> Response:
-    """`body`, which is JSON already, as an answer."""
+    """A response with `body`, which holds JSON-compatible values."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(text, status=status, mimetype="application/json")

@@ -1,7 +1,7 @@
-"""How a route is declared: method, path, guard, what it takes and what it gives, in one place and for three readers.
+"""The declaration of a route: its method, path, guard, request and response, in one place.
 
-Flask serves the route, the OpenAPI document describes it, and a test walks all of them. A view gets what it asked for
-already checked: the caller, then the query string, then the body, in the order in which they are paid for.
+Flask serves the route, the OpenAPI document describes it, and a test walks through all routes. A view gets its
+arguments already checked: the caller, then the query string, then the body, from the cheapest check to the dearest.
 """
 
 from collections.abc import Callable
@@ -12,22 +12,24 @@ from typing import Any
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from app.domain.callers import Scope
-from app.web.auth import Guard, admit
-from app.web.faults import check
-from app.web.reading import read_bytes, read_json, read_query
-from app.web.schemas import NoQuery
+from app.domain.apps.callers import Scope
+from app.domain.errors import NotFound
+from app.web.http.auth import Guard, admit
+from app.web.http.faults.validation import check
+from app.web.http.known import NoQuery
+from app.web.http.requests import read_bytes, read_json, read_query
+from app.web.http.strict_json import UNSAFE_CHARACTER
 
 View = Callable[..., Response]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What a route promises.
+    """The description of a route.
 
-    `query` and `body` are read, checked and handed to the view under these names. A body is optional when
-    `body_optional`. `documented_body` describes a body that the view reads by itself, `body_media` its types; `headers`
-    are the request headers that it looks at; `gives` describes the answer, `media` its type.
+    `query` and `body` are read, checked and passed to the view under these names. A body is optional when
+    `body_optional`. `documented_body` describes a body that the view reads by itself, `body_media` its media types.
+    `headers` are the request headers that the view reads. `gives` describes the response, `media` its media type.
     """
 
     guard: Guard
@@ -43,12 +45,12 @@ class Operation:
 
 
 class Routes(Blueprint):
-    """A blueprint whose every route is an `Operation`."""
+    """A blueprint in which every route has an `Operation`."""
 
     def operation(self, method: str, path: str, operation: Operation) -> Callable[[View], View]:
-        """Serve `path` with the decorated view, as `operation` says.
+        """Serve `path` with the decorated view, as `operation` describes.
 
-        OPTIONS is not answered: nothing here is for scripts of other origins.
+        OPTIONS is not answered, since no route is for scripts of other origins.
         """
 
         def declare(view: View) -> View:
@@ -65,7 +67,7 @@ class Routes(Blueprint):
 
 
 def operation_of(view: Callable[..., Any]) -> Operation | None:
-    """What the route of `view` promises, or None when it was not declared here."""
+    """The description of the route of `view`, or None when it was not declared with `Routes.operation`."""
     operation: Operation | None = getattr(view, "operation", None)
     return operation
 
@@ -74,6 +76,8 @@ def _served(view: View, operation: Operation) -> View:
     @wraps(view)
     def serve(**arguments: Any) -> Response:
         if isinstance(operation.guard, Scope):
+            if any(isinstance(value, str) and UNSAFE_CHARACTER.search(value) for value in arguments.values()):
+                raise NotFound("Nothing is served at this path.")
             arguments["caller"] = admit(operation.guard)
             query = check(operation.query or NoQuery, read_query())
             if operation.query is not None:

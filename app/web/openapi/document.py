@@ -1,6 +1,6 @@
-"""The OpenAPI document, from the routes as they are served and the models that check them; nothing is told twice.
+"""The OpenAPI document, generated from the routes that are served and the models that check them.
 
-It decides how an operation is described. A route without an `Operation` cannot be described, and a test finds it.
+This module decides how an operation is described. A test fails for a route without an `Operation`.
 """
 
 import re
@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from werkzeug.routing import Rule
 
-from app.domain.callers import Scope
-from app.web.routing import Operation, operation_of
+from app.domain.apps.callers import Scope
+from app.web.http.routing import Operation, operation_of
 
 _REFERENCE = "#/components/schemas/{model}"
 _PLACEHOLDER = re.compile(r"<(?:(?P<converter>\w+):)?(?P<name>\w+)>")
@@ -71,7 +71,7 @@ def document(app: Flask, *, url: str) -> dict[str, Any]:
 
 
 def declared(app: Flask) -> Iterator[tuple[Rule, Operation]]:
-    """Every rule of `app` that has an operation, and that."""
+    """Every rule of `app` that has an operation, with the operation."""
     for rule in app.url_map.iter_rules():
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is not None:
@@ -84,13 +84,13 @@ def path_of(rule: Rule) -> str:
 
 
 class _Schemas:
-    """JSON schemas by name, collected as they are referred to."""
+    """JSON schemas by name, collected as operations refer to them."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
 
     def of(self, kind: Any, mode: JsonSchemaMode) -> dict[str, Any]:
-        """The schema of a type, with its parts moved to the components."""
+        """The schema of a type. Schemas that it refers to are moved to the components."""
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE, mode=mode, schema_generator=GenerateJsonSchema)
         self.definitions.update(schema.pop("$defs", {}))
         return schema

@@ -1,29 +1,29 @@
-"""`/v1/emails/batch`: many mails in one transaction.
+"""`/v1/emails/batch`: many emails in one transaction.
 
-Strict, the default: one bad mail refuses all. Permissive (`x-batch-validation: permissive`): the good ones are taken,
-and the answer names the others.
+Strict, the default: one invalid email refuses the whole batch. Permissive (`x-batch-validation: permissive`): the valid
+emails are accepted, and the response names the others.
 """
 
 from typing import Any
 
 from flask import Response, request
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, PosternError, RestrictedApiKey
-from app.services.accept import Json, Receipt, Submission
-from app.web.answers import written
-from app.web.context import current_gateway
-from app.web.email_bodies import Sent, SentBatch, ToldFault
-from app.web.emails import accepted, replayed
-from app.web.faults import attempt, below, refusal
-from app.web.json import MAX_STRUCTURE
-from app.web.reading import read_json
-from app.web.routing import Operation, Routes
-from app.web.schemas import EmailBody
+from app.services.submission.accept import Json, Receipt, Submission
+from app.web.http.context import current_gateway
+from app.web.http.faults.validation import attempt, below, refusal
+from app.web.http.json_structure import MAX_STRUCTURE
+from app.web.http.requests import read_json
+from app.web.http.responses import written
+from app.web.http.routing import Operation, Routes
+from app.web.submission.email_requests import EmailBody
+from app.web.submission.email_views import FaultView, Sent, SentBatch
+from app.web.submission.emails import accepted, replayed
 
 batches = Routes("batches", __name__, url_prefix="/v1/emails/batch")
 
-_STRUCTURE_PER_MAIL = 100
+_STRUCTURE_PER_EMAIL = 100
 _MODES = {"": False, "strict": False, "permissive": True}
 _MAX_FAULTS = 100
 
@@ -33,19 +33,19 @@ _MAX_FAULTS = 100
     "",
     Operation(
         guard=Scope.EMAILS_SEND,
-        summary="Take many mails in, in one transaction.",
+        summary="Submit many emails in one transaction.",
         documented_body=list[EmailBody],
         headers=("Idempotency-Key", "x-batch-validation"),
         gives=SentBatch,
     ),
 )
 def send_batch(caller: Caller) -> Response:
-    """Answer with one id per mail that was taken, in their order."""
+    """Answer with one id per accepted email, in the order of the request."""
     permissive = _is_permissive()
     taken: list[Submission] = []
     refused: dict[int, PosternError] = {}
-    for index, mail in enumerate(_mails()):
-        found = _examine(caller, mail)
+    for index, email in enumerate(_emails()):
+        found = _examine(caller, email)
         if isinstance(found, Submission):
             taken.append(found)
         else:
@@ -61,23 +61,23 @@ def send_batch(caller: Caller) -> Response:
 def _is_permissive() -> bool:
     mode = _MODES.get(request.headers.get("x-batch-validation", ""))
     if mode is None:
-        raise refusal((Fault("", "batch_validation", "The header x-batch-validation is strict or permissive."),))
+        raise refusal((Fault("", "batch_validation", "The header x-batch-validation must be strict or permissive."),))
     return mode
 
 
-def _mails() -> list[Any]:
+def _emails() -> list[Any]:
     most = current_gateway().settings.max_batch
-    mails = read_json(structure=max(MAX_STRUCTURE, most * _STRUCTURE_PER_MAIL))
-    if not isinstance(mails, list):
-        raise refusal((Fault("", "list_type", "A batch is a list of mails."),))
-    if not 1 <= len(mails) <= most:
-        raise refusal((Fault("", "batch_size", f"A batch has 1 to {most} mails."),))
-    return mails
+    emails = read_json(structure=max(MAX_STRUCTURE, most * _STRUCTURE_PER_EMAIL))
+    if not isinstance(emails, list):
+        raise refusal((Fault("", "list_type", "A batch is a list of emails."),))
+    if not 1 <= len(emails) <= most:
+        raise refusal((Fault("", "batch_size", f"A batch has 1 to {most} emails."),))
+    return emails
 
 
-def _examine(caller: Caller, mail: Any) -> Submission | PosternError:
-    """The mail if it may be taken, or the error that a request with it alone would get."""
-    body = attempt(EmailBody, mail)
+def _examine(caller: Caller, email: Any) -> Submission | PosternError:
+    """The email if it may be accepted, or the error that a request with this email alone would get."""
+    body = attempt(EmailBody, email)
     if isinstance(body, tuple):
         return refusal(body)
     submission = body.submission()
@@ -99,7 +99,7 @@ def _refusal_of_all(refused: dict[int, PosternError]) -> PosternError:
 def _accepted(
     caller: Caller, taken: list[Submission], refused: dict[int, PosternError], *, permissive: bool
 ) -> Response:
-    errors = [ToldFault(index=index, message=error.detail) for index, error in refused.items()]
+    errors = [FaultView(index=index, message=error.detail) for index, error in refused.items()]
 
     def answer(receipts: tuple[Receipt, ...]) -> Json:
         data = [Sent.of(receipt) for receipt in receipts]

@@ -1,6 +1,6 @@
-"""What an answer about mails holds: the same names as Resend's where it has one, ours beside them.
+"""The JSON objects of emails in responses: Resend's field names where Resend has one, and our own beside them.
 
-Written from the views of the services and from nothing else, so that no column reaches a client by accident.
+They are made from the views of the services and from nothing else, so that no column reaches a client by accident.
 """
 
 from typing import Any, Literal, Self
@@ -8,14 +8,14 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.services.accept import AlreadySuppressed, Receipt
-from app.services.look_up import EmailView, RecipientView
-from app.services.timeline import TimelineEntry
-from app.web.answers import Moment, Told
+from app.services.submission.accept import AlreadySuppressed, Receipt
+from app.services.submission.look_up import EmailView, RecipientView
+from app.services.submission.timeline import TimelineEntry
+from app.web.http.responses import Moment, View
 
 
-class ToldSuppression(Told):
-    """A recipient that will not be sent to, and why."""
+class SuppressionView(View):
+    """A recipient to which the email is not sent, and why."""
 
     email: str
     origin: str
@@ -23,47 +23,47 @@ class ToldSuppression(Told):
 
     @classmethod
     def of(cls, entry: AlreadySuppressed) -> Self:
-        """Written from what `Accept` found."""
+        """Make it from a suppression that `Accept` found."""
         return cls(email=entry.email, origin=entry.origin, created_at=entry.created_at)
 
 
-class Sent(Told):
-    """The mail is in the database and will be sent; `suppressed` names recipients that will not be."""
+class Sent(View):
+    """The email is in the database and will be sent. `suppressed` names the recipients to which it is not sent."""
 
     id: UUID
-    suppressed: list[ToldSuppression] = Field(default_factory=list)
+    suppressed: list[SuppressionView] = Field(default_factory=list)
 
     @classmethod
     def of(cls, receipt: Receipt) -> Self:
-        """Written from the receipt of one submission."""
+        """Make it from the receipt of one submission."""
         if not receipt.suppressed:
             return cls(id=receipt.id)
-        return cls(id=receipt.id, suppressed=[ToldSuppression.of(entry) for entry in receipt.suppressed])
+        return cls(id=receipt.id, suppressed=[SuppressionView.of(entry) for entry in receipt.suppressed])
 
 
-class ToldFault(Told):
-    """A mail of a permissive batch that was not taken."""
+class FaultView(View):
+    """An email of a permissive batch that was not accepted."""
 
     index: int
     message: str
 
 
-class SentBatch(Told):
-    """The mails that were taken, in their order, and in permissive mode those that were not."""
+class SentBatch(View):
+    """The emails that were accepted, in the order of the request, and in permissive mode those that were not."""
 
     data: list[Sent]
-    errors: list[ToldFault] = Field(default_factory=list)
+    errors: list[FaultView] = Field(default_factory=list)
 
 
-class Touched(Told):
-    """The mail that was changed."""
+class Touched(View):
+    """The email that was changed."""
 
     object: Literal["email"]
     id: UUID
 
 
-class Recipient(Told):
-    """Where the mail to one address stands."""
+class Recipient(View):
+    """The state of the email for one recipient. `message_id` is the Message-ID that the recipient sees."""
 
     id: UUID
     email: str
@@ -72,6 +72,7 @@ class Recipient(Told):
     state: str
     reason: str | None
     ses_message_id: str | None
+    message_id: str | None
     attempts: int
     due_at: Moment
     possible_duplicate: bool
@@ -79,7 +80,7 @@ class Recipient(Told):
 
     @classmethod
     def of(cls, view: RecipientView) -> Self:
-        """Written from the view of one recipient."""
+        """Make it from the view of one recipient."""
         return cls(
             id=view.id,
             email=view.email,
@@ -88,6 +89,7 @@ class Recipient(Told):
             state=view.state,
             reason=view.reason,
             ses_message_id=view.ses_message_id,
+            message_id=view.message_id,
             attempts=view.attempts,
             due_at=view.due_at,
             possible_duplicate=view.possible_duplicate,
@@ -95,15 +97,15 @@ class Recipient(Told):
         )
 
 
-class ToldTag(Told):
-    """A label of the application's own."""
+class TagView(View):
+    """A label that the application chose."""
 
     name: str
     value: str
 
 
-class Email(Told):
-    """One mail. `html` and `text` are null in lists and once the body is erased."""
+class Email(View):
+    """One email. `html` and `text` are null in lists and once the body is erased."""
 
     object: Literal["email"]
     id: UUID
@@ -119,7 +121,7 @@ class Email(Told):
     html: str | None
     text: str | None
     headers: dict[str, str]
-    tags: list[ToldTag]
+    tags: list[TagView]
     created_at: Moment
     scheduled_at: Moment | None
     expires_at: Moment | None
@@ -130,7 +132,7 @@ class Email(Told):
 
     @classmethod
     def of(cls, view: EmailView) -> Self:
-        """Written from the view of one mail."""
+        """Make it from the view of one email."""
         return cls(
             object="email",
             id=view.id,
@@ -146,7 +148,7 @@ class Email(Told):
             html=view.html,
             text=view.text,
             headers=dict(view.headers),
-            tags=[ToldTag(name=name, value=value) for name, value in view.tags],
+            tags=[TagView(name=name, value=value) for name, value in view.tags],
             created_at=view.created_at,
             scheduled_at=view.scheduled_at,
             expires_at=view.expires_at,
@@ -155,8 +157,8 @@ class Email(Told):
         )
 
 
-class TimelineItem(Told):
-    """One thing that happened to the mail to one recipient, and what followed from it."""
+class TimelineItem(View):
+    """One thing that happened to the email for one recipient, and its effect."""
 
     at: Moment
     type: str
@@ -167,7 +169,7 @@ class TimelineItem(Told):
 
     @classmethod
     def of(cls, entry: TimelineEntry) -> Self:
-        """Written from one entry of the timeline."""
+        """Make it from one entry of the timeline."""
         return cls(
             at=entry.at,
             type=entry.type,

@@ -1,6 +1,6 @@
-"""`/v1/emails`: submit mail, look at it, move it, take it back.
+"""`/v1/emails`: submit emails, look them up, reschedule and cancel them.
 
-Thin on purpose: each view turns a checked request into one call of a service, and its result into an answer.
+The views are thin on purpose: each turns a checked request into one call of a service, and its result into a response.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from uuid import UUID
 
 from flask import Response
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault
-from app.services.accept import Answer, Json, Receipt, Submission
-from app.web.answers import Listed, written
-from app.web.context import current_gateway
-from app.web.email_bodies import Email, Sent, TimelineItem, Touched
-from app.web.faults import refusal
-from app.web.reading import read_idempotency
-from app.web.routing import Operation, Routes
-from app.web.schemas import EmailBody, EmailsQuery, RescheduleBody, VerdictBody
+from app.services.submission.accept import Acceptance, Json, Receipt, Submission
+from app.web.http.context import current_gateway
+from app.web.http.faults.validation import refusal
+from app.web.http.requests import read_idempotency
+from app.web.http.responses import Listed, written
+from app.web.http.routing import Operation, Routes
+from app.web.submission.email_requests import EmailBody, EmailsQuery, GiveUpBody, RescheduleBody, ResendBody
+from app.web.submission.email_views import Email, Sent, TimelineItem, Touched
 
 emails = Routes("emails", __name__, url_prefix="/v1/emails")
 
@@ -28,14 +28,14 @@ emails = Routes("emails", __name__, url_prefix="/v1/emails")
     "",
     Operation(
         guard=Scope.EMAILS_SEND,
-        summary="Take a mail in. After the answer it is kept, and will be sent or end with a reason.",
+        summary="Submit an email. Once this is answered, the email is kept, and will be sent or end with a reason.",
         body=EmailBody,
         headers=("Idempotency-Key",),
         gives=Sent,
     ),
 )
 def send_email(caller: Caller, body: EmailBody) -> Response:
-    """Answer with the id of the mail, and with the recipients that are suppressed already."""
+    """Answer with the id of the email, and with the recipients that are suppressed already."""
     submission = body.submission()
     if faults := current_gateway().accept.faults(caller, submission):
         return replayed(caller) or _refuse(faults)
@@ -47,7 +47,7 @@ def send_email(caller: Caller, body: EmailBody) -> Response:
     "",
     Operation(
         guard=Scope.EMAILS_READ,
-        summary="List the application's mails, newest first.",
+        summary="List the application's emails, newest first.",
         query=EmailsQuery,
         gives=Listed[Email],
     ),
@@ -61,10 +61,10 @@ def list_emails(caller: Caller, query: EmailsQuery) -> Response:
 @emails.operation(
     "GET",
     "/<uuid:email_id>",
-    Operation(guard=Scope.EMAILS_READ, summary="Look at one mail and at where it stands, per recipient.", gives=Email),
+    Operation(guard=Scope.EMAILS_READ, summary="Look up one email and the state of each recipient.", gives=Email),
 )
 def get_email(caller: Caller, email_id: UUID) -> Response:
-    """Answer with the mail, with its bodies as long as they are kept."""
+    """Answer with the email, with its bodies as long as they are kept."""
     return Email.of(current_gateway().look_up.email(caller, email_id)).answer()
 
 
@@ -73,7 +73,7 @@ def get_email(caller: Caller, email_id: UUID) -> Response:
     "/<uuid:email_id>/events",
     Operation(
         guard=Scope.EMAILS_READ,
-        summary="What happened to the mail, per recipient, oldest first.",
+        summary="List what happened to the email, per recipient, oldest first.",
         gives=Listed[TimelineItem],
     ),
 )
@@ -88,14 +88,12 @@ def list_email_events(caller: Caller, email_id: UUID) -> Response:
 @emails.operation(
     "PATCH",
     "/<uuid:email_id>",
-    Operation(
-        guard=Scope.EMAILS_SEND, summary="Give a scheduled mail another time.", body=RescheduleBody, gives=Touched
-    ),
+    Operation(guard=Scope.EMAILS_SEND, summary="Reschedule a scheduled email.", body=RescheduleBody, gives=Touched),
 )
 def reschedule_email(caller: Caller, email_id: UUID, body: RescheduleBody) -> Response:
-    """Answer with the id; 409 once the mail is no longer scheduled."""
+    """Answer with the id; 409 once the email is no longer scheduled."""
     if body.id not in {None, email_id}:
-        raise refusal((Fault("/id", "contradiction", "The body names another mail than the path."),))
+        raise refusal((Fault("/id", "contradiction", "The body names another email than the path."),))
     current_gateway().revise.reschedule(caller, email_id, scheduled_at=body.scheduled_at)
     return Touched(object="email", id=email_id).answer()
 
@@ -103,7 +101,7 @@ def reschedule_email(caller: Caller, email_id: UUID, body: RescheduleBody) -> Re
 @emails.operation(
     "POST",
     "/<uuid:email_id>/cancel",
-    Operation(guard=Scope.EMAILS_SEND, summary="Take back what has not been sent yet.", gives=Touched),
+    Operation(guard=Scope.EMAILS_SEND, summary="Cancel an email for all recipients not yet sent to.", gives=Touched),
 )
 def cancel_email(caller: Caller, email_id: UUID) -> Response:
     """Answer with the id; 409 once nothing is left to cancel."""
@@ -115,11 +113,17 @@ def cancel_email(caller: Caller, email_id: UUID) -> Response:
     "POST",
     "/<uuid:email_id>/resend",
     Operation(
-        guard=Scope.ADMIN, summary="Send a held mail again, as a possible duplicate.", body=VerdictBody, gives=Touched
+        guard=Scope.ADMIN,
+        summary="Send a held email again, as a possible duplicate, or with `failed` an email that has failed.",
+        body=ResendBody,
+        gives=Touched,
     ),
 )
-def resend_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response:
-    """Answer with the id; 409 unless a recipient of it is held."""
+def resend_email(caller: Caller, email_id: UUID, body: ResendBody) -> Response:
+    """Answer with the id; 409 unless a recipient is held, or has failed and can be sent to again."""
+    if body.failed:
+        current_gateway().resend_failed(caller, email_id, reason=body.reason)
+        return Touched(object="email", id=email_id).answer()
     reconcile = current_gateway().reconcile
     for recipient_id in reconcile.held_of(caller, email_id):
         reconcile.resend(caller, recipient_id, reason=body.reason)
@@ -129,10 +133,10 @@ def resend_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response:
 @emails.operation(
     "POST",
     "/<uuid:email_id>/discard",
-    Operation(guard=Scope.ADMIN, summary="Give a held mail up.", body=VerdictBody, gives=Touched),
+    Operation(guard=Scope.ADMIN, summary="Discard a held email: it will not be sent.", body=GiveUpBody, gives=Touched),
 )
-def discard_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response:
-    """Answer with the id; 409 unless a recipient of it is held."""
+def discard_email(caller: Caller, email_id: UUID, body: GiveUpBody) -> Response:
+    """Answer with the id; 409 unless a recipient is held."""
     reconcile = current_gateway().reconcile
     for recipient_id in reconcile.held_of(caller, email_id):
         reconcile.discard(caller, recipient_id, reason=body.reason)
@@ -142,21 +146,21 @@ def discard_email(caller: Caller, email_id: UUID, body: VerdictBody) -> Response
 def accepted(
     caller: Caller, submissions: Sequence[Submission], answer: Callable[[tuple[Receipt, ...]], Json]
 ) -> Response:
-    """The answer to `submissions` that are now kept: composed by `answer`, or the stored one of the same request."""
+    """Accept `submissions`. The response is made by `answer`, or is the stored one if this request is a repetition."""
     return _answered(current_gateway().accept(caller, submissions, idempotency=read_idempotency(), answer=answer))
 
 
 def replayed(caller: Caller) -> Response | None:
-    """The stored answer to this very request, or None.
+    """The stored response to the same request with the same idempotency key, or None.
 
-    Asked before a mail is refused: what was in time when the request first came may be late when it is repeated.
+    Called before an email is refused: a time that was valid in the first request may have passed when it is repeated.
     """
     idempotency = read_idempotency()
     earlier = current_gateway().accept.replay(caller, idempotency) if idempotency else None
     return _answered(earlier) if earlier else None
 
 
-def _answered(result: Answer) -> Response:
+def _answered(result: Acceptance) -> Response:
     response = written(result.body)
     if result.replayed:
         response.headers["Idempotency-Replayed"] = "true"

@@ -1,47 +1,50 @@
-"""`/v1/suppressions/{email}/explain`: why no mail is sent to an address, layer by layer, and who can lift it."""
+"""`/v1/suppressions/{email}/explain`: why no email is sent to an address, layer by layer, and who can change that."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from flask import Response
 from pydantic import Field
 
-from app.domain.callers import Caller, Scope
-from app.domain.lifting import Lift
-from app.services.explain import Ask, Explanation, News
-from app.services.layers import Finding, Layer, LayerName, Verdict
-from app.web.answers import Moment, Told
-from app.web.context import current_gateway
-from app.web.fields import FlagText
-from app.web.routing import Operation, Routes
-from app.web.schemas import Known
+from app.domain.apps.callers import Caller, Scope
+from app.domain.suppression.remedies import Remedy
+from app.services.suppression.explain import Ask, Explanation, LastEvent
+from app.services.suppression.explain_layers import Finding, Layer, LayerName, LayerVerdict
+from app.web.http.context import current_gateway
+from app.web.http.fields import FlagText
+from app.web.http.known import Known
+from app.web.http.responses import Moment, View
+from app.web.http.routing import Operation, Routes
 
 explain = Routes("explain", __name__, url_prefix="/v1/suppressions")
 
 
+_PATIENCE_S: Final = 2.0
+
+
 class ExplainQuery(Known):
-    """Which mail is meant. `app` is for an admin; so is `live`, which asks SES itself for its own list."""
+    """The email to explain. Only an admin may give `app`, and `live`, which asks SES for its list."""
 
     app: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     stream: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     live: FlagText = False
 
 
-class ToldLift(Told):
-    """Who can lift it, with which command and which call; null where there is none."""
+class RemedyView(View):
+    """Who can unsuppress the address, with which command and which API call; null where there is none."""
 
     by: str
     command: str | None
     call: str | None
 
     @classmethod
-    def of(cls, lift: Lift) -> Self:
-        """Written from what the domain says."""
+    def of(cls, lift: Remedy) -> Self:
+        """Make it from a remedy of the domain."""
         return cls(by=lift.by, command=lift.command, call=lift.call)
 
 
-class ToldFinding(Told):
-    """One thing that a layer knows; what does not apply is null."""
+class FindingView(View):
+    """One thing that a layer knows about the address. Fields that do not apply are null."""
 
     says: str
     since: Moment | None
@@ -53,32 +56,32 @@ class ToldFinding(Told):
     email_id: UUID | None
     event: str | None
     diagnostic: str | None
-    lift: ToldLift | None
+    lift: RemedyView | None
 
     @classmethod
     def of(cls, finding: Finding) -> Self:
-        """Written from what the layer found."""
+        """Make it from a finding of a layer."""
         plain = {name: getattr(finding, name) for name in cls.model_fields if name != "lift"}
-        return cls(**plain, lift=ToldLift.of(finding.lift) if finding.lift else None)
+        return cls(**plain, lift=RemedyView.of(finding.remedy) if finding.remedy else None)
 
 
-class ToldLayer(Told):
-    """One layer, its verdict, and what it rests on."""
+class LayerView(View):
+    """One layer, its verdict, and the findings for it."""
 
     layer: LayerName
-    verdict: Verdict
+    verdict: LayerVerdict
     summary: str
-    findings: list[ToldFinding]
+    findings: list[FindingView]
 
     @classmethod
     def of(cls, layer: Layer) -> Self:
-        """Written from the layer."""
-        findings = [ToldFinding.of(one) for one in layer.findings]
+        """Make it from a layer."""
+        findings = [FindingView.of(one) for one in layer.findings]
         return cls(layer=layer.name, verdict=layer.verdict, summary=layer.summary, findings=findings)
 
 
-class ToldNews(Told):
-    """The last that was heard of the address."""
+class LastEventView(View):
+    """The last event that SES reported about the address."""
 
     at: Moment
     type: str
@@ -87,13 +90,13 @@ class ToldNews(Told):
     email_id: UUID | None
 
     @classmethod
-    def of(cls, news: News) -> Self:
-        """Written from the news."""
+    def of(cls, news: LastEvent) -> Self:
+        """Make it from an event."""
         return cls(at=news.at, type=news.type, detail=news.detail, effect=news.effect, email_id=news.email_id)
 
 
-class ToldExplanation(Told):
-    """Whether a mail would be sent now, in one sentence and layer by layer."""
+class ExplanationView(View):
+    """Whether an email would be sent now, in one sentence and layer by layer."""
 
     object: Literal["explanation"]
     email: str
@@ -102,12 +105,12 @@ class ToldExplanation(Told):
     would_send: bool
     except_in: list[str]
     conclusion: str
-    layers: list[ToldLayer]
-    last_news: ToldNews | None
+    layers: list[LayerView]
+    last_news: LastEventView | None
 
     @classmethod
     def of(cls, explanation: Explanation) -> Self:
-        """Written from what the service found."""
+        """Make it from an explanation of the service."""
         return cls(
             object="explanation",
             email=explanation.email,
@@ -116,8 +119,8 @@ class ToldExplanation(Told):
             would_send=explanation.would_send,
             except_in=list(explanation.except_in),
             conclusion=explanation.conclusion,
-            layers=[ToldLayer.of(one) for one in explanation.layers],
-            last_news=ToldNews.of(explanation.last_news) if explanation.last_news else None,
+            layers=[LayerView.of(one) for one in explanation.layers],
+            last_news=LastEventView.of(explanation.last_event) if explanation.last_event else None,
         )
 
 
@@ -126,12 +129,12 @@ class ToldExplanation(Told):
     "/<path:email>/explain",
     Operation(
         guard=Scope.SUPPRESSIONS_READ,
-        summary="Why is no mail sent to this address? Every layer, its evidence, and who can lift it.",
+        summary="Explain why no email is sent to this address: every layer, its evidence, and who can change it.",
         query=ExplainQuery,
-        gives=ToldExplanation,
+        gives=ExplanationView,
     ),
 )
 def explain_address(caller: Caller, email: str, query: ExplainQuery) -> Response:
-    """Answer for any address, also for one that nothing stands against."""
-    ask = Ask(app=query.app, stream=query.stream, live=query.live)
-    return ToldExplanation.of(current_gateway().explain(caller, email, ask)).answer()
+    """Answer for any address, also for one that no layer blocks."""
+    ask = Ask(app=query.app, stream=query.stream, live=query.live, patience_s=_PATIENCE_S)
+    return ExplanationView.of(current_gateway().explain(caller, email, ask)).answer()

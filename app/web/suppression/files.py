@@ -1,7 +1,7 @@
-"""`/v1/suppressions/export` and `/import`: the list as a file, out of the gateway and into it, streamed both ways.
+"""`/v1/suppressions/export` and `/import`: the suppression list as a file, streamed in both directions.
 
-Thin on purpose: who sees what is decided by `ExportList`, what becomes of a row by `ImportList`. A body that ends
-before its length was reached ends the import: its last row may be half an address.
+The views are thin on purpose: `ExportList` decides which entries a caller sees, `ImportList` the verdict on each row. A
+body that ends before its declared length ends the import, since its last row may be half an address.
 """
 
 from collections.abc import Sequence
@@ -11,60 +11,61 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
-from app.domain.callers import Caller, Scope
-from app.domain.list_files import MEDIA_TYPE, Reading
-from app.domain.list_rows import RowVerdict
-from app.domain.suppression import Origin
-from app.domain.vendor_lists import FileFormat, VendorList
-from app.services.import_batch import Told as ToldRow
-from app.services.import_list import How, Imported
-from app.web.answers import Told
-from app.web.context import current_gateway
-from app.web.fields import FlagText
-from app.web.reading import read_pieces
-from app.web.routing import Operation, Routes
-from app.web.schemas import Known, ScopeWord
+from app.domain.apps.callers import Caller, Scope
+from app.domain.suppression.files.formats import MEDIA_TYPE, Reading
+from app.domain.suppression.files.rows import RowVerdict
+from app.domain.suppression.files.vendor_rows import FileFormat, VendorList
+from app.domain.suppression.rules import Origin
+from app.services.suppression.files.import_batch import RowResult
+from app.services.suppression.files.import_list import How, Imported
+from app.web.http.context import current_gateway
+from app.web.http.fields import FlagText
+from app.web.http.known import Known
+from app.web.http.requests import read_pieces
+from app.web.http.responses import View
+from app.web.http.routing import Operation, Routes
+from app.web.suppression.suppression_requests import ScopeWord
 
 list_files = Routes("list_files", __name__, url_prefix="/v1/suppressions")
 
 REFUSALS: Final = 1_000
-"""Refused rows that an answer names; it counts all of them."""
+"""The number of refused rows that a response names; it counts all of them."""
 
 BODY_TYPES: Final = (MEDIA_TYPE, "application/json", "application/x-ndjson")
 
 
 class ExportQuery(Known):
-    """Which live entries; default: all that concern the caller."""
+    """The live entries to export; default: all that the caller may see."""
 
     scope: ScopeWord | None = None
     origin: Origin | None = None
 
 
 class ImportQuery(Known):
-    """How to read the file. With `dry_run` nothing is changed; `list` says which list of a vendor it is."""
+    """How to read the file. With `dry_run` nothing is changed. `list` is the vendor's list that the file holds."""
 
     dry_run: FlagText = False
     format: FileFormat = FileFormat.AUTO
-    scope: Annotated[ScopeWord | None, Field(description="Of every row, whatever it says.")] = None
+    scope: Annotated[ScopeWord | None, Field(description="The scope of every row, whatever the row says.")] = None
     list: VendorList | None = None
-    fresh: Annotated[FlagText, Field(description="Rows without a time are as new as today.")] = False
+    fresh: Annotated[FlagText, Field(description="Read a row without a time as if it were from today.")] = False
 
     def how(self) -> How:
-        """The same in the words of the service."""
+        """The same as the service takes it."""
         reading = Reading(format=self.format, scope=self.scope, list_kind=self.list)
         return How(reading=reading, dry_run=self.dry_run, fresh=self.fresh)
 
 
-class ToldRefusal(Told):
-    """A row that is not on the list because of the rule that it breaks."""
+class RefusedRowView(View):
+    """A row that was refused, with the rule that it breaks."""
 
     line: int
     code: str
     detail: str
 
 
-class ToldImport(Told):
-    """What became of a file: how many rows came to which verdict, and the first thousand that were refused."""
+class ImportView(View):
+    """The result of an import: the number of rows for each verdict, and the first thousand refused rows."""
 
     object: Literal["suppression_import"]
     id: UUID
@@ -77,11 +78,11 @@ class ToldImport(Told):
     removed_since: int
     over: int
     refused: int
-    refusals: list[ToldRefusal]
+    refusals: list[RefusedRowView]
 
     @classmethod
-    def of(cls, done: Imported, refusals: list[ToldRefusal]) -> Self:
-        """Written from what an import came to."""
+    def of(cls, done: Imported, refusals: list[RefusedRowView]) -> Self:
+        """Make it from the result of an import."""
         return cls(
             object="suppression_import",
             id=done.id,
@@ -98,14 +99,14 @@ class ToldImport(Told):
     "/export",
     Operation(
         guard=Scope.SUPPRESSIONS_READ,
-        summary="The live entries as a CSV file that can be imported again.",
+        summary="Export the live entries as a CSV file that can be imported again.",
         query=ExportQuery,
         gives=str,
         media=MEDIA_TYPE,
     ),
 )
 def export_suppressions(caller: Caller, query: ExportQuery) -> Response:
-    """Answer with the file, as it is read."""
+    """Answer with the file, streamed while the list is read."""
     pieces = current_gateway().export_list(caller, scope=query.scope, origin=query.origin)
     answer = Response((piece.text.encode() for piece in pieces), mimetype=MEDIA_TYPE)
     answer.headers["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
@@ -117,22 +118,22 @@ def export_suppressions(caller: Caller, query: ExportQuery) -> Response:
     "/import",
     Operation(
         guard=Scope.SUPPRESSIONS_WRITE,
-        summary="Take a file into the list: an export, or the list of another vendor.",
+        summary="Import a file into the list: an export, or the list of another vendor.",
         query=ImportQuery,
         documented_body=str,
         body_media=BODY_TYPES,
-        gives=ToldImport,
+        gives=ImportView,
     ),
 )
 def import_suppressions(caller: Caller, query: ImportQuery) -> Response:
-    """Answer once the whole file is on the list, batch by batch."""
-    refusals: list[ToldRefusal] = []
+    """Answer once the whole file is imported, batch by batch."""
+    refusals: list[RefusedRowView] = []
 
-    def tell(rows: Sequence[ToldRow]) -> None:
+    def report(rows: Sequence[RowResult]) -> None:
         refused = [row for row in rows if row.verdict is RowVerdict.REFUSED][: REFUSALS - len(refusals)]
-        refusals.extend(ToldRefusal(line=row.line, code=row.code, detail=row.detail) for row in refused)
+        refusals.extend(RefusedRowView(line=row.line, code=row.code, detail=row.detail) for row in refused)
 
     gateway = current_gateway()
     pieces = read_pieces(BODY_TYPES, limit=gateway.settings.max_import_bytes)
-    done = gateway.import_list(caller, pieces, query.how(), tell=tell)
-    return ToldImport.of(done, refusals).answer()
+    done = gateway.import_list(caller, pieces, query.how(), report=report)
+    return ImportView.of(done, refusals).answer()

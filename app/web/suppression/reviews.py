@@ -1,4 +1,4 @@
-"""`/v1/suppressions/reviews`: domains whose mail bounced in a burst, and an administrator's word on each."""
+"""`/v1/suppressions/reviews`: domains whose emails bounced in a burst, and an administrator's decision about each."""
 
 from typing import Annotated, Self
 from uuid import UUID
@@ -6,26 +6,25 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
-from app.domain.callers import Caller, Scope
-from app.services.reviews import Decision
-from app.store.reviews import Review
-from app.web.answers import Moment, Told
-from app.web.context import current_gateway
-from app.web.routing import Operation, Routes
-from app.web.schemas import Known
+from app.domain.apps.callers import Caller, Scope
+from app.services.suppression.review_bounces import Decision, Review
+from app.web.http.context import current_gateway
+from app.web.http.known import Known
+from app.web.http.responses import Moment, View
+from app.web.http.routing import Operation, Routes
 
 suppression_reviews = Routes("suppression_reviews", __name__, url_prefix="/v1/suppressions/reviews")
 
 
 class DecisionBody(Known):
-    """Whether the mailboxes are gone (`confirm`) or their server erred (`undo`), and why that is known."""
+    """The decision and its reason: `confirm` when the mailboxes are gone, `undo` when their server erred."""
 
     decision: Decision
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class ToldReview(Told):
-    """A domain that waits for a decision, since when, and about how many entries."""
+class ReviewView(View):
+    """A domain that waits for a decision: the time it began, and the number of entries."""
 
     id: UUID
     domain: str
@@ -34,18 +33,18 @@ class ToldReview(Told):
 
     @classmethod
     def of(cls, review: Review) -> Self:
-        """Written from an open review."""
+        """Make it from an open review."""
         return cls(id=review.id, domain=review.domain, opened_at=review.opened_at, entries=review.entries)
 
 
-class ToldReviews(Told):
-    """All that wait, the oldest first."""
+class ReviewsView(View):
+    """All domains that wait for a decision, the oldest first."""
 
-    data: list[ToldReview]
+    data: list[ReviewView]
 
 
-class Decided(Told):
-    """What was decided, and about how many entries."""
+class Decided(View):
+    """The decision, and the number of entries it applies to."""
 
     domain: str
     decision: Decision
@@ -55,12 +54,12 @@ class Decided(Told):
 @suppression_reviews.operation(
     "GET",
     "",
-    Operation(guard=Scope.ADMIN, summary="List the domains whose bounces wait for a decision.", gives=ToldReviews),
+    Operation(guard=Scope.ADMIN, summary="List the domains whose bounces wait for a decision.", gives=ReviewsView),
 )
 def list_reviews(caller: Caller) -> Response:
-    """Answer with all that wait."""
+    """Answer with all domains that wait for a decision."""
     waiting = current_gateway().reviews.waiting(caller)
-    return ToldReviews(data=[ToldReview.of(one) for one in waiting]).answer()
+    return ReviewsView(data=[ReviewView.of(one) for one in waiting]).answer()
 
 
 @suppression_reviews.operation(
@@ -74,6 +73,6 @@ def list_reviews(caller: Caller) -> Response:
     ),
 )
 def decide_review(caller: Caller, domain: str, body: DecisionBody) -> Response:
-    """Answer with what was decided."""
+    """Answer with the decision."""
     entries = current_gateway().reviews.decide(caller, domain, body.decision, reason=body.reason)
     return Decided(domain=domain, decision=body.decision, entries=entries).answer()

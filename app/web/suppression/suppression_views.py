@@ -1,6 +1,7 @@
-"""What an answer about the suppression list holds: Resend's names, and ours beside them.
+"""The JSON objects of the suppression list in responses: Resend's field names, and our own beside them.
 
-Why an address is listed is told to whoever may read the list; who took it off, and when, only to an administrator.
+Every caller that may read the list sees why an address is listed. Only an administrator sees who unsuppressed it, and
+when.
 """
 
 from typing import Any, Literal, Self
@@ -8,16 +9,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.services.entries import Entry, Status
-from app.services.suppress import Added, Found, InFlight, Removed
-from app.store.suppression_events import SuppressionEvent
-from app.web.answers import Moment, Told
+from app.services.suppression.entries import Entry, Status
+from app.services.suppression.suppress import Added, Found, InFlight, SuppressionEvent
+from app.services.suppression.unsuppress import Removed
+from app.web.http.responses import Moment, View
 
 
-class SuppressionEntry(Told):
-    """Who is not sent to (an address, or `@example.org`), in `scope`: every mail, one application, or one stream.
+class SuppressionEntry(View):
+    """A suppressed address, or domain (`@example.org`). `scope` is every email, one application, or one stream.
 
-    While `status` is `review`, a person has yet to say whether the entry stays.
+    While `status` is `review`, an administrator has yet to decide whether the entry stays.
     """
 
     object: Literal["suppression"]
@@ -33,7 +34,7 @@ class SuppressionEntry(Told):
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
-        """Written from an entry of the list."""
+        """Make it from an entry of the list."""
         return cls(**_members(entry))
 
 
@@ -47,7 +48,7 @@ class PastEntry(SuppressionEntry):
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
-        """Written from an entry of the list, live or not."""
+        """Make it from an entry of the list, live or not."""
         return cls(
             **_members(entry),
             source=dict(entry.source),
@@ -57,8 +58,8 @@ class PastEntry(SuppressionEntry):
         )
 
 
-class ToldChange(Told):
-    """What became of an entry: when, by whom and why."""
+class ChangeView(View):
+    """One change of an entry: its time, its actor and its reason."""
 
     suppression_id: UUID
     type: str
@@ -70,20 +71,20 @@ class ToldChange(Told):
 
     @classmethod
     def of(cls, change: SuppressionEvent) -> Self:
-        """Written from a change that was noted."""
+        """Make it from a recorded change."""
         return cls(**{name: getattr(change, name) for name in cls.model_fields})
 
 
 class FoundSuppression(SuppressionEntry):
-    """The widest entry that catches an address; an administrator gets all, those of the past, and every change."""
+    """The widest entry that suppresses an address. An administrator also gets all live and past entries and changes."""
 
     entries: list[PastEntry] = Field(default_factory=list)
     history: list[PastEntry] = Field(default_factory=list)
-    changes: list[ToldChange] = Field(default_factory=list)
+    changes: list[ChangeView] = Field(default_factory=list)
 
     @classmethod
     def of_found(cls, found: Found, *, whole: bool) -> Self:
-        """Written from what was found; `whole` with all entries and the history."""
+        """Make it from the result of a lookup. With `whole` it has all entries, the past ones and the changes."""
         members = _members(found.entries[0])
         if not whole:
             return cls(**members)
@@ -91,43 +92,43 @@ class FoundSuppression(SuppressionEntry):
             **members,
             entries=[PastEntry.of(entry) for entry in found.entries],
             history=[PastEntry.of(entry) for entry in found.history],
-            changes=[ToldChange.of(change) for change in found.changes],
+            changes=[ChangeView.of(change) for change in found.changes],
         )
 
 
-class ToldInFlight(Told):
-    """A mail to the address that may be on its way already."""
+class InFlightView(View):
+    """An email to the address that may be on its way already."""
 
     email_id: UUID
     recipient_id: UUID
     state: str
 
     @classmethod
-    def of(cls, mail: InFlight) -> Self:
-        """Written from a mail that the suppression came too late for."""
-        return cls(email_id=mail.email_id, recipient_id=mail.recipient_id, state=mail.state)
+    def of(cls, email: InFlight) -> Self:
+        """Make it from an email that the suppression came too late for."""
+        return cls(email_id=email.email_id, recipient_id=email.recipient_id, state=email.state)
 
 
 class AddedSuppression(SuppressionEntry):
-    """The entry, new or there before, and the mails that it may have come too late for."""
+    """The entry, whether new or not, and the emails that it may have come too late for."""
 
     created: bool
-    in_flight: list[ToldInFlight]
+    in_flight: list[InFlightView]
 
     @classmethod
     def of_added(cls, added: Added) -> Self:
-        """Written from what adding came to."""
+        """Make it from the result of adding."""
         return cls(
             **_members(added.entry),
             created=added.created,
-            in_flight=[ToldInFlight.of(mail) for mail in added.in_flight],
+            in_flight=[InFlightView.of(email) for email in added.in_flight],
         )
 
 
-class RemovedSuppression(Told):
-    """The entry that was taken off the list; `ses_account` says whether SES's own list has let the address go too.
+class RemovedSuppression(View):
+    """An entry that was removed. `ses_account` says whether the address was removed from SES's own list too.
 
-    `uncovered` is the recipient's own unsubscription, where the entry covered one: it stands in its place.
+    `uncovered` is the id of the recipient's own unsubscription, where the entry covered one: it is live from now on.
     """
 
     object: Literal["suppression"]
@@ -138,7 +139,7 @@ class RemovedSuppression(Told):
 
     @classmethod
     def each_of(cls, removed: Removed) -> list[Self]:
-        """Written from what removing came to, one per entry."""
+        """Make one object per entry from the result of a removal."""
         uncovered = {(one.email, one.scope): one.id for one in removed.uncovered}
         return [
             cls(
@@ -152,20 +153,20 @@ class RemovedSuppression(Told):
         ]
 
 
-class AddedSuppressions(Told):
+class AddedSuppressions(View):
     """The entries of a batch, each address once."""
 
     data: list[AddedSuppression]
 
 
-class RestoredSuppressions(Told):
-    """The entries that stand again after a removal was undone."""
+class RestoredSuppressions(View):
+    """The entries that are live again after a removal was undone."""
 
     data: list[SuppressionEntry]
 
 
-class RemovedSuppressions(Told):
-    """The entries that were taken off the list; what was not on it is not here."""
+class RemovedSuppressions(View):
+    """The entries that were removed. Addresses that were not suppressed are left out."""
 
     data: list[RemovedSuppression]
 
@@ -186,6 +187,6 @@ def _members(entry: Entry) -> dict[str, Any]:
 
 
 def _source_id(entry: Entry) -> str | None:
-    """The mail whose feedback put the address on the list, as Resend tells it; None when a person did."""
-    mail = entry.source.get("email_id")
-    return mail if isinstance(mail, str) else None
+    """The id of the email whose event suppressed the address, as in Resend's API; None when a person did."""
+    email = entry.source.get("email_id")
+    return email if isinstance(email, str) else None

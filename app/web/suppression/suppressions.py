@@ -1,21 +1,21 @@
-"""`/v1/suppressions`: who is not sent to, and why; add to the list, and take off it with a reason.
+"""`/v1/suppressions`: list the suppressed addresses, suppress an address, and unsuppress one with a reason.
 
-Thin on purpose: list, filter and audit are the affair of `Suppress`. A batch is one call of it per address; all of them
-are checked before the first.
+The views are thin on purpose: `Suppress` decides the list, its filters and the audit. A batch is one call of it per
+address; all of them are checked before the first.
 """
 
 from uuid import UUID
 
 from flask import Response
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import NotFound
-from app.services.entries import Status
-from app.services.suppress import Added
-from app.web.answers import Listed
-from app.web.context import current_gateway
-from app.web.routing import Operation, Routes
-from app.web.schemas import (
+from app.services.suppression.entries import Status
+from app.services.suppression.suppress import Added
+from app.web.http.context import current_gateway
+from app.web.http.responses import Listed
+from app.web.http.routing import Operation, Routes
+from app.web.suppression.suppression_requests import (
     SuppressBatchBody,
     SuppressionBody,
     SuppressionsQuery,
@@ -24,7 +24,7 @@ from app.web.schemas import (
     UnsuppressBody,
     UnsuppressQuery,
 )
-from app.web.suppression_bodies import (
+from app.web.suppression.suppression_views import (
     AddedSuppression,
     AddedSuppressions,
     FoundSuppression,
@@ -67,12 +67,12 @@ def list_suppressions(caller: Caller, query: SuppressionsQuery) -> Response:
     "/<path:id_or_email>",
     Operation(
         guard=Scope.SUPPRESSIONS_READ,
-        summary="Look an address or an entry up; 404 when it is not suppressed.",
+        summary="Look up an address or an entry. 404 when it is not suppressed.",
         gives=FoundSuppression,
     ),
 )
 def get_suppression(caller: Caller, id_or_email: str) -> Response:
-    """Answer with the widest entry; an administrator gets all of them, their evidence and the history."""
+    """Answer with the widest entry. An administrator gets all entries, their evidence and the history."""
     found = current_gateway().suppress.find(caller, id_or_email)
     return FoundSuppression.of_found(found, whole=caller.is_admin).answer()
 
@@ -82,13 +82,13 @@ def get_suppression(caller: Caller, id_or_email: str) -> Response:
     "",
     Operation(
         guard=Scope.SUPPRESSIONS_WRITE,
-        summary="Suppress an address, or a whole domain; an entry that stands already is kept.",
+        summary="Suppress an address, or a whole domain. An entry that exists already is kept.",
         body=SuppressionBody,
         gives=AddedSuppression,
     ),
 )
 def add_suppression(caller: Caller, body: SuppressionBody) -> Response:
-    """Answer with the entry, and with the mails that it may have come too late for."""
+    """Answer with the entry, and with the emails that it may have come too late for."""
     added = current_gateway().suppress.add(
         caller, body.email, scope=body.scope, reason=body.reason, expires_at=body.expires_at
     )
@@ -100,7 +100,7 @@ def add_suppression(caller: Caller, body: SuppressionBody) -> Response:
     "/<path:id_or_email>",
     Operation(
         guard=Scope.SUPPRESSIONS_WRITE,
-        summary="Take an address off the list, here and at SES. The reason goes into the audit.",
+        summary="Unsuppress an address; it is removed from SES's list soon after. The reason is kept in the audit.",
         query=UnsuppressQuery,
         body=UnsuppressBody,
         body_optional=True,
@@ -109,7 +109,7 @@ def add_suppression(caller: Caller, body: SuppressionBody) -> Response:
 )
 def remove_suppression(caller: Caller, id_or_email: str, query: UnsuppressQuery, body: UnsuppressBody) -> Response:
     """Answer with the widest entry that was removed."""
-    removed = current_gateway().suppress.remove(
+    removed = current_gateway().unsuppress(
         caller,
         id_or_email,
         scope=query.scope,
@@ -130,7 +130,7 @@ def remove_suppression(caller: Caller, id_or_email: str, query: UnsuppressQuery,
     ),
 )
 def add_suppressions(caller: Caller, body: SuppressBatchBody) -> Response:
-    """Answer with one entry per address; addresses that are the same person share one."""
+    """Answer with one entry per address. Addresses that belong to one person share an entry."""
     suppress = current_gateway().suppress
     added: dict[UUID, Added] = {}
     for email in body.emails:
@@ -144,19 +144,19 @@ def add_suppressions(caller: Caller, body: SuppressBatchBody) -> Response:
     "/batch/remove",
     Operation(
         guard=Scope.SUPPRESSIONS_WRITE,
-        summary="Take up to 100 addresses or entries off the list.",
+        summary="Unsuppress up to 100 addresses or entries.",
         body=UnsuppressBatchBody,
         gives=RemovedSuppressions,
     ),
 )
 def remove_suppressions(caller: Caller, body: UnsuppressBatchBody) -> Response:
-    """Answer with what was removed; what was not on the list is left out."""
-    names, suppress = body.names, current_gateway().suppress
-    suppress.check_removals(caller, names, reason=body.reason, force=body.force)
+    """Answer with the removed entries. Names that were not on the list are left out."""
+    names, unsuppress = body.names, current_gateway().unsuppress
+    unsuppress.check(caller, names, reason=body.reason, force=body.force)
     data: list[RemovedSuppression] = []
     for name in names:
         try:
-            removed = suppress.remove(caller, name, reason=body.reason, force=body.force, wait_for_ses=len(names) == 1)
+            removed = unsuppress(caller, name, reason=body.reason, force=body.force)
         except NotFound:
             continue
         data += RemovedSuppression.each_of(removed)
@@ -175,6 +175,6 @@ def remove_suppressions(caller: Caller, body: UnsuppressBatchBody) -> Response:
     ),
 )
 def undo_removal(caller: Caller, id_or_email: str, body: UndoBody) -> Response:
-    """Answer with the entries that stand again."""
+    """Answer with the entries that are live again."""
     restored = current_gateway().undo(caller, id_or_email, reason=body.reason)
     return RestoredSuppressions(data=[SuppressionEntry.of(entry) for entry in restored]).answer()

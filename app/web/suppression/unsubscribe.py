@@ -1,8 +1,8 @@
-"""`/unsubscribe/<token>`: where the link in a mail leads, for mail programs (RFC 8058) and for people.
+"""`/unsubscribe/<token>`: the target of the unsubscribe link in an email, for mail programs (RFC 8058) and for people.
 
-Only a POST that says so changes anything: whatever follows links and reads pages unsubscribes nobody. It asks for no
-cookie, key or origin, redirects nobody, and answers alike whether the link is one of ours. What a wish does is said in
-`app.services.unsubscribe`.
+Only a POST that asks for a change makes one, so a program that follows links unsubscribes no recipient. The route needs
+no cookie, key or origin, and never redirects. Its answer is the same whether or not the link is one of ours.
+`app.services.suppression.unsubscribe` decides what a wish does.
 """
 
 from base64 import b64encode
@@ -16,17 +16,17 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import PosternError
-from app.domain.unsubscribe import Wish, wish_of
-from app.services.unsubscribe import Standing
-from app.web.auth import PUBLIC
-from app.web.context import current_gateway
-from app.web.reading import read_bytes
-from app.web.routing import Operation, Routes
+from app.domain.suppression.unsubscribe_link import Wish, wish_of
+from app.services.suppression.unsubscribe import Standing
+from app.web.http.auth import PUBLIC
+from app.web.http.context import current_gateway
+from app.web.http.requests import read_bytes
+from app.web.http.routing import Operation, Routes
 
-unsubscribe = Routes("unsubscribe", __name__, template_folder="templates")
+unsubscribe = Routes("unsubscribe", __name__, template_folder="../templates")
 
 _LIMIT = 16 * 1024
-_STYLE = (Path(__file__).parent / "assets" / "unsubscribe.css").read_text(encoding="utf-8")
+_STYLE = (Path(__file__).parents[1] / "assets" / "unsubscribe.css").read_text(encoding="utf-8")
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode("ascii")
 _HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
@@ -45,7 +45,7 @@ class _Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """What a page says. `is_news` when it tells what has just been done, or not: then it is read out at once."""
+    """The content of a page. `is_news` when it says what this request did; screen readers then read it out at once."""
 
     heading: str
     sentence: str
@@ -56,17 +56,17 @@ class _Page:
 
 _STOP = _Button("List-Unsubscribe", "One-Click", "Unsubscribe")
 _AGAIN = _Button("resubscribe", "yes", "Subscribe again", is_quiet=True)
-_ON_ITS_WAY = "A mail that is on its way already may still arrive."
+_ON_ITS_WAY = "An email that is on its way already may still arrive."
 
 _ASK: Final = _Page(
     heading="Unsubscribe?",
-    sentence="Press the button to get no more mail of this kind. Nothing has been changed yet.",
+    sentence="Press the button to stop emails of this kind. Nothing has been changed yet.",
     button=_STOP,
     is_news=False,
 )
 _STOPPED_BEFORE: Final = _Page(
     heading="You are unsubscribed",
-    sentence="You get no more mail of this kind.",
+    sentence="You get no more emails of this kind.",
     button=_AGAIN,
     note=_ON_ITS_WAY,
     is_news=False,
@@ -74,37 +74,37 @@ _STOPPED_BEFORE: Final = _Page(
 _DONE: Final = {
     Wish.UNSUBSCRIBE: _Page(
         heading="You are unsubscribed",
-        sentence="Done: you will get no more mail of this kind.",
+        sentence="Done: you will get no more emails of this kind.",
         button=_AGAIN,
         note=_ON_ITS_WAY,
     ),
     Wish.RESUBSCRIBE: _Page(
         heading="You are subscribed again",
-        sentence="Done: your unsubscription has been taken back.",
+        sentence="Done: your unsubscription was undone.",
         button=_STOP,
-        note="Mail that was stopped for another reason, such as a mailbox that refused it, stays stopped.",
+        note="Emails that were stopped for another reason, such as a mailbox that refused them, stay stopped.",
     ),
 }
 _NOT_ASKED: Final = _Page(
     heading="Nothing has been changed",
-    sentence="This request did not say what to do. Press the button to get no more mail of this kind.",
+    sentence="This request did not say what to do. Press the button to stop emails of this kind.",
     button=_STOP,
 )
 _TROUBLE: Final = _Page(
     heading="That did not work",
-    sentence="Something is out of order here, and nothing has been changed. Please try again in a minute.",
+    sentence="Something failed on our side, and nothing has been changed. Please try again in a minute.",
 )
 _NOT_READ: Final = _Page(
     heading="Nothing has been changed",
-    sentence="This request could not be read. Open the link in your mail again and press the button.",
+    sentence="This request could not be read. Open the link in your email again and press the button.",
 )
 
 
 @unsubscribe.operation(
-    "GET", "/unsubscribe/<path:token>", Operation(guard=PUBLIC, summary="The page behind the link. It changes nothing.")
+    "GET", "/unsubscribe/<path:token>", Operation(guard=PUBLIC, summary="Show the unsubscribe page. Changes nothing.")
 )
 def show_unsubscribe(token: str) -> Response:
-    """Answer with the page: one button, and what it is about."""
+    """Answer with the page: one button, and the stream and address that it applies to."""
     standing = current_gateway().unsubscribe.standing(token)
     return _answer(_STOPPED_BEFORE if standing and standing.stopped else _ASK, standing=standing)
 
@@ -112,10 +112,10 @@ def show_unsubscribe(token: str) -> Response:
 @unsubscribe.operation(
     "POST",
     "/unsubscribe/<path:token>",
-    Operation(guard=PUBLIC, summary="Unsubscribe with `List-Unsubscribe=One-Click`, a form. The link is the guard."),
+    Operation(guard=PUBLIC, summary="Unsubscribe with the form `List-Unsubscribe=One-Click`. The link is the guard."),
 )
 def post_unsubscribe(token: str) -> Response:
-    """Answer 200 once it is done, whatever the token; 400 when the form asks for nothing that is known here."""
+    """Answer 200 once the wish is carried out, whatever the token; 400 when the form holds no known wish."""
     read_bytes(limit=_LIMIT)
     wish = wish_of(request.form.items(multi=True))
     if wish is None:
@@ -138,6 +138,6 @@ def _unread(error: HTTPException) -> Response:
 
 
 def _answer(page: _Page, *, standing: Standing | None = None, status: int = 200) -> Response:
-    style = Markup(_STYLE)  # noqa: S704 - a file of ours, and the policy names its hash
+    style = Markup(_STYLE)  # noqa: S704 - a file of this repository, and the policy names its hash
     text = render_template("unsubscribe.html", page=page, standing=standing, style=style)
     return make_response(text, status, _HEADERS)

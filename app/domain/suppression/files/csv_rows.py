@@ -1,19 +1,23 @@
-"""Rows of a CSV file (RFC 4180), as they are read, each with the line that it begins in.
+"""The rows of a CSV file (RFC 4180), one at a time, each with the number of its first line.
 
-It decides where a row ends and what is no CSV at all. Commas, semicolons and tabs are read, whichever the first line
-has. It never guesses past a quote that is not closed: what follows could be anything.
+This module decides where a row ends and which text is not CSV. The delimiter is the comma, semicolon or tab that the
+first line has, or the one that a first line `sep=;` names. It does not guess past a quote that is not closed, since any
+text could follow it.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from app.domain.file_text import UnreadableFile, lines_of
+from app.domain.suppression.files.file_text import UnreadableFile, lines_of
 
 RECORD_LIMIT: Final = 131_072
 """Characters of one row, however many lines it takes."""
 
 _DELIMITERS: Final = ",;\t"
+# The first line with which Excel names the delimiter of a file.
+_NAMED_DELIMITER: Final = re.compile(r"\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)
 _OPEN = f"A quote is opened here and not closed within the row (at most {RECORD_LIMIT} characters); close or double it."
 _AFTER = "A quoted cell goes on after its quote; double the quotes inside a cell."
 _RETURN = "A carriage return without a line feed; end lines with LF or CRLF."
@@ -25,18 +29,18 @@ class _Lines:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._lines = lines_of(texts)
-        self._next = next(self._lines, None)
+        self._first = next(self._lines, None)
         self._number = 0
         self._length = 0
         self.record: list[str] = []
         self.began = 1
 
     def first(self) -> str:
-        """The first line, which stays unread."""
-        return self._next or ""
+        """Return the first line without reading past it."""
+        return self._first or ""
 
     def begin(self) -> None:
-        """The next line is the first of a row."""
+        """Let the next line be the first of a row."""
         self.record.clear()
         self._length = 0
         self.began = self._number + 1
@@ -45,10 +49,10 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._next
+        # No line is read before it is needed: a line that is too long must not spoil the row before it.
+        line, self._first = self._first, None
         if line is None:
-            raise StopIteration
-        self._next = next(self._lines, None)
+            line = next(self._lines)
         self._number += 1
         self.record.append(line)
         self._length += len(line)
@@ -58,9 +62,12 @@ class _Lines:
 
 
 def csv_rows(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold anything, each with the number of its first line. Raises `UnreadableFile`."""
+    """Yield the rows that are not empty, each with the number of its first line. Raises `UnreadableFile`."""
     lines = _Lines(texts)
-    delimiter = max(_DELIMITERS, key=lines.first().count)
+    named = _NAMED_DELIMITER.fullmatch(lines.first())
+    if named:
+        next(lines)
+    delimiter = named[1] if named else max(_DELIMITERS, key=lines.first().count)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin()
@@ -81,7 +88,7 @@ def _fault(record: str, began: int, delimiter: str) -> UnreadableFile:
 
 
 def _where(record: str, delimiter: str) -> tuple[int, str]:
-    """At which character a row stops being CSV, and why."""
+    """Return the index of the character at which a row stops being CSV, and the reason."""
     opened: int | None = None
     fresh = True
     offset = 0

@@ -1,27 +1,31 @@
-"""The text of a file that came from outside, as it is read: a piece at a time, and never more of it than is bounded.
+"""The text of an uploaded file, read in pieces of bounded size.
 
-It decides which encodings are read: UTF-8, with or without a byte order mark. A byte that is none becomes U+FFFD, so
-that one bad letter in a reason does not cost the row its address. It never holds more than a piece and what it is told
-to keep.
+This module decides which encodings are read: UTF-8, with or without a byte order mark. A byte that is no UTF-8 stays in
+the text as a surrogate (PEP 383): in words it is read as Windows-1252, as old spreadsheets write it (`western`), and an
+address with one is refused. It holds one piece and one line in memory.
 """
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 PIECE: Final = 65_536
-"""Bytes that are read at a time, by whoever opens the file."""
+"""How many bytes the caller should read at a time."""
 
 LINE_LIMIT: Final = 65_536
 """Characters of one line."""
 
-NOT_UTF8: Final = "\N{REPLACEMENT CHARACTER}"
+NOT_UTF8: Final = re.compile("[\N{REPLACEMENT CHARACTER}\udc80-\udcff]")
+"""A character that stands for a byte which is no UTF-8."""
+
+_WESTERN: Final = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)}
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class UnreadableFile(ValueError):
-    """A file cannot be read on: what it is not, where it shows, and what to do about it. It never repeats the file."""
+    """The rest of a file cannot be read. The error names the rule, the place and what to do; it quotes nothing."""
 
     def __init__(self, rule: str, *, line: int, column: int | None = None) -> None:
         place = f"Line {line}" if column is None else f"Line {line}, column {column}"
@@ -31,8 +35,8 @@ class UnreadableFile(ValueError):
 
 
 def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The text of a file, a piece at a time, without its byte order mark. Raises `UnreadableFile` for UTF-16."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
+    """Yield the text of a file piece by piece, without its byte order mark. Raises `UnreadableFile` for UTF-16."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="surrogateescape")
     beginning = b""
     for piece in pieces:
         if len(beginning) < 2:
@@ -45,8 +49,13 @@ def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
         yield rest
 
 
+def western(text: str) -> str:
+    """The text with each byte that is no UTF-8 read as Windows-1252."""
+    return text.translate(_WESTERN)
+
+
 def lines_of(texts: Iterable[str]) -> Iterator[str]:
-    """The lines of a text with their ends; the last may have none. Raises `UnreadableFile` for one that is too long."""
+    """Yield the lines with their line ends; the last may have none. Raises `UnreadableFile` for too long a line."""
     number, kept = 1, ""
     for text in texts:
         *whole, kept = (kept + text).split("\n")

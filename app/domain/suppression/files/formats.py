@@ -1,30 +1,31 @@
-"""The files in which a suppression list travels: ours, which the export writes, and those of vendors.
+"""The formats of a suppression list file: ours, which the export writes, and those of vendors.
 
-It decides which of its rows name whom and why, and how a row of ours is written; `app.domain.vendor_lists` knows the
-vendors. It never opens a file and never holds more than a row of it.
+This module decides how a row is read and how a row of ours is written; `app.domain.suppression.files.vendors` knows the
+vendors. It opens no file and holds one row at a time.
 
-A cell of ours that a spreadsheet would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage
-return) is written with a `'` before it, and so is one that begins with `'` and one of those or another `'`; that `'` is
-taken off when the file is read. Whole domains (`'@example.org`) are such cells; they are read without the `'` too.
+A spreadsheet takes a cell for a formula when it begins with `=`, `+`, `-`, `@`, a tab or a carriage return. The export
+writes a `'` before such a cell, and before a cell that begins with `'` and one of these or another `'`. The import
+removes that `'`. Whole domains (`'@example.org`) are such cells; they are read without the `'` too.
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
-from app.domain.csv_rows import csv_rows
-from app.domain.file_text import UnreadableFile, decoded
-from app.domain.json_rows import json_rows
-from app.domain.list_rows import BadRow, ListRow, Refused, RowRule, moment_of, name_of, reason_in, scope_in
-from app.domain.rules import Rule
-from app.domain.suppression import Origin
-from app.domain.vendor_lists import NEEDED, VENDORS, FileFormat, Record, VendorList, layout_of
+from app.domain.message.text_rules import Rule
+from app.domain.suppression.files.csv_rows import csv_rows
+from app.domain.suppression.files.file_text import UnreadableFile, decoded, western
+from app.domain.suppression.files.json_rows import json_rows
+from app.domain.suppression.files.rows import BadRow, ListRow, Refused, RowRule, moment_of, name_of, reason_in, scope_in
+from app.domain.suppression.files.vendor_rows import ORIGIN_OF, FileFormat, Parse, Record, VendorList
+from app.domain.suppression.files.vendors import NEEDED, VENDORS, layout_of
+from app.domain.suppression.rules import Origin
 
 COLUMNS: Final = ("email", "scope", "origin", "reason", "created_at", "expires_at", "source")
 MEDIA_TYPE: Final = "text/csv"
@@ -32,6 +33,15 @@ MEDIA_TYPE: Final = "text/csv"
 _FORMULA = frozenset("=+-@\t\r")
 _IMPORTED = "Imported from a file."
 _OF_AN_IMPORT_JOB = ["emailaddress", "reason"]  # SES's own CSV has no first line of names
+_OF_AWS_TEXT = "SUPPRESSEDDESTINATIONSUMMARIES"
+_AS_TEXT = "This is the text output of the AWS command line; make the file again with `--output json`."
+_BARE = (
+    "This is a list of addresses alone. Put `email` on the first line, which makes them `manual`, or say with `list` "
+    "what they are: bounces, complaints or unsubscribes."
+)
+_READ = frozenset(
+    {"email", "address", "emailaddress", "recipient", "scope", "origin", "reason", "createdat", "created"}
+)
 _ADDRESSES = frozenset({"email", "address", "emailaddress"})
 
 
@@ -39,8 +49,8 @@ _ADDRESSES = frozenset({"email", "address", "emailaddress"})
 class Reading:
     """How a file is to be read.
 
-    `scope` is that of every row, whatever it says; `list_kind` is which of its lists a vendor's file is. Without
-    `with_source` the evidence that a file of ours claims is left out.
+    `scope` replaces the scope of every row. `list_kind` says which list of a vendor the file is. Without `with_source`,
+    the evidence in a file of ours is left out.
     """
 
     format: FileFormat = FileFormat.AUTO
@@ -51,7 +61,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """An entry of the list, as far as a file tells of it. Who may not see the evidence gets no source."""
+    """An entry of the list as it stands in a file. `source` is left out for a caller who may not see the evidence."""
 
     email: str
     scope: str
@@ -62,11 +72,8 @@ class Exported:
     source: Mapping[str, Any] | None
 
 
-Parse = Callable[[int, Record], ListRow]
-
-
 class ListFile:
-    """A file as it is read. `format` is known as soon as its first row was asked for."""
+    """A file that is being read. `format` is known once the first row has been read."""
 
     def __init__(self, pieces: Iterable[bytes], reading: Reading) -> None:
         self.format = reading.format
@@ -74,8 +81,8 @@ class ListFile:
         self._reading = reading
 
     def __iter__(self) -> Iterator[ListRow | Refused]:
-        """The rows, as they are read. Raises `UnreadableFile` where the file cannot be read on."""
-        line, names, records = _table(self._pieces)
+        """Yield the rows. Raises `UnreadableFile` at the place from which the rest cannot be read."""
+        line, names, records = _table(self._pieces, self._reading.list_kind)
         self.format = layout_of(names, self._reading.format, ours=COLUMNS, line=line)
         parse = self._parser(names, line)
         for line, record in records:
@@ -100,12 +107,16 @@ class ListFile:
             key=key,
             address=address,
             scope=self._reading.scope or scope_in(cells.get("scope", "")),
-            origin=_origin(cells.get("origin", "")),
+            origin=self._origin(cells.get("origin", "")),
             reason=reason_in(cells.get("reason", ""), otherwise=_IMPORTED),
             dated=moment_of(cells.get("createdat", "")),
             expires_at=moment_of(cells.get("expiresat", "")),
             source=_source(cells.get("source", "")) if self._reading.with_source else {},
         )
+
+    def _origin(self, text: str) -> Origin:
+        kind = self._reading.list_kind
+        return ORIGIN_OF[kind] if kind in ORIGIN_OF and not text.strip() else _origin(text)
 
 
 def header() -> str:
@@ -128,8 +139,10 @@ def written(rows: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _table(pieces: Iterable[bytes]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
-    """The line of the first row, the names of its members, and the rows; one that is not like the first is empty."""
+def _table(
+    pieces: Iterable[bytes], list_kind: VendorList | None
+) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
+    """Return the line of the first row, its member names, and the rows. A row unlike the first is empty."""
     texts = decoded(pieces)
     beginning = ""
     for text in texts:
@@ -137,7 +150,7 @@ def _table(pieces: Iterable[bytes]) -> tuple[int, Collection[str], Iterator[tupl
         if beginning.strip():
             break
     whole = chain([beginning], texts)
-    return _of_json(whole) if beginning.lstrip().startswith(("{", "[")) else _of_csv(whole)
+    return _of_json(whole) if beginning.lstrip().startswith(("{", "[")) else _of_csv(whole, list_kind)
 
 
 def _of_json(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
@@ -149,7 +162,9 @@ def _of_json(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple
     return first[0], first[1], chain([first], records)
 
 
-def _of_csv(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
+def _of_csv(
+    texts: Iterable[str], list_kind: VendorList | None
+) -> tuple[int, Collection[str], Iterator[tuple[int, Record]]]:
     rows = csv_rows(texts)
     first = next(rows, None)
     if first is None:
@@ -158,9 +173,21 @@ def _of_csv(texts: Iterable[str]) -> tuple[int, Collection[str], Iterator[tuple[
     names = [_folded(name) for name in cells]
     if len(cells) == len(_OF_AN_IMPORT_JOB) and "@" in cells[0]:
         names, rows = _OF_AN_IMPORT_JOB, chain([first], rows)
-    if len(set(names)) < len(names):
-        raise UnreadableFile("A column is named twice.", line=line)
+    elif cells[0].strip() == _OF_AWS_TEXT:
+        raise UnreadableFile(_AS_TEXT, line=line)
+    elif len(cells) == 1 and "@" in cells[0]:
+        if list_kind is None:
+            raise UnreadableFile(_BARE, line=line)
+        names, rows = ["email"], chain([first], rows)
+    if twice := next((name for name in names if name in _READ and names.count(name) > 1), None):
+        raise UnreadableFile(f"The column `{cells[names.index(twice)].strip()}` is named twice; keep one.", line=line)
+    names = _apart(names)
     return line, names, ((at, dict(zip(names, row, strict=True)) if len(row) == len(names) else {}) for at, row in rows)
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The names with the later ones of those that come twice made different: such columns are not read."""
+    return [name if name and name not in names[:at] else f"{name}#{at}" for at, name in enumerate(names)]
 
 
 def _refused(line: int, rule: Rule) -> Refused:
@@ -207,7 +234,7 @@ def _source(text: str) -> Mapping[str, Any]:
     if not text:
         return {}
     try:
-        source = json.loads(text)
+        source = json.loads(western(text))
     except (ValueError, RecursionError) as error:
         raise BadRow(RowRule.SOURCE) from error
     if not isinstance(source, dict):

@@ -1,7 +1,7 @@
-"""One batch of an import: what becomes of each of its rows, and which entries that puts on the list.
+"""One batch of an import: the verdict on each of its rows, and the entries that they put on the list.
 
-It decides row after row, as if each came alone: the second of two rows for one name and scope meets what the first one
-put. It reads and writes nothing.
+Rows are decided one after another: the second of two rows for one name and scope meets the entry that the first one
+put. This module reads and writes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,22 +10,22 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app.domain.list_rows import Admission, BadRow, ListRow, Refused, RowVerdict, check, verdict
-from app.domain.suppression import EVERY_MAIL, Lasting, Origin
-from app.store.covered import Unsubscription
-from app.store.ids import new_id
-from app.store.rehearsal import Rehearsed
-from app.store.suppression_bulk import BulkEntry, Place, PlaceName
-from app.store.suppressions import Suppression
+from app.domain.suppression.files.rows import Admission, BadRow, ListRow, Refused, RowVerdict, check, verdict
+from app.domain.suppression.rules import EVERY_EMAIL, Lasting, Origin
+from app.store.engine.ids import new_id
+from app.store.suppression.bulk import BulkEntry, ListSlot, PlaceName
+from app.store.suppression.covered_unsubscribes import Unsubscription
+from app.store.suppression.dry_run import Rehearsed
+from app.store.suppression.suppressions import Suppression
 
 _PUT: Final = frozenset({RowVerdict.ADDED, RowVerdict.REPLACED})
 _HEARD: Final = _PUT | {RowVerdict.KEPT}
-_NOTHING: Final = Place()
+_NOTHING: Final = ListSlot()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What became of one row; of a refused one, which rule it breaks."""
+class RowResult:
+    """The verdict on one row; for a refused row, the rule that it breaks."""
 
     line: int
     verdict: RowVerdict
@@ -35,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Put:
-    """What a place holds after the rows so far: a row, and the live entry whose place it takes."""
+    """What is in a place after the rows so far: a row, and the live entry that it replaces."""
 
     row: ListRow
     created_at: datetime
@@ -60,18 +60,22 @@ class Batch:
         self._unsubscribed: dict[PlaceName, tuple[ListRow, Suppression | None]] = {}
         self._pseudonyms = {row.key: pseudonym(row.key) for row in rows if isinstance(row, ListRow)}
         self.keys = {*self._pseudonyms, *self._pseudonyms.values()}
-        self.told: list[Told] = []
+        self.results: list[RowResult] = []
         self.ended: list[Suppression] = []
 
     def decide(
-        self, places: Mapping[PlaceName, Place], *, rehearsed: Mapping[PlaceName, Rehearsed], now: datetime
+        self, places: Mapping[PlaceName, ListSlot], *, rehearsed: Mapping[PlaceName, Rehearsed], now: datetime
     ) -> None:
-        """Decide every row beside what stands on the list, or would stand there."""
+        """Decide every row, given what is on the list, or would be there in a dry run."""
         for row in self._rows:
-            self.told.append(self._decide(row, places, rehearsed, now))
+            self.results.append(self._decide(row, places, rehearsed, now))
 
     def entries(self, *, import_id: UUID) -> list[BulkEntry]:
-        """What is to be put, no two in one place."""
+        """The entries to put, at most one in a place.
+
+        Those from an application's file have its name in `source`, so that they count as its own.
+        """
+        app = {} if self._admission.app is None else {"app": self._admission.app}
         return [
             BulkEntry(
                 id=new_id(),
@@ -80,7 +84,7 @@ class Batch:
                 address=put.row.address,
                 origin=put.row.origin.value,
                 reason=put.row.reason,
-                source={**put.row.source, "import": str(import_id)},
+                source={**put.row.source, "import": str(import_id), **app},
                 created_at=put.created_at,
                 expires_at=put.row.expires_at,
                 replaces=put.replaces,
@@ -89,34 +93,34 @@ class Batch:
         ]
 
     def covered(self, entries: Sequence[BulkEntry]) -> Iterator[Unsubscription]:
-        """The unsubscriptions among the rows that lie under another entry: one of these, or one that stood before."""
+        """The unsubscriptions among the rows that another entry covers: one of these, or one that was there before."""
         put = {(one.key, one.scope): one for one in entries}
-        for name, (row, stood) in self._unsubscribed.items():
-            covering = put.get(name, stood)
+        for name, (row, standing) in self._unsubscribed.items():
+            covering = put.get(name, standing)
             if covering is not None and covering.origin != Origin.UNSUBSCRIBE:
                 replaced = covering.replaces if isinstance(covering, BulkEntry) else None
                 yield Unsubscription(id=(replaced or covering).id, scope=row.scope, reason=row.reason)
 
     @property
     def would_stand(self) -> dict[PlaceName, Rehearsed]:
-        """What would stand in the places that the rows change."""
+        """What would be in the places that the rows change."""
         return {name: Rehearsed(put.row.origin.value, put.row.expires_at) for name, put in self._put.items()}
 
     def _decide(
         self,
         row: ListRow | Refused,
-        places: Mapping[PlaceName, Place],
+        places: Mapping[PlaceName, ListSlot],
         rehearsed: Mapping[PlaceName, Rehearsed],
         now: datetime,
-    ) -> Told:
+    ) -> RowResult:
         if isinstance(row, Refused):
-            return Told(line=row.line, verdict=RowVerdict.REFUSED, code=row.code, detail=row.detail)
+            return RowResult(line=row.line, verdict=RowVerdict.REFUSED, code=row.code, detail=row.detail)
         try:
             check(row, self._admission, now=now)
         except BadRow as error:
-            return Told(line=row.line, verdict=RowVerdict.REFUSED, code=error.rule.value, detail=str(error))
+            return RowResult(line=row.line, verdict=RowVerdict.REFUSED, code=error.rule.value, detail=str(error))
         if self._is_forgotten(row, places):
-            return Told(line=row.line, verdict=RowVerdict.KEPT)
+            return RowResult(line=row.line, verdict=RowVerdict.KEPT)
         name = (row.key, row.scope)
         place = places.get(name, _NOTHING)
         put = self._put.get(name)
@@ -126,13 +130,13 @@ class Batch:
             self._unsubscribed[name] = (row, place.entry)
         if what in _PUT:
             self._note(row, place, put, added=what is RowVerdict.ADDED, now=now)
-        return Told(line=row.line, verdict=what)
+        return RowResult(line=row.line, verdict=what)
 
-    def _is_forgotten(self, row: ListRow, places: Mapping[PlaceName, Place]) -> bool:
-        """Whether the person asked to be forgotten: no mail goes there, and the address is not to be stored again."""
-        return places.get((self._pseudonyms[row.key], EVERY_MAIL), _NOTHING).entry is not None
+    def _is_forgotten(self, row: ListRow, places: Mapping[PlaceName, ListSlot]) -> bool:
+        """Whether the person asked to be forgotten: no email goes there, and the address must not be stored again."""
+        return places.get((self._pseudonyms[row.key], EVERY_EMAIL), _NOTHING).entry is not None
 
-    def _note(self, row: ListRow, place: Place, earlier: _Put | None, *, added: bool, now: datetime) -> None:
+    def _note(self, row: ListRow, place: ListSlot, earlier: _Put | None, *, added: bool, now: datetime) -> None:
         if earlier is not None:
             created_at, replaces = earlier.created_at, earlier.replaces
         elif added:

@@ -1,8 +1,9 @@
-"""Take a file into the suppression list: ours, or a vendor's; row by row a verdict, batch by batch a transaction.
+"""Import a file into the suppression list: our own format or a vendor's; a verdict per row, a transaction per batch.
 
-It decides what becomes of each row beside what stands on the list, and never weakens that: an entry that lasts longer
-or is stronger stays, and nobody who was taken off since comes back (promise 6). An import that was broken off is simply
-run again: rows that are on the list already change nothing. Neither memory nor a transaction grows with the file.
+Each row is judged against what is on the list, and never weakens it: an entry that lasts longer or is stronger stays,
+and an address that was unsuppressed since the row's date does not come back (promise 6). After an interruption, run
+the import again: rows that are on the list already change nothing. Neither memory nor a transaction grows with the
+file.
 """
 
 import time
@@ -14,18 +15,19 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, ServiceUnavailable, ValidationFailed
-from app.domain.file_text import UnreadableFile
-from app.domain.list_files import ListFile, Reading
-from app.domain.list_rows import Admission, BadRow, ListRow, Refused, RowVerdict, scope_in
-from app.services.import_batch import Batch, Told
-from app.store import audit, covered, suppression_bulk, suppressions
-from app.store.db import Database, clock
-from app.store.ids import new_id
-from app.store.positives import Positives
-from app.store.pseudonyms import Pseudonyms
-from app.store.rehearsal import Rehearsal
+from app.domain.suppression.files.file_text import UnreadableFile
+from app.domain.suppression.files.formats import ListFile, Reading
+from app.domain.suppression.files.rows import Admission, BadRow, ListRow, Refused, RowVerdict, scope_in
+from app.services.suppression.files.import_batch import Batch, RowResult
+from app.services.suppression.list_writer import ListWriter
+from app.store.engine.database import Database, clock
+from app.store.engine.ids import new_id
+from app.store.operating import audit
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.suppression import bulk
+from app.store.suppression.dry_run import Rehearsal
 
 BATCH: Final = 2_000
 """Rows of one transaction: about 0.1 s in which other writers of SQLite wait."""
@@ -33,12 +35,12 @@ BATCH: Final = 2_000
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.5
 
-Tell = Callable[[Sequence[Told]], None]
+OnResults = Callable[[Sequence[RowResult]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How to import. `fresh`: rows without a time are as new as today, and so bring back who was taken off."""
+    """How to import. `fresh`: rows without a time count as new today, and so suppress unsuppressed addresses again."""
 
     reading: Reading = field(default_factory=Reading)
     dry_run: bool = False
@@ -47,7 +49,7 @@ class How:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of a file: its format, and how many rows came to which verdict."""
+    """The result of an import: the format of the file, and how many rows got which verdict."""
 
     id: UUID
     format: str
@@ -72,17 +74,17 @@ class ImportList:
     """Imports files into the list."""
 
     def __init__(
-        self, *, database: Database, positives: Positives, pseudonyms: Pseudonyms, exempt_mailbox_simulator: bool
+        self, *, database: Database, writer: ListWriter, pseudonyms: Pseudonyms, exempt_mailbox_simulator: bool
     ) -> None:
         self._database = database
-        self._positives = positives
+        self._writer = writer
         self._pseudonyms = pseudonyms
         self._exempt = exempt_mailbox_simulator
 
-    def __call__(self, caller: Caller, pieces: Iterable[bytes], how: How, *, tell: Tell) -> Imported:
-        """Import a file as it comes, in pieces of some 64 KB; `tell` hears of each batch once it is on the list.
+    def __call__(self, caller: Caller, pieces: Iterable[bytes], how: How, *, report: OnResults) -> Imported:
+        """Import a file from pieces of some 64 KB; `report` is called for each batch once it is on the list.
 
-        Raises `ValidationFailed` where the file cannot be read on; what was told of before that stays on the list.
+        Raises `ValidationFailed` where the file becomes unreadable: all rows before that are on the list, none after.
         """
         caller.require(Scope.SUPPRESSIONS_WRITE)
         how = replace(how, reading=_reading(how.reading, caller))
@@ -93,10 +95,10 @@ class ImportList:
             run = _Run(id=new_id(), caller=caller, how=how, admission=admission, rehearsal=rehearsal)
             try:
                 for rows in _batches(file):
-                    told = self._take(run, rows, file.format)
-                    for one in told:
+                    results = self._take(run, rows, file.format)
+                    for one in results:
                         counts[one.verdict] += 1
-                    tell(told)
+                    report(results)
             except UnreadableFile as error:
                 raise _unreadable(error, taken=0 if how.dry_run else sum(counts.values())) from error
         done = Imported(
@@ -105,8 +107,8 @@ class ImportList:
         self._finish(run, done)
         return done
 
-    def _take(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[Told]:
-        """One batch, again when the database is away for a moment or somebody else was quicker with an address."""
+    def _take(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[RowResult]:
+        """Import one batch; try again when the database is briefly away or another writer put one of its addresses."""
         for remaining in reversed(range(_TRIES)):
             try:
                 return self._rehearse(run, rows) if run.how.dry_run else self._write(run, rows, file_format)
@@ -116,33 +118,30 @@ class ImportList:
                 time.sleep(_PAUSE_S)
         raise AssertionError("the last try ends by itself")
 
-    def _rehearse(self, run: _Run, rows: Sequence[ListRow | Refused]) -> Sequence[Told]:
+    def _rehearse(self, run: _Run, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:
         batch = Batch(rows, run.admission, fresh=run.how.fresh, pseudonym=self._pseudonyms)
         with self._database.reading() as connection:
             batch.decide(
-                suppression_bulk.places(connection, batch.keys, lock=False),
+                bulk.places(connection, batch.keys, lock=False),
                 rehearsed=run.rehearsal.among(batch.keys),
                 now=clock(connection),
             )
         run.rehearsal.put(batch.would_stand)
-        return batch.told
+        return batch.results
 
-    def _write(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[Told]:
+    def _write(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[RowResult]:
         batch = Batch(rows, run.admission, fresh=run.how.fresh, pseudonym=self._pseudonyms)
         with self._database.transaction() as connection:
             if not run.begun:
                 _audit(connection, run, "import", {"format": file_format})
-            batch.decide(
-                suppression_bulk.places(connection, batch.keys, lock=True), rehearsed={}, now=clock(connection)
-            )
+            batch.decide(bulk.places(connection, batch.keys, lock=True), rehearsed={}, now=clock(connection))
             entries = batch.entries(import_id=run.id)
-            suppressions.end(connection, batch.ended)
-            self._positives.add({entry.key for entry in entries})
-            if suppression_bulk.put_all(connection, entries, actor=run.caller.actor):
-                raise ServiceUnavailable("Somebody else put the same address on the list; repeat the import.")
-            covered.cover_all(connection, batch.covered(entries), actor=run.caller.actor)
+            covered = batch.covered(entries)
+            actor = run.caller.actor
+            if self._writer.put_all(connection, entries, ended=batch.ended, covered=covered, actor=actor):
+                raise ServiceUnavailable("Another writer put the same address on the list; repeat the import.")
         run.begun = True
-        return batch.told
+        return batch.results
 
     def _finish(self, run: _Run, done: Imported) -> None:
         if run.how.dry_run:
@@ -153,7 +152,7 @@ class ImportList:
 
 
 def _reading(reading: Reading, caller: Caller) -> Reading:
-    """The reading as far as this caller may have it: only an administrator's files bring evidence."""
+    """The settings for reading as far as this caller may use them: evidence is read only for an administrator."""
     try:
         scope = None if reading.scope is None else scope_in(reading.scope)
     except BadRow as error:
@@ -162,13 +161,24 @@ def _reading(reading: Reading, caller: Caller) -> Reading:
 
 
 def _batches(rows: Iterable[ListRow | Refused]) -> Iterator[list[ListRow | Refused]]:
-    unread = iter(rows)
-    while batch := list(islice(unread, BATCH)):
-        yield batch
+    """Batches of rows. Where the file becomes unreadable, yields the rows before that, and then raises."""
+    unread, broken = iter(rows), None
+    while broken is None:
+        batch: list[ListRow | Refused] = []
+        try:
+            batch.extend(islice(unread, BATCH))
+        except UnreadableFile as error:
+            broken = error
+        if batch:
+            yield batch
+        elif broken is None:
+            return
+    raise broken
 
 
 def _unreadable(error: UnreadableFile, *, taken: int) -> ValidationFailed:
-    rest = f" The {taken} rows before it are done; repair the file and import it again." if taken else ""
+    done = f" The {taken} rows before it are done, and none after it; repair the file and import it again."
+    rest = done if taken else ""
     return ValidationFailed(f"{error}{rest}", faults=(Fault("", "unreadable_file", str(error)),))
 
 

@@ -1,6 +1,6 @@
-"""What pydantic found wrong, told in the API's terms: a pointer into the request, a stable code, one sentence.
+"""Turn pydantic's validation errors into the API's faults: a pointer into the request, a stable code, one sentence.
 
-It never passes on the rejected value. pydantic's own words are used only where they speak of the rule.
+A fault never repeats the rejected value, and never uses pydantic's own sentences (`app.web.http.faults.sentences`).
 """
 
 import re
@@ -9,32 +9,24 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from app.domain.errors import Fault, ValidationFailed
+from app.web.http.faults.near_names import names_at, nearest
+from app.web.http.faults.sentences import sentence_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_MEANT = re.compile(r"did you mean `([A-Za-z0-9_]{1,64})`")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
-# Fields of Resend's that callers may hope for. To ignore one would send another mail than was meant.
+# Fields of Resend that callers may expect. If one were ignored, another email would be sent than the caller wanted.
 _NOT_SUPPORTED = {
-    "template": "Templates are not kept here; send the rendered html and text.",
-    "topic_id": "Topics are not kept here; name the list of mail with stream.",
-    "path": "Files are not fetched from addresses; send the content.",
-}
-_SENTENCES = {
-    "missing": "This field is required.",
-    "string_type": "Give a string.",
-    "dict_type": "Give an object.",
-    "model_type": "Give an object.",
-    "model_attributes_type": "Give an object.",
-    "list_type": "Give a list.",
-    "tuple_type": "Give a list.",
-    "uuid_type": "Give an id.",
-    "uuid_parsing": "Give an id.",
+    "template": "Templates are not supported. Send the rendered html and text.",
+    "topic_id": "Topics are not supported. Use stream instead.",
+    "path": "Files are not fetched from URLs. Send the content.",
 }
 
 
 def check(model: type[Model], value: Any) -> Model:
-    """`value` as `model`; else `ValidationFailed` with a fault for each field that breaks a rule."""
+    """`value` as `model`. Raises `ValidationFailed` with a fault for each field that breaks a rule."""
     found = attempt(model, value)
     if isinstance(found, tuple):
         raise refusal(found)
@@ -42,16 +34,28 @@ def check(model: type[Model], value: Any) -> Model:
 
 
 def attempt(model: type[Model], value: Any) -> Model | tuple[Fault, ...]:
-    """`value` as `model`, or the faults that keep it from being one."""
+    """`value` as `model`, or a fault for each field that breaks a rule."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
-        return tuple(dict.fromkeys(_fault(detail["type"], detail["loc"], detail["msg"], value) for detail in details))
+        faults = (_fault(model, detail["type"], detail["loc"], detail["msg"], value) for detail in details)
+        return _most_useful_first(tuple(dict.fromkeys(faults)))
+
+
+def _most_useful_first(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """The faults with suggestions first, without those of fields that are missing under the suggested name.
+
+    The sentence of the answer is that of the first fault, and SDKs show nothing else.
+    """
+    found = ((fault.pointer.rpartition("/")[0], _MEANT.search(fault.detail)) for fault in faults)
+    meant = {f"{place}/{name[1]}" for place, name in found if name}
+    kept = [fault for fault in faults if fault.code != "missing" or fault.pointer not in meant]
+    return tuple(sorted(kept, key=lambda fault: _MEANT.search(fault.detail) is None))
 
 
 def refusal(faults: tuple[Fault, ...]) -> ValidationFailed:
-    """The error for these faults; its sentence is the first of them and the number of the others."""
+    """The error for these faults. Its sentence is that of the first fault, and the number of the others."""
     first = faults[0]
     place = f"{first.pointer}: " if first.pointer else ""
     rest = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -59,28 +63,33 @@ def refusal(faults: tuple[Fault, ...]) -> ValidationFailed:
 
 
 def below(prefix: str, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    """The faults of a part of a request, with pointers from the whole."""
+    """The faults of a part of a request, with pointers from the root of the request."""
     return tuple(Fault(prefix + fault.pointer, fault.code, fault.detail) for fault in faults)
 
 
-def _fault(code: str, location: tuple[int | str, ...], sentence: str, value: Any) -> Fault:
+def _fault(model: type[BaseModel], code: str, location: tuple[int | str, ...], sentence: str, value: Any) -> Fault:
     if code == "extra_forbidden":
-        return _unknown_field(location, value)
-    return Fault(_pointer(location, value, missing=code == "missing"), code, _SENTENCES.get(code, sentence))
+        return _unknown_field(model, location, value)
+    return Fault(_pointer(location, value, missing=code == "missing"), code, sentence_of(code, sentence))
 
 
-def _unknown_field(location: tuple[int | str, ...], value: Any) -> Fault:
-    """A field nobody knows. Its name is a value of the sender's choosing, and repeated only if it looks like a name."""
+def _unknown_field(model: type[BaseModel], location: tuple[int | str, ...], value: Any) -> Fault:
+    """The fault of an unknown field, with the known one that it nearly is.
+
+    The client chose its name: it is repeated only if it looks like a field name.
+    """
     name = str(location[-1])
     if name in _NOT_SUPPORTED:
         return Fault(_pointer(location, value), "not_supported", _NOT_SUPPORTED[name])
     if not _FIELD_NAME.fullmatch(name):
         return Fault(_pointer(location[:-1], value), "unknown_field", "The API does not know a field of this object.")
-    return Fault(_pointer(location, value), "unknown_field", "The API does not know this field.")
+    near = nearest(name, names_at(model, location[:-1]))
+    meant = f"The API does not know this field; did you mean `{near}`?" if near else "The API does not know this field."
+    return Fault(_pointer(location, value), "unknown_field", meant)
 
 
 def _pointer(location: tuple[int | str, ...], value: Any, *, missing: bool = False) -> str:
-    """The JSON pointer (RFC 6901) of `location`, without the steps that are pydantic's own and not in the request."""
+    """The JSON pointer (RFC 6901) of `location`, without the steps that pydantic adds and the request does not have."""
     steps = []
     for step in location:
         if isinstance(value, dict) and (step in value or (missing and step == location[-1])):

@@ -1,0 +1,1 @@
+"""The events that SES publishes, read from JSON into the types of the domain."""

@@ -1,0 +1,1 @@
+"""The AWS side of a gateway: its topic, configuration set and event destination, made and looked over."""

@@ -1,0 +1,1 @@
+"""What SNS sends: envelopes, signatures, certificates, topics, and the confirmation of subscriptions."""

@@ -1,0 +1,89 @@
+"""The URL of a broker in the spellings of Celery and redis-py, with its options and the verification of TLS.
+
+One URL serves redis-py and Celery, which disagree about unix sockets and about TLS. By default, Celery accepts any
+certificate of a `rediss://` broker, and of an `amqps://` broker it checks the chain but not the name.
+"""
+
+import ssl
+from typing import Any, Final
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+BROKER_PATIENCE_S: Final = 1.8
+_TLS: Final = "ssl_"
+
+
+def celery_url(urls: str) -> str:
+    """The URLs as Celery spells them: redis-py's `unix:///path?db=1` is `redis+socket:///path?virtual_host=1` there.
+
+    The TLS options of a URL are left out; `tls_options` has them.
+    """
+    return ";".join(_celery_url(url) for url in urls.split(";"))
+
+
+def tls_options(urls: str) -> dict[str, Any] | None:
+    """Celery's `broker_use_ssl`: with `rediss://` and `amqps://` the certificate and its name are always verified.
+
+    None for every other scheme. Of several URLs the first one counts.
+    """
+    url = urls.partition(";")[0]
+    given = {name: value for name, value in parse_qsl(urlsplit(url).query) if name.startswith(_TLS)}
+    match urlsplit(url).scheme:
+        case "rediss":
+            return given | {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+        case "amqps":
+            # Where the name is None, kombu sets the host name of each URL in turn.
+            verified = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+            return {name.removeprefix(_TLS): value for name, value in given.items()} | verified
+    return None
+
+
+def redis_url(url: str) -> str | None:
+    """The URL as redis-py spells it; None when the broker is no Redis, or there are several URLs."""
+    parts = urlsplit(url)
+    if ";" in url or parts.scheme not in {"redis", "rediss", "unix", "redis+socket"}:
+        return None
+    if parts.scheme != "redis+socket":
+        return url
+    database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
+    return f"unix://{parts.netloc}{parts.path}?db={database}"
+
+
+def transport_options(url: str) -> dict[str, Any]:
+    """The options for the broker of this URL; another kind of broker would refuse them or pass them to its client."""
+    return TRANSPORT_OPTIONS.get(urlsplit(url).scheme.partition("+")[0], {})
+
+
+def _celery_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        database = parse_qs(parts.query).get("db", ["0"])[0]
+        return f"redis+socket://{login}{parts.path}?virtual_host={database}"
+    if tls_options(url) is None or not parts.query:
+        return url
+    kept = urlencode([(name, value) for name, value in parse_qsl(parts.query) if not name.startswith(_TLS)])
+    return url.partition("?")[0] + (f"?{kept}" if kept else "")
+
+
+_REDIS: Final = {
+    "global_keyprefix": "postern:broker:",
+    "health_check_interval": 10,
+    "max_retries": 0,
+    "socket_connect_timeout": BROKER_PATIENCE_S,
+    "socket_keepalive": True,
+    "socket_timeout": BROKER_PATIENCE_S,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "visibility_timeout": 300,
+}
+_AMQP: Final = {"confirm_publish": True, "max_retries": 0}
+
+# By the scheme of the URL, in seconds.
+TRANSPORT_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "amqp": _AMQP,
+    "amqps": _AMQP,
+    "pyamqp": _AMQP,
+    "sqs": {"visibility_timeout": 300, "queue_name_prefix": "postern-"},
+}

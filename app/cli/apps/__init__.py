@@ -1,0 +1,1 @@
+"""Commands for applications, keys and streams."""

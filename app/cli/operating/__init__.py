@@ -1,0 +1,1 @@
+"""Commands for incidents and database recovery."""

@@ -1,0 +1,1 @@
+"""Commands of sending: pause and resume a lane, and decide on unknown outcomes."""

@@ -1,0 +1,1 @@
+"""Commands that send an email, and check whether one would be sent."""

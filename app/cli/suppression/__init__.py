@@ -1,0 +1,1 @@
+"""Commands of the suppression list and its files."""

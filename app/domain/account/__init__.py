@@ -1,0 +1,1 @@
+"""How the AWS account's suppression list compares with ours."""

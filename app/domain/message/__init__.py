@@ -1,0 +1,1 @@
+"""What an email is made of: addresses, headers, MIME and attachments."""

@@ -1,0 +1,1 @@
+"""The states of a recipient, and the rules for attempts and unknown outcomes."""

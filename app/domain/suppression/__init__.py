@@ -1,0 +1,1 @@
+"""The rules of the suppression list: scopes, origins, precedence and remedies."""

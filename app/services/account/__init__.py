@@ -1,0 +1,1 @@
+"""The AWS account: the comparison of its suppression list with ours."""

@@ -1,0 +1,1 @@
+"""Applications, their API keys and their streams."""

@@ -1,0 +1,1 @@
+"""Notifications in, events out, and what follows from them."""

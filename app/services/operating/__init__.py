@@ -1,0 +1,1 @@
+"""Upkeep, health, metrics, incidents, pauses, key rotation, and database recovery."""

@@ -1,0 +1,1 @@
+"""Outcomes in plain words: why an email bounced."""

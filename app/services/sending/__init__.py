@@ -1,0 +1,1 @@
+"""Claim, last look, call, record; unknown outcomes, crash recovery, and the send rate."""

@@ -1,0 +1,1 @@
+"""Taking an email in, looking it up, and changing it."""

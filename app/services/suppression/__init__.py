@@ -1,0 +1,1 @@
+"""The suppression list: the gate, its writer, explaining, reviewing, unsubscribing and undoing."""

@@ -1,0 +1,1 @@
+"""Rows of applications, API keys, idempotency keys and streams."""

@@ -1,0 +1,1 @@
+"""The machinery of SQL and Redis: connections, clocks, ids, and statements for many rows."""

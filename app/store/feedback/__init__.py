@@ -1,0 +1,1 @@
+"""Rows of notifications, events and signing certificates."""

@@ -1,0 +1,1 @@
+"""Rows of upkeep: audit, incidents, heartbeats, job cursors and backlogs."""

@@ -1,0 +1,1 @@
+"""Pseudonyms, and the rows that are erased when a person is forgotten."""

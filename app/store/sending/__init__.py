@@ -1,0 +1,1 @@
+"""Rows of recipients and attempts, claims, circuits, and the flight recorder."""

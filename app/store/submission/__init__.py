@@ -1,0 +1,1 @@
+"""Rows of emails, and their sealed bodies."""

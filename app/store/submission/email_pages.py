@@ -1,0 +1,226 @@
+"""Pages of emails by filter, newest first. Each filter leads to an index that has its emails in that order.
+
+A page has to be as quick with ten million emails as with ten, and when nothing passes the filter. The planner cannot
+know that matches are rare or lie far back: it would read all emails to find a page of them. So a query starts from the
+most selective condition (an address, a tag, a rare state, a stream), and checks the rest on what that finds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    false,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
+
+from app.domain.sending.state_machine import State
+from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
+from app.store.sending.recipients import is_in
+from app.store.submission.emails import Email, of_ids
+from app.store.submission.tags import has_tag, has_tag_by_index
+from app.store.tables.core import apps, emails, recipients
+
+_USUAL: Final = frozenset({State.SENT, State.DELIVERED})
+"""The states in which most emails end. A stream or a tag is more selective than these, and less than other states."""
+
+_LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
+"""True for every recipient. It allows the index that is for lists alone."""
+
+_SORTED: Final = 100_000
+"""Up to this many emails of one tag are sorted for a page. With more, a page is soon found among the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which emails to list.
+
+    `key` is a suppression key. `states`: some recipient is in one of them. `without`: no recipient is in one of these.
+    `opened` and `clicked` apply to that same recipient; None does not filter.
+    """
+
+    app_id: UUID | None = None
+    key: str | None = None
+    states: frozenset[State] | None = None
+    without: frozenset[State] = frozenset()
+    opened: bool | None = None
+    clicked: bool | None = None
+    tag: tuple[str, str] | None = None
+    stream: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Which part of the list: a number of ids, beyond one of them in one direction."""
+
+    limit: int
+    after: UUID | None
+    before: UUID | None
+
+    def first(self, query: Select[Any], column: ColumnElement[UUID]) -> Select[Any]:
+        """The query for the first ones in this direction."""
+        return query.order_by(column if self.before is not None else column.desc()).limit(self.limit)
+
+    def bounds(self, column: ColumnElement[UUID], wanted: Filter) -> list[ColumnElement[bool]]:
+        """SQL: the range of ids of the page. An id contains its time, so a time bounds the ids too."""
+        found: list[ColumnElement[bool]] = []
+        if self.after is not None:
+            found.append(column < self.after)
+        if self.before is not None:
+            found.append(column > self.before)
+        if wanted.since is not None:
+            found.append(column >= first_id_of(wanted.since - CLOCKS_DIFFER_BY))
+        if wanted.until is not None:
+            found.append(column < first_id_of(wanted.until + CLOCKS_DIFFER_BY))
+        return found
+
+
+def page(
+    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[Email, ...]:
+    """Up to `limit` emails, newest first: those older than `after`, or the nearest ones newer than `before`."""
+    place = _Place(limit=limit, after=after, before=before)
+    return of_ids(connection, connection.scalars(_query(connection, wanted, place)).all())
+
+
+def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
+    on_postgres = connection.dialect.name == "postgresql"
+    if wanted.key is not None:
+        query = _of_recipients(wanted, place)
+        if on_postgres and wanted.app_id is None:
+            return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
+        return place.first(query, recipients.c.email_id)
+    if wanted.tag is not None and on_postgres and _are_few(connection, wanted.tag):
+        return _tagged(wanted, place, wanted.tag)
+    read = wanted.opened or wanted.clicked
+    tells_most = read or not (wanted.states or _USUAL) & _USUAL
+    if wanted.states is not None and (tells_most or (wanted.stream is None and wanted.tag is None)):
+        return _in_states(wanted, place, wanted.states, in_each_app=on_postgres and wanted.app_id is None)
+    query = _of_emails(emails, wanted, place)
+    if wanted.stream is not None and wanted.app_id is None and on_postgres:
+        return _in_each_app(query, emails.c.app_id, emails.c.id, place)
+    return place.first(query, emails.c.id)
+
+
+def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_each_app: bool) -> Select[Any]:
+    """The first emails with a recipient in one of some states, merged from the first of each state.
+
+    Those that were opened or clicked are found by their own indexes, whatever their state.
+    """
+    if not states:
+        return select(emails.c.id).where(false())
+    read = bool(wanted.opened or wanted.clicked)
+    column = recipients.c.email_id
+    parts = []
+    for among in [states] if read else [{state} for state in sorted(states)]:
+        part = _of_recipients(wanted, place).where(is_in(among), _LISTED)
+        # Few emails are being sent, and their index knows no application.
+        of_each = in_each_app and among != {State.SENDING}
+        first = _in_each_app(part, recipients.c.app_id, column, place) if of_each else place.first(part, column)
+        parts.append(select(first.subquery().c.email_id))
+    found = union_all(*parts).subquery()
+    return place.first(select(found.c.email_id).distinct(), found.c.email_id)
+
+
+def _in_each_app(
+    query: Select[Any], owner: ColumnElement[UUID], column: ColumnElement[UUID], place: _Place
+) -> Select[Any]:
+    """The first rows over all applications, merged from each: only within one does the index have them in order."""
+    first = place.first(query.where(owner == apps.c.id).correlate(apps), column).lateral()
+    found = first.c[column.name]
+    return place.first(select(found).select_from(apps.join(first, true())), found)
+
+
+def _of_recipients(wanted: Filter, place: _Place) -> Select[Any]:
+    """The emails of recipients that pass all of the filter, each once."""
+    column = recipients.c.email_id
+    query = select(column).where(*place.bounds(column, wanted), *_recipient_conditions(recipients, wanted)).distinct()
+    if wanted.app_id is not None:
+        query = query.where(recipients.c.app_id == wanted.app_id)
+    if conditions := _email_conditions(emails, wanted):
+        query = query.where(select(literal(1)).where(emails.c.id == column, *conditions).exists())
+    return query.where(~_of_same(column, wanted)) if wanted.without else query
+
+
+def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
+    """The emails among these rows that pass all of the filter."""
+    query = select(rows.c.id).where(*place.bounds(rows.c.id, wanted), *_email_conditions(rows, wanted))
+    if wanted.app_id is not None:
+        query = query.where(rows.c.app_id == wanted.app_id)
+    one = recipients.alias()
+    conditions = _recipient_conditions(one, wanted)
+    if wanted.states is not None:
+        conditions.append(one.c.state.in_(sorted(wanted.states)))
+    if conditions:
+        query = query.where(select(literal(1)).where(one.c.email_id == rows.c.id, *conditions).exists())
+    return query.where(~_of_same(rows.c.id, wanted)) if wanted.without else query
+
+
+def _are_few(connection: Connection, tag: tuple[str, str]) -> bool:
+    """Whether the tag has few enough emails to sort them.
+
+    The planner guesses how many have it, and reads all emails if it guesses many. This transaction does not allow that.
+    """
+    connection.exec_driver_sql("SET LOCAL enable_seqscan TO off")
+    some = select(literal(1)).select_from(emails).where(*_has_tag(tag)).limit(_SORTED + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _SORTED
+
+
+def _tagged(wanted: Filter, place: _Place, tag: tuple[str, str]) -> Select[Any]:
+    columns = (emails.c.id, emails.c.app_id, emails.c.stream, emails.c.tags, emails.c.created_at)
+    tagged = select(*columns).where(*_has_tag(tag)).cte("tagged").prefix_with("MATERIALIZED")
+    return place.first(_of_emails(tagged, wanted, place), tagged.c.id)
+
+
+def _has_tag(tag: tuple[str, str]) -> list[ColumnElement[bool]]:
+    """The condition of the index, which leaves out emails without tags."""
+    return [
+        emails.c.tags != literal_column("'{}'"),
+        has_tag_by_index(emails.c.tags, tag),
+    ]
+
+
+def _email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.stream is not None:
+        conditions.append(rows.c.stream == wanted.stream)
+    if wanted.since is not None:
+        conditions.append(rows.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(rows.c.created_at < wanted.until)
+    if wanted.tag is not None:
+        conditions.append(has_tag(rows.c.tags, wanted.tag))
+    return conditions
+
+
+def _recipient_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
+    """The conditions on one recipient, except its state."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.key is not None:
+        conditions.append(rows.c.key == wanted.key)
+        if wanted.states is not None:
+            conditions.append(rows.c.state.in_(sorted(wanted.states)))
+    for column, asked in ((rows.c.opened_at, wanted.opened), (rows.c.clicked_at, wanted.clicked)):
+        if asked is not None:
+            conditions.append(column.is_not(None) if asked else column.is_(None))
+    return conditions
+
+
+def _of_same(email_id: ColumnElement[UUID], wanted: Filter) -> ColumnElement[bool]:
+    """Whether a recipient of the same email is in a state of `without`."""
+    other = recipients.alias()
+    worse: Sequence[State] = sorted(wanted.without)
+    return select(literal(1)).where(other.c.email_id == email_id, other.c.state.in_(worse)).exists()

@@ -1,0 +1,1 @@
+"""The HTTP route that SNS posts notifications to."""

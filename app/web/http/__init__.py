@@ -1,0 +1,1 @@
+"""The machinery of HTTP: routing, authentication, request bodies, answers, problems and the OpenAPI document."""

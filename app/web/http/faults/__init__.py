@@ -1,0 +1,1 @@
+"""The faults of a request: what pydantic finds, as pointers, codes and sentences of ours."""

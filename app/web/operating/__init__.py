@@ -1,0 +1,1 @@
+"""HTTP routes for health and metrics."""

@@ -1,0 +1,1 @@
+"""HTTP routes that take emails in, check them and show them."""

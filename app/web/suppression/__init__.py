@@ -1,0 +1,1 @@
+"""HTTP routes of the suppression list, its files, its reviews and the unsubscribe page."""

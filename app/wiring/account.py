@@ -1,0 +1,34 @@
+"""The area `account`: the comparison of SES's suppression list with ours, and the AWS side that commands check."""
+
+from app.aws.setup.resources import AwsSetup, Expected, aws_setup
+from app.services.account.sync_list import Sync
+from app.wiring.foundation import Ground
+from config import Settings
+
+
+def build_sync(settings: Settings, ground: Ground) -> Sync:
+    """The sync between SES's list and ours."""
+    return Sync(
+        database=ground.database,
+        writer=ground.list_writer,
+        pseudonyms=ground.pseudonyms,
+        account=ground.account,
+        cause_of=ground.bounces.cause_of,
+        exempt_mailbox_simulator=settings.exempt_mailbox_simulator,
+        mode=settings.ses_list_sync,
+    )
+
+
+def aws_side(settings: Settings) -> AwsSetup:
+    """SES and SNS of the region, with boto3's own credentials and endpoints."""
+    return aws_setup(settings.aws_region)
+
+
+def expected(settings: Settings) -> Expected:
+    """The AWS set-up that a gateway with these settings needs."""
+    return Expected(
+        configuration_set=settings.ses_configuration_set,
+        topic_arns=settings.sns_topic_arns,
+        signature_version=settings.sns_signature_version,
+        public_url=settings.public_url,
+    )

@@ -1,0 +1,29 @@
+"""The area `apps`: applications, their keys and their streams."""
+
+from dataclasses import dataclass
+
+from app.services.apps.authenticate import Authenticate
+from app.services.apps.change_app import ChangeApp
+from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.streams import Streams
+from app.wiring.foundation import Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppServices:
+    """What this area offers."""
+
+    authenticate: Authenticate
+    issue_keys: IssueKeys
+    change_app: ChangeApp
+    streams: Streams
+
+
+def build_apps(ground: Ground) -> AppServices:
+    """The services of applications."""
+    return AppServices(
+        authenticate=Authenticate(database=ground.database),
+        issue_keys=IssueKeys(database=ground.database),
+        change_app=ChangeApp(database=ground.database),
+        streams=Streams(database=ground.database, links=ground.links),
+    )

@@ -1,0 +1,170 @@
+"""From `Settings` to a `Gateway`: the builders of the areas, called in order. It decides nothing and runs nothing."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from app.aws.ses.mailer import Mailer
+from app.services.account.sync_list import Sync
+from app.services.apps.authenticate import Authenticate
+from app.services.apps.change_app import ChangeApp
+from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.streams import Streams
+from app.services.feedback.bounce_review import BounceReview
+from app.services.feedback.receive import Receive
+from app.services.feedback.settle import Settle
+from app.services.operating.database_recovery import Restore
+from app.services.operating.failover import Failover
+from app.services.operating.health import Health
+from app.services.operating.key_rotation import Rotation
+from app.services.operating.metrics import Measure
+from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.triage import Triage
+from app.services.operating.upkeep import Upkeep
+from app.services.operating.workers import Workforce
+from app.services.privacy.forget import Forget
+from app.services.sending.crash_recovery import Recover
+from app.services.sending.deliver import Deliver
+from app.services.sending.unconfirmed import Reconcile
+from app.services.submission.accept import Accept
+from app.services.submission.change import Revise
+from app.services.submission.check import Check
+from app.services.submission.look_up import LookUp
+from app.services.submission.resend_failed import ResendFailed
+from app.services.suppression.explain import Explain
+from app.services.suppression.files.export_list import ExportList
+from app.services.suppression.files.import_list import ImportList
+from app.services.suppression.list_writer import ListWriter
+from app.services.suppression.review_bounces import Reviews
+from app.services.suppression.suppress import Suppress
+from app.services.suppression.undo_removal import Undo
+from app.services.suppression.unsubscribe import Unsubscribe
+from app.services.suppression.unsuppress import Unsuppress
+from app.store.engine.database import Database
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.suppression.positive_cache import Positives
+from app.wiring.account import build_sync
+from app.wiring.apps import build_apps
+from app.wiring.feedback import build_feedback
+from app.wiring.foundation import WORKERS, Bounds, lay
+from app.wiring.operating import Swept, build_operating
+from app.wiring.privacy import build_forget
+from app.wiring.sending import build_sending
+from app.wiring.submission import build_submission
+from app.wiring.suppression import build_suppression
+from config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """All services of Postern.
+
+    `receive` is None where no topic is configured: only the web needs it.
+    """
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    positives: Positives
+    list_writer: ListWriter
+    pseudonyms: Pseudonyms
+    authenticate: Authenticate
+    accept: Accept
+    check: Check
+    look_up: LookUp
+    revise: Revise
+    suppress: Suppress
+    unsuppress: Unsuppress
+    import_list: ImportList
+    export_list: ExportList
+    undo: Undo
+    reviews: Reviews
+    sync: Sync
+    streams: Streams
+    unsubscribe: Unsubscribe
+    explain: Explain
+    forget: Forget
+    receive: Receive | None
+    deliver: Deliver
+    settle: Settle
+    bounce_review: BounceReview
+    upkeep: Upkeep
+    workforce: Workforce
+    issue_keys: IssueKeys
+    change_app: ChangeApp
+    reconcile: Reconcile
+    resend_failed: ResendFailed
+    recover: Recover
+    restore: Restore
+    failover: Failover
+    rotation: Rotation
+    health: Health
+    measure: Measure
+    triage: Triage
+    pause_lanes: PauseLanes
+
+    def close(self) -> None:
+        """Finish the calls on the wire and close all connections."""
+        self.check.close()
+        self.deliver.close()
+        self.database.close()
+        self.redis.close()
+        self.health.close()
+
+
+def build(settings: Settings, *, mailer: Mailer | None = None, bounds: Bounds = WORKERS) -> Gateway:
+    """The gateway of this process; `mailer` replaces SES itself.
+
+    It connects to nothing yet. Make one per process, after forking.
+    """
+    ground = lay(settings, bounds=bounds)
+    apps, suppression = build_apps(ground), build_suppression(settings, ground)
+    submission = build_submission(settings, ground, suppression.gate)
+    sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
+    sync = build_sync(settings, ground)
+    swept = Swept(
+        unsuppress=suppression.unsuppress, reviews=suppression.reviews, sync=sync, reconcile=sending.reconcile
+    )
+    operating = build_operating(settings, ground, swept)
+    return Gateway(
+        settings=settings,
+        sync=sync,
+        forget=build_forget(ground),
+        database=ground.database,
+        redis=ground.redis,
+        positives=ground.positives,
+        list_writer=ground.list_writer,
+        pseudonyms=ground.pseudonyms,
+        workforce=ground.workforce,
+        authenticate=apps.authenticate,
+        issue_keys=apps.issue_keys,
+        change_app=apps.change_app,
+        streams=apps.streams,
+        suppress=suppression.suppress,
+        unsuppress=suppression.unsuppress,
+        undo=suppression.undo,
+        reviews=suppression.reviews,
+        unsubscribe=suppression.unsubscribe,
+        explain=suppression.explain,
+        import_list=suppression.import_list,
+        export_list=suppression.export_list,
+        accept=submission.accept,
+        check=submission.check,
+        look_up=submission.look_up,
+        revise=submission.revise,
+        resend_failed=submission.resend_failed,
+        deliver=sending.deliver,
+        reconcile=sending.reconcile,
+        recover=sending.recover,
+        receive=feedback.receive,
+        settle=feedback.settle,
+        bounce_review=feedback.bounce_review,
+        upkeep=operating.upkeep,
+        health=operating.health,
+        measure=operating.measure,
+        triage=operating.triage,
+        pause_lanes=operating.pause_lanes,
+        restore=operating.restore,
+        failover=operating.failover,
+        rotation=operating.rotation,
+    )

@@ -1,0 +1,101 @@
+"""The area `operating`: upkeep, health, figures, incidents, pauses, key rotation, and database recovery."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from app.services.account.sync_list import Sync
+from app.services.operating.database_recovery import Restore
+from app.services.operating.failover import Failover
+from app.services.operating.health import Health
+from app.services.operating.key_rotation import Rotation
+from app.services.operating.local_ownership import LocalOwnership
+from app.services.operating.metrics import Measure
+from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.refusals import Refusals
+from app.services.operating.triage import Triage
+from app.services.operating.upkeep import Upkeep
+from app.services.sending.unconfirmed import Reconcile
+from app.services.suppression.review_bounces import Reviews
+from app.services.suppression.unsuppress import Unsuppress
+from app.store.engine.database import Database
+from app.wiring.feedback import pinned_certificate, signing_names
+from app.wiring.foundation import Ground
+from app.wiring.migrations import head_revision
+from config import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """The services of other areas that upkeep calls."""
+
+    unsuppress: Unsuppress
+    reviews: Reviews
+    sync: Sync
+    reconcile: Reconcile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatingServices:
+    """What this area offers."""
+
+    upkeep: Upkeep
+    health: Health
+    measure: Measure
+    triage: Triage
+    pause_lanes: PauseLanes
+    restore: Restore
+    failover: Failover
+    rotation: Rotation
+
+
+def build_operating(settings: Settings, ground: Ground, swept: Swept) -> OperatingServices:
+    """The services of operating."""
+    database = ground.database
+    rotation = Rotation(database=database, key_ring=ground.key_ring, pseudonyms=ground.pseudonyms)
+    return OperatingServices(
+        upkeep=_upkeep(settings, ground, swept),
+        health=_health(settings, ground, rotation),
+        measure=Measure(database=database),
+        triage=Triage(database=database),
+        pause_lanes=PauseLanes(database=database),
+        restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),
+        failover=Failover(database=database, standby=settings.postgres_failover),
+        rotation=rotation,
+    )
+
+
+def local_ownership(database_url: str) -> LocalOwnership:
+    """The service that marks the database of a gateway on this machine, before it is migrated."""
+    url = make_url(database_url)
+    file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    return LocalOwnership(database=Database(database_url, pool_size=1), file=file)
+
+
+def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
+    pinned = pinned_certificate(settings, ground)
+    return Health(
+        database=ground.database,
+        rotation=rotation,
+        head_revision=head_revision(),
+        pinned=pinned.certificate if pinned else None,
+        signing_names=signing_names(settings),
+        **ground.to_be_asked,
+    )
+
+
+def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
+    return Upkeep(
+        database=ground.database,
+        positives=ground.positives,
+        bells=ground.bells,
+        unsuppress=swept.unsuppress,
+        sync=swept.sync,
+        reconcile=swept.reconcile,
+        reviews=swept.reviews,
+        refusals=Refusals(database=ground.database),
+        body_lasts=timedelta(hours=settings.body_retention_hours),
+        notifications_last=timedelta(days=settings.feedback_retention_days),
+    )

@@ -1,0 +1,85 @@
+"""The area `sending`: delivery, unknown outcomes, crash recovery, and the transport to SES."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.aws.clients import READ_TIMEOUT_S
+from app.aws.ses.early_mailer import FastMailer
+from app.aws.ses.fast_client import BehindAProxy, fast_client
+from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer
+from app.services.sending.call_pools import Calls, CallsOnThreads, EarlyCalls
+from app.services.sending.call_ses import Call
+from app.services.sending.crash_recovery import Recover
+from app.services.sending.deliver import Deliver, DrainParts, Limits
+from app.services.sending.last_look import LastLook
+from app.services.sending.record import Record
+from app.services.sending.send_rate import SendRate
+from app.services.sending.unconfirmed import Reconcile
+from app.store.engine.redis import RedisBreaker, connect
+from app.store.sending.flight_recorder import FlightRecorder
+from app.store.sending.send_rate import Pace
+from app.wiring.foundation import Ground
+from config import SesTransport, Settings, SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingServices:
+    """What this area offers."""
+
+    deliver: Deliver
+    reconcile: Reconcile
+    recover: Recover
+
+
+def build_sending(settings: Settings, ground: Ground, mailer: Mailer | None) -> SendingServices:
+    """The services of sending; `mailer` replaces SES itself."""
+    quiet = timedelta(seconds=settings.unconfirmed_quiet_seconds)
+    return SendingServices(
+        deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
+        reconcile=Reconcile(database=ground.database, key_ring=ground.key_ring, bells=ground.bells, quiet=quiet),
+        recover=Recover(database=ground.database, record=_record(settings, ground), directory=settings.flight_dir),
+    )
+
+
+def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
+    # A late look-up is answered by SQL. A late grant has no second source, so it may take longer.
+    pacer = connect(settings.redis_url, patience_s=0.25)
+    pace = Pace(pacer, breaker=RedisBreaker(), workers=ground.workforce.count)
+    recorder = FlightRecorder(settings.flight_dir)
+    look = LastLook(ground.database)
+    call = Call(last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease)
+    return DrainParts(
+        database=ground.database,
+        key_ring=ground.key_ring,
+        links=ground.links,
+        calls=_calls(settings, call, mailer),
+        recorder=recorder,
+        record=_record(settings, ground),
+        pace=pace,
+        rate=SendRate(account=ground.account, fixed=settings.ses_max_send_rate),
+        bells=ground.bells,
+        limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
+    )
+
+
+def _calls(settings: Settings, call: Call, mailer: Mailer) -> Calls:
+    if isinstance(mailer, EarlyMailer):
+        return EarlyCalls(call, mailer, threads=settings.ses_threads, patience_s=READ_TIMEOUT_S)
+    return CallsOnThreads(call, threads=settings.ses_threads)
+
+
+def _record(settings: Settings, ground: Ground) -> Record:
+    return Record(database=ground.database, max_attempts=settings.max_attempts)
+
+
+def _ses_mailer(settings: Settings, ground: Ground) -> SesMailer:
+    configuration_set = settings.ses_configuration_set or None
+    if settings.ses_transport is SesTransport.BOTO3:
+        return SesMailer(ground.ses, configuration_set=configuration_set)
+    try:
+        return FastMailer(fast_client(settings.aws_region, clock=ground.clock), configuration_set=configuration_set)
+    except BehindAProxy as error:
+        raise SettingsError(
+            "SES_TRANSPORT: `fast` goes through no proxy, and the environment names one for SES; set `boto3`, or list "
+            "the host of SES in NO_PROXY."
+        ) from error

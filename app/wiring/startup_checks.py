@@ -1,0 +1,61 @@
+"""Checks before a process starts: faults that the settings do not show and that waiting would not fix.
+
+It only asks. A service that is away may be fine, and stops no process. It keeps no connection, so it may run before
+forking.
+"""
+
+from typing import Final
+
+from sqlalchemy.exc import ProgrammingError
+
+from app.broker_url import redis_url
+from app.domain.errors import ServiceUnavailable
+from app.store.engine.database import Database
+from app.store.engine.redis import connect
+from app.store.engine.redis_trouble import is_cluster
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission.sealing import UnknownSealingKey, Unsealable
+from app.wiring.foundation import make_key_ring
+from config import Settings, SettingsError
+
+_START_PATIENCE_S: Final = 1.0
+
+
+def refuse_clusters(settings: Settings) -> None:
+    """Raise `SettingsError` if a Redis of the settings reports to be a cluster; one that is away may be fine.
+
+    In a cluster each key is on its own node, and neither the broker nor our scripts can take that into account.
+    """
+    for name, url in (("REDIS_URL", settings.redis_url), ("CELERY_BROKER_URL", redis_url(settings.broker_url))):
+        if url is None:
+            continue
+        with connect(url, patience_s=_START_PATIENCE_S) as redis:
+            if is_cluster(redis):
+                raise SettingsError(
+                    f"Postern cannot start: {name}: is a Redis Cluster, where a command may not touch keys of several "
+                    "nodes, as Celery's do; name a Redis or Valkey with one primary (cluster mode disabled)"
+                )
+
+
+def require_keys(settings: Settings) -> None:
+    """Refuse keys that do not open what every process needs: the key of the pseudonyms.
+
+    If it opens under an older key, it is resealed under the first. While the database is away or not migrated, nothing
+    is checked: the check then happens when that key is first needed. Raises `SettingsError`.
+    """
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        Pseudonyms(database, make_key_ring(settings)).renew()
+    except UnknownSealingKey as error:
+        raise SettingsError(
+            f"Postern cannot start: SECRET_KEYS: lacks the key {error.key_id}, which the names of forgotten people are "
+            "sealed with; put it back at the end, then see `./postern secret check`."
+        ) from error
+    except Unsealable as error:
+        raise SettingsError(
+            "Postern cannot start: the row in the table peppers was altered; bring it back from a backup."
+        ) from error
+    except (ServiceUnavailable, ProgrammingError):
+        return
+    finally:
+        database.close()

@@ -1,0 +1,71 @@
+"""The URLs among the settings: which ones are usable, and which spellings are accepted for them.
+
+It decides what `config.py` refuses in DATABASE_URL, REDIS_URL and CELERY_BROKER_URL. It connects to nothing; it only
+checks that the files that a URL names exist.
+"""
+
+from collections.abc import Container
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_ALIASES = {"valkey": "redis", "valkeys": "rediss", "valkey+socket": "redis+socket"}
+_TLS_SCHEMES = ("rediss", "amqps")
+_TLS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
+_VERIFIED = {"ssl_cert_reqs": ("required", "cert_required"), "ssl_check_hostname": ("true", "1", "yes", "on")}
+
+
+def usable_database(url: str) -> str:
+    """The URL as SQLAlchemy takes it. Raises `ValueError` for a database that is neither PostgreSQL nor SQLite."""
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if not url.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("must start with postgresql:// or sqlite:///")
+    return url
+
+
+def usable_redis(url: str) -> str:
+    """The URL as redis-py takes it. Raises `ValueError` if it is not Redis, is unsafe, or would fail."""
+    url = _usable_broker(url)
+    if not url.startswith(tuple(f"{scheme}://" for scheme in _REDIS_SCHEMES)):
+        raise ValueError("must start with redis://, rediss:// or unix:// (valkey:// and valkeys:// are the same)")
+    return url
+
+
+def usable_brokers(urls: str) -> str:
+    """The URLs of one or more brokers, as Celery takes them. Raises `ValueError` as `usable_redis` does."""
+    return ";".join(_usable_broker(url) for url in urls.split(";"))
+
+
+def _usable_broker(url: str) -> str:
+    """The URL as redis-py and Celery take it. Raises `ValueError` if they take it but it is unsafe or fails."""
+    scheme, mark, rest = url.strip().partition("://")
+    scheme = _ALIASES.get(scheme.lower(), scheme.lower())
+    if "sentinel" in scheme:
+        raise ValueError(
+            "Sentinel is not supported: name the primary itself, by redis:// or rediss:// and an address that follows "
+            "it at a fail-over (a DNS name, or a proxy such as HAProxy)"
+        )
+    if "cluster" in scheme:
+        raise ValueError("a Redis Cluster is not supported: name one primary (cluster mode disabled)")
+    options = {name: value for name, value in parse_qsl(urlsplit(f"//{rest}").query) if name.startswith("ssl_")}
+    if options and scheme not in _TLS_SCHEMES:
+        raise ValueError(f"{min(options)} is for rediss:// and amqps://; {scheme}:// sends everything unencrypted")
+    for name, value in options.items():
+        if name in _VERIFIED and value.lower() not in _VERIFIED[name]:
+            raise ValueError(
+                f"{name}={value} is refused: a host on the way could read the password; leave it out, and name the "
+                "certificate authority with ssl_ca_certs=/path/to/ca.pem if the system does not know it"
+            )
+        if name in _TLS_FILES and not Path(value).exists():
+            raise ValueError(f"{name}: there is no such file")
+        if name not in _VERIFIED and (name not in _TLS_FILES or (scheme, name) == ("amqps", "ssl_ca_path")):
+            raise ValueError(f"{name} is not known; known are {', '.join(sorted({*_VERIFIED, *_TLS_FILES}))}")
+    return f"{scheme}{mark}{_without(rest, _VERIFIED)}"
+
+
+def _without(url: str, names: Container[str]) -> str:
+    """The URL without these parameters: redis-py and Celery spell them differently."""
+    path, mark, query = url.partition("?")
+    kept = "&".join(one for one in query.split("&") if one.partition("=")[0] not in names)
+    return f"{path}{mark}{kept}" if kept else path
