@@ -1,42 +1,55 @@
-"""What every test may ask for, and what no test may do.
+"""The fixtures for every test, and the limits on what a test may do.
 
 `database_url` is a fresh, empty database, and runs the test once on SQLite and once on PostgreSQL; `migrated_url` is
-the same with the tables of today, copied from a template, and `gateway` a gateway on it. `redis_url` is an empty Valkey
-that no other worker process uses. A directory names the kind of its tests; unit tests that reach for a socket, a
-database or a process fail.
+the same with the current tables, copied from a template, and `gateway` a gateway on it. `redis_url` is an empty Valkey
+that no other worker process uses. The directory of a test decides its kind; unit tests that open a socket, a database
+or a process fail.
 """
 
+import gc
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import botocore.hooks
 import botocore.session
 import pytest
 import structlog
+from botocore.compat import accepts_kwargs
+from botocore.hooks import EventAliaser
 from botocore.loaders import create_loader
 from hypothesis import settings
 from redis import Redis
 
-from app.wiring import Gateway, build
-from tests.dealing import dealt
-from tests.gateways import ScriptedMailer, migrate, settings_for
-from tests.services import Postgres, end_with_parent, running_postgres, running_valkey, service_directory
+from app.cli.shell.operated_gateway import isolate
+from app.wiring.gateway import Gateway, build
+from app.wiring.migrations import head_revision
+from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
+from tests.support.gateway.orderings import dealt
+from tests.support.servers.servers import (
+    Postgres,
+    end_with_parent,
+    running_postgres,
+    running_valkey,
+    servers_of_parent,
+    service_directory,
+)
 
 KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
 
-# Two shared cores make any deadline a coin toss, and a failure must be the same in the next run.
+# On two shared cores any deadline fails at random, and a failure must be the same in the next run.
 settings.register_profile("postern", deadline=None, derandomize=True)
 settings.load_profile("postern")
 
 
 class Guard:
-    """An audit hook, which Python never removes, with a switch."""
+    """An audit hook, which Python never removes, with a switch to turn it off."""
 
     def __init__(self) -> None:
         self.armed = False
@@ -62,18 +75,22 @@ def no_io_in_unit_tests(request: pytest.FixtureRequest, io_guard: Guard) -> Iter
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than processors: of the time of all tests, much is waiting, for processes to start and time to pass."""
+    """One more than there are processors: the long tests, of real processes, wait for much of their time."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A worker of xdist would finish its test, however long, before it minds that pytest was killed."""
+    """No test sees the settings of the person who runs it, and no worker of xdist outlives a pytest that was killed.
+
+    Otherwise such a worker would finish its test, however long, before it notices.
+    """
+    isolate()
     if hasattr(config, "workerinput"):
         end_with_parent()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test with the kind that its directory names, and let the long ones be the first of each worker."""
+    """Mark each test with the kind that its directory names, and put the long tests first in each worker."""
     here = Path(__file__).parent
     for item in items:
         kind = item.path.relative_to(here).parts[0]
@@ -83,11 +100,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = dealt(items, workers=workers)
 
 
+def pytest_collection_finish() -> None:
+    """Everything imported and collected so far stays until the end, so the garbage collector can skip it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What one test makes of the logging ends with it: no logger remembers how it was for that test."""
+    """A test's changes to logging end with it: no logger keeps its configuration.
+
+    Tracebacks are plain: structlog's own come with all variables, drawn by rich. That takes longer than the code
+    under test, and services log inside transactions that others wait for.
+    """
     configure, root = structlog.configure, logging.getLogger()
     handlers, level = root.handlers, root.level
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    configure(processors=[*structlog.get_config()["processors"][:-1], plain], cache_logger_on_first_use=False)
     monkeypatch.setattr(structlog, "configure", lambda **how: configure(**how | {"cache_logger_on_first_use": False}))
     yield
     structlog.reset_defaults()
@@ -99,13 +128,25 @@ def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def aws_described_once() -> Iterator[None]:
-    """Botocore reads its description of AWS for every session afresh, and asks the machine whether it is one of AWS's.
+    """Botocore reads its description of AWS once, not for every session, and does not ask whether this is an EC2 host.
 
-    For a gateway that is half of what it costs to build.
+    It also looks up once what each of its own handlers takes, and the current name of each of its events. Without this,
+    botocore would take most of the time that a gateway takes to build.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        patch.setattr(botocore.hooks, "accepts_kwargs", lru_cache(maxsize=1024)(accepts_kwargs))
+        names: dict[str, str] = {}
+        patch.setattr(EventAliaser, "_alias_name_cache", property(lambda _: names, lambda *_: None), raising=False)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Every gateway that is built asks for the newest migration; alembic would compile all of them for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.wiring.operating.head_revision", cache(head_revision))
         yield
 
 
@@ -117,20 +158,24 @@ def services() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(services: Path) -> Iterator[Postgres]:
+    lent = servers_of_parent()
+    if lent:
+        yield Postgres(Path(lent["postgres"]))
+        return
     with running_postgres(services) as server:
         yield server
 
 
 @pytest.fixture
 def sqlite_file(services: Path) -> Iterator[Path]:
-    """Where a test may have its SQLite database: nothing is there yet."""
+    """The path for a test's SQLite database: no file is there yet."""
     with TemporaryDirectory(dir=services) as directory:
         yield Path(directory) / "postern.sqlite3"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh, empty database as SQLAlchemy names it; the test runs once on each kind."""
+    """A fresh, empty database as a SQLAlchemy URL; the test runs once on each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{request.getfixturevalue('sqlite_file')}"
         return
@@ -142,7 +187,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def sqlite_template(services: Path) -> Path:
-    """A migrated SQLite file that nobody is connected to."""
+    """A migrated SQLite file that nothing is connected to."""
     file = services / "template.sqlite3"
     migrate(f"sqlite:///{file}")
     return file
@@ -150,7 +195,7 @@ def sqlite_template(services: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Postgres) -> str:
-    """A migrated PostgreSQL database that nobody is connected to."""
+    """A migrated PostgreSQL database that nothing is connected to."""
     name = postgres.create_database()
     migrate(postgres.url(name))
     return name
@@ -171,7 +216,7 @@ def migrated_postgres_url(postgres: Postgres, postgres_template: str) -> Iterato
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database with the tables of today; the test runs once on each kind."""
+    """A fresh database with the current tables; the test runs once on each kind."""
     kind = "migrated_sqlite_url" if request.param == "sqlite" else "migrated_postgres_url"
     return str(request.getfixturevalue(kind))
 
@@ -191,13 +236,17 @@ def gateway(migrated_url: str, redis_url: str, mailer: ScriptedMailer, tmp_path:
 
 @pytest.fixture(scope="session")
 def valkey_url(services: Path) -> Iterator[str]:
+    lent = servers_of_parent()
+    if lent:
+        yield lent["valkey"]
+        return
     with running_valkey(services) as url:
         yield url
 
 
 @pytest.fixture
 def redis_url(valkey_url: str) -> str:
-    """A Valkey of this worker process's own, empty, on a unix socket."""
+    """An empty Valkey that belongs to this worker process, on a unix socket."""
     with Redis.from_url(valkey_url) as client:
         client.flushall()
     return valkey_url

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: drills by the command line; exit status 1 when a promise broke. `postern chaos` runs it."""
+"""`python -m tests.chaos`: run drills; exit status 1 when a promise was broken. `postern chaos` calls it."""
 
 import argparse
 import os
@@ -9,19 +9,21 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from app.cli.embedded import CannotEmbed
+from app.cli.local.embedded_valkey import CannotEmbed
+from app.cli.shell.operated_gateway import isolate
 from config import SesTransport
 from tests.chaos.drill import DatabaseKind, Drill
-from tests.chaos.machines import NotUp
-from tests.chaos.report import Report
 from tests.chaos.run import Result, play
+from tests.chaos.stage.machines import NotUp
+from tests.chaos.verdict.report import Report
 
 KEPT, BROKEN, INTERRUPTED = 0, 1, 130
 
 
 def main(words: list[str]) -> int:
-    """Run the drills that are asked for, one after another."""
+    """Run the requested drills, one after another."""
     given = _parser().parse_args(words)
+    isolate()
     # An orderly end, so that nothing is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ["SES_TRANSPORT"] = given.transport
@@ -73,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """What may be chosen."""
+    """The options of the command."""
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many runs (%(default)s)")
     parser.add_argument("--first-seed", type=int, default=1, metavar="N", help="the seed of the first (%(default)s)")
     parser.add_argument("--seconds", type=float, default=60, metavar="S", help="how long each lasts (%(default)s)")

@@ -1,6 +1,6 @@
-"""What one drill is to be: its seed, its length, its database, and the timers that fit its length.
+"""The settings of one drill: its seed, its length, its database, and the timers that fit its length.
 
-Everything that chance decides in a drill follows from the seed. What happens when is decided by `tests.chaos.plan`.
+Every random choice in a drill follows from the seed. `tests.chaos.faults.plan` decides which fault happens when.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ LONG_S = 100.0
 
 
 class DatabaseKind(StrEnum):
-    """Where the mails are kept."""
+    """The database that holds the emails."""
 
     POSTGRESQL = "postgresql"
     SQLITE = "sqlite"
@@ -18,10 +18,10 @@ class DatabaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """One run. `rate` is mails offered a second; `lossy` lets events be lost, which SNS does not promise not to do.
+    """One run. `rate` is emails offered a second; `lossy` lets events be lost, since SNS does not guarantee delivery.
 
-    `drain_s` is how long it may take to settle all once the last fault is over, timers that run then not counted. Each
-    mail carries `padding` characters that say nothing.
+    `drain_s` is the time allowed to settle everything after the last fault, not counting timers that run then. Each
+    email carries `padding` meaningless characters.
     """
 
     seed: int
@@ -34,20 +34,20 @@ class Drill:
 
     @property
     def lease_s(self) -> int:
-        """How long a worker may hold a mail."""
+        """How long a worker may hold an email."""
         return 12 if self.seconds >= LONG_S else 6
 
     @property
     def quiet_s(self) -> int:
-        """The quiet period, longer than any event is ever late here."""
+        """The quiet period, longer than the latest event of a drill."""
         return 25 if self.seconds >= LONG_S else 14
 
     @property
     def event_delay_ms(self) -> tuple[int, int]:
-        """The least and the most between two events of a mail while the stream is unruly."""
+        """The shortest and the longest time between two events of an email while the stream is unruly."""
         return (50, 6000) if self.seconds >= LONG_S else (20, 2500)
 
     @property
     def drain_within_s(self) -> float:
-        """How long after the last fault all has to be settled, the lease and the quiet period of the last included."""
+        """Time after the last fault until everything must be settled, including a last lease and quiet period."""
         return self.drain_s + self.lease_s + self.quiet_s

@@ -1,7 +1,7 @@
 """`python -m tests.chaos.full_disk`: a drill in which the disk under the database and the notes of calls is full.
 
-For some seconds, while mail and feedback keep coming; no process is started again. Its last line is one JSON object:
-the figures, what callers and SNS were answered meanwhile, and whether it was a real file system that was full.
+For some seconds, while emails and notifications keep coming; no process restarts. Its last line is one JSON object:
+the figures, the answers to callers and SNS meanwhile, and whether a real file system was full.
 """
 
 import argparse
@@ -17,19 +17,20 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.store.db import Database
-from app.store.models import feedback
-from tests.chaos import journal
-from tests.chaos.disks import Disk, SmallFileSystem, without_a_file_system
+from app.store.engine.database import Database
+from app.store.tables.core import notifications
 from tests.chaos.drill import DatabaseKind, Drill
-from tests.chaos.journal import Journal
-from tests.chaos.nemesis import Nemesis
+from tests.chaos.faults.nemesis import Nemesis
+from tests.chaos.load import journal
+from tests.chaos.load.journal import Journal
 from tests.chaos.run import Moment, play_on
-from tests.chaos.stage import Stage, staged
+from tests.chaos.stage.disks import Disk, SmallFileSystem, without_a_file_system
+from tests.chaos.stage.stage import Stage, staged
 
 FULL_AT_S, FULL_FOR_S, FULL_AT_MOST_S = 3.0, 5.0, 40.0
 PADDING = 60_000
-NOTIFICATION = "x" * 100_000
+NOTIFICATION = "Successfully validated SNS topic for Amazon SES event publishing. " + "x" * 100_000
+"""What SES says to a new topic, and more of it: it is settled, and it is large."""
 FULL, ROOM = "disk:full", "disk:room"
 
 
@@ -43,11 +44,11 @@ class FillsTheDisk(Nemesis):
         self._at(FULL_AT_S + FULL_FOR_S, self._make_room)
 
     def start(self) -> None:
-        """Begin, without everyday trouble."""
+        """Begin, without the constant background faults."""
         self._thread.start()
 
     def _fill(self) -> None:
-        # Some calls are on the wire when it happens.
+        # Some calls are on the wire when the disk fills.
         self._stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 500, "match": {"rate": 0.5}}])
         time.sleep(0.5)
         if self._stage.database_url.startswith("sqlite"):
@@ -58,7 +59,7 @@ class FillsTheDisk(Nemesis):
         self._stage.simulator.tell("POST", "events", {"message": NOTIFICATION})
 
     def _make_room(self) -> None:
-        """As soon as somebody was put off of either kind, which a busy machine may take a while to do."""
+        """Once a caller and SNS were both put off, which may take a while on a busy machine."""
         deadline = time.monotonic() + FULL_AT_MOST_S
         while time.monotonic() < deadline and not all(503 in told for told in self._told().values()):
             time.sleep(0.5)
@@ -71,7 +72,7 @@ class FillsTheDisk(Nemesis):
 
 
 def give_back_the_log(path: str) -> None:
-    """Let SQLite's log of writes begin anew: what it has once taken of the disk it would use again."""
+    """Let SQLite's write-ahead log begin anew; otherwise it would reuse the space that it already has."""
     with closing(sqlite3.connect(path, timeout=30)) as connection:
         for _ in range(100):
             if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
@@ -80,7 +81,7 @@ def give_back_the_log(path: str) -> None:
 
 
 class Looker:
-    """Looks on: what SNS was answered, and whether any process of web or worker was replaced."""
+    """Observes the answers to SNS, and whether a web or worker process was replaced."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -96,7 +97,7 @@ class Looker:
         self._seen |= there
 
     def answered_200(self) -> set[str]:
-        """The notifications that SNS believes to be in good hands."""
+        """The notifications that SNS has a 200 for."""
         return {
             one["sns_message_id"]
             for one in self.deliveries
@@ -105,10 +106,10 @@ class Looker:
 
 
 def stored(database_url: str) -> set[str]:
-    """The notifications that are."""
+    """The notifications in the database."""
     database = Database(database_url, pool_size=1)
     with database.reading() as connection:
-        found = set(connection.scalars(select(feedback.c.sns_message_id)))
+        found = set(connection.scalars(select(notifications.c.sns_message_id)))
     database.close()
     return found
 
@@ -120,7 +121,7 @@ def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
     data = root / "gateway"
     data.mkdir()
     mounted = SmallFileSystem(data) if small else None
-    # The simulator, the witness of all this, has its own disk.
+    # The simulator, whose ledger is the evidence, has its own disk.
     (root / "simulator").mkdir()
     (data / "simulator").symlink_to(root / "simulator")
     tablespace = data / "tablespace" if small and database is DatabaseKind.POSTGRESQL else None
@@ -136,15 +137,15 @@ def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
 
 
 def answers(journal_path: Path, deliveries: list[dict[str, Any]]) -> dict[str, dict[int, int]]:
-    """How often each status was answered to callers and to SNS while the disk was full."""
+    """How often callers and SNS got each status while the disk was full."""
     told = list(journal.read(journal_path))
     [since] = [entry["at"] for entry in told if entry["what"] == FULL]
     until = next((entry["at"] for entry in told if entry["what"] == ROOM), time.time())
     meanwhile = [entry for entry in told if since < entry["at"] < until]
-    mails = [entry.get("status", 200) for entry in meanwhile if entry["what"] in {"accepted", "put_off", "refused"}]
-    # What the operator of a drill asks for may be against a rule of the list, and is refused for that.
+    emails = [entry.get("status", 200) for entry in meanwhile if entry["what"] in {"accepted", "put_off", "refused"}]
+    # A request of the drill's operator may break a rule of the list, and is then refused for that.
     entries = [entry["status"] for entry in meanwhile if entry["what"] in {"suppressed", "unsuppressed"}]
-    callers = Counter([*mails, *(status for status in entries if status >= 500)])
+    callers = Counter([*emails, *(status for status in entries if status >= 500)])
     tries = [one for delivery in deliveries for one in delivery["tries"]]
     sns = Counter(
         one.get("status", 0) for one in tries if since < datetime.fromisoformat(one["time"]).timestamp() < until
@@ -153,7 +154,7 @@ def answers(journal_path: Path, deliveries: list[dict[str, Any]]) -> dict[str, d
 
 
 def main(words: list[str]) -> int:
-    """Run it as told, below a directory that exists."""
+    """Run it with these arguments, below a directory that exists."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.full_disk")
     parser.add_argument("root", type=Path)
     parser.add_argument("--database", type=DatabaseKind, choices=list(DatabaseKind), required=True)

@@ -1,6 +1,6 @@
 """One drill, from nothing to its verdict: stage, load, faults, drain, and then the oracle.
 
-It decides the order and when a drill is over. It starts no process and judges nothing itself.
+It decides the order of the steps and the end of a drill. It starts no process and judges nothing itself.
 """
 
 import time
@@ -11,31 +11,31 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from app.domain.delivery import WAITING, State
 from app.domain.errors import ServiceUnavailable
-from app.services.reconcile import CANARY
-from app.store.db import Database
-from app.store.models import feedback, recipients
-from tests.chaos.clients import Api, Applications, Operator
+from app.domain.sending.state_machine import WAITING, State
+from app.services.sending.unconfirmed import CANARY
+from app.store.engine.database import Database
+from app.store.tables.core import notifications, recipients
 from tests.chaos.drill import Drill
-from tests.chaos.evidence import gather
-from tests.chaos.journal import Journal
-from tests.chaos.mails import behaviours
-from tests.chaos.nemesis import Nemesis
-from tests.chaos.oracle import Promise, Verdict, in_flight_at_suppression, judge
-from tests.chaos.plan import faults
-from tests.chaos.stage import Stage, staged
-from tests.chaos.witness import Witness
+from tests.chaos.faults.nemesis import Nemesis
+from tests.chaos.faults.plan import faults
+from tests.chaos.load.clients import Api, Applications, Operator
+from tests.chaos.load.emails import behaviours
+from tests.chaos.load.journal import Journal
+from tests.chaos.stage.stage import Stage, staged
+from tests.chaos.verdict.evidence import gather
+from tests.chaos.verdict.oracle import Promise, Verdict, in_flight_at_suppression, judge
+from tests.chaos.verdict.witness import Witness
 
 LOOK_EVERY_S, CALM_S = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a drill.
+    """The result of a drill.
 
-    `resent` mails were marked as possible duplicates. `in_flight` is, for mails that were on their way already when
-    their address was suppressed, how many seconds later SES took them. `drain_s` is from the end of the last fault
+    `resent` emails were marked as possible duplicates. `in_flight` is, for emails already on their way when their
+    address was suppressed, how many seconds later SES took them. `drain_s` is the time from the end of the last fault
     until nothing waited any more.
     """
 
@@ -50,7 +50,7 @@ class Result:
     restarts: dict[str, int]
 
     def as_json(self) -> dict[str, object]:
-        """The figures, as `--json` tells them."""
+        """The figures, as `--json` prints them."""
         figures: dict[str, object] = {
             "seed": self.drill.seed,
             "database": self.drill.database.value,
@@ -67,7 +67,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """How far a drill is, for whoever looks on."""
+    """The progress of a drill, for display."""
 
     phase: str
     elapsed_s: float
@@ -87,7 +87,7 @@ def play(drill: Drill, root: Path, *, tell: Callable[[Moment], None]) -> Result:
 def play_on(
     stage: Stage, *, tell: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis] | None = None
 ) -> Result:
-    """The same on a stage that is up; `harm` makes who does another harm than the plan's."""
+    """The same on a stage that is up; `harm` makes the source of other faults than the plan's."""
     return _Play(stage, tell, harm or _as_planned).run()
 
 
@@ -135,9 +135,9 @@ class _Play:
         self._nemesis.join()
 
     def _drain(self) -> float:
-        """Until nothing waits, or until it has taken too long.
+        """Wait until nothing waits any more, or until the time is over.
 
-        A mail may be sent whose events the simulator has yet to tell, so nothing counts until it lasts.
+        The simulator may still have events of an email to send, so "nothing waits" counts only once it lasts.
         """
         began = calm_since = time.monotonic()
         while (elapsed := time.monotonic() - began) < self._drill.drain_within_s:
@@ -151,20 +151,20 @@ class _Play:
         return elapsed
 
     def _waiting(self) -> int:
-        """Requests without an answer, mails without an end, events on their way, notifications not settled."""
+        """Requests without an answer, emails without an end, events on their way, notifications not settled."""
         pending = int(self._stage.simulator.tell("GET", "deliveries?limit=0")["counts"]["pending"])
         states = WAITING - {State.HELD} - ({State.UNCONFIRMED} if self._drill.lossy else set())
         try:
             with self._database.reading() as connection:
-                mails = connection.scalar(
+                emails = connection.scalar(
                     select(func.count()).select_from(recipients).where(recipients.c.state.in_(sorted(states)))
                 )
                 unread = connection.scalar(
-                    select(func.count()).select_from(feedback).where(feedback.c.state.in_(["new", "parked"]))
+                    select(func.count()).select_from(notifications).where(notifications.c.state.in_(["new", "parked"]))
                 )
         except ServiceUnavailable:
             return 1
-        return self._applications.unanswered + pending + (mails or 0) + (unread or 0)
+        return self._applications.unanswered + pending + (emails or 0) + (unread or 0)
 
     def _show(self, phase: str, elapsed: float, waiting: int = 0) -> None:
         applications = self._applications

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.oracle import Promise
+from tests.chaos.verdict.oracle import Promise
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DRILLS = {"postgresql": 40, "sqlite": 25}
@@ -16,7 +16,7 @@ AT_MOST_S = 400
 
 
 def drill(*words: str) -> tuple[int, dict[str, Any], str]:
-    """The exit status of a drill, its figures, and what it says of them."""
+    """The exit status of a drill, its figures, and its other output."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--json", *words],
         cwd=CHECKOUT,
@@ -32,7 +32,7 @@ def drill(*words: str) -> tuple[int, dict[str, Any], str]:
 
 @pytest.mark.parametrize("database", DRILLS)
 def test_no_promise_is_broken_under_fire(database: str) -> None:
-    """Nothing lost, nothing twice, nobody mailed after they bounced, and all of it settled in the end."""
+    """Nothing lost, nothing sent twice, no email to an address that bounced, and everything settled at the end."""
     seconds = DRILLS[database]
     patience = ("--drain", "200")  # the machine may be busy with other tests: promises count here, not speed
     status, run, told = drill(

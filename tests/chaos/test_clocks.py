@@ -1,4 +1,4 @@
-"""Clocks that are an hour or a day wrong, on real processes: the database's time rules, and SES's refusal passes."""
+"""Clocks that are an hour or a day wrong, on real processes: the database's time counts, and SES's refusal passes."""
 
 import json
 import time
@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 import urllib3
 from sqlalchemy import func, select
 
-from app.domain.delivery import WAITING
-from app.store.db import Database, clock
-from app.store.models import circuits, feedback, recipients
-from tests.chaos.clients import Api
-from tests.chaos.clocks import Clocks
+from app.domain.sending.state_machine import WAITING
+from app.store.engine.database import Database, clock
+from app.store.tables.core import circuits, notifications, recipients
 from tests.chaos.drill import Drill
-from tests.chaos.mails import SENDER
-from tests.chaos.stage import Stage, staged
+from tests.chaos.load.clients import Api
+from tests.chaos.load.emails import SENDER
+from tests.chaos.stage.clocks import Clocks
+from tests.chaos.stage.stage import Stage, staged
 
 HOUR, DAY = 3600, 86_400
 PATIENCE_S = 90.0
@@ -29,7 +29,7 @@ Found = TypeVar("Found")
 
 
 def until(look: Callable[[], Found]) -> Found:
-    """What `look` finds as soon as that is true."""
+    """The first true result of `look`."""
     deadline = time.monotonic() + PATIENCE_S
     while not (found := look()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -39,7 +39,7 @@ def until(look: Callable[[], Found]) -> Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """A stage whose web, worker and beat have clocks to be put wrong, and its API."""
+    """A stage whose web, worker and beat have clocks that can be set wrong, and its API."""
 
     stage: Stage
     clocks: Clocks
@@ -48,41 +48,41 @@ class Play:
     database: Database
 
     def put(self, part: str, seconds: int) -> None:
-        """Put the clock of a part so far ahead, or behind."""
+        """Set the clock of a part `seconds` ahead, or behind."""
         self.clocks.put(self.stage.machines[part], seconds)
 
     def now(self, **later: float) -> datetime:
-        """The database's time, and so much."""
+        """The database's time plus an offset."""
         with self.database.reading() as connection:
             return clock(connection) + timedelta(**later)
 
     def submit(self, to: str, **more: Any) -> str:
-        """Hand in a mail that must be accepted."""
-        mail = {"from": SENDER, "to": [to], "subject": to, "text": "Do come.", **more}
-        answer = self.application.call("POST", "/v1/emails", mail)
+        """Submit an email that must be accepted."""
+        email = {"from": SENDER, "to": [to], "subject": to, "text": "Do come.", **more}
+        answer = self.application.call("POST", "/v1/emails", email)
         assert answer.status == 200, answer
         return str(answer.content["id"])
 
-    def state(self, mail: str) -> str:
-        """Where its only recipient stands."""
-        return str(self.application.call("GET", f"/v1/emails/{mail}").content["recipients"][0]["state"])
+    def state(self, email: str) -> str:
+        """The state of its only recipient."""
+        return str(self.application.call("GET", f"/v1/emails/{email}").content["recipients"][0]["state"])
 
-    def reaches(self, mail: str, state: str) -> None:
-        """Wait until the mail is there."""
-        until(lambda: self.state(mail) == state)
+    def reaches(self, email: str, state: str) -> None:
+        """Wait until the email has that state."""
+        until(lambda: self.state(email) == state)
 
-    def row(self, mail: str) -> Any:
+    def row(self, email: str) -> Any:
         """Its only recipient in the database."""
         with self.database.reading() as connection:
-            return connection.execute(select(recipients).where(recipients.c.email_id == mail)).one()
+            return connection.execute(select(recipients).where(recipients.c.email_id == email)).one()
 
     def taken(self, address: str) -> list[datetime]:
-        """When SES took mail to an address."""
+        """The times when SES took an email to an address."""
         lines = [json.loads(line) for line in self.stage.ledger.read_text().splitlines()]
         return [datetime.fromisoformat(line["time"]) for line in lines if line["recipient"] == address]
 
     def suppress(self, address: str, **more: Any) -> None:
-        """Put an address on the list."""
+        """Suppress an address."""
         answer = self.operator.call("POST", "/v1/suppressions", {"email": address, "reason": "a test", **more})
         assert answer.status in (200, 201), answer
 
@@ -91,18 +91,18 @@ class Play:
         return self.operator.call("GET", f"/v1/suppressions/{address}").status == 200
 
     def notifications(self) -> tuple[int, int]:
-        """How many have been stored, and how many of them are settled."""
+        """The number of stored notifications, and how many of them are settled."""
         with self.database.reading() as connection:
-            stored = connection.scalar(select(func.count()).select_from(feedback)) or 0
+            stored = connection.scalar(select(func.count()).select_from(notifications)) or 0
             waiting = connection.scalar(
-                select(func.count()).select_from(feedback).where(feedback.c.state.in_(["new", "parked"]))
+                select(func.count()).select_from(notifications).where(notifications.c.state.in_(["new", "parked"]))
             )
         return stored, stored - (waiting or 0)
 
 
 @contextmanager
 def playing() -> Iterator[Play]:
-    """A stage with right clocks, where PostgreSQL's user may go."""
+    """A stage with right clocks, in a directory that PostgreSQL's user may enter."""
     with TemporaryDirectory(prefix="postern-clocks-") as directory, ExitStack() as ending:
         clocks = Clocks(Path(directory) / "clocks", "web", "worker", "beat")
         stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), told=clocks.told))
@@ -118,41 +118,41 @@ def playing() -> Iterator[Play]:
 
 
 def test_a_web_process_with_a_wrong_clock_does_as_the_database_says() -> None:
-    """Mail, schedules, expiries, suppressions and feedback, with the clocks of web and beat off both ways."""
+    """Emails, schedules, expiries, suppressions and events, with the clocks of web and beat off both ways."""
     with playing() as play:
         for seconds in (HOUR, -HOUR, DAY, -DAY):
             play.put("web", seconds)
             play.put("beat", seconds)
             assert_answers_tell_another_time(play, seconds)
             name = f"{seconds}@example.net".replace("-", "minus-")
-            mails = due_by_the_database(play, name)
+            emails = due_by_the_database(play, name)
             suppressions_last_as_long_as_the_database_says(play, name)
             a_bounce_counts_and_a_removal_sticks(play, name)
-            for address, (mail, due) in mails.items():
-                play.reaches(mail, "delivered")
+            for address, (email, due) in emails.items():
+                play.reaches(email, "delivered")
                 (taken,) = play.taken(address)
                 assert taken >= due
 
 
 def assert_answers_tell_another_time(play: Play, seconds: int) -> None:
-    """Else the test would show nothing."""
+    """Otherwise the test would prove nothing."""
     answer = urllib3.request("GET", f"{play.stage.url}/healthz", retries=False)
     off = parsedate_to_datetime(answer.headers["Date"]) - play.now()
     assert abs(off - timedelta(seconds=seconds)) < timedelta(minutes=5)
 
 
 def due_by_the_database(play: Play, name: str) -> dict[str, tuple[str, datetime]]:
-    """Mails that are accepted, with the moment from which each may go; one whose time is over is not."""
+    """Accepted emails, with the earliest time of sending of each; an email past its deadline is not accepted."""
     now, later = play.now(), play.now(seconds=2)
-    mails: dict[str, tuple[datetime, dict[str, Any]]] = {
+    emails: dict[str, tuple[datetime, dict[str, Any]]] = {
         f"at-once-{name}": (now, {}),
         f"in-time-{name}": (now, {"expires_at": play.now(minutes=10).isoformat()}),
         f"later-{name}": (later, {"scheduled_at": later.isoformat(), "expires_at": play.now(minutes=20).isoformat()}),
     }
-    mail = {"from": SENDER, "to": [name], "subject": "Late", "text": "Do come."}
-    over = play.application.call("POST", "/v1/emails", mail | {"expires_at": play.now(minutes=-1).isoformat()})
+    email = {"from": SENDER, "to": [name], "subject": "Late", "text": "Do come."}
+    over = play.application.call("POST", "/v1/emails", email | {"expires_at": play.now(minutes=-1).isoformat()})
     assert over.status == 422
-    return {address: (play.submit(address, **more), due) for address, (due, more) in mails.items()}
+    return {address: (play.submit(address, **more), due) for address, (due, more) in emails.items()}
 
 
 def suppressions_last_as_long_as_the_database_says(play: Play, name: str) -> None:
@@ -168,12 +168,12 @@ def suppressions_last_as_long_as_the_database_says(play: Play, name: str) -> Non
 def a_bounce_counts_and_a_removal_sticks(play: Play, name: str) -> None:
     address = f"gone-{name}"
     play.stage.simulator.tell("POST", "behaviours", {address: "bounce"})
-    mail = play.submit(address)
-    play.reaches(mail, "bounced")
+    email = play.submit(address)
+    play.reaches(email, "bounced")
     assert play.is_suppressed(address)
     assert play.operator.call("DELETE", f"/v1/suppressions/{address}", {"reason": "a test"}).status == 200
     stored, _ = play.notifications()
-    late = {"ses_message_id": play.row(mail).ses_message_id, "type": "Bounce"}
+    late = {"ses_message_id": play.row(email).ses_message_id, "type": "Bounce"}
     play.stage.simulator.tell("POST", "events", late)
     until(lambda: play.notifications() > (stored, stored))
     until(lambda: len(set(play.notifications())) == 1)
@@ -181,7 +181,7 @@ def a_bounce_counts_and_a_removal_sticks(play: Play, name: str) -> None:
 
 
 def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right() -> None:
-    """A call that is on ends as it would; then SES refuses, all mail waits and says why; then it goes, once each."""
+    """A running call ends normally; then SES refuses and all emails wait with the reason; then each is sent once."""
     with playing() as play:
         for seconds in (DAY, -HOUR):
             name = f"{seconds}@example.net".replace("-", "minus-")
@@ -190,31 +190,31 @@ def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right(
             waiting = [play.submit(guest) for guest in guests]
             reason = until(lambda: reason_to_wait(play))
             assert "clock of this worker's host is wrong" in reason
-            assert {play.state(mail) for mail in waiting} <= WAITING
-            assert {play.row(mail).attempts for mail in waiting} == {0}
+            assert {play.state(email) for email in waiting} <= WAITING
+            assert {play.row(email).attempts for email in waiting} == {0}
             assert [play.taken(guest) for guest in guests] == [[], [], []]
 
             play.put("worker", 0)
-            for mail in waiting:
-                play.reaches(mail, "delivered")
+            for email in waiting:
+                play.reaches(email, "delivered")
             assert reason_to_wait(play) == ""
             assert [len(play.taken(one)) for one in (f"on-the-wire-{name}", *guests)] == [1, 1, 1, 1]
-            assert not any(play.row(mail).possible_duplicate for mail in (on_the_wire, *waiting))
+            assert not any(play.row(email).possible_duplicate for email in (on_the_wire, *waiting))
 
 
 def a_call_that_is_on(play: Play, address: str, seconds: int) -> str:
-    """The clock of the worker jumps while SES is being called: no lease has ended, and the answer counts."""
+    """The worker's clock jumps during a call to SES: no lease has ended, and the answer counts."""
     play.stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 2000}])
-    mail = play.submit(address)
+    email = play.submit(address)
     until(lambda: play.stage.simulator.tell("GET", "faults")[0]["struck"])
     play.put("worker", seconds)
-    assert play.state(mail) == "sending"
-    play.reaches(mail, "delivered")
+    assert play.state(email) == "sending"
+    play.reaches(email, "delivered")
     play.stage.simulator.tell("DELETE", "faults")
-    return mail
+    return email
 
 
 def reason_to_wait(play: Play) -> str:
-    """Why the whole account waits, nothing when it does not."""
+    """The reason why the whole account waits, or nothing if it does not."""
     with play.database.reading() as connection:
         return str(connection.scalar(select(circuits.c.reason).where(circuits.c.scope == "account")) or "")

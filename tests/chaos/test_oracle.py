@@ -1,4 +1,4 @@
-"""The oracle, fed with evidence that was tampered with: each kind of breach is found, and nothing else."""
+"""The oracle with tampered evidence: each kind of breach is found, and nothing else."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.delivery import State
-from tests.chaos.evidence import Evidence, Listed, Promised, Row, Taken, Try
-from tests.chaos.oracle import Promise, in_flight_at_suppression, judge
+from app.domain.sending.state_machine import State
+from tests.chaos.verdict.evidence import Evidence, Listed, Promised, Row, Taken, Try
+from tests.chaos.verdict.oracle import Promise, in_flight_at_suppression, judge
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CALLED = NOON + timedelta(seconds=1)
@@ -56,13 +56,13 @@ def listed(number: int, *, seen_at: datetime | None, ended_at: datetime | None =
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """Two mails, each promised once, sent once and delivered."""
+    """Two emails, each promised once, sent once and delivered."""
     return Evidence(
         promised=tuple(
-            Promised(key=key, email_id=mail, addresses=frozenset({address}))
-            for key, mail, address in zip(KEYS, MAILS, ADDRESSES, strict=True)
+            Promised(key=key, email_id=email, addresses=frozenset({address}))
+            for key, email, address in zip(KEYS, MAILS, ADDRESSES, strict=True)
         ),
-        answers={key: frozenset({mail}) for key, mail in zip(KEYS, MAILS, strict=True)},
+        answers={key: frozenset({email}) for key, email in zip(KEYS, MAILS, strict=True)},
         offered=frozenset(KEYS),
         rows=(row(0), row(1)),
         tries=(attempt(0), attempt(1)),
@@ -71,7 +71,7 @@ def evidence() -> Evidence:
 
 
 def broken(evidence: Evidence, *, lossless: bool = True) -> set[Promise]:
-    """Which promises the oracle says are broken."""
+    """The promises that the oracle finds broken."""
     return {finding.promise for finding in judge(evidence, lossless=lossless).broken}
 
 
@@ -80,7 +80,7 @@ def second_row(**more: object) -> Tamper:
 
 
 def again(*, attempt_id: UUID) -> Tamper:
-    """SES took the second mail once more."""
+    """SES took the second email once more."""
     return lambda evidence: replace(evidence, taken=(*evidence.taken, replace(taken(1), attempt_id=attempt_id)))
 
 
@@ -145,8 +145,30 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     ),
     (
         "SES has a mail that failed",
-        second_row(state=State.FAILED, ses_message_id=None),
+        second_row(state=State.FAILED, ses_message_id=None, reason="SES refused the email: MessageRejected"),
         {Promise.LEDGER_MINUS_DATABASE},
+    ),
+    (
+        "a mail failed that SES never refused",
+        lambda e: never_taken(
+            replace(
+                e,
+                rows=(row(0), row(1, state=State.FAILED, ses_message_id=None)),
+                tries=(attempt(0), attempt(1, "not_sent")),
+            )
+        ),
+        {Promise.LOST},
+    ),
+    (
+        "a mail failed for a key that a process lacked",
+        lambda e: never_taken(
+            replace(
+                e,
+                rows=(row(0), row(1, state=State.FAILED, ses_message_id=None, reason="The body cannot be read.")),
+                tries=(attempt(0), attempt(1, "rejected")),
+            )
+        ),
+        {Promise.LOST},
     ),
     (
         "SES has a mail that was canceled",
@@ -177,6 +199,16 @@ INNOCENT: list[tuple[str, Tamper]] = [
     ("the suppression is of another stream", suppressed_when(NOON, scope="drill/other")),
     ("SES took it and rejected it afterwards", second_row(state=State.FAILED)),
     (
+        "SES refused it",
+        lambda e: never_taken(
+            replace(
+                e,
+                rows=(row(0), row(1, state=State.FAILED, ses_message_id=None, reason="SES refused the email: no")),
+                tries=(attempt(0), attempt(1, "rejected")),
+            )
+        ),
+    ),
+    (
         "a held mail waits for a person, as it was asked to",
         lambda e: never_taken(
             replace(
@@ -195,28 +227,28 @@ INNOCENT: list[tuple[str, Tamper]] = [
 
 @pytest.mark.parametrize("tamper, found", [breach[1:] for breach in BREACHES], ids=[one[0] for one in BREACHES])
 def test_every_breach_is_found(evidence: Evidence, tamper: Tamper, found: set[Promise]) -> None:
-    """Each promise that the evidence shows to be broken, and no other, with a line that says how."""
+    """Each promise that the evidence shows to be broken, and no other, with a line of explanation."""
     tampered = tamper(evidence)
     assert broken(tampered) == found
     assert all(finding.what for finding in judge(tampered, lossless=True).findings)
 
 
 @pytest.mark.parametrize("tamper", [one[1] for one in INNOCENT], ids=[one[0] for one in INNOCENT])
-def test_nobody_is_accused_falsely(evidence: Evidence, tamper: Tamper) -> None:
-    """What only looks like a breach is none."""
+def test_no_false_breach_is_reported(evidence: Evidence, tamper: Tamper) -> None:
+    """Evidence that only looks like a breach is none."""
     assert broken(tamper(evidence)) == set()
 
 
-def test_what_was_on_its_way_is_told_apart(evidence: Evidence) -> None:
-    """A mail that was claimed before its address was suppressed is no breach, but how late SES took it is measured."""
+def test_an_email_on_its_way_is_no_breach(evidence: Evidence) -> None:
+    """An email claimed before its address was suppressed is no breach, but SES's delay in taking it is measured."""
     late = replace(evidence, taken=(taken(0), replace(taken(1), at=CALLED + timedelta(seconds=3))))
     suppressed = suppressed_when(CALLED + timedelta(seconds=1))(late)
     assert broken(suppressed) == set()
     assert in_flight_at_suppression(suppressed) == [timedelta(seconds=2)]
 
 
-def test_lost_events_excuse_what_they_leave_open(evidence: Evidence) -> None:
-    """Without its event a mail may stay unconfirmed, or come twice marked as such; nothing else is excused."""
+def test_lost_events_excuse_only_their_own_effects(evidence: Evidence) -> None:
+    """Without its event an email may stay unconfirmed, or come twice marked as such; nothing else is excused."""
     assert broken(second_row(state=State.UNCONFIRMED)(evidence), lossless=False) == set()
     twice = again(attempt_id=UUID(int=9))
     assert broken(twice(second_row(possible_duplicate=True)(evidence)), lossless=False) == set()

@@ -1,11 +1,11 @@
-"""Which fault strikes when: what every drill can be relied on to contain."""
+"""The plan of faults: the faults that every drill contains."""
 
 from itertools import pairwise
 
 import pytest
 
 from tests.chaos.drill import DatabaseKind, Drill
-from tests.chaos.plan import Kind, Target, faults
+from tests.chaos.faults.plan import OUTAGE_S, Kind, Target, faults
 
 SEEDS = range(40)
 
@@ -15,7 +15,7 @@ def drill(seed: int, *, seconds: float = 300, **more: object) -> Drill:
 
 
 def test_a_seed_is_a_plan() -> None:
-    """The same seed strikes the same blows at the same times; another one does not."""
+    """The same seed gives the same faults at the same times; another one does not."""
     assert faults(drill(1)) == faults(drill(1))
     assert faults(drill(1)) != faults(drill(2))
 
@@ -27,7 +27,7 @@ def test_five_minutes_hold_ninety_faults(database: DatabaseKind) -> None:
 
 
 def test_every_long_drill_kills_everything() -> None:
-    """Processes, database and Redis are struck in each; whoever is frozen outlives its lease."""
+    """Processes, database and Redis are hit in each; a frozen process outlives its lease."""
     for seed in SEEDS:
         planned = faults(drill(seed))
         struck = {(fault.blow.target, fault.blow.kind) for fault in planned}
@@ -38,15 +38,31 @@ def test_every_long_drill_kills_everything() -> None:
         assert min(frozen) > drill(seed).lease_s
 
 
+def test_every_long_drill_has_an_outage_that_outlasts_all_attempts() -> None:
+    """SES is away for longer than all attempts of an email take, and this ends no email."""
+    for seed in SEEDS:
+        outages = [fault.lasts for fault in faults(drill(seed)) if fault.blow.kind is Kind.GONE]
+        assert outages
+        assert min(outages) >= OUTAGE_S[0]
+
+
+def test_every_long_drill_rotates_the_keys() -> None:
+    """In two phases at least once, and each time with enough time for the whole rotation."""
+    for seed in SEEDS:
+        rotations = [fault for fault in faults(drill(seed)) if fault.blow.target is Target.KEYS]
+        assert Kind.ROTATE in {fault.blow.kind for fault in rotations}
+        assert all(fault.lasts >= fault.blow.lasts[0] for fault in rotations)
+
+
 @pytest.mark.parametrize("seconds", [20, 45, 300])
 def test_the_last_fault_is_over_before_the_drill_is(seconds: float) -> None:
-    """So that the time to drain is counted from a whole gateway."""
+    """So the time to drain is counted from a working gateway."""
     for seed in SEEDS:
         assert all(fault.at > 0 and fault.ends <= seconds for fault in faults(drill(seed, seconds=seconds)))
 
 
 def test_no_target_is_struck_twice_at_once() -> None:
-    """One fault ends before the next one of its target begins, but for frozen workers, of which there are several."""
+    """One fault ends before the next one of its target begins, except frozen workers, of which there are several."""
     for seed in SEEDS:
         for target in Target:
             alone = [fault for fault in faults(drill(seed)) if fault.blow.target is target]
@@ -55,7 +71,7 @@ def test_no_target_is_struck_twice_at_once() -> None:
 
 
 def test_a_database_without_a_server_is_not_struck() -> None:
-    """SQLite has no process that could be killed, and events are lost only where that was asked for."""
+    """SQLite has no process to kill, and events are lost only in a lossy drill."""
     for seed in SEEDS:
         names = {fault.blow.name for fault in faults(drill(seed, database=DatabaseKind.SQLITE))}
         assert not any(name.startswith("database:") or name == "events:lost" for name in names)

@@ -1,10 +1,10 @@
-"""`postern demo`: the main job from end to end, on real parts of its own."""
+"""`postern demo`: the main job from end to end, on real servers of its own."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.cli import last_object, postern
+from tests.support.servers.cli import last_object, postern
 
 COUNTS = {
     "accepted": 12,
@@ -23,12 +23,13 @@ COUNTS = {
 def test_the_demo_ends_by_itself_and_everything_adds_up(
     request: pytest.FixtureRequest, tmp_path: Path, database: str
 ) -> None:
-    """Its last line is one object of counts; the story of each recipient is told beside it."""
-    chosen = {}
+    """Its last line is one object of counts; its output also has the story of each recipient."""
+    chosen, words = {}, ["demo", "--json"]
     if database == "postgresql":
         server = request.getfixturevalue("postgres")
         chosen = {"DATABASE_URL": server.url(server.create_database())}
-    played = postern("demo", "--json", cwd=tmp_path, **chosen)
+        words.append("--use-environment")
+    played = postern(*words, cwd=tmp_path, **chosen)
     assert played.returncode == 0, played.stderr
     assert played.stdout.count("\n") == 1
     counts = last_object(played.stdout)

@@ -1,4 +1,4 @@
-"""What a new user asks first: why does Kim get no mail? With the list of old days imported, on the parts of `up`."""
+"""The first question of a new user: why does Kim get no email? With an imported list, on the parts of `up`."""
 
 import json
 import shlex
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Json, last_object, postern, up
+from tests.support.servers.cli import Json, last_object, postern, up
 
 FROM_SES = {
     "SuppressedDestinationSummaries": [
@@ -18,23 +18,23 @@ FROM_SES = {
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the person stands: a directory without a .env of ours."""
+    """The current directory of the person, without a .env of Postern."""
     directory = tmp_path / "home"
     directory.mkdir()
     return directory
 
 
 def run(home: Path, *words: str, expect: int = 0, stdin: str = "") -> Json:
-    """Run a command with --json to its end; its answer."""
+    """Run a command with --json to its end and return its answer."""
     done = postern(*words, "--json", cwd=home, stdin=stdin)
     assert done.returncode == expect, done.stdout + done.stderr
     return last_object(done.stdout)
 
 
-def test_somebody_finds_out_why_a_colleague_gets_no_mail_and_mends_it(home: Path) -> None:
-    """Import what SES knew, see the mail refused, ask why, type what the answer says, and see the next one delivered.
+def test_a_person_finds_out_why_an_address_gets_no_email_and_fixes_it(home: Path) -> None:
+    """Import SES's list, see an email refused, ask why, run the command in the answer, see the next one delivered.
 
-    Every step is a command that the step before has named, or `--help` does.
+    Each command is named by the step before it or by `--help`.
     """
     (home / "from-ses.json").write_text(json.dumps(FROM_SES))
     with up(home) as gateway:
@@ -49,31 +49,33 @@ def test_somebody_finds_out_why_a_colleague_gets_no_mail_and_mends_it(home: Path
 
         told = postern("suppressions", "explain", "kim@example.net", cwd=home)
         assert told.returncode == 0
-        assert "Would a mail be sent now: no." in told.stdout.splitlines()[-1]
+        assert "Would an email be sent now: no." in told.stdout.splitlines()[-1]
         why = run(home, "suppressions", "explain", "kim@example.net")
         [finding] = why["layers"][0]["findings"]
         assert (why["would_send"], finding["scope"]) == (False, "*")
-        assert finding["lift"]["command"] in told.stdout
+        assert finding["remedy"]["command"] in told.stdout
         checked = run(home, "check", "kim@example.net", "ann@example.net", expect=1)["checked"]
         assert [one["would_send"] for one in checked] == [False, True]
 
-        _, *lift = shlex.split(finding["lift"]["command"].replace("'...'", "'Kim says that the mailbox is back.'"))
-        assert run(home, *lift)["removed"]
+        _, *remedy = shlex.split(finding["remedy"]["command"].replace("'...'", "'Kim says that the mailbox is back.'"))
+        assert run(home, *remedy)["removed"]
         assert run(home, "suppressions", "explain", "kim@example.net")["would_send"] is True
         assert run(home, *send, stdin="Do come.")["recipients"][0]["state"] == "delivered"
         again = run(home, "suppressions", "explain", "kim@example.net")
-        assert again["last_news"]["type"] == "delivery"
+        assert again["last_event"]["type"] == "delivery"
 
 
 def test_a_person_is_forgotten_while_the_gateway_runs(home: Path) -> None:
-    """The parts go on, the person stays suppressed, and the files of the gateway do not hold the address any more."""
+    """The parts keep running, the person stays suppressed, and no file of the gateway still holds the address."""
     with up(home) as gateway:
         gateway.arrives(gateway.submit("kim.forgets@example.net"))
         run(home, "suppress", "kim.forgets@example.net", "--reason", "By phone.")
         done = run(home, "forget", "kim.forgets@example.net", "--reason", "Request 4711.", "--yes")
-        assert (done["erased"]["mails"], done["suppressed"]) == (1, [{"scope": "*", "origin": "manual"}])
+        assert (done["erased"]["emails"], done["suppressed"]) == (1, [{"scope": "*", "origin": "manual"}])
         for file in (home / "data").rglob("*"):
-            if file.is_file() and "simulator" not in file.parts:  # which plays SES, and keeps what SES would
+            if (
+                file.is_file() and "simulator" not in file.parts
+            ):  # the simulator stands for SES, which keeps its own data
                 assert b"kim.forgets" not in file.read_bytes().lower(), file
         assert gateway.state(gateway.submit("kim.forgets@example.net")) == "suppressed"
         gateway.arrives(gateway.submit("ann@example.net"))

@@ -1,4 +1,4 @@
-"""The whole way of an unsubscription: real gunicorn, a real worker, the simulator's inbox, and a real browser."""
+"""An unsubscription from end to end: real gunicorn, a real worker, the simulator's inbox and a real browser."""
 
 import html
 import re
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.browser import ENTER, TAB, Browser, browsing
-from tests.cli import Up, last_object, postern, until, up
+from tests.support.servers.browser import ENTER, TAB, Browser, browsing
+from tests.support.servers.cli import Up, last_object, postern, until, up
 
 TITLE = "Invitations of ACME"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -30,40 +30,40 @@ return [...document.querySelectorAll('h1, p, button')].map((each) => [getCompute
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A gateway that runs, with a stream `news` whose mail carries links."""
+    """A running gateway with a stream `news` whose emails have unsubscribe links."""
 
     gateway: Up
 
     def submit(self, to: str, stream: str) -> str:
-        """Hand in a mail, wait until it has ended or arrived, and return its id."""
-        mail = {"from": self.gateway.ready["from"], "to": [to], "subject": "News", "text": "News.", "stream": stream}
-        email_id = str(self.gateway.call("POST", "/v1/emails", mail)["id"])
+        """Submit an email, wait until it has ended or arrived, and return its id."""
+        email = {"from": self.gateway.ready["from"], "to": [to], "subject": "News", "text": "News.", "stream": stream}
+        email_id = str(self.gateway.call("POST", "/v1/emails", email)["id"])
         until(lambda: self.recipient(email_id)["state"] in {"delivered", "suppressed"})
         return email_id
 
     def recipient(self, email_id: str) -> dict[str, Any]:
-        """What the API tells of the mail's only recipient."""
+        """Return the API's JSON of the email's only recipient."""
         found: dict[str, Any] = self.gateway.call("GET", f"/v1/emails/{email_id}")["recipients"][0]
         return found
 
     def source(self, email_id: str) -> str:
-        """The mail as the simulator got it."""
+        """Return the email as the simulator received it."""
         ses_message_id = self.recipient(email_id)["ses_message_id"]
         page = self.fetch("GET", f"{self.gateway.ready['simulator_url']}/_simulator/inbox/{ses_message_id}")
         return html.unescape(page.data.decode().partition("<summary>Source</summary>")[2]).replace("\r\n", "\n")
 
     def link(self, email_id: str) -> str:
-        """Where its header leads."""
+        """Return the link in its header."""
         found = re.findall(r"^List-Unsubscribe: <(.+)>$", self.source(email_id), re.MULTILINE)
         assert len(found) == 1
         return str(found[0])
 
     def fetch(self, method: str, url: str, **more: Any) -> urllib3.BaseHTTPResponse:
-        """What a stranger gets who follows no redirect."""
+        """Make a request without credentials, without following redirects."""
         return self.gateway.pool.request(method, url, redirect=False, **more)
 
     def entries(self, address: str) -> list[tuple[str, str]]:
-        """Scope and origin of what the list has of an address."""
+        """Return the scope and origin of each entry of an address."""
         told = self.gateway.call("GET", f"/v1/suppressions?q={address}")["data"]
         return [(one["scope"], one["origin"]) for one in told]
 
@@ -86,8 +86,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
-def test_from_the_header_of_a_mail_to_the_next_mail_that_is_not_sent(town: Town) -> None:
-    """As Gmail does it: the header's URL, the header's words in a POST. The stream stops, others go on, and back."""
+def test_from_the_header_of_an_email_to_the_next_email_that_is_not_sent(town: Town) -> None:
+    """As Gmail does: POST the fields of the header to its URL. Only this stream stops, and the person can come back."""
     first = town.submit("kim@example.net", "news")
     assert "\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n" in town.source(first)
     link = town.link(first)
@@ -105,8 +105,8 @@ def test_from_the_header_of_a_mail_to_the_next_mail_that_is_not_sent(town: Town)
     assert town.link(again) != link
 
 
-def test_a_scanner_that_follows_every_link_unsubscribes_nobody(town: Town) -> None:
-    """It asks for the head, gets the page, and follows whatever it finds there; the person stays subscribed."""
+def test_a_scanner_that_follows_every_link_does_not_unsubscribe_a_person(town: Town) -> None:
+    """It sends HEAD and GET, and follows every link on the page; the person stays subscribed."""
     link = town.link(town.submit("ann@example.net", "news"))
     seen, waiting = set[str](), [link]
     while waiting:
@@ -123,10 +123,10 @@ def test_a_scanner_that_follows_every_link_unsubscribes_nobody(town: Town) -> No
 
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_person_unsubscribes_and_comes_back_in_a_browser(
+def test_a_person_unsubscribes_and_subscribes_again_in_a_browser(
     town: Town, browser: Browser, width: int, scheme: str
 ) -> None:
-    """With the keyboard alone, on a phone and on a desk, in light and dark: readable, announced, nothing blocked."""
+    """With the keyboard only, on small and large screens, light and dark: readable, announced, nothing blocked."""
     address = f"ben.{width}.{scheme}@example.net"
     browser.look(width, scheme=scheme)
     browser.open(town.link(town.submit(address, "news")))
@@ -140,7 +140,7 @@ def test_a_person_unsubscribes_and_comes_back_in_a_browser(
     browser.press(ENTER)
     until(lambda: browser.shows("You are unsubscribed"))
     assert [(one.role, one.text) for one in browser.find("[role]")] == [
-        ("status", "Done: you will get no more mail of this kind.")
+        ("status", "Done: you will get no more emails of this kind.")
     ]
     check_that_it_can_be_read(browser)
     assert town.entries(address) == [("demo/news", "unsubscribe")]
@@ -154,7 +154,7 @@ def test_a_person_unsubscribes_and_comes_back_in_a_browser(
 
 
 def check_that_it_can_be_read(browser: Browser) -> None:
-    """Nothing hangs over the side, every text stands out enough (WCAG 2.2, 1.4.3), and a button is big enough."""
+    """Check that nothing overflows, texts have enough contrast (WCAG 2.2, 1.4.3), and the button is large enough."""
     assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     pairs = browser.run(COLOURS)
     assert len(pairs) >= 4

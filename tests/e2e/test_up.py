@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli import Up, family, last_object, lives, member, postern, until, up
+from tests.support.servers.cli import Up, family, last_object, lives, member, postern, until, up
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Where the person stands: a directory without a .env of ours."""
+    """The current directory of the person, without a .env of Postern."""
     directory = tmp_path / "home"
     directory.mkdir()
     return directory
 
 
-def test_a_mail_submitted_by_http_is_delivered(database_url: str, redis_url: str, home: Path) -> None:
-    """On the database and the Valkey that one chooses, a submission gets there and its fate comes back."""
-    with up(home, DATABASE_URL=database_url, REDIS_URL=redis_url) as gateway:
+def test_an_email_submitted_by_http_is_delivered(database_url: str, redis_url: str, home: Path) -> None:
+    """On the chosen database and Valkey, a submission is delivered and its outcome comes back."""
+    with up(home, "--use-environment", DATABASE_URL=database_url, REDIS_URL=redis_url) as gateway:
         assert gateway.ready["database_url"] == database_url
         assert gateway.ready["redis_url"] == redis_url
         email_id = gateway.submit("ann@example.net")
@@ -36,8 +36,8 @@ def test_a_mail_submitted_by_http_is_delivered(database_url: str, redis_url: str
         assert not any(map(lives, below))
 
 
-def test_the_other_commands_work_beside_it_without_being_told_where(home: Path) -> None:
-    """In another terminal, in the same directory, with nothing set: keys, suppressions, a mail, a look at SES."""
+def test_the_other_commands_find_the_running_gateway(home: Path) -> None:
+    """In another terminal, in the same directory, without settings: keys, suppressions, an email, a query to SES."""
     with up(home) as gateway:
         keys = last_object(postern("key", "list", "--json", cwd=home).stdout)["keys"]
         assert {key["app"] for key in keys} == {"demo", "operators"}
@@ -58,7 +58,7 @@ def test_the_other_commands_work_beside_it_without_being_told_where(home: Path) 
 
 
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
-    """After kill -9 no process is left; the next start has the same key, the same mails and a gateway that sends."""
+    """After kill -9 no process is left; the next start has the same key and the same emails, and it sends."""
     with up(home) as gateway:
         first = gateway.ready
         kept = gateway.submit("ann@example.net")
@@ -74,8 +74,8 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
         gateway.arrives(gateway.submit("ben@example.net"))
 
 
-def test_a_killed_worker_is_replaced_and_mail_goes_on(home: Path) -> None:
-    """The death of the Celery worker is no end: another takes its place, and what was accepted meanwhile is sent."""
+def test_a_killed_worker_is_replaced_and_emails_are_still_sent(home: Path) -> None:
+    """When the Celery worker dies another takes its place, and emails accepted meanwhile are sent."""
     with up(home) as gateway:
         gateway.arrives(gateway.submit("ann@example.net"))
         worker = worker_of(gateway)
@@ -86,7 +86,7 @@ def test_a_killed_worker_is_replaced_and_mail_goes_on(home: Path) -> None:
 
 
 def worker_of(gateway: Up) -> int:
-    """The main process of the Celery worker, once it is there."""
+    """Return the main process of the Celery worker, once it runs."""
 
     def look() -> int:
         try:
@@ -98,7 +98,7 @@ def worker_of(gateway: Up) -> int:
 
 
 def test_a_part_that_dies_for_good_ends_all_with_its_last_words(home: Path) -> None:
-    """Without its simulator the gateway is of no use: one line says what died and where its log is."""
+    """Without its simulator the gateway ends: one line names the part that died and its log."""
     with up(home) as gateway:
         below = family(gateway.process.pid)
         os.kill(member(gateway.process.pid, called="-m simulator"), signal.SIGKILL)
@@ -125,7 +125,7 @@ def test_a_port_in_use_is_one_line_and_nothing_is_started(home: Path) -> None:
 
 
 def test_a_gateway_in_use_and_its_secrets_are_guarded(home: Path) -> None:
-    """A second `up` on the same data is refused in one line; nobody else may read what the first one keeps."""
+    """A second `up` on the same data is refused in one line; other users may not read the files of the first."""
     with up(home) as gateway:
         second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
         assert second.returncode == 1

@@ -1,11 +1,11 @@
-"""What a mutant is: a fault, the file that gets it, and the test that has to notice."""
+"""A mutant: a fault, the file that gets it, and the test that has to find it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One fault: `edits` are pairs of a text that stands in `file` exactly once and what is put in its place."""
+    """One fault: `edits` are pairs of a text that is in `file` exactly once and its replacement."""
 
     name: str
     file: str

@@ -1,8 +1,8 @@
-"""A process that runs tests on code with a fault, each time in a child that has all libraries imported already.
+"""A process that runs tests on code with a fault, each time in a child with all libraries already imported.
 
-To import them costs more than most tests do. It decides how a fault gets in: the child imports a module from other
-source than what stands in its file, so that no file is changed and all that has no fault is compiled already. It is
-run as a file, and imports nothing of the checkout itself: a child has to import all of it, the fault with it.
+Importing them takes longer than most tests. It decides how a fault gets in: the child imports a module from other
+source than that in its file, so that no file changes and all other modules are compiled already. It is run as a file,
+and imports nothing of the checkout itself: a child has to import all of it, including the fault.
 """
 
 import gc
@@ -21,24 +21,23 @@ from typing import Any
 import pytest
 
 ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-AT_MOST_S = 120
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ALREADY_IMPORTED)
 
 
 class Altered(SourceFileLoader):
-    """Loads a module from the source it is given."""
+    """Loads a module from given source."""
 
     def __init__(self, module: str, file: str, source: str) -> None:
         super().__init__(module, file)
         self._source = source
 
     def get_code(self, fullname: str) -> CodeType:
-        """Compiled afresh, and kept nowhere."""
+        """Compile the source anew, and store the result nowhere."""
         return self.source_to_code(self._source.encode(), self.path)
 
 
 class Alter:
-    """Finds modules before anything else does, and gives the named ones other source."""
+    """Finds modules before every other finder, and gives the named ones other source."""
 
     def __init__(self, sources: dict[str, str]) -> None:
         self._sources = sources
@@ -46,7 +45,7 @@ class Alter:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module is, if it is a named one."""
+        """The spec of a module, if it is a named one."""
         spec = PathFinder.find_spec(fullname, path, target) if fullname in self._sources else None
         if spec is not None and spec.origin is not None:
             spec.loader = Altered(fullname, spec.origin, self._sources[fullname])
@@ -54,7 +53,7 @@ class Alter:
 
 
 def run(*, checkout: str, sources: dict[str, str], tests: list[str], output: str) -> int:
-    """Run tests of a checkout until the first failure, with what they say in a file; pytest's exit code."""
+    """Run tests of a checkout until the first failure, with their output in a file; return pytest's exit code."""
     os.chdir(checkout)
     sys.path.insert(0, checkout)
     sys.meta_path.insert(0, Alter(sources))
@@ -65,12 +64,13 @@ def run(*, checkout: str, sources: dict[str, str], tests: list[str], output: str
 
 
 def in_child(asked: dict[str, Any]) -> int:
-    """Run it there; its exit code, or a signal's number below zero."""
+    """Run it in a child for at most `at_most_s` seconds; return its exit code, or a signal's negative number."""
+    at_most_s = asked.pop("at_most_s")
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status)
-    signal.alarm(AT_MOST_S)
+    signal.alarm(at_most_s)
     code = run(**asked)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -78,7 +78,7 @@ def in_child(asked: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    """Import the modules that the first line names; then answer each further line, which is what to run."""
+    """Import the modules that the first line names; then run each further line's tests and print the result."""
     for name in json.loads(sys.stdin.readline()):
         with suppress(ImportError):
             importlib.import_module(name)

@@ -1,7 +1,7 @@
-"""Does the faults of a plan to a stage, each at its time, and takes each back.
+"""Applies the faults of a plan to a stage, each at its time, and ends each.
 
-It decides how a blow is struck. Which comes when is said by `tests.chaos.plan`; afterwards everything is well again,
-whatever was under way.
+It decides how a fault is applied. `tests.chaos.faults.plan` decides which comes when. Afterwards every part works
+again, whichever fault was under way.
 """
 
 import heapq
@@ -13,12 +13,14 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from simulator.proxy import FAIR, Damage, Weather
-from tests.chaos.journal import Journal
-from tests.chaos.plan import Blow, Fault, Kind, Target
-from tests.chaos.stage import Stage
+from simulator.network.proxy import FAIR, Damage, Weather
+from tests.chaos.faults.key_rotation import Keys, Rotating
+from tests.chaos.faults.plan import Blow, Fault, Kind, Target
+from tests.chaos.faults.slow_sockets import slow_sockets
+from tests.chaos.load.journal import Journal
+from tests.chaos.stage.stage import Stage
 
-# What goes wrong all the time: a few calls in a hundred.
+# Faults that are always present: a few calls in a hundred.
 EVERYDAY: list[dict[str, Any]] = [
     {"fault": "429", "match": {"rate": 0.003}},
     {"fault": "500_before", "match": {"rate": 0.005}},
@@ -27,25 +29,29 @@ EVERYDAY: list[dict[str, Any]] = [
     {"fault": "close_after", "match": {"rate": 0.01}},
     {"fault": "hang_after", "ms": 3000, "match": {"rate": 0.01}},
     {"fault": "no_message_id", "match": {"rate": 0.003}},
-    {"fault": "400:MessageRejected", "match": {"rate": 0.002}},
+    {"fault": "400:MessageRejected:Transaction failed", "match": {"rate": 0.002}},
 ]
 EVERYDAY_STREAM = {"duplicate_rate": 0.05, "redeliver_rate": 0.05}
 WEATHER = {
     Kind.RESET: Weather(damage=Damage.RESET),
     Kind.BLACK_HOLE: Weather(damage=Damage.BLACK_HOLE),
     Kind.LATE: Weather(latency=0.05),
+    Kind.GONE: Weather(damage=Damage.GONE),
 }
+
+AGAIN_S = 1.0
 
 Undo = Callable[[], None]
 
 
 class Nemesis:
-    """Strikes in a thread of its own, from `start` until the last fault of the plan is over."""
+    """Applies faults in a thread of its own, from `start` until the last fault of the plan is over."""
 
     def __init__(self, stage: Stage, planned: tuple[Fault, ...], journal: Journal) -> None:
         self._stage = stage
         self._journal = journal
         self._dice = random.Random(f"nemesis {stage.drill.seed}")
+        self._keys = Keys(stage, journal, random.Random(f"keys {stage.drill.seed}"))
         self._numbers = count()
         self._deeds: list[tuple[float, int, Callable[[], None]]] = []
         for fault in planned:
@@ -56,20 +62,21 @@ class Nemesis:
         self.failure: Exception | None = None
 
     def start(self) -> None:
-        """Begin, with everyday trouble from now on."""
+        """Begin, with the constant background faults from now on."""
         self._rules([])
         self._stream(EVERYDAY_STREAM)
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the last fault and for its end, then let all be well. Raises what kept a fault from being done."""
+        """Wait for the end of the last fault, then remove all faults. Raises the error that prevented a fault."""
         self._thread.join()
         if self.failure is not None:
             raise self.failure
 
     def stop(self) -> None:
-        """Strike no more; what has been struck is taken back."""
+        """Apply no more faults, and end those that were applied."""
         self._over.set()
+        self._keys.stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -83,7 +90,7 @@ class Nemesis:
                 at, _, deed = heapq.heappop(self._deeds)
                 self._over.wait(max(0.0, began + at - time.monotonic()))
                 deed()
-        except Exception as failure:  # noqa: BLE001 - carried over to whoever joins
+        except Exception as failure:  # noqa: BLE001 - raised again by `join`
             self.failure = failure
         finally:
             self._stage.simulator.tell("DELETE", "faults")
@@ -96,11 +103,24 @@ class Nemesis:
                 return
             self._journal.write("fault", name=fault.blow.name, lasts=fault.lasts)
             self.struck += 1
+            if fault.blow.target is Target.KEYS:
+                rotating = self._keys.begin(lasts=fault.lasts, at_once=fault.blow.kind is Kind.ROTATE_AT_ONCE)
+                self._at(fault.ends, self._awaiting(rotating, fault.ends))
+                return
             undo = self._strike(fault.blow)
             if undo is not None:
                 self._at(fault.ends, undo)
 
         return strike
+
+    def _awaiting(self, rotating: Rotating, now: float) -> Callable[[], None]:
+        """Check again and again whether a rotation is over; other faults go on meanwhile."""
+
+        def look() -> None:
+            if not rotating.is_over:
+                self._at(now + AGAIN_S, self._awaiting(rotating, now + AGAIN_S))
+
+        return look
 
     def _strike(self, blow: Blow) -> Undo | None:
         match blow.target, blow.kind:
@@ -110,8 +130,10 @@ class Nemesis:
             case Target.EVENTS, Kind.STREAM:
                 self._stream(self._unruly(blow.stream))
                 return lambda: self._stream(EVERYDAY_STREAM)
-            case (_, Kind.RESET | Kind.BLACK_HOLE | Kind.LATE | Kind.CUT):
+            case (_, Kind.RESET | Kind.BLACK_HOLE | Kind.LATE | Kind.CUT | Kind.GONE):
                 return self._spoil(blow)
+            case Target.WEB, Kind.SLOW_SOCKETS:
+                return slow_sockets(self._stage.url)
             case Target.REDIS, Kind.FLUSH:
                 self._flush()
                 return None
@@ -132,7 +154,7 @@ class Nemesis:
         return machine.launch if blow.lasts[1] > 0 else None
 
     def _freeze(self, target: Target) -> Undo:
-        """Stop a worker process, or a server with all that it has forked."""
+        """Stop a worker process, or a server with all its forked processes."""
         machine = self._stage.machines[target]
         if target is Target.WORKER:
             children = machine.children

@@ -1,7 +1,7 @@
-"""Which fault strikes when: a list that follows from the seed alone.
+"""The plan of faults: a list that follows from the seed alone.
 
-It decides kinds, times and durations, and that two faults never strike one target at once. Doing them is the business
-of `tests.chaos.nemesis`.
+It decides kinds, times and durations. Two faults never hit one target at once. `tests.chaos.faults.nemesis` applies
+them.
 """
 
 import random
@@ -13,11 +13,14 @@ from tests.chaos.drill import DatabaseKind, Drill
 
 FAULTS_PER_S = 0.34
 FIRST_S, LAST_MARGIN_S = 2.0, 1.0
+# Longer than all attempts of an email, of which there are `ATTEMPTS`: two waits of up to 2 s and 4 s, and three calls.
+ATTEMPTS = 3
+OUTAGE_S = (7.0, 12.0)
 RECOVERY_S = 1.5
 
 
 class Target(StrEnum):
-    """What is struck."""
+    """The target of a fault."""
 
     WEB = "web"
     WORKER = "worker"
@@ -27,10 +30,11 @@ class Target(StrEnum):
     SES = "ses"
     EVENTS = "events"
     WEBHOOK = "webhook"
+    KEYS = "keys"
 
 
 class Kind(StrEnum):
-    """What is done to it."""
+    """The kind of a fault."""
 
     KILL = "kill"
     KILL_CHILD = "kill_child"
@@ -42,13 +46,18 @@ class Kind(StrEnum):
     CUT = "cut"
     RULE = "rule"
     STREAM = "stream"
+    SLOW_SOCKETS = "slow_sockets"
+    GONE = "gone"
+    ROTATE = "rotate"
+    ROTATE_AT_ONCE = "rotate_at_once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blow:
-    """One sort of fault: how long it may last in seconds, how often it comes compared to others, and its particulars.
+    """One sort of fault: its length in seconds, its frequency compared to others, and its details.
 
-    `rule` is a fault rule of the simulator, `stream` its stream faults.
+    `rule` is a fault rule of the simulator, `stream` its stream faults. A `whole` fault begins only where there is
+    time for all of it. `rests` is how long its target is left alone afterwards.
     """
 
     target: Target
@@ -61,16 +70,18 @@ class Blow:
     stream: str = ""
     past_the_lease: bool = False
     lossy: bool = False
+    whole: bool = False
+    rests: float = RECOVERY_S
 
     @property
     def name(self) -> str:
-        """As the report counts it."""
+        """The name under which the report counts it."""
         return f"{self.target}:{self.rule or self.stream or self.kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One blow at its time, in seconds from the start of the drill."""
+    """One fault at its time, in seconds from the start of the drill."""
 
     at: float
     lasts: float
@@ -78,13 +89,14 @@ class Fault:
 
     @property
     def ends(self) -> float:
-        """When it is over."""
+        """The time of its end."""
         return self.at + self.lasts
 
 
 _PROCESSES = (
     Blow(target=Target.WEB, kind=Kind.KILL_CHILD, weight=6),
     Blow(target=Target.WEB, kind=Kind.KILL),
+    Blow(target=Target.WEB, kind=Kind.SLOW_SOCKETS, lasts=(3.0, 8.0), weight=4),
     Blow(target=Target.WORKER, kind=Kind.KILL_CHILD, weight=9),
     Blow(target=Target.WORKER, kind=Kind.KILL, weight=9),
     Blow(target=Target.WORKER, kind=Kind.FREEZE, weight=6, past_the_lease=True),
@@ -126,6 +138,7 @@ _SES = (
     Blow(target=Target.SES, kind=Kind.RESET, lasts=(0.1, 1.0)),
     Blow(target=Target.SES, kind=Kind.CUT, lasts=(0.5, 1.0)),
     Blow(target=Target.SES, kind=Kind.BLACK_HOLE, lasts=(1.0, 4.0), weight=1),
+    Blow(target=Target.SES, kind=Kind.GONE, lasts=OUTAGE_S, weight=6, whole=True),
 )
 _EVENTS = (
     Blow(target=Target.EVENTS, kind=Kind.STREAM, stream="late", lasts=(4.0, 8.0)),
@@ -136,6 +149,10 @@ _EVENTS = (
     Blow(target=Target.WEBHOOK, kind=Kind.RESET, lasts=(1.0, 4.0)),
     Blow(target=Target.WEBHOOK, kind=Kind.BLACK_HOLE, lasts=(1.0, 3.0), weight=1),
     Blow(target=Target.WEBHOOK, kind=Kind.CUT, lasts=(1.0, 3.0), weight=1),
+)
+_KEYS = (
+    Blow(target=Target.KEYS, kind=Kind.ROTATE, lasts=(30.0, 45.0), weight=9, whole=True, rests=60.0),
+    Blow(target=Target.KEYS, kind=Kind.ROTATE_AT_ONCE, lasts=(20.0, 30.0), weight=1, whole=True, rests=60.0),
 )
 
 
@@ -149,33 +166,38 @@ def faults(drill: Drill) -> tuple[Fault, ...]:
     planned: list[Fault] = []
     for number in range(wanted):
         at = FIRST_S + (drill.seconds - FIRST_S - LAST_MARGIN_S) * (number + dice.random()) / wanted
-        blow = next((one for one in chosen if free.get(one.target, 0.0) <= at), None)
+        left = drill.seconds - LAST_MARGIN_S - at
+        blow = next((one for one in chosen if free.get(one.target, 0.0) <= at and _fits(one, left)), None)
         if blow is None:
             continue
         lasts = dice.uniform(*blow.lasts) + (drill.lease_s + 3 if blow.past_the_lease else 0)
-        if at + lasts > drill.seconds - LAST_MARGIN_S:
+        if not blow.whole and at + lasts > drill.seconds - LAST_MARGIN_S:
             lasts = max(0.1, drill.seconds - LAST_MARGIN_S - at) if blow.lasts[1] and not blow.past_the_lease else 0.0
         if blow.past_the_lease and not lasts:
             continue
         chosen.remove(blow)
-        # Whoever is frozen is one of several processes: the others may still be struck.
-        free[blow.target] = at + RECOVERY_S + (0.0 if blow.past_the_lease else lasts)
+        # A frozen worker is one of several processes: the others may still be hit.
+        free[blow.target] = at + blow.rests + (0.0 if blow.past_the_lease else lasts)
         planned.append(Fault(at=at, lasts=lasts, blow=blow))
     return tuple(planned)
 
 
 def _blows(database: DatabaseKind) -> tuple[Blow, ...]:
     of_database = _DATABASE if database is DatabaseKind.POSTGRESQL else ()
-    return (*_PROCESSES, *_REDIS, *of_database, *_SES, *_EVENTS)
+    return (*_PROCESSES, *_REDIS, *of_database, *_SES, *_EVENTS, *_KEYS)
+
+
+def _fits(blow: Blow, left: float) -> bool:
+    return not blow.whole or blow.lasts[1] <= left
 
 
 def _choice(dice: random.Random, blows: list[Blow], wanted: int) -> list[Blow]:
-    """More blows than are wanted, in the order in which they are tried: each once, the weighty first, then any."""
+    """More faults than needed, in the order in which they are tried: each once, the frequent ones first, then any."""
     once = sorted(blows, key=lambda blow: -(dice.random() ** (1 / blow.weight)))
     return once + dice.choices(blows, weights=[blow.weight for blow in blows], k=2 * wanted)
 
 
 def counted(planned: tuple[Fault, ...]) -> Iterator[tuple[str, int]]:
-    """How often each blow is in a plan."""
+    """How often each sort of fault is in a plan."""
     names = [fault.blow.name for fault in planned]
     yield from ((name, names.count(name)) for name in sorted(set(names)))

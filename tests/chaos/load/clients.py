@@ -1,7 +1,7 @@
-"""The people of a drill: applications that offer mail at a steady rate whatever happens, and an operator.
+"""The clients of a drill: applications that offer emails at a steady rate, and an operator.
 
-An application repeats a request under its idempotency key until it is answered with a 2xx, as it should; each mail is
-in the journal before it is on the wire. The load is open: what is not answered yet holds nothing up.
+An application repeats a request under its idempotency key until it gets a 2xx, as it should; each email is in the
+journal before it is on the wire. The load is open: an unanswered request delays no other.
 """
 
 import heapq
@@ -16,8 +16,8 @@ from urllib.parse import quote
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tests.chaos.journal import Journal
-from tests.chaos.mails import LISTED, Mail, mails
+from tests.chaos.load.emails import LISTED, Email, emails
+from tests.chaos.load.journal import Journal
 
 THREADS = 24
 PATIENCE = urllib3.Timeout(connect=2, read=10)
@@ -26,14 +26,14 @@ OPERATES_EVERY_S = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, 0 for none, and the JSON that came with it."""
+    """A status, 0 for none, and the JSON of the answer."""
 
     status: int
     content: Any
 
 
 class Api:
-    """The gateway as one key reaches it."""
+    """The gateway's API with one key."""
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
@@ -41,7 +41,7 @@ class Api:
         self._pool = urllib3.PoolManager(maxsize=THREADS, retries=False, timeout=PATIENCE)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Ask once."""
+        """Make one request."""
         told = {"Content-Type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
         try:
             answer = self._pool.request(method, self._url + path, json=body, headers=self._headers | told)
@@ -51,14 +51,14 @@ class Api:
 
 
 class Applications:
-    """Offers the mails of a seed at a rate, until told to offer no more."""
+    """Offers the emails of a seed at a rate, until `offer_no_more`."""
 
     def __init__(self, api: Api, journal: Journal, *, seed: int, rate: float, padding: int = 0) -> None:
         self._api = api
         self._journal = journal
-        self._mails = mails(seed, padding=padding)
+        self._emails = emails(seed, padding=padding)
         self._rate = rate
-        self._waiting: list[tuple[float, int, Mail]] = []
+        self._waiting: list[tuple[float, int, Email]] = []
         self._numbers = count()
         self._change = threading.Condition()
         self._offering = True
@@ -71,22 +71,22 @@ class Applications:
         self._threads += [threading.Thread(target=self._work, name="client", daemon=True) for _ in range(THREADS)]
 
     def start(self) -> None:
-        """Begin to offer."""
+        """Begin to offer emails."""
         for thread in self._threads:
             thread.start()
 
     def offer_no_more(self) -> None:
-        """Offer nothing new; what is not answered yet is still repeated."""
+        """Offer nothing new; unanswered requests are still repeated."""
         self._offering = False
 
     @property
     def unanswered(self) -> int:
-        """How many offered mails have no answer yet."""
+        """How many offered emails have no answer yet."""
         with self._change:
             return len(self._waiting) + self._busy
 
     def stop(self) -> None:
-        """Be gone, with whatever was not answered."""
+        """Stop, and abandon unanswered requests."""
         with self._change:
             self._over = True
             self._change.notify_all()
@@ -95,21 +95,21 @@ class Applications:
 
     def _offer(self) -> None:
         began = time.monotonic()
-        for mail in self._mails:
+        for email in self._emails:
             due = began + self.offered / self._rate
             time.sleep(max(0.0, due - time.monotonic()))
             if not self._offering or self._over:
                 return
             self.offered += 1
-            self._journal.write("offer", key=mail.key, body=mail.body)
-            self._put(0.0, mail)
+            self._journal.write("offer", key=email.key, body=email.body)
+            self._put(0.0, email)
 
-    def _put(self, wait_s: float, mail: Mail) -> None:
+    def _put(self, wait_s: float, email: Email) -> None:
         with self._change:
-            heapq.heappush(self._waiting, (time.monotonic() + wait_s, next(self._numbers), mail))
+            heapq.heappush(self._waiting, (time.monotonic() + wait_s, next(self._numbers), email))
             self._change.notify()
 
-    def _take(self) -> Mail | None:
+    def _take(self) -> Email | None:
         with self._change:
             while not self._over:
                 wait = self._waiting[0][0] - time.monotonic() if self._waiting else 1.0
@@ -120,23 +120,23 @@ class Applications:
         return None
 
     def _work(self) -> None:
-        while (mail := self._take()) is not None:
-            answer = self._api.call("POST", "/v1/emails", mail.body, Idempotency_Key=mail.key)
+        while (email := self._take()) is not None:
+            answer = self._api.call("POST", "/v1/emails", email.body, Idempotency_Key=email.key)
             if 200 <= answer.status < 300:
-                self._journal.write("accepted", key=mail.key, id=answer.content["id"])
+                self._journal.write("accepted", key=email.key, id=answer.content["id"])
                 self.accepted += 1
             elif 400 <= answer.status < 500 and answer.status not in (409, 429):
-                self._journal.write("refused", key=mail.key, status=answer.status, answer=answer.content)
+                self._journal.write("refused", key=email.key, status=answer.status, answer=answer.content)
                 self.refused += 1
             else:
-                self._journal.write("put_off", key=mail.key, status=answer.status)
-                self._put(random.uniform(0.2, 1.0), mail)
+                self._journal.write("put_off", key=email.key, status=answer.status)
+                self._put(random.uniform(0.2, 1.0), email)
             with self._change:
                 self._busy -= 1
 
 
 class Operator:
-    """Suppresses addresses, unsuppresses others and cancels scheduled mails, one after another."""
+    """Suppresses addresses, unsuppresses others and cancels scheduled emails, one after another."""
 
     def __init__(self, api: Api, applications: Api, journal: Journal, *, seed: int) -> None:
         self._api = api
@@ -151,7 +151,7 @@ class Operator:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after what is being done."""
+        """End after the current request."""
         self._over.set()
         self._thread.join()
 
@@ -179,7 +179,7 @@ class Operator:
         listed = self._applications.call("GET", "/v1/emails?limit=50")
         if listed.status != 200:
             return
-        later = [mail["id"] for mail in listed.content["data"] if mail["last_event"] == "scheduled"]
+        later = [email["id"] for email in listed.content["data"] if email["last_event"] == "scheduled"]
         if later:
             email_id = self._dice.choice(later)
             answer = self._applications.call("POST", f"/v1/emails/{email_id}/cancel")

@@ -1,6 +1,6 @@
-"""What the applications of a drill send, and to whom: a mix that follows from the seed.
+"""The emails of a drill's applications and their recipients: a mix that follows from the seed.
 
-It decides mails, addresses and how mailboxes act. Sending them is the business of `tests.chaos.clients`.
+It decides emails, addresses and the behaviour of mailboxes. `tests.chaos.load.clients` submits the emails.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Any
 SENDER = "invitations@example.com"
 LISTED = tuple(f"listed-{number}@example.net" for number in range(30))
 
-# Mailboxes that are written to again and again, by the behaviour that the simulator is told.
+# Mailboxes that get emails again and again, by their behaviour in the simulator.
 POOLS = {
     "bounce": tuple(f"gone-{number}@example.net" for number in range(40)),
     "complaint": tuple(f"angry-{number}@example.net" for number in range(25)),
@@ -25,22 +25,22 @@ _SHARES = {"new": 64, "bounce": 12, "complaint": 8, "softbounce": 3, "delay": 3,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """One mail as it is offered: its idempotency key and its body as the API takes it."""
+class Email:
+    """One email as it is offered: its idempotency key and its body for the API."""
 
     key: str
     body: dict[str, Any]
 
 
 def behaviours() -> dict[str, str]:
-    """How each mailbox that is not simply there acts."""
+    """The behaviour of each mailbox that does not simply accept."""
     return {address: behaviour for behaviour, pool in POOLS.items() for address in pool if behaviour != "success"}
 
 
-def mails(seed: int, *, padding: int = 0) -> Iterator[Mail]:
-    """Mails without end. The subject is the key, so that whoever finds a mail knows which request it was.
+def emails(seed: int, *, padding: int = 0) -> Iterator[Email]:
+    """An endless series of emails. The subject is the idempotency key, so that an email shows its request.
 
-    Each carries so many characters that nothing can make shorter.
+    Each carries `padding` characters that do not compress.
     """
     dice = random.Random(f"mails {seed}")
     number = 0
@@ -50,7 +50,7 @@ def mails(seed: int, *, padding: int = 0) -> Iterator[Mail]:
         body = _body(key, number, dice)
         if padding:
             body["html"] = f"<!-- {dice.randbytes(padding // 2).hex()} -->"
-        yield Mail(key=key, body=body)
+        yield Email(key=key, body=body)
 
 
 def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:

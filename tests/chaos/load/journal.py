@@ -1,4 +1,4 @@
-"""What the clients of a drill have said and heard: written down before it is said, read by the oracle afterwards."""
+"""The journal of a drill's clients: requests, written before they are sent, and answers; the oracle reads it."""
 
 import json
 import os

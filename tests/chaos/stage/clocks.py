@@ -1,18 +1,18 @@
-"""Wrong clocks for the processes of a stage, each put ahead or behind while it runs."""
+"""Wrong clocks for the processes of a stage, each set ahead or behind while the process runs."""
 
 import os
 import time
 from pathlib import Path
 
-from app.cli.environment import CHECKOUT
-from tests.chaos.machines import Machine
+from app.cli.shell.operated_gateway import CHECKOUT
+from tests.chaos.stage.machines import Machine
 
-WRONG_CLOCK = Path(__file__).parent / "wrong_clock"
+WRONG_CLOCK = Path(__file__).with_name("wrong_clock")
 PATIENCE_S = 30.0
 
 
 class Clocks:
-    """A clock for each part that is named, right at first; their files are below `directory`."""
+    """A clock for each named part, right at first; their files are below `directory`."""
 
     def __init__(self, directory: Path, *parts: str) -> None:
         self._directory = directory
@@ -22,12 +22,12 @@ class Clocks:
 
     @property
     def told(self) -> dict[str, dict[str, str]]:
-        """What each part has to be told besides."""
+        """The further environment variables of each part."""
         path = os.pathsep.join([str(WRONG_CLOCK), str(CHECKOUT)])
         return {part.name: {"PYTHONPATH": path, "WRONG_CLOCK": str(part)} for part in sorted(self._directory.iterdir())}
 
     def put(self, machine: Machine, seconds: float) -> None:
-        """Put the clock of a part so far ahead, or behind, and wait until each of its processes goes by it."""
+        """Set the clock of a part `seconds` ahead, or behind, and wait until each of its processes follows it."""
         self._write(machine.name, seconds)
         deadline = time.monotonic() + PATIENCE_S
         while not all(self._shown(machine.name, process) == seconds for process in machine.main + machine.children):

@@ -1,8 +1,8 @@
-"""Disks that can be full: a small file system where the process may mount one, and else the nearest that anybody can.
+"""Disks that can be full: a small file system where the process may mount one, otherwise the nearest substitute.
 
 It decides what *full* is. Under Linux most users may mount a file system in a namespace of their own, which is where
 `tests.chaos.full_disk` is run. Where that is not allowed, SQLite's files may grow no further (`RLIMIT_FSIZE`), and
-PostgreSQL says to every write what it says when its disk is full (SQLSTATE 53100).
+PostgreSQL answers every write with its error for a full disk (SQLSTATE 53100).
 """
 
 import errno
@@ -16,13 +16,13 @@ from typing import Protocol
 
 from sqlalchemy import text
 
-from app.store.db import Database
-from app.store.models import metadata
-from tests.chaos.stage import Stage
+from app.store.engine.database import Database
+from app.store.tables.core import metadata
+from tests.chaos.stage.stage import Stage
 
 MIB = 1024 * 1024
 SIZE = 96 * MIB
-# In a namespace of its own even root can leave nothing mounted.
+# A namespace of its own ensures that even root leaves nothing mounted.
 OF_ROOT = ("unshare", "--mount")
 OF_A_USER = ("unshare", "--user", "--map-current-user", "--keep-caps", "--mount")
 
@@ -31,14 +31,14 @@ class Disk(Protocol):
     """A disk under the data of a gateway."""
 
     def fill(self) -> None:
-        """Leave no room."""
+        """Take all the space."""
 
     def make_room(self) -> None:
-        """Leave as much as there was."""
+        """Give the space back."""
 
 
 def namespace(directory: Path) -> tuple[str, ...]:
-    """The words before a command that let it mount a file system; none when that is not allowed here."""
+    """The prefix that lets a command mount a file system; empty when that is not allowed here."""
     words = OF_ROOT if os.geteuid() == 0 else OF_A_USER
     with suppress(FileNotFoundError):
         tried = subprocess.run([*words, *_mount(directory)], capture_output=True, check=False)
@@ -51,14 +51,14 @@ def _mount(directory: Path) -> list[str]:
 
 
 class SmallFileSystem:
-    """A file system in memory, mounted at `directory`, of which a single file takes all the room that is left."""
+    """A file system in memory, mounted at `directory`, on which one file takes all the space that is left."""
 
     def __init__(self, directory: Path) -> None:
         subprocess.run(_mount(directory), check=True)
         self._ballast = directory / "ballast"
 
     def fill(self) -> None:
-        """Take all, to the last page."""
+        """Take all the space, to the last page."""
         with self._ballast.open("wb", buffering=0) as ballast:
             try:
                 while ballast.write(bytes(65_536)):
@@ -68,23 +68,23 @@ class SmallFileSystem:
                     raise
 
     def make_room(self) -> None:
-        """Give it back."""
+        """Give the space back."""
         self._ballast.unlink(missing_ok=True)
 
 
 class LimitedFiles:
-    """No file of these processes may grow beyond what SQLite's log of writes has reached."""
+    """Stops the files of these processes from growing beyond the size of SQLite's write-ahead log."""
 
     def __init__(self, processes: Iterable[int], log: Path) -> None:
         self._processes = list(processes)
         self._log = log
 
     def fill(self) -> None:
-        """Let writes fail that would make a file longer."""
+        """Let every write fail that would make a file longer."""
         self._limit(self._log.stat().st_size)
 
     def make_room(self) -> None:
-        """Let them pass."""
+        """Let such writes pass."""
         self._limit(resource.RLIM_INFINITY)
 
     def _limit(self, size: int) -> None:
@@ -93,7 +93,7 @@ class LimitedFiles:
 
 
 class RefusedWrites:
-    """PostgreSQL's own words for a full disk, at every write to a table."""
+    """PostgreSQL's own error for a full disk, at every write to a table."""
 
     def __init__(self, database_url: str) -> None:
         self._database = Database(database_url, pool_size=1)
@@ -101,19 +101,19 @@ class RefusedWrites:
             connection.execute(text(_FULL))
 
     def fill(self) -> None:
-        """Refuse."""
+        """Refuse writes."""
         self._tell("CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION full_disk()")
 
     def make_room(self) -> None:
-        """Refuse no more."""
+        """Accept writes again."""
         self._tell("DROP TRIGGER IF EXISTS full_disk ON {}")
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._database.close()
 
     def _tell(self, statement: str) -> None:
-        # A table at a time: whoever locks several waits for those that lock them in another order.
+        # A table at a time: locking several could deadlock with transactions that lock them in another order.
         for table in metadata.sorted_tables:
             with self._database.transaction() as connection:
                 connection.execute(text(statement.format(table.name)))
@@ -128,7 +128,7 @@ END $$
 
 
 def without_a_file_system(stage: Stage) -> Disk:
-    """The nearest to a full disk that needs no rights."""
+    """The nearest substitute for a full disk that needs no permissions."""
     if stage.database_url.startswith("sqlite"):
         machines = [stage.machines[name] for name in ("web", "worker")]
         processes = [process for machine in machines for process in machine.main + machine.children]

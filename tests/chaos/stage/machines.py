@@ -1,7 +1,7 @@
-"""Processes that are killed and come back: started on a leash, started again when they die, frozen and thawed.
+"""Processes that are killed and come back: tied to this process, restarted when they die, frozen and thawed.
 
-It decides what a service manager would: a dead process is started again after a moment, unless somebody holds it down.
-Which processes there are is said by `tests.chaos.stage`.
+It decides like a service manager: a dead process restarts after a moment, unless it is held down.
+`tests.chaos.stage.stage` decides which processes there are.
 """
 
 import os
@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from app.cli.supervise import on_leash, tail_of
+from app.cli.local.supervisor import on_leash, tail_of
 
 LOOK_EVERY_S, AGAIN_AFTER_S, UP_WITHIN_S = 0.05, 0.3, 120.0
 
 
 class NotUp(Exception):
-    """A process did not come up; the text says which, and how its log ends."""
+    """A process did not come up; the text names it and has the end of its log."""
 
 
 @dataclass(kw_only=True)
 class Machine:
-    """One process with its children, by its production command line."""
+    """One process with its children, with its production command line."""
 
     name: str
     argv: tuple[str, ...]
@@ -52,7 +52,7 @@ class Machine:
             time.sleep(LOOK_EVERY_S)
 
     def launch(self) -> None:
-        """Start and do not wait."""
+        """Start without waiting."""
         with self._lock:
             self._let_go()
             with self.log.open("ab") as output:
@@ -63,7 +63,7 @@ class Machine:
             self._held_down, self._died_at = False, None
 
     def tend(self) -> None:
-        """Start it again if it has died, a moment ago at least."""
+        """Restart it if it died at least a moment ago."""
         with self._lock:
             if self._held_down or self._process is None or self._process.poll() is None:
                 return
@@ -76,14 +76,19 @@ class Machine:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    def tell(self, **told: str) -> None:
+        """Set these environment variables from its next start on."""
+        with self._lock:
+            self.env = {**self.env, **told}
+
     def kill(self, number: signal.Signals = signal.SIGKILL, *, hold_down: bool = False) -> None:
-        """Strike the main process; held down, it stays away until it is launched."""
+        """Send a signal to the main process; held down, it stays away until `launch`."""
         with self._lock:
             self._held_down = hold_down
             self.signal(number, self.main)
 
     def stop(self) -> None:
-        """End it for good, with all its children."""
+        """End it and all its children for good."""
         with self._lock:
             self._held_down = True
             self._let_go()
@@ -107,7 +112,7 @@ class Machine:
     def _let_go(self) -> None:
         if self._process is None:
             return
-        # What is frozen cannot tidy up.
+        # A frozen process cannot clean up.
         self.signal(signal.SIGCONT, self.main + self.children)
         os.close(self._leash)
         self._process.wait()
@@ -115,7 +120,7 @@ class Machine:
 
 
 def children_of(process: int) -> list[int]:
-    """The children of a process, whichever of its threads has started them; none when it is gone."""
+    """The children of a process, started by any of its threads; none when it is gone."""
     found: list[int] = []
     with suppress(OSError):
         for task in Path(f"/proc/{process}/task").iterdir():
@@ -124,7 +129,7 @@ def children_of(process: int) -> list[int]:
 
 
 class Keeper:
-    """Tends machines, in a thread of its own, while the block lasts; afterwards all are stopped, last first."""
+    """Restarts machines in a thread of its own while the block lasts; then all are stopped, the last one first."""
 
     def __init__(self) -> None:
         self._machines: list[Machine] = []

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from app.cli.environment import CHECKOUT
-from simulator.proxy import FAIR, Weather
+from app.cli.shell.operated_gateway import CHECKOUT
+from simulator.network.proxy import FAIR, Weather
 
 
 class Networks:
@@ -21,7 +21,7 @@ class Networks:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.proxy_server"],
+            [sys.executable, "-m", "simulator.network.proxy_server"],
             cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -34,7 +34,7 @@ class Networks:
         self._process.communicate()
 
     def open_tcp(self, name: str, port: int) -> int:
-        """Stand before a server at a port of loopback, and return the port where it is reached from now on."""
+        """Put a proxy before a server at a loopback port, and return the proxy's port."""
         return int(self._ask({"open": name, "tcp": ["127.0.0.1", port]})["port"])
 
     def open_unix(self, name: str, path: Path) -> int:
@@ -42,7 +42,7 @@ class Networks:
         return int(self._ask({"open": name, "unix": str(path)})["port"])
 
     def change(self, name: str, weather: Weather = FAIR) -> None:
-        """Let one network be so from now on."""
+        """Set the state of one network from now on."""
         self._ask({"change": name, "weather": asdict(weather)})
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:

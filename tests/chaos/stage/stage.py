@@ -1,7 +1,7 @@
-"""The stage of a drill: a whole gateway of real processes, each of which can be struck, behind networks that can fail.
+"""The stage of a drill: a whole gateway of real processes, each of which can fail, behind networks that can fail.
 
-It decides which parts there are, what they are told and how they reach each other. Web, worker and beat run by their
-production command lines; the database, Redis, SES and the webhook are reached through a proxy. Nothing here does harm.
+It decides the parts, their settings and their connections. Web, worker and beat run with their production command
+lines; the database, Redis, SES and the webhook are reached through a proxy. It applies no fault itself.
 """
 
 import os
@@ -17,39 +17,46 @@ from typing import Any
 import urllib3
 from redis import Redis
 
-from app.cli import environment, parts
-from app.cli.aws_setup import TARGET, aws_setup
-from app.cli.data_dir import DataDir
-from app.cli.embedded import valkey_command
-from app.cli.probes import answers, free_port, pings
-from app.domain.callers import Scope
-from app.store.db import Database
-from app.wiring import build
+from app.aws.setup.resources import TARGET, aws_setup
+from app.cli.local import processes
+from app.cli.local.embedded_valkey import valkey_command
+from app.cli.local.port_checks import answers, free_port, pings
+from app.cli.shell import operated_gateway
+from app.cli.shell.data_dir import DataDir
+from app.domain.apps.callers import Scope
+from app.services.operating.workers import Workforce
+from app.store.engine.database import Database
+from app.wiring.gateway import build
 from config import Settings, load
 from tests.chaos.drill import DatabaseKind, Drill
-from tests.chaos.machines import Keeper, Machine, NotUp
-from tests.chaos.networks import Networks
-from tests.gateways import issue, migrate
-from tests.services import Postgres, postgres_binaries, run_as, unprivileged_user
+from tests.chaos.faults.plan import ATTEMPTS
+from tests.chaos.stage.machines import Keeper, Machine, NotUp
+from tests.chaos.stage.networks import Networks
+from tests.support.gateway.gateways import issue, migrate
+from tests.support.servers.servers import Postgres, postgres_binaries, run_as, unprivileged_user
 
 PATIENCE_S = 30.0
 SENDER = "invitations@example.com"
 INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
 POSTGRES = {"listen_addresses": "", "max_connections": "120", "dynamic_shared_memory_type": "mmap"}
 VALKEY = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
-# An hour of SNS's retries, folded: no outage of the webhook here outlasts them.
+# An hour of SNS's retries, shortened: no outage of the webhook here outlasts them.
 DELIVERY_POLICY = '{"healthyRetryPolicy":{"numRetries":100,"minDelayTarget":1,"maxDelayTarget":2}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What a drill plays on. `database_url` and `ledger` are for witnesses: they go past the networks that fail."""
+    """The gateway of a drill. `secret_key` is the first value of SECRET_KEYS.
+
+    `database_url` and `ledger` are for observers: they bypass the networks that fail.
+    """
 
     drill: Drill
     root: Path
     url: str
     api_key: str
     admin_key: str
+    secret_key: str
     simulator: "Simulated"
     networks: Networks
     machines: Mapping[str, Machine]
@@ -58,7 +65,7 @@ class Stage:
     ledger: Path
 
     def redis(self) -> Redis:
-        """Redis itself, past the proxy."""
+        """Redis itself, without the proxy."""
         return Redis.from_url(self.redis_url, socket_timeout=PATIENCE_S)
 
 
@@ -69,7 +76,7 @@ class Simulated:
     url: str
 
     def tell(self, method: str, path: str, content: Any = None) -> Any:
-        """Say something to it and return what it answers."""
+        """Make one request and return the answer."""
         with urllib3.PoolManager(retries=False, timeout=10) as pool:
             answer = pool.request(method, f"{self.url}/_simulator/{path}", json=content)
         assert answer.status < 300, answer.data
@@ -84,10 +91,10 @@ def staged(
     told: Mapping[str, Mapping[str, str]] | None = None,
     tablespace: Path | None = None,
 ) -> Iterator[Stage]:
-    """A gateway that is up, below `root`; everything of it is gone afterwards but the files.
+    """A running gateway below `root`; afterwards only its files remain.
 
-    Meanwhile this process has the environment of the parts. `told` is what single parts are told besides, by name;
-    `tablespace` is an empty directory where PostgreSQL keeps the tables, if it is not to be beside its log.
+    Meanwhile this process has the environment of the parts. `told` has further variables of single parts, by name;
+    `tablespace` is an empty directory for PostgreSQL's tables, if they are not to be beside its log.
     """
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o711)
@@ -101,7 +108,7 @@ def staged(
 
 @contextmanager
 def _own_environment() -> Iterator[None]:
-    """Whatever is assumed within the block is forgotten after it."""
+    """Restores the environment of this process after the block."""
     before = dict(os.environ)
     try:
         yield
@@ -111,7 +118,7 @@ def _own_environment() -> Iterator[None]:
 
 
 class _Builder:
-    """Starts part after part, each when what it needs is there."""
+    """Starts the parts one after another, each once the parts that it needs are up."""
 
     def __init__(
         self,
@@ -137,9 +144,9 @@ class _Builder:
         simulator = Simulated(self._simulator())
         direct, proxied = self._database()
         ses = self._networks.open_tcp("ses", int(simulator.url.rpartition(":")[2]))
-        environment.assume(environment.of_aws(simulator.url, region="us-east-1"))
+        operated_gateway.assume(operated_gateway.of_aws(simulator.url, region="us-east-1"))
         aws = aws_setup("us-east-1")
-        topic_arn = aws.make_topic(environment.CONFIGURATION_SET)
+        topic_arn = aws.make_topic(operated_gateway.CONFIGURATION_SET)
         port = free_port()
         webhook = self._networks.open_tcp("webhook", port)
         public_url = f"http://127.0.0.1:{webhook}"
@@ -151,14 +158,14 @@ class _Builder:
             sns_topic_arns=(),
             sns_pinned_certificate=None,
         )
-        told = environment.of_the_parts(
+        told = operated_gateway.of_the_parts(
             data=self._data,
             public_url=public_url,
             simulator_url=f"http://127.0.0.1:{ses}",
             settings=settings,
             topic_arn=topic_arn,
         )
-        environment.assume(told | self._timers())
+        operated_gateway.assume(told | self._timers())
         keys = _keys(load())
         self._processes(port, Database(direct, pool_size=1))
         aws.sns.subscribe(
@@ -174,6 +181,7 @@ class _Builder:
             url=f"http://127.0.0.1:{port}",
             api_key=keys[0],
             admin_key=keys[1],
+            secret_key=self._data.secret_key(),
             simulator=simulator,
             networks=self._networks,
             machines=self._machines,
@@ -187,6 +195,7 @@ class _Builder:
             "LEASE_SECONDS": str(self._drill.lease_s),
             "UNCONFIRMED_QUIET_SECONDS": str(self._drill.quiet_s),
             "SES_MAX_SEND_RATE": "500",
+            "MAX_ATTEMPTS": str(ATTEMPTS),
             "LOG_LEVEL": "INFO",
         }
 
@@ -212,14 +221,14 @@ class _Builder:
 
     def _simulator(self) -> str:
         port = free_port()
-        part = parts.simulator(self._data.simulator, port=port, region="us-east-1")
+        part = processes.simulator(self._data.simulator, port=port, region="us-east-1")
         told = ("--latency-ms", "40", "--max-send-rate", "2000", "--max-24h", "-1", "--retry-delay", "1")
         argv = (*part.argv, *told, "--event-delay-ms", "20", "300", "--seed", str(self._drill.seed))
         self._start(
             Machine(
                 name="simulator",
                 argv=argv,
-                env={"PYTHONPATH": str(environment.CHECKOUT)},
+                env={"PYTHONPATH": str(operated_gateway.CHECKOUT)},
                 log=self._log("simulator"),
                 ready=part.ready,
             )
@@ -227,7 +236,7 @@ class _Builder:
         return f"http://127.0.0.1:{port}"
 
     def _database(self) -> tuple[str, str]:
-        """Its address past the proxy, and the one that the gateway gets."""
+        """Its address without the proxy, and the one for the gateway."""
         if self._drill.database is DatabaseKind.SQLITE:
             return self._data.database_url, self._data.database_url
         user = unprivileged_user() if os.geteuid() == 0 else None
@@ -259,7 +268,11 @@ class _Builder:
         return server.url("postern"), f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
 
     def _processes(self, port: int, database: Database) -> None:
-        for part in (parts.web(port), parts.worker(database), parts.beat(self._data.schedule)):
+        for part in (
+            processes.web(port),
+            processes.worker(Workforce(database=database)),
+            processes.beat(self._data.schedule),
+        ):
             ready = partial(answers, f"http://127.0.0.1:{port}/healthz") if part.name == "web" else part.ready
             env = {**part.env, **self._told.get(part.name, {})}
             self._start(Machine(name=part.name, argv=part.argv, env=env, log=self._log(part.name), ready=ready))

@@ -1,6 +1,6 @@
-"""What a drill leaves behind, read into plain records: what clients heard, what the database says, what SES took.
+"""The evidence of a drill as plain records: the clients' answers, the database's rows, and the emails SES took.
 
-It decides nothing. The ledger is SES's own and knows nothing of the database; `tests.chaos.oracle` compares.
+It decides nothing. The ledger is SES's own and independent of the database; `tests.chaos.verdict.oracle` compares.
 """
 
 import json
@@ -13,15 +13,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from app.domain.delivery import State
-from app.store.db import Database
-from app.store.models import attempts, emails, events, feedback, recipients, suppressions
-from tests.chaos import journal
+from app.domain.sending.state_machine import State
+from app.store.engine.database import Database
+from app.store.tables.core import attempts, emails, events, notifications, recipients, suppressions
+from tests.chaos.load import journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised:
-    """A mail that a client was told is accepted, and whom it was for."""
+    """An email that was accepted by an answer to a client, and its recipients."""
 
     key: str
     email_id: UUID
@@ -30,7 +30,7 @@ class Promised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One recipient in the database; `subject` is the key of the request that it came with."""
+    """One recipient in the database; `subject` is the idempotency key of its request."""
 
     id: UUID
     email_id: UUID
@@ -58,7 +58,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """One line of the ledger: SES took a mail. The ids are what its tags say."""
+    """One line of the ledger: SES took an email. The ids come from its tags."""
 
     at: datetime
     address: str
@@ -70,7 +70,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """One suppression; `seen_at` is when the witness knew it committed, None when it never saw it live."""
+    """One suppression; `seen_at` is when the witness saw it committed, None if it never saw it live."""
 
     key: str
     scope: str
@@ -81,7 +81,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All of it. `blamed` are the keys of addresses that complained or bounced for good, by an event that was settled.
+    """All the evidence. `blamed` has the keys of addresses with a settled complaint or permanent bounce.
 
     `unread` is how many notifications still wait.
     """
@@ -101,7 +101,7 @@ class Evidence:
 def gather(
     journal_path: Path, database_url: str, ledger: Path, *, seen: Mapping[UUID, datetime], canary_key: str
 ) -> Evidence:
-    """Everything there is; the canaries that the gateway sends itself are left out of the rows."""
+    """Collect all the evidence; the rows leave out the canaries that the gateway sends itself."""
     told = list(journal.read(journal_path))
     bodies = {entry["key"]: entry["body"] for entry in told if entry["what"] == "offer"}
     heard = [(entry["key"], UUID(entry["id"])) for entry in told if entry["what"] == "accepted"]
@@ -123,14 +123,16 @@ def gather(
                 taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
                 listed=tuple(_listed(connection, seen)),
                 blamed=frozenset(_blamed(connection)),
-                unread=len(connection.execute(select(feedback.c.id).where(feedback.c.state != "processed")).all()),
+                unread=len(
+                    connection.execute(select(notifications.c.id).where(notifications.c.state != "processed")).all()
+                ),
             )
     finally:
         database.close()
 
 
 def addresses_of(body: Mapping[str, Any]) -> frozenset[str]:
-    """Whom a mail is for."""
+    """The recipients of an email."""
     return frozenset(address for kind in ("to", "cc", "bcc") for address in body.get(kind, ()))
 
 

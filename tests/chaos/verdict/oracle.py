@@ -1,7 +1,7 @@
-"""The oracle: does what clients were told, what the database says and what SES took agree with the promises?
+"""The oracle: do the answers to clients, the database's rows and the emails SES took agree with the promises?
 
 Pure: evidence in, findings out. Each rule names the invariant that it holds; the figures of a run are counts of
-findings. What it cannot prove from what is left behind it does not accuse anybody of.
+findings. It reports only breaches that the evidence proves.
 """
 
 from collections import Counter, defaultdict
@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.delivery import ENDED_UNSENT, TAKEN_BY_SES, WAITING, State
-from app.domain.suppression import EVERY_MAIL
-from tests.chaos.evidence import Evidence, Listed, Row, Taken, Try
+from app.domain.sending.state_machine import ENDED_UNSENT, TAKEN_BY_SES, WAITING, State
+from app.domain.suppression.rules import EVERY_EMAIL
+from tests.chaos.verdict.evidence import Evidence, Listed, Row, Taken, Try
 
-# A claim reads the list in a transaction that began at most so long before: PostgreSQL ends a longer one.
+# A claim reads the list in a transaction that began at most this long before: PostgreSQL ends a longer one.
 LONGEST_CLAIM = timedelta(seconds=6)
+REFUSED_BY_SES = "SES refused the email"
 
 
 class Promise(StrEnum):
-    """What was broken, in the words of the report."""
+    """A promise, in the words of the report."""
 
     LOST = "lost"
     DUPLICATE_UNFLAGGED = "duplicates_unflagged"
@@ -33,7 +34,7 @@ class Promise(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One breach: of what, by whom, and how it shows."""
+    """One breach: the promise, the email or address, and the proof."""
 
     promise: Promise
     subject: str
@@ -42,18 +43,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All findings of one run. `lossless` says whether every event had to arrive."""
+    """All findings of one run. `lossless`: every event had to arrive."""
 
     findings: tuple[Finding, ...]
     lossless: bool
 
     def count(self, promise: Promise) -> int:
-        """How many mails break this promise."""
+        """How many emails break this promise."""
         return len({finding.subject for finding in self.findings if finding.promise is promise})
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """Those that must not be. Where events may be lost a mail may come twice, if it is marked as one that may."""
+        """The broken promises. Where events may be lost, an email marked as a possible duplicate may come twice."""
         allowed = frozenset() if self.lossless else {Promise.DUPLICATE_FLAGGED}
         return tuple(finding for finding in self.findings if finding.promise not in allowed)
 
@@ -83,14 +84,14 @@ class _Case:
             self.tries_of[one.recipient_id].append(one)
 
     def tell(self, row: Row) -> str:
-        """One recipient in a line, with its calls and what SES took."""
+        """One recipient in a line, with its attempts and the ledger's entries."""
         calls = ", ".join(f"{one.outcome} {one.started_at:%H:%M:%S.%f}" for one in self.tries_of[row.id])
         taken = ", ".join(f"{one.at:%H:%M:%S.%f} {one.mode}" for one in self.taken_of[row.id])
         return f"{row.subject} {row.state}: {row.reason or 'no reason'}; calls [{calls}]; SES took it [{taken}]"
 
 
 def in_flight_at_suppression(evidence: Evidence) -> list[timedelta]:
-    """How long after a suppression was known SES took mails that had been claimed before: the window that remains."""
+    """How long after a suppression was seen SES took emails claimed before it: the window that remains."""
     case = _Case(evidence, lossless=True)
     known: dict[str, list[Listed]] = defaultdict(list)
     for listed in evidence.listed:
@@ -101,7 +102,7 @@ def in_flight_at_suppression(evidence: Evidence) -> list[timedelta]:
         row = case.rows.get(taken.recipient_id) if taken.recipient_id else None
         began = started.get(taken.attempt_id) if taken.attempt_id else None
         for listed in known[row.key] if row is not None else ():
-            if row is None or began is None or listed.seen_at is None or listed.scope not in (EVERY_MAIL, row.scope):
+            if row is None or began is None or listed.seen_at is None or listed.scope not in (EVERY_EMAIL, row.scope):
                 continue
             if began <= listed.seen_at < taken.at and _is_before(taken.at, listed.ended_at):
                 late.append(taken.at - listed.seen_at)
@@ -113,22 +114,24 @@ def _is_before(moment: datetime, end: datetime | None) -> bool:
 
 
 def _every_promise_is_kept(case: _Case) -> Iterator[Finding]:
-    """I6, I17: what was answered with a 2xx is in the database, each address of it, and nothing besides."""
-    for mail in case.evidence.promised:
-        rows = case.rows_of_email.get(mail.email_id, [])
+    """I6, I17: an email answered with a 2xx is in the database, with each of its addresses and no other."""
+    for email in case.evidence.promised:
+        rows = case.rows_of_email.get(email.email_id, [])
         if not rows:
-            yield Finding(Promise.LOST, mail.key, f"{mail.key} was accepted as {mail.email_id} and is nowhere")
-        elif Counter(row.address for row in rows) != Counter(mail.addresses):
-            yield Finding(Promise.LOST, mail.key, f"{mail.key} is for {len(mail.addresses)}, but has {len(rows)} rows")
+            yield Finding(Promise.LOST, email.key, f"{email.key} was accepted as {email.email_id} and is nowhere")
+        elif Counter(row.address for row in rows) != Counter(email.addresses):
+            yield Finding(
+                Promise.LOST, email.key, f"{email.key} is for {len(email.addresses)}, but has {len(rows)} rows"
+            )
 
 
 def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
-    """I7: one key, one mail, however often it was asked for; and nobody's mail appears from nowhere."""
+    """I7: one key, one email, however often it was requested; and every email in the database was requested."""
     for key, ids in case.evidence.answers.items():
         if len(ids) > 1:
             yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} was answered with {len(ids)} ids")
-    mails = Counter(row.subject for row in {row.email_id: row for row in case.evidence.rows}.values())
-    for key, number in mails.items():
+    emails = Counter(row.subject for row in {row.email_id: row for row in case.evidence.rows}.values())
+    for key, number in emails.items():
         if number > 1:
             yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} is {number} mails in the database")
         if key not in case.evidence.offered:
@@ -138,7 +141,7 @@ def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
 
 
 def _nobody_gets_it_twice(case: _Case) -> Iterator[Finding]:
-    """I1, I5: SES took each mail once, but for those marked as possible duplicates; no attempt called it twice."""
+    """I1, I5: SES took each email once, except those marked as possible duplicates; no attempt called it twice."""
     for recipient_id, taken in case.taken_of.items():
         row = case.rows.get(recipient_id)
         if len(taken) > 1 and row is not None:
@@ -157,7 +160,7 @@ def _nobody_is_sent_to_after_suppression(case: _Case) -> Iterator[Finding]:
     for one in case.evidence.tries:
         row = case.rows.get(one.recipient_id)
         for listed in listed_of[row.key] if row is not None else ():
-            if row is not None and listed.scope in (EVERY_MAIL, row.scope) and _was_live(listed, one.started_at):
+            if row is not None and listed.scope in (EVERY_EMAIL, row.scope) and _was_live(listed, one.started_at):
                 since = f"suppressed since {listed.created_at:%H:%M:%S.%f}, seen {listed.seen_at:%H:%M:%S.%f}"
                 yield Finding(Promise.SENT_AFTER_SUPPRESSION, str(row.id), f"{since}; {case.tell(row)}")
 
@@ -169,7 +172,7 @@ def _was_live(listed: Listed, moment: datetime) -> bool:
 
 
 def _what_ses_took_is_known(case: _Case) -> Iterator[Finding]:
-    """I2: every mail that SES took is known to be taken, by the call that it was taken from."""
+    """I2: every email that SES took is recorded as taken, by the attempt that sent it."""
     outcomes = {one.id: one.outcome for one in case.evidence.tries}
     for recipient_id, taken in case.taken_of.items():
         row = case.rows.get(recipient_id)
@@ -188,7 +191,7 @@ def _is_taken(row: Row) -> bool:
 
 
 def _what_is_said_to_be_sent_was_taken(case: _Case) -> Iterator[Finding]:
-    """I2, I3: nothing is said to be sent that SES never took."""
+    """I2, I3: no email is recorded as sent that SES never took."""
     for row in case.evidence.rows:
         if row.state in TAKEN_BY_SES and not case.taken_of.get(row.id):
             yield Finding(Promise.LOST, str(row.id), case.tell(row))
@@ -199,14 +202,23 @@ def _what_is_said_to_be_sent_was_taken(case: _Case) -> Iterator[Finding]:
 
 
 def _what_ended_unsent_was_not_taken(case: _Case) -> Iterator[Finding]:
-    """I4, I16: suppressed, failed, expired and canceled mails were never sent."""
+    """I4, I16: suppressed, failed, expired and canceled emails were never sent."""
     for row in case.evidence.rows:
         if row.state in ENDED_UNSENT and row.ses_message_id is None and case.taken_of.get(row.id):
             yield Finding(Promise.LEDGER_MINUS_DATABASE, str(row.id), case.tell(row))
 
 
+def _what_failed_was_refused(case: _Case) -> Iterator[Finding]:
+    """I4: an email that failed was refused by SES itself. No outage, and no key, setting or disk of ours, ends one."""
+    for row in case.evidence.rows:
+        failed = row.state is State.FAILED and row.ses_message_id is None and not case.taken_of.get(row.id)
+        refused = any(one.outcome == "rejected" for one in case.tries_of[row.id])
+        if failed and not (refused and (row.reason or "").startswith(REFUSED_BY_SES)):
+            yield Finding(Promise.LOST, str(row.id), f"failed, and SES never refused it; {case.tell(row)}")
+
+
 def _everything_has_ended(case: _Case) -> Iterator[Finding]:
-    """I14, I15: nothing waits any more, but for what waits for a person or for a proof that lost events leave open."""
+    """I14, I15: nothing waits any more, except for a person or for a proof that lost events leave open."""
     for row in case.evidence.rows:
         if row.state is State.HELD and row.on_unconfirmed == "hold":
             continue
@@ -221,7 +233,7 @@ def _everything_has_ended(case: _Case) -> Iterator[Finding]:
 
 
 def _who_is_to_blame_is_listed(case: _Case) -> Iterator[Finding]:
-    """I11: an address that complained or bounced for good has an entry, live or lifted."""
+    """I11: an address that complained or bounced for good has an entry, live or removed."""
     listed = {one.key for one in case.evidence.listed}
     for key in sorted(case.evidence.blamed - listed):
         yield Finding(Promise.INVARIANT, key, "an address complained or bounced for good and was never listed")
@@ -235,6 +247,7 @@ RULES = (
     _what_ses_took_is_known,
     _what_is_said_to_be_sent_was_taken,
     _what_ended_unsent_was_not_taken,
+    _what_failed_was_refused,
     _everything_has_ended,
     _who_is_to_blame_is_listed,
 )

@@ -1,4 +1,4 @@
-"""How drills are told: a line while one runs, the table of all, and what was found with whoever broke a promise."""
+"""The report of drills: a progress line, the table of all drills, and the findings of each broken promise."""
 
 import json
 import sys
@@ -12,14 +12,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from tests.chaos.oracle import Promise
 from tests.chaos.run import Moment, Result
+from tests.chaos.verdict.oracle import Promise
 
 EXPLAINED = 5
 
 
 class Report:
-    """Speaks on standard output; with `as_json` words go to standard error and the last line is the figures."""
+    """Prints to standard output; with `as_json`, text goes to standard error and the last line has the figures."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -37,7 +37,7 @@ class Report:
         self._live.stop()
 
     def moment(self, moment: Moment) -> None:
-        """Where the drill that runs is."""
+        """Show the progress of the running drill."""
         waiting = f", {moment.waiting} waiting" if moment.phase == "drain" else ""
         self._live.update(
             f"{moment.phase} {moment.elapsed_s:4.0f} s: {moment.offered} offered, {moment.accepted} accepted, "
@@ -46,7 +46,7 @@ class Report:
         )
 
     def result(self, result: Result, kept: Path | None) -> None:
-        """One drill that is over: what it broke, with the first of each sort explained."""
+        """Print a finished drill: the promises that it broke, with the first finding of each sort explained."""
         restarts = ", ".join(f"{name} {number}" for name, number in result.restarts.items() if number)
         self._console.print(f"seed {result.drill.seed}: {result.faults} faults; started again: {restarts or 'nothing'}")
         for promise in Promise:

@@ -1,7 +1,7 @@
-"""A witness of suppressions: from when on was each certainly committed, by the database's own clock?
+"""A witness of suppressions: the time from which each was certainly committed, by the database's own clock.
 
-`created_at` is when its transaction began, which may be long before anybody can see it. So the witness looks again and
-again, past every proxy, and after each look asks the database for the time: what it has seen by then is committed.
+`created_at` is when its transaction began, which may be long before the row is visible. So the witness looks again and
+again, without any proxy, and then reads the database's time: the rows that it has seen by then are committed.
 """
 
 import threading
@@ -11,15 +11,15 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.domain.errors import ServiceUnavailable
-from app.store.db import Database, clock
-from app.store.models import suppressions
+from app.store.engine.database import Database, clock
+from app.store.tables.core import suppressions
 
 LOOKS_EVERY_S = 0.1
 LONGEST_TRANSACTION = timedelta(seconds=60)
 
 
 class Witness:
-    """Looks in a thread of its own; `seen` says when each suppression was seen first."""
+    """Looks in a thread of its own; `seen` has the time when each suppression was first seen."""
 
     def __init__(self, database_url: str) -> None:
         self._database = Database(database_url, pool_size=2)
@@ -43,7 +43,7 @@ class Witness:
             try:
                 self._look()
             except ServiceUnavailable:
-                # The database is down: what is committed meanwhile is seen late, which accuses nobody falsely.
+                # The database is down: rows committed meanwhile are seen late, which causes no false finding.
                 self._over.wait(LOOKS_EVERY_S)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""What we know to bounce or complain is put on SES's list, exactly that; and how the two lists differ is told."""
+"""Our bounces and complaints are put on SES's list, and nothing else; the differences of both lists are reported."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.aws.account import SesAccount, SesRefused
+from app.aws.ses.account import SesAccount, SesRefused
+from app.domain.account.list_comparison import Standing
+from app.domain.account.sync_progress import Order, SyncPosition, Tally
 from app.domain.errors import RestrictedApiKey
-from app.domain.ses_list import Standing
-from app.domain.suppression import Origin
-from app.services import sync_push
-from app.services.sync import ALWAYS_PUT, Synced
-from app.services.sync_place import Order, Place, Tally
-from app.store.db import now
-from app.store.ids import new_id
-from app.store.models import reviews
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.mails import ROOT
-from tests.rows import change, everything_stored, rows
-from tests.syncing import BOTH_WAYS, World, two_lists
+from app.domain.suppression.rules import Origin
+from app.services.account import sync_push
+from app.services.account.sync_list import ALWAYS_PUT, Synced
+from app.store.engine.database import now
+from app.store.engine.ids import new_id
+from app.store.tables.core import reviews
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.list_sync import BOTH_WAYS, World, two_lists
+from tests.support.gateway.rows import change, everything_stored, rows
 
 PUSH = Order(adds=False, origins=ALWAYS_PUT, full=True)
 
@@ -34,7 +34,7 @@ def world(gateway: Gateway, tmp_path: Path) -> Iterator[World]:
 
 
 def in_review(world: World, key: str, *, decided: bool) -> None:
-    """An entry that waits for a person, or did."""
+    """An entry under review, with or without a decision."""
     review_id, open_since = new_id(), {"domain": "example.net", "opened_at": now()}
     over = {"decided_at": now()} if decided else {}
     with world.gateway.database.transaction() as connection:
@@ -42,8 +42,8 @@ def in_review(world: World, key: str, *, decided: bool) -> None:
     change(world.gateway, "suppressions", {"review_id": review_id}, key=key)
 
 
-def test_exactly_what_ses_may_be_told_is_put_there(world: World) -> None:
-    """Bounces and complaints for every mail, for good, of one address, in ASCII; nothing else; and nothing twice."""
+def test_only_permanent_bounces_and_complaints_are_put_on_ses_list(world: World) -> None:
+    """Bounces and complaints for every email, without an end, of one ASCII address; nothing else; nothing twice."""
     later = datetime.now(UTC) + timedelta(days=14)
     world.put("kim@example.net", Origin.BOUNCE, address="Kim@Example.net")
     world.put("lee@example.net", Origin.COMPLAINT)
@@ -69,8 +69,8 @@ def test_exactly_what_ses_may_be_told_is_put_there(world: World) -> None:
     assert world.run(PUSH).tally.moved == 0
 
 
-def test_the_reason_is_what_ses_calls_it(world: World) -> None:
-    """A complaint is a COMPLAINT; a bounce, and a person's word when it is asked for, a BOUNCE."""
+def test_the_reason_is_one_of_ses(world: World) -> None:
+    """A complaint is a COMPLAINT; a bounce is a BOUNCE, and so is a manual entry when it is asked for."""
     world.put("kim@example.net", Origin.BOUNCE)
     world.put("lee@example.net", Origin.COMPLAINT)
     world.put("person@example.net", Origin.MANUAL)
@@ -83,8 +83,8 @@ def test_the_reason_is_what_ses_calls_it(world: World) -> None:
     }
 
 
-def test_a_push_alone_adds_nothing_to_ours(world: World) -> None:
-    """SES's list is read to know what it has; ours follows it only when told to, and the next pull still sees it."""
+def test_a_push_alone_adds_nothing_to_our_list(world: World) -> None:
+    """SES's list is read for comparison only; a later pull still sees its entries."""
     world.at_ses("ann@example.net")
     world.put("kim@example.net", Origin.BOUNCE)
     world.run(PUSH)
@@ -95,19 +95,19 @@ def test_a_push_alone_adds_nothing_to_ours(world: World) -> None:
 
 @pytest.mark.parametrize("fault", ["500_after", "close_after"])
 def test_a_push_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    """A call whose answer was lost is made again, which changes nothing; those before it are not."""
+    """A call whose answer was lost is made again, which changes nothing; earlier calls are not repeated."""
     monkeypatch.setattr(sync_push, "_LOOK_AT", 2)
     keys = [f"r{number}@example.net" for number in range(5)]
     for key in keys:
         world.put(key, Origin.BOUNCE)
 
-    def fail_the_third(_place: Place, tally: Tally) -> None:
+    def fail_the_third(_place: SyncPosition, tally: Tally) -> None:
         if tally.put_at_ses == 2:
             match = {"operation": "PutSuppressedDestination", "count": 1}
             world.faults({"match": match, "fault": fault})
 
     with pytest.raises(SesRefused):
-        world.sync.run(ROOT, PUSH, tell=fail_the_third)
+        world.sync.run(ROOT, PUSH, show=fail_the_third)
     assert world.listed() == set(keys[:3])
     world.faults()
     assert world.run(Order(adds=False, origins=ALWAYS_PUT)).tally.put_at_ses == 3
@@ -115,11 +115,11 @@ def test_a_push_goes_on_where_it_stopped(world: World, monkeypatch: pytest.Monke
 
 
 def put_while_removed(world: World, monkeypatch: pytest.MonkeyPatch, *, crash: bool) -> None:
-    """While an entry is being put at SES, a person removes it here; then the process may die."""
+    """A person removes an entry here while it is being put at SES; then the process may die."""
     put = SesAccount.put_suppressed
 
     def put_late(self: SesAccount, address: str, reason: Any) -> None:
-        world.gateway.suppress.remove(ROOT, address, reason="The mailbox is back.")
+        world.gateway.unsuppress(ROOT, address, reason="The mailbox is back.")
         put(self, address, reason)
         if crash:
             raise RuntimeError("crashed")
@@ -128,10 +128,10 @@ def put_while_removed(world: World, monkeypatch: pytest.MonkeyPatch, *, crash: b
 
 
 @pytest.mark.parametrize("crash", [False, True])
-def test_what_is_removed_while_it_is_put_is_taken_back(
+def test_an_entry_removed_during_its_put_is_removed_at_ses(
     world: World, monkeypatch: pytest.MonkeyPatch, *, crash: bool
 ) -> None:
-    """A removal sticks, also when the process dies between the call and its notes."""
+    """The removal holds, also when the process dies between the call and its notes."""
     world.put("kim@example.net", Origin.BOUNCE)
     with monkeypatch.context() as meanwhile:
         put_while_removed(world, meanwhile, crash=crash)
@@ -146,8 +146,8 @@ def test_what_is_removed_while_it_is_put_is_taken_back(
     assert rows(world.gateway, "ses_suppressions") == []
 
 
-def test_a_sandbox_is_told_plainly_and_nothing_is_tried(gateway: Gateway, tmp_path: Path) -> None:
-    """SES takes nothing there: the run says so, and no call is made in vain."""
+def test_a_sandbox_is_reported_and_no_call_is_made(gateway: Gateway, tmp_path: Path) -> None:
+    """SES's sandbox takes no entries: the run says so."""
     with two_lists(gateway, tmp_path, production_access=False) as world:
         world.put("kim@example.net", Origin.BOUNCE)
         world.faults({"match": {"operation": "PutSuppressedDestination"}, "fault": "500_before"})
@@ -156,7 +156,7 @@ def test_a_sandbox_is_told_plainly_and_nothing_is_tried(gateway: Gateway, tmp_pa
 
 
 def test_credentials_that_may_not_put_end_the_push(world: World) -> None:
-    """The first refusal is the last call: it is told, and what was pulled stays."""
+    """The first refusal is the last call: it is reported, and the pulled entries stay."""
     for number in range(3):
         world.put(f"r{number}@example.net", Origin.BOUNCE)
     world.at_ses("ann@example.net")
@@ -167,7 +167,7 @@ def test_credentials_that_may_not_put_end_the_push(world: World) -> None:
     assert (done.tally.put_at_ses, done.tally.added, done.tally.refused_by_ses) == (0, 1, 1)
 
 
-def test_an_address_that_ses_does_not_take_holds_up_no_other(world: World) -> None:
+def test_an_address_that_ses_refuses_delays_no_other(world: World) -> None:
     """It is counted, and left to the next pass."""
     for number in range(3):
         world.put(f"r{number}@example.net", Origin.BOUNCE)
@@ -185,7 +185,7 @@ def differing(world: World) -> None:
     world.put("here@example.net", Origin.BOUNCE)
     world.put("left@example.net", Origin.SES_ACCOUNT, source={"ses_list": {}})
     world.put("removed@example.net", Origin.BOUNCE)
-    world.gateway.suppress.remove(ROOT, "removed@example.net", reason="The mailbox is back.", wait_for_ses=False)
+    world.gateway.unsuppress(ROOT, "removed@example.net", reason="The mailbox is back.", wait_for_ses=False)
     world.put(world.gateway.pseudonyms("gone@example.net"), Origin.ERASURE)
     world.at_ses("BOTH@example.net", "ses@example.net", "gone@example.net", "not an address", reason="BOUNCE")
     world.at_ses("other@example.net", reason="COMPLAINT")
@@ -197,8 +197,8 @@ def found(synced: Synced) -> dict[Standing, tuple[int, list[str]]]:
     return {where: (one.count, one.examples) for where, one in synced.drift.differences.items() if one.count}
 
 
-def test_the_drift_is_told_and_nothing_is_changed(world: World) -> None:
-    """A look tells every kind of difference, with examples, and leaves both lists and every table as they were."""
+def test_the_drift_is_reported_and_nothing_is_changed(world: World) -> None:
+    """A look reports every kind of difference, with examples, and leaves both lists and every table as they were."""
     differing(world)
     at_ses, here = world.listed(), everything_stored(world.gateway)
     assert found(world.sync.look(ROOT, BOTH_WAYS)) == {
@@ -215,12 +215,12 @@ def test_the_drift_is_told_and_nothing_is_changed(world: World) -> None:
     assert (world.listed(), everything_stored(world.gateway)) == (at_ses, here)
 
 
-def test_after_a_run_both_ways_only_what_nobody_can_mend_differs(world: World) -> None:
-    """What a look foretold is done."""
+def test_after_a_run_both_ways_only_lasting_differences_remain(world: World) -> None:
+    """The differences that the look announced are gone."""
     differing(world)
     done = world.run(BOTH_WAYS)
     left = {Standing.OTHER_REASON, Standing.EXEMPT, Standing.NO_ADDRESS}
-    assert found(done).keys() - {Standing.BOTH} == left
+    assert found(done).keys() - {Standing.BOTH, Standing.FROM_SES} == left
     assert world.listed() >= {"here@example.net"}
     assert not world.listed() & {"removed@example.net"}
 
@@ -232,15 +232,15 @@ def test_examples_are_few_however_large_the_difference(world: World) -> None:
     assert (looked.count, len(looked.examples)) == (25, 10)
 
 
-def test_a_list_that_is_switched_off_is_told(world: World) -> None:
-    """For a reason that is not among the account's, SES's list keeps nothing back."""
+def test_a_list_that_is_switched_off_is_reported(world: World) -> None:
+    """For a reason that is not enabled in the account, SES's list blocks no email."""
     assert world.run().reasons == {"BOUNCE", "COMPLAINT"}
     world.ses.put_account_suppression_attributes(SuppressedReasons=["COMPLAINT"])
     assert world.sync.look(ROOT, BOTH_WAYS).reasons == {"COMPLAINT"}
 
 
-def test_only_an_operator_may(world: World) -> None:
-    """The lists of the account are nobody's own: no key of an application reads or changes them here."""
+def test_only_an_operator_may_sync(world: World) -> None:
+    """The lists belong to the account: no application's key reads or changes them here."""
     application = caller(world.gateway)
     with pytest.raises(RestrictedApiKey):
         world.sync.run(application, BOTH_WAYS)

@@ -1,4 +1,4 @@
-"""The lists are kept in step by itself: some calls at a time, one process of all at it, and nothing lost in a crash."""
+"""The scheduled sync of the lists: a few calls at a time, one process at once, and nothing lost in a crash."""
 
 import json
 import signal
@@ -13,23 +13,24 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from app.aws import account
-from app.aws.account import SesAccount
+from app.aws.ses import account
+from app.aws.ses.account import SesAccount
 from app.cli.main import main
+from app.domain.account.sync_progress import Order, Stage, SyncPosition, Tally
 from app.domain.errors import Conflict
-from app.domain.suppression import Origin
-from app.services.sync import CURSOR, Overtaken
-from app.services.sync_place import Order, Place, Stage, Tally
-from app.services.upkeep import Sweep
-from app.store import cursors
-from app.wiring import Gateway
+from app.domain.suppression.rules import Origin
+from app.services.account.sync_list import Overtaken
+from app.services.operating.upkeep import Sweep
+from app.store.account.ses_list import CURSOR
+from app.store.operating import job_cursors
+from app.wiring.gateway import Gateway
 from config import SesListSync
-from tests.cli import command, surroundings, until
-from tests.gateways import SECRET_KEY
-from tests.mails import ROOT
-from tests.rows import change, count, rows
-from tests.simulating import control
-from tests.syncing import EVERYTHING, World, two_lists
+from tests.support.aws.simulator import control
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import SECRET_KEY
+from tests.support.gateway.list_sync import EVERYTHING, World, two_lists
+from tests.support.gateway.rows import change, count, rows
+from tests.support.servers.cli import command, surroundings, until
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def world(gateway: Gateway, tmp_path: Path) -> Iterator[World]:
 
 
 def later(world: World, by: timedelta) -> None:
-    """Let so much time pass for the cursor."""
+    """Move the cursor's times back by `by`."""
     [row] = rows(world.gateway, "cursors", name=CURSOR)
     times = ("mirrored_at", "followed_at", "listed_at", "rests_until", "push_rests_until")
     known = {name: datetime.fromisoformat(row["state"][name]) for name in times if name in row["state"]}
@@ -48,7 +49,7 @@ def later(world: World, by: timedelta) -> None:
 
 
 def test_a_sweep_makes_some_calls_and_the_next_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It never takes longer than its interval, however long SES's list is; when all is read it rests."""
+    """However long SES's list is, a sweep ends within its interval; after the whole list it rests."""
     monkeypatch.setattr(account, "PAGE_SIZE", 1)
     world.at_ses(*(f"r{number}@example.net" for number in range(10)))
     began = world.seconds()
@@ -63,7 +64,7 @@ def test_a_sweep_makes_some_calls_and_the_next_goes_on(world: World, monkeypatch
 
 
 def test_a_sweep_ends_when_ses_is_slow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that takes long is the last one of its turn."""
+    """A call that takes long is the last one of its sweep."""
     monkeypatch.setattr(account, "PAGE_SIZE", 1)
     world.at_ses(*(f"r{number}@example.net" for number in range(3)))
     whole = SesAccount.list_suppressed
@@ -76,8 +77,8 @@ def test_a_sweep_ends_when_ses_is_slow(world: World, monkeypatch: pytest.MonkeyP
     assert world.sync.sweep() == 1
 
 
-def test_what_is_new_is_read_often_and_everything_once_a_day(world: World) -> None:
-    """A quarter of an hour later what has changed since; a day later all of it, and who has left is let go."""
+def test_new_entries_are_read_often_and_the_whole_list_once_a_day(world: World) -> None:
+    """After 15 minutes the changes are read, after a day the whole list; missing addresses are unsuppressed."""
     world.at_ses("old@example.net", updated_at="2026-01-01T00:00:00+00:00")
     world.sync.sweep()
     later(world, timedelta(minutes=16))
@@ -90,8 +91,8 @@ def test_what_is_new_is_read_often_and_everything_once_a_day(world: World) -> No
     assert world.live().keys() == {"new@example.net"}
 
 
-def test_ours_is_told_to_ses_once_a_day_and_only_if_that_is_set(world: World) -> None:
-    """`pull` puts nothing there; `both` does, with the pass over all of it."""
+def test_our_list_is_put_at_ses_once_a_day_if_that_is_set(world: World) -> None:
+    """`pull` puts nothing there; `both` does, with the daily pass over the whole list."""
     world.put("kim@example.net", Origin.BOUNCE)
     assert (world.sync.sweep(), world.listed()) == (0, set())
     both = world.another(SesListSync.BOTH)
@@ -101,8 +102,8 @@ def test_ours_is_told_to_ses_once_a_day_and_only_if_that_is_set(world: World) ->
     assert (both.sweep(), world.listed()) == (1, {"kim@example.net"})
 
 
-def test_what_is_switched_off_makes_no_call(world: World) -> None:
-    """A person may still ask."""
+def test_a_sync_that_is_switched_off_makes_no_call(world: World) -> None:
+    """A person may still run it."""
     world.at_ses("kim@example.net")
     world.faults({"match": {"operation": "*"}, "fault": "500_before"})
     assert world.another(SesListSync.OFF).sweep() == 0
@@ -110,8 +111,8 @@ def test_what_is_switched_off_makes_no_call(world: World) -> None:
     assert world.another(SesListSync.OFF).run(ROOT, EVERYTHING).tally.added == 1
 
 
-def test_a_sandbox_is_told_once_a_day(gateway: Gateway, tmp_path: Path) -> None:
-    """The schedule does not ask again each quarter of an hour what cannot change so soon."""
+def test_a_sandbox_is_reported_once_a_day(gateway: Gateway, tmp_path: Path) -> None:
+    """The schedule does not repeat a call each quarter of an hour whose answer cannot change so soon."""
     with two_lists(gateway, tmp_path, production_access=False) as world:
         both = world.another(SesListSync.BOTH)
         world.put("kim@example.net", Origin.BOUNCE)
@@ -125,7 +126,7 @@ def test_a_sandbox_is_told_once_a_day(gateway: Gateway, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault, told", [("400:AccessDeniedException", True), ("500_before", True), ("429", False)])
 def test_a_sweep_that_ses_refuses_rests(world: World, fault: str, *, told: bool) -> None:
-    """Nothing fails for it: it is told, and tried again a quarter of an hour later. Too fast is no news."""
+    """It does not fail: it reports the refusal, unless it was throttled, and tries again a quarter of an hour later."""
     world.at_ses("kim@example.net")
     world.faults({"match": {"operation": "ListSuppressedDestinations", "count": 1}, "fault": fault})
     with capture_logs() as logs:
@@ -146,14 +147,14 @@ def test_upkeep_runs_it(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.Mo
         assert count(gateway, "heartbeats", name="sweep:ses_list") == 1
 
 
-def test_of_two_syncers_one_is_at_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a person's run goes on, a sweep makes no call; another person waits, and is told when it takes long."""
+def test_of_two_syncs_only_one_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a person's run a sweep makes no call; a second person waits, and gets an error when it takes long."""
     monkeypatch.setattr(account, "PAGE_SIZE", 1)
     world.at_ses("ann@example.net", "kim@example.net")
     other = world.another()
     swept: list[int] = []
 
-    def meanwhile(place: Place, _tally: Tally) -> None:
+    def meanwhile(place: SyncPosition, _tally: Tally) -> None:
         if place.pages == 1:
             calls = world.seconds()
             swept.append(other.sweep())
@@ -161,7 +162,7 @@ def test_of_two_syncers_one_is_at_it(world: World, monkeypatch: pytest.MonkeyPat
             with pytest.raises(Conflict):
                 other.run(ROOT, EVERYTHING)
 
-    assert world.sync.run(ROOT, EVERYTHING, tell=meanwhile).tally.added == 2
+    assert world.sync.run(ROOT, EVERYTHING, show=meanwhile).tally.added == 2
     assert swept == [0]
     assert other.run(ROOT, EVERYTHING).tally.moved == 0
 
@@ -186,44 +187,44 @@ def test_many_at_once_do_the_work_of_one(world: World, monkeypatch: pytest.Monke
     assert count(world.gateway, "suppressions") == 40
 
 
-def test_whoever_was_taken_for_dead_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_lost_its_lease_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was frozen for longer than its lease finds that another went on, and writes nothing more."""
     monkeypatch.setattr(account, "PAGE_SIZE", 1)
     world.at_ses(*(f"r{number}@example.net" for number in range(4)))
 
-    def freeze(place: Place, _tally: Tally) -> None:
+    def freeze(place: SyncPosition, _tally: Tally) -> None:
         if place.pages == 1:
             lapse(world)
             assert world.another().sweep() == 3
 
     with pytest.raises(Overtaken):
-        world.sync.run(ROOT, EVERYTHING, tell=freeze)
+        world.sync.run(ROOT, EVERYTHING, show=freeze)
     assert (world.place().stage, len(world.live())) == (Stage.LEAVING, 4)
 
 
 def lapse(world: World) -> None:
-    """Let the lease of whoever holds the cursor run out."""
+    """Let the lease on the cursor expire."""
     [row] = rows(world.gateway, "cursors", name=CURSOR)
     past = (row["updated_at"] - timedelta(seconds=1)).isoformat()
     change(world.gateway, "cursors", {"state": {**row["state"], "held_until": past}}, name=CURSOR)
 
 
-def test_a_cursor_is_its_holders_alone(gateway: Gateway) -> None:
-    """Taken while a lease runs: no. Kept or freed by another: no effect. Freed by its holder: anybody's."""
+def test_a_cursor_belongs_to_its_holder_alone(gateway: Gateway) -> None:
+    """It cannot be taken during a lease, nor kept or freed by another process; once freed, any process may take it."""
     one, other, minute = uuid4(), uuid4(), timedelta(minutes=1)
     with gateway.database.transaction() as connection:
-        assert cursors.take(connection, "work", holder=one, lease=minute) == {}
-        assert cursors.take(connection, "work", holder=other, lease=minute) is None
-        assert cursors.keep(connection, "work", {"at": 1}, holder=other, lease=minute) is False
-        assert cursors.keep(connection, "work", {"at": 2}, holder=one, lease=minute) is True
-        cursors.free(connection, "work", holder=other)
-        assert cursors.take(connection, "work", holder=other, lease=minute) is None
-        cursors.free(connection, "work", holder=one)
-        assert cursors.take(connection, "work", holder=other, lease=minute) == {"at": 2}
+        assert job_cursors.take(connection, "work", holder=one, lease=minute) == {}
+        assert job_cursors.take(connection, "work", holder=other, lease=minute) is None
+        assert job_cursors.keep(connection, "work", {"at": 1}, holder=other, lease=minute) is False
+        assert job_cursors.keep(connection, "work", {"at": 2}, holder=one, lease=minute) is True
+        job_cursors.free(connection, "work", holder=other)
+        assert job_cursors.take(connection, "work", holder=other, lease=minute) is None
+        job_cursors.free(connection, "work", holder=one)
+        assert job_cursors.take(connection, "work", holder=other, lease=minute) == {"at": 2}
 
 
 def environment(world: World) -> dict[str, str]:
-    """What a process of this gateway is told."""
+    """The environment of a process of this gateway."""
     settings = world.gateway.settings
     return {
         "DATABASE_URL": settings.database_url,
@@ -237,7 +238,7 @@ def environment(world: World) -> dict[str, str]:
 
 
 def test_three_thousand_entries_survive_a_kill(world: World, tmp_path: Path) -> None:
-    """A process is killed while it waits for a page: the next one asks for that page, and all are there once."""
+    """A process is killed while it waits for a page: the next one reads that page, and every entry is there once."""
     world.at_ses(*(f"Reader.{number}@example.net" for number in range(3000)))
     words = command("suppressions", "sync", "--direction", "pull")
     told = surroundings(**environment(world))
@@ -256,7 +257,7 @@ def test_three_thousand_entries_survive_a_kill(world: World, tmp_path: Path) -> 
     assert (len(world.live()), count(world.gateway, "suppressions")) == (3000, 3000)
 
 
-def told_by(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+def run_command(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     """Exit code and answer of the command."""
     for name, value in environment(world).items():
         monkeypatch.setenv(name, value)
@@ -264,32 +265,32 @@ def told_by(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return code, json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
-def test_the_command_tells_and_does(
+def test_the_command_reports_and_syncs(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A dry run says what a run then does; the answer is one object, the code 0, the audit knows who."""
+    """A dry run announces the changes of a run. The answer is one object, the code 0, and the audit has the actor."""
     monkeypatch.chdir(tmp_path)
     world.at_ses("kim@example.net")
     world.put("lee@example.net", Origin.BOUNCE)
-    code, looked = told_by(world, monkeypatch, capsys, "--direction", "both", "--dry-run")
+    code, looked = run_command(world, monkeypatch, capsys, "--direction", "both", "--dry-run")
     assert (code, looked["dry_run"], looked["entries"], looked["added"]) == (0, True, 1, 0)
     assert looked["drift"]["only_at_ses"] == {"count": 1, "examples": ["kim@example.net"]}
     assert looked["drift"]["only_here"] == {"count": 1, "examples": ["lee@example.net"]}
     assert (world.live(), world.listed()) == ({"lee@example.net": "bounce"}, {"kim@example.net"})
-    code, done = told_by(world, monkeypatch, capsys, "--direction", "both", "--full")
+    code, done = run_command(world, monkeypatch, capsys, "--direction", "both", "--full")
     assert (code, done["added"], done["put_at_ses"], done["to_put"], done["switched_off"]) == (0, 1, 1, 1, [])
-    assert done["drift"]["both"]["count"] == 2
+    assert (done["drift"]["both"]["count"], done["drift"]["from_ses"]["count"]) == (1, 1)
     [audited] = rows(world.gateway, "audit", action="ses_list_sync")
     assert audited["actor"].startswith("cli:")
 
 
-def test_what_could_not_be_done_is_a_failure(
+def test_a_sync_that_is_not_possible_is_a_failure(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A sandbox that takes nothing: code 1, and why; options that do not go together: code 2."""
+    """A sandbox that takes nothing: code 1, with the reason; options that exclude each other: code 2."""
     monkeypatch.chdir(tmp_path)
     with two_lists(gateway, tmp_path, production_access=False) as world:
-        code, told = told_by(world, monkeypatch, capsys, "--direction", "push")
+        code, told = run_command(world, monkeypatch, capsys, "--direction", "push")
         assert (code, "sandbox" in told["push_refused"]) == (1, True)
-        assert told_by(world, monkeypatch, capsys, "--direction", "pull", "--manual-too")[0] == 2
-        assert told_by(world, monkeypatch, capsys, "--direction", "push", "--accept-departures")[0] == 2
+        assert run_command(world, monkeypatch, capsys, "--direction", "pull", "--manual-too")[0] == 2
+        assert run_command(world, monkeypatch, capsys, "--direction", "push", "--accept-departures")[0] == 2

@@ -1,21 +1,25 @@
-"""Whose key is this: found by its public half, proven by its secret, refused soon after it was revoked."""
+"""The application of a key: found by its public half, proven by its secret, refused soon after it was revoked."""
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from app.domain.callers import Scope
+from app.domain.apps.callers import Scope
 from app.domain.errors import InvalidApiKey, MissingApiKey, NotFound, ValidationFailed
-from app.services.authenticate import Authenticate
-from app.store.db import Database
-from app.wiring import Gateway
-from tests.gateways import issue
-from tests.rows import age, everything_stored, rows
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+from app.queue import Lane
+from app.services.apps.authenticate import Authenticate
+from app.services.apps.issue_keys import Issued
+from app.store.engine.database import Database
+from app.wiring.gateway import Gateway
+from tests.support.gateway.gateways import issue
+from tests.support.gateway.rows import age, everything_stored, rows
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """A clock in seconds that the test moves on."""
 
     now = 100.0
 
@@ -33,8 +37,8 @@ def test_a_key_names_its_application(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("header", [None, ""])
-def test_no_key_is_missing(gateway: Gateway, header: str | None) -> None:
-    """An empty header is no attempt."""
+def test_a_request_without_a_key_is_refused_as_missing(gateway: Gateway, header: str | None) -> None:
+    """An empty header counts as no key."""
     with pytest.raises(MissingApiKey):
         gateway.authenticate(header)
 
@@ -42,14 +46,14 @@ def test_no_key_is_missing(gateway: Gateway, header: str | None) -> None:
 @pytest.mark.parametrize(
     "header", ["Bearer", "Bearer x", "Basic abc", "ptn_abcdefghijkl_x", f"Bearer ptn_abcdefghijkl_{43 * 'A'}", "a b"]
 )
-def test_what_is_no_key_is_refused(gateway: Gateway, header: str) -> None:
-    """Malformed and unknown alike, without a word about which."""
+def test_an_invalid_key_is_refused(gateway: Gateway, header: str) -> None:
+    """Malformed and unknown keys get the same answer."""
     with pytest.raises(InvalidApiKey):
         gateway.authenticate(header)
 
 
 def test_a_wrong_secret_is_refused(gateway: Gateway) -> None:
-    """The public half opens nothing, also when the key is known already."""
+    """The public half alone is not enough, even when the key is already cached."""
     token = issue(gateway).token
     wrong = token[:-1] + ("A" if token[-1] != "A" else "B")
     for _ in range(2):
@@ -59,7 +63,7 @@ def test_a_wrong_secret_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_revoked_key_is_refused_within_five_seconds(gateway: Gateway) -> None:
-    """A key that was seen is trusted for a moment, and no longer."""
+    """A key is cached for a moment, and no longer."""
     clock = Clock()
     authenticate = Authenticate(database=gateway.database, monotonic=clock)
     issued = issue(gateway)
@@ -80,8 +84,8 @@ def test_an_expired_key_is_refused(gateway: Gateway) -> None:
         gateway.authenticate(f"Bearer {issued.token}")
 
 
-def test_a_known_key_needs_no_database(gateway: Gateway) -> None:
-    """Within its moment of trust a key is checked by its secret alone."""
+def test_a_cached_key_needs_no_database(gateway: Gateway) -> None:
+    """While a key is cached, only its secret is checked."""
     token = issue(gateway).token
     authenticate = Authenticate(database=gateway.database, monotonic=Clock())
     who = authenticate(f"Bearer {token}")
@@ -97,8 +101,8 @@ def test_the_use_of_a_key_is_noted(gateway: Gateway) -> None:
     assert rows(gateway, "api_keys")[0]["last_used_at"] is not None
 
 
-def test_the_secret_is_nowhere_stored(gateway: Gateway) -> None:
-    """Whoever reads the whole database can use no key."""
+def test_the_secret_is_stored_nowhere(gateway: Gateway) -> None:
+    """Reading the whole database yields no usable key."""
     token = issue(gateway).token
     assert token.rpartition("_")[2] not in everything_stored(gateway)
 
@@ -110,12 +114,80 @@ def test_an_application_has_a_plain_name(gateway: Gateway, app: str) -> None:
         issue(gateway, app=app)
 
 
-def test_a_second_key_keeps_or_replaces_the_senders(gateway: Gateway) -> None:
-    """Senders belong to the application: a key without any leaves them, a key with some replaces them."""
-    first = issue(gateway, senders=("@example.com",))
-    gateway.issue_keys.create(actor="test", app="invites", name="two", scopes=frozenset({Scope.EMAILS_SEND}))
-    assert gateway.authenticate(f"Bearer {first.token}").senders == ("@example.com",)
-    issue(gateway, senders=("News@Example.org", "@EXAMPLE.net"))
-    fresh = Authenticate(database=gateway.database)
-    assert fresh(f"Bearer {first.token}").senders == ("news@example.org", "@example.net")
-    assert replace(fresh(f"Bearer {first.token}"), senders=()).senders == ()
+ASKED_FOR: list[tuple[dict[str, Any], str, str]] = [
+    ({"senders": ("@example.org",)}, "/senders", "--sender @example.org"),
+    ({"senders": ("@example.com",)}, "/senders", "--sender @example.com"),
+    ({"lane": Lane.TRANSACTIONAL}, "/lane", "--lane transactional"),
+    ({"on_unconfirmed": OnUnconfirmed.RESEND}, "/on_unconfirmed", "--on-unconfirmed resend"),
+    ({"reason_optional": False}, "/reason_optional", "--no-reason-optional"),
+]
+
+
+def make_app(gateway: Gateway, **more: Any) -> Issued:
+    """Issue a key that makes an application with no setting at its default."""
+    asked: dict[str, Any] = {
+        "senders": ("News@Example.org", "@EXAMPLE.com"),
+        "lane": Lane.BULK,
+        "on_unconfirmed": OnUnconfirmed.HOLD,
+        "reason_optional": True,
+    }
+    scopes = frozenset({Scope.EMAILS_SEND})
+    return gateway.issue_keys.create(actor="test", app="invites", name="", scopes=scopes, **asked | more)
+
+
+@pytest.mark.parametrize("asked, pointer, option", ASKED_FOR, ids=[one[2].split()[-1] for one in ASKED_FOR])
+def test_a_key_that_would_change_its_application_is_refused(
+    gateway: Gateway, asked: dict[str, Any], pointer: str, option: str
+) -> None:
+    """The refusal names each field and the command that changes it. No key is made; the application stays."""
+    first = make_app(gateway)
+    before = rows(gateway, "apps"), rows(gateway, "api_keys"), rows(gateway, "audit")
+    with pytest.raises(ValidationFailed, match=f"`./postern app set invites {option}`") as refused:
+        make_app(gateway, **asked)
+    assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, "differs")]
+    assert (rows(gateway, "apps"), rows(gateway, "api_keys"), rows(gateway, "audit")) == before
+    assert Authenticate(database=gateway.database)(f"Bearer {first.token}").default_lane == "bulk"
+
+
+def test_a_second_key_changes_nothing_of_its_application(gateway: Gateway) -> None:
+    """A request may leave the application's settings out, or repeat their current values."""
+    make_app(gateway)
+    before = rows(gateway, "apps")
+    scopes = frozenset({Scope.EMAILS_READ})
+    silent = gateway.issue_keys.create(actor="test", app="invites", name="two", scopes=scopes)
+    alike = make_app(gateway, senders=("@example.com", "news@example.org"))
+    assert rows(gateway, "apps") == before
+    for key in (silent, alike):
+        who = gateway.authenticate(f"Bearer {key.token}")
+        assert (who.senders, who.default_lane) == (("news@example.org", "@example.com"), "bulk")
+
+
+@pytest.mark.parametrize("asked, pointer, option", ASKED_FOR, ids=[one[2].split()[-1] for one in ASKED_FOR])
+def test_an_application_is_changed_by_name(gateway: Gateway, asked: dict[str, Any], pointer: str, option: str) -> None:
+    """The named settings are changed and noted, all others stay; its keys follow."""
+    first = make_app(gateway)
+    [before] = rows(gateway, "apps")
+    gateway.change_app("invites", actor="test", **asked)
+    [after] = rows(gateway, "apps")
+    column = {"/lane": "default_lane"}.get(pointer, pointer[1:])
+    assert {name for name in after if after[name] != before[name]} == {column}
+    assert rows(gateway, "audit")[-1]["action"] == "app_change"
+    assert rows(gateway, "audit")[-1]["data"]["changed"] == [column]
+    who = Authenticate(database=gateway.database)(f"Bearer {first.token}")
+    assert who == replace(gateway.authenticate(f"Bearer {first.token}"), **{column: getattr(who, column)})
+
+
+def test_a_change_makes_no_new_application(gateway: Gateway) -> None:
+    """A mistyped name changes nothing."""
+    with pytest.raises(NotFound):
+        gateway.change_app("invitse", actor="test", lane=Lane.BULK)
+    assert rows(gateway, "apps") == []
+
+
+def test_an_invalid_sender_changes_nothing(gateway: Gateway) -> None:
+    """The same grammar as when an application is made."""
+    make_app(gateway)
+    before = rows(gateway, "apps")
+    with pytest.raises(ValidationFailed, match="A sender is an address"):
+        gateway.change_app("invites", actor="test", senders=("@example.com", "not one"))
+    assert rows(gateway, "apps") == before

@@ -1,4 +1,4 @@
-"""Streams whose mail carries a link: which they are, what the link looks like in a mail, and when there is none."""
+"""Streams whose emails carry an unsubscribe link: which they are, how the link looks, and when there is none."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,13 +9,13 @@ from sqlalchemy import event, func, select
 
 from app.domain.errors import NotFound, ValidationFailed
 from app.queue import Lane
-from app.store.models import audit
-from app.wiring import Gateway, build
-from tests.gateways import ScriptedMailer, caller, issue, settings_for
-from tests.invitation import content, read
-from tests.mails import ROOT, state_of, submission, submit
-from tests.unsubscribing import BASE, KIM, mailed, mark, path_of
-from tests.web import Web, web_on
+from app.store.tables.core import audit
+from app.wiring.gateway import Gateway, build
+from tests.support.gateway.emails import ROOT, state_of, submission, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, issue, settings_for
+from tests.support.gateway.messages import content, read
+from tests.support.gateway.unsubscribe import BASE, KIM, mailed, mark, path_of
+from tests.support.gateway.web import Web, web_on
 
 
 @pytest.fixture
@@ -24,30 +24,30 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
         yield web
 
 
-def test_only_mail_of_a_marked_stream_carries_a_link(web: Web) -> None:
-    """Both header fields, once, for each recipient a link of its own; other streams and applications get none."""
+def test_only_email_of_a_marked_stream_carries_a_link(web: Web) -> None:
+    """Both header fields, once, with a separate link for each recipient; other streams and applications get none."""
     mailed(web, KIM, "Ann <ann@example.net>")
     submit(web.gateway, caller(web.gateway), KIM, stream="receipts")
     submit(web.gateway, caller(web.gateway, app="others"), KIM, stream="news")
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     linked, plain = [read(one.raw) for one in web.mailer.sent[:2]], [read(one.raw) for one in web.mailer.sent[2:]]
-    assert len({mail["List-Unsubscribe"] for mail in linked}) == len(linked) == len(plain) == 2
-    for mail in linked:
-        assert mail.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
-        assert [one.startswith(f"<{BASE}/unsubscribe/") for one in mail.get_all("List-Unsubscribe", [])] == [True]
-    for mail in plain:
-        assert mail["List-Unsubscribe"] is None
-        assert mail["List-Unsubscribe-Post"] is None
+    assert len({email["List-Unsubscribe"] for email in linked}) == len(linked) == len(plain) == 2
+    for email in linked:
+        assert email.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+        assert [one.startswith(f"<{BASE}/unsubscribe/") for one in email.get_all("List-Unsubscribe", [])] == [True]
+    for email in plain:
+        assert email["List-Unsubscribe"] is None
+        assert email["List-Unsubscribe-Post"] is None
 
 
-def test_the_link_takes_the_place_of_the_applications_own(web: Web) -> None:
-    """On a marked stream: and it stands where text and HTML ask for it."""
+def test_the_link_replaces_the_applications_own(web: Web) -> None:
+    """On a marked stream, also where text and HTML have the placeholder."""
     who = caller(web.gateway)
     mark(web.gateway)
-    mail = submission(KIM, stream="news")
+    email = submission(KIM, stream="news")
     own = (("List-Unsubscribe", "<mailto:stop@example.com>"),)
-    asks = replace(mail.message, headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
-    web.gateway.accept(who, [replace(mail, message=asks)], idempotency=None, answer=lambda _: {})
+    asks = replace(email.message, headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
+    web.gateway.accept(who, [replace(email, message=asks)], idempotency=None, answer=lambda _: {})
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     got = read(web.mailer.sent[0].raw)
     link = f"{BASE}{path_of(web)}"
@@ -56,8 +56,8 @@ def test_the_link_takes_the_place_of_the_applications_own(web: Web) -> None:
     assert content(got, "html").strip() == f"<p>{link}</p>"
 
 
-def test_a_batch_costs_one_question_about_streams(web: Web) -> None:
-    """However many mails and streams are claimed at once."""
+def test_a_batch_costs_one_query_for_streams(web: Web) -> None:
+    """However many emails and streams are claimed at once."""
     who = caller(web.gateway)
     mark(web.gateway)
     for number in range(8):
@@ -74,7 +74,7 @@ def test_a_batch_costs_one_question_about_streams(web: Web) -> None:
 
 
 def test_without_a_public_url_no_stream_is_marked(gateway: Gateway) -> None:
-    """Nobody may get a link to a default that leads to their own machine; a title alone needs none."""
+    """The default URL would lead recipients to their own machine; a title alone needs no URL."""
     issue(gateway)
     with pytest.raises(ValidationFailed, match="PUBLIC_URL") as refused:
         gateway.streams.set(ROOT, "invites", "news", unsubscribe=True)
@@ -82,8 +82,8 @@ def test_without_a_public_url_no_stream_is_marked(gateway: Gateway) -> None:
     assert gateway.streams.set(ROOT, "invites", "news", title="News").unsubscribe is False
 
 
-def test_mail_that_cannot_carry_its_link_waits(web: Web) -> None:
-    """A worker whose PUBLIC_URL got lost sends no marked mail without its link, and the mail says what is missing."""
+def test_email_that_cannot_carry_its_link_waits(web: Web) -> None:
+    """A worker without PUBLIC_URL sends no marked email without its link, and the email shows what is missing."""
     who = caller(web.gateway)
     mark(web.gateway)
     linked, plain = (submit(web.gateway, who, KIM, stream=stream) for stream in ("news", "receipts"))
@@ -98,8 +98,8 @@ def test_mail_that_cannot_carry_its_link_waits(web: Web) -> None:
     assert "PUBLIC_URL" in (web.gateway.look_up.email(ROOT, linked).recipients[0].reason or "")
 
 
-def test_a_stream_is_set_bit_by_bit(web: Web) -> None:
-    """What is not named stays; each change is in the audit; the list has all."""
+def test_a_stream_is_changed_field_by_field(web: Web) -> None:
+    """A field that is not named stays; each change is in the audit; the list has all streams."""
     issue(web.gateway)
     streams = web.gateway.streams
     assert streams.set(ROOT, "invites", "news", unsubscribe=True).title == "news"
@@ -117,8 +117,8 @@ def test_a_stream_is_set_bit_by_bit(web: Web) -> None:
     [("invites", "No Stream", "x"), ("invites", "", "x"), ("invites", "news", ""), ("invites", "news", "x\ny"),
      ("invites", "news", "x" * 201)],
 )  # fmt: skip
-def test_a_stream_that_cannot_be_is_refused(web: Web, app: str, stream: str, title: str) -> None:
-    """By the grammar of names and titles; and there has to be such an application."""
+def test_an_invalid_stream_is_refused(web: Web, app: str, stream: str, title: str) -> None:
+    """By the grammar of names and titles; and the application must exist."""
     issue(web.gateway)
     with pytest.raises(ValidationFailed):
         web.gateway.streams.set(ROOT, app, stream, title=title)

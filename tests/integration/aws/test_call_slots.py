@@ -1,12 +1,12 @@
-"""Calls about the account are a second apart over all processes of a gateway, as SES counts them."""
+"""Account-level calls are a second apart across all processes of a gateway, since SES counts them per account."""
 
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
-from app.store.redis import Breaker, connect
-from app.store.turns import LONGEST_WAIT_US, STEP_US, TURN, Turns
+from app.store.account.call_slots import LONGEST_WAIT_S, SLOT, STEP_US, CallSlots
+from app.store.engine.redis import RedisBreaker, connect
 
 
 @pytest.fixture
@@ -16,36 +16,43 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 def next_turn(redis: Redis, *, in_us: int) -> int:
-    """Let the next free turn be so far away, by Redis's clock; when it is."""
+    """Let the next free slot be `in_us` microseconds away, by Redis's clock; return its time."""
     seconds, microseconds = redis.time()
     moment = int(seconds) * 1_000_000 + int(microseconds) + in_us
-    redis.set(TURN, moment)
+    redis.set(SLOT, moment)
     return moment
 
 
 def test_processes_take_turns(redis: Redis) -> None:
-    """Whoever asks gets the next free second, whichever process it is of."""
+    """Each caller gets the next free second, in whichever process it runs."""
     start = next_turn(redis, in_us=8_000_000)
-    processes = [Turns(redis, breaker=Breaker()) for _ in range(3)]
+    processes = [CallSlots(redis, breaker=RedisBreaker()) for _ in range(3)]
     assert all(wait is not None and wait > 0 for wait in [process() for process in processes])
-    assert int(redis.get(TURN) or 0) == start + 3 * STEP_US
+    assert int(redis.get(SLOT) or 0) == start + 3 * STEP_US
 
 
-def test_a_turn_that_is_over_is_free(redis: Redis) -> None:
-    """The first need not wait, and nobody waits for what is past."""
-    turns = Turns(redis, breaker=Breaker())
+def test_a_slot_in_the_past_is_free(redis: Redis) -> None:
+    """The first caller need not wait."""
+    turns = CallSlots(redis, breaker=RedisBreaker())
     assert turns() == 0
     next_turn(redis, in_us=-1_000_000)
     assert turns() == 0
 
 
 def test_too_long_a_queue_is_refused(redis: Redis) -> None:
-    """Somebody who waits for an answer is told, and takes no turn from the others."""
-    start = next_turn(redis, in_us=2 * LONGEST_WAIT_US)
-    assert Turns(redis, breaker=Breaker())() is None
-    assert int(redis.get(TURN) or 0) == start
+    """A caller that waits for an answer gets an error, and takes no slot from the others."""
+    start = next_turn(redis, in_us=round(2e6 * LONGEST_WAIT_S))
+    assert CallSlots(redis, breaker=RedisBreaker())() is None
+    assert int(redis.get(SLOT) or 0) == start
 
 
-def test_without_redis_nobody_waits_for_others() -> None:
+def test_a_caller_that_cannot_wait_takes_no_slot(redis: Redis) -> None:
+    """A request gives up where a sweep would wait."""
+    start = next_turn(redis, in_us=5_000_000)
+    assert CallSlots(redis, breaker=RedisBreaker())(2.0) is None
+    assert int(redis.get(SLOT) or 0) == start
+
+
+def test_without_redis_no_process_waits_for_another() -> None:
     """Each process then keeps to the rate by itself."""
-    assert Turns(connect("redis://127.0.0.1:9"), breaker=Breaker())() == 0
+    assert CallSlots(connect("redis://127.0.0.1:9"), breaker=RedisBreaker())() == 0

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.aws.certificate_cache import MAX_CERTIFICATE_BYTES, HttpsCertificateSource
+from app.aws.sns.certificate_cache import MAX_CERTIFICATE_BYTES, HttpsCertificateSource
 from app.domain.errors import ServiceUnavailable
-from tests import signing
+from tests.support.aws import sns_signing
 
 
 class CertificateHost(ThreadingHTTPServer):
-    """A TLS server whose `seen` holds the paths that were asked for, and `refused` the connections that broke off."""
+    """A TLS server: `seen` has the requested paths, `refused` the connections that broke off."""
 
     def __init__(self, chain: Path) -> None:
         super().__init__(("127.0.0.1", 0), CertificateRequest)
@@ -40,7 +40,7 @@ class CertificateRequest(BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         match self.path:
             case "/certificate.pem":
-                self.answer(200, signing.signer().certificate_pem)
+                self.answer(200, sns_signing.signer().certificate_pem)
             case "/moved.pem":
                 self.answer(302, b"", location="/certificate.pem")
             case "/largest.pem":
@@ -80,17 +80,17 @@ class CertificateRequest(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("tls") / "authority.pem"
-    file.write_bytes(signing.authority_certificate())
+    file.write_bytes(sns_signing.authority_certificate())
     return file
 
 
 @pytest.fixture(scope="module")
 def host(authority_file: Path) -> Iterator[CertificateHost]:
-    key = signing.rsa_key("tls")
+    key = sns_signing.rsa_key("tls")
     chain = authority_file.with_name("server.pem")
     chain.write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + signing.certificate(key.public_key(), common_name="localhost", alternative_names=("localhost",))
+        + sns_signing.certificate(key.public_key(), common_name="localhost", alternative_names=("localhost",))
     )
     server = CertificateHost(chain)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -113,7 +113,7 @@ def source(authority_file: Path) -> HttpsCertificateSource:
 
 def test_a_certificate_is_fetched_over_verified_tls(source: HttpsCertificateSource, host: CertificateHost) -> None:
     """The body of a 200 from a host that proves its name is the PEM text."""
-    assert source.fetch(url(host, "certificate.pem")) == signing.signer().certificate_pem
+    assert source.fetch(url(host, "certificate.pem")) == sns_signing.signer().certificate_pem
 
 
 def test_a_body_of_exactly_the_bound_passes(source: HttpsCertificateSource, host: CertificateHost) -> None:
@@ -122,16 +122,16 @@ def test_a_body_of_exactly_the_bound_passes(source: HttpsCertificateSource, host
 
 
 @pytest.mark.parametrize("path", ["too-large.pem", "endless.pem", "missing.pem"])
-def test_what_is_no_certificate_of_a_certificates_size_is_refused(
+def test_an_answer_that_is_no_certificate_is_refused(
     path: str, source: HttpsCertificateSource, host: CertificateHost
 ) -> None:
-    """More than 16 KiB is not read on, and only a 200 counts."""
+    """A body is read up to 16 KiB, and only a 200 counts."""
     with pytest.raises(ServiceUnavailable):
         source.fetch(url(host, path))
 
 
 def test_a_redirect_is_not_followed(source: HttpsCertificateSource, host: CertificateHost) -> None:
-    """The host that was checked is the only one that is asked."""
+    """Only the host that was checked is called."""
     host.seen.clear()
     with pytest.raises(ServiceUnavailable):
         source.fetch(url(host, "moved.pem"))
@@ -142,7 +142,7 @@ def test_a_redirect_is_not_followed(source: HttpsCertificateSource, host: Certif
 def test_a_slow_host_is_given_up_within_five_seconds(
     path: str, source: HttpsCertificateSource, host: CertificateHost
 ) -> None:
-    """Neither silence nor a byte now and then holds a thread for long."""
+    """Neither silence nor an occasional byte holds a thread for long."""
     before = time.monotonic()
     with pytest.raises(ServiceUnavailable):
         source.fetch(url(host, path))
@@ -150,13 +150,13 @@ def test_a_slow_host_is_given_up_within_five_seconds(
 
 
 def test_a_host_that_cannot_prove_its_name_is_refused(source: HttpsCertificateSource, host: CertificateHost) -> None:
-    """The certificate of `localhost` does not speak for 127.0.0.1."""
+    """The certificate of `localhost` is not valid for 127.0.0.1."""
     with pytest.raises(ServiceUnavailable):
         source.fetch(url(host, "certificate.pem", name="127.0.0.1"))
 
 
 def test_a_host_with_an_unknown_authority_is_refused(host: CertificateHost) -> None:
-    """With the trust store of production, the test authority is a stranger."""
+    """Production's trust store does not know the test authority."""
     with pytest.raises(ServiceUnavailable):
         HttpsCertificateSource().fetch(url(host, "certificate.pem"))
 
@@ -164,13 +164,13 @@ def test_a_host_with_an_unknown_authority_is_refused(host: CertificateHost) -> N
 def test_proxies_of_the_environment_are_not_used(
     source: HttpsCertificateSource, host: CertificateHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sets a proxy variable does not come between the gateway and AWS."""
+    """A proxy variable does not come between the gateway and AWS."""
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert source.fetch(url(host, "certificate.pem")) == signing.signer().certificate_pem
+    assert source.fetch(url(host, "certificate.pem")) == sns_signing.signer().certificate_pem
 
 
 def test_a_host_that_is_away_is_refused(source: HttpsCertificateSource) -> None:
-    """A refused connection is our trouble, not the notification's."""
+    """A refused connection is trouble on our side, not a fault of the notification."""
     with pytest.raises(ServiceUnavailable):
         source.fetch("https://localhost:9/certificate.pem")

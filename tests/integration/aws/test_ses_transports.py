@@ -1,4 +1,4 @@
-"""The fast transport: the request that boto3 makes, on connections that are kept, with credentials of the moment."""
+"""The fast transport: the same request as boto3, on kept connections, with the current credentials."""
 
 import datetime as dt
 import threading
@@ -16,15 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
-from app.aws.kept_connections import LONGEST_REST_S, TAKEN_AT_ONCE
-from app.aws.ses import SesMailer
-from app.aws.ses_early import FastMailer
-from app.aws.ses_fast import BehindAProxy, FastSesClient, fast_client
-from app.domain.outcome import Accepted, Envelope, Outcome, Retry
-from tests.early import Waiting
-from tests.keeping_server import Endpoint
-from tests.made_up_aws import surround
-from tests.tls import self_signed
+from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE
+from app.aws.ses.early_mailer import FastMailer
+from app.aws.ses.fast_client import BehindAProxy, FastSesClient, fast_client
+from app.aws.ses.mailer import SesMailer
+from app.domain.sending.call_outcome import Accepted, Envelope, Outcome, Tripped
+from tests.support.aws.aws_stub import surround
+from tests.support.gateway.early_mailers import Waiting
+from tests.support.servers.keepalive_server import Endpoint
+from tests.support.servers.tls import self_signed
 
 NOW = dt.datetime(2026, 11, 26, 12, 0, 0, tzinfo=dt.UTC)
 ENVELOPE = Envelope(
@@ -34,7 +34,7 @@ ENVELOPE = Envelope(
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's owner, and nobody's credentials."""
+    """No settings of the machine's owner, and test credentials."""
     surround(monkeypatch)
 
 
@@ -57,7 +57,7 @@ def send(client: FastSesClient) -> Outcome:
 
 
 def comparable(request: tuple[str, dict[str, str], bytes]) -> tuple[str, dict[str, str], bytes]:
-    """A request without what differs from call to call by itself."""
+    """A request without the parts that differ from call to call."""
     line, headers, body = request
     shown = {"user-agent": "some", "amz-sdk-invocation-id": "some"}
     return line, {name: shown.get(name, value) for name, value in headers.items()}, body
@@ -77,7 +77,7 @@ ENVELOPES = st.builds(
 
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
 def test_both_transports_make_the_same_request(monkeypatch: pytest.MonkeyPatch, token: str | None) -> None:
-    """For any envelope: request line, header set, signature (and so the canonical request) and body are equal."""
+    """For any envelope: request line, headers, signature (and so the canonical request) and body are equal."""
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: NOW)
     if token:
         monkeypatch.setenv("AWS_SESSION_TOKEN", token)
@@ -110,7 +110,7 @@ def test_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mail is left in doubt because SES closed a connection at rest: a new one is made."""
+    """SES may close an idle connection. A new one is made, so no email is left with an unknown outcome."""
     with endpoint(monkeypatch, requests_each=1) as server:
         client = fast_client("eu-west-1", clock=clock)
         for _ in range(4):
@@ -120,8 +120,8 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used(monkeypatch: pytest.
     assert len(server.requests) == server.connections == 4
 
 
-def test_a_connection_that_rested_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be closed at the moment of the call, which would leave the mail in doubt."""
+def test_a_connection_that_was_idle_for_long_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be closed at the moment of the call, which would leave the outcome unknown."""
     seconds = [0.0]
     with endpoint(monkeypatch) as server:
         client = FastSesClient(
@@ -138,7 +138,7 @@ def test_a_connection_that_rested_for_long_is_not_used(monkeypatch: pytest.Monke
 
 
 def test_threads_have_a_connection_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls at the same time share none, and every mail is sent once."""
+    """Simultaneous calls share none, and every email is sent once."""
     with endpoint(monkeypatch) as server:
         client = fast_client("eu-west-1", clock=clock)
         outcomes: list[Outcome] = []
@@ -154,7 +154,7 @@ def test_threads_have_a_connection_each(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_credentials_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each call is signed by the credentials of its moment, as a role's are renewed under way."""
+    """Each call is signed with the current credentials, since those of a role are renewed."""
     soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     renewed = {"access_key": "AKIDNEW", "secret_key": "new", "token": "new", "expiry_time": later.isoformat()}
@@ -190,7 +190,7 @@ def test_tls_is_verified(
     environment: Callable[[Path], dict[str, str]],
     taken: bool,
 ) -> None:
-    """Only a server with a certificate for this host, from an issuer that boto3 would trust, gets the mail."""
+    """Only a server with a certificate for this host, from an issuer that boto3 would trust, gets the email."""
     certificate, context = self_signed(tmp_path, name)
     for variable, value in environment(certificate).items():
         monkeypatch.setenv(variable, value)
@@ -200,12 +200,12 @@ def test_tls_is_verified(
         closing(Waiting(FastMailer(client, configuration_set=None), patience_s=20)) as early,
     ):
         seen = [send(client), early.send(ENVELOPE)]
-    assert all(isinstance(one, Accepted if taken else Retry) for one in seen), seen
+    assert all(isinstance(one, Accepted if taken else Tripped) for one in seen), seen
     assert len(server.requests) == 2 * int(taken)
 
 
 def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than going past the proxy that the environment names."""
+    """The transport would bypass the proxy that the environment names."""
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
@@ -213,8 +213,38 @@ def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> Non
         fast_client("eu-west-1", clock=clock)
 
 
-def test_it_asks_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an endpoint in the environment, it is the one that boto3 would ask."""
+@pytest.mark.parametrize(
+    "environment, endpoint_url",
+    [
+        ({"NO_PROXY": "localhost,10.0.0.0/8"}, None),
+        ({"no_proxy": "*"}, None),
+        ({"HTTP_PROXY": "http://127.0.0.1:9"}, None),
+        ({"http_proxy": "http://127.0.0.1:9", "FTP_PROXY": "http://127.0.0.1:9"}, None),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".amazonaws.com"}, None),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "http://ses.example"),
+        ({"ALL_PROXY": "http://127.0.0.1:9"}, None),
+    ],
+    ids=str,
+)
+def test_it_starts_where_boto3_would_use_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], endpoint_url: str | None
+) -> None:
+    """Only a proxy for the scheme of SES's endpoint counts, and none that the environment excepts it from."""
+    for variable in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
+    if endpoint_url is not None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint_url)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    boto = sesv2_client("eu-west-1", pool=1)
+    assert boto._endpoint.http_session._proxy_config.proxy_url_for(boto.meta.endpoint_url) is None  # type: ignore[attr-defined]
+    boto.close()
+    fast_client("eu-west-1", clock=clock).close()
+
+
+def test_it_calls_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an endpoint in the environment, it is the one that boto3 would call."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
     client = fast_client("eu-west-1", clock=clock)
     assert b"Host: email.eu-west-1.amazonaws.com\r\n" in client._request(b"{}")
@@ -242,7 +272,7 @@ BODY = b'{"MessageId": "0100-1"}'
 def test_an_answer_is_read_however_it_is_framed(
     monkeypatch: pytest.MonkeyPatch, answer: bytes, connections: int, piecemeal: bool, early: bool
 ) -> None:
-    """Whatever HTTP allows is understood, and a connection is used again only where it may be."""
+    """Every framing that HTTP allows is read, and a connection is used again only where that is allowed."""
     with endpoint(monkeypatch, answer=answer, piecemeal=piecemeal) as server:
         client = fast_client("eu-west-1", clock=clock)
         with closing(client), closing(Waiting(FastMailer(client, configuration_set=None), patience_s=20)) as waiting:
@@ -251,8 +281,8 @@ def test_an_answer_is_read_however_it_is_framed(
     assert server.connections == connections
 
 
-def test_it_is_told_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To open a connection, or to write more than is taken at once; not where one is open and the mail is short."""
+def test_the_caller_is_notified_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a connection, or to write more than is taken at once; not for a short email on an open connection."""
     told: list[str] = []
     calls = {"first": ENVELOPE, "second": ENVELOPE, "long": replace(ENVELOPE, raw=b"." * TAKEN_AT_ONCE)}
     answer = HEAD + b"Content-Length: 23\r\n\r\n" + BODY

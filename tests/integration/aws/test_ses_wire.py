@@ -1,4 +1,4 @@
-"""What each transport really does on the wire: one request per call, whatever the other end does with it."""
+"""Each transport on the wire: one request per call, whatever the other end does with it."""
 
 import base64
 import json
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.aws.clients import sesv2_client
-from app.aws.ses import Mailer, SesMailer
-from app.aws.ses_early import FastMailer
-from app.aws.ses_fast import FastSesClient, fast_client
-from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Paused, Refused, Retry, Throttled
-from tests.cli import until
-from tests.early import Waiting
-from tests.made_up_aws import surround
+from app.aws.ses.early_mailer import FastMailer
+from app.aws.ses.fast_client import FastSesClient, fast_client
+from app.aws.ses.mailer import Mailer, SesMailer
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Refused, Retry, Throttled, Tripped
+from tests.support.aws.aws_stub import surround
+from tests.support.gateway.early_mailers import Waiting
+from tests.support.servers.cli import until
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -34,7 +34,7 @@ READ_TIMEOUT_S = 0.3
 
 
 def http(status: str, body: str, *, error: str = "") -> bytes:
-    """An answer as SES gives it, with its length and, for an error, the header that names it."""
+    """An answer in SES's form, with its length and, for an error, the header with its name."""
     kind = f"x-amzn-ErrorType: {error}\r\n" if error else ""
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{kind}Connection: close\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
@@ -96,7 +96,7 @@ class Wire:
 
 @pytest.fixture(autouse=True)
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's owner, and nobody's credentials."""
+    """No settings of the machine's owner, and test credentials."""
     surround(monkeypatch)
 
 
@@ -112,7 +112,7 @@ def wire(monkeypatch: pytest.MonkeyPatch, answer: bytes | None) -> Iterator[Wire
 
 @pytest.fixture(params=["boto3", "fast", "early"])
 def transport(request: pytest.FixtureRequest) -> str:
-    """All ways to SES: whatever is promised here, each of them keeps."""
+    """All transports to SES: each keeps the promises of this file."""
     return str(request.param)
 
 
@@ -145,6 +145,7 @@ def send(transport: str) -> Outcome:
 OK = http("200 OK", '{"MessageId": "0100-1"}')
 QUOTA = http("400 Bad Request", '{"message": "Daily message quota exceeded."}', error="LimitExceededException")
 REJECTED = http("400 Bad Request", '{"message": "Transaction failed"}', error="MessageRejected")
+ILLEGAL = http("400 Bad Request", '{"message": "Illegal address in the To"}', error="BadRequestException")
 RATE = '{"message": "Maximum sending rate exceeded."}'
 
 
@@ -164,11 +165,12 @@ RATE = '{"message": "Maximum sending rate exceeded."}'
         pytest.param(http("504 Gateway Timeout", ""), Ambiguous, id="504"),
         pytest.param(http("429 Too Many Requests", RATE, error="TooManyRequestsException"), Throttled, id="429"),
         pytest.param(http("400 Bad Request", RATE, error="ThrottlingException"), Throttled, id="400 throttled"),
-        pytest.param(QUOTA, Paused, id="400 quota"),
+        pytest.param(QUOTA, Tripped, id="400 quota"),
         pytest.param(REJECTED, Refused, id="400 rejected"),
-        pytest.param(http("400 Bad Request", "{}", error="BadRequestException"), Refused, id="400 bad request"),
-        pytest.param(http("404 Not Found", "{}", error="NotFoundException"), Paused, id="404"),
-        pytest.param(http("403 Forbidden", "{}", error="SignatureDoesNotMatch"), Paused, id="403"),
+        pytest.param(http("400 Bad Request", "{}", error="BadRequestException"), Retry, id="400 bad request"),
+        pytest.param(ILLEGAL, Refused, id="400 illegal address"),
+        pytest.param(http("404 Not Found", "{}", error="NotFoundException"), Tripped, id="404"),
+        pytest.param(http("403 Forbidden", "{}", error="SignatureDoesNotMatch"), Tripped, id="403"),
         pytest.param(http("200 OK", "{}"), Ambiguous, id="200 without MessageId"),
         pytest.param(http("200 OK", '{"MessageId": ""}'), Ambiguous, id="200 with an empty MessageId"),
         pytest.param(http("200 OK", '{"MessageId": 7}'), Ambiguous, id="200 with another MessageId"),
@@ -182,15 +184,15 @@ RATE = '{"message": "Maximum sending rate exceeded."}'
 def test_one_call_is_one_wire_request(
     monkeypatch: pytest.MonkeyPatch, transport: str, answer: bytes | None, outcome: type[Outcome]
 ) -> None:
-    """Whatever the server does, the transport sends the mail once, and the outcome says what that proves."""
+    """Whatever the server does, the transport sends the email once, and the outcome says what that proves."""
     with wire(monkeypatch, answer) as server:
         result = send(transport)
     assert isinstance(result, outcome), result
     assert len(server.requests) == 1
 
 
-def test_a_look_for_an_answer_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever hears for many must not be held up by one who is silent: the request is away, and there is no news."""
+def test_a_check_for_an_answer_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread with many calls must not be held up by a silent one: the request is sent, and there is no answer yet."""
     with wire(monkeypatch, None) as server, closing(client_of("early", read_timeout_s=5)) as client:
         assert isinstance(client, FastSesClient)
         begun = FastMailer(client, configuration_set=None).begin(ENVELOPE, before_waiting=lambda: None)
@@ -226,16 +228,20 @@ def refused() -> str:
 
 
 @pytest.mark.parametrize("endpoint", [refused, lambda: "http://no-such-host.invalid"], ids=["refused", "unresolvable"])
-def test_what_cannot_be_reached_has_certainly_not_been_sent(
+def test_an_unreachable_endpoint_proves_that_nothing_was_sent(
     monkeypatch: pytest.MonkeyPatch, transport: str, endpoint: Callable[[], str]
 ) -> None:
-    """A refused port and an unknown host leave the mail to be sent later."""
+    """A refused port and an unknown host are no fault of the email: the next email could not be sent either."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint())
-    assert isinstance(send(transport), Retry)
+    outcome = send(transport)
+    assert isinstance(outcome, Tripped), outcome
+    assert outcome.scope == "ses"
 
 
-def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
-    """A handshake that fails comes before the request, so the mail is to be sent later."""
+def test_a_server_without_tls_has_certainly_not_taken_the_email(
+    monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    """The handshake fails before the request, so the email can be sent later."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def speak_plainly() -> None:
@@ -250,18 +256,19 @@ def test_a_server_without_tls_has_certainly_not_taken_the_mail(monkeypatch: pyte
     outcome = send(transport)
     thread.join()
     listener.close()
-    assert isinstance(outcome, Retry), outcome
+    assert isinstance(outcome, Tripped), outcome
+    assert outcome.scope == "ses"
 
 
-def test_without_credentials_nothing_leaves_and_the_account_pauses(
+def test_without_credentials_nothing_is_sent_and_the_account_pauses(
     monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
-    """Missing credentials are no fault of the mail."""
+    """Missing credentials are no fault of the email."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with wire(monkeypatch, OK) as server:
         outcome = send(transport)
-    assert isinstance(outcome, Paused)
+    assert isinstance(outcome, Tripped)
     assert outcome.scope == "account"
     assert server.requests == []
 

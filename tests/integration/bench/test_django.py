@@ -1,4 +1,4 @@
-"""The Django baseline of the benchmarks: it sends what it says. Only where its environment has been made."""
+"""The Django baseline of the benchmarks sends each email once. Only where its environment was made."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from bench.django import environment
 from bench.django.contestant import Django
-from bench.stage import stage
+from bench.stage.stage import stage
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def python() -> Path:
     return found
 
 
-def test_django_ses_sends_each_mail_once(python: Path) -> None:
-    """Through its queue and its workers, to the stand-in for SES, which its backend takes for SES."""
+def test_django_ses_sends_each_email_once(python: Path) -> None:
+    """Through its queue and its workers, to the simulated SES endpoint."""
     with patch.dict(os.environ), stage(latency_ms=1) as there:
         drained = Django(there, python=python, concurrency=2).drain(10)
         reached = sorted(call.recipient for call in there.calls() if "@" in call.recipient)

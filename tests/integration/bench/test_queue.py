@@ -1,4 +1,4 @@
-"""The queues that the benchmarks of growth and memory make, and how they read what the kernel knows of processes."""
+"""The queues for the benchmarks of growth and memory, and their readings of the kernel's process figures."""
 
 import socket
 import subprocess
@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.wiring import Gateway, build
-from bench.arrivals import Strangers
-from bench.calls import Counted
-from bench.contestants import release
-from bench.footprint import queued, together
-from bench.lines import lined_up
-from bench.meter import Meter
-from bench.resident import resident
-from tests.gateways import settings_for
-from tests.mails import take
+from app.wiring.gateway import Gateway, build
+from bench.baselines.contestants import release
+from bench.load.arrivals import Strangers
+from bench.load.queued_emails import lined_up
+from bench.load.ses_calls import Counted
+from bench.measure.disk_footprint import queued, together
+from bench.measure.meter import Meter
+from bench.measure.resident_memory import resident
+from tests.support.gateway.emails import take
+from tests.support.gateway.gateways import settings_for
 
 
 @pytest.fixture
@@ -30,36 +30,36 @@ def gateway(migrated_postgres_url: str, redis_url: str, tmp_path: Path) -> Itera
         yield built
 
 
-def test_those_behind_wait_until_those_ahead_are_gone(gateway: Gateway) -> None:
-    """None is claimed while the lane is filled; then first those that were accepted, in spite of their number."""
+def test_later_emails_wait_until_earlier_ones_are_gone(gateway: Gateway) -> None:
+    """None is claimed while the lane is filled; then the earliest accepted come first, in spite of their number."""
     with lined_up(gateway, ahead=3, behind=250):
-        assert take(gateway).mails == ()
+        assert take(gateway).emails == ()
         release(gateway)
         first, then = take(gateway, limit=3), take(gateway, limit=300)
-        assert all(mine.recipient.address.startswith("person") for mine in first.mails)
-        assert len({mine.recipient.address for mine in then.mails}) == 250
-    assert take(gateway).mails == ()
+        assert all(attempt.recipient.address.startswith("person") for attempt in first.emails)
+        assert len({attempt.recipient.address for attempt in then.emails}) == 250
+    assert take(gateway).emails == ()
 
 
-def test_a_line_holds_nothing_of_the_one_before(gateway: Gateway) -> None:
-    """Else a short queue would be as long as the longest that was measured."""
+def test_a_queue_holds_nothing_of_the_one_before(gateway: Gateway) -> None:
+    """Otherwise a short queue would be as long as the longest one measured."""
     with lined_up(gateway, ahead=2, behind=50):
         pass
     with lined_up(gateway, ahead=2):
         release(gateway)
-        assert len(take(gateway).mails) == 2
+        assert len(take(gateway).emails) == 2
 
 
-def test_a_queued_mail_takes_its_text_and_some_rows(gateway: Gateway) -> None:
-    """The text is in `emails`; who is to get it is in `recipients`, with its indexes."""
+def test_a_queued_email_takes_its_text_and_some_rows(gateway: Gateway) -> None:
+    """The text is in `emails`; the recipient is in `recipients`, with its indexes."""
     found = {one.table: one for one in queued(gateway, 200)}
     assert found["emails"].rows > 6000
     assert found["recipients"].indexes > 0
     assert together(list(found.values())) > found["emails"].rows
 
 
-def test_the_meter_tells_whose_cpu_it_was_and_what_was_written(gateway: Gateway) -> None:
-    """A query that the server works on costs us next to nothing, and work of our own costs the server nothing."""
+def test_the_meter_attributes_cpu_and_writes(gateway: Gateway) -> None:
+    """A query that the server works on costs us next to nothing, and our own work costs the server nothing."""
     meter = Meter(gateway.database)
     with gateway.database.reading() as connection:
         connection.execute(text("select 1"))
@@ -77,8 +77,8 @@ def test_the_meter_tells_whose_cpu_it_was_and_what_was_written(gateway: Gateway)
     assert written.wal >= 9000
 
 
-def test_processes_are_known_by_what_they_run() -> None:
-    """Beat is a worker by its command, and tells no bells; its memory is counted apart."""
+def test_processes_are_recognised_by_their_command() -> None:
+    """Beat has a worker's command but answers no bells, so its memory is counted apart."""
     words = (sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "worker.celery")
     with subprocess.Popen((*words, "beat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as beat:
         assert beat.stdout is not None
@@ -90,8 +90,8 @@ def test_processes_are_known_by_what_they_run() -> None:
     assert beat.pid not in {one.pid for one in resident()}
 
 
-def test_calls_are_counted_from_the_moment_on(tmp_path: Path) -> None:
-    """Each once, however often it is asked."""
+def test_calls_are_counted_from_the_start_of_the_count(tmp_path: Path) -> None:
+    """Each once, however often the count is read."""
     journal = tmp_path / "calls"
     journal.write_text("1.0 1 ann@example.net\n")
     counted = Counted(journal)
@@ -101,7 +101,7 @@ def test_calls_are_counted_from_the_moment_on(tmp_path: Path) -> None:
     assert (counted(), counted()) == (2, 2)
 
 
-def test_clients_that_are_patient_post_again_what_was_left_unanswered() -> None:
+def test_patient_clients_repeat_an_unanswered_request() -> None:
     """Once, and only where the connection had served before: a server that never answers is an error."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         clients = Strangers(f"http://127.0.0.1:{server.getsockname()[1]}/", patient=True)
@@ -118,7 +118,7 @@ def test_clients_that_are_patient_post_again_what_was_left_unanswered() -> None:
 
 
 def _serve(server: socket.socket, answers: tuple[int, ...]) -> list[bytes]:
-    """Answer so many requests on each connection, then read one more and close; what was read."""
+    """Answer this many requests on each connection, then read one more and close; returns the requests read."""
     read = []
     for count in answers:
         connection, _ = server.accept()

@@ -1,4 +1,4 @@
-"""The Valkey that comes along: durable, private, and one per data directory."""
+"""The embedded Valkey: durable, private, and one per data directory."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from app.cli.embedded import CannotEmbed, private_directory, socket_path, sole_user_of, valkey
-from app.cli.supervise import Supervisor
+from app.cli.local.embedded_valkey import CannotEmbed, private_directory, socket_path, sole_user_of, valkey
+from app.cli.local.supervisor import Supervisor
 
 
-def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
-    """The broker and the positives outlive a stop, and the server never evicts."""
+def test_written_data_is_there_after_a_restart(tmp_path: Path) -> None:
+    """The broker and the positives survive a stop, and the server never evicts."""
     embedded = valkey(tmp_path / "data")
     for value in (None, b"kept"):
         with Supervisor(tmp_path / "logs", announce=print) as supervisor:
@@ -23,7 +23,7 @@ def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
-    """A data directory deeper than a socket path may be still works, and its owner alone may enter."""
+    """A data directory deeper than a socket path may be still works, and only its owner may enter."""
     data = tmp_path / ("deep" * 30)
     embedded = valkey(data)
     socket = Path(embedded.redis_url.removeprefix("unix://").removesuffix("?db=0"))
@@ -36,8 +36,8 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
     socket.parent.rmdir()
 
 
-def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    """Whoever may write to the parent cannot lend us a directory by a link."""
+def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
+    """A user with write access to the parent cannot plant a directory by a link."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
     with pytest.raises((CannotEmbed, FileExistsError)):
@@ -45,7 +45,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_gateways_never_share_a_data_directory(tmp_path: Path) -> None:
-    """The second is told which directory is taken; after the first is gone it is free."""
+    """The second one names the directory that is taken; after the first has ended it is free."""
     taken = pytest.raises(CannotEmbed, match="is in use by another postern")
     with sole_user_of(tmp_path), taken, sole_user_of(tmp_path):
         raise AssertionError("both got in")

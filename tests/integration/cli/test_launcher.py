@@ -1,22 +1,25 @@
-"""`postern` at work on small checkouts of its own, with an installer that only pretends to install."""
+"""`postern` run in small checkouts of its own, with an installer that only pretends to install."""
 
+import hashlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-LAUNCHER = Path(__file__).resolve().parents[2] / "postern"
+LAUNCHER = Path(__file__).resolve().parents[3] / "postern"
 
-# Makes a true environment, writes down each install, and can be told to take its time or to fail.
+# Makes a real environment, records each install, and can be made slow or made to fail.
 PRETENDED_UV = """#!/bin/sh
 if [ "$1" = venv ]; then
     for home; do :; done
@@ -33,7 +36,7 @@ GATEWAY = "import os, sys\nprint(*sys.argv[1:], sys.prefix, os.getcwd(), sep='|'
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A checkout with nothing but the launcher, a lock and a command line that tells how it was called."""
+    """A checkout with only the launcher, a lock and a command line that reports its arguments."""
 
     path: Path
     python: str = sys.executable
@@ -71,7 +74,7 @@ class Checkout:
         return len(log.read_text().splitlines()) if log.exists() else 0
 
     def wait_for_install(self) -> None:
-        """Until an installer is at work."""
+        """Wait until an installer is running."""
         while self.installs == 0:
             time.sleep(0.02)
 
@@ -100,16 +103,16 @@ def checkout() -> Iterator[Checkout]:
     shutil.rmtree(directory)
 
 
-def test_a_fresh_checkout_is_prepared_and_handed_over(checkout: Checkout, tmp_path: Path) -> None:
-    """Arguments and the caller's directory arrive as given, in the environment beside the launcher."""
+def test_a_fresh_checkout_is_prepared_and_run(checkout: Checkout, tmp_path: Path) -> None:
+    """Arguments and the caller's directory arrive unchanged, in the environment beside the launcher."""
     first = checkout.run("send", "--to", "a b", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert first.stdout == f"send|--to|a b|{checkout.path / '.venv'}|{tmp_path}\n"
-    assert "installing requirements.txt" in first.stderr
+    assert "installing what is missing of the" in first.stderr
 
 
 def test_a_second_run_prepares_nothing(checkout: Checkout) -> None:
-    """It says nothing, installs nothing and takes no time to speak of."""
+    """It prints nothing, installs nothing and takes hardly any time."""
     assert checkout.run("demo").returncode == 0
     began = time.monotonic()
     second = checkout.run("demo")
@@ -118,7 +121,7 @@ def test_a_second_run_prepares_nothing(checkout: Checkout) -> None:
 
 
 def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
-    """The stamp is of the lock's content."""
+    """The stamp depends on the lock's content."""
     checkout.run()
     (checkout.path / "requirements.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
     assert checkout.run().returncode == 0
@@ -126,7 +129,7 @@ def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
 
 
 def test_the_tests_get_the_development_lock_and_run_in_parallel(checkout: Checkout, tmp_path: Path) -> None:
-    """`test` adds what the tests need, runs them in the checkout, and lets later options of the caller win."""
+    """`test` adds what the tests need, runs them in the checkout, and lets later options of the caller override."""
     (checkout.path / "requirements-dev.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
     (checkout.path / "pytest.py").write_text(GATEWAY)
     made = checkout.run("test", "-n", "0", "tests/unit", cwd=tmp_path)
@@ -140,7 +143,7 @@ def test_the_tests_get_the_development_lock_and_run_in_parallel(checkout: Checko
 
 @pytest.mark.parametrize("command", ["chaos", "bench"])
 def test_a_command_of_developers_gets_the_development_lock(checkout: Checkout, command: str) -> None:
-    """The drill and the benchmarks need what the tests need, and are commands like all others."""
+    """The drill and the benchmarks need the same packages as the tests, and are commands like all others."""
     (checkout.path / "requirements-dev.txt").write_text("one==1 \\\n    --hash=sha256:00\n")
     done = checkout.run(command, "--json")
     assert done.stdout.startswith(f"{command}|--json|"), done.stderr
@@ -161,7 +164,7 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
 
 
 def test_an_interrupted_install_is_done_again(checkout: Checkout) -> None:
-    """The next run waits until the orphaned installer is gone, and throws away what it left."""
+    """The next run waits until the orphaned installer is gone, and discards its files."""
     checkout.slow.touch()
     killed = checkout.start()
     checkout.wait_for_install()
@@ -183,8 +186,8 @@ def said(process: "subprocess.Popen[str]") -> str:
     return process.stderr.readline()
 
 
-def test_a_failed_install_is_told_and_tried_again(checkout: Checkout) -> None:
-    """Advice first, the installer's words after it, status 1; the next run starts over."""
+def test_a_failed_install_is_reported_and_tried_again(checkout: Checkout) -> None:
+    """Advice first, then the installer's output, status 1; the next run starts over."""
     broken = checkout.path.parent / "broken"
     broken.write_text("error sending request: dns error\n")
     failed = checkout.run("demo")
@@ -197,7 +200,7 @@ def test_a_failed_install_is_told_and_tried_again(checkout: Checkout) -> None:
     assert checkout.run("demo").returncode == 0
 
 
-def test_a_checkout_that_may_not_be_written_is_prepared_elsewhere(checkout: Checkout) -> None:
+def test_a_read_only_checkout_is_prepared_elsewhere(checkout: Checkout) -> None:
     """An ordinary user without a home runs another's checkout, and the second run finds the same environment."""
     checkout.path.chmod(0o555)
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -209,8 +212,8 @@ def test_a_checkout_that_may_not_be_written_is_prepared_elsewhere(checkout: Chec
     assert not (checkout.path / ".venv").exists()
 
 
-def test_an_environment_that_the_owner_made_serves_everybody(checkout: Checkout) -> None:
-    """Root prepares, ordinary users run."""
+def test_an_environment_of_the_owner_serves_all_users(checkout: Checkout) -> None:
+    """Root prepares it, ordinary users run it."""
     checkout.run("demo")
     checkout.path.chmod(0o555)
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -219,11 +222,58 @@ def test_an_environment_that_the_owner_made_serves_everybody(checkout: Checkout)
     assert f"|{checkout.path / '.venv'}|" in other.stdout
 
 
-def test_without_uv_the_python_makes_its_own_environment(checkout: Checkout) -> None:
-    """`venv` and its pip do, and an empty lock needs no network."""
-    (checkout.path.parent / "bin" / "uv").unlink()
-    (checkout.path / "requirements.txt").write_text("# nothing\n")
-    made = checkout.run("demo")
+@pytest.fixture
+def without_uv(checkout: Checkout) -> Checkout:
+    """The checkout where PATH has no uv: pip finds a wheel of the fake one, and its hash in the lock."""
+    on_path = checkout.path.parent / "bin" / "uv"
+    wheels = checkout.path.parent / "wheels"
+    wheels.mkdir()
+    wheel = wheels / "uv-1-py3-none-any.whl"
+    info = "uv-1.dist-info"
+    script = on_path.read_text().replace("echo install", 'echo "${UV_FIND_LINKS}"')
+    with zipfile.ZipFile(wheel, "w") as archive:
+        program = zipfile.ZipInfo("uv-1.data/scripts/uv")
+        program.external_attr = 0o100755 << 16
+        archive.writestr(program, script)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 1\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    on_path.unlink()
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (checkout.path / "requirements-uv.txt").write_text(f"uv==1 \\\n    --hash=sha256:{digest}\n")
+    checkout.environment.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
+    return checkout
+
+
+def test_without_uv_pip_installs_uv_first(without_uv: Checkout) -> None:
+    """The rest is installed by uv, from the index that pip is configured with; the next lock needs no second uv."""
+    made = without_uv.run("demo")
     assert made.returncode == 0, made.stderr
-    assert "with pip" in made.stderr
-    assert f"|{checkout.path / '.venv'}|" in made.stdout
+    assert "installing uv with pip" in made.stderr
+    assert f"|{without_uv.path / '.venv'}|" in made.stdout
+    (without_uv.path / "requirements.txt").write_text("two==2 \\\n    --hash=sha256:00\n")
+    again = without_uv.run("demo")
+    assert again.returncode == 0, again.stderr
+    assert "installing uv" not in again.stderr
+    looked_in = (without_uv.path.parent / "installs").read_text().splitlines()
+    assert looked_in == [without_uv.environment["PIP_FIND_LINKS"]] * 2
+
+
+def test_a_uv_that_is_not_the_locked_one_is_refused(without_uv: Checkout) -> None:
+    """The tool that installs everything else is pinned by its hash as well."""
+    (without_uv.path / "requirements-uv.txt").write_text(f"uv==1 \\\n    --hash=sha256:{'0' * 64}\n")
+    refused = without_uv.run("demo")
+    assert refused.returncode == 1
+    assert "a package is not the one that was locked and was refused" in refused.stderr
+
+
+def test_a_long_install_shows_its_progress(checkout: Checkout) -> None:
+    """Every few seconds a line gives the current step and its duration."""
+    checkout.slow.touch()
+    with checkout.start() as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "is still at work" in line)
+        checkout.slow.unlink()
+        process.communicate()
+    assert re.fullmatch(r"postern: uv is still at work, \d+ s\n", line)
+    assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""`postern suppressions import` and `export` as processes: what they tell, what they write, and what they take."""
+"""`postern suppressions import` and `export` as processes: their output, their files and their memory."""
 
 import csv
 import os
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli import command, last_object, postern, surroundings
-from tests.gateways import SECRET_KEY
-from tests.lists import CORPUS, csv_of, many
+from tests.support.gateway.gateways import SECRET_KEY
+from tests.support.gateway.list_files import CORPUS, csv_of, many
+from tests.support.servers.cli import command, last_object, postern, surroundings
 
 Settings = dict[str, str]
 
@@ -27,13 +27,14 @@ def run(*words: str, cwd: Path, here: Settings, stdin: str = "", code: int = 0) 
     return done
 
 
-def test_a_list_goes_out_and_comes_back(here: Settings, tmp_path: Path) -> None:
+def test_an_exported_list_is_imported_again(here: Settings, tmp_path: Path) -> None:
     """With a report on each row, and a file that only its owner may read."""
     (tmp_path / "list.csv").write_bytes(csv_of(("email", "origin"), ("Ann@example.net", "bounce"), ("bad", "")))
-    dry = last_object(run("import", "list.csv", "--dry-run", "--json", cwd=tmp_path, here=here).stdout)
+    dry = last_object(run("import", "list.csv", "--dry-run", "--json", cwd=tmp_path, here=here, code=1).stdout)
     assert (dry["dry_run"], dry["added"], dry["refused"]) == (True, 1, 1)
-    told = run("import", "list.csv", "--report", "report.csv", cwd=tmp_path, here=here).stdout
-    assert "put on the list" in told
+    run("import", "list.csv", "--dry-run", "--skip-refused", cwd=tmp_path, here=here)
+    told = run("import", "list.csv", "--report", "report.csv", cwd=tmp_path, here=here, code=1).stdout
+    assert "added to the list" in told
     assert "Give one address, with exactly one @." in told
     with (tmp_path / "report.csv").open(newline="") as report:
         assert list(csv.reader(report)) == [
@@ -50,11 +51,11 @@ def test_a_list_goes_out_and_comes_back(here: Settings, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_a_vendor_s_list_is_told_apart_or_asked_about(here: Settings, tmp_path: Path) -> None:
-    """What the columns cannot tell is said in the failure, with exit code 1 and nothing imported."""
+def test_a_vendors_list_is_recognised_or_its_kind_is_asked_for(here: Settings, tmp_path: Path) -> None:
+    """The failure names what the columns do not say, with exit code 1 and nothing imported."""
     file = str(CORPUS / "sendgrid-bounces.csv")
     failed = run("import", file, cwd=tmp_path, here=here, code=1)
-    assert "say with `list` bounces, blocks, complaints or unsubscribes" in failed.stderr
+    assert "Name the list with `list`: bounces, blocks, complaints or unsubscribes" in failed.stderr
     done = run("import", file, "--list", "bounces", "--scope", "shop/news", "--json", cwd=tmp_path, here=here)
     assert (last_object(done.stdout)["format"], last_object(done.stdout)["added"]) == ("sendgrid", 2)
     lines = run("export", "--scope", "shop/news", cwd=tmp_path, here=here).stdout.splitlines()
@@ -62,8 +63,8 @@ def test_a_vendor_s_list_is_told_apart_or_asked_about(here: Settings, tmp_path: 
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_what_cannot_work_says_so_in_one_line(here: Settings, tmp_path: Path) -> None:
-    """A file that is not there, one that is broken, and words that do not go together."""
+def test_an_impossible_command_fails_with_one_line(here: Settings, tmp_path: Path) -> None:
+    """A file that is not there, one that is broken, and options that exclude each other."""
     assert "No such file" in run("import", "nowhere.csv", cwd=tmp_path, here=here, code=1).stderr
     (tmp_path / "broken.csv").write_bytes(b'email\n"ann@example.net\n')
     assert "Line 2, column 1" in run("import", "broken.csv", cwd=tmp_path, here=here, code=1).stderr
@@ -73,14 +74,14 @@ def test_what_cannot_work_says_so_in_one_line(here: Settings, tmp_path: Path) ->
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_an_export_that_fails_leaves_the_former_file(here: Settings, tmp_path: Path) -> None:
-    """The new one takes its place once it is whole."""
+    """The new file replaces it once it is whole."""
     (tmp_path / "out.csv").write_text("former")
     run("export", "--file", "out.csv", cwd=tmp_path, here={**here, "DATABASE_URL": "sqlite:///nowhere.db"}, code=1)
     assert (tmp_path / "out.csv").read_text() == "former"
 
 
 def test_memory_does_not_grow_with_the_list(migrated_postgres_url: str, redis_url: str, tmp_path: Path) -> None:
-    """100,000 rows, in and out, take the memory that 20,000 do."""
+    """100,000 rows, in and out, take as much memory as 20,000."""
     here = {"DATABASE_URL": migrated_postgres_url, "REDIS_URL": redis_url, "SECRET_KEYS": SECRET_KEY}
     peaks: dict[str, list[int]] = {"import": [], "export": []}
     for size in (20_000, 100_000):
@@ -98,7 +99,7 @@ def test_memory_does_not_grow_with_the_list(migrated_postgres_url: str, redis_ur
 
 
 def _measured(here: Settings, directory: Path, *words: str) -> tuple[dict[str, Any], int]:
-    """What the command tells, and its largest resident set in kilobytes."""
+    """The command's output, and its largest resident set in kilobytes."""
     with (directory / "told").open("w+") as told:
         process = subprocess.Popen(
             command("suppressions", *words, "--json"), cwd=directory, env=surroundings(**here), stdout=told

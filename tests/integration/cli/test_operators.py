@@ -1,4 +1,4 @@
-"""The operators' commands on a real database and a real Valkey, with the settings of this process's environment."""
+"""The operators' commands on a real database and a real Valkey, with settings from this process's environment."""
 
 import json
 from collections.abc import Callable
@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from app.cli.command import CommandFailed
-from app.cli.environment import operated_gateway
 from app.cli.main import make_parser
-from app.cli.terminal import Terminal
+from app.cli.shell.command import CommandFailed, UsageMistake
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
 from app.domain.errors import InvalidApiKey, NotFound, ValidationFailed
 from app.queue import Lane
-from app.services.authenticate import operator
-from app.wiring import Gateway
-from tests.feedback import bounced, complained, put
-from tests.gateways import SECRET_KEY, TOPIC, ScriptedMailer, caller, gateway_on
-from tests.mails import submit
+from app.services.apps.authenticate import operator
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import bounced, complained, put
+from tests.support.gateway.emails import submit
+from tests.support.gateway.gateways import SECRET_KEY, TOPIC, ScriptedMailer, caller, gateway_on
 
 Json = dict[str, Any]
 Run = Callable[..., Json]
@@ -38,7 +38,7 @@ def run(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def point_at(gateway: Gateway, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the environment name the database and the Redis of a gateway, and an SES that nobody answers for."""
+    """Let the environment name the database and the Redis of a gateway, and an SES endpoint without a server."""
     monkeypatch.chdir(directory)
     monkeypatch.setenv("DATABASE_URL", gateway.settings.database_url)
     monkeypatch.setenv("REDIS_URL", gateway.settings.redis_url)
@@ -49,20 +49,25 @@ def point_at(gateway: Gateway, directory: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
 
 
-def test_what_an_application_wants_of_unconfirmed_mail_is_chosen_and_changed(gateway: Gateway, run: Run) -> None:
-    """With its first key, and with a later one; a key that does not say leaves it, and the senders, as they are."""
+def test_the_rule_for_unconfirmed_emails_is_chosen_and_changed(gateway: Gateway, run: Run) -> None:
+    """With an application's first key, and by name afterwards; a later key changes neither it nor the senders."""
     create = ("key", "create", "--app", "events")
     assert run(*create, "--sender", "@example.com")["on_unconfirmed"] == "resend"
-    assert run(*create, "--on-unconfirmed", "hold")["on_unconfirmed"] == "hold"
+    with pytest.raises(ValidationFailed, match=r"`\./postern app set events --on-unconfirmed hold`"):
+        run(*create, "--on-unconfirmed", "hold")
+    assert run("app", "set", "events", "--on-unconfirmed", "hold")["on_unconfirmed"] == "hold"
     last = run(*create)
     assert (last["on_unconfirmed"], last["senders"]) == ("hold", ["@example.com"])
     assert gateway.authenticate(f"Bearer {last['token']}").on_unconfirmed == "hold"
-    assert run(*create, "--sender", "@example.org")["senders"] == ["@example.org"]
+    changed = run("app", "set", "events", "--sender", "@example.org", "--lane", "bulk", "--reason-optional")
+    assert (changed["senders"], changed["lane"], changed["reason_optional"]) == (["@example.org"], "bulk", True)
+    with pytest.raises(UsageMistake, match="say what to change"):
+        run("app", "set", "events")
     assert run("key", "create", "--app", "new", "--on-unconfirmed", "hold")["on_unconfirmed"] == "hold"
 
 
 def test_a_key_is_issued_listed_and_revoked(gateway: Gateway, run: Run) -> None:
-    """The token lets its application in until it is revoked; the list never shows it."""
+    """The token authenticates its application until it is revoked; the list never shows it."""
     issued = run("key", "create", "--app", "events", "--sender", "@example.com", "--name", "ci", "--expires-in", "90d")
     assert gateway.authenticate(f"Bearer {issued['token']}").app == "events"
     listed = run("key", "list")["keys"]
@@ -79,7 +84,7 @@ def test_a_key_is_issued_listed_and_revoked(gateway: Gateway, run: Run) -> None:
 
 
 def test_an_operator_suppresses_looks_up_and_unsuppresses(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
-    """A suppressed address gets nothing; it is shown with its reason and, once lifted, with who lifted it."""
+    """A suppressed address gets nothing; it is shown with its reason, and afterwards with the actor of its removal."""
     who = caller(gateway)
     added = run("suppress", "Kim@example.net", "--reason", "By phone.")
     assert (added["email"], added["created"], added["reason"]) == ("Kim@example.net", True, "By phone.")
@@ -99,7 +104,7 @@ def test_an_operator_suppresses_looks_up_and_unsuppresses(gateway: Gateway, mail
     assert shown["history"][0]["removal_reason"] == "She called again."
 
 
-def test_a_paused_lane_keeps_its_mail_until_it_is_resumed(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
+def test_a_paused_lane_keeps_its_emails_until_it_is_resumed(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
     """Nothing of the lane is sent and nothing is lost; the other lane goes on."""
     who = caller(gateway)
     run("pause", "bulk", "--reason", "Wrong picture.")
@@ -116,18 +121,18 @@ def test_a_paused_lane_keeps_its_mail_until_it_is_resumed(gateway: Gateway, mail
         run("resume", "bulk")
 
 
-def test_an_unsuppression_needs_a_reason_that_says_something(gateway: Gateway, run: Run) -> None:
-    """Blanks are no reason, and the address stays on the list."""
+def test_an_unsuppression_needs_a_reason_that_is_not_blank(gateway: Gateway, run: Run) -> None:
+    """Without one the address stays on the list."""
     run("suppress", "kim@example.net")
     with pytest.raises(ValidationFailed):
         run("unsuppress", "kim@example.net", "--reason", "  ")
     assert gateway.suppress.find(operator("test"), "kim@example.net").entries
 
 
-def test_a_database_that_is_not_migrated_is_told_so(
+def test_a_database_that_is_not_migrated_is_reported(
     database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is asked of tables that are not there."""
+    """Before any query of tables that are not there."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "SECRET_KEYS": SECRET_KEY}.items():
         monkeypatch.setenv(name, value)
@@ -136,7 +141,7 @@ def test_a_database_that_is_not_migrated_is_told_so(
 
 
 def test_an_operator_undoes_a_removal_and_decides_a_review(gateway: Gateway, run: Run) -> None:
-    """With the words of the group, and a domain by its name; `list` and `show` may be left out."""
+    """With the group's commands, and a domain by its name; `list` and `show` may be left out."""
     run("suppress", "@example.org", "--reason", "Closed down.")
     run("unsuppress", "@example.org", "--reason", "They are back.")
     restored = run("suppressions", "undo", "@example.org", "--reason", "They are not.")["restored"]
@@ -155,8 +160,8 @@ def test_an_operator_undoes_a_removal_and_decides_a_review(gateway: Gateway, run
     assert run("suppressions", "review", "list")["reviews"] == []
 
 
-def test_who_complained_is_let_go_only_with_force(gateway: Gateway, run: Run) -> None:
-    """The refusal names the option's word."""
+def test_a_complaint_is_unsuppressed_only_with_force(gateway: Gateway, run: Run) -> None:
+    """The refusal names the option."""
     put(gateway, json.dumps(complained("kim@example.net", message="m")))
     gateway.settle.drain()
     with pytest.raises(ValidationFailed, match="force"):

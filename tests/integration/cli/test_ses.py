@@ -1,4 +1,4 @@
-"""The look at the AWS side, against the simulator: each fault is found, named, and comes with what to do."""
+"""The check of the AWS side, against the simulator: each fault is found, named, and comes with advice."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.cli.aws_setup import NEEDED, AwsSetup, Finding
+from app.aws.setup.resources import NEEDED, AwsSetup, Finding
+from app.wiring.account import expected
 from config import Settings
 from simulator import Options, Simulator
-from tests.gateways import settings_for
-from tests.simulating import client, listening, until
+from tests.support.aws.simulator import client, listening, until
+from tests.support.gateway.gateways import settings_for
 
 TARGET = "/feedback/sns"
 
@@ -31,8 +32,8 @@ def settings(public_url: str = "http://127.0.0.1:9", **more: Any) -> Settings:
 
 
 def wrong(aws: AwsSetup, given: Settings) -> dict[str, Finding]:
-    """What is found to be wrong, by its name."""
-    return {finding.name: finding for finding in aws.findings(given) if not finding.ok}
+    """The names of the faults found."""
+    return {finding.name: finding for finding in aws.findings(expected(given)) if not finding.ok}
 
 
 def destination(topic_arn: str, *, kinds: tuple[str, ...] = NEEDED, enabled: bool = True) -> dict[str, Any]:
@@ -47,8 +48,8 @@ def destination(topic_arn: str, *, kinds: tuple[str, ...] = NEEDED, enabled: boo
     }
 
 
-def test_what_up_makes_is_found_well(simulator: Simulator, aws: AwsSetup) -> None:
-    """Topic, configuration set, event destination and a confirmed subscription: nothing is wrong."""
+def test_a_set_up_made_by_up_has_no_fault(simulator: Simulator, aws: AwsSetup) -> None:
+    """Topic, configuration set, event destination and a confirmed subscription."""
     with listening(simulator) as endpoint:
         public_url = endpoint.url.removesuffix(TARGET)
         topic_arn = aws.make_topic("postern")
@@ -57,29 +58,29 @@ def test_what_up_makes_is_found_well(simulator: Simulator, aws: AwsSetup) -> Non
         assert wrong(aws, settings(public_url, sns_topic_arns=topic_arn)) == {}
 
 
-def test_an_account_without_any_set_up_is_told_each_part(aws: AwsSetup) -> None:
+def test_an_account_without_any_set_up_gets_advice_for_each_part(aws: AwsSetup) -> None:
     """The configuration set and the topic do not exist; the advice is to make them."""
     found = wrong(aws, settings())
     assert {name.partition(" arn:")[0] for name in found} == {"configuration set", "topic"}
-    assert all("make it, or correct its name" in finding.advice for finding in found.values())
+    assert all("create it, or correct its name" in finding.advice for finding in found.values())
 
 
 def test_a_suppression_list_that_is_switched_off_is_found(aws: AwsSetup) -> None:
-    """For which reason SES's own list keeps nothing back."""
+    """The finding gives the reasons for which SES's own list blocks no email."""
     assert "suppression list" not in wrong(aws, settings())
     aws.ses.put_account_suppression_attributes(SuppressedReasons=["COMPLAINT"])
     assert wrong(aws, settings())["suppression list"].found == "switched off for BOUNCE"
 
 
-def test_settings_that_name_nothing_are_told_so(aws: AwsSetup) -> None:
+def test_settings_without_a_set_and_a_topic_are_found(aws: AwsSetup) -> None:
     """Without a configuration set and a topic no bounce would ever come back."""
     found = wrong(aws, settings(ses_configuration_set="", sns_topic_arns=()))
     assert "SES_CONFIGURATION_SET" in found["configuration set"].advice
     assert found["topic"].found == "SNS_TOPIC_ARNS is not set"
 
 
-def test_events_that_nobody_publishes_are_named(aws: AwsSetup) -> None:
-    """A destination that lacks bounces, or is switched off as SES makes it by default, is no destination."""
+def test_events_that_are_not_published_are_named(aws: AwsSetup) -> None:
+    """A destination without bounces, or one that is off, as SES makes it by default, does not count."""
     topic_arn = aws.make_topic("postern")
     given = settings(sns_topic_arns=topic_arn)
     few = destination(topic_arn, kinds=tuple(kind for kind in NEEDED if kind != "BOUNCE"))
@@ -89,8 +90,8 @@ def test_events_that_nobody_publishes_are_named(aws: AwsSetup) -> None:
     assert wrong(aws, given)["event destination"].found == f"not published: {', '.join(NEEDED)}"
 
 
-def test_a_topic_that_signs_too_weakly_or_tells_nobody_is_found(simulator: Simulator, aws: AwsSetup) -> None:
-    """Signature version 1 where 2 is asked for; a subscription that is missing, then one that waits."""
+def test_a_topic_with_weak_signatures_or_no_subscription_is_found(simulator: Simulator, aws: AwsSetup) -> None:
+    """Signature version 1 where 2 is required; a missing subscription, then one that is not confirmed."""
     with listening(simulator, confirms=False) as endpoint:
         public_url = endpoint.url.removesuffix(TARGET)
         topic_arn = aws.make_topic("postern")
@@ -105,7 +106,7 @@ def test_a_topic_that_signs_too_weakly_or_tells_nobody_is_found(simulator: Simul
 
 
 def test_an_aws_that_cannot_be_reached_is_a_finding(tmp_path: Path) -> None:
-    """Not a traceback: every part says that it could not be asked."""
+    """Not a traceback: every part says that it could not be checked."""
     with Simulator(Options(data=tmp_path)) as gone:
         aws = AwsSetup(client("sesv2", gone), client("sns", gone))
     found = wrong(aws, settings())

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.probes import PortInUse, answers, free_port, require_free_port
-from app.cli.supervise import Child, ChildFailed, Supervisor
+from app.cli.local.port_checks import PortInUse, answers, free_port, require_free_port
+from app.cli.local.supervisor import Child, ChildFailed, Supervisor
 
 PATIENCE_S = 15.0
 
@@ -47,7 +47,7 @@ time.sleep(600)
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from app.cli.supervise import Child, Supervisor
+from app.cli.local.supervisor import Child, Supervisor
 directory = Path(sys.argv[1])
 pids = directory / "pids"
 child = Child(name="family", argv=(sys.executable, "-c", sys.argv[2], str(pids)), ready=pids.exists)
@@ -64,7 +64,7 @@ def python(source: str, *arguments: str) -> tuple[str, ...]:
 
 
 def lives(pid: int) -> bool:
-    """Whether the process runs; one that only waits to be reaped does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         os.kill(pid, 0)
         return sys.platform != "linux" or Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
@@ -86,12 +86,12 @@ def supervisor(tmp_path: Path) -> Supervisor:
 
 @pytest.fixture
 def pids(tmp_path: Path) -> Path:
-    """Where the family writes its process ids."""
+    """The file where a child writes its process id and its grandchild's."""
     return tmp_path / "pids"
 
 
 def start_outside(tmp_path: Path) -> tuple["subprocess.Popen[str]", list[int]]:
-    """A supervisor in a process of its own, up and running, and the ids of the family below it."""
+    """A supervisor in a process of its own, up and running, and the ids of its child and grandchild."""
     process = subprocess.Popen(python(SUPERVISOR, str(tmp_path), FAMILY), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -108,7 +108,7 @@ def test_nothing_survives_the_supervisor_being_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_signal_drains_and_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    """The supervisor ends with 0 after its child drained, and the straggling grandchild is gone too."""
+    """The supervisor ends with 0 after its child has drained, and the grandchild that stayed is gone too."""
     process, family = start_outside(tmp_path)
     with process:
         process.send_signal(number)
@@ -119,8 +119,8 @@ def test_a_stop_signal_drains_and_ends_everything(tmp_path: Path, number: signal
     assert not any(lives(pid) for pid in family)
 
 
-def test_a_child_dies_with_its_leash(tmp_path: Path) -> None:
-    """Killing what holds the child kills the child, where the kernel can promise it."""
+def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
+    """Killing the process that holds the child kills the child, where the kernel guarantees it."""
     if sys.platform != "linux":
         assert not hasattr(signal, "SIGPWR"), "only Linux has PR_SET_PDEATHSIG"
         return
@@ -135,7 +135,7 @@ def test_a_child_dies_with_its_leash(tmp_path: Path) -> None:
 
 
 def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) -> None:
-    """What was started last, and may need the others, goes first."""
+    """The last one started, which may need the others, stops first."""
     with supervisor:
         for name in "abc":
             up = tmp_path / name
@@ -145,7 +145,7 @@ def test_children_stop_in_reverse_order(supervisor: Supervisor, tmp_path: Path) 
 
 
 def test_a_child_that_will_not_drain_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
-    """SIGTERM is patient only as long as the grace."""
+    """SIGTERM waits only as long as the grace period."""
     up = tmp_path / "up"
     deaf = "import signal, sys, time, pathlib; signal.signal(15, signal.SIG_IGN); pathlib.Path(sys.argv[1]).touch()"
     with supervisor:
@@ -156,8 +156,8 @@ def test_a_child_that_will_not_drain_is_killed(supervisor: Supervisor, tmp_path:
     assert 0.3 <= time.monotonic() - began < PATIENCE_S
 
 
-def test_a_death_is_told_with_the_end_of_the_log(supervisor: Supervisor) -> None:
-    """A child that may not be restarted ends the run, and its last words are shown."""
+def test_a_death_is_reported_with_the_end_of_the_log(supervisor: Supervisor) -> None:
+    """A child that may not be restarted ends the run, and the end of its log is shown."""
     dying = "import time; print('spoke its last words', flush=True); time.sleep(0.3); raise SystemExit(7)"
     with supervisor:
         supervisor.start(Child(name="web", argv=python(dying)))
@@ -166,7 +166,7 @@ def test_a_death_is_told_with_the_end_of_the_log(supervisor: Supervisor) -> None
     assert failed.value.tail == "spoke its last words"
 
 
-def test_a_child_killed_by_a_signal_is_told_so(supervisor: Supervisor) -> None:
+def test_a_child_killed_by_a_signal_is_reported_with_its_name(supervisor: Supervisor) -> None:
     """The name of the signal says more than its number."""
     with supervisor:
         supervisor.start(Child(name="web", argv=python("import os, time; time.sleep(0.3); os.kill(os.getpid(), 9)")))
@@ -181,14 +181,14 @@ def test_a_child_that_dies_before_it_is_ready_fails_the_start(supervisor: Superv
 
 
 def test_a_child_that_never_gets_ready_fails_the_start(supervisor: Supervisor) -> None:
-    """A start has an end."""
+    """A start has a time limit."""
     sleeper = python("import time; time.sleep(600)")
     with supervisor, pytest.raises(ChildFailed, match="was not ready after 0 s"):
         supervisor.start(Child(name="web", argv=sleeper, ready=lambda: False, ready_within_s=0.2))
 
 
-def test_a_child_that_may_be_restarted_is(supervisor: Supervisor, pids: Path) -> None:
-    """Its death does not end the run; a new process takes its place."""
+def test_a_child_that_may_be_restarted_is_restarted(supervisor: Supervisor, pids: Path) -> None:
+    """Its death does not end the run; a new process replaces it."""
     with supervisor:
         supervisor.start(Child(name="worker", argv=python(FAMILY, str(pids)), ready=pids.exists, restart=True))
         first = pids.read_text()
@@ -204,7 +204,7 @@ def test_a_child_that_may_be_restarted_is(supervisor: Supervisor, pids: Path) ->
     assert not any(lives(int(pid)) for pid in f"{first} {second}".split())
 
 
-def test_a_second_signal_ends_the_patience(tmp_path: Path) -> None:
+def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     """Ctrl-C twice does not wait for a child that drains for ever."""
     deaf = FAMILY.replace("time.sleep(0.2)", "time.sleep(600)")
     process = subprocess.Popen(python(SUPERVISOR, str(tmp_path), deaf), stdout=subprocess.PIPE, text=True)
@@ -220,8 +220,8 @@ def test_a_second_signal_ends_the_patience(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_a_port_in_use_is_told_in_one_line() -> None:
-    """Before anything starts, the person learns what to do."""
+def test_a_port_in_use_is_reported_in_one_line() -> None:
+    """Before anything starts, with advice."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(
@@ -231,7 +231,7 @@ def test_a_port_in_use_is_told_in_one_line() -> None:
     require_free_port("127.0.0.1", port)
 
 
-def test_readiness_by_http_is_asked_of_the_server_itself(supervisor: Supervisor) -> None:
+def test_readiness_by_http_is_checked_at_the_server_itself(supervisor: Supervisor) -> None:
     """A server that is not up yet is no error, only not ready."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/"

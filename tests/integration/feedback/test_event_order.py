@@ -1,4 +1,4 @@
-"""The order of news never changes the list: the same notifications, in any order, leave the same rows."""
+"""The order of events never changes the list: the same notifications, in any order, leave the same rows."""
 
 import json
 import random
@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.errors import NotFound
-from app.store.db import clock
-from app.store.ids import new_id
-from app.wiring import Gateway
-from tests.feedback import Event, bounced, complained, delivered, put
-from tests.gateways import gateway_on
-from tests.mails import ROOT
-from tests.rows import rows
+from app.store.engine.database import clock
+from app.store.engine.ids import new_id
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import Event, bounced, complained, delivered, put
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import gateway_on
+from tests.support.gateway.rows import rows
 
 PEOPLE = ("ann", "bob", "kim", "lee")
 GONE_AT_SES = {"kind": "Permanent", "subtype": "OnAccountSuppressionList"}
@@ -26,8 +26,8 @@ FULL = {"kind": "Transient", "subtype": "MailboxFull"}
 
 
 @dataclass(frozen=True)
-class News:
-    """Something that became of a mail to somebody, so many minutes before or after the removal."""
+class ReceivedEvent:
+    """An event of an email to one address, a number of minutes before or after the removal."""
 
     who: str
     what: str
@@ -35,7 +35,7 @@ class News:
 
 
 news = st.builds(
-    News,
+    ReceivedEvent,
     who=st.sampled_from(PEOPLE),
     what=st.sampled_from(["gone", "soft", "soft", "at ses", "complaint", "delivery"]),
     minute=st.integers(1, 40),
@@ -44,13 +44,13 @@ news = st.builds(
 
 @pytest.fixture
 def gateway(migrated_url: str, redis_url: str) -> Iterator[Gateway]:
-    """One that takes three addresses for a burst."""
+    """A gateway that takes three addresses for a burst."""
     with gateway_on(migrated_url, redis_url, review_bounces=3) as made:
         yield made
 
 
-def told(one: News, domain: str, at: datetime, number: int) -> Event:
-    """The notification, of a mail that had left a minute before."""
+def told(one: ReceivedEvent, domain: str, at: datetime, number: int) -> Event:
+    """The notification of an email that had left a minute before."""
     address, message = f"{one.who}@{domain}", f"{domain}-{number}"
     when: dict[str, Any] = {"message": message, "at": at, "sent_at": at - timedelta(minutes=1)}
     match one.what:
@@ -66,7 +66,7 @@ def told(one: News, domain: str, at: datetime, number: int) -> Event:
 
 
 def play(gateway: Gateway, before: Sequence[Event], removed: Sequence[str], after: Sequence[Event]) -> None:
-    """Tell what was before; take some people off the list; tell what came after, with looks of the sweep in between."""
+    """Settle the early events, remove some addresses, settle the late events; the sweep runs in between."""
     for part in (before, after):
         for cut in range(0, len(part), 4):
             put(gateway, *map(json.dumps, part[cut : cut + 4]))
@@ -74,22 +74,22 @@ def play(gateway: Gateway, before: Sequence[Event], removed: Sequence[str], afte
             gateway.reviews.sweep()
         for address in removed if part is before else ():
             try:
-                gateway.suppress.remove(ROOT, address, reason="She asked.", force=True, wait_for_ses=False)
+                gateway.unsuppress(ROOT, address, reason="She asked.", force=True, wait_for_ses=False)
             except NotFound:
                 continue
 
 
 def listed(gateway: Gateway, domain: str) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    """The live entries and the tombstones of people: whom, where, why, until when, and whether it is under review."""
-    mine = [row for row in rows(gateway, "suppressions") if row["key"].endswith(f"@{domain}")]
+    """The live entries and tombstones of addresses: address, origin, reason, end, whether under review."""
+    attempt = [row for row in rows(gateway, "suppressions") if row["key"].endswith(f"@{domain}")]
     live = [
         (row["key"].partition("@")[0], row["scope"], row["origin"], row["expires_at"], row["review_id"] is not None)
-        for row in mine
+        for row in attempt
         if row["removed_at"] is None
     ]
     tombstones = [
         (row["key"].partition("@")[0], row["scope"], row["origin"], row["expires_at"])
-        for row in mine
+        for row in attempt
         if row["removed_by"] not in {None, "postern"}
     ]
     return sorted(live, key=str), sorted(tombstones, key=str)
@@ -102,10 +102,10 @@ def listed(gateway: Gateway, domain: str) -> tuple[list[tuple[object, ...]], lis
     seed=st.integers(0, 999),
 )
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_order_of_news_never_changes_the_list(
-    gateway: Gateway, early: list[News], late: list[News], removed: set[str], seed: int
+def test_the_order_of_events_never_changes_the_list(
+    gateway: Gateway, early: list[ReceivedEvent], late: list[ReceivedEvent], removed: set[str], seed: int
 ) -> None:
-    """Bounces, complaints and deliveries of several mails, shuffled and repeated, with removals in between."""
+    """Bounces, complaints and deliveries of several emails, shuffled and repeated, with removals in between."""
     with gateway.database.reading() as connection:
         start = clock(connection).replace(microsecond=0)
     outcomes = []

@@ -1,4 +1,4 @@
-"""Feedback settled on real SQL: once however often it comes, alike in any order, and lost by no accident."""
+"""Notifications settled on real SQL: each event counts once, in any order, and none is lost by an accident."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,28 +13,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Ambiguous
+from app.domain.sending.call_outcome import Ambiguous
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.conclude import Conclude, Conclusions
-from app.services.judge import News
-from app.store import events
-from app.store.inbox import InboxState
-from app.wiring import Gateway, build
-from tests.feedback import Event, bounced, complained, delivered, event, fresh_address, put
-from tests.gateways import ScriptedMailer, caller, settings_for
-from tests.mails import bounce, complaint, delivery, feed, state_of, submit
-from tests.rows import age, change, count, outcomes, recipient_of, rows
+from app.services.feedback.apply import Conclude, Conclusions
+from app.services.feedback.interpret import ReceivedEvent
+from app.store.feedback import events
+from app.store.feedback.notifications import InboxState
+from app.wiring.gateway import Gateway, build
+from tests.support.aws.bounces import bounce_reader
+from tests.support.aws.notifications import Event, bounced, complained, delivered, event, fresh_address, put
+from tests.support.gateway.emails import bounce, complaint, delivery, feed, state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.rows import age, change, count, outcomes, recipient_of, rows
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "ses"
+PARTS: dict[str, Any] = {"bounces": bounce_reader(), "exempt_mailbox_simulator": True}
+CORPUS = Path(__file__).parents[2] / "corpus" / "ses"
 
 
 def sent(gateway: Gateway, address: str = "kim@example.net", **more: Any) -> UUID:
-    """A mail that SES took."""
-    mail = submit(gateway, caller(gateway), address, **more)
+    """An email that SES took."""
+    email = submit(gateway, caller(gateway), address, **more)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    return mail
+    return email
 
 
 def tell(gateway: Gateway, *told: Event) -> None:
@@ -47,14 +49,14 @@ def live_keys(gateway: Gateway) -> list[str]:
 
 
 def inbox_states(gateway: Gateway) -> list[str]:
-    return [row["state"] for row in rows(gateway, "feedback")]
+    return [row["state"] for row in rows(gateway, "notifications")]
 
 
 def make_due(gateway: Gateway) -> None:
-    age(gateway, "feedback", "due_at", timedelta(seconds=1))
+    age(gateway, "notifications", "due_at", timedelta(seconds=1))
 
 
-# What can be told about one mail, each told alone.
+# The events that one email can have, each in a notification of its own.
 NEWS: list[Callable[[str, str], Event]] = [
     lambda address, message: event("Send", {}, message=message, to=[address]),
     lambda address, message: event("DeliveryDelay", {"delayType": "General"}, message=message, to=[address]),
@@ -68,9 +70,9 @@ NEWS: list[Callable[[str, str], Event]] = [
 ]
 
 
-def told_of(gateway: Gateway, mail: UUID) -> dict[str, Any]:
-    """What is stored of a mail after its feedback, without ids and times of storing."""
-    row = recipient_of(gateway, mail)
+def told_of(gateway: Gateway, email: UUID) -> dict[str, Any]:
+    """What is stored of an email after its events, without ids and times of storing."""
+    row = recipient_of(gateway, email)
     return {
         "recipient": (row.state, row.reason, row.ses_message_id is not None, row.opened_at, row.lease_token),
         "events": sorted(
@@ -90,42 +92,42 @@ def told_of(gateway: Gateway, mail: UUID) -> dict[str, Any]:
     order=st.randoms(use_true_random=False),
 )
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_news_in_any_order_and_number_leaves_the_same_rows(
+def test_events_in_any_order_and_number_leave_the_same_rows(
     gateway: Gateway, chosen: list[int], repeated: int, known_late: bool, order: Any
 ) -> None:
-    """Shuffled, repeated, and before or after the mail is known to be sent: recipient, events and list are the same."""
+    """Shuffled, repeated, before or after the email is known to be sent: recipient, events and list are the same."""
     ends = []
     for shuffled in (False, True):
         address = fresh_address()
-        mail = submit(gateway, caller(gateway), address)
+        email = submit(gateway, caller(gateway), address)
         message = f"ses-{address}"
         news = [NEWS[index](address, message) for index in chosen]
         if shuffled:
             news += [news[repeated % len(news)]]
             order.shuffle(news)
         if not (shuffled and known_late):
-            change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=mail)
+            change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=email)
         tell(gateway, *news)
         if shuffled and known_late:
-            change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=mail)
+            change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=email)
             make_due(gateway)
             gateway.settle.drain()
-        ends.append(told_of(gateway, mail))
+        ends.append(told_of(gateway, email))
     assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize("times", [2, 5])
 def test_a_notification_under_many_sns_ids_is_settled_once(gateway: Gateway, times: int) -> None:
     """SNS may publish one event twice under two ids: one event, one suppression, all copies processed."""
-    mail = sent(gateway)
-    feed(gateway, bounce(gateway, mail), times=times)
+    email = sent(gateway)
+    feed(gateway, bounce(gateway, email), times=times)
     assert count(gateway, "events") == 1
     assert live_keys(gateway) == ["kim@example.net"]
     assert inbox_states(gateway) == ["processed"] * times
 
 
 def test_two_settlers_at_once_settle_each_event_once(migrated_postgres_url: str, redis_url: str) -> None:
-    """Copies of the same news in the hands of two workers, about the same addresses in either order."""
+    """Two workers hold copies of the same events, about the same addresses, in either order."""
     gateway = build(settings_for(migrated_postgres_url, redis_url), mailer=ScriptedMailer())
     kinds = (bounced, delivered)
     told = [kinds[number % 2](f"r{number % 20}@example.net", message=f"m{number}") for number in range(60)]
@@ -149,19 +151,20 @@ def test_two_settlers_at_once_settle_each_event_once(migrated_postgres_url: str,
 
 
 class Choking(Conclude):
-    """Breaks on one message, as on a case that nobody has thought of."""
+    """Fails on one message, as a reader would on a case that it does not foresee."""
 
-    def __call__(self, connection: Connection, news: Sequence[News], *more: Any, **named: Any) -> Conclusions:
-        after = super().__call__(connection, news, *more, **named)
-        if any(one.feedback.ses_message_id == "poison" for one in news):
+    def __call__(
+        self, connection: Connection, received: Sequence[ReceivedEvent], *more: Any, **named: Any
+    ) -> Conclusions:
+        after = super().__call__(connection, received, *more, **named)
+        if any(one.ses_event.ses_message_id == "poison" for one in received):
             raise KeyError("nobody has thought of this")
         return after
 
 
-def test_a_poison_notification_delays_nobody_and_is_kept(gateway: Gateway) -> None:
-    """It leaves no half of itself behind, is tried five times, then set aside; what came with it is settled at once."""
-    exempt = gateway.settle._conclude._exempt_simulator
-    gateway.settle._conclude = Choking(positives=gateway.positives, exempt_mailbox_simulator=exempt)
+def test_a_poison_notification_delays_no_other_and_is_kept(gateway: Gateway) -> None:
+    """It leaves nothing half done, is tried five times, then set aside. Those beside it are settled at once."""
+    gateway.settle._conclude = Choking(writer=gateway.list_writer, **PARTS)
     tell(
         gateway,
         bounced("one@example.net", message="m1"),
@@ -173,20 +176,22 @@ def test_a_poison_notification_delays_nobody_and_is_kept(gateway: Gateway) -> No
     for _ in range(4):
         make_due(gateway)
         gateway.settle.drain()
-    [poison] = [row for row in rows(gateway, "feedback") if "poison" in row["raw"]]
+    [poison] = [row for row in rows(gateway, "notifications") if "poison" in row["raw"]]
     assert (poison["state"], poison["tries"]) == (InboxState.QUARANTINED, 5)
-    assert poison["note"] == "broke its reader: KeyError"
+    assert poison["note"] == "made its reader fail: KeyError"
     make_due(gateway)
     gateway.settle.drain()
-    assert [row["tries"] for row in rows(gateway, "feedback", id=poison["id"])] == [5]
+    assert [row["tries"] for row in rows(gateway, "notifications", id=poison["id"])] == [5]
 
 
 class Spoiling(Conclude):
-    """Makes the database refuse whatever comes with one message, which ends all that was not made safe before."""
+    """Makes the database refuse every write for one message, which undoes everything since the last savepoint."""
 
-    def __call__(self, connection: Connection, news: Sequence[News], *more: Any, **named: Any) -> Conclusions:
-        after = super().__call__(connection, news, *more, **named)
-        if any(one.feedback.ses_message_id == "poison" for one in news):
+    def __call__(
+        self, connection: Connection, received: Sequence[ReceivedEvent], *more: Any, **named: Any
+    ) -> Conclusions:
+        after = super().__call__(connection, received, *more, **named)
+        if any(one.ses_event.ses_message_id == "poison" for one in received):
             connection.execute(text("INSERT INTO attempts (id) VALUES (NULL)"))
         return after
 
@@ -195,51 +200,50 @@ class Spoiling(Conclude):
 def test_ninety_nine_are_settled_beside_one_that_the_database_refuses(
     gateway: Gateway, told: Callable[..., Event]
 ) -> None:
-    """In one and the same batch, whether it is settled together with others or by itself; none counts twice."""
-    gateway.settle._conclude = Spoiling(positives=gateway.positives, exempt_mailbox_simulator=True)
+    """In one batch, whether that one is settled together with others or alone; none counts twice."""
+    gateway.settle._conclude = Spoiling(writer=gateway.list_writer, **PARTS)
     gateway.settle._monotonic = lambda: 0.0  # no batch is cut short, however busy the machine
-    mail = submit(gateway, caller(gateway), "kim@example.net")
-    change(gateway, "recipients", {"state": State.SENT, "ses_message_id": "m0"}, email_id=mail)
+    email = submit(gateway, caller(gateway), "kim@example.net")
+    change(gateway, "recipients", {"state": State.SENT, "ses_message_id": "m0"}, email_id=email)
     news = [delivered("kim@example.net", message="m0"), bounced("gone@example.net", message="m1")]
     news += [delivered(f"r{number}@example.net", message=f"m{number}") for number in range(2, 99)]
     put(gateway, *map(json.dumps, [*news, told("poison@example.net", message="poison")]))
     assert gateway.settle.batch() == 100
     assert count(gateway, "events") == 99
-    assert state_of(gateway, mail) is State.DELIVERED
+    assert state_of(gateway, email) is State.DELIVERED
     assert live_keys(gateway) == ["gone@example.net"]
-    [poison] = [row for row in rows(gateway, "feedback") if "poison" in row["raw"]]
-    assert poison["note"] == "broke its reader: IntegrityError"
+    [poison] = [row for row in rows(gateway, "notifications") if "poison" in row["raw"]]
+    assert poison["note"] == "made its reader fail: IntegrityError"
 
 
 def test_copies_in_one_batch_are_one_event(gateway: Gateway) -> None:
-    """SNS may bring a copy before the first was settled: told once, and both are done with."""
-    mail = sent(gateway)
-    feed(gateway, delivery(gateway, mail), times=3)
+    """SNS may bring a copy before the first was settled: it counts once, and both are finished."""
+    email = sent(gateway)
+    feed(gateway, delivery(gateway, email), times=3)
     assert [row["type"] for row in rows(gateway, "events")] == ["delivery"]
-    assert state_of(gateway, mail) is State.DELIVERED
+    assert state_of(gateway, email) is State.DELIVERED
     assert inbox_states(gateway) == ["processed"] * 3
 
 
-@pytest.mark.parametrize("raw", ["", "no json", "[]", '{"eventType": "Bounce"}', "Successfully validated SNS topic"])
-def test_what_names_no_mail_is_finished_with_a_note(gateway: Gateway, raw: str) -> None:
-    """Greetings and whatever cannot be read are kept, explained, and not looked at again."""
-    put(gateway, raw)
+def test_a_greeting_is_finished_with_a_note(gateway: Gateway) -> None:
+    """It is kept, explained, and not read again."""
+    put(gateway, "Successfully validated SNS topic for Amazon SES event publishing.")
     gateway.settle.drain()
-    [row] = rows(gateway, "feedback")
+    [row] = rows(gateway, "notifications")
     assert row["state"] == InboxState.PROCESSED
     assert row["note"]
 
 
 @pytest.mark.parametrize("by", ["recipient tag", "attempt tag", "message id"])
-def test_feedback_that_came_too_early_is_matched_later(gateway: Gateway, mailer: ScriptedMailer, by: str) -> None:
-    """Parked until the mail is known, by whichever of its three names; the address is suppressed at once."""
+def test_an_event_that_came_too_early_is_matched_later(gateway: Gateway, mailer: ScriptedMailer, by: str) -> None:
+    """Parked until the email is known by any of its three names; the address is suppressed at once."""
     mailer.answers["kim@example.net"] = Ambiguous("Silence.")
-    mail = sent(gateway)
+    email = sent(gateway)
     tags = dict(mailer.sent[0].tags)
     known = {"recipient tag": "postern_recipient", "attempt tag": "postern_attempt"}.get(by, "")
     tell(gateway, bounced("kim@example.net", message="ses-1", tags={}))
     assert inbox_states(gateway) == [InboxState.PARKED]
-    assert state_of(gateway, mail) is State.UNCONFIRMED
+    assert state_of(gateway, email) is State.UNCONFIRMED
     assert live_keys(gateway) == ["kim@example.net"]
     if known:
         tell(gateway, event("Send", {}, message="ses-1", to=["kim@example.net"], tags={known: tags[known]}))
@@ -247,49 +251,49 @@ def test_feedback_that_came_too_early_is_matched_later(gateway: Gateway, mailer:
         change(gateway, "attempts", {"ses_message_id": "ses-1"})
     make_due(gateway)
     gateway.settle.drain()
-    assert state_of(gateway, mail) is State.BOUNCED
+    assert state_of(gateway, email) is State.BOUNCED
     assert inbox_states(gateway) == [InboxState.PROCESSED] * (2 if known else 1)
     [told] = rows(gateway, "events", type="bounce")
-    assert told["recipient_id"] == recipient_of(gateway, mail).id
+    assert told["recipient_id"] == recipient_of(gateway, email).id
 
 
 def test_an_event_with_the_tag_of_the_call_closes_that_call(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """The attempt whose outcome was unknown is accepted, by evidence of the event."""
+    """The attempt with an unknown outcome becomes accepted, with the event as evidence."""
     mailer.answers["kim@example.net"] = Ambiguous("Silence.")
-    mail = sent(gateway)
-    assert outcomes(gateway, mail) == ["unknown"]
+    email = sent(gateway)
+    assert outcomes(gateway, email) == ["unknown"]
     tell(gateway, delivered("kim@example.net", message="ses-1", tags=dict(mailer.sent[0].tags)))
     [attempt] = rows(gateway, "attempts")
     assert (attempt["outcome"], attempt["evidence"], attempt["ses_message_id"]) == ("accepted", "event", "ses-1")
 
 
-def test_after_a_week_a_mail_that_nobody_knows_is_not_ours(gateway: Gateway) -> None:
-    """The notification is finished; until then it is looked at ever more rarely, at least once a day."""
+def test_after_a_week_an_unknown_email_is_not_ours(gateway: Gateway) -> None:
+    """The notification is finished. Until then it is looked at ever more rarely, but at least once a day."""
     put(gateway, json.dumps(bounced("kim@example.net", message="theirs")))
     waits = []
     for _ in range(20):
         make_due(gateway)
         assert gateway.settle.batch() == 1
-        [row] = rows(gateway, "feedback")
+        [row] = rows(gateway, "notifications")
         waits.append(row["due_at"] - row["received_at"])
     assert waits == sorted(waits)
     assert waits[0] < timedelta(minutes=1)
     assert timedelta(hours=23) < waits[-1] < timedelta(hours=25)
-    age(gateway, "feedback", "received_at", timedelta(days=7, seconds=1))
+    age(gateway, "notifications", "received_at", timedelta(days=7, seconds=1))
     make_due(gateway)
     gateway.settle.drain()
     assert inbox_states(gateway) == [InboxState.PROCESSED]
 
 
-def test_the_bounce_of_a_foreign_mail_to_the_mailbox_simulator_is_understood(gateway: Gateway) -> None:
-    """A real identity's notification: stored, in the timeline of its address, and its exemption said."""
-    put(gateway, (CORPUS / "identity-bounce.json").read_text())
+def test_a_bounce_of_a_foreign_email_to_the_mailbox_simulator_is_understood(gateway: Gateway) -> None:
+    """A real identity's notification: stored, in the timeline of its address, with its exemption."""
+    put(gateway, (CORPUS / "identity-bounce.json").read_text().replace("154131996403", "123456789012"))
     gateway.settle.drain()
     with gateway.database.reading() as connection:
         [told] = events.of_address(connection, "bounce@simulator.amazonses.com")
     assert told.type == "bounce"
     assert told.detail == "Permanent bounce (General), status 5.1.1."
-    assert told.effect == "An address of the SES mailbox simulator; it is exempt, or each could be tried only once."
+    assert told.effect == "An address of the SES mailbox simulator; exempt, or each could be tried only once."
     assert told.data["diagnostic"] == "smtp; 550 5.1.1 user unknown"
     assert live_keys(gateway) == []
     assert inbox_states(gateway) == [InboxState.PARKED]
@@ -304,13 +308,13 @@ def test_the_mailbox_simulator_is_exempt_by_a_setting(migrated_url: str, redis_u
     gateway.close()
 
 
-def test_each_event_tells_of_its_mail_in_the_timeline(gateway: Gateway) -> None:
-    """Delivery, complaint: told once each, with what followed."""
-    mail = sent(gateway)
-    feed(gateway, delivery(gateway, mail))
-    feed(gateway, complaint(gateway, mail))
-    assert state_of(gateway, mail) is State.COMPLAINED
+def test_each_event_is_in_the_timeline_of_its_email(gateway: Gateway) -> None:
+    """Delivery and complaint are listed once each, with their consequences."""
+    email = sent(gateway)
+    feed(gateway, delivery(gateway, email))
+    feed(gateway, complaint(gateway, email))
+    assert state_of(gateway, email) is State.COMPLAINED
     assert [row["origin"] for row in rows(gateway, "suppressions")] == ["complaint"]
     assert [row["effect"] for row in rows(gateway, "events", type="complaint")] == [
-        "The recipient reported the mail as spam. The address is suppressed."
+        "The recipient reported the email as spam. The address is suppressed."
     ]

@@ -1,4 +1,4 @@
-"""Notifications that share a commit: SNS is told nothing before it, and nobody pays for another's notification."""
+"""Notifications that share a commit: SNS gets no answer before it, and none fails because of another."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -9,18 +9,19 @@ from uuid import uuid4
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.services.store_news import Filed, StoreNews
-from app.store.ids import new_id
-from app.store.inbox import NewNotification
-from app.wiring import Gateway
-from tests.feedback import EPOCH
-from tests.gateways import TOPIC
-from tests.integration.test_keep import PATIENCE_S, Turnstile, wait_until
-from tests.rows import count
+from app.services.feedback.store_notifications import StoreNotifications
+from app.services.group_commit import Committed
+from app.store.engine.ids import new_id
+from app.store.feedback.notifications import NewNotification
+from app.wiring.gateway import Gateway
+from tests.integration.submission.test_commit import PATIENCE_S, Turnstile, wait_until
+from tests.support.aws.notifications import EPOCH
+from tests.support.gateway.gateways import TOPIC
+from tests.support.gateway.rows import count
 
 
 def notification() -> NewNotification:
-    """A verified one that nobody has seen yet."""
+    """A verified one that is not stored yet."""
     return NewNotification(
         id=new_id(), sns_message_id=str(uuid4()), topic_arn=TOPIC, kind="Notification", raw="{}", published_at=EPOCH
     )
@@ -31,15 +32,15 @@ class Door(Turnstile):
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
-        self.store_news = StoreNews(gateway.database)
+        self.store_news = StoreNotifications(gateway.database)
 
-    def bring(self, new: NewNotification | None = None) -> Future[Filed]:
+    def bring(self, new: NewNotification | None = None) -> Future[Committed[bool]]:
         """Store one in a thread."""
         return self._threads.submit(self.store_news, new or notification())
 
     def gather(self, number: int) -> None:
-        """Wait until so many wait for the commit that is held."""
-        wait_until(lambda: len(self.store_news._together._waiting) >= number)
+        """Wait until so many notifications wait for the commit that is held."""
+        wait_until(lambda: self.store_news.waiting >= number)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def door(gateway: Gateway) -> Iterator[Door]:
 
 
 def test_sns_is_answered_after_the_commit_that_holds_its_notification(door: Door) -> None:
-    """Five, two commits: the first alone, the four that came meanwhile together; a copy among them counts once."""
+    """Five notifications, two commits: the first alone, the next four together; a copy among them counts once."""
     first = door.bring()
     door.arrived()
     twice = notification()
@@ -62,16 +63,16 @@ def test_sns_is_answered_after_the_commit_that_holds_its_notification(door: Door
     door.let_through()
     door.arrived()
     assert not any(each.done() for each in others)
-    assert count(door.gateway, "feedback") == 1
+    assert count(door.gateway, "notifications") == 1
     door.let_through()
     filed = [each.result(PATIENCE_S) for each in others]
-    assert [one.fresh for one in filed].count(True) == 3
-    assert [one.rings for one in filed].count(True) == 1
-    assert count(door.gateway, "feedback") == 4
+    assert [one.outcome for one in filed].count(True) == 3
+    assert [any(one.to_ring) for one in filed].count(True) == 1
+    assert count(door.gateway, "notifications") == 4
 
 
 def test_a_notification_that_the_database_refuses_fails_alone(door: Door) -> None:
-    """Those that shared its statement are committed one by one, and one of their threads rings."""
+    """The others of its statement are committed one by one, and one of their threads rings the bell."""
     door.bring()
     door.arrived()
     bad = door.bring(replace(notification(), published_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - it is to be refused
@@ -81,12 +82,12 @@ def test_a_notification_that_the_database_refuses_fails_alone(door: Door) -> Non
         door.let_through()
     filed = [each.result(PATIENCE_S) for each in (bad, *others)]
     assert [one.failure is None for one in filed] == [False, True, True]
-    assert [one.rings for one in filed].count(True) == 1
-    assert count(door.gateway, "feedback") == 3
+    assert [any(one.to_ring) for one in filed].count(True) == 1
+    assert count(door.gateway, "notifications") == 3
 
 
-def test_when_a_commit_fails_sns_is_to_bring_all_of_them_again(door: Door) -> None:
-    """The database is away at the commit: a 503 for each who shared it."""
+def test_when_a_commit_fails_sns_is_asked_to_retry_all_of_them(door: Door) -> None:
+    """The database is away at the commit: each notification that shared it gets a 503."""
     door.failing = True
     brought = [door.bring()]
     door.arrived()
@@ -97,4 +98,4 @@ def test_when_a_commit_fails_sns_is_to_bring_all_of_them_again(door: Door) -> No
     for each in brought:
         with pytest.raises(ServiceUnavailable):
             each.result(PATIENCE_S)
-    assert count(door.gateway, "feedback") == 0
+    assert count(door.gateway, "notifications") == 0

@@ -1,4 +1,4 @@
-"""The one clock: the database's, also where no transaction is open and whatever the host believes."""
+"""The one clock is the database's, even where no transaction is open and whatever the host's clock says."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.store.clock import DatabaseClock
-from app.store.db import Database, clock
+from app.store.engine.clock import DatabaseClock
+from app.store.engine.database import Database, clock
 
 
 class Seconds:
@@ -20,8 +20,8 @@ class Seconds:
         return self.passed
 
 
-def test_it_is_the_database_s_and_goes_on_between_two_questions(database_url: str) -> None:
-    """Asked once, it counts the seconds by itself; a minute later it asks again."""
+def test_the_clock_follows_the_database_and_runs_on_between_two_queries(database_url: str) -> None:
+    """The clock asks the database once and then counts the seconds itself; after a minute it asks again."""
     database, seconds = Database(database_url), Seconds()
     ours = DatabaseClock(database, monotonic=seconds)
     first = ours()
@@ -34,8 +34,8 @@ def test_it_is_the_database_s_and_goes_on_between_two_questions(database_url: st
     database.close()
 
 
-def test_it_goes_on_while_the_database_is_away(tmp_path: Path) -> None:
-    """What was known once is carried on; what was never known is said not to be."""
+def test_the_clock_runs_on_while_the_database_is_away(tmp_path: Path) -> None:
+    """A time that was read once is carried on; a time that was never read raises an error."""
     file = tmp_path / "postern.sqlite3"
     database, seconds = Database(f"sqlite:///{file}"), Seconds()
     ours = DatabaseClock(database, monotonic=seconds)

@@ -1,6 +1,6 @@
-"""A PostgreSQL that cannot write: its disk is full, or whoever runs it has made it read-only before it was.
+"""A PostgreSQL that cannot write: its disk is full, or its operator made it read-only before the disk was full.
 
-With real processes and a real full disk, on SQLite too: `tests/chaos/test_full_disk.py`.
+`tests/chaos/test_full_disk.py` does the same with real processes and a real full disk, on SQLite too.
 """
 
 from collections.abc import Iterator
@@ -10,35 +10,35 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Envelope, Outcome
+from app.domain.sending.call_outcome import Envelope, Outcome
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.store.db import Database
-from app.wiring import Gateway
-from tests.chaos.disks import Disk, RefusedWrites
-from tests.gateways import ScriptedMailer, caller, gateway_on
-from tests.mails import state_of, submit
-from tests.rows import outcomes, recipient_of
+from app.store.engine.database import Database
+from app.wiring.gateway import Gateway
+from tests.chaos.stage.disks import Disk, RefusedWrites
+from tests.support.gateway.emails import state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on, replace_parts
+from tests.support.gateway.rows import outcomes, recipient_of
 
 
 class ReadOnly:
-    """What managed PostgreSQL turns into when its storage is nearly full, for every session that begins from now on."""
+    """What managed PostgreSQL does when its storage is nearly full: each new session is read-only."""
 
     def __init__(self, database_url: str) -> None:
         self._admin = Database(make_url(database_url).render_as_string(hide_password=False), pool_size=1)
         self._name = make_url(database_url).database
 
     def fill(self) -> None:
-        """Write no more."""
+        """Make the database read-only."""
         self._alter("SET default_transaction_read_only = on")
 
     def make_room(self) -> None:
-        """Write again."""
+        """Let the database write again."""
         self._alter("RESET default_transaction_read_only")
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._admin.close()
 
     def _alter(self, how: str) -> None:
@@ -48,18 +48,18 @@ class ReadOnly:
             others = (
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name AND pid <> :mine"
             )
-            mine = connection.scalar(text("SELECT pg_backend_pid()"))
-            connection.execute(text(others), {"name": self._name, "mine": mine})
+            attempt = connection.scalar(text("SELECT pg_backend_pid()"))
+            connection.execute(text(others), {"name": self._name, "mine": attempt})
 
 
 @dataclass
 class FillingMailer(ScriptedMailer):
-    """Answers, and then the database cannot write."""
+    """A mailer that answers; after its answer the database cannot write."""
 
     disk: list[Disk] = field(default_factory=list)
 
     def send(self, envelope: Envelope) -> Outcome:
-        """Accept, as the last thing before there is no room."""
+        """Accept the email, then let the database run out of room."""
         outcome = super().send(envelope)
         for disk in self.disk:
             disk.fill()
@@ -84,22 +84,22 @@ def disk(request: pytest.FixtureRequest, migrated_postgres_url: str) -> Iterator
     made.close()
 
 
-def test_what_cannot_be_written_is_not_accepted(gateway: Gateway, disk: Disk) -> None:
-    """Whoever submits is put off, which is no failure of ours; once there is room it is taken, without a restart."""
+def test_an_email_that_cannot_be_written_is_not_accepted(gateway: Gateway, disk: Disk) -> None:
+    """The caller gets an error that says to retry. Once there is room, the email is accepted without a restart."""
     who = caller(gateway)
     disk.fill()
     with pytest.raises(ServiceUnavailable):
         submit(gateway, who, "ann@example.net")
     assert gateway.deliver.drain(Lane.TRANSACTIONAL).reported == 0
     disk.make_room()
-    mail = submit(gateway, who, "ann@example.net")
+    email = submit(gateway, who, "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENT
+    assert state_of(gateway, email) is State.SENT
 
 
 def test_an_answer_of_ses_waits_until_it_can_be_written(gateway: Gateway, mailer: FillingMailer, disk: Disk) -> None:
-    """The mail was sent when the disk filled up: the worker keeps the answer, and nobody calls again."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    """The disk fills up after the email was sent: the worker keeps the answer, and no second call is made."""
+    email = submit(gateway, caller(gateway), "ann@example.net")
     mailer.disk.append(disk)
     waits: list[float] = []
 
@@ -108,9 +108,9 @@ def test_an_answer_of_ses_waits_until_it_can_be_written(gateway: Gateway, mailer
         if len(waits) == 3:
             disk.make_room()
 
-    object.__setattr__(gateway.deliver._parts, "sleep", sleep)
+    replace_parts(gateway, sleep=sleep)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert len(waits) >= 3
-    assert (state_of(gateway, mail), outcomes(gateway, mail)) == (State.SENT, ["accepted"])
-    assert not recipient_of(gateway, mail).possible_duplicate
+    assert (state_of(gateway, email), outcomes(gateway, email)) == (State.SENT, ["accepted"])
+    assert not recipient_of(gateway, email).possible_duplicate
     assert len(mailer.sent) == 1

@@ -1,16 +1,16 @@
-"""The servers that the tests rest on are real and fresh."""
+"""The servers that the tests use are real and empty."""
 
 import psycopg
 import pytest
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.services import Postgres
+from tests.support.servers.servers import Postgres
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])
 def test_a_database_is_empty_whatever_an_earlier_test_left(database_url: str, turn: str) -> None:
-    """Two tests that make the same table never meet."""
+    """Two tests that make the same table do not affect each other."""
     engine = create_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE left_behind (turn TEXT)"))
@@ -20,7 +20,7 @@ def test_a_database_is_empty_whatever_an_earlier_test_left(database_url: str, tu
 
 
 def test_a_database_can_be_made_from_a_template(postgres: Postgres) -> None:
-    """What the template holds, the copy holds."""
+    """The copy holds everything that the template holds."""
     template = postgres.create_database()
     with psycopg.connect(postgres.url(template).replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (n INT)")
@@ -33,7 +33,7 @@ def test_a_database_can_be_made_from_a_template(postgres: Postgres) -> None:
 
 @pytest.mark.parametrize("turn", ["first", "second"])
 def test_redis_is_empty_whatever_an_earlier_test_left(redis_url: str, turn: str) -> None:
-    """Two tests that use the same key never meet."""
+    """Two tests that use the same key do not affect each other."""
     with Redis.from_url(redis_url) as client:
         assert client.set("left-behind", turn, nx=True)
         assert client.info("server")["server_name"] == "valkey"

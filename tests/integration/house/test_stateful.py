@@ -1,7 +1,8 @@
-"""A whole gateway on real SQL and a real Valkey, while anything happens in any order: every promise after every step.
+"""A whole gateway on real SQL and a real Valkey: random events in any order, every promise checked after each step.
 
-SES keeps a ledger that the gateway never sees. Workers stall and die, answers are lost, feedback comes late, twice and
-in any order, but it comes; people suppress, unsuppress, cancel and reschedule; Redis forgets and lies.
+SES keeps a ledger that the gateway never sees. Workers stall and die, and answers are lost. Events come late, twice and
+in any order, but each comes. People suppress, unsuppress, cancel and reschedule. Redis loses data and gives wrong
+answers.
 """
 
 import os
@@ -18,28 +19,26 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from redis import Redis
-from sqlalchemy import delete
 
-from app.domain.delivery import ENDED_UNSENT, RANK, TAKEN_BY_SES, WAITING, State
 from app.domain.errors import Conflict, NotFound
-from app.domain.outcome import Ambiguous, Envelope, Outcome, Retry
-from app.domain.proof import OnUnconfirmed
+from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome, Retry
+from app.domain.sending.state_machine import ENDED_UNSENT, RANK, TAKEN_BY_SES, WAITING, State
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.services.envelopes import ATTEMPT_TAG
-from app.services.reconcile import CANARY
-from app.services.record import Record, Report
-from app.services.results import NotCalled, Result, noted
-from app.store import claims
-from app.store.claims import Claim, Wanted
-from app.store.flight import FlightRecorder
-from app.store.models import metadata
-from app.store.positives import WARM
-from app.wiring import Gateway, build
-from tests.gateways import caller, settings_for
-from tests.ledger import MOODS, Ses, Taken
-from tests.mails import ROOT, submit, take
-from tests.rows import age, recipient_of, rows
-from tests.ses_events import about, bring
+from app.services.sending.call_results import NotCalled, Report, Result, noted
+from app.services.sending.record import Record
+from app.services.sending.render import ATTEMPT_TAG
+from app.services.sending.unconfirmed import CANARY
+from app.store.sending import claims
+from app.store.sending.claims import Claim, Wanted
+from app.store.sending.flight_recorder import FlightRecorder
+from app.store.suppression.positive_cache import WARM
+from app.wiring.gateway import Gateway, build
+from tests.support.aws.ledger import MOODS, Ses, Taken
+from tests.support.aws.ses_events import about, bring
+from tests.support.gateway.emails import ROOT, submit, take
+from tests.support.gateway.gateways import caller, settings_for
+from tests.support.gateway.rows import age, empty, recipient_of, rows
 
 ADDRESSES = ("ann@example.net", "bob@example.net", "kim@example.net")
 QUIET = timedelta(minutes=16)
@@ -50,21 +49,23 @@ A_SECOND = timedelta(seconds=1)
 
 @dataclass
 class Stalled:
-    """A worker that claimed and then stood still, before its calls or after them."""
+    """A worker that claimed and then stopped, before its calls or after them."""
 
     claim: Claim
     results: Sequence[Result]
 
 
 class Machine(RuleBasedStateMachine):
-    """Everything that may happen to the gateway, and all that must hold."""
+    """The random events of the gateway, and the invariants that must hold."""
 
     def __init__(self, gateway: Gateway, ses: Ses) -> None:
         super().__init__()
         self.gateway, self.ses = gateway, ses
-        _forget_everything(gateway, ses)
+        # One database serves many runs.
+        empty(gateway)
+        ses.forget()
         self.who = caller(gateway)
-        self.mails: dict[UUID, str] = {}
+        self.emails: dict[UUID, str] = {}
         self.removed_at: dict[str, datetime] = {}
         self.stalled: list[Stalled] = []
         self.heard: dict[UUID, State] = {}
@@ -73,7 +74,7 @@ class Machine(RuleBasedStateMachine):
     @rule(to=st.sampled_from(ADDRESSES), policy=st.sampled_from(OnUnconfirmed), later=st.booleans())
     def submit(self, to: str, policy: OnUnconfirmed, later: bool) -> None:
         at = datetime.now(UTC) + timedelta(hours=1) if later else None
-        self.mails[submit(self.gateway, self.who, to, on_unconfirmed=policy, scheduled_at=at)] = to
+        self.emails[submit(self.gateway, self.who, to, on_unconfirmed=policy, scheduled_at=at)] = to
 
     @rule(to=st.sampled_from(ADDRESSES), mood=st.sampled_from(MOODS))
     def change_mood(self, to: str, mood: str) -> None:
@@ -91,30 +92,30 @@ class Machine(RuleBasedStateMachine):
     def a_worker_stalls(self, called: bool) -> None:
         """It holds one claim, and may have made its call."""
         claim = take(self.gateway, limit=1)
-        results = [self._call(one) if called else NotCalled("Stalled.") for one in claim.mails]
+        results = [self._call(one) if called else NotCalled("Stalled.") for one in claim.emails]
         self.stalled.append(Stalled(claim, results))
 
     @precondition(lambda self: self.stalled)
     @rule(data=st.data(), knows=st.booleans())
     def a_stalled_worker_reports(self, data: st.DataObject, knows: bool) -> None:
-        """Under its old claim, the answer or that there was none."""
+        """The worker reports under its old claim: the answer, or that there was none."""
         stalled = self.stalled.pop(data.draw(st.integers(0, len(self.stalled) - 1)))
-        told = [one if knows or isinstance(one, NotCalled) else Ambiguous("Silence.") for one in stalled.results]
+        results = [one if knows or isinstance(one, NotCalled) else Ambiguous("Silence.") for one in stalled.results]
         reports = [
-            Report(mine=one, token=stalled.claim.token, result=result)
-            for one, result in zip(stalled.claim.mails, told, strict=True)
+            Report(attempt=one, token=stalled.claim.token, result=result)
+            for one, result in zip(stalled.claim.emails, results, strict=True)
         ]
         Record(database=self.gateway.database, max_attempts=12)(reports)
 
     @rule(phase=st.sampled_from(["claimed", "on the wire", "answered"]))
     def a_worker_dies(self, phase: str) -> None:
-        """As by kill -9: its notes are all that is left of it."""
+        """The process ends as by kill -9: only its notes are left."""
         recorder = FlightRecorder(self.gateway.settings.flight_dir)
         wanted = Wanted(lane=Lane.TRANSACTIONAL, limit=1, lease=timedelta(seconds=60))
         recorder.claim(wanted.token)
         with self.gateway.database.transaction() as connection:
             claim = claims.claim(connection, wanted)
-        for one in claim.mails if phase != "claimed" else ():
+        for one in claim.emails if phase != "claimed" else ():
             recorder.start(one.attempt_id)
             outcome = self._call(one)
             if phase == "answered":
@@ -133,7 +134,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.ses.ledger)
     @rule(data=st.data(), kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1), times=st.integers(1, 2))
     def hear_of_a_mail(self, data: st.DataObject, kinds: list[str], times: int) -> None:
-        """Any events of any mail in the ledger, in any order, once or twice."""
+        """Any events of any email in the ledger, in any order, once or twice."""
         taken = data.draw(st.sampled_from(self.ses.ledger))
         self._hear([(taken, kind) for kind in kinds * times])
 
@@ -146,7 +147,7 @@ class Machine(RuleBasedStateMachine):
     def unsuppress(self, to: str) -> None:
         time.sleep(0.002)  # SQLite's clock counts milliseconds
         try:
-            self.gateway.suppress.remove(self.who, to, reason="A mistake.", force=True, wait_for_ses=False)
+            self.gateway.unsuppress(self.who, to, reason="A mistake.", force=True, wait_for_ses=False)
         except NotFound:
             assert to not in self.ses.suppressed
         else:
@@ -155,21 +156,23 @@ class Machine(RuleBasedStateMachine):
             self.removed_at[to] = datetime.now(UTC)
         time.sleep(0.002)
 
-    @precondition(lambda self: self.mails)
+    @precondition(lambda self: self.emails)
     @rule(data=st.data(), change=st.sampled_from(["cancel", "send now", "expire"]))
     def change_ones_mind(self, data: st.DataObject, change: str) -> None:
-        mail = data.draw(st.sampled_from(list(self.mails)))
+        email = data.draw(st.sampled_from(list(self.emails)))
         try:
             match change:
                 case "cancel":
-                    self.gateway.revise.cancel(self.who, mail)
+                    self.gateway.revise.cancel(self.who, email)
                 case "send now":
-                    self.gateway.revise.reschedule(self.who, mail, scheduled_at=datetime.now(UTC) - A_SECOND)
+                    self.gateway.revise.reschedule(self.who, email, scheduled_at=datetime.now(UTC) - A_SECOND)
                 case "expire":
-                    age(self.gateway, "recipients", "expires_at", A_SECOND, email_id=mail)
+                    age(self.gateway, "recipients", "expires_at", A_SECOND, email_id=email)
                     self.gateway.upkeep.expire()
         except Conflict:
-            assert recipient_of(self.gateway, mail).state not in {State.QUEUED, State.SCHEDULED} or change == "send now"
+            assert (
+                recipient_of(self.gateway, email).state not in {State.QUEUED, State.SCHEDULED} or change == "send now"
+            )
 
     @rule(harm=st.sampled_from(["flush", "lose marker", "positive of nobody", "nonsense", "warm up"]))
     def harm_redis(self, harm: str) -> None:
@@ -189,7 +192,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        """A quiet time has passed, and SES's events came: first those of the mails, then that of the canary."""
+        """A quiet time has passed, and SES's events came: first those of the emails, then that of the canary."""
         self._hear([(taken, "Send") for taken in self.ses.ledger])
         age(self.gateway, "recipients", "unconfirmed_since", QUIET, state=State.UNCONFIRMED)
         age(self.gateway, "attempts", "started_at", QUIET)
@@ -207,9 +210,18 @@ class Machine(RuleBasedStateMachine):
         decide = self.gateway.reconcile.resend if again else self.gateway.reconcile.discard
         decide(ROOT, held, reason="Because.")
 
+    @precondition(lambda self: self._in_state(State.FAILED))
+    @rule(data=st.data())
+    def a_person_resends_what_has_failed(self, data: st.DataObject) -> None:
+        """The email was not sent, so it is no possible duplicate, and no suppressed address gets it now."""
+        (row,) = rows(self.gateway, "recipients", id=data.draw(st.sampled_from(self._in_state(State.FAILED))))
+        assert self.gateway.resend_failed(ROOT, row["email_id"], reason="Because.") == 1
+        after = recipient_of(self.gateway, row["email_id"])
+        assert (after.state, after.possible_duplicate) == (State.RETRY_WAIT, row["possible_duplicate"])
+
     @invariant()
     def nobody_is_mailed_while_suppressed(self) -> None:
-        """I8, and I13: whatever Redis says."""
+        """I8, and I13: whatever Redis answers."""
         assert self.ses.wronged == []
 
     @invariant()
@@ -227,7 +239,7 @@ class Machine(RuleBasedStateMachine):
         assert {id_ for id_, row in calls.items() if row["outcome"] == "accepted"} <= in_ledger
         in_doubt = {row["recipient_id"] for row in calls.values() if row["outcome"] in {"calling", "unknown"}}
         stored = rows(self.gateway, "recipients")
-        assert len([row for row in stored if row["key"] != CANARY]) == len(self.mails)
+        assert len([row for row in stored if row["key"] != CANARY]) == len(self.emails)
         for row in stored:
             state, count = State(row["state"]), taken[row["id"]]
             by_person = row["id"] in self.resent_by_person
@@ -243,7 +255,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_outcome_is_taken_back(self) -> None:
-        """I9 again: the rank of what was heard never falls."""
+        """I9 again: the rank of the known outcome never falls."""
         for row in rows(self.gateway, "recipients"):
             state = State(row["state"])
             known = self.heard.get(row["id"])
@@ -252,7 +264,7 @@ class Machine(RuleBasedStateMachine):
             assert known is None or RANK.get(state, 0) >= RANK[known]
 
     def teardown(self) -> None:
-        """I15 and I6: once faults stop, every mail ends, and is sent unless it says why not."""
+        """I15 and I6: once faults stop, every email ends, and is sent unless it states why not."""
         self.ses.mood.clear()
         self.gateway.recover()
         self.end_leases()
@@ -267,17 +279,17 @@ class Machine(RuleBasedStateMachine):
         self.each_mail_stands_as_the_ledger_says()
         self.nobody_is_mailed_while_suppressed()
 
-    def _call(self, one: claims.Mine) -> Outcome:
+    def _call(self, one: claims.OpenAttempt) -> Outcome:
         address = one.recipient.address
         if address in self.ses.suppressed:  # the last look
             return Retry("Not called.")
         tags = (("postern_recipient", str(one.recipient.id)), (ATTEMPT_TAG, str(one.attempt_id)))
         return self.ses.send(Envelope(sender="invites@example.com", recipient=address, raw=b"", tags=tags))
 
-    def _hear(self, news: list[tuple[Taken, str]]) -> None:
-        bring(self.gateway, *(about(one.envelope, kind, one.ses_message_id, sent_at=one.at) for one, kind in news))
+    def _hear(self, events: list[tuple[Taken, str]]) -> None:
+        bring(self.gateway, *(about(one.envelope, kind, one.ses_message_id, sent_at=one.at) for one, kind in events))
         attempts = {row["id"]: row["recipient_id"] for row in rows(self.gateway, "attempts")}
-        for one, kind in news:
+        for one, kind in events:
             address, recipient_id = one.envelope.recipient, attempts[one.attempt_id]
             if kind in HARD and address != CANARY and one.at > self.removed_at.get(address, one.at - QUIET):
                 self.ses.suppressed.add(address)
@@ -287,18 +299,6 @@ class Machine(RuleBasedStateMachine):
 
     def _in_state(self, *states: State) -> list[UUID]:
         return [row["id"] for row in rows(self.gateway, "recipients") if row["state"] in states]
-
-
-def _forget_everything(gateway: Gateway, ses: Ses) -> None:
-    """One database serves many runs: what an earlier one left is deleted."""
-    with gateway.database.transaction() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
-    with Redis.from_url(gateway.settings.redis_url) as redis:
-        redis.flushall()
-    for left in gateway.settings.flight_dir.glob("*.flight"):
-        left.unlink()
-    ses.forget()
 
 
 @pytest.fixture
@@ -314,6 +314,6 @@ def gateway(migrated_url: str, redis_url: str, ses: Ses, tmp_path: Path) -> Iter
 
 
 def test_no_order_of_events_breaks_a_promise_on_real_rows(gateway: Gateway, ses: Ses) -> None:
-    """Whatever happens in whatever order, every promise holds after each step, and in the end all mail has ended."""
+    """Whatever happens in whatever order, every promise holds after each step, and in the end every email has ended."""
     bounds = settings(max_examples=16, stateful_step_count=40, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(lambda: Machine(gateway, ses), settings=bounds)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""The race of promise 3: complaints are settled while workers send, and no call begins that could have known.
+"""The race of promise 3: complaints are settled while workers send, and no call begins after a known complaint.
 
-The order is the database's own: right before a worker takes its last look, the test reads the suppression list by
-itself. What it sees there was committed before the look began, whatever any clock says, and must not be called.
+The order is the database's own: right before a worker takes its last look, the test reads the suppression list itself.
+An entry that it sees was committed before the look began, whatever any clock says, so that address must not be called.
 """
 
 import json
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from app.domain.outcome import Envelope, Outcome
+from app.domain.sending.call_outcome import Envelope, Outcome
 from app.queue import Lane
-from app.services.last_look import LastLook, Refusal
-from app.services.results import FoundSuppressed, NotCalled
-from app.store.claims import Mine
-from app.store.db import Database
-from app.store.inbox import InboxState
-from app.store.models import suppressions
-from app.wiring import Gateway, build
-from tests.early import ScriptedEarlyMailer
-from tests.feedback import complained, put
-from tests.gateways import ScriptedMailer, caller, settings_for
-from tests.mails import submission
-from tests.rows import change, rows
+from app.services.sending.call_results import FoundSuppressed, NotCalled
+from app.services.sending.last_look import LastLook, Refusal
+from app.store.engine.database import Database
+from app.store.feedback.notifications import InboxState
+from app.store.sending.claims import OpenAttempt
+from app.store.tables.core import suppressions
+from app.wiring.gateway import Gateway, build
+from tests.support.aws.notifications import complained, put
+from tests.support.gateway.early_mailers import ScriptedEarlyMailer
+from tests.support.gateway.emails import submission
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.rows import change, rows
 
 WORKERS, THREADS, SETTLERS = 2, 6, 2
 BATCH, TOGETHER = 100, 5
@@ -37,7 +37,7 @@ BATCH, TOGETHER = 100, 5
 
 @dataclass
 class Witness:
-    """Who was seen on the list right before a worker turned to its last look."""
+    """Records the addresses that are on the list right before a worker takes its last look."""
 
     database: Database
     seen: set[str] = field(default_factory=set)
@@ -49,23 +49,23 @@ class Witness:
 
 
 class WitnessedLook(LastLook):
-    """The last look of a worker, with a witness beside it."""
+    """The last look of a worker, which the witness precedes."""
 
     witness: Witness
 
-    def __call__(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
-        self.witness.look(mine.recipient.key)
-        return super().__call__(mine)
+    def __call__(self, attempt: OpenAttempt) -> NotCalled | FoundSuppressed | None:
+        self.witness.look(attempt.recipient.key)
+        return super().__call__(attempt)
 
-    def together(self, mails: Sequence[Mine]) -> Sequence[Refusal | None]:
-        for mine in mails:
-            self.witness.look(mine.recipient.key)
-        return super().together(mails)
+    def together(self, emails: Sequence[OpenAttempt]) -> Sequence[Refusal | None]:
+        for attempt in emails:
+            self.witness.look(attempt.recipient.key)
+        return super().together(emails)
 
 
 @dataclass
 class Ses(ScriptedMailer):
-    """SES, which takes some milliseconds. `called` tells of the next call."""
+    """SES, which takes some milliseconds. `called` is set at the next call."""
 
     called: threading.Event = field(default_factory=threading.Event)
 
@@ -76,12 +76,12 @@ class Ses(ScriptedMailer):
 
 
 class EarlySes(Ses, ScriptedEarlyMailer):
-    """The same for calls that do not wait for each other."""
+    """The same SES, for calls that do not wait for each other."""
 
 
 @contextmanager
 def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[list[Gateway]]:
-    """Several worker processes' worth of gateways on one database, each look of theirs witnessed."""
+    """Gateways as of several worker processes on one database; a witness precedes each of their looks."""
     with ExitStack() as open_ones:
         made = []
         for number in range(WORKERS):
@@ -90,13 +90,13 @@ def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[
             open_ones.callback(made[-1].close)
         witness = Witness(made[0].database)
         for gateway in made:
-            gateway.deliver._parts.calls.call._look = look = WitnessedLook(gateway.database)
+            gateway.deliver.parts.calls.call._look = look = WitnessedLook(gateway.database)
             look.witness = witness
         yield made
 
 
 def complain(gateway: Gateway, addresses: list[str], begun: threading.Event) -> None:
-    """Complaints about earlier mails come in and are settled, at some chance moment after `begun`."""
+    """Complaints about earlier emails come in and are settled, at some random moment after `begun`."""
     assert begun.wait(30)
     time.sleep(random.random() / 50)
     put(gateway, *(json.dumps(complained(address, message=f"earlier-{address}")) for address in addresses))
@@ -110,9 +110,9 @@ def send_all(gateway: Gateway, ends: threading.Event) -> None:
 
 
 def race(gateways: list[Gateway], ses: Ses, addresses: list[str]) -> None:
-    """Batch by batch, mails are accepted and sent while everybody complains, in another order than they are sent.
+    """Batch by batch, emails are accepted and sent while all addresses complain, in another order than they are sent.
 
-    Of every second batch the complaints wait for its first call, so that the workers win some of the races, on a slow
+    In every second batch the complaints wait for the first call, so that the workers win some of the races, on a slow
     machine too.
     """
     who, ends = caller(gateways[0]), threading.Event()
@@ -132,8 +132,8 @@ def race(gateways: list[Gateway], ses: Ses, addresses: list[str]) -> None:
                 ]
                 for each in complaints:
                     each.result()
-                # They wait for the mails that they are about, which nobody knows: enough of that.
-                change(gateways[0], "feedback", {"state": InboxState.PROCESSED})
+                # These events wait for emails that are not known here; the test needs no more of them.
+                change(gateways[0], "notifications", {"state": InboxState.PROCESSED})
         finally:
             ends.set()
         for each in senders:
@@ -145,26 +145,26 @@ def address_of(number: int) -> str:
 
 
 def run(
-    url: str, redis_url: str, directory: Path, *, mails: int, ses: Ses | None = None
+    url: str, redis_url: str, directory: Path, *, emails: int, ses: Ses | None = None
 ) -> tuple[set[str], set[str], set[str]]:
-    """Who was reached, whom the witness saw on the list before a look, and who was claimed before the complaint."""
+    """The addresses that were called, that the witness saw on the list, and that were claimed before the complaint."""
     mailer = ses or Ses()
-    addresses = [address_of(number) for number in range(mails)]
+    addresses = [address_of(number) for number in range(emails)]
     with workers(url, redis_url, mailer, directory) as gateways:
         race(gateways, mailer, addresses)
         assert {row["key"] for row in rows(gateways[0], "suppressions")} == set(addresses)
         assert not rows(gateways[0], "recipients", state="sending")
         keys = {row["id"]: row["key"] for row in rows(gateways[0], "recipients")}
         claimed = {keys[row["recipient_id"]] for row in rows(gateways[0], "attempts")}
-        seen = gateways[0].deliver._parts.calls.call._look.witness.seen  # type: ignore[attr-defined]
+        seen = gateways[0].deliver.parts.calls.call._look.witness.seen  # type: ignore[attr-defined]
     return {one.recipient for one in mailer.sent}, seen, claimed
 
 
 def test_no_call_begins_after_a_complaint_on_postgresql(
     migrated_postgres_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """A thousand complaints, each at some moment between accept and send: whoever was on the list is not called."""
-    reached, seen, claimed = run(migrated_postgres_url, redis_url, tmp_path, mails=1000)
+    """A thousand complaints, each at some moment between accept and send: no address on the list is called."""
+    reached, seen, claimed = run(migrated_postgres_url, redis_url, tmp_path, emails=1000)
     everybody = {address_of(number) for number in range(1000)}
     assert reached & seen == set()
     raced = {"reached": reached, "caught by the look": seen & claimed, "caught by the claim": everybody - claimed}
@@ -172,14 +172,14 @@ def test_no_call_begins_after_a_complaint_on_postgresql(
 
 
 def test_no_early_call_begins_after_a_complaint(migrated_postgres_url: str, redis_url: str, tmp_path: Path) -> None:
-    """Some hundred of the same where some calls share a look and none waits for another."""
-    reached, seen, _ = run(migrated_postgres_url, redis_url, tmp_path, mails=400, ses=EarlySes())
+    """Some hundred complaints, where some calls share a look and none waits for another."""
+    reached, seen, _ = run(migrated_postgres_url, redis_url, tmp_path, emails=400, ses=EarlySes())
     assert reached & seen == set()
     assert 0 < len(reached) < 400
 
 
 def test_no_call_begins_after_a_complaint_on_sqlite(migrated_sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
-    """Two hundred of the same where one writer waits for the other."""
-    reached, seen, _ = run(migrated_sqlite_url, redis_url, tmp_path, mails=200)
+    """Two hundred complaints, where one writer waits for the other."""
+    reached, seen, _ = run(migrated_sqlite_url, redis_url, tmp_path, emails=200)
     assert reached & seen == set()
     assert 0 < len(reached) < 200

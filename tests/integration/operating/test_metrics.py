@@ -1,4 +1,4 @@
-"""`/metrics`: true figures of the whole gateway, read from its database, and of nobody in particular."""
+"""`/metrics`: exact figures of the whole gateway, read from its database, and without personal data."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,22 +8,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
-from app.domain.callers import Scope
-from app.domain.delivery import State
+from app.domain.apps.callers import Scope
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services import measure
-from app.services.measure import Measure
-from app.services.rhythm import EVERY_S
-from app.services.upkeep import Sweep
-from app.store import circuits, heartbeats, incidents
-from app.store.db import Database
-from app.store.inbox import InboxState
-from app.wiring import Gateway
-from tests.feedback import put
-from tests.gateways import caller, issue
-from tests.mails import submit
-from tests.rows import age, change
-from tests.web import Web, problem_of, web_on
+from app.services.operating import metrics
+from app.services.operating.metrics import Measure
+from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.upkeep import Sweep
+from app.store.engine.database import Database
+from app.store.feedback.notifications import InboxState
+from app.store.operating import heartbeats, incidents
+from app.store.sending import circuits
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import put
+from tests.support.gateway.emails import submit
+from tests.support.gateway.gateways import caller, issue
+from tests.support.gateway.rows import age, change
+from tests.support.gateway.web import Web, problem_of, web_on
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 
 def scraped(web: Web) -> dict[str, float]:
-    """Each sample by its name and its label's value, as Prometheus reads them."""
+    """Each sample by its name and its label's value, as Prometheus reads it."""
     token = issue(web.gateway, app="prometheus", scopes=frozenset({Scope.METRICS_READ})).token
     answer = web.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
@@ -51,16 +52,16 @@ def note_incident(gateway: Gateway, kind: str, subject: str) -> None:
 
 
 def test_a_quiet_gateway_has_every_figure(web: Web) -> None:
-    """Zero where there is nothing, so that an alert can tell nothing from unknown."""
+    """Zero where there is nothing, so that an alert can tell zero from unknown."""
     told = scraped(web)
     assert {name for name, value in told.items() if value} == set()
     assert {f"postern_sweep_last_success_timestamp_seconds {sweep}" for sweep in Sweep} <= set(told)
     assert {f"postern_queue_due {lane}" for lane in Lane} <= set(told)
-    assert {f"postern_feedback {state}" for state in ("due", "parked", "quarantined")} <= set(told)
+    assert {f"postern_notifications {state}" for state in ("due", "parked", "quarantined")} <= set(told)
 
 
-def test_what_waits_is_counted(web: Web) -> None:
-    """Due mail by lane and for how long, and those whose fate is unknown; what is not due yet is no backlog."""
+def test_waiting_emails_are_counted(web: Web) -> None:
+    """Due emails by lane with their age, and those with an unknown outcome; emails due later are no backlog."""
     gateway = web.gateway
     for app in ("one", "two"):
         who = caller(gateway, app=app)
@@ -75,25 +76,25 @@ def test_what_waits_is_counted(web: Web) -> None:
     assert told["postern_queue_due bulk"] == 0
     assert 600 <= told["postern_queue_oldest_due_seconds transactional"] < 700
     assert told["postern_queue_oldest_due_seconds bulk"] == 0
-    assert (told["postern_mails_unconfirmed"], told["postern_mails_held"]) == (1, 1)
+    assert (told["postern_recipients_unconfirmed"], told["postern_recipients_held"]) == (1, 1)
 
 
-def test_news_that_waits_is_counted(web: Web) -> None:
-    """Due, parked and quarantined, each by itself; what is settled is none of them."""
+def test_waiting_notifications_are_counted(web: Web) -> None:
+    """Due, parked and quarantined, each by itself; settled ones are in none of them."""
     gateway = web.gateway
     put(gateway, "a", "b", "c", "d", "e")
-    change(gateway, "feedback", {"state": InboxState.PARKED}, raw="b")
-    age(gateway, "feedback", "due_at", -timedelta(hours=1), raw="b")
-    change(gateway, "feedback", {"state": InboxState.QUARANTINED}, raw="c")
-    change(gateway, "feedback", {"state": InboxState.PROCESSED}, raw="d")
-    age(gateway, "feedback", "due_at", timedelta(minutes=10), raw="e")
+    change(gateway, "notifications", {"state": InboxState.PARKED}, raw="b")
+    age(gateway, "notifications", "due_at", -timedelta(hours=1), raw="b")
+    change(gateway, "notifications", {"state": InboxState.QUARANTINED}, raw="c")
+    change(gateway, "notifications", {"state": InboxState.PROCESSED}, raw="d")
+    age(gateway, "notifications", "due_at", timedelta(minutes=10), raw="e")
     told = scraped(web)
-    assert [told[f"postern_feedback {state}"] for state in ("due", "parked", "quarantined")] == [2, 1, 1]
-    assert 600 <= told["postern_feedback_oldest_due_seconds"] < 700
+    assert [told[f"postern_notifications {state}"] for state in ("due", "parked", "quarantined")] == [2, 1, 1]
+    assert 600 <= told["postern_notifications_oldest_due_seconds"] < 700
 
 
-def test_what_is_wrong_is_counted_by_kind(web: Web) -> None:
-    """Circuits and incidents, and no name of a sender or a domain with them; what was closed does not count."""
+def test_circuits_and_incidents_are_counted_by_kind(web: Web) -> None:
+    """Without any name of a sender or a domain; closed ones do not count."""
     gateway = web.gateway
     with gateway.database.transaction() as connection:
         circuits.trip(connection, "sender:secret.example", reason="Not verified.")
@@ -110,12 +111,12 @@ def test_what_is_wrong_is_counted_by_kind(web: Web) -> None:
     assert "secret" not in str(told)
 
 
-def test_who_lives_and_what_was_swept_is_told(web: Web) -> None:
-    """Worker processes of the last minute, what came through the broker, and when each sweep succeeded."""
+def test_workers_and_sweeps_are_shown(web: Web) -> None:
+    """Worker processes of the last minute, messages through the broker, and when each sweep succeeded."""
     gateway = web.gateway
     gateway.workforce.beat("host:2")
     gateway.workforce.beat("host:3")
-    gateway.workforce.heard("host:1")
+    gateway.workforce.was_reached("host:1")
     age(gateway, "heartbeats", "seen_at", timedelta(minutes=2), name="host:3")
     gateway.upkeep.run(Sweep.LEASES)
     told = scraped(web)
@@ -126,20 +127,20 @@ def test_who_lives_and_what_was_swept_is_told(web: Web) -> None:
     assert told["postern_sweep_last_success_timestamp_seconds expiry"] == 0
 
 
-def test_counting_stops_where_it_is_bad_enough(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over all applications together: a scrape costs no more with a million mails."""
-    monkeypatch.setattr(measure, "COUNTED_UP_TO", 3)
+def test_counting_stops_at_a_bound(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all applications together: a scrape costs no more with a million emails."""
+    monkeypatch.setattr(metrics, "COUNTED_UP_TO", 3)
     for app in ("one", "two"):
         who = caller(gateway, app=app)
         for number in range(4):
             submit(gateway, who, f"{app}{number}@example.net")
     put(gateway, *"abcde")
     figures = Measure(database=gateway.database)()
-    assert (figures.mail[Lane.TRANSACTIONAL].count, figures.news.count) == (3, 3)
+    assert (figures.email[Lane.TRANSACTIONAL].count, figures.due_notifications.count) == (3, 3)
 
 
 def test_a_database_that_is_away_is_no_zero(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scrape fails, which Prometheus shows; it does not tell that nothing waits."""
+    """The scrape fails, which Prometheus shows; it does not report that nothing waits."""
     token = issue(web.gateway, scopes=frozenset({Scope.METRICS_READ})).token
     headers = {"Authorization": f"Bearer {token}"}
     assert web.client.get("/metrics", headers=headers).status_code == 200
@@ -153,7 +154,7 @@ def test_a_database_that_is_away_is_no_zero(web: Web, monkeypatch: pytest.Monkey
 
 
 def test_every_count_has_an_index(gateway: Gateway) -> None:
-    """None of the tables that grow is read as a whole."""
+    """None of the growing tables is read as a whole."""
     if gateway.database.engine.dialect.name != "postgresql":
         prefix, whole = "EXPLAIN QUERY PLAN ", ("SCAN recipients", "SCAN feedback")
         indexed = "USING"
@@ -173,7 +174,7 @@ def test_every_count_has_an_index(gateway: Gateway) -> None:
         if prefix == "EXPLAIN ":
             connection.exec_driver_sql("SET enable_seqscan = off")
         for statement, parameters in asked:
-            if "recipients" in statement or "feedback" in statement:
+            if "recipients" in statement or "notifications" in statement:
                 rows = connection.exec_driver_sql(prefix + statement, parameters).all()
                 plans += [str(row) for row in rows]
     assert plans
@@ -181,7 +182,7 @@ def test_every_count_has_an_index(gateway: Gateway) -> None:
 
 
 def test_a_sweep_that_has_not_succeeded_lately_is_named(gateway: Gateway) -> None:
-    """Told by readiness and not required: after five turns, of five seconds at least."""
+    """Reported by readiness and not required: after five intervals, of five seconds at least."""
 
     def told() -> Any:
         return next(check for check in gateway.health.ready() if check.name == "sweeps")

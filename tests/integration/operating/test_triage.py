@@ -1,4 +1,4 @@
-"""What is wrong is seen and dealt with from the command line: incidents, and notifications that were set aside."""
+"""An operator handles trouble from the command line: incidents, and notifications that were set aside."""
 
 import json
 import time
@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.cli.main import main
-from app.domain.callers import Scope
+from app.domain.apps.callers import Scope
 from app.domain.errors import RestrictedApiKey
-from app.services.conclude import Conclude
-from app.services.triage import Triage
-from app.store import incidents
-from app.store.inbox import InboxState
-from app.wiring import Gateway
-from tests.feedback import bounced, put
-from tests.gateways import caller
-from tests.integration.test_cli_operators import Json, Run, point_at, run
-from tests.rows import age, change, rows
+from app.services.feedback.apply import Conclude
+from app.services.operating.triage import Triage
+from app.store.feedback.notifications import InboxState
+from app.store.operating import incidents
+from app.wiring.gateway import Gateway
+from tests.integration.cli.test_operators import Json, Run, point_at, run
+from tests.support.aws.notifications import bounced, put
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, change, rows
 
 __all__ = ["run"]
 
@@ -32,7 +32,7 @@ def notify(gateway: Gateway, subject: str, detail: str = "It refuses us.") -> No
 
 
 def poison(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> UUID:
-    """A notification that broke its reader five times."""
+    """A notification that made its reader fail five times."""
     put(gateway, json.dumps(bounced("kim@example.net", message="m1")))
 
     def choke(*_: object, **__: object) -> None:
@@ -41,22 +41,22 @@ def poison(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> UUID:
     with monkeypatch.context() as patch:
         patch.setattr(Conclude, "__call__", choke)
         for _ in range(5):
-            change(gateway, "feedback", {"due_at": rows(gateway, "feedback")[0]["received_at"]})
+            change(gateway, "notifications", {"due_at": rows(gateway, "notifications")[0]["received_at"]})
             gateway.settle.drain()
-    [row] = rows(gateway, "feedback", state=InboxState.QUARANTINED)
+    [row] = rows(gateway, "notifications", state=InboxState.QUARANTINED)
     return UUID(str(row["id"]))
 
 
 def parked(gateway: Gateway) -> UUID:
-    """A notification of a mail that is not ours."""
+    """A notification about an email that is not ours."""
     put(gateway, json.dumps(bounced("kim@example.net", message="unheard-of")))
     gateway.settle.drain()
-    [row] = rows(gateway, "feedback", state=InboxState.PARKED)
+    [row] = rows(gateway, "notifications", state=InboxState.PARKED)
     return UUID(str(row["id"]))
 
 
 def test_open_incidents_are_listed_and_closed(gateway: Gateway, run: Run) -> None:
-    """The latest first, with how often; one that is closed is gone, with who and why in the audit."""
+    """The latest first, with their counts; a closed one is gone, with actor and reason in the audit."""
     notify(gateway, "a.example")
     notify(gateway, "b.example")
     notify(gateway, "a.example", "Again.")
@@ -73,7 +73,7 @@ def test_open_incidents_are_listed_and_closed(gateway: Gateway, run: Run) -> Non
 
 
 def test_an_incident_that_comes_again_is_open_again(gateway: Gateway, run: Run) -> None:
-    """Closed is not ignored: it counts from one, since the time when it came back."""
+    """Closed is not ignored: it counts from one, from the time when it came back."""
     notify(gateway, "a.example")
     notify(gateway, "a.example")
     [first] = run("incidents")["incidents"]
@@ -84,21 +84,23 @@ def test_an_incident_that_comes_again_is_open_again(gateway: Gateway, run: Run) 
     assert again["first_at"] > first["last_at"]
 
 
-def test_what_is_not_there_is_refused(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An incident that was closed, a notification that does not exist, and one that waits for nobody."""
+def test_a_missing_or_settled_item_is_refused(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed incident, a notification that does not exist, and one that is not waiting."""
     point_at(gateway, tmp_path, monkeypatch)
     assert main(["incidents", "close", str(uuid4()), "--reason", "None."]) == 1
     assert main(["feedback", str(uuid4())]) == 1
     assert main(["feedback", "--raw"]) == 2
-    put(gateway, "no json")
+    put(gateway, "Successfully validated SNS topic for Amazon SES event publishing.")
     gateway.settle.drain()
-    [done] = rows(gateway, "feedback")
+    [done] = rows(gateway, "notifications")
     assert main(["feedback", str(done["id"]), "--retry"]) == 1
     assert rows(gateway, "audit") == []
 
 
 def test_a_poison_notification_is_an_incident(gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever lists what is wrong learns of it, by the kind of its error, and where to look."""
+    """The list of incidents shows the kind of its error, and where to look."""
     poison(gateway, monkeypatch)
     [told] = run("incidents")["incidents"]
     assert (told["kind"], told["subject"], told["count"]) == ("poison_notification", "KeyError", 1)
@@ -108,10 +110,10 @@ def test_a_poison_notification_is_an_incident(gateway: Gateway, run: Run, monkey
 def test_a_quarantined_notification_is_shown_without_addresses(
     gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its shape is enough to see what broke; whoever needs the address asks for it."""
+    """Its shape is enough to see what broke; an option shows the address as well."""
     broken = poison(gateway, monkeypatch)
     [listed] = run("feedback")["notifications"]
-    assert (listed["id"], listed["tries"], listed["note"]) == (str(broken), 5, "broke its reader: KeyError")
+    assert (listed["id"], listed["tries"], listed["note"]) == (str(broken), 5, "made its reader fail: KeyError")
     shown = run("feedback", str(broken))["notification"]
     assert "kim@example.net" not in shown["raw"]
     assert json.loads(shown["raw"])["eventType"] == "Bounce"
@@ -122,10 +124,10 @@ def test_a_quarantined_notification_is_shown_without_addresses(
 def test_a_quarantined_notification_is_settled_after_a_retry(
     gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch, all_of_them: bool
 ) -> None:
-    """With a reader that was mended it suppresses after all, and who asked for it is in the audit."""
+    """With a mended reader it suppresses after all, and the actor of the retry is in the audit."""
     broken = poison(gateway, monkeypatch)
     assert run("feedback", *([] if all_of_them else [str(broken)]), "--retry") == {"retried": 1}
-    assert rows(gateway, "feedback")[0]["tries"] == 0
+    assert rows(gateway, "notifications")[0]["tries"] == 0
     gateway.settle.drain()
     assert [row["key"] for row in rows(gateway, "suppressions")] == ["kim@example.net"]
     assert run("feedback")["notifications"] == []
@@ -133,22 +135,22 @@ def test_a_quarantined_notification_is_settled_after_a_retry(
     assert entry["data"]["count"] == 1
 
 
-def test_a_parked_notification_is_looked_at_at_once(gateway: Gateway, run: Run) -> None:
-    """It would wait for its next look; a retry brings that forward and forgets nothing of what it waits for."""
+def test_a_parked_notification_is_retried_at_once(gateway: Gateway, run: Run) -> None:
+    """A retry brings its next look forward, and keeps the names that it waits for."""
     waiting = parked(gateway)
     [listed] = run("feedback", "--state", "parked")["notifications"]
     assert (listed["id"], listed["note"]) == (str(waiting), "waits for unheard-of")
-    age(gateway, "feedback", "due_at", -timedelta(hours=1))
+    age(gateway, "notifications", "due_at", -timedelta(hours=1))
     gateway.settle.drain()
-    tries = rows(gateway, "feedback")[0]["tries"]
+    tries = rows(gateway, "notifications")[0]["tries"]
     assert run("feedback", "--state", "parked", "--retry") == {"retried": 1}
     gateway.settle.drain()
-    [row] = rows(gateway, "feedback")
+    [row] = rows(gateway, "notifications")
     assert (row["tries"], row["note"]) == (tries + 1, "waits for unheard-of")
 
 
-def test_only_admins_may_look(gateway: Gateway) -> None:
-    """What is in there is of all applications."""
+def test_only_administrators_may_look(gateway: Gateway) -> None:
+    """The notifications concern all applications."""
     triage, who = Triage(database=gateway.database), caller(gateway, scopes=frozenset(Scope) - {Scope.ADMIN})
     attempts: list[Callable[[], object]] = [
         lambda: triage.incidents(who, limit=1),
@@ -164,7 +166,7 @@ def test_only_admins_may_look(gateway: Gateway) -> None:
 
 
 def test_the_answer_says_when_there_are_more(gateway: Gateway, run: Run) -> None:
-    """A hundred are told at most."""
+    """At most a hundred are listed."""
     for number in range(101):
         notify(gateway, f"{number}.example")
     told: Json = run("incidents")

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and the start of the process: what an operator's machinery asks."""
+"""`/healthz`, `/readyz` and the start of the process, as an operator's machinery uses them."""
 
 import os
 import subprocess
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateways import SECRET_KEY
-from tests.web import Web, body_of, problem_of, web_on
+from tests.support.gateway.gateways import SECRET_KEY
+from tests.support.gateway.web import Web, body_of, problem_of, web_on
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -21,24 +21,26 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 
 def test_a_process_that_answers_is_alive(web: Web) -> None:
-    """Without asking anybody else."""
+    """Without a call to any other server."""
     assert body_of(web.client.get("/healthz")) == {"status": "ok"}
     assert web.client.head("/healthz").status_code == 200
 
 
 def test_readiness_needs_a_worker(web: Web) -> None:
-    """Mail would be accepted and wait: 503 names what is missing, with every check; once a worker is seen it is 200."""
+    """Emails would be accepted and wait: 503 names the missing part among all checks; with a worker it is 200."""
     answer = web.client.get("/readyz")
     problem = problem_of(answer, 503, "service_unavailable")
     assert [fault["code"] for fault in problem["errors"]] == ["worker"]
     assert {check["name"]: check["ok"] for check in problem["checks"]} == {
         "database": True,
         "migrations": True,
+        "keys": True,
         "worker": False,
         "redis": True,
         "broker": False,
         "sweeps": False,
         "circuits": True,
+        "signing_certificate": True,
     }
     assert "Retry-After" in answer.headers
     web.gateway.workforce.beat("worker-1")
@@ -48,8 +50,8 @@ def test_readiness_needs_a_worker(web: Web) -> None:
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_a_database_that_is_away_is_told(web: Web, sqlite_file: Path) -> None:
-    """Not ready, and still alive: restarting this process would not bring it back."""
+def test_a_database_that_is_away_is_reported(web: Web, sqlite_file: Path) -> None:
+    """Not ready, and still alive: restarting this process would not bring the database back."""
     web.gateway.database.close()
     sqlite_file.unlink()
     sqlite_file.mkdir()
@@ -63,9 +65,7 @@ def test_a_database_that_is_away_is_told(web: Web, sqlite_file: Path) -> None:
     [({"SECRET_KEYS": SECRET_KEY}, "SNS_TOPIC_ARNS"), ({"SECRET_KEYS": "short"}, "SECRET_KEYS")],
     ids=["no topic", "bad key"],
 )
-def test_a_configuration_that_cannot_serve_ends_the_process(
-    variables: dict[str, str], told: str, tmp_path: Path
-) -> None:
+def test_an_unusable_configuration_ends_the_process(variables: dict[str, str], told: str, tmp_path: Path) -> None:
     """With the name of the variable, and without a traceback or the value."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **variables}
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""A person is forgotten: the address is in no table, no file, no Redis and no log, and who was suppressed stays so."""
+"""Forgetting a person: the address is in no table, file, Redis key or log line, and suppressions stay in force."""
 
 import logging
 from datetime import timedelta
@@ -9,18 +9,33 @@ import pytest
 from redis import Redis
 from sqlalchemy.engine import make_url
 
-from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable, ValidationFailed
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.store import audit, incidents, keys, ses_list
-from app.store.ses_list import Mirrored
-from app.wiring import Gateway
-from tests.feedback import put
-from tests.forgetting import KEY, KIM, NAMED, NOWHERE, AwayList, OpaqueMailer, forget, live, suppress, with_account
-from tests.gateways import ScriptedMailer, caller, gateway_on
-from tests.mails import ROOT, bounce, delivery, feed, state_of, submit, take
-from tests.rows import change, everything_stored, recipient_of, rows
-from tests.web import AccountList
+from app.services.privacy.forget import MOST_AT_ONCE
+from app.store.account import ses_list
+from app.store.account.ses_list import Mirrored
+from app.store.apps import keys
+from app.store.operating import audit, incidents
+from app.store.privacy import free_text
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import put
+from tests.support.gateway.emails import ROOT, bounce, delivery, feed, state_of, submit, take
+from tests.support.gateway.forgetting import (
+    KEY,
+    KIM,
+    NAMED,
+    NOWHERE,
+    AwayList,
+    OpaqueMailer,
+    forget,
+    live,
+    suppress,
+    with_account,
+)
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
+from tests.support.gateway.rows import change, everything_stored, recipient_of, rows
+from tests.support.gateway.web import AccountList
 
 
 @pytest.fixture
@@ -39,7 +54,7 @@ def gateway(gateway: Gateway, account: AccountList) -> Gateway:
 
 
 def full_life(gateway: Gateway) -> dict[str, Any]:
-    """A person of whom every table knows something; the mails by name."""
+    """A person with rows in every table; the emails by name."""
     who = caller(gateway)
     alone = submit(gateway, who, NAMED, tags=(("user", "kim.gone"),), idempotency=f"invite-{KIM}")
     shared = submit(gateway, who, "Ann <ann@example.net>", NAMED)
@@ -50,10 +65,10 @@ def full_life(gateway: Gateway) -> dict[str, Any]:
     about_ann = delivery(gateway, shared)
     about_ann["mail"]["headers"] = [{"name": "To", "value": f"Ann <ann@example.net>, {NAMED}"}]
     feed(gateway, about_ann)
-    # SES repeats the headers in the news of everybody who got the mail.
+    # SES repeats the headers in the events of every recipient of the email.
     suppress(gateway, KEY, "invites/news", "unsubscribe")
     suppress(gateway, KEY, "invites/old", "manual")
-    gateway.suppress.remove(ROOT, KIM, scope="invites/old", reason=f"{KIM} asked for it.")
+    gateway.unsuppress(ROOT, KIM, scope="invites/old", reason=f"{KIM} asked for it.")
     with gateway.database.transaction() as connection:
         ses_list.mirror(
             connection, [Mirrored(address=KIM, key=KEY, reason="BOUNCE", updated_at=gateway_clock(gateway))]
@@ -72,7 +87,7 @@ def gateway_clock(gateway: Gateway) -> Any:
 
 
 def files_of(gateway: Gateway) -> bytes:
-    """The bytes of a SQLite database with its log; nothing of PostgreSQL, whose vacuum is its own affair."""
+    """The bytes of a SQLite database with its log; nothing for PostgreSQL, which removes old rows by its own vacuum."""
     url = make_url(gateway.settings.database_url)
     if url.get_backend_name() != "sqlite" or url.database is None:
         return b""
@@ -84,7 +99,7 @@ def all_of_redis(url: str) -> str:
         return repr([(name, client.dump(name)) for name in client.scan_iter()])
 
 
-def test_nothing_names_a_person_who_was_forgotten(
+def test_the_address_of_a_forgotten_person_is_nowhere(
     gateway: Gateway, redis_url: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not one text of one table, not one byte of the file, no key of Redis, no line of a log; in no spelling."""
@@ -100,12 +115,12 @@ def test_nothing_names_a_person_who_was_forgotten(
         assert trace not in all_of_redis(redis_url).lower()
         assert trace not in caplog.text.lower() + capsys.readouterr().err.lower()
     assert done.compacted in {True, None}
-    assert (done.erased.mails, done.erased.bodies) == (2, 1)
+    assert (done.erased.emails, done.erased.bodies) == (2, 1)
     assert done.mentions >= 4
 
 
-def test_what_counts_stays_under_one_pseudonym(gateway: Gateway) -> None:
-    """Mails keep their fate and their message id, events their kind, and the mail of somebody else its recipient."""
+def test_outcomes_and_counts_stay_under_one_pseudonym(gateway: Gateway) -> None:
+    """Emails keep their outcome and message id, events their kind; other people's emails keep their recipient."""
     made = full_life(gateway)
     name = gateway.pseudonyms(KEY)
     bounced_before = len(rows(gateway, "events", type="bounce"))
@@ -125,8 +140,8 @@ def test_what_counts_stays_under_one_pseudonym(gateway: Gateway) -> None:
     assert (view.subject, view.text, view.tags) == (None, None, ())
 
 
-def test_who_was_suppressed_stays_so_in_the_same_scopes(gateway: Gateway) -> None:
-    """A live entry lives on with its origin, a tombstone stays one, and the result says what still holds."""
+def test_suppressions_stay_in_the_same_scopes(gateway: Gateway) -> None:
+    """A live entry stays with its origin, a tombstone stays one, and the result lists the entries in force."""
     full_life(gateway)
     name = gateway.pseudonyms(KEY)
     done = forget(gateway)
@@ -140,8 +155,8 @@ def test_who_was_suppressed_stays_so_in_the_same_scopes(gateway: Gateway) -> Non
 
 
 @pytest.mark.parametrize("redis", ["warm", "cold", "away"])
-def test_new_mail_to_somebody_forgotten_is_refused(migrated_url: str, redis_url: str, redis: str) -> None:
-    """At accept, and in the claim for mail that passed accept; whatever Redis knows."""
+def test_new_email_to_a_forgotten_person_is_refused(migrated_url: str, redis_url: str, redis: str) -> None:
+    """At accept, and in the claim for an email that passed accept; whatever Redis holds."""
     mailer = ScriptedMailer()
     with gateway_on(migrated_url, NOWHERE if redis == "away" else redis_url, mailer=mailer) as built:
         gateway = with_account(built, AccountList())
@@ -162,8 +177,8 @@ def test_new_mail_to_somebody_forgotten_is_refused(migrated_url: str, redis_url:
         assert [envelope.recipient for envelope in mailer.sent] == ["ann@example.net"]
 
 
-def test_who_was_not_suppressed_may_come_back(gateway: Gateway) -> None:
-    """To forget is not to forbid: unless it is asked for, new mail is sent, and it is the person's own again."""
+def test_a_forgotten_person_without_suppressions_may_get_email(gateway: Gateway) -> None:
+    """Forgetting is no suppression, unless that is asked for: new email is sent, and stored under the address again."""
     who = caller(gateway)
     submit(gateway, who, KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -175,22 +190,22 @@ def test_who_was_not_suppressed_may_come_back(gateway: Gateway) -> None:
     assert live(gateway) == {(KEY, "*", "bounce")}
 
 
-def test_a_person_may_ask_never_to_be_written_to_again(gateway: Gateway) -> None:
-    """With an entry of its own origin, which is found by the address and lifted only by force."""
+def test_a_forgotten_person_may_be_suppressed_for_good(gateway: Gateway) -> None:
+    """With an entry of its own origin, which is found by the address and unsuppressed only by force."""
     name = gateway.pseudonyms(KEY)
     done = forget(gateway, suppress=True)
     assert [(kept.scope, kept.origin) for kept in done.suppressed] == [("*", "erasure")]
     assert state_of(gateway, submit(gateway, caller(gateway), KIM)) is State.SUPPRESSED
     with pytest.raises(ValidationFailed):
-        gateway.suppress.remove(ROOT, KIM, reason="Kim wants mail again.")
+        gateway.unsuppress(ROOT, KIM, reason="Kim wants mail again.")
     assert live(gateway) == {(name, "*", "erasure")}
-    gateway.suppress.remove(ROOT, KIM, reason="Kim wants mail again.", force=True)
+    gateway.unsuppress(ROOT, KIM, reason="Kim wants mail again.", force=True)
     assert live(gateway) == set()
     assert state_of(gateway, submit(gateway, caller(gateway), KIM)) is State.QUEUED
 
 
-def test_ses_lets_the_address_go_in_every_spelling(gateway: Gateway, account: AccountList) -> None:
-    """Its list compares exactly, so each that is known is asked for; else a sync would bring the address back."""
+def test_the_address_leaves_ses_list_in_every_spelling(gateway: Gateway, account: AccountList) -> None:
+    """SES's list compares exactly, so each known spelling is removed; otherwise a sync would bring the address back."""
     made = full_life(gateway)
     account.addresses = {KIM, KEY, "ann@example.net"}
     assert forget(gateway).ses_account == "removed"
@@ -200,7 +215,7 @@ def test_ses_lets_the_address_go_in_every_spelling(gateway: Gateway, account: Ac
 
 
 def test_without_ses_nothing_is_erased_unless_its_list_may_keep_the_address(gateway: Gateway) -> None:
-    """The failure says both ways on; with the second all but SES's own list is erased."""
+    """The failure gives both ways on; with the second one everything but SES's own list is erased."""
     full_life(gateway)
     away = with_account(gateway, AwayList())
     with pytest.raises(ServiceUnavailable, match="Nothing was erased"):
@@ -210,8 +225,8 @@ def test_without_ses_nothing_is_erased_unless_its_list_may_keep_the_address(gate
     assert KEY not in everything_stored(gateway).lower()
 
 
-def test_who_came_back_can_be_forgotten_again(gateway: Gateway) -> None:
-    """Of two entries for one scope the one that has to stand stays: the stronger, and the longer."""
+def test_a_person_can_be_forgotten_again(gateway: Gateway) -> None:
+    """Of two entries for one scope the stronger stays, or the longer."""
     name = gateway.pseudonyms(KEY)
     suppress(gateway, KEY, "*", "manual")
     forget(gateway)
@@ -225,8 +240,8 @@ def test_who_came_back_can_be_forgotten_again(gateway: Gateway) -> None:
     assert len(rows(gateway, "audit", action="forget", key=name)) == 3
 
 
-def test_the_audit_keeps_who_forgot_whom_and_why(gateway: Gateway) -> None:
-    """Under the pseudonym, and without the address should the reason name it; a reason is needed."""
+def test_the_audit_keeps_actor_pseudonym_and_reason(gateway: Gateway) -> None:
+    """Under the pseudonym, and without the address if the reason contains it; a reason is required."""
     with pytest.raises(ValidationFailed):
         gateway.forget(ROOT, KIM, reason=" ")
     gateway.forget(ROOT, KIM, reason=f"Request of {KIM}.")
@@ -235,7 +250,7 @@ def test_the_audit_keeps_who_forgot_whom_and_why(gateway: Gateway) -> None:
     assert (act["actor"], act["key"], act["reason"]) == (ROOT.actor, name, f"Request of {name}.")
 
 
-def test_nobody_else_is_touched(gateway: Gateway) -> None:
+def test_no_other_person_is_touched(gateway: Gateway) -> None:
     """An address that ends alike, a subdomain, the senders of an application: all as they were."""
     who = caller(gateway)
     others = [f"x{KEY}", f"{KEY}.example", f"{KEY.replace('.net', '.network')}", "gone@example.net"]
@@ -248,8 +263,40 @@ def test_nobody_else_is_touched(gateway: Gateway) -> None:
     assert {name: rows(gateway, name) for name in before} == before
 
 
+def test_people_are_forgotten_together(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All texts are searched once for all of them; a person who cannot be forgotten now delays no other."""
+    monkeypatch.setattr(free_text, "PAGE", 2)
+    looked: list[str] = []
+    made = full_life(gateway)
+    flying = submit(gateway, made["who"], "ann@example.net")
+    other = submit(gateway, made["who"], "Lee <lee@example.org>", idempotency="for-lee@example.org")
+    take(gateway)
+    change(gateway, "recipients", {"state": State.CANCELED}, email_id=other)
+    together = gateway.forget.several(
+        ROOT, [KIM, "lee@example.org", "ann@example.net"], reason=f"Of {KIM}.", progress=looked.append
+    )
+    stored = everything_stored(gateway).lower()
+    assert KEY not in stored
+    assert "lee@example.org" not in stored
+    assert [one.pseudonym for one in together.done] == [gateway.pseudonyms(KEY), gateway.pseudonyms("lee@example.org")]
+    [refused] = together.refused
+    assert (refused.email, str(flying) in refused.why) == ("ann@example.net", True)
+    assert "ann@example.net" in stored
+    assert together.mentions >= 4
+    assert "looking through notifications: 2 rows so far" in looked
+    assert len(looked) == len(set(looked))
+
+
+def test_too_many_or_a_wrong_address_are_refused_before_anything(gateway: Gateway) -> None:
+    """No part of a list is forgotten on its own."""
+    for wrong in ([], [KIM, "kim"], [f"r{number}@example.net" for number in range(MOST_AT_ONCE + 1)]):
+        with pytest.raises(ValidationFailed):
+            gateway.forget.several(ROOT, wrong, reason="Request 4711.")
+    assert rows(gateway, "audit", action="forget") == []
+
+
 def test_a_wrong_address_is_refused_before_anything(gateway: Gateway) -> None:
-    """A whole domain is nobody, and neither is a typing error."""
+    """A whole domain is not a person, and neither is a typing error."""
     for wrong in ("@example.net", "kim", ""):
         with pytest.raises(ValidationFailed):
             forget(gateway, wrong)

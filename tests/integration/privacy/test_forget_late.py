@@ -1,4 +1,4 @@
-"""What comes late to somebody who was forgotten: news, and mail that waited or was on its way."""
+"""Late data about a forgotten person: events, and emails that waited or were on their way."""
 
 import json
 from dataclasses import replace
@@ -6,18 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.address import Mailbox, parse_address, parse_mailbox
-from app.domain.delivery import State
 from app.domain.errors import Conflict
+from app.domain.message.address import Mailbox, parse_address
+from app.domain.message.mailboxes import parse_mailbox
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.accept import Submission
-from app.wiring import Gateway
-from tests.feedback import bounced
-from tests.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, live, with_account
-from tests.gateways import caller
-from tests.mails import bounce, complaint, delivery, feed, state_of, submission, submit, take
-from tests.rows import age, change, everything_stored, recipient_of, rows
-from tests.web import AccountList
+from app.services.submission.accept import Submission
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import bounced
+from tests.support.gateway.emails import bounce, complaint, delivery, feed, state_of, submission, submit, take
+from tests.support.gateway.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, live, with_account
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, change, everything_stored, recipient_of, rows
+from tests.support.gateway.web import AccountList
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def gateway(gateway: Gateway, account: AccountList) -> Gateway:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_late_news_does_not_bring_the_name_back(gateway: Gateway, known: bool) -> None:
-    """A bounce, a complaint and a repetition of old news, with our tags or of a mail that we do not know."""
+def test_a_late_event_does_not_bring_the_address_back(gateway: Gateway, known: bool) -> None:
+    """A bounce, a complaint and a repeated old event, with our tags or about an unknown email."""
     who = caller(gateway)
-    mail = submit(gateway, who, KIM)
+    email = submit(gateway, who, KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    kinds = [bounce(gateway, mail), complaint(gateway, mail)]
+    kinds = [bounce(gateway, email), complaint(gateway, email)]
     if not known:
         kinds = [bounced(KIM, message="not-ours", feedback_id="f1")]
     feed(gateway, kinds[0])
@@ -53,13 +54,13 @@ def test_late_news_does_not_bring_the_name_back(gateway: Gateway, known: bool) -
     assert KEY not in everything_stored(gateway).lower()
     assert len(rows(gateway, "events")) == events + (len(kinds) - 1)
     assert live(gateway) == {(name, "*", "complaint" if known else "bounce")}
-    assert {row["state"] for row in rows(gateway, "feedback")} == {"processed"}
+    assert {row["state"] for row in rows(gateway, "notifications")} == {"processed"}
     if known:
-        assert state_of(gateway, mail) is State.COMPLAINED
+        assert state_of(gateway, email) is State.COMPLAINED
 
 
-def test_late_news_of_somebody_else_in_the_same_mail_does_not_either(gateway: Gateway) -> None:
-    """SES repeats the headers of the mail, which name everybody: that text goes, what it says of the other stays."""
+def test_a_late_event_of_another_recipient_does_not_either(gateway: Gateway) -> None:
+    """SES repeats the email's headers with all recipients: that text is erased, the event of the other one stays."""
     who = caller(gateway)
     shared = submit(gateway, who, "ann@example.net", NAMED)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -72,12 +73,12 @@ def test_late_news_of_somebody_else_in_the_same_mail_does_not_either(gateway: Ga
     assert KEY not in everything_stored(gateway).lower()
 
 
-def test_a_forward_to_somebody_forgotten_is_not_told(gateway: Gateway) -> None:
-    """A bounce names whom a known person's mail was forwarded to: the known person answers, the other is not named."""
+def test_a_forward_to_a_forgotten_person_is_not_recorded(gateway: Gateway) -> None:
+    """A bounce names the target of a known person's forward: the known person is suppressed, the target not stored."""
     forget(gateway)
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    news = bounce(gateway, mail)
+    news = bounce(gateway, email)
     news["bounce"]["bouncedRecipients"][0] |= {"emailAddress": KIM, "diagnosticCode": f"550 5.1.1 {KIM} is unknown"}
     news["mail"]["timestamp"] = "2026-01-01T00:00:00Z"
     feed(gateway, news)
@@ -85,8 +86,8 @@ def test_a_forward_to_somebody_forgotten_is_not_told(gateway: Gateway) -> None:
     assert KEY not in everything_stored(gateway).lower()
 
 
-def test_mail_that_waits_is_canceled(gateway: Gateway, mailer: OpaqueMailer) -> None:
-    """Queued, scheduled, to be tried again or held: none is sent; others get theirs, and are named alone."""
+def test_waiting_emails_are_canceled(gateway: Gateway, mailer: OpaqueMailer) -> None:
+    """Queued, scheduled, to be tried again or held: none is sent; other recipients get theirs, without the address."""
     who = caller(gateway)
     waiting = submit(gateway, who, KIM)
     shared = submit(gateway, who, "ann@example.net", NAMED)
@@ -103,8 +104,8 @@ def test_mail_that_waits_is_canceled(gateway: Gateway, mailer: OpaqueMailer) -> 
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.UNCONFIRMED])
-def test_nobody_is_forgotten_while_mail_is_on_its_way(gateway: Gateway, account: AccountList, state: State) -> None:
-    """It is said which; what waited is canceled all the same, and nothing else has changed."""
+def test_no_one_is_forgotten_while_an_email_is_on_its_way(gateway: Gateway, account: AccountList, state: State) -> None:
+    """The failure names the email; waiting emails are canceled all the same, and nothing else has changed."""
     who = caller(gateway)
     account.addresses = {KIM}
     flying = submit(gateway, who, KIM)
@@ -119,22 +120,33 @@ def test_nobody_is_forgotten_while_mail_is_on_its_way(gateway: Gateway, account:
     assert rows(gateway, "audit", action="forget") == []
 
 
-def test_news_that_is_older_than_the_promise_is_left_to_its_retention(gateway: Gateway) -> None:
-    """Mail that was taken in for the address after it was forgotten is new, and so is its news."""
+def test_no_one_is_forgotten_while_an_earlier_call_may_have_sent(gateway: Gateway) -> None:
+    """An email that waits for its next try is not canceled while the outcome of an earlier call is unknown."""
+    email = submit(gateway, caller(gateway), KIM)
+    take(gateway)
+    age(gateway, "recipients", "lease_until", timedelta(seconds=1))
+    gateway.upkeep.end_leases()
+    change(gateway, "recipients", {"state": State.RETRY_WAIT})
+    with pytest.raises(Conflict, match=str(email)):
+        forget(gateway)
+    assert state_of(gateway, email) is State.RETRY_WAIT
+    assert recipient_of(gateway, email).address == KIM
+
+
+def test_events_of_later_emails_are_left_to_their_retention(gateway: Gateway) -> None:
+    """An email accepted for the address after it was forgotten is new, and so are its events."""
     who = caller(gateway)
     forget(gateway)
     age(gateway, "audit", "at", by=timedelta(hours=1))
-    mail = submit(gateway, who, KIM)
+    email = submit(gateway, who, KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    feed(gateway, bounce(gateway, mail))
+    feed(gateway, bounce(gateway, email))
     [event] = rows(gateway, "events", type="bounce")
     assert event["key"] == KEY
 
 
-def test_a_mail_that_waits_for_somebody_else_no_longer_answers_to_the_person(
-    gateway: Gateway, mailer: OpaqueMailer
-) -> None:
-    """Where the application had put the address into its headers or its Reply-To, it is taken out; the mail is sent."""
+def test_a_waiting_email_to_another_person_loses_the_address(gateway: Gateway, mailer: OpaqueMailer) -> None:
+    """The application had put the address into its headers or its Reply-To; it is removed, and the email is sent."""
     kept = Mailbox("Help", parse_address("help@example.com"))
     written = replace(
         submission("ann@example.net").message,

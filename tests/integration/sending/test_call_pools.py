@@ -1,34 +1,37 @@
-"""Calls that do not wait for each other: what is promised of a call on a thread of its own is kept by them too."""
+"""Calls that do not wait for each other keep every promise that a call on a thread of its own keeps."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import Connection
 
-from app.aws.ses import Pending
-from app.domain.delivery import State
-from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Refused
+from app.aws.ses.mailer import Pending
+from app.domain.errors import ServiceUnavailable
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Refused
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services import calls
-from app.services.calls import EarlyCalls, Errand
-from app.services.results import Result
-from app.store.flight import FlightRecorder
-from app.wiring import Gateway, build
-from tests.early import Heard, ScriptedEarlyMailer
-from tests.gateways import caller, settings_for
-from tests.mails import claimed, state_of, submission, submit
-from tests.rows import outcomes, rows
+from app.services.sending import call_pools
+from app.services.sending.call_pools import CallOrder, EarlyCalls
+from app.services.sending.call_results import Result
+from app.store.engine.database import Database
+from app.store.sending.flight_recorder import FlightRecorder
+from app.wiring.gateway import Gateway, build
+from tests.support.gateway.early_mailers import Heard, ScriptedEarlyMailer
+from tests.support.gateway.emails import claimed, state_of, submission, submit
+from tests.support.gateway.gateways import caller, settings_for
+from tests.support.gateway.rows import outcomes, rows
 
 PATIENCE_S = 10.0
 
 
 class Slow(ScriptedEarlyMailer):
-    """Something happens in the first call, before it comes back."""
+    """A mailer whose first call is interrupted by an event of the test before it returns."""
 
     happens: Callable[[], None] | None = None
 
@@ -52,17 +55,17 @@ def gateway(migrated_url: str, redis_url: str, mailer: Slow, tmp_path: Path) -> 
 
 
 def submit_two(gateway: Gateway) -> tuple[UUID, UUID]:
-    """Two mails that are claimed together, the first of them called first."""
+    """Two emails that are claimed together; the first of them is called first."""
     who = caller(gateway)
     return submit(gateway, who, "first@example.net"), submit(gateway, who, "second@example.net")
 
 
-def test_many_mails_are_sent_once_each(gateway: Gateway, mailer: Slow) -> None:
-    """Whatever the order of their answers: every mail is sent, under its own message id, and no one is called twice."""
+def test_many_emails_are_sent_once_each(gateway: Gateway, mailer: Slow) -> None:
+    """In whatever order the answers come: every email is sent once, under its own message id."""
     who = caller(gateway)
     addresses = [f"r{number:03}@example.net" for number in range(150)]
     gateway.accept(who, [submission(one) for one in addresses], idempotency=None, answer=lambda _: {})
-    assert isinstance(gateway.deliver._parts.calls, EarlyCalls)
+    assert isinstance(gateway.deliver.parts.calls, EarlyCalls)
     while gateway.deliver.drain(Lane.TRANSACTIONAL).more:
         pass
     assert sorted(one.recipient for one in mailer.sent) == addresses
@@ -72,7 +75,7 @@ def test_many_mails_are_sent_once_each(gateway: Gateway, mailer: Slow) -> None:
 
 
 def test_each_outcome_is_its_own(gateway: Gateway, mailer: Slow) -> None:
-    """A refusal and a doubt among those that SES takes."""
+    """A refusal and an unknown outcome stand among accepted calls, each with its own email."""
     first, second = submit_two(gateway)
     third = submit(gateway, caller(gateway), "third@example.net")
     mailer.answers = {"first@example.net": Refused("No."), "second@example.net": Ambiguous("Silence.")}
@@ -81,12 +84,12 @@ def test_each_outcome_is_its_own(gateway: Gateway, mailer: Slow) -> None:
 
 
 def test_a_suppression_from_while_another_call_was_held_up_is_seen(gateway: Gateway, mailer: Slow) -> None:
-    """They shared a look; when the first call took its time to begin, the second is looked at once more."""
+    """Two emails share a look. The first call is slow to begin, so the second email gets another look."""
     first, second = submit_two(gateway)
 
     def suppress() -> None:
         gateway.suppress.add(caller(gateway), "second@example.net")
-        time.sleep(2 * calls.LOOK_LASTS_S)
+        time.sleep(2 * call_pools.LOOK_LASTS_S)
 
     mailer.happens = suppress
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -96,15 +99,15 @@ def test_a_suppression_from_while_another_call_was_held_up_is_seen(gateway: Gate
 
 
 def test_a_suppression_from_before_the_look_is_seen(gateway: Gateway, mailer: Slow) -> None:
-    """It came after the claim and before the look that all share."""
+    """The suppression came after the claim and before the look that all emails share."""
     first, second = submit_two(gateway)
-    call = gateway.deliver._parts.calls.call
+    call = gateway.deliver.parts.calls.call
     look = call.look
 
-    def late(mails: object) -> object:
+    def late(emails: object) -> object:
         gateway.suppress.add(caller(gateway), "second@example.net")
         call.look = look  # type: ignore[method-assign]
-        return look(mails)  # type: ignore[arg-type]
+        return look(emails)  # type: ignore[arg-type]
 
     call.look = late  # type: ignore[method-assign, assignment]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -112,11 +115,41 @@ def test_a_suppression_from_before_the_look_is_seen(gateway: Gateway, mailer: Sl
     assert (state_of(gateway, first), state_of(gateway, second)) == (State.SENT, State.SUPPRESSED)
 
 
+class Away(Database):
+    """A database that fails each query as long as a failure is set."""
+
+    def __init__(self, database: Database, failure: Exception) -> None:
+        self._database = database
+        self.failure: Exception | None = failure
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        if self.failure is not None:
+            raise self.failure
+        with self._database.asking() as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("failure", [ServiceUnavailable("Away."), RuntimeError("what nobody foresaw")], ids=str)
+def test_without_a_last_look_no_email_is_called(gateway: Gateway, mailer: Slow, failure: Exception) -> None:
+    """The database leaves after the claim, so the suppressions are not known: the emails go back to the queue."""
+    emails = submit_two(gateway)
+    look = gateway.deliver.parts.calls.call._look
+    look._database = away = Away(gateway.database, failure)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert mailer.sent == []
+    assert {state_of(gateway, one) for one in emails} == {State.QUEUED}
+    gateway.suppress.add(caller(gateway), "second@example.net")
+    away.failure = None
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert [one.recipient for one in mailer.sent] == ["first@example.net"]
+
+
 def test_a_call_is_noted_before_it_begins(gateway: Gateway, mailer: Slow) -> None:
-    """Who dies in it leaves a note that it had begun: nobody may take the mail for one that was not called."""
+    """A process that dies in a call leaves a note that the call began, so the email does not count as uncalled."""
     submit_two(gateway)
     noted: list[int] = []
-    recorder = gateway.deliver._parts.recorder
+    recorder = gateway.deliver.parts.recorder
 
     def count() -> None:
         assert isinstance(recorder, FlightRecorder)
@@ -127,8 +160,8 @@ def test_a_call_is_noted_before_it_begins(gateway: Gateway, mailer: Slow) -> Non
     assert noted == [1]
 
 
-def test_a_call_that_breaks_leaves_a_doubt_and_stops_no_other(gateway: Gateway, mailer: Slow) -> None:
-    """Nobody knows whether it left: it is not repeated, and the mail after it goes its way."""
+def test_a_call_that_breaks_leaves_its_outcome_unknown_and_stops_no_other(gateway: Gateway, mailer: Slow) -> None:
+    """Its email may have been sent, so the call is not repeated, and the next email goes on."""
 
     def breaks() -> None:
         raise RuntimeError("what nobody foresaw")
@@ -140,7 +173,7 @@ def test_a_call_that_breaks_leaves_a_doubt_and_stops_no_other(gateway: Gateway, 
 
 
 class HeldUp(ScriptedEarlyMailer):
-    """The network takes its time with the first call of each of three threads: until a fourth has made one."""
+    """The first call of each of three threads waits for the network until a fourth thread has made a call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +182,7 @@ class HeldUp(ScriptedEarlyMailer):
         self.in_vain = 0
 
     def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
-        """See `app.aws.ses.EarlyMailer`."""
+        """See `app.aws.ses.mailer.EarlyMailer`."""
         me = threading.get_ident()
         first = me not in self._callers
         self._callers.add(me)
@@ -162,7 +195,7 @@ class HeldUp(ScriptedEarlyMailer):
 
 
 def test_calls_that_wait_for_the_network_hold_up_no_others(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
-    """Few threads are at work at a time. Where each of them has to open a connection, another one makes calls."""
+    """Few threads work at a time. While each of them opens a connection, another one makes calls."""
     mailer = HeldUp()
     settings = settings_for(migrated_url, redis_url, ses_threads=200, flight_dir=tmp_path / "flight")
     with closing(build(settings, mailer=mailer)) as gateway:
@@ -174,7 +207,7 @@ def test_calls_that_wait_for_the_network_hold_up_no_others(migrated_url: str, re
 
 
 class Unheard(Heard):
-    """An answer of which a part is there, and the rest comes once another mail was sent."""
+    """An answer whose first part is there; the rest comes once another email was sent."""
 
     def __init__(self, outcome: Outcome, *, begun: threading.Semaphore, other: threading.Event) -> None:
         super().__init__(outcome, pieces=2)
@@ -182,13 +215,13 @@ class Unheard(Heard):
         self._other = other
 
     def wait(self) -> Outcome:
-        """See `app.aws.ses.Pending`."""
+        """See `app.aws.ses.mailer.Pending`."""
         self._begun.release()
         return super().wait() if self._other.wait(PATIENCE_S) else Ambiguous("In vain.")
 
 
 class SlowToAnswer(ScriptedEarlyMailer):
-    """Answers to all but `fast@example.net` come in pieces."""
+    """Answers come in pieces, except the one for `fast@example.net`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -196,7 +229,7 @@ class SlowToAnswer(ScriptedEarlyMailer):
         self._fast = threading.Event()
 
     def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
-        """See `app.aws.ses.EarlyMailer`."""
+        """See `app.aws.ses.mailer.EarlyMailer`."""
         if envelope.recipient == "fast@example.net":
             self._fast.set()
             return super().begin(envelope, before_waiting=before_waiting)
@@ -204,16 +237,16 @@ class SlowToAnswer(ScriptedEarlyMailer):
 
 
 def test_answers_that_come_in_pieces_hold_up_no_others(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
-    """As many as are at work at a time wait for the rest of an answer, and the next call is made all the same."""
+    """As many calls as may run at a time wait for the rest of an answer, and the next call is still made."""
     mailer = SlowToAnswer()
     settings = settings_for(migrated_url, redis_url, ses_threads=200, flight_dir=tmp_path / "flight")
     results: SimpleQueue[Result] = SimpleQueue()
     with closing(build(settings, mailer=mailer)) as gateway:
 
         def call(address: str) -> None:
-            mine, letter = claimed(gateway, address)
-            gateway.deliver._parts.recorder.claim(uuid4())
-            gateway.deliver._parts.calls.make([Errand(mine, letter, time.monotonic(), results.put)])
+            attempt, sealed_email = claimed(gateway, address)
+            gateway.deliver.parts.recorder.claim(uuid4())
+            gateway.deliver.parts.calls.make([CallOrder(attempt, sealed_email, time.monotonic(), results.put)])
 
         for number in range(3):
             call(f"slow{number}@example.net")
@@ -222,8 +255,8 @@ def test_answers_that_come_in_pieces_hold_up_no_others(migrated_url: str, redis_
         assert all(isinstance(results.get(timeout=2 * PATIENCE_S), Accepted) for _ in range(4))
 
 
-def test_the_end_of_the_process_waits_for_what_is_on_the_wire(gateway: Gateway, mailer: Slow) -> None:
-    """A drain that is told to stop comes back once every call is answered and recorded."""
+def test_the_end_of_the_process_waits_for_calls_on_the_wire(gateway: Gateway, mailer: Slow) -> None:
+    """A drain that has to stop returns once every call is answered and recorded."""
     first, second = submit_two(gateway)
     mailer.happens = gateway.deliver.stop
     drained: list[int] = []

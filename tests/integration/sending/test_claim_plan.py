@@ -1,20 +1,22 @@
-"""How the database finds due mail, and what the list says of it: by indexes, however much there is of either."""
+"""The database finds due email and suppressions by indexes, however much there is of either."""
 
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
-from app.services.authenticate import caller_of
-from app.wiring import Gateway
-from tests.gateways import issue
-from tests.lists import put
-from tests.mails import submit, take
+from app.services.apps.authenticate import caller_of
+from app.store.sending import circuits
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import submit, take
+from tests.support.gateway.gateways import issue
+from tests.support.gateway.list_files import put
 
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 
 
 def plans_of_a_claim(gateway: Gateway) -> list[str]:
-    """How the database runs each statement of a claim that reads due mail."""
+    """How the database runs each statement of a claim that reads due email."""
     submit(gateway, caller_of(issue(gateway, app="acme").key), "kim@example.net")
     asked: list[tuple[str, Any]] = []
 
@@ -37,15 +39,15 @@ def plans_of_a_claim(gateway: Gateway) -> list[str]:
     return plans
 
 
-def test_due_mail_is_found_by_its_index(gateway: Gateway) -> None:
-    """On neither database does a claim read through all mail that there ever was."""
+def test_due_email_is_found_by_its_index(gateway: Gateway) -> None:
+    """On neither database does a claim scan the table of all recipients."""
     for plan in plans_of_a_claim(gateway):
         assert "ix_recipients_due" in plan, plan
         assert "SCAN recipients" not in plan, plan
 
 
-def test_the_list_is_searched_and_never_read_through(gateway: Gateway) -> None:
-    """PostgreSQL looks for the address by its hash, and for its other names where there are no addresses."""
+def test_the_list_is_searched_by_index_and_never_scanned(gateway: Gateway) -> None:
+    """PostgreSQL finds the address by its hash, and its other names in an index that has no addresses."""
     put(gateway, *({"key": f"person.{number}@example.org"} for number in range(1_000)), {"key": "@example.com"})
     with gateway.database.transaction() as connection:
         connection.exec_driver_sql("ANALYZE suppressions")
@@ -54,3 +56,27 @@ def test_the_list_is_searched_and_never_read_through(gateway: Gateway) -> None:
     if gateway.database.engine.dialect.name == "postgresql":
         assert "Index Scan using ix_suppressions_no_domain on" in plan, plan
         assert "Index Scan using ix_suppressions_no_address on" in plan, plan
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("scope", ["ses", "account", "recovery", "lane:transactional"])
+def test_while_all_email_waits_no_row_of_the_queue_is_read(gateway: Gateway, scope: str) -> None:
+    """An outage with a long queue costs one look at the circuits each second, not one at each email that waits."""
+    submit(gateway, caller_of(issue(gateway, app="acme").key), "kim@example.net")
+    with gateway.database.transaction() as connection:
+        circuits.trip(connection, scope, reason="For this test.")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(gateway.database.engine, "before_cursor_execute", note)
+    assert take(gateway).size == 0
+    event.remove(gateway.database.engine, "before_cursor_execute", note)
+    [(statement, parameters)] = [one for one in asked if "recipients" in one[0]]
+    with gateway.database.reading() as connection:
+        rows = connection.exec_driver_sql("EXPLAIN (ANALYZE, TIMING OFF) " + statement, parameters)
+        plan = [row[0] for row in rows]
+    read = [line for line in plan if " on recipients" in line]
+    assert read, plan
+    assert all("never executed" in line for line in read), plan

@@ -1,4 +1,4 @@
-"""What lies between a claim and its record: a worker that was held up, and notes that cannot be written."""
+"""Between a claim and its record: a worker that was held up, and notes that cannot be written."""
 
 import os
 import time
@@ -10,22 +10,22 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection
 
-from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Accepted
+from app.domain.sending.call_outcome import Accepted
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.results import NotCalled
-from app.store.db import Database
-from app.store.flight import Answer, FlightRecorder, Remains, each_of_the_dead
-from app.store.ids import new_id
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller
-from tests.mails import claimed, state_of, submit
-from tests.rows import outcomes
+from app.services.sending.call_results import NotCalled
+from app.store.engine.database import Database
+from app.store.engine.ids import new_id
+from app.store.sending.flight_recorder import FlightRecorder, RecordedAnswer, Remains, each_of_the_dead
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import claimed, state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_parts
+from tests.support.gateway.rows import outcomes
 
 
 class FullDisk(FlightRecorder):
-    """A recorder whose disk is full when it comes to one kind of note."""
+    """A recorder whose disk is full for one kind of note."""
 
     def __init__(self, directory: Path, *, full_at: str) -> None:
         super().__init__(directory)
@@ -39,7 +39,7 @@ class FullDisk(FlightRecorder):
         self._fail("start")
         super().start(attempt_id)
 
-    def answer(self, attempt_id: UUID, answer: Answer) -> None:
+    def answer(self, attempt_id: UUID, answer: RecordedAnswer) -> None:
         self._fail("answer")
         super().answer(attempt_id, answer)
 
@@ -49,7 +49,7 @@ class FullDisk(FlightRecorder):
 
 
 def read(directory: Path) -> list[Remains]:
-    """What the dead have left, which is not settled by that."""
+    """What dead processes have left; reading it settles nothing."""
     left: list[Remains] = []
 
     def keep(one: Remains) -> bool:
@@ -61,12 +61,12 @@ def read(directory: Path) -> list[Remains]:
 
 
 @pytest.mark.parametrize("held_up_s, called", [(0.0, True), (11.0, False), (3600.0, False)])
-def test_a_worker_that_was_held_up_calls_nobody(
+def test_a_worker_that_was_held_up_makes_no_call(
     gateway: Gateway, mailer: ScriptedMailer, held_up_s: float, called: bool
 ) -> None:
-    """Its lease may be over by now, and the mail somebody else's: it gives the mail back uncalled."""
-    mine, letter = claimed(gateway, "ann@example.net")
-    result = gateway.deliver._parts.calls.call(mine, letter, claimed_at=time.monotonic() - held_up_s)
+    """Its lease may be over, and another worker may hold the email: it gives the email back uncalled."""
+    attempt, sealed_email = claimed(gateway, "ann@example.net")
+    result = gateway.deliver.parts.calls.call(attempt, sealed_email, claimed_at=time.monotonic() - held_up_s)
     assert isinstance(result, Accepted if called else NotCalled)
     assert len(mailer.sent) == called
 
@@ -99,49 +99,51 @@ class LosesAnAnswer(Database):
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "lost"])
 def test_a_claim_whose_commit_is_unknown_is_abandoned(gateway: Gateway, mailer: ScriptedMailer, kept: bool) -> None:
-    """Nobody calls under it: what was lost is claimed anew and sent once, what was kept is in doubt after its lease."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
-    object.__setattr__(gateway.deliver._parts, "database", LosesAnAnswer(gateway.database, kept=kept))
+    """No call is made under it: a lost claim is made anew and sent once, a kept one is in doubt after its lease."""
+    email = submit(gateway, caller(gateway), "ann@example.net")
+    replace_parts(gateway, database=LosesAnAnswer(gateway.database, kept=kept))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert mailer.sent == []
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert len(mailer.sent) == (not kept)
-    assert state_of(gateway, mail) is (State.SENDING if kept else State.SENT)
+    assert state_of(gateway, email) is (State.SENDING if kept else State.SENT)
 
 
-def test_what_cannot_be_noted_is_not_called(gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path) -> None:
-    """After a crash nobody would know of that call, and the mail would be sent twice."""
-    mine, letter = claimed(gateway, "ann@example.net")
-    call = gateway.deliver._parts.calls.call
+def test_an_email_whose_call_cannot_be_noted_is_not_called(
+    gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path
+) -> None:
+    """After a crash no note would show that call, and the email would be sent twice."""
+    attempt, sealed_email = claimed(gateway, "ann@example.net")
+    call = gateway.deliver.parts.calls.call
     call._recorder = FullDisk(tmp_path, full_at="start")
-    assert isinstance(call(mine, letter, claimed_at=time.monotonic()), NotCalled)
+    assert isinstance(call(attempt, sealed_email, claimed_at=time.monotonic()), NotCalled)
     assert mailer.sent == []
 
 
 def test_an_answer_that_cannot_be_noted_is_recorded_all_the_same(
     gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path
 ) -> None:
-    """The notes are for crashes; while the worker lives, what SES said goes to the database."""
-    gateway.deliver._parts.calls.call._recorder = FullDisk(tmp_path, full_at="answer")
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    """The notes are for crashes: while the worker lives, SES's answer goes to the database."""
+    gateway.deliver.parts.calls.call._recorder = FullDisk(tmp_path, full_at="answer")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert (state_of(gateway, mail), outcomes(gateway, mail)) == (State.SENT, ["accepted"])
+    assert (state_of(gateway, email), outcomes(gateway, email)) == (State.SENT, ["accepted"])
 
 
 def test_a_claim_that_cannot_be_noted_is_not_made(gateway: Gateway, tmp_path: Path) -> None:
-    """The drain ends in order and the mail waits in the queue, uncalled, until there is room again."""
-    recorder = gateway.deliver._parts.recorder
-    object.__setattr__(gateway.deliver._parts, "recorder", FullDisk(tmp_path, full_at="claim"))
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    """The drain ends in order and the email waits in the queue, uncalled, until there is room again."""
+    recorder = gateway.deliver.parts.recorder
+    replace_parts(gateway, recorder=FullDisk(tmp_path, full_at="claim"))
+    email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert (state_of(gateway, mail), outcomes(gateway, mail)) == (State.QUEUED, [])
-    object.__setattr__(gateway.deliver._parts, "recorder", recorder)
+    assert (state_of(gateway, email), outcomes(gateway, email)) == (State.QUEUED, [])
+    replace_parts(gateway, recorder=recorder)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENT
+    assert state_of(gateway, email) is State.SENT
 
 
-def test_a_note_that_was_cut_short_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk took half of a note: that call is not made, and the notes that follow are read whole."""
+def test_a_note_that_was_cut_short_leaves_the_others_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk cut a note in half: that call is not made, and the notes that follow are read whole."""
     recorder = FlightRecorder(tmp_path)
     claim, cut, made = new_id(), new_id(), new_id()
     recorder.claim(claim)
@@ -157,12 +159,12 @@ def test_a_note_that_was_cut_short_spoils_no_other(tmp_path: Path, monkeypatch: 
 
 
 def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """Whatever went wrong on its thread, and whether SES was called or not is not known: so it may have been sent."""
+    """Something fails on the call's thread, so it is unknown whether SES was called: the email may have been sent."""
 
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("what nobody foresaw")
 
-    object.__setattr__(gateway.deliver._parts.calls, "call", breaks)
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    object.__setattr__(gateway.deliver.parts.calls, "call", breaks)
+    email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.UNCONFIRMED
+    assert state_of(gateway, email) is State.UNCONFIRMED

@@ -1,4 +1,4 @@
-"""The flight recorder: a worker that dies leaves unknown only what was on the wire at that moment."""
+"""The flight recorder: when a worker dies, only the call on the wire at that moment stays unknown."""
 
 import os
 import time
@@ -9,23 +9,23 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.delivery import State
-from app.domain.outcome import Accepted, Envelope, Outcome
+from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.authenticate import operator
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller, gateway_on
-from tests.mails import state_of, submit
+from app.services.apps.authenticate import operator
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
 
 
 @dataclass
 class MailerThatDies(ScriptedMailer):
-    """Answers `answered@`; once that is noted, the process is gone in the middle of the call to `on-the-wire@`."""
+    """Answers `answered@`; once that is noted, the process ends in the middle of the call to `on-the-wire@`."""
 
     notes: Path = Path()
 
     def send(self, envelope: Envelope) -> Outcome:
-        """Accept, or die."""
+        """Accept, or end the process."""
         dies = envelope.recipient.startswith("on-the-wire")
         while not envelope.recipient.startswith("answered"):
             if dies and any(b'"answer"' in path.read_bytes() for path in self.notes.glob("*.flight")):
@@ -46,7 +46,7 @@ def gateway(migrated_url: str, redis_url: str, flight_dir: Path) -> Iterator[Gat
 
 
 def die_in_mid_batch(migrated_url: str, redis_url: str, flight_dir: Path) -> None:
-    """Drain in a process of its own that ends at the second call, as kill -9 would end it."""
+    """Drain in a separate process that ends at the second call, as by kill -9."""
     process = os.fork()
     if process == 0:
         mailer = MailerThatDies(notes=flight_dir)
@@ -62,7 +62,7 @@ def die_in_mid_batch(migrated_url: str, redis_url: str, flight_dir: Path) -> Non
 def test_only_the_call_on_the_wire_stays_unknown(
     gateway: Gateway, migrated_url: str, redis_url: str, flight_dir: Path
 ) -> None:
-    """Answered mail is sent, mail that was never called goes back to the queue, the call on the wire is unconfirmed."""
+    """Answered email is sent, uncalled email goes back to the queue, and the call on the wire is unconfirmed."""
     who = caller(gateway)
     answered = submit(gateway, who, "answered@example.net")
     on_the_wire = submit(gateway, who, "on-the-wire@example.net")
@@ -70,7 +70,7 @@ def test_only_the_call_on_the_wire_stays_unknown(
     gateway.database.close()
 
     die_in_mid_batch(migrated_url, redis_url, flight_dir)
-    assert {state_of(gateway, mail) for mail in (answered, on_the_wire)} == {State.SENDING}
+    assert {state_of(gateway, email) for email in (answered, on_the_wire)} == {State.SENDING}
     assert gateway.recover() >= 2
 
     assert state_of(gateway, answered) is State.SENT
@@ -81,7 +81,7 @@ def test_only_the_call_on_the_wire_stays_unknown(
 
 
 def test_a_living_process_is_left_alone(gateway: Gateway, flight_dir: Path) -> None:
-    """The notes of a process that still runs are nobody else's to read."""
+    """No other process reads the notes of a process that still runs."""
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert len(list(flight_dir.glob("*.flight"))) == 1
     assert gateway.recover() == 0
@@ -91,24 +91,24 @@ def test_a_living_process_is_left_alone(gateway: Gateway, flight_dir: Path) -> N
 def test_an_answer_that_came_after_the_lease_still_counts(
     gateway: Gateway, migrated_url: str, redis_url: str, flight_dir: Path
 ) -> None:
-    """Evidence of acceptance in the notes wins although the sweeper has given the mail up meanwhile."""
-    mail = submit(gateway, caller(gateway), "answered@example.net")
+    """An acceptance in the notes wins, although the sweeper has given the email up meanwhile."""
+    email = submit(gateway, caller(gateway), "answered@example.net")
     submit(gateway, caller(gateway), "on-the-wire@example.net")
     gateway.database.close()
     die_in_mid_batch(migrated_url, redis_url, flight_dir)
     expire_leases(gateway)
-    assert state_of(gateway, mail) is State.UNCONFIRMED
+    assert state_of(gateway, email) is State.UNCONFIRMED
     gateway.recover()
-    assert state_of(gateway, mail) is State.SENT
-    assert ses_message_id(gateway, mail) == Accepted("ses-000001-answered@example.net").ses_message_id
+    assert state_of(gateway, email) is State.SENT
+    assert ses_message_id(gateway, email) == Accepted("ses-000001-answered@example.net").ses_message_id
 
 
 def expire_leases(gateway: Gateway) -> None:
-    """Let the clock run past every lease, and sweep."""
+    """Move the clock past every lease, and sweep."""
     with gateway.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE recipients SET lease_until = '2020-01-01 00:00:00.000000'")
     assert gateway.upkeep.end_leases() > 0
 
 
-def ses_message_id(gateway: Gateway, mail: UUID) -> str | None:
-    return gateway.look_up.email(operator("test"), mail).recipients[0].ses_message_id
+def ses_message_id(gateway: Gateway, email: UUID) -> str | None:
+    return gateway.look_up.email(operator("test"), email).recipients[0].ses_message_id

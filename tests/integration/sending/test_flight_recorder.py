@@ -1,4 +1,4 @@
-"""Notes of the flight recorder that say less than they should: what cannot be told is unknown, never *not called*."""
+"""Incomplete notes of the flight recorder: what cannot be read from them is unknown, never *not called*."""
 
 import json
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection
 
-from app.domain.delivery import State
 from app.domain.errors import ServiceUnavailable
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.record import Report
-from app.store.claims import Claim
-from app.store.db import Database
-from app.store.flight import FlightRecorder, Remains, each_of_the_dead
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller
-from tests.mails import state_of, submit, take
-from tests.rows import outcomes, recipient_of
+from app.services.sending.call_results import Report
+from app.store.engine.database import Database
+from app.store.sending.claims import Claim
+from app.store.sending.flight_recorder import FlightRecorder, Remains, each_of_the_dead
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import state_of, submit, take
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_parts
+from tests.support.gateway.rows import outcomes, recipient_of
 
 ID = "5f0c8a3e2b1d4c6f8a9b0c1d2e3f4a5b"
 NOT_UNDERSTOOD = {
@@ -37,14 +37,14 @@ NOT_UNDERSTOOD = {
 
 @pytest.fixture
 def flight_dir(gateway: Gateway) -> Path:
-    """The directory of the gateway's notes, of which it has made none yet."""
+    """The directory for the gateway's notes, which does not exist yet."""
     directory = gateway.settings.flight_dir
     directory.mkdir(exist_ok=True)
     return directory
 
 
 def claimed(gateway: Gateway, *to: str) -> Claim:
-    """A claim of these mails, by a process that is gone."""
+    """A claim of these emails, by a process that has ended."""
     who = caller(gateway)
     for address in to:
         submit(gateway, who, address)
@@ -52,7 +52,7 @@ def claimed(gateway: Gateway, *to: str) -> Claim:
 
 
 def left_by_the_dead(directory: Path, claim: Claim, *lines: str) -> Path:
-    """A file with the notes of this claim and then these lines."""
+    """A file with the notes of this claim, followed by these lines."""
     recorder = FlightRecorder(directory)
     recorder.claim(claim.token)
     recorder.hand_over()
@@ -63,77 +63,79 @@ def left_by_the_dead(directory: Path, claim: Claim, *lines: str) -> Path:
 
 
 @pytest.mark.parametrize("line", NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD.keys())
-def test_where_a_note_is_not_understood_nothing_counts_as_not_called(
+def test_after_a_note_that_is_not_understood_nothing_counts_as_not_called(
     gateway: Gateway, flight_dir: Path, line: str
 ) -> None:
-    """It may have been the start of any call: all that this process held is unknown, and the file is done with."""
+    """The note may be the start of any call: every email of this process is unknown, and the file is done with."""
     claim = claimed(gateway, "ann@example.net")
     left_by_the_dead(flight_dir, claim, line)
     assert gateway.recover() == 1
-    assert state_of(gateway, claim.mails[0].recipient.email_id) is State.UNCONFIRMED
+    assert state_of(gateway, claim.emails[0].recipient.email_id) is State.UNCONFIRMED
     assert list(flight_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    "told",
+    "answer",
     [["vanished", "x"], ["accepted"], ["accepted", "m-1", "m-2"], ["accepted", ""], ["accepted", None], [7], []],
     ids=str,
 )
-def test_an_answer_that_is_not_known_is_unknown(gateway: Gateway, flight_dir: Path, told: list[object]) -> None:
-    """What SES said cannot be read, so it may have been yes; the answers beside it are recorded."""
+def test_an_answer_that_cannot_be_read_leaves_the_outcome_unknown(
+    gateway: Gateway, flight_dir: Path, answer: list[object]
+) -> None:
+    """An answer that cannot be read may have been an acceptance; the answers beside it are recorded."""
     claim = claimed(gateway, "ann@example.net", "bob@example.net")
-    mine, other = claim.mails
+    attempt, other = claim.emails
     left_by_the_dead(
         flight_dir,
         claim,
-        json.dumps(["start", mine.attempt_id.hex]),
-        json.dumps(["answer", mine.attempt_id.hex, *told]),
+        json.dumps(["start", attempt.attempt_id.hex]),
+        json.dumps(["answer", attempt.attempt_id.hex, *answer]),
         json.dumps(["answer", other.attempt_id.hex, "accepted", "m-other"]),
     )
     assert gateway.recover() == 2
-    assert state_of(gateway, mine.recipient.email_id) is State.UNCONFIRMED
+    assert state_of(gateway, attempt.recipient.email_id) is State.UNCONFIRMED
     assert state_of(gateway, other.recipient.email_id) is State.SENT
     assert list(flight_dir.iterdir()) == []
 
 
 @pytest.mark.parametrize("beginning", ["", "[", '["', '["start", "5f0c'])
 def test_a_note_that_was_cut_short_is_no_call(gateway: Gateway, flight_dir: Path, beginning: str) -> None:
-    """The process died while it wrote it, before the call: the mail goes on at once."""
+    """The process died while it wrote the note, before the call: the email goes on at once."""
     claim = claimed(gateway, "ann@example.net")
     left_by_the_dead(flight_dir, claim, beginning)
     assert gateway.recover() == 1
-    assert state_of(gateway, claim.mails[0].recipient.email_id) is State.QUEUED
+    assert state_of(gateway, claim.emails[0].recipient.email_id) is State.QUEUED
 
 
-def test_after_a_reboot_what_is_not_noted_may_have_been_done(gateway: Gateway, flight_dir: Path) -> None:
+def test_after_a_reboot_a_call_without_a_note_may_have_been_made(gateway: Gateway, flight_dir: Path) -> None:
     """Notes are not forced to the disk, so the last ones of a host that crashed may be missing."""
     claim = claimed(gateway, "ann@example.net", "bob@example.net")
-    mine, other = claim.mails
+    attempt, other = claim.emails
     answer = json.dumps(["answer", other.attempt_id.hex, "accepted", "m-other"])
     path = left_by_the_dead(flight_dir, claim, answer)
     boot, *rest = path.read_text().lstrip("\n").split("\n")
     path.write_text("\n".join([json.dumps(["boot", uuid4().hex]), *rest]))
     assert json.loads(boot)[0] == "boot"
     gateway.recover()
-    assert state_of(gateway, mine.recipient.email_id) is State.UNCONFIRMED
+    assert state_of(gateway, attempt.recipient.email_id) is State.UNCONFIRMED
     assert state_of(gateway, other.recipient.email_id) is State.SENT
 
 
 def test_one_broken_file_holds_up_no_other(gateway: Gateway, flight_dir: Path) -> None:
-    """What is no file, and a report that the database does not take, come before the notes of others."""
+    """An entry that is no file, and a report that the database refuses, come before the notes of others."""
     (flight_dir / "0.flight").mkdir()
     poison, good = claimed(gateway, "ann@example.net"), claimed(gateway, "bob@example.net")
-    accepted = ["answer", poison.mails[0].attempt_id.hex, "accepted", "\ud800"]
+    accepted = ["answer", poison.emails[0].attempt_id.hex, "accepted", "\ud800"]
     left_by_the_dead(flight_dir, poison, json.dumps(accepted)).rename(flight_dir / "1.flight")
     left_by_the_dead(flight_dir, good).rename(flight_dir / "2.flight")
     gateway.recover()
-    assert state_of(gateway, good.mails[0].recipient.email_id) is State.QUEUED
-    assert state_of(gateway, poison.mails[0].recipient.email_id) is State.SENDING
+    assert state_of(gateway, good.emails[0].recipient.email_id) is State.QUEUED
+    assert state_of(gateway, poison.emails[0].recipient.email_id) is State.SENDING
     assert [path.name for path in flight_dir.iterdir()] == ["0.flight"]
 
 
 class Unanswered(Database):
-    """A database that leaves once in the commit of a claim: it commits, and nobody is told."""
+    """A database that leaves once in the commit of a claim: it commits, and its answer is lost."""
 
     def __init__(self, database: Database, *, at: int = 1) -> None:
         self.engine = database.engine
@@ -154,60 +156,55 @@ class Unanswered(Database):
             yield connection
 
 
-def meddle(gateway: Gateway, **parts: object) -> None:
-    for name, part in parts.items():
-        object.__setattr__(gateway.deliver._parts, name, part)
-
-
-def test_mail_of_a_claim_whose_commit_was_unknown_goes_on_at_once(
+def test_email_of_a_claim_whose_commit_was_unknown_goes_on_at_once(
     gateway: Gateway, mailer: ScriptedMailer, flight_dir: Path
 ) -> None:
-    """It was certainly never called: no wait for the end of the lease, no attempt burned, no mark, one call."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
-    meddle(gateway, database=Unanswered(gateway.database))
+    """The email was certainly not called: no wait for the end of the lease, no attempt burned, no mark, one call."""
+    email = submit(gateway, caller(gateway), "ann@example.net")
+    replace_parts(gateway, database=Unanswered(gateway.database))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENDING
+    assert state_of(gateway, email) is State.SENDING
     assert gateway.recover() == 1
     assert list(flight_dir.glob("*.flight")) == []
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert outcomes(gateway, mail) == ["not_sent", "accepted"]
-    assert recipient_of(gateway, mail).possible_duplicate is False
+    assert outcomes(gateway, email) == ["not_sent", "accepted"]
+    assert recipient_of(gateway, email).possible_duplicate is False
     assert len(mailer.sent) == 1
 
 
-def test_what_is_on_the_wire_beside_such_a_claim_is_finished_first(
+def test_calls_on_the_wire_beside_such_a_claim_are_finished_first(
     gateway: Gateway, mailer: ScriptedMailer, flight_dir: Path
 ) -> None:
-    """The notes are given away when every call of the drain has been answered and recorded."""
+    """The notes are handed over when every call of the drain has been answered and recorded."""
     who = caller(gateway)
-    mails = [submit(gateway, who, f"guest{number}@example.net") for number in range(3)]
-    limits = gateway.deliver._parts.limits
+    emails = [submit(gateway, who, f"guest{number}@example.net") for number in range(3)]
+    limits = gateway.deliver.parts.limits
     object.__setattr__(limits, "batch", 1)
-    meddle(gateway, database=Unanswered(gateway.database, at=3))
+    replace_parts(gateway, database=Unanswered(gateway.database, at=3))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert sorted(state_of(gateway, mail) for mail in mails) == [State.SENDING, State.SENT, State.SENT]
+    assert sorted(state_of(gateway, email) for email in emails) == [State.SENDING, State.SENT, State.SENT]
     assert gateway.recover() >= 1
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert {state_of(gateway, mail) for mail in mails} == {State.SENT}
+    assert {state_of(gateway, email) for email in emails} == {State.SENT}
     assert len(mailer.sent) == 3
 
 
 def test_notes_of_a_claim_that_may_still_commit_are_kept(gateway: Gateway, flight_dir: Path) -> None:
-    """A commit may become visible after the connection has broken: the note waits as long as that can be."""
+    """A commit may become visible after the connection has broken: the note is kept as long as that can happen."""
     recorder, token = FlightRecorder(flight_dir), uuid4()
     recorder.claim(token)
     recorder.hand_over()
     assert gateway.recover() == 0
     (path,) = flight_dir.iterdir()
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     holds(gateway, take(gateway), token)
     assert gateway.recover() == 1
-    assert state_of(gateway, mail) is State.QUEUED
+    assert state_of(gateway, email) is State.QUEUED
     assert not path.exists()
 
 
-def test_notes_of_a_claim_that_never_came_true_are_dropped(gateway: Gateway, flight_dir: Path) -> None:
-    """Ten seconds later the server has ended whatever session it had."""
+def test_notes_of_a_claim_that_was_never_committed_are_dropped(gateway: Gateway, flight_dir: Path) -> None:
+    """Ten seconds later the server has ended any session of that connection."""
     recorder = FlightRecorder(flight_dir)
     recorder.claim(uuid4())
     recorder.hand_over()
@@ -221,7 +218,7 @@ def test_notes_of_a_claim_that_never_came_true_are_dropped(gateway: Gateway, fli
 
 
 def holds(gateway: Gateway, claim: Claim, token: UUID) -> None:
-    """Let the claim have been made under this token."""
+    """Make the email look as if the claim had been made under this token."""
     with gateway.database.transaction() as connection:
         held = {"held": claim.token.hex, "token": token.hex}
         if connection.dialect.name == "postgresql":
@@ -231,25 +228,25 @@ def holds(gateway: Gateway, claim: Claim, token: UUID) -> None:
 
 
 def test_a_drain_that_breaks_loses_no_answer(gateway: Gateway, mailer: ScriptedMailer, flight_dir: Path) -> None:
-    """What SES said was noted: it is recorded from the notes once every call is over, in this process or another."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    """SES's answer was noted: it is recorded from the notes once every call is over, in this process or another."""
+    email = submit(gateway, caller(gateway), "ann@example.net")
 
     def broken(reports: list[Report]) -> None:
         raise RuntimeError("what nobody foresaw")
 
-    record = gateway.deliver._parts.record
-    meddle(gateway, record=broken)
+    record = gateway.deliver.parts.record
+    replace_parts(gateway, record=broken)
     with pytest.raises(RuntimeError):
         gateway.deliver.drain(Lane.TRANSACTIONAL)
-    meddle(gateway, record=record)
+    replace_parts(gateway, record=record)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert gateway.recover() == 1
-    assert (state_of(gateway, mail), outcomes(gateway, mail)) == (State.SENT, ["accepted"])
+    assert (state_of(gateway, email), outcomes(gateway, email)) == (State.SENT, ["accepted"])
     assert len(mailer.sent) == 1
 
 
 def test_a_recorder_that_closes_with_open_notes_leaves_them(tmp_path: Path) -> None:
-    """Only what is in the database may be forgotten; an orderly end without open notes leaves nothing."""
+    """Only notes that are in the database may be deleted; an orderly end without open notes leaves no file."""
     recorder, token = FlightRecorder(tmp_path), uuid4()
     recorder.claim(token)
     recorder.close()

@@ -1,20 +1,20 @@
-"""A mail whose fate could not be found out waits for a person: who may decide, what follows, and what is kept of it."""
+"""An email whose outcome could not be found out waits for a person: who may decide, the effect, and the record."""
 
 from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.callers import Caller
-from app.domain.delivery import State
+from app.domain.apps.callers import Caller
 from app.domain.errors import Conflict, NotFound, RestrictedApiKey
-from app.domain.proof import OnUnconfirmed
+from app.domain.sending.state_machine import State
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller
-from tests.mails import ROOT, state_of
-from tests.rows import outcomes, recipient_of, rows
-from tests.ses_events import about, bring
-from tests.unknown import ANN, be_quiet, calls_to, submit_in_silence
+from app.wiring.gateway import Gateway
+from tests.support.aws.ses_events import about, bring
+from tests.support.gateway.emails import ROOT, state_of
+from tests.support.gateway.gateways import ScriptedMailer, caller
+from tests.support.gateway.rows import outcomes, recipient_of, rows
+from tests.support.gateway.unconfirmed import ANN, be_quiet, calls_to, submit_in_silence
 
 
 @pytest.fixture
@@ -23,23 +23,23 @@ def who(gateway: Gateway) -> Caller:
 
 
 @pytest.fixture
-def mail(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
-    """A mail to Ann of unknown fate."""
+def email(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
+    """An email to Ann with an unknown outcome."""
     return submit_in_silence(gateway, mailer, who, ANN)[0]
 
 
 @pytest.fixture
 def held(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> UUID:
-    """A mail to Ann that waits for a person."""
-    mail = submit_in_silence(gateway, mailer, who, ANN, on_unconfirmed=OnUnconfirmed.HOLD)[0]
+    """An email to Ann that waits for a person's decision."""
+    email = submit_in_silence(gateway, mailer, who, ANN, on_unconfirmed=OnUnconfirmed.HOLD)[0]
     be_quiet(gateway)
     gateway.reconcile.sweep()
-    assert state_of(gateway, mail) is State.HELD
-    return mail
+    assert state_of(gateway, email) is State.HELD
+    return email
 
 
-def test_a_person_may_send_a_held_mail_again(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
-    """It is sent as a possible duplicate, and the audit says who wanted it and why."""
+def test_a_person_may_send_a_held_email_again(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
+    """It is sent as a possible duplicate, and the audit names the person and the reason."""
     recipient = recipient_of(gateway, held)
     gateway.reconcile.resend(ROOT, recipient.id, reason="The log of their server shows nothing.")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -50,8 +50,8 @@ def test_a_person_may_send_a_held_mail_again(gateway: Gateway, mailer: ScriptedM
     assert entry["data"] == {"recipient_id": str(recipient.id)}
 
 
-def test_a_person_may_give_a_held_mail_up(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
-    """It is not sent again and its call is closed on that person's word; news of it would count all the same."""
+def test_a_person_may_discard_a_held_email(gateway: Gateway, mailer: ScriptedMailer, held: UUID) -> None:
+    """It is not sent again and its call is closed on that person's word; an event about it would still count."""
     first = mailer.sent[0]
     gateway.reconcile.discard(ROOT, recipient_of(gateway, held).id, reason="The event is over.")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -64,12 +64,22 @@ def test_a_person_may_give_a_held_mail_up(gateway: Gateway, mailer: ScriptedMail
     assert calls_to(mailer) == 1
 
 
-def test_only_a_held_mail_is_for_a_person_to_decide(gateway: Gateway, who: Caller, mail: UUID, held: UUID) -> None:
-    """Not an unconfirmed one, not one that is unknown, and not for the application."""
+def test_a_person_may_decide_only_about_a_held_email(gateway: Gateway, who: Caller, email: UUID, held: UUID) -> None:
+    """Not about an unconfirmed email, not about one that does not exist; and the application may not decide."""
     with pytest.raises(Conflict):
-        gateway.reconcile.resend(ROOT, recipient_of(gateway, mail).id, reason="Now.")
+        gateway.reconcile.resend(ROOT, recipient_of(gateway, email).id, reason="Now.")
     with pytest.raises(NotFound):
         gateway.reconcile.discard(ROOT, uuid4(), reason="Whatever.")
     with pytest.raises(RestrictedApiKey):
         gateway.reconcile.resend(who, recipient_of(gateway, held).id, reason="Now.")
     assert rows(gateway, "audit", action="resend") == []
+
+
+def test_a_held_email_that_may_have_left_is_not_canceled(gateway: Gateway, who: Caller, held: UUID) -> None:
+    """Its application cannot cancel what SES may have sent; once a person has decided that it was not sent, it can."""
+    with pytest.raises(Conflict):
+        gateway.revise.cancel(who, held)
+    assert (state_of(gateway, held), outcomes(gateway, held)) == (State.HELD, ["unknown"])
+    gateway.reconcile.resend(ROOT, recipient_of(gateway, held).id, reason="Their server never had it.")
+    gateway.revise.cancel(who, held)
+    assert state_of(gateway, held) is State.CANCELED

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from app.store.pace import Grant, Pace
-from app.store.redis import Breaker, connect
-from tests.valkey import failing_valkey
+from app.store.engine.redis import RedisBreaker, connect
+from app.store.sending.send_rate import Grant, Pace
+from tests.support.servers.valkey import failing_valkey
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # Two threads that take whatever is granted for some seconds; prints when each call was granted, by the host's clock.
 TAKER = """
 import json, sys, threading, time
-from app.store.pace import Pace
-from app.store.redis import Breaker, connect
+from app.store.sending.send_rate import Pace
+from app.store.engine.redis import RedisBreaker, connect
 
 url, rate, seconds = sys.argv[1], *map(float, sys.argv[2:])
-pace = Pace(connect(url, patience_s=5), breaker=Breaker(), workers=lambda: 2)
+pace = Pace(connect(url, patience_s=5), breaker=RedisBreaker(), workers=lambda: 2)
 granted = []
 
 def take():
@@ -48,7 +48,7 @@ print(json.dumps(granted))
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -59,17 +59,17 @@ class Clock:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    """Patient: a busy machine is not an absent Redis."""
+    """A patient client: a busy machine must not look like an absent Redis."""
     with connect(redis_url, patience_s=5) as client:
         yield client
 
 
 def pace_over(redis: Redis, *, workers: int = 1) -> Pace:
-    return Pace(redis, breaker=Breaker(), workers=lambda: workers)
+    return Pace(redis, breaker=RedisBreaker(), workers=lambda: workers)
 
 
 def take_for(pace: Pace, seconds: float, *, rate: float, limit: int = 100) -> list[tuple[float, int]]:
-    """Every grant until then, with its time."""
+    """Every grant within these seconds, with its time."""
     grants, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         grant = pace.reserve(limit, rate=rate)
@@ -80,7 +80,7 @@ def take_for(pace: Pace, seconds: float, *, rate: float, limit: int = 100) -> li
 
 
 def told(takers: list["subprocess.Popen[str]"], start: str) -> list[list[float]]:
-    """What they were granted, once all have been told when to start."""
+    """The times of the grants of each taker, once all have got the time to start."""
     for taker in takers:
         assert taker.stdin is not None
         taker.stdin.write(start)
@@ -89,7 +89,7 @@ def told(takers: list["subprocess.Popen[str]"], start: str) -> list[list[float]]
 
 
 def busiest_second(times: list[float]) -> int:
-    """Of times that were read up to 30 ms after Redis had granted."""
+    """The most grants in one second; times were read up to 30 ms after the grant in Redis."""
     times = sorted(times)
     return max(bisect_left(times, start + 0.97) - index for index, start in enumerate(times))
 
@@ -111,7 +111,7 @@ def test_four_threads_in_two_processes_share_one_rate(redis_url: str, redis: Red
 
 @pytest.mark.parametrize("rate", [1, 14, 500])
 def test_any_rate_is_kept_and_used(redis: Redis, rate: int) -> None:
-    """From the sandbox's one a second to hundreds, the busiest second stays within the rate."""
+    """From one a second, as in the sandbox, to hundreds: the busiest second stays within the rate."""
     grants = take_for(pace_over(redis), 2.0, rate=rate)
     times = [moment for moment, count in grants for _ in range(count)]
     assert busiest_second(times) <= rate
@@ -119,7 +119,7 @@ def test_any_rate_is_kept_and_used(redis: Redis, rate: int) -> None:
 
 
 def test_a_grant_is_a_portion_and_not_the_whole_second(redis: Redis) -> None:
-    """Calls are spread over the second, and a fast account is not claimed for one by one."""
+    """Calls are spread over the second, and a fast account does not claim emails one by one."""
     counts = [count for _, count in take_for(pace_over(redis), 0.5, rate=500)]
     assert max(counts) <= 50
     assert min(counts) >= 10
@@ -134,7 +134,7 @@ def test_a_rate_below_one_a_second_is_kept(redis: Redis) -> None:
     assert 1.9 < refused.wait_s < 2.1
 
 
-def test_what_is_given_back_may_be_granted_again(redis: Redis) -> None:
+def test_a_grant_that_is_given_back_may_be_granted_again(redis: Redis) -> None:
     """A reserved call that is not made costs the account nothing."""
     pace = pace_over(redis)
     assert pace.reserve(1, rate=1).count == 1
@@ -153,7 +153,7 @@ def test_giving_back_more_than_was_granted_makes_no_credit(redis: Redis) -> None
 
 
 def test_a_brake_stops_every_worker_and_then_slows_them(redis: Redis) -> None:
-    """After a throttle nobody is granted anything for its time, and the rate comes back below where it was."""
+    """After a throttle no worker gets a grant for the time of the brake, and then a lower rate."""
     first, second = pace_over(redis), pace_over(redis)
     first.brake(0.3)
     stopped = second.reserve(10, rate=50)
@@ -165,7 +165,7 @@ def test_a_brake_stops_every_worker_and_then_slows_them(redis: Redis) -> None:
 
 
 def test_many_throttles_at_once_slow_down_once(redis: Redis) -> None:
-    """A hundred calls that are throttled together are one sign, not a hundred."""
+    """A hundred calls that are throttled together count as one sign, not a hundred."""
     pace = pace_over(redis)
     for _ in range(100):
         pace.brake(0.1)
@@ -174,9 +174,9 @@ def test_many_throttles_at_once_slow_down_once(redis: Redis) -> None:
 
 
 def test_without_redis_a_worker_keeps_to_its_share() -> None:
-    """With Redis away each of four workers gets a quarter, after a second for what was granted before."""
+    """With Redis away each of four workers gets a quarter, after one second for earlier grants."""
     clock = Clock()
-    pace = Pace(connect("unix:///nonexistent/socket"), breaker=Breaker(), workers=lambda: 4, clock=clock)
+    pace = Pace(connect("unix:///nonexistent/socket"), breaker=RedisBreaker(), workers=lambda: 4, clock=clock)
     first = pace.reserve(100, rate=40)
     assert first.count == 0
     clock.now += first.wait_s
@@ -190,15 +190,15 @@ def test_without_redis_a_worker_keeps_to_its_share() -> None:
 
 
 def test_without_redis_a_brake_still_holds() -> None:
-    """A throttle that cannot be told to others is heeded here."""
+    """A throttle that cannot be shared with other workers still slows this one."""
     clock = Clock()
-    pace = Pace(connect("unix:///nonexistent/socket"), breaker=Breaker(), workers=lambda: 1, clock=clock)
+    pace = Pace(connect("unix:///nonexistent/socket"), breaker=RedisBreaker(), workers=lambda: 1, clock=clock)
     pace.brake(5)
     assert pace.reserve(1, rate=10) == Grant(0, 5.0)
 
 
-def test_a_redis_that_hangs_costs_a_glance() -> None:
-    """A frozen Redis holds up one call for 50 ms and then nobody for some seconds."""
+def test_a_redis_that_hangs_delays_one_call_briefly() -> None:
+    """A frozen Redis holds up one call for 50 ms, and then no call for some seconds."""
     with failing_valkey() as valkey:
         pace = pace_over(connect(valkey.url))
         assert pace.reserve(1, rate=10).count == 1

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import Options, Simulator
-from tests.simulating import client, fetch
+from tests.support.aws.simulator import client, fetch
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
 
 
 def refusal(call: Any) -> tuple[int, str, str]:
-    """Status, code and words of the ClientError that the call must raise."""
+    """Status, code and message of the ClientError that the call must raise."""
     with pytest.raises(ClientError) as caught:
         call()
     response = caught.value.response
@@ -35,7 +35,7 @@ def refusal(call: Any) -> tuple[int, str, str]:
 def test_a_signature_of_another_time_is_refused(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, minutes: int, words: str
 ) -> None:
-    """As AWS does when the clock of the caller is more than five minutes off: SES by its own code, SNS by another."""
+    """As AWS refuses a clock more than five minutes off: SES with its own code, SNS with another."""
     put_off_clock_of_boto3(monkeypatch, minutes)
     status, code, told = refusal(client("sesv2", simulator).get_account)
     assert (status, code, told[: len(words)]) == (403, "InvalidSignatureException", words)
@@ -55,7 +55,7 @@ def test_a_clock_that_is_minutes_off_is_good_enough(
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20261399T000000Z", "2026-11-26T09:21:18Z"])
 def test_a_date_in_another_form_is_refused(simulator: Simulator, date: str) -> None:
-    """Only what botocore writes is a date."""
+    """Only botocore's format is a date."""
     scope = "AKIAEXAMPLE/20261126/us-east-1/ses/aws4_request"
     signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
     answer = fetch(simulator, "/v2/email/account", headers={"Authorization": signed, "X-Amz-Date": date})
@@ -64,7 +64,7 @@ def test_a_date_in_another_form_is_refused(simulator: Simulator, date: str) -> N
 
 
 def put_off_clock_of_boto3(monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
-    """Let boto3 sign as a host would whose clock is so many minutes off."""
+    """Let boto3 sign like a host whose clock is off by this many minutes."""
     wrong = partial(_now_and, timedelta(minutes=minutes))
     monkeypatch.setattr(botocore.auth, "get_current_datetime", wrong)
 

@@ -1,4 +1,4 @@
-"""What becomes of a mail in the simulator: the events of each behaviour, in both dialects."""
+"""The events of an email in the simulator: those of each behaviour, in both dialects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simulator import Options, Simulator
-from tests.simulating import (
+from tests.support.aws.simulator import (
     SENDER,
     Endpoint,
     client,
@@ -54,29 +54,29 @@ def watched(simulator: Simulator, endpoint: Endpoint, ses: Any) -> Watched:
 
 
 def test_a_new_event_destination_greets_its_topic(endpoint: Endpoint, ses: Any) -> None:
-    """The first notification is prose, not JSON, as real topics get it."""
+    """The first notification is prose, not JSON, as on real topics."""
     greeting = until(endpoint.notifications)[0].envelope["Message"]
     assert greeting == "Successfully validated SNS topic for Amazon SES event publishing."
 
 
-def test_a_delivered_mail_is_reported_with_tags_and_headers(endpoint: Endpoint, ses: Any) -> None:
+def test_a_delivered_email_is_reported_with_tags_and_headers(endpoint: Endpoint, ses: Any) -> None:
     """Send and Delivery carry the message id, our tags beside SES's own, the headers and the common headers."""
     tags = [{"Name": "postern_recipient", "Value": "rcp_1"}, {"Name": "postern_attempt", "Value": "att_1"}]
     ses_message_id = send_watched(ses, "ann@example.com", EmailTags=tags)
     event = endpoint.event("Delivery")
-    mail = event["mail"]
+    email = event["mail"]
     assert endpoint.kinds() == ["Send", "Delivery"]
     assert endpoint.event("Send")["send"] == {}
     assert event["delivery"]["recipients"] == ["ann@example.com"]
-    assert (mail["messageId"], mail["source"], mail["destination"]) == (ses_message_id, SENDER, ["ann@example.com"])
-    assert mail["tags"]["postern_recipient"] == ["rcp_1"]
-    assert mail["tags"]["postern_attempt"] == ["att_1"]
-    assert mail["tags"]["ses:configuration-set"] == ["postern"]
-    assert mail["tags"]["ses:from-domain"] == ["example.com"]
-    assert {"name": "Subject", "value": "An invitation"} in mail["headers"]
-    assert mail["commonHeaders"]["to"] == ["ann@example.com"]
-    assert mail["headersTruncated"] is False
-    assert "sourceIp" not in mail
+    assert (email["messageId"], email["source"], email["destination"]) == (ses_message_id, SENDER, ["ann@example.com"])
+    assert email["tags"]["postern_recipient"] == ["rcp_1"]
+    assert email["tags"]["postern_attempt"] == ["att_1"]
+    assert email["tags"]["ses:configuration-set"] == ["postern"]
+    assert email["tags"]["ses:from-domain"] == ["example.com"]
+    assert {"name": "Subject", "value": "An invitation"} in email["headers"]
+    assert email["commonHeaders"]["to"] == ["ann@example.com"]
+    assert email["headersTruncated"] is False
+    assert "sourceIp" not in email
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_delivered_mail_is_reported_with_tags_and_headers(endpoint: Endpoint, 
         ("silent", ["Send"], None),
     ],
 )
-def test_an_address_acts_as_it_is_told(
+def test_an_address_follows_its_behaviour(
     watched: Watched, behaviour: str, kinds: list[str], bounce: tuple[str, str] | None
 ) -> None:
     """Each behaviour has its events in order; only hard bounces and complaints reach the account suppression list."""
@@ -120,14 +120,14 @@ def test_an_address_acts_as_it_is_told(
 def test_mailbox_simulator_acts_by_its_names_and_is_never_listed(
     endpoint: Endpoint, ses: Any, name: str, kind: str
 ) -> None:
-    """Labels change nothing, and the account list stays empty, so each mailbox can be tried again."""
+    """Labels change nothing, and the account list stays empty, so each mailbox can be used again."""
     send_watched(ses, f"{name}+label@simulator.amazonses.com")
     assert endpoint.event(kind)["mail"]["destination"] == [f"{name}+label@simulator.amazonses.com"]
     assert ses.list_suppressed_destinations()["SuppressedDestinationSummaries"] == []
 
 
-def test_a_suppressed_recipient_is_accepted_and_comes_back(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
-    """SES takes mail to a listed address in any case, charges for it, and reports it as not attempted."""
+def test_a_suppressed_recipient_is_accepted_and_bounces(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
+    """SES accepts email to a listed address in any case, charges for it, and reports it as not attempted."""
     ses.put_suppressed_destination(EmailAddress="Kim@Example.com", Reason="BOUNCE")
     ses_message_id = send_watched(ses, "kim@example.com")
     event = endpoint.event("Bounce")
@@ -141,7 +141,7 @@ def test_a_suppressed_recipient_is_accepted_and_comes_back(simulator: Simulator,
 
 
 def test_only_enabled_reasons_block(endpoint: Endpoint, ses: Any) -> None:
-    """A configuration set that heeds complaints only lets mail to a bounced address through."""
+    """A configuration set that considers complaints only lets email to a bounced address through."""
     ses.put_suppressed_destination(EmailAddress="kim@example.com", Reason="BOUNCE")
     ses.put_configuration_set_suppression_options(ConfigurationSetName="postern", SuppressedReasons=["COMPLAINT"])
     send_watched(ses, "kim@example.com")
@@ -157,8 +157,8 @@ def test_a_listed_address_knows_which_bounce_listed_it(simulator: Simulator, end
     assert listed["Attributes"] == {"MessageId": ses_message_id, "FeedbackId": feedback_id}
 
 
-def test_identity_notifications_speak_the_other_dialect(simulator: Simulator, endpoint: Endpoint) -> None:
-    """Without a configuration set, an identity's topic hears of bounces: no tags, no headers, a source IP."""
+def test_identity_notifications_have_the_other_dialect(simulator: Simulator, endpoint: Endpoint) -> None:
+    """Without a configuration set, an identity's topic gets bounces: no tags, no headers, a source IP."""
     topic_arn = subscribe(simulator, endpoint)
     control(simulator, "POST", "identity-topics", {"identity": "example.com", "topics": {"Bounce": topic_arn}})
     send(client("sesv2", simulator), "bounce@simulator.amazonses.com")
@@ -184,7 +184,7 @@ def test_a_template_that_lacks_data_fails_after_acceptance(endpoint: Endpoint, s
     assert "'name'" in event["failure"]["errorMessage"]
 
 
-def test_a_raw_mail_may_name_set_and_tags_in_headers(endpoint: Endpoint, ses: Any) -> None:
+def test_a_raw_email_may_name_set_and_tags_in_headers(endpoint: Endpoint, ses: Any) -> None:
     """X-SES-CONFIGURATION-SET and X-SES-MESSAGE-TAGS count when the parameters are absent."""
     raw = raw_message("ann@example.com", X_SES_CONFIGURATION_SET="postern", X_SES_MESSAGE_TAGS="a=1, b=2")
     ses.send_email(Content={"Raw": {"Data": raw}})

@@ -1,4 +1,4 @@
-"""The proxy that plays a bad network, before a server that says everything twice."""
+"""The proxy that plays a bad network, in front of a server that repeats everything."""
 
 import json
 import socket
@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from simulator.proxy import Damage, Weather, tcp, unix
-from simulator.proxy_thread import Proxies
+from simulator.network.proxy import Damage, Weather, tcp, unix
+from simulator.network.proxy_thread import Proxies
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 5.0
 
 
@@ -33,7 +33,7 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A connection that is reset is what this is about."""
+        """These tests reset connections on purpose."""
 
 
 @pytest.fixture
@@ -53,6 +53,23 @@ def proxies() -> Iterator[Proxies]:
         yield made
 
 
+def test_a_server_that_is_gone_is_refused_by_the_system_until_it_is_back(proxies: Proxies, server: int) -> None:
+    """Open connections are reset and new ones refused; afterwards it is reached at the same port again."""
+    port = proxies.open("gone", tcp("127.0.0.1", server))
+    address = ("127.0.0.1", port)
+    with socket.create_connection(address, timeout=PATIENCE_S) as open_one:
+        proxies.change("gone", Weather(damage=Damage.GONE))
+        with pytest.raises(ConnectionResetError):
+            open_one.recv(1)
+    for _ in range(2):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=PATIENCE_S)
+    proxies.change("gone")
+    with socket.create_connection(address, timeout=PATIENCE_S) as again:
+        again.sendall(b"hello\n")
+        assert again.recv(12) == b"hello\nhello\n"
+
+
 @pytest.fixture
 def dial(proxies: Proxies, server: int) -> Callable[[], socket.socket]:
     """Connect to the server, through the proxy `echo`."""
@@ -61,7 +78,7 @@ def dial(proxies: Proxies, server: int) -> Callable[[], socket.socket]:
 
 
 def said_to(connection: socket.socket, line: bytes = b"hello\n") -> bytes:
-    """What comes back until the connection ends or everything was said twice."""
+    """The bytes that come back until the connection ends or the line came twice."""
     connection.sendall(line)
     told = b""
     while len(told) < 2 * len(line) and (piece := connection.recv(4096)):
@@ -70,7 +87,7 @@ def said_to(connection: socket.socket, line: bytes = b"hello\n") -> bytes:
 
 
 def say_anew(dial: Callable[[], socket.socket]) -> None:
-    """Connect and speak, which fails at once or a little later when the connection is reset."""
+    """Connect and send, which fails at once or a little later when the connection is reset."""
     with closing(dial()) as connection:
         while said_to(connection):
             time.sleep(0.01)
@@ -90,7 +107,7 @@ def test_a_fair_network_passes_everything(dial: Callable[[], socket.socket]) -> 
 
 
 def test_the_end_of_one_half_is_passed_on(dial: Callable[[], socket.socket]) -> None:
-    """Whoever has said everything still hears the answer."""
+    """A client that has closed its half still gets the answer."""
     with closing(dial()) as connection:
         connection.sendall(b"hello\n")
         connection.shutdown(socket.SHUT_WR)
@@ -99,7 +116,7 @@ def test_the_end_of_one_half_is_passed_on(dial: Callable[[], socket.socket]) -> 
 
 
 def test_latency_delays_each_way(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
-    """A question and its answer are late by twice the latency."""
+    """A request and its answer are late by twice the latency."""
     proxies.change("echo", Weather(latency=0.1))
     with closing(dial()) as connection:
         began = time.monotonic()
@@ -108,7 +125,7 @@ def test_latency_delays_each_way(proxies: Proxies, dial: Callable[[], socket.soc
 
 
 def test_a_connection_is_cut_within_an_answer(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
-    """So many bytes of the answer arrive, then nothing but a reset."""
+    """That many bytes of the answer arrive, then only a reset."""
     proxies.change("echo", Weather(cut_after=8))
     with closing(dial()) as connection:
         connection.sendall(b"hello\n")
@@ -118,7 +135,7 @@ def test_a_connection_is_cut_within_an_answer(proxies: Proxies, dial: Callable[[
 
 
 def test_a_black_hole_swallows_until_it_closes(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
-    """Open connections and new ones hang; what was said meanwhile arrives when the network is fair again."""
+    """Open and new connections hang; the bytes sent meanwhile arrive when the network is fair again."""
     with closing(dial()) as old:
         assert said_to(old) == b"hello\nhello\n"
         proxies.change("echo", Weather(damage=Damage.BLACK_HOLE))
@@ -134,8 +151,8 @@ def test_a_black_hole_swallows_until_it_closes(proxies: Proxies, dial: Callable[
                 assert connection.recv(4096).startswith(b"late\n")
 
 
-def test_a_reset_ends_what_is_open(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
-    """Every open connection fails at once, and new ones as long as it lasts; afterwards all is well."""
+def test_a_reset_ends_open_connections(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
+    """Every open connection fails at once, and new ones as long as the fault lasts; afterwards all is well."""
     with closing(dial()) as connection:
         assert said_to(connection) == b"hello\nhello\n"
         proxies.change("echo", Weather(damage=Damage.RESET))
@@ -149,7 +166,7 @@ def test_a_reset_ends_what_is_open(proxies: Proxies, dial: Callable[[], socket.s
 
 
 def test_a_server_that_is_gone_is_a_reset(proxies: Proxies, tmp_path: Path) -> None:
-    """Without the server behind it, a connection is made and ends at once."""
+    """Without the server behind the proxy, a connection is made and ends at once."""
     port = proxies.open("nobody", unix(tmp_path / "socket"))
     with pytest.raises(ConnectionError):
         say_anew(lambda: socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
@@ -157,8 +174,8 @@ def test_a_server_that_is_gone_is_a_reset(proxies: Proxies, tmp_path: Path) -> N
 
 
 def test_proxies_may_be_a_process(server: int) -> None:
-    """What it is told in lines of JSON it does, and it ends with its input."""
-    command = [sys.executable, "-m", "simulator.proxy_server"]
+    """It follows commands in lines of JSON, and ends with its input."""
+    command = [sys.executable, "-m", "simulator.network.proxy_server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT) as process:
         questions, answers = process.stdin, process.stdout
         assert questions is not None

@@ -1,4 +1,4 @@
-"""Faults on the wire: what boto3 makes of each, and whether the ledger has the mail all the same."""
+"""Faults on the wire: boto3's error for each, and whether the ledger has the email all the same."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from simulator import Options, Simulator
-from tests.simulating import client, control, ledger, send, until
+from tests.support.aws.simulator import client, control, ledger, send, until
 
 
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """A simulator with repeatable dice."""
+    """A simulator with a fixed random seed."""
     with Simulator(Options(data=tmp_path, seed=7, max_send_rate=10_000)) as running:
         yield running
 
@@ -52,8 +52,8 @@ def test_an_error_before_acceptance_leaves_no_trace(
     assert ledger(simulator) == []
 
 
-def test_an_error_after_acceptance_hides_a_mail_that_is_sent(simulator: Simulator, ses: Any) -> None:
-    """500 after acceptance: boto3 sees a failure, the ledger has the mail and says which fault hid it."""
+def test_an_error_after_acceptance_hides_an_email_that_is_sent(simulator: Simulator, ses: Any) -> None:
+    """500 after acceptance: boto3 sees a failure, the ledger has the email and names the fault that hid it."""
     control(simulator, "POST", "faults", [{"fault": "500_after"}])
     with pytest.raises(ClientError) as caught:
         send(ses, "ann@example.com")
@@ -80,7 +80,7 @@ def test_a_close_is_a_lost_connection(simulator: Simulator, ses: Any, fault: str
 
 
 def test_an_answer_may_lack_the_message_id(simulator: Simulator, ses: Any) -> None:
-    """200 without MessageId: the caller cannot know, the ledger does."""
+    """200 without MessageId: the caller cannot know that it was sent, the ledger does."""
     control(simulator, "POST", "faults", [{"fault": "no_message_id"}])
     with pytest.raises(KeyError):
         send(ses, "ann@example.com")
@@ -97,7 +97,7 @@ def test_latency_delays_and_does_no_harm(simulator: Simulator, ses: Any) -> None
 
 
 def test_a_rule_strikes_only_its_recipient_and_only_so_often(simulator: Simulator, ses: Any) -> None:
-    """match.recipient ignores case, match.count counts down, and a struck rule says how often it struck."""
+    """match.recipient ignores case, match.count counts down, and a rule shows how often it was applied."""
     control(simulator, "POST", "faults", [{"fault": "429", "match": {"recipient": "Ann@Example.com", "count": 1}}])
     assert send(ses, "ben@example.com")
     with pytest.raises(ClientError):
@@ -107,8 +107,8 @@ def test_a_rule_strikes_only_its_recipient_and_only_so_often(simulator: Simulato
     assert (rule["struck"], rule["remaining"]) == (1, 0)
 
 
-def test_a_rate_strikes_about_so_many(simulator: Simulator, ses: Any) -> None:
-    """match.rate 0.5 over 60 calls strikes some and spares some; every spared one is on the ledger."""
+def test_a_rate_strikes_about_that_share(simulator: Simulator, ses: Any) -> None:
+    """match.rate 0.5 over 60 calls fails some and spares some; every spared one is on the ledger."""
     control(simulator, "POST", "faults", [{"fault": "429", "match": {"rate": 0.5}}])
     refused = 0
     for number in range(60):
@@ -140,7 +140,7 @@ def test_clearing_the_faults_heals(simulator: Simulator, ses: Any) -> None:
 
 
 def test_the_process_says_when_it_is_ready_and_keeps_its_ledger_through_a_kill(tmp_path: Path) -> None:
-    """`python -m simulator` writes its ready file; what it had answered survives kill -9; SIGTERM ends it with 0."""
+    """`python -m simulator` writes its ready file; accepted emails survive kill -9; SIGTERM ends it with 0."""
     ready_file = tmp_path / "ready.json"
     command = [
         sys.executable, "-m", "simulator", "--port", "0", "--data", str(tmp_path / "data"),
@@ -162,8 +162,8 @@ def test_the_process_says_when_it_is_ready_and_keeps_its_ledger_through_a_kill(t
     assert Path(ready["certificate"]).read_text(encoding="ascii").startswith("-----BEGIN CERTIFICATE-----")
 
 
-def test_a_port_in_use_is_said_in_one_line(simulator: Simulator, tmp_path: Path) -> None:
-    """The command ends with 1 and names the address it could not have."""
+def test_a_port_in_use_is_reported_in_one_line(simulator: Simulator, tmp_path: Path) -> None:
+    """The command ends with 1 and names the address."""
     command = [sys.executable, "-m", "simulator", "--port", str(simulator.port), "--data", str(tmp_path / "second")]
     outcome = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert outcome.returncode == 1

@@ -1,4 +1,4 @@
-"""The simulator's SES, as boto3 sees it: what it takes, what it refuses and in which words."""
+"""The simulator's SES, as boto3 sees it: what it accepts, what it refuses and with which message."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import LedgerSync, Options, Simulator
-from tests.simulating import SENDER, client, control, fetch, ledger, raw_message, send
+from tests.support.aws.simulator import SENDER, client, control, fetch, ledger, raw_message, send
 
 
 @pytest.fixture
@@ -26,15 +26,15 @@ def ses(simulator: Simulator) -> Any:
 
 
 def refusal(call: Any, **request: Any) -> tuple[int, str, str]:
-    """Return status, code and words of the ClientError that the call must raise."""
+    """Status, code and message of the ClientError that the call must raise."""
     with pytest.raises(ClientError) as caught:
         call(**request)
     response = caught.value.response
     return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"], response["Error"]["Message"]
 
 
-def test_raw_mail_is_on_the_ledger_when_its_id_is_known(simulator: Simulator, ses: Any) -> None:
-    """The answer to SendEmail finds the mail fsynced: id, recipient, tags, digest of the bytes."""
+def test_a_raw_email_is_on_the_ledger_when_its_id_is_known(simulator: Simulator, ses: Any) -> None:
+    """Once SendEmail answers, the email is fsynced: id, recipient, tags, digest of the bytes."""
     raw = raw_message("ann@example.com", subject="Grüße")
     answer = ses.send_email(
         FromEmailAddress=f"Invitations <{SENDER}>",
@@ -51,13 +51,13 @@ def test_raw_mail_is_on_the_ledger_when_its_id_is_known(simulator: Simulator, se
 
 
 def test_message_id_has_the_form_of_ses(ses: Any) -> None:
-    """Ids look as SES's do: region and time, a UUID, a counter."""
+    """Ids look like SES's: region and time, a UUID, a counter."""
     time_part, *uuid_parts, counter = send(ses, "ann@example.com").split("-")
     assert (len(time_part), [len(part) for part in uuid_parts], counter) == (16, [8, 4, 4, 4, 12], "000000")
 
 
-def test_simple_mail_enters_once_per_recipient(simulator: Simulator, ses: Any) -> None:
-    """To, Cc and Bcc of one simple mail share its message id and have a line each."""
+def test_a_simple_email_has_one_line_per_recipient(simulator: Simulator, ses: Any) -> None:
+    """To, Cc and Bcc of one simple email share its message id and have a line each."""
     answer = ses.send_email(
         FromEmailAddress=SENDER,
         Destination={
@@ -70,11 +70,11 @@ def test_simple_mail_enters_once_per_recipient(simulator: Simulator, ses: Any) -
     entries = ledger(simulator)
     assert [entry["recipient"] for entry in entries] == ["ann@example.com", "ben@example.com", "cem@example.com"]
     assert {entry["ses_message_id"] for entry in entries} == {answer["MessageId"]}
-    assert control(simulator, "GET", "ledger")["counts"]["mails"] == 1
+    assert control(simulator, "GET", "ledger")["counts"]["emails"] == 1
 
 
-def test_bulk_mail_is_filled_in_and_judged_entry_by_entry(simulator: Simulator, ses: Any) -> None:
-    """SendBulkEmail answers 200 with a result per entry: ids for the good, a status and words for the bad."""
+def test_a_bulk_email_is_rendered_and_judged_entry_by_entry(simulator: Simulator, ses: Any) -> None:
+    """SendBulkEmail answers 200 with a result per entry: ids for the good, a status and a message for the bad."""
     answer = ses.send_bulk_email(
         FromEmailAddress=SENDER,
         DefaultContent={
@@ -127,10 +127,10 @@ def test_bulk_mail_is_filled_in_and_judged_entry_by_entry(simulator: Simulator, 
         ),
     ],
 )
-def test_what_ses_refuses_is_refused(
+def test_an_email_that_ses_refuses_is_refused(
     simulator: Simulator, ses: Any, request_changes: dict[str, Any], expected: str
 ) -> None:
-    """A mail that SES would not take is refused with SES's code and never reaches the ledger."""
+    """With SES's code, and it never reaches the ledger."""
     request = {
         "FromEmailAddress": SENDER,
         "Destination": {"ToAddresses": ["ann@example.com"]},
@@ -142,7 +142,7 @@ def test_what_ses_refuses_is_refused(
     assert ledger(simulator) == []
 
 
-def test_fifty_recipients_are_taken(ses: Any) -> None:
+def test_fifty_recipients_are_accepted(ses: Any) -> None:
     """The bound is 50 recipients, not 49."""
     answer = ses.send_email(
         FromEmailAddress=SENDER,
@@ -153,14 +153,14 @@ def test_fifty_recipients_are_taken(ses: Any) -> None:
 
 
 def test_an_unsigned_request_is_refused(simulator: Simulator) -> None:
-    """Without the shape of a Signature Version 4 there is no SES."""
+    """SES requires the form of a Signature Version 4."""
     answer = fetch(simulator, "/v2/email/account")
     assert answer.status == 403
     assert answer.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
 
 
-def test_send_rate_is_a_credit_that_mail_to_many_overdraws(tmp_path: Path) -> None:
-    """A mail to 40 passes while any rate is left; the next is refused with SES's 429 until the debt is paid."""
+def test_send_rate_is_a_credit_that_many_recipients_overdraw(tmp_path: Path) -> None:
+    """An email to 40 passes while any rate is left; the next gets SES's 429 until the debt is paid."""
     with Simulator(Options(data=tmp_path, max_send_rate=2)) as simulator:
         ses = client("sesv2", simulator)
         ses.send_email(
@@ -176,7 +176,7 @@ def test_send_rate_is_a_credit_that_mail_to_many_overdraws(tmp_path: Path) -> No
 
 
 def test_daily_quota_counts_recipients_but_not_the_mailbox_simulator(tmp_path: Path) -> None:
-    """GetAccount shows what was sent; beyond the quota SES says so, while its own mailboxes stay reachable."""
+    """GetAccount shows the number sent; beyond the quota SES refuses, except for its own mailboxes."""
     with Simulator(Options(data=tmp_path, max_24h=2)) as simulator:
         ses = client("sesv2", simulator)
         for recipient in ("ann@example.com", "success@simulator.amazonses.com", "ben@example.com"):
@@ -189,7 +189,7 @@ def test_daily_quota_counts_recipients_but_not_the_mailbox_simulator(tmp_path: P
 
 
 def test_api_rate_limits_everything_but_sends(tmp_path: Path) -> None:
-    """With the switch on, a second suppression call within the second gets 429 while mail still goes."""
+    """With the switch on, a second suppression call within the second gets 429 while sends still pass."""
     with Simulator(Options(data=tmp_path, api_rate=1)) as simulator:
         ses = client("sesv2", simulator)
         ses.get_account()
@@ -197,8 +197,8 @@ def test_api_rate_limits_everything_but_sends(tmp_path: Path) -> None:
         assert send(ses, "ann@example.com")
 
 
-def test_suppression_api_wants_the_exact_case(ses: Any) -> None:
-    """Get and Delete of another spelling find nothing; of the stored one they do."""
+def test_suppression_api_needs_the_exact_case(ses: Any) -> None:
+    """Get and Delete find the stored spelling only."""
     ses.put_suppressed_destination(EmailAddress="Ann+News@Example.com", Reason="BOUNCE")
     assert refusal(ses.get_suppressed_destination, EmailAddress="ann+news@example.com")[1] == "NotFoundException"
     assert refusal(ses.delete_suppressed_destination, EmailAddress="ann+news@example.com")[0] == 404
@@ -209,7 +209,7 @@ def test_suppression_api_wants_the_exact_case(ses: Any) -> None:
 
 
 def test_suppression_list_is_paged_and_filtered_by_reason(ses: Any) -> None:
-    """ListSuppressedDestinations pages with its token and keeps to the reasons asked for."""
+    """ListSuppressedDestinations pages with its token and returns only the requested reasons."""
     for number in range(3):
         ses.put_suppressed_destination(EmailAddress=f"b{number}@example.com", Reason="BOUNCE")
     ses.put_suppressed_destination(EmailAddress="c@example.com", Reason="COMPLAINT")
@@ -221,7 +221,7 @@ def test_suppression_list_is_paged_and_filtered_by_reason(ses: Any) -> None:
 
 
 def test_configuration_set_shows_its_event_destinations(simulator: Simulator, ses: Any) -> None:
-    """What was created is shown; twice the same name is refused; options of suppression are kept."""
+    """A created destination is shown; the same name again is refused; suppression options are kept."""
     topic_arn = client("sns", simulator).create_topic(Name="feedback")["TopicArn"]
     ses.create_configuration_set(ConfigurationSetName="postern")
     assert refusal(ses.create_configuration_set, ConfigurationSetName="postern")[1] == "AlreadyExistsException"
@@ -265,8 +265,8 @@ def test_a_paused_account_sends_nothing(ses: Any) -> None:
 
 
 @pytest.mark.parametrize("sync", list(LedgerSync))
-def test_ledger_goes_on_after_a_restart(tmp_path: Path, sync: LedgerSync) -> None:
-    """A second simulator in the same directory counts on, cuts a torn line and keeps the signing key."""
+def test_ledger_continues_after_a_restart(tmp_path: Path, sync: LedgerSync) -> None:
+    """A second simulator in the same directory continues the count, cuts a torn line and keeps the signing key."""
     with Simulator(Options(data=tmp_path, ledger_sync=sync)) as first:
         send(client("sesv2", first), "ann@example.com")
         certificate = first.certificate_path.read_bytes()
@@ -278,5 +278,5 @@ def test_ledger_goes_on_after_a_restart(tmp_path: Path, sync: LedgerSync) -> Non
         assert second.certificate_path.read_bytes() == certificate
     assert [entry["recipient"] for entry in page["entries"]] == ["ben@example.com"]
     assert page["next"] == 2
-    assert page["counts"] == {"mails": 2, "recipients": 2, "by_mode": {"answered": 2}}
+    assert page["counts"] == {"emails": 2, "recipients": 2, "by_mode": {"answered": 2}}
     assert [entry["recipient"] for entry in ledger(second)] == ["ann@example.com", "ben@example.com"]

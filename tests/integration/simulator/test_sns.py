@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import Options, Simulator
-from simulator.sns_retries import retry_delays
-from tests.simulating import Endpoint, client, control, fetch, listening, subscribe, until
+from simulator.sns.retries import retry_delays
+from tests.support.aws.simulator import Endpoint, client, control, fetch, listening, subscribe, until
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def sns(simulator: Simulator) -> Any:
 
 
 def ended(simulator: Simulator) -> dict[str, int]:
-    """Return the delivery counts once nothing is under way."""
+    """Return the delivery counts once no delivery is under way."""
     counts: dict[str, int] = until(
         lambda: (
             found
@@ -65,7 +65,7 @@ def test_nothing_comes_before_the_handshake(simulator: Simulator, sns: Any) -> N
 
 
 def test_a_wrong_token_confirms_nothing(sns: Any) -> None:
-    """ConfirmSubscription needs the token that was sent to the endpoint."""
+    """ConfirmSubscription needs the token that the endpoint got."""
     topic_arn = sns.create_topic(Name="feedback")["TopicArn"]
     with pytest.raises(ClientError) as caught:
         sns.confirm_subscription(TopicArn=topic_arn, Token="guessed")
@@ -152,8 +152,8 @@ def test_exhausted_tries_end_in_the_dead_letter_queue(simulator: Simulator, endp
     endpoint.answers = [500] * 4
     sns.publish(TopicArn=topic_arn, Message="kept")
     until(lambda: control(simulator, "GET", "deliveries")["dead_letters"])
-    (letter,) = control(simulator, "GET", "deliveries")["dead_letters"]
-    assert letter["body"]["Message"] == "kept"
+    (sealed_email,) = control(simulator, "GET", "deliveries")["dead_letters"]
+    assert sealed_email["body"]["Message"] == "kept"
 
 
 def test_a_delivery_policy_decides_the_tries(simulator: Simulator, endpoint: Endpoint, sns: Any) -> None:
@@ -206,7 +206,7 @@ def test_an_unreachable_endpoint_is_tried_again(simulator: Simulator, endpoint: 
     assert all("error" in attempt for attempt in lost[0]["tries"])
 
 
-def test_unsubscribing_is_told_and_can_be_taken_back(simulator: Simulator, endpoint: Endpoint, sns: Any) -> None:
+def test_unsubscribing_is_confirmed_and_can_be_undone(simulator: Simulator, endpoint: Endpoint, sns: Any) -> None:
     """The endpoint gets a signed UnsubscribeConfirmation, nothing more, until its token restores the subscription."""
     topic_arn = subscribe(simulator, endpoint)
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
@@ -220,7 +220,7 @@ def test_unsubscribing_is_told_and_can_be_taken_back(simulator: Simulator, endpo
 
 
 def test_an_authenticated_subscription_cannot_be_ended_by_its_url(simulator: Simulator, endpoint: Endpoint) -> None:
-    """After AuthenticateOnUnsubscribe, whoever holds the UnsubscribeURL but no credentials is refused."""
+    """After AuthenticateOnUnsubscribe, the UnsubscribeURL without credentials is refused."""
     topic_arn = subscribe(simulator, endpoint)
     (subscription,) = client("sns", simulator).list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
     query = urllib.parse.urlencode({"Action": "Unsubscribe", "SubscriptionArn": subscription["SubscriptionArn"]})

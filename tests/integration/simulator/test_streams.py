@@ -1,4 +1,4 @@
-"""The simulator told what to do: events on demand, unruly event streams, and the pages that show what was sent."""
+"""The simulator's controls: events on demand, unruly event streams, and the pages that show what was sent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from simulator import Options, Simulator
-from tests.simulating import (
+from tests.support.aws.simulator import (
     SENDER,
     Endpoint,
     client,
@@ -47,10 +47,10 @@ def ses(simulator: Simulator, endpoint: Endpoint) -> Any:
 
 
 @pytest.mark.parametrize("kind, key", [("Open", "open"), ("Click", "click"), ("Complaint", "complaint")])
-def test_events_on_demand_are_about_a_mail_of_the_inbox(
+def test_events_on_demand_are_about_an_email_of_the_inbox(
     simulator: Simulator, endpoint: Endpoint, ses: Any, kind: str, key: str
 ) -> None:
-    """Any event can be asked for by message id, with details of one's own, and twice."""
+    """Any event can be requested by message id, with custom details, and twice."""
     ses_message_id = send_watched(ses, "ann@example.com")
     request = {"ses_message_id": ses_message_id, "type": kind, "detail": {"userAgent": "mine"}, "duplicate": 1}
     assert control(simulator, "POST", "events", request) == {"scheduled": 2}
@@ -61,7 +61,7 @@ def test_events_on_demand_are_about_a_mail_of_the_inbox(
 
 
 def test_any_text_can_be_published_as_it_is(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
-    """An event of one's own making goes to the only topic, late and twice under one message id when asked to."""
+    """A custom event goes to the only topic, late and twice under one message id when requested."""
     message = {"notificationType": "Bounce", "mail": {"messageId": "not-ours"}}
     control(simulator, "POST", "events", {"message": message, "redeliver": 1, "delay_ms": 5})
     until(lambda: len(endpoint.events()) == 2)
@@ -91,7 +91,7 @@ def test_a_stream_can_deliver_everything_twice(simulator: Simulator, endpoint: E
 
 
 def test_a_stream_can_drop_events_but_not_their_effects(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
-    """drop_rate 1: nobody is told of the bounce, and yet SES has suppressed the address."""
+    """drop_rate 1: the bounce is not reported, and yet SES has suppressed the address."""
     control(simulator, "POST", "behaviours", {"kim@example.com": "bounce"})
     control(simulator, "POST", "events", {"stream": {"drop_rate": 1}})
     send_watched(ses, "kim@example.com")
@@ -100,8 +100,8 @@ def test_a_stream_can_drop_events_but_not_their_effects(simulator: Simulator, en
     assert endpoint.events() == []
 
 
-def test_a_stream_can_reorder_the_events_of_a_mail(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
-    """Among some mails at least one has its Complaint published before its Send, by the published timestamps."""
+def test_a_stream_can_reorder_the_events_of_an_email(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
+    """Among several emails at least one has its Complaint published before its Send, by the published timestamps."""
     control(simulator, "POST", "events", {"stream": {"reorder": True, "delay_ms": [20, 30]}})
     for number in range(8):
         send_watched(ses, f"complaint+{number}@simulator.amazonses.com")
@@ -114,15 +114,15 @@ def test_a_stream_can_reorder_the_events_of_a_mail(simulator: Simulator, endpoin
 
 
 def test_events_can_come_before_the_response(simulator: Simulator, endpoint: Endpoint, ses: Any) -> None:
-    """before_response: when the message id is known, the endpoint has had every event of that mail."""
+    """before_response: once the message id is known, the endpoint has every event of that email."""
     control(simulator, "POST", "events", {"stream": {"before_response": True}})
     ses_message_id = send_watched(ses, "bounce@simulator.amazonses.com")
     assert sorted(endpoint.kinds()) == ["Bounce", "Send"]
     assert {event["mail"]["messageId"] for event in endpoint.events()} == {ses_message_id}
 
 
-def test_a_caller_who_hangs_up_changes_nothing(tmp_path: Path) -> None:
-    """A mail that was accepted while its sender gave up waiting is on the ledger and has all its events."""
+def test_a_caller_that_hangs_up_changes_nothing(tmp_path: Path) -> None:
+    """An email that was accepted after its sender gave up waiting is on the ledger and has all its events."""
     with Simulator(Options(data=tmp_path, latency=5, event_delay=(0.001, 0.002))) as slow, listening(slow) as endpoint:
         publish_events(slow, subscribe(slow, endpoint))
         with pytest.raises(ReadTimeoutError):
@@ -132,7 +132,7 @@ def test_a_caller_who_hangs_up_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_faults_are_cleared_together(simulator: Simulator) -> None:
-    """DELETE of the faults makes the stream orderly too."""
+    """DELETE of the faults also resets the stream."""
     control(simulator, "POST", "events", {"stream": {"drop_rate": 1}})
     control(simulator, "DELETE", "faults")
     assert control(simulator, "GET", "events")["stream"]["drop_rate"] == 0
@@ -150,7 +150,7 @@ def test_faults_are_cleared_together(simulator: Simulator) -> None:
     ],
 )
 def test_mistakes_on_the_control_surface_are_named(simulator: Simulator, path: str, content: Any) -> None:
-    """A request that means nothing is answered 400 and changes nothing."""
+    """An invalid request is answered 400 and changes nothing."""
     answer = fetch(simulator, f"/_simulator/{path}", method="POST", content=content)
     assert answer.status == 400
     assert answer.json()["error"]
@@ -158,7 +158,7 @@ def test_mistakes_on_the_control_surface_are_named(simulator: Simulator, path: s
     assert control(simulator, "GET", "faults") == []
 
 
-def test_the_inbox_shows_mail_without_running_it(simulator: Simulator, ses: Any) -> None:
+def test_the_inbox_shows_emails_without_running_them(simulator: Simulator, ses: Any) -> None:
     """Subject and text are escaped, HTML is framed in a sandbox, and the page may load nothing."""
     hostile = raw_message("ann@example.com", subject="<script>alert(1)</script>")
     ses_message_id = ses.send_email(
@@ -168,13 +168,13 @@ def test_the_inbox_shows_mail_without_running_it(simulator: Simulator, ses: Any)
     )["MessageId"]
     listing = fetch(simulator, "/").data.decode()
     page = fetch(simulator, f"/_simulator/inbox/{ses_message_id}")
-    policy, mail = page.headers["Content-Security-Policy"], page.data.decode()
+    policy, email = page.headers["Content-Security-Policy"], page.data.decode()
     assert "ann@example.com" in listing
     assert "delivered" in listing
     assert f"/_simulator/inbox/{ses_message_id}" in listing
-    assert "<script" not in listing + mail
-    assert "You are invited." in mail
-    assert '<iframe sandbox title="The mail as HTML" srcdoc="&lt;p&gt;You are &lt;b&gt;invited' in mail
+    assert "<script" not in listing + email
+    assert "You are invited." in email
+    assert '<iframe sandbox title="The email as HTML" srcdoc="&lt;p&gt;You are &lt;b&gt;invited' in email
     assert policy.startswith("default-src 'none'")
 
 

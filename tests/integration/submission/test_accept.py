@@ -1,4 +1,4 @@
-"""Accepted means kept: what is answered is committed, what is refused leaves nothing, and once is once."""
+"""An accepted email is committed, a refused one leaves nothing, and a repeated request makes no second email."""
 
 import time
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from app.domain.address import parse_mailbox
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import State
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import ConcurrentIdempotentRequests, InvalidIdempotentRequest, RestrictedApiKey
+from app.domain.message.mailboxes import parse_mailbox
+from app.domain.sending.state_machine import State
 from app.queue import DELIVER, Lane
-from app.services.accept import Answer, Idempotency, Receipt, Submission, fingerprint
-from app.wiring import Gateway, build
-from tests.gateways import ScriptedMailer, caller, settings_for
-from tests.mails import state_of, submission, submit
-from tests.rows import age, count, rows
+from app.services.submission.accept import Acceptance, Idempotency, Receipt, Submission, fingerprint
+from app.wiring.gateway import Gateway, build
+from tests.support.gateway.emails import state_of, submission, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.rows import age, count, rows
 
 TABLES = ("emails", "recipients", "idempotency_keys")
 KEY = Idempotency("invite-1", fingerprint("/v1/emails", b"body"))
@@ -30,16 +30,16 @@ def ids(receipts: tuple[Receipt, ...]) -> dict[str, Any]:
     return {"ids": [str(one.id) for one in receipts]}
 
 
-def accept(gateway: Gateway, who: Caller, *mails: Submission, idempotency: Idempotency | None = None) -> Answer:
-    return gateway.accept(who, mails or (submission("ann@example.net"),), idempotency=idempotency, answer=ids)
+def accept(gateway: Gateway, who: Caller, *emails: Submission, idempotency: Idempotency | None = None) -> Acceptance:
+    return gateway.accept(who, emails or (submission("ann@example.net"),), idempotency=idempotency, answer=ids)
 
 
-def codes(gateway: Gateway, who: Caller, mail: Submission) -> list[tuple[str, str]]:
-    return [(fault.pointer, fault.code) for fault in gateway.accept.faults(who, mail)]
+def codes(gateway: Gateway, who: Caller, email: Submission) -> list[tuple[str, str]]:
+    return [(fault.pointer, fault.code) for fault in gateway.accept.faults(who, email)]
 
 
-def test_what_is_answered_is_committed(gateway: Gateway) -> None:
-    """After the answer another connection finds the mail, sealed, with its recipients queued, and the bell is rung."""
+def test_an_email_is_committed_before_the_answer(gateway: Gateway) -> None:
+    """After the answer another connection finds the email, sealed, with its recipients queued, and the bell is rung."""
     answer = accept(gateway, caller(gateway), submission("ann@example.net", "bob@example.net"))
     [email] = rows(gateway, "emails")
     assert [str(email["id"])] == answer.body["ids"]
@@ -49,7 +49,7 @@ def test_what_is_answered_is_committed(gateway: Gateway) -> None:
 
 
 def test_a_failure_before_the_answer_leaves_nothing(gateway: Gateway) -> None:
-    """Whatever breaks in between, no half of a mail stays, and the idempotency key is free."""
+    """Whatever fails in between, no part of an email stays, and the idempotency key is free."""
 
     def broken(receipts: tuple[Receipt, ...]) -> dict[str, Any]:
         raise ZeroDivisionError
@@ -62,20 +62,20 @@ def test_a_failure_before_the_answer_leaves_nothing(gateway: Gateway) -> None:
 
 
 def test_a_batch_is_one_transaction(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All mails of a batch are accepted, or none."""
-    mails = [submission(f"r{number}@example.net") for number in range(5)]
-    assert len(accept(gateway, caller(gateway), *mails).body["ids"]) == 5
-    broken = replace(mails[0], tags=(("bad", object()),))  # type: ignore[arg-type]
+    """All emails of a batch are accepted, or none."""
+    emails = [submission(f"r{number}@example.net") for number in range(5)]
+    assert len(accept(gateway, caller(gateway), *emails).body["ids"]) == 5
+    broken = replace(emails[0], tags=(("bad", object()),))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="JSON"):
-        accept(gateway, caller(gateway), *mails, broken)
+        accept(gateway, caller(gateway), *emails, broken)
     assert count(gateway, "emails") == 5
 
 
-def test_one_key_and_twenty_callers_make_one_mail(gateway: Gateway) -> None:
-    """The same request twenty times at once: one mail, and every answer that is given is the same."""
+def test_one_key_and_twenty_callers_make_one_email(gateway: Gateway) -> None:
+    """The same request comes twenty times at once: there is one email, and every answer is the same."""
     who, start = caller(gateway), Barrier(20)
 
-    def post() -> Answer | None:
+    def post() -> Acceptance | None:
         start.wait(10)
         with suppress(ConcurrentIdempotentRequests):
             return accept(gateway, who, idempotency=KEY)
@@ -102,7 +102,7 @@ def test_one_key_is_for_one_request(gateway: Gateway) -> None:
 
 
 def test_an_expired_key_may_be_used_again(gateway: Gateway) -> None:
-    """After its time the key is as new, even before the sweep has removed it."""
+    """After its time the key counts as new, even before the sweep has removed it."""
     who = caller(gateway)
     accept(gateway, who, idempotency=KEY)
     age(gateway, "idempotency_keys", "expires_at", timedelta(seconds=1))
@@ -110,14 +110,14 @@ def test_an_expired_key_may_be_used_again(gateway: Gateway) -> None:
     assert count(gateway, "emails") == 2
 
 
-def test_path_and_body_make_a_request(gateway: Gateway) -> None:
-    """Two requests are the same only when both are, wherever one ends and the other begins."""
+def test_path_and_body_identify_a_request(gateway: Gateway) -> None:
+    """Two requests are the same only if both path and body are, wherever the one ends and the other begins."""
     assert fingerprint("/a", b"b") != fingerprint("/ab", b"")
     assert fingerprint("/a", b"b") == fingerprint("/a", b"b")
 
 
-def test_only_its_own_senders(gateway: Gateway) -> None:
-    """An application sends as the addresses and domains it was given, and needs the scope."""
+def test_an_application_uses_only_its_own_senders(gateway: Gateway) -> None:
+    """An application sends as the addresses and domains that it was given, and needs the scope."""
     who = caller(gateway, senders=("@example.com",))
     assert codes(gateway, who, submission("ann@example.net")) == []
     with pytest.raises(RestrictedApiKey) as refused:
@@ -146,57 +146,59 @@ def test_only_its_own_senders(gateway: Gateway) -> None:
 def test_times_lie_ahead_and_in_order(
     gateway: Gateway, times: Callable[[datetime], dict[str, Any]], faults: list[tuple[str, str]]
 ) -> None:
-    """A mail can be scheduled up to 30 days ahead, and must not expire before it is due."""
+    """An email can be scheduled up to 30 days ahead, and must not expire before it is due."""
     assert codes(gateway, caller(gateway), submission("ann@example.net", **times(datetime.now(UTC)))) == faults
 
 
 def test_an_address_gets_one_copy_however_often_it_is_named(gateway: Gateway) -> None:
-    """To before cc before bcc, by the suppression key: case and names make no second person."""
-    mail = submission("Ann <ann@example.net>", "ANN@example.net", bcc=(parse_mailbox("ann@EXAMPLE.net"),))
-    message = replace(mail.message, cc=(parse_mailbox("bob@example.net"), parse_mailbox("Ann@example.net")))
-    accept(gateway, caller(gateway), replace(mail, message=message, bcc=(*mail.bcc, parse_mailbox("bob@example.net"))))
+    """To goes before cc, and cc before bcc, by the suppression key: another case or name makes no second person."""
+    email = submission("Ann <ann@example.net>", "ANN@example.net", bcc=(parse_mailbox("ann@EXAMPLE.net"),))
+    message = replace(email.message, cc=(parse_mailbox("bob@example.net"), parse_mailbox("Ann@example.net")))
+    accept(
+        gateway, caller(gateway), replace(email, message=message, bcc=(*email.bcc, parse_mailbox("bob@example.net")))
+    )
     named = [(row["kind"], row["address"]) for row in rows(gateway, "recipients")]
     assert named == [("to", "ann@example.net"), ("cc", "bob@example.net")]
 
 
 @pytest.mark.parametrize("number, faults", [(0, [("/to", "required")]), (50, []), (51, [("/to", "too_many")])])
-def test_a_mail_has_one_to_fifty_recipients(gateway: Gateway, number: int, faults: list[tuple[str, str]]) -> None:
+def test_an_email_has_one_to_fifty_recipients(gateway: Gateway, number: int, faults: list[tuple[str, str]]) -> None:
     """As many as SES takes, to, cc and bcc together."""
-    mail = submission(*[f"r{one}@example.net" for one in range(number)])
-    assert codes(gateway, caller(gateway), mail) == faults
+    email = submission(*[f"r{one}@example.net" for one in range(number)])
+    assert codes(gateway, caller(gateway), email) == faults
 
 
 @pytest.mark.parametrize("stream", ["News", "", "a b", "-x", "x" * 65])
 def test_a_stream_is_a_plain_word(gateway: Gateway, stream: str) -> None:
-    """It is half of the scope of suppressions."""
+    """The stream is one half of a suppression's scope."""
     assert codes(gateway, caller(gateway), submission("ann@example.net", stream=stream)) == [("/stream", "grammar")]
 
 
-def test_who_is_suppressed_already_is_named(gateway: Gateway) -> None:
-    """With address, origin and since when; the others are sent to; nobody else's stream counts."""
+def test_the_answer_names_recipients_that_are_already_suppressed(gateway: Gateway) -> None:
+    """It has the address, origin and time. The others are sent to; another application's stream does not count."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
     gateway.suppress.add(who, "ann@example.net", scope="invites/news")
-    told: list[Receipt] = []
+    answered: list[Receipt] = []
 
     def answer(receipts: tuple[Receipt, ...]) -> dict[str, Any]:
-        told.extend(receipts)
+        answered.extend(receipts)
         return {}
 
     gateway.accept(who, [submission("Kim@example.net", "ann@example.net")], idempotency=None, answer=answer)
-    [named] = told[0].suppressed
+    [named] = answered[0].suppressed
     assert (named.email, named.origin) == ("Kim@example.net", "manual")
     assert [row["state"] for row in rows(gateway, "recipients")] == [State.SUPPRESSED, State.QUEUED]
 
 
-def test_a_dead_broker_neither_refuses_nor_delays_a_mail(migrated_url: str) -> None:
-    """Nobody answers at the broker's address: accepted within moments, and sent once upkeep or a worker looks."""
+def test_a_dead_broker_neither_refuses_nor_delays_an_email(migrated_url: str) -> None:
+    """No server listens at the broker's address: accepted within moments, and sent once upkeep or a worker looks."""
     nowhere = "redis://127.0.0.1:1/0"
     gateway = build(settings_for(migrated_url, nowhere), mailer=ScriptedMailer())
     began = time.monotonic()
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     assert time.monotonic() - began < 2.5
     assert gateway.upkeep.ring_bells() == 0
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENT
+    assert state_of(gateway, email) is State.SENT
     gateway.close()

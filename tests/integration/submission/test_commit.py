@@ -1,4 +1,4 @@
-"""Mails that share a commit: nobody is answered before it, and nobody pays for another's mail."""
+"""Emails that share a commit: no request is answered before it, and none fails because of another's email."""
 
 import threading
 import time
@@ -13,24 +13,24 @@ from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import InvalidIdempotentRequest, ServiceUnavailable
 from app.queue import DELIVER, Lane
-from app.services.accept import Answer, Idempotency, Receipt, Submission
-from app.wiring import Gateway, build
-from tests.gateways import ScriptedMailer, caller
-from tests.mails import submission
-from tests.rows import count, rows
+from app.services.submission.accept import Acceptance, Idempotency, Receipt, Submission
+from app.wiring.gateway import Gateway, build
+from tests.support.gateway.emails import submission
+from tests.support.gateway.gateways import ScriptedMailer, caller
+from tests.support.gateway.rows import count, rows
 
 PATIENCE_S = 30.0
 POSTING = "posting"
 
 
 class Turnstile:
-    """Holds every commit of a gateway until it is let through, and counts them; `failing` ones never are."""
+    """Holds every commit of a gateway until the test lets it through, and counts them; `failing` commits never pass."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.who = caller(gateway)
         self.failing = False
-        gateway.pseudonyms("ann@example.net")  # the pepper is made at the first, in a transaction of its own
+        gateway.pseudonyms("ann@example.net")  # the first use makes the pepper, in a transaction of its own
         self._arrived, self._through = threading.Semaphore(0), threading.Semaphore(0)
         self._threads = ThreadPoolExecutor(20, thread_name_prefix=POSTING)
         event.listen(gateway.database.engine, "commit", self._hold)
@@ -45,29 +45,29 @@ class Turnstile:
             raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
 
     def arrived(self) -> None:
-        """Wait until somebody wants to commit."""
+        """Wait until a thread wants to commit."""
         assert self._arrived.acquire(timeout=PATIENCE_S), "nobody commits"
 
     def let_through(self) -> None:
-        """One commit more."""
+        """Let one more commit through."""
         self._through.release()
 
-    def post(self, mail: Submission | None = None, *, idempotency: Idempotency | None = None) -> Future[Answer]:
-        """Accept a mail in a thread."""
-        mails = [mail or submission("ann@example.net")]
-        return self._threads.submit(self.gateway.accept, self.who, mails, idempotency=idempotency, answer=ids)
+    def post(self, email: Submission | None = None, *, idempotency: Idempotency | None = None) -> Future[Acceptance]:
+        """Accept an email in a thread."""
+        emails = [email or submission("ann@example.net")]
+        return self._threads.submit(self.gateway.accept, self.who, emails, idempotency=idempotency, answer=ids)
 
     def gather(self, number: int) -> None:
-        """Wait until so many wait for the commit that is held."""
+        """Wait until this number of requests wait for the commit that is held."""
         wait_until(lambda: self.waiting >= number)
 
     @property
     def waiting(self) -> int:
-        """How many wait for the commit that is held."""
-        return len(self.gateway.accept._keep._together._waiting)
+        """The number of requests that wait for the commit that is held."""
+        return self.gateway.accept.waiting
 
     def close(self) -> None:
-        """Hold nobody any more."""
+        """Hold no more commits."""
         event.remove(self.gateway.database.engine, "commit", self._hold)
         for _ in range(100):
             self._through.release()
@@ -84,7 +84,7 @@ def turnstile(gateway: Gateway) -> Iterator[Turnstile]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until it is so."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it does not come"
@@ -92,7 +92,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def waiting_for_a_lock(gateway: Gateway) -> int:
-    """How many sessions of the database wait for another's row."""
+    """The number of database sessions that wait for a lock of another one."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with gateway.database.reading() as connection:
         return int(connection.execute(text(waiting)).scalar_one())
@@ -106,8 +106,8 @@ def key(name: str, fingerprint: int = 1) -> Idempotency:
     return Idempotency(name, bytes([fingerprint]) * 32)
 
 
-def test_nobody_is_answered_before_the_commit_that_holds_his_mail(turnstile: Turnstile) -> None:
-    """Six mails, two commits: the first alone, the five that came meanwhile together, and no answer before either."""
+def test_no_request_is_answered_before_the_commit_of_its_email(turnstile: Turnstile) -> None:
+    """Six emails, two commits: the first alone, the five that came meanwhile together, and no answer before either."""
     first = turnstile.post()
     turnstile.arrived()
     others = [turnstile.post() for _ in range(5)]
@@ -123,12 +123,12 @@ def test_nobody_is_answered_before_the_commit_that_holds_his_mail(turnstile: Tur
     assert sorted(str(row["id"]) for row in rows(turnstile.gateway, "emails")) == sorted(answered)
 
 
-def test_whoever_leads_rings_for_all(turnstile: Turnstile) -> None:
-    """Mails of either lane are rung for, whoever's thread has committed them."""
+def test_the_thread_that_commits_rings_for_all_emails(turnstile: Turnstile) -> None:
+    """Bells ring for emails of either lane, whichever thread has committed them."""
     turnstile.post()
     turnstile.arrived()
-    mails = [replace(submission("ann@example.net"), lane=lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)]
-    others = [turnstile.post(mail) for mail in mails]
+    emails = [replace(submission("ann@example.net"), lane=lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)]
+    others = [turnstile.post(email) for email in emails]
     turnstile.gather(2)
     turnstile.let_through()
     turnstile.arrived()
@@ -139,8 +139,8 @@ def test_whoever_leads_rings_for_all(turnstile: Turnstile) -> None:
     assert turnstile.gateway.redis.exists(*bells) == len(bells)
 
 
-def test_a_mail_that_the_database_refuses_fails_alone(turnstile: Turnstile) -> None:
-    """It is told why; those that shared its transaction are committed one by one."""
+def test_an_email_that_the_database_refuses_fails_alone(turnstile: Turnstile) -> None:
+    """Its caller gets the reason; the emails that shared its transaction are committed one by one."""
     turnstile.post()
     turnstile.arrived()
     good = turnstile.post(idempotency=key("good"))
@@ -157,7 +157,7 @@ def test_a_mail_that_the_database_refuses_fails_alone(turnstile: Turnstile) -> N
 
 
 def test_one_key_counts_once_in_a_commit(turnstile: Turnstile) -> None:
-    """Twice the same request gives one mail and one answer; another request under its key is refused, and no other."""
+    """The same request twice gives one email and one answer; only another request under its key is refused."""
     turnstile.post()
     turnstile.arrived()
     same = [turnstile.post(idempotency=key("invite")) for _ in range(3)]
@@ -176,18 +176,18 @@ def test_one_key_counts_once_in_a_commit(turnstile: Turnstile) -> None:
     assert count(turnstile.gateway, "emails") == 3
 
 
-def test_two_processes_and_one_key_make_one_mail(turnstile: Turnstile) -> None:
-    """The same request comes to two processes; the second cannot see the first, waits for its end and tells its answer.
+def test_two_processes_and_one_key_make_one_email(turnstile: Turnstile) -> None:
+    """Two processes get the same request; the second cannot see the first, waits for its end and repeats its answer.
 
-    SQLite lets nobody begin meanwhile; on PostgreSQL the row that is not yet committed stands in the way.
+    SQLite lets no other transaction begin meanwhile; on PostgreSQL the row that is not yet committed blocks the second.
     """
     gateway = turnstile.gateway
     other = build(gateway.settings, mailer=ScriptedMailer())
     first = turnstile.post(idempotency=key("invite"))
     turnstile.arrived()
     with ThreadPoolExecutor(1) as elsewhere:
-        mails = [submission("ann@example.net")]
-        second = elsewhere.submit(other.accept, turnstile.who, mails, idempotency=key("invite"), answer=ids)
+        emails = [submission("ann@example.net")]
+        second = elsewhere.submit(other.accept, turnstile.who, emails, idempotency=key("invite"), answer=ids)
         if gateway.database.engine.dialect.name == "postgresql":
             wait_until(lambda: waiting_for_a_lock(gateway) > 0)
         turnstile.let_through()
@@ -196,8 +196,8 @@ def test_two_processes_and_one_key_make_one_mail(turnstile: Turnstile) -> None:
     assert count(gateway, "emails") == 1
 
 
-def test_an_earlier_answer_is_found_among_new_mails(turnstile: Turnstile) -> None:
-    """A repeated request that shares a commit with new ones gets its stored answer, and they get their own."""
+def test_an_earlier_answer_is_found_among_new_emails(turnstile: Turnstile) -> None:
+    """A repeated request that shares a commit with new ones gets its stored answer, and the new ones get their own."""
     earlier = turnstile.post(idempotency=key("invite"))
     turnstile.arrived()
     again = turnstile.post(idempotency=key("invite"))
@@ -210,8 +210,8 @@ def test_an_earlier_answer_is_found_among_new_mails(turnstile: Turnstile) -> Non
     assert count(turnstile.gateway, "emails") == 2
 
 
-def test_when_a_commit_fails_all_who_share_it_are_told(turnstile: Turnstile) -> None:
-    """The database is away at the commit: a 503 for each, with the hint to repeat, and no second try by itself."""
+def test_when_a_commit_fails_every_request_that_shares_it_fails(turnstile: Turnstile) -> None:
+    """The database is away at the commit: each request gets a 503 with the hint to repeat it, and no second try."""
     turnstile.failing = True
     posted = [turnstile.post()]
     turnstile.arrived()
@@ -220,7 +220,7 @@ def test_when_a_commit_fails_all_who_share_it_are_told(turnstile: Turnstile) -> 
     turnstile.let_through()
     turnstile.let_through()
     for each in posted:
-        with pytest.raises(ServiceUnavailable) as told:
+        with pytest.raises(ServiceUnavailable) as refusal:
             each.result(PATIENCE_S)
-        assert told.value.retry_after == 1
+        assert refusal.value.retry_after == 1
     assert [count(turnstile.gateway, table) for table in ("emails", "idempotency_keys")] == [0, 0]

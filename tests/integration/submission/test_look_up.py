@@ -1,56 +1,56 @@
-"""What an application is told of its mails: all of its own, nothing of another's."""
+"""What an application may look up: all of its own emails, and nothing of another application's."""
 
 from uuid import UUID
 
 import pytest
 
-from app.domain.callers import Scope
-from app.domain.delivery import State
+from app.domain.apps.callers import Scope
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.look_up import EmailFilter
-from app.services.pages import Page
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.mails import ROOT, bounce, feed, submit
-from tests.rows import change
+from app.services.paging import Page
+from app.services.submission.look_up import EmailFilter
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT, bounce, feed, submit
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import change
 
 
-def test_a_mail_is_shown_whole_to_its_owner(gateway: Gateway) -> None:
-    """Content, recipients with their states, and the word for all of them."""
+def test_an_email_is_shown_whole_to_its_owner(gateway: Gateway) -> None:
+    """The answer has the content, the recipients with their states, and the state of the whole email."""
     who = caller(gateway)
-    mail = submit(gateway, who, "Ann <ann@example.net>", "bob@example.net")
-    view = gateway.look_up.email(who, mail)
+    email = submit(gateway, who, "Ann <ann@example.net>", "bob@example.net")
+    view = gateway.look_up.email(who, email)
     assert (view.text, view.html, view.subject) == ("Come and see.", "<p>Come and see.</p>", "You are invited")
     assert view.to == ("Ann <ann@example.net>", "bob@example.net")
     assert view.sender == "Invites <invites@example.com>"
     assert (view.last_event, [one.state for one in view.recipients]) == ("queued", ["queued", "queued"])
 
 
-def test_another_application_is_told_nothing(gateway: Gateway) -> None:
-    """The same answer for a mail of somebody else as for one that never was; an admin sees all."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+def test_another_application_sees_nothing(gateway: Gateway) -> None:
+    """It gets the same answer for another application's email as for one that never existed; an admin sees all."""
+    email = submit(gateway, caller(gateway), "ann@example.net")
     other = caller(gateway, app="other")
-    for unseen in (mail, UUID(int=1)):
-        with pytest.raises(NotFound, match=r"There is no such mail\."):
+    for unseen in (email, UUID(int=1)):
+        with pytest.raises(NotFound, match=r"There is no such email\."):
             gateway.look_up.email(other, unseen)
-        with pytest.raises(NotFound, match=r"There is no such mail\."):
+        with pytest.raises(NotFound, match=r"There is no such email\."):
             gateway.look_up.timeline(other, unseen)
     assert gateway.look_up.emails(other, EmailFilter(), Page(10)).data == ()
-    assert gateway.look_up.email(ROOT, mail).id == mail
+    assert gateway.look_up.email(ROOT, email).id == email
 
 
 def test_reading_needs_its_scope(gateway: Gateway) -> None:
-    """A key that may only send reads nothing, not even its own."""
+    """A key that may only send reads nothing, not even its own emails."""
     who = caller(gateway, scopes=frozenset({Scope.EMAILS_SEND}))
-    mail = submit(gateway, who, "ann@example.net")
+    email = submit(gateway, who, "ann@example.net")
     with pytest.raises(RestrictedApiKey):
-        gateway.look_up.email(who, mail)
+        gateway.look_up.email(who, email)
     with pytest.raises(RestrictedApiKey):
         gateway.look_up.emails(who, EmailFilter(), Page(10))
 
 
-def test_mails_are_filtered(gateway: Gateway) -> None:
+def test_emails_are_filtered(gateway: Gateway) -> None:
     """By recipient, last event, tag and stream, each alone and all together."""
     who = caller(gateway)
     wanted = submit(gateway, who, "kim@example.net", stream="news", tags=(("campaign", "spring"),))
@@ -64,22 +64,36 @@ def test_mails_are_filtered(gateway: Gateway) -> None:
         EmailFilter(stream="news"),
         EmailFilter(to="kim@example.net", last_event="bounced", tag=("campaign", "spring"), stream="news"),
     ):
-        assert [mail.id for mail in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
+        assert [email.id for email in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
     assert gateway.look_up.emails(who, EmailFilter(to="kim@example.net", stream="other"), Page(10)).data == ()
+
+
+def test_two_tags_of_one_name_are_kept_and_found(gateway: Gateway) -> None:
+    """Both are shown, each is found, and neither is a part of another value."""
+    who = caller(gateway)
+    tags = (("team", "red"), ("team", "blue"), ("id", "7"), ("team", "red"))
+    wanted = submit(gateway, who, "kim@example.net", tags=tags)
+    submit(gateway, who, "ann@example.net", tags=(("team", "Red"), ("id", "77")))
+    assert sorted(gateway.look_up.email(who, wanted).tags) == [("id", "7"), ("team", "blue"), ("team", "red")]
+    for tag in (("team", "red"), ("team", "blue"), ("id", "7")):
+        for one in (EmailFilter(tag=tag), EmailFilter(tag=tag, to="kim@example.net")):
+            assert [email.id for email in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
+    for tag in (("team", "re"), ("team", "green"), ("team", ""), ("team", "Blue"), ("id", "red")):
+        assert gateway.look_up.emails(who, EmailFilter(tag=tag), Page(10)).data == (), tag
 
 
 @pytest.mark.parametrize("wanted", [EmailFilter(to="nobody"), EmailFilter(last_event="lost")])
 def test_a_filter_that_means_nothing_is_refused(gateway: Gateway, wanted: EmailFilter) -> None:
-    """An empty page would look like an answer."""
+    """An empty page would look like a valid answer."""
     with pytest.raises(ValidationFailed):
         gateway.look_up.emails(caller(gateway), wanted, Page(10))
 
 
 def test_pages_go_forward_and_back(gateway: Gateway) -> None:
-    """Newest first, without a repeat or a gap, and each says whether there is more that way."""
+    """Newest first, without a repeat or a gap; each page states whether more follows in its direction."""
     who = caller(gateway)
-    mails = [submit(gateway, who, f"r{number}@example.net") for number in range(5)]
-    newest = mails[::-1]
+    emails = [submit(gateway, who, f"r{number}@example.net") for number in range(5)]
+    newest = emails[::-1]
     first = gateway.look_up.emails(who, EmailFilter(), Page(2))
     assert ([one.id for one in first.data], first.has_more) == (newest[:2], True)
     last = gateway.look_up.emails(who, EmailFilter(), Page(3, after=newest[1]))
@@ -91,8 +105,8 @@ def test_pages_go_forward_and_back(gateway: Gateway) -> None:
 
 def test_a_body_that_cannot_be_opened_is_shown_as_none(gateway: Gateway) -> None:
     """A lost key loses the content and nothing else."""
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     change(gateway, "emails", {"sealed_key": b"x" * 64})
-    view = gateway.look_up.email(ROOT, mail)
+    view = gateway.look_up.email(ROOT, email)
     assert (view.text, view.html) == (None, None)
     assert view.recipients[0].state == State.QUEUED

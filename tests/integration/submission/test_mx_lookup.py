@@ -1,4 +1,4 @@
-"""Whether a domain takes mail, asked of a DNS server on loopback: a real resolver, real packets."""
+"""Whether a domain takes email, as a DNS server on loopback answers: a real resolver, real packets."""
 
 import socket
 import threading
@@ -12,11 +12,11 @@ import dns.rrset
 import pytest
 from dns.resolver import Resolver
 
-from app.services.check import Check
-from app.services.gate import Gate
-from app.services.mail_hosts import AT_A_TIME, MailHosts, SystemDns
-from app.wiring import Gateway
-from tests.mails import ROOT
+from app.services.submission.check import Check
+from app.services.submission.mx_lookup import AT_A_TIME, MailHosts, SystemDns
+from app.services.suppression.gate import Gate
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
 
 ZONE = {
     ("mail.example.", "MX"): "10 mx.mail.example.",
@@ -31,7 +31,7 @@ SILENT, BROKEN = "silent.example.", "broken.example."
 
 @contextmanager
 def name_server(asked: list[str]) -> Iterator[Resolver]:
-    """A server that knows `ZONE`, and a resolver that asks it; `asked` tells what it was asked."""
+    """A server that has `ZONE`, and a resolver that asks it; `asked` lists the questions."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=serve, args=(server, asked))
@@ -81,14 +81,14 @@ def serve(server: socket.socket, asked: list[str]) -> None:
         ("silent.example", None),
     ],
 )
-def test_what_the_dns_says_of_mail(domain: str, takes_mail: bool | None) -> None:
-    """An MX, or an address in its place; a null MX and no name are a no; no answer is no verdict."""
+def test_the_dns_decides_whether_a_domain_takes_email(domain: str, takes_mail: bool | None) -> None:
+    """An MX, or an address in its place, is a yes; a null MX and an unknown name are a no; no answer is no verdict."""
     with name_server([]) as resolver:
         assert SystemDns(resolver).takes_mail(domain) is takes_mail
 
 
 def test_a_verdict_is_remembered_for_a_while() -> None:
-    """For an hour by the clock of the process, a yes and a no alike; what could not be found out is asked again."""
+    """A yes and a no are kept for an hour by the clock of the process; a question without a verdict is asked again."""
     asked: list[str] = []
     passed = 0.0
     with name_server(asked) as resolver:
@@ -106,7 +106,7 @@ def test_a_verdict_is_remembered_for_a_while() -> None:
 
 
 class StubbornDns:
-    """A DNS that answers nobody until it is let go, and counts how many wait for it at a time."""
+    """A DNS that answers no question until the test releases it, and counts how many wait at a time."""
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
@@ -124,9 +124,9 @@ class StubbornDns:
         return domain == "mail.example"
 
 
-def test_a_dns_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dns_that_hangs_delays_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer comes without a verdict once the time is over, and no more questions wait than there are threads."""
-    monkeypatch.setattr("app.services.mail_hosts.ALL_WITHIN_S", 0.2)
+    monkeypatch.setattr("app.services.submission.mx_lookup.ALL_WITHIN_S", 0.2)
     dns = StubbornDns()
     hosts = MailHosts(dns)
     try:
@@ -137,13 +137,13 @@ def test_a_dns_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> No
         hosts.close()
 
 
-def test_a_check_tells_of_the_domain_and_would_send_all_the_same(gateway: Gateway) -> None:
-    """The DNS is a hint: what keeps a mail from being sent is the list."""
+def test_a_check_reports_a_domain_without_mx_and_would_still_send(gateway: Gateway) -> None:
+    """The DNS is only a hint: only the suppression list keeps an email from being sent."""
     with name_server([]) as resolver:
         hosts = MailHosts(SystemDns(resolver))
         gate = Gate(database=gateway.database, positives=gateway.positives, pseudonyms=gateway.pseudonyms)
         check = Check(gate=gate, mail_hosts=hosts)
-        told = check(ROOT, ["a@mail.example", "a@nowhere.example", "a@broken.example", "no address"])
-        assert [one.no_mx for one in told] == [False, True, False, None]
-        assert [one.would_send for one in told] == [True, True, True, False]
+        checked = check(ROOT, ["a@mail.example", "a@nowhere.example", "a@broken.example", "no address"])
+        assert [one.no_mx for one in checked] == [False, True, False, None]
+        assert [one.would_send for one in checked] == [True, True, True, False]
         check.close()

@@ -1,4 +1,4 @@
-"""The official Resend client for Python, unchanged, against a real server: only its base URL is ours."""
+"""The official Resend client for Python, unchanged, against a real server: only its base URL points here."""
 
 import base64
 import threading
@@ -13,11 +13,11 @@ import resend
 from resend.exceptions import InvalidApiKeyError, MissingApiKeyError, RateLimitError, ResendError, ValidationError
 from werkzeug.serving import make_server
 
-from app.domain.callers import Scope
+from app.domain.apps.callers import Scope
 from app.queue import Lane
-from app.wiring import Gateway
-from tests.mails import bounce, complaint, feed
-from tests.web import NO_ID, Web, soon, web_on
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import bounce, complaint, feed
+from tests.support.gateway.web import NO_ID, Web, soon, web_on
 
 MAIL: Any = {
     "from": "Invites <invites@example.com>",
@@ -35,7 +35,7 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 @pytest.fixture
 def gateway(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
-    """The gateway that the client speaks to, with a key as any application has."""
+    """The gateway that the client uses, with a key as any application has."""
     with served(web) as url:
         monkeypatch.setattr(resend, "api_url", f"{url}/v1")
         use(monkeypatch, web)
@@ -44,7 +44,7 @@ def gateway(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
 
 @contextmanager
 def served(web: Web) -> Iterator[str]:
-    """The application behind a server on loopback; its URL."""
+    """The application behind a server on loopback; yields its URL."""
     server = make_server("127.0.0.1", 0, web.client.application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -62,8 +62,8 @@ def use(monkeypatch: pytest.MonkeyPatch, web: Web, *scopes: Scope, **more: Any) 
     monkeypatch.setattr(resend, "api_key", token)
 
 
-def test_a_mail_is_sent_and_looked_at(web: Web, gateway: Gateway) -> None:
-    """Send returns the id, and get returns the mail in the client's own names; the headers of the answer come along."""
+def test_an_email_is_sent_and_looked_at(web: Web, gateway: Gateway) -> None:
+    """Send returns the id, and get returns the email in the client's own names, along with the answer's headers."""
     sent = resend.Emails.send(MAIL | {"cc": "cy@example.com", "reply_to": ["help@example.com"], "text": "Come."})
     assert sent["http_headers"]["X-Request-Id"]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -81,7 +81,7 @@ def test_a_mail_is_sent_and_looked_at(web: Web, gateway: Gateway) -> None:
 
 
 def test_files_tags_and_headers_travel(web: Web, gateway: Gateway) -> None:
-    """Both ways in which the client writes a file, its tags and its headers."""
+    """Both ways in which the client passes a file, its tags and its headers."""
     logo: Any = {"filename": "logo.png", "content": list(b"\x89PNG"), "content_id": "logo"}
     text: Any = {"filename": "a.txt", "content": base64.b64encode(b"hello").decode(), "content_type": "text/plain"}
     sent = resend.Emails.send(
@@ -103,7 +103,7 @@ def test_files_tags_and_headers_travel(web: Web, gateway: Gateway) -> None:
 
 
 def test_an_idempotency_key_sends_once(gateway: Gateway) -> None:
-    """The same call with the same key is the same mail; another call with it is an error that says so."""
+    """The same call with the same key is the same email; another call with that key is an error that names the key."""
     options: Any = {"idempotency_key": "invite/7"}
     first = resend.Emails.send(MAIL, options)
     again = resend.Emails.send(MAIL, options)
@@ -114,17 +114,17 @@ def test_an_idempotency_key_sends_once(gateway: Gateway) -> None:
     assert (refused.value.code, refused.value.error_type) == (409, "invalid_idempotent_request")
 
 
-def test_mails_are_listed_page_by_page(gateway: Gateway) -> None:
+def test_emails_are_listed_page_by_page(gateway: Gateway) -> None:
     """Newest first, with the client's own cursors."""
     sent = [resend.Emails.send(MAIL)["id"] for _ in range(3)][::-1]
     first = resend.Emails.list({"limit": 2})
-    assert (first["object"], [mail["id"] for mail in first["data"]], first["has_more"]) == ("list", sent[:2], True)
+    assert (first["object"], [email["id"] for email in first["data"]], first["has_more"]) == ("list", sent[:2], True)
     rest = resend.Emails.list({"limit": 2, "after": sent[1]})
-    assert ([mail["id"] for mail in rest["data"]], rest["has_more"]) == (sent[2:], False)
+    assert ([email["id"] for email in rest["data"]], rest["has_more"]) == (sent[2:], False)
 
 
-def test_a_scheduled_mail_is_moved_and_taken_back(gateway: Gateway) -> None:
-    """Update and cancel, which repeat the id in the body and send an empty one."""
+def test_a_scheduled_email_is_moved_and_canceled(gateway: Gateway) -> None:
+    """The client's update repeats the id in the body, and its cancel sends an empty body."""
     sent = resend.Emails.send(MAIL | {"scheduled_at": soon(hours=1)})
     moved = resend.Emails.update({"id": sent["id"], "scheduled_at": soon(hours=2)})
     assert (moved["object"], moved["id"]) == ("email", sent["id"])
@@ -134,9 +134,9 @@ def test_a_scheduled_mail_is_moved_and_taken_back(gateway: Gateway) -> None:
 
 
 def test_a_strict_batch_is_all_or_nothing(gateway: Gateway) -> None:
-    """The client's default: ids in order, or an error and nothing sent."""
+    """This is the client's default: ids in order, or an error and nothing sent."""
     batch = resend.Batch.send([MAIL | {"to": f"a{number}@example.com"} for number in range(3)])
-    assert [resend.Emails.get(mail["id"])["to"] for mail in batch["data"]] == [
+    assert [resend.Emails.get(email["id"])["to"] for email in batch["data"]] == [
         [f"a{number}@example.com"] for number in range(3)
     ]
     with pytest.raises(ValidationError):
@@ -145,7 +145,7 @@ def test_a_strict_batch_is_all_or_nothing(gateway: Gateway) -> None:
 
 
 def test_a_permissive_batch_names_what_it_left_out(gateway: Gateway) -> None:
-    """The good mails are sent; the others come back by their place."""
+    """The good emails are sent; the others are named by their position."""
     batch = resend.Batch.send([MAIL | {"to": "nobody"}, MAIL], {"batch_validation": "permissive"})
     assert len(batch["data"]) == 1
     assert [error["index"] for error in batch["errors"]] == [0]
@@ -169,7 +169,7 @@ def test_suppressions_are_kept(gateway: Gateway) -> None:
 
 
 def test_suppressions_are_kept_in_batches(gateway: Gateway) -> None:
-    """By address and by id; what is not listed is left out."""
+    """By address and by id; an address that is not on the list is left out."""
     added = resend.Suppressions.Batch.add({"emails": ["ann@example.com", "bob@example.com", "ANN@example.com"]})
     assert len(added["data"]) == 2
     removed = resend.Suppressions.Batch.remove({"emails": ["ann@example.com", "nobody@example.com"]})
@@ -178,8 +178,8 @@ def test_suppressions_are_kept_in_batches(gateway: Gateway) -> None:
     assert [entry["deleted"] for entry in removed["data"]] == [True]
 
 
-def test_what_bounced_and_what_was_complained_of_is_listed_with_its_mail(gateway: Gateway) -> None:
-    """In the client's own words: the origin, the mail that it came from, and when; newest first, filtered and paged."""
+def test_bounces_and_complaints_are_listed_with_their_email(gateway: Gateway) -> None:
+    """In the client's own words: the origin, the email that caused it, the time; newest first, filtered and paged."""
     sent = [resend.Emails.send(MAIL | {"to": f"{name}@example.com"})["id"] for name in ("bo", "cy")]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     feed(gateway, bounce(gateway, UUID(sent[0])))
@@ -215,8 +215,8 @@ def test_an_address_of_any_spelling_survives_the_path(gateway: Gateway, email: s
     assert resend.Suppressions.list()["data"] == []
 
 
-def test_a_complaint_is_not_lifted_by_the_way(gateway: Gateway) -> None:
-    """The client has no word for it, so it is refused with a message that says what is missing."""
+def test_a_complaint_is_not_removed_without_force(gateway: Gateway) -> None:
+    """The client has no parameter for force, so the removal is refused, with a message that names what is missing."""
     sent = resend.Emails.send(MAIL)["id"]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     feed(gateway, complaint(gateway, UUID(sent)))
@@ -226,7 +226,7 @@ def test_a_complaint_is_not_lifted_by_the_way(gateway: Gateway) -> None:
 
 
 def test_a_batch_with_a_fault_changes_nothing(gateway: Gateway, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many addresses, one that is none, an id that is none, or a key that may only read: all or nothing."""
+    """Too many addresses, an invalid address, an invalid id, or a key that may only read: all or nothing."""
     many = [f"a{number}@example.com" for number in range(101)]
     for emails in (many, ["ann@example.com", "nobody"], []):
         with pytest.raises(ValidationError):
@@ -245,8 +245,8 @@ def test_a_batch_with_a_fault_changes_nothing(gateway: Gateway, web: Web, monkey
     assert (restricted.value.code, restricted.value.error_type) == (403, "restricted_api_key")
 
 
-def test_a_suppressed_recipient_is_told(gateway: Gateway) -> None:
-    """Beside the id, for those who look; a client that does not is not disturbed."""
+def test_a_suppressed_recipient_is_named_in_the_answer(gateway: Gateway) -> None:
+    """It is in the answer beside the id; a client that ignores it is not disturbed."""
     resend.Suppressions.add({"email": "ann@example.com"})
     sent: Any = resend.Emails.send(MAIL)
     assert [one["email"] for one in sent["suppressed"]] == ["ann@example.com"]
@@ -278,8 +278,10 @@ def test_errors_are_the_clients_own(web: Web, gateway: Gateway, monkeypatch: pyt
         resend.Emails.send(MAIL)
 
 
-def test_a_hasty_client_is_told_to_wait(migrated_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rate limit is the client's own error, with when to come back."""
+def test_a_client_beyond_its_rate_gets_the_time_to_wait(
+    migrated_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rate limit arrives as the client's own error, with the time after which to retry."""
     with web_on(migrated_url, redis_url, requests_per_second=1) as web, served(web) as url:
         monkeypatch.setattr(resend, "api_url", f"{url}/v1")
         use(monkeypatch, web)

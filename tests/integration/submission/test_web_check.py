@@ -1,4 +1,4 @@
-"""`/v1/emails/check`: what would become of mail, asked before it is sent, on both databases and whatever Redis says."""
+"""`/v1/emails/check`: whether an email would be sent, asked beforehand, on both databases and whatever Redis holds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ import pytest
 from redis import Redis
 from sqlalchemy import event
 
-from app.domain.callers import Scope
-from app.store import suppressions
-from app.store.suppressions import NewSuppression
-from app.wiring import Gateway
-from tests.mails import ROOT
-from tests.rows import everything_stored
-from tests.web import Headers, Web, body_of, pointers, problem_of, soon, web_on
+from app.domain.apps.callers import Scope
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.rows import everything_stored
+from tests.support.gateway.web import Headers, Web, body_of, pointers, problem_of, soon, web_on
 
 PATH = "/v1/emails/check"
 
@@ -38,7 +38,7 @@ def ask(web: Web, key: Headers, *to: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def put(gateway: Gateway, key: str, scope: str = "*", origin: str = "manual", **more: Any) -> None:
-    """An entry as it is committed, of a kind that nobody can add by hand."""
+    """Commit an entry of a kind that cannot be added by hand."""
     with gateway.database.transaction() as connection:
         suppressions.put(
             connection,
@@ -48,10 +48,10 @@ def put(gateway: Gateway, key: str, scope: str = "*", origin: str = "manual", **
         )
 
 
-def test_an_address_that_nothing_stands_against_would_be_sent_to(web: Web, key: Headers) -> None:
-    """Told as it was given and as the list knows it; a name before it is as welcome as in a send."""
-    (told,) = ask(web, key, "Ann Lee <Ann.Lee@Example.NET>")
-    assert told == {
+def test_an_address_without_a_suppression_would_be_sent_to(web: Web, key: Headers) -> None:
+    """The answer has the address as given and as the list stores it; a display name is allowed, as in a send."""
+    (checked,) = ask(web, key, "Ann Lee <Ann.Lee@Example.NET>")
+    assert checked == {
         "to": "Ann Lee <Ann.Lee@Example.NET>",
         "email": "ann.lee@example.net",
         "would_send": True,
@@ -62,58 +62,58 @@ def test_an_address_that_nothing_stands_against_would_be_sent_to(web: Web, key: 
 
 
 def test_each_address_gets_its_own_answer_in_order(web: Web, key: Headers) -> None:
-    """Suppressed, invalid, mistyped and twice the same: all in one request, none in another's way."""
+    """Suppressed, invalid, mistyped and repeated addresses: all in one request, none affects another."""
     until = soon(hours=1)
     web.client.post("/v1/suppressions", json={"email": "kim@example.net", "expires_at": until}, headers=key)
-    told = ask(web, key, "KIM@example.net", "no address", "lee@gmial.com", "kim@example.net")
-    assert [one["would_send"] for one in told] == [False, False, True, False]
-    assert [one["email"] for one in told] == ["kim@example.net", None, "lee@gmial.com", "kim@example.net"]
-    kim, invalid = told[0]["reason"], told[1]["reason"]
+    checked = ask(web, key, "KIM@example.net", "no address", "lee@gmial.com", "kim@example.net")
+    assert [one["would_send"] for one in checked] == [False, False, True, False]
+    assert [one["email"] for one in checked] == ["kim@example.net", None, "lee@gmial.com", "kim@example.net"]
+    kim, invalid = checked[0]["reason"], checked[1]["reason"]
     assert (kim["code"], kim["origin"], kim["scope"], kim["until"]) == ("suppressed", "manual", "*", until)
     assert kim["since"] is not None
     assert (invalid["code"], invalid["rule"]) == ("invalid", "whitespace")
-    assert told[2]["did_you_mean"] == "lee@gmail.com"
-    assert told[3]["reason"] == kim
+    assert checked[2]["did_you_mean"] == "lee@gmail.com"
+    assert checked[3]["reason"] == kim
 
 
-def test_a_whole_domain_is_told_apart_from_an_address(web: Web, key: Headers) -> None:
-    """Whoever asks learns that it is the domain; another domain that ends alike is another."""
+def test_a_suppressed_domain_has_a_reason_of_its_own(web: Web, key: Headers) -> None:
+    """The answer says that it is the domain; another domain with the same ending does not count."""
     put(web.gateway, "@example.org")
-    told = ask(web, key, "ann@example.org", "ann@sub.example.org")
-    assert [one["would_send"] for one in told] == [False, True]
-    assert told[0]["reason"]["code"] == "domain_suppressed"
-    assert "example.org" in told[0]["reason"]["detail"]
+    checked = ask(web, key, "ann@example.org", "ann@sub.example.org")
+    assert [one["would_send"] for one in checked] == [False, True]
+    assert checked[0]["reason"]["code"] == "domain_suppressed"
+    assert "example.org" in checked[0]["reason"]["detail"]
 
 
 def test_a_stream_is_asked_for_by_name(web: Web, key: Headers) -> None:
-    """What holds for one stream holds for no other; what holds for the application holds for all of its streams."""
+    """An entry for one stream holds for no other; an entry for the application holds for all of its streams."""
     put(web.gateway, "ann@example.net", scope="invites/news", origin="unsubscribe")
     put(web.gateway, "ben@example.net", scope="invites")
     assert [one["would_send"] for one in ask(web, key, "ann@example.net", "ben@example.net")] == [True, False]
-    told = ask(web, key, "ann@example.net", "ben@example.net", stream="news")
-    assert [one["reason"]["scope"] for one in told] == ["invites/news", "invites"]
+    checked = ask(web, key, "ann@example.net", "ben@example.net", stream="news")
+    assert [one["reason"]["scope"] for one in checked] == ["invites/news", "invites"]
 
 
-def test_nobody_learns_of_another_application(web: Web, key: Headers) -> None:
-    """An entry of a stream that is not the caller's is as if there were none, even for a stream of the same name."""
+def test_a_check_reveals_nothing_of_another_application(web: Web, key: Headers) -> None:
+    """An entry of another application's stream does not count, even for a stream of the same name."""
     put(web.gateway, "ann@example.net", scope="shop/news", origin="unsubscribe")
     assert ask(web, key, "ann@example.net", stream="news")[0]["would_send"]
     shop = web.key("shop")
     assert not ask(web, shop, "ann@example.net", stream="news")[0]["would_send"]
 
 
-def test_somebody_who_was_forgotten_is_found_under_the_pseudonym(web: Web, key: Headers) -> None:
-    """As in a send: the list knows the person, though not by name."""
+def test_an_address_that_was_forgotten_is_found_under_its_pseudonym(web: Web, key: Headers) -> None:
+    """As in a send: the list has the person under the pseudonym only."""
     with web.gateway.database.reading() as connection:
         assert suppressions.live(connection, "kim@example.net") == ()
     put(web.gateway, web.gateway.pseudonyms("kim@example.net"), origin="erasure")
-    (told,) = ask(web, key, "kim@example.net")
-    assert (told["would_send"], told["reason"]["origin"]) == (False, "erasure")
+    (checked,) = ask(web, key, "kim@example.net")
+    assert (checked["would_send"], checked["reason"]["origin"]) == (False, "erasure")
 
 
 @contextmanager
 def counted(gateway: Gateway) -> Iterator[list[str]]:
-    """The statements that go to the database meanwhile, but for BEGIN, which the driver may send by itself."""
+    """The statements that go to the database meanwhile, except BEGIN, which the driver may send by itself."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -127,7 +127,7 @@ def counted(gateway: Gateway) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("redis", ["cold", "warm", "wiped", "away"])
 def test_a_thousand_addresses_cost_one_statement(migrated_url: str, redis_url: str, redis: str) -> None:
-    """Whatever Redis holds or does not; and nothing is stored for having asked."""
+    """This holds whether or not Redis has them; and the check stores nothing."""
     with web_on(migrated_url, "redis://127.0.0.1:1/0" if redis == "away" else redis_url) as web:
         put(web.gateway, "a7@example.net")
         if redis in {"warm", "wiped"}:
@@ -135,18 +135,18 @@ def test_a_thousand_addresses_cost_one_statement(migrated_url: str, redis_url: s
         if redis == "wiped":
             with Redis.from_url(redis_url) as client:
                 [client.delete(name) for name in client.scan_iter("postern:positives:????")]
-        # The first request with a key asks who that is, and makes the key of the pseudonyms.
+        # The first request with a key looks up its owner, and makes the key of the pseudonyms.
         web.gateway.check(ROOT, ["x@example.net"])
         before = everything_stored(web.gateway)
         with counted(web.gateway) as statements:
-            told = web.gateway.check(ROOT, [f"a{number}@example.net" for number in range(1000)])
-        assert [one.given for one in told if not one.would_send] == ["a7@example.net"]
+            checked = web.gateway.check(ROOT, [f"a{number}@example.net" for number in range(1000)])
+        assert [one.given for one in checked if not one.would_send] == ["a7@example.net"]
         assert len(statements) == 1
         assert everything_stored(web.gateway) == before
     assert web.mailer.sent == []
 
 
-def test_what_is_asked_is_bounded(web: Web, key: Headers) -> None:
+def test_a_check_has_bounds(web: Web, key: Headers) -> None:
     """One to a thousand addresses of a bounded length, a known body, and JSON."""
     for body, pointer in [
         ({"to": []}, "/to"),
@@ -161,7 +161,7 @@ def test_what_is_asked_is_bounded(web: Web, key: Headers) -> None:
     assert len(ask(web, key, *["a@example.net"] * 1000)) == 1000
 
 
-def test_the_list_is_read_by_those_who_may_read_it(web: Web) -> None:
-    """A key that may only send learns of the addresses that it writes to, one mail at a time, and of no others."""
+def test_a_check_needs_a_key_that_may_read_the_list(web: Web) -> None:
+    """A key that may only send sees the state of the addresses it sends to, one email at a time, and of no others."""
     answer = web.client.post(PATH, json={"to": ["a@example.net"]}, headers=web.key("invites", Scope.EMAILS_SEND))
     problem_of(answer, 403, "restricted_api_key")

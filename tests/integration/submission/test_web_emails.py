@@ -1,4 +1,4 @@
-"""`/v1/emails` on both databases: take in, look at, move, take back, and keep applications apart."""
+"""`/v1/emails` on both databases: submit, look up, reschedule, cancel, and keep applications apart."""
 
 import base64
 import time
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.callers import Scope
+from app.domain.apps.callers import Scope
 from app.queue import Lane
-from tests.web import MAIL, NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
+from tests.support.gateway.web import MAIL, NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
 
 WHOLE: dict[str, Any] = {
     **MAIL,
@@ -41,27 +41,27 @@ def ids(answer: Any) -> list[str]:
     return [item["id"] for item in body_of(answer)["data"]]
 
 
-def test_a_mail_is_told_as_it_was_given(web: Web, key: Headers) -> None:
-    """Every field of a submission can be read back, under Resend's names, with where each recipient stands."""
+def test_an_email_is_shown_as_it_was_submitted(web: Web, key: Headers) -> None:
+    """Every field of a submission can be read back, under Resend's names, with the state of each recipient."""
     answer = web.client.post("/v1/emails", json=WHOLE, headers=key)
     assert body_of(answer).keys() == {"id"}
-    told = web.email(key, body_of(answer)["id"])
-    assert told["object"] == "email"
-    assert told["from"] == "Invites <invites@example.com>"
-    assert told["to"] == ["Ann <ann@example.com>", "bob@example.com"]
-    assert (told["cc"], told["bcc"], told["reply_to"]) == (
+    shown = web.email(key, body_of(answer)["id"])
+    assert shown["object"] == "email"
+    assert shown["from"] == "Invites <invites@example.com>"
+    assert shown["to"] == ["Ann <ann@example.com>", "bob@example.com"]
+    assert (shown["cc"], shown["bcc"], shown["reply_to"]) == (
         ["cy@example.com"],
         ["dee@example.com"],
         ["help@example.com"],
     )
-    assert (told["subject"], told["text"], told["html"]) == (WHOLE["subject"], WHOLE["text"], WHOLE["html"])
-    assert told["headers"] == {"X-Entity-Ref-ID": "1"}
-    assert told["tags"] == [{"name": "campaign", "value": "spring"}]
-    assert (told["stream"], told["lane"], told["app"]) == ("invitations", "bulk", "invites")
-    assert told["created_at"].endswith("Z")
-    assert told["scheduled_at"] is None
-    assert told["last_event"] == "queued"
-    assert [(one["email"], one["kind"], one["state"]) for one in told["recipients"]] == [
+    assert (shown["subject"], shown["text"], shown["html"]) == (WHOLE["subject"], WHOLE["text"], WHOLE["html"])
+    assert shown["headers"] == {"X-Entity-Ref-ID": "1"}
+    assert shown["tags"] == [{"name": "campaign", "value": "spring"}]
+    assert (shown["stream"], shown["lane"], shown["app"]) == ("invitations", "bulk", "invites")
+    assert shown["created_at"].endswith("Z")
+    assert shown["scheduled_at"] is None
+    assert shown["last_event"] == "queued"
+    assert [(one["email"], one["kind"], one["state"]) for one in shown["recipients"]] == [
         ("ann@example.com", "to", "queued"),
         ("bob@example.com", "to", "queued"),
         ("cy@example.com", "cc", "queued"),
@@ -69,14 +69,14 @@ def test_a_mail_is_told_as_it_was_given(web: Web, key: Headers) -> None:
     ]
 
 
-def test_a_mail_that_is_taken_in_is_sent(web: Web, key: Headers) -> None:
-    """Accepted means kept: the mail goes out, and its state and its story say so."""
+def test_an_email_that_is_accepted_is_sent(web: Web, key: Headers) -> None:
+    """The email goes out, and its state and its timeline show it."""
     email_id = web.submit(key)
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert [envelope.recipient for envelope in web.mailer.sent] == ["ann@example.com"]
-    told = web.email(key, email_id)
-    assert told["last_event"] == "sent"
-    assert told["recipients"][0]["ses_message_id"]
+    shown = web.email(key, email_id)
+    assert shown["last_event"] == "sent"
+    assert shown["recipients"][0]["ses_message_id"]
     story = body_of(web.client.get(f"/v1/emails/{email_id}/events", headers=key))
     assert (story["object"], story["has_more"]) == ("list", False)
     assert [entry["type"] for entry in story["data"]][:2] == ["accepted", "attempt"]
@@ -85,7 +85,7 @@ def test_a_mail_that_is_taken_in_is_sent(web: Web, key: Headers) -> None:
 
 
 def test_suppressed_recipients_are_named_in_the_answer(web: Web, key: Headers) -> None:
-    """The caller learns at once who will not be sent to, and why; the others are."""
+    """The caller sees at once which recipients are suppressed, and why; the others are sent to."""
     web.client.post("/v1/suppressions", json={"email": "Bob@example.com"}, headers=key)
     answer = body_of(web.client.post("/v1/emails", json=WHOLE, headers=key))
     assert [(one["email"], one["origin"]) for one in answer["suppressed"]] == [("bob@example.com", "manual")]
@@ -104,22 +104,22 @@ def test_suppressed_recipients_are_named_in_the_answer(web: Web, key: Headers) -
         ({"text": None}, "/text"),
         ({"headers": {"Bcc": "eve@example.com"}}, "/headers/Bcc"),
         ({"headers": {"X-A": "a\nb"}}, "/headers/X-A"),
-        ({"attachments": [{"filename": "a/b", "content": ""}]}, "/attachments/0/filename"),
+        ({"attachments": [{"filename": "run.exe", "content": ""}]}, "/attachments/0/filename"),
         ({"stream": "No Stream"}, "/stream"),
         ({"scheduled_at": "2001-01-01T00:00:00Z"}, "/scheduled_at"),
         ({"scheduled_at": "2101-01-01T00:00:00Z"}, "/scheduled_at"),
         ({"expires_at": "2001-01-01T00:00:00Z"}, "/expires_at"),
     ],
 )
-def test_the_rules_of_a_mail_are_told_by_field(web: Web, key: Headers, change: Any, pointer: str) -> None:
-    """What is well formed and still no mail is refused with the same pointers; nothing is kept of it."""
+def test_a_broken_rule_of_an_email_names_its_field(web: Web, key: Headers, change: Any, pointer: str) -> None:
+    """Well-formed JSON that is no valid email is refused with the same pointers; nothing of it is kept."""
     problem = problem_of(web.client.post("/v1/emails", json=MAIL | change, headers=key), 422, "validation_error")
     assert pointers(problem) == [pointer]
     assert ids(web.client.get("/v1/emails", headers=key)) == []
 
 
 def test_an_application_sends_as_itself(web: Web, key: Headers) -> None:
-    """A From that the application may not use is refused by the key's name for it, in a batch too."""
+    """A From that the application may not use is refused under the key's own name for it, in a batch too."""
     forged = MAIL | {"from": "boss@elsewhere.example"}
     problem = problem_of(web.client.post("/v1/emails", json=forged, headers=key), 403, "restricted_api_key")
     assert pointers(problem) == ["/from"]
@@ -129,7 +129,7 @@ def test_an_application_sends_as_itself(web: Web, key: Headers) -> None:
 
 
 def test_the_same_request_is_answered_once(web: Web, key: Headers) -> None:
-    """With an idempotency key a repeated request gets the first answer; the mail is there once."""
+    """With an idempotency key a repeated request gets the first answer; the email exists once."""
     headers = key | {"Idempotency-Key": "order-1"}
     first = web.client.post("/v1/emails", json=MAIL, headers=headers)
     again = web.client.post("/v1/emails", json=MAIL, headers=headers)
@@ -140,7 +140,7 @@ def test_the_same_request_is_answered_once(web: Web, key: Headers) -> None:
 
 
 def test_a_repeated_request_is_answered_although_its_time_has_passed(web: Web, key: Headers) -> None:
-    """A retry whose `expires_at` has come meanwhile gets the stored answer, not a refusal."""
+    """A repeated request whose `expires_at` has passed meanwhile gets the stored answer, not a refusal."""
     headers = key | {"Idempotency-Key": "late-retry"}
     body = MAIL | {"expires_at": soon(seconds=1)}
     first = web.client.post("/v1/emails", json=body, headers=headers)
@@ -152,7 +152,7 @@ def test_a_repeated_request_is_answered_although_its_time_has_passed(web: Web, k
 
 
 def test_an_idempotency_key_belongs_to_one_request(web: Web, key: Headers) -> None:
-    """Another body, route or mode under the same key is a conflict; another application's key is its own."""
+    """Another body, route or mode under the same key is a conflict; the same key of another application is separate."""
     headers = key | {"Idempotency-Key": "order-1"}
     web.client.post("/v1/emails/batch", json=[MAIL], headers=headers)
     for path, body, more in (
@@ -168,39 +168,39 @@ def test_an_idempotency_key_belongs_to_one_request(web: Web, key: Headers) -> No
 
 @pytest.mark.parametrize("value", ["", "x" * 257, "caf\u00e9", "tab\there"])
 def test_an_idempotency_key_is_printable_and_short(web: Web, key: Headers, value: str) -> None:
-    """Anything else is refused, not cut or ignored."""
+    """Any other key is refused, not cut or ignored."""
     answer = web.client.post("/v1/emails", json=MAIL, headers=key | {"Idempotency-Key": value})
     problem_of(answer, 400, "invalid_idempotency_key")
 
 
 def test_a_batch_is_taken_in_its_order(web: Web, key: Headers) -> None:
-    """One id per mail; all of them are kept."""
-    mails = [MAIL | {"to": f"a{number}@example.com"} for number in range(5)]
-    answer = body_of(web.client.post("/v1/emails/batch", json=mails, headers=key))
+    """There is one id per email; all of them are kept."""
+    emails = [MAIL | {"to": f"a{number}@example.com"} for number in range(5)]
+    answer = body_of(web.client.post("/v1/emails/batch", json=emails, headers=key))
     assert answer.keys() == {"data"}
-    told = [web.email(key, one["id"])["to"] for one in answer["data"]]
-    assert told == [[f"a{number}@example.com"] for number in range(5)]
+    shown = [web.email(key, one["id"])["to"] for one in answer["data"]]
+    assert shown == [[f"a{number}@example.com"] for number in range(5)]
 
 
 def test_a_strict_batch_is_all_or_nothing(web: Web, key: Headers) -> None:
-    """One bad mail refuses all, with pointers from the list; nothing is kept."""
-    mails = [MAIL, MAIL | {"to": "nobody"}, MAIL | {"subject": "a\nb"}, 7]
-    problem = problem_of(web.client.post("/v1/emails/batch", json=mails, headers=key), 422, "validation_error")
+    """One bad email refuses all, with pointers into the list; nothing is kept."""
+    emails = [MAIL, MAIL | {"to": "nobody"}, MAIL | {"subject": "a\nb"}, 7]
+    problem = problem_of(web.client.post("/v1/emails/batch", json=emails, headers=key), 422, "validation_error")
     assert pointers(problem) == ["/1/to", "/2/subject", "/3"]
     assert ids(web.client.get("/v1/emails", headers=key)) == []
 
 
 def test_a_permissive_batch_takes_what_is_good(web: Web, key: Headers) -> None:
-    """The good mails are kept and the answer names the others by their place, in a sentence without values."""
-    mails = [MAIL | {"to": "nobody"}, MAIL, MAIL | {"from": "boss@elsewhere.example"}]
+    """The good emails are kept; the answer names the others by their position, in a sentence without values."""
+    emails = [MAIL | {"to": "nobody"}, MAIL, MAIL | {"from": "boss@elsewhere.example"}]
     headers = key | {"x-batch-validation": "permissive"}
-    answer = body_of(web.client.post("/v1/emails/batch", json=mails, headers=headers))
+    answer = body_of(web.client.post("/v1/emails/batch", json=emails, headers=headers))
     assert len(answer["data"]) == 1
     assert [error["index"] for error in answer["errors"]] == [0, 2]
     assert answer["errors"][0]["message"].startswith("/to: ")
     assert "nobody" not in str(answer["errors"])
     assert "elsewhere" not in str(answer["errors"])
-    none = body_of(web.client.post("/v1/emails/batch", json=mails[:1], headers=headers))
+    none = body_of(web.client.post("/v1/emails/batch", json=emails[:1], headers=headers))
     assert (none["data"], len(none["errors"])) == ([], 1)
 
 
@@ -209,12 +209,12 @@ def test_a_permissive_batch_takes_what_is_good(web: Web, key: Headers) -> None:
     [([], {}), ([MAIL] * 21, {}), ({"emails": [MAIL]}, {}), ([MAIL], {"x-batch-validation": "lenient"})],
 )
 def test_a_batch_is_a_list_within_bounds(web: Web, key: Headers, body: Any, headers: Headers) -> None:
-    """No mail, too many, no list, or a mode that is none: refused as a whole."""
+    """No email, too many, no list, or an unknown mode: the batch is refused as a whole."""
     problem_of(web.client.post("/v1/emails/batch", json=body, headers=key | headers), 422, "validation_error")
 
 
 def test_a_list_goes_page_by_page(web: Web, key: Headers) -> None:
-    """Newest first, from the last id on, in both directions, without gap or repetition; bodies are not in it."""
+    """Newest first, from the last id on, in both directions, without gap or repetition; the list has no bodies."""
     sent = [web.submit(key, to=f"a{number}@example.com") for number in range(5)][::-1]
     first = web.client.get("/v1/emails?limit=2", headers=key)
     assert (ids(first), body_of(first)["has_more"]) == (sent[:2], True)
@@ -228,7 +228,7 @@ def test_a_list_goes_page_by_page(web: Web, key: Headers) -> None:
     assert body_of(first)["data"][0]["text"] is None
 
 
-def test_a_list_can_be_asked_for_some(web: Web, key: Headers) -> None:
+def test_a_list_can_be_filtered(web: Web, key: Headers) -> None:
     """By recipient, tag, stream, last event and time."""
     plain = web.submit(key)
     whole = body_of(web.client.post("/v1/emails", json=WHOLE, headers=key))["id"]
@@ -247,8 +247,8 @@ def test_a_list_can_be_asked_for_some(web: Web, key: Headers) -> None:
         assert ids(web.client.get(f"/v1/emails?{query}", headers=key)) == expected, query
 
 
-def test_a_scheduled_mail_can_be_moved_and_taken_back(web: Web, key: Headers) -> None:
-    """Until it is due; afterwards the answer is a conflict, and a mail that is queued can only be taken back."""
+def test_a_scheduled_email_can_be_moved_and_canceled(web: Web, key: Headers) -> None:
+    """Until it is due; afterwards the answer is a conflict, and an email that is queued can only be canceled."""
     email_id = web.submit(key, scheduled_at=soon(hours=1))
     assert web.email(key, email_id)["last_event"] == "scheduled"
     moved = web.client.patch(f"/v1/emails/{email_id}", json={"scheduled_at": soon(hours=2)}, headers=key)
@@ -271,15 +271,15 @@ def test_a_scheduled_mail_can_be_moved_and_taken_back(web: Web, key: Headers) ->
         ({"scheduled_at": "2027-01-01T00:00:00Z", "subject": "Other"}, "/subject"),
     ],
 )
-def test_only_the_time_of_a_mail_can_be_changed(web: Web, key: Headers, body: Any, pointer: str) -> None:
-    """To a time that is one, of the mail that the path names."""
+def test_only_the_time_of_an_email_can_be_changed(web: Web, key: Headers, body: Any, pointer: str) -> None:
+    """Only to a valid time, and only of the email that the path names."""
     email_id = web.submit(key, scheduled_at=soon(hours=1))
     answer = web.client.patch(f"/v1/emails/{email_id}", json=body, headers=key)
     assert pointers(problem_of(answer, 422, "validation_error")) == [pointer]
 
 
-def test_applications_know_nothing_of_each_other(web: Web) -> None:
-    """Another application's mail is not found, whatever is tried; it is in no list, and nothing of it changes."""
+def test_applications_see_nothing_of_each_other(web: Web) -> None:
+    """For every method another application's email is not found; it is in no list, and nothing of it changes."""
     ours, theirs = web.key("ours"), web.key("theirs")
     email_id = web.submit(ours, scheduled_at=soon(hours=1))
     for method, path, body in (
@@ -299,7 +299,7 @@ def test_applications_know_nothing_of_each_other(web: Web) -> None:
 
 
 def test_an_administrator_sees_every_application(web: Web) -> None:
-    """The mail of any application is found and listed with the admin scope."""
+    """With the admin scope the email of any application is found and listed."""
     email_id = web.submit(web.key("ours"))
     admin = web.key("operators", Scope.ADMIN)
     assert web.email(admin, email_id)["app"] == "ours"

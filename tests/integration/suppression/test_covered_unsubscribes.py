@@ -1,23 +1,23 @@
-"""The recipient's own word where another entry has the place: it stays beneath, and stands when that is lifted."""
+"""An unsubscription beneath another entry: it is kept, and takes effect when that entry is unsuppressed."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from app.domain.suppression import Change, Origin
-from app.services.explain import Ask
-from app.store import suppressions
-from app.store.db import clock
-from app.store.suppressions import NewSuppression
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.lists import csv_of
-from tests.lists import take as taken_in
-from tests.mails import ROOT, state_of, submit
-from tests.rows import count
-from tests.unsubscribing import BACK, BASE, KIM, ONE_CLICK, live, mailed, path_of
-from tests.web import Web, body_of, web_on
+from app.domain.suppression.rules import Change, Origin
+from app.services.suppression.explain import Ask
+from app.store.engine.database import clock
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT, state_of, submit
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.list_files import csv_of
+from tests.support.gateway.list_files import take as taken_in
+from tests.support.gateway.rows import count
+from tests.support.gateway.unsubscribe import BACK, BASE, KIM, ONE_CLICK, live, mailed, path_of
+from tests.support.gateway.web import Web, body_of, web_on
 
 STREAM = "invites/news"
 
@@ -39,8 +39,8 @@ def put(gateway: Gateway, origin: Origin, *, lasts: timedelta | None = None) -> 
 
 @pytest.mark.parametrize("origin", [Origin.MANUAL, Origin.COMPLAINT])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_lifting_what_covers_an_unsubscription_lets_it_stand(web: Web, origin: Origin, is_first: bool) -> None:
-    """Whichever came first. Explain tells it before, the answer after, and no mail goes out until it is lifted too."""
+def test_unsuppressing_the_covering_entry_leaves_the_unsubscription(web: Web, origin: Origin, is_first: bool) -> None:
+    """In either order. Explain says so before, the answer after; no email is sent until it is unsuppressed too."""
     mailed(web)
     path, headers = path_of(web), web.key()
     if is_first:
@@ -62,8 +62,8 @@ def test_lifting_what_covers_an_unsubscription_lets_it_stand(web: Web, origin: O
     assert live(web) == []
 
 
-def test_who_takes_it_back_meanwhile_is_written_to(web: Web) -> None:
-    """The page tells the person's own state, not what others decided; lifted is lifted then."""
+def test_a_recipient_who_resubscribes_meanwhile_gets_email(web: Web) -> None:
+    """The page shows the person's own state, not the decisions of others. The covering entry then ends normally."""
     mailed(web)
     path = path_of(web)
     put(web.gateway, Origin.MANUAL)
@@ -73,12 +73,12 @@ def test_who_takes_it_back_meanwhile_is_written_to(web: Web) -> None:
     web.client.post(path, data=BACK)
     assert "resubscribe" not in web.client.get(path).text
     assert live(web) == [(STREAM, Origin.MANUAL)]
-    assert web.gateway.suppress.remove(ROOT, KIM, reason="Enough.", wait_for_ses=False).uncovered == ()
+    assert web.gateway.unsuppress(ROOT, KIM, reason="Enough.", wait_for_ses=False).uncovered == ()
     assert live(web) == []
 
 
 def test_an_unsubscription_outlasts_a_pause(web: Web) -> None:
-    """An entry that ends by itself gives way at once: when it was over, nobody would know of the person's word."""
+    """It replaces an entry that expires by itself at once; otherwise the wish would be lost at that moment."""
     mailed(web)
     put(web.gateway, Origin.MANUAL, lasts=timedelta(days=7))
     web.client.post(path_of(web), data=ONE_CLICK)
@@ -94,11 +94,11 @@ def test_an_unsubscription_outlasts_a_pause(web: Web) -> None:
         (("unsubscribe",), ("bounce",)),
     ],
 )
-def test_an_import_covers_as_well(web: Web, files: tuple[tuple[str, ...], ...]) -> None:
-    """Two lists of a vendor, in whatever order, or one; and once, however often they are imported."""
+def test_an_import_keeps_covered_unsubscriptions(web: Web, files: tuple[tuple[str, ...], ...]) -> None:
+    """Two lists of a vendor, in either order, or one; and once, however often they are imported."""
     for origins in [*files, files[-1]]:
         taken_in(web.gateway, csv_of(("email", "origin"), *((KIM, origin) for origin in origins)))
     assert live(web) == [("*", Origin.BOUNCE)]
     assert count(web.gateway, "suppression_events", type=Change.COVERED) <= 1
-    web.gateway.suppress.remove(ROOT, KIM, reason="A new mailbox.", wait_for_ses=False)
+    web.gateway.unsuppress(ROOT, KIM, reason="A new mailbox.", wait_for_ses=False)
     assert live(web) == [("*", Origin.UNSUBSCRIBE)]

@@ -1,4 +1,4 @@
-"""Redis wiped, poisoned, forged or dead at every step: it changes how fast the gate answers, never who is sent to."""
+"""Redis wiped, poisoned, forged or dead at every step: it changes the gate's speed, never its decisions."""
 
 import json
 import random
@@ -6,31 +6,36 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.domain.delivery import State
-from app.domain.outcome import Envelope, Outcome
+from app.domain.errors import ServiceUnavailable
+from app.domain.sending.call_outcome import Envelope, Outcome
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.calls import CallsOnThreads
-from app.services.last_look import LastLook
-from app.services.results import FoundSuppressed, NotCalled
-from app.store.claims import Mine
-from app.wiring import Gateway, build
-from tests.feedback import Event, bounced, complained, fresh_address, put
-from tests.gateways import ScriptedMailer, caller, settings_for
-from tests.mails import state_of, submission, submit
-from tests.rows import outcomes, recipient_of, rows
+from app.services.apps.authenticate import operator
+from app.services.sending.call_pools import CallsOnThreads
+from app.services.sending.call_results import FoundSuppressed, NotCalled
+from app.services.sending.last_look import LastLook
+from app.services.suppression.gate import Addressee, Gate
+from app.store.engine.database import Database
+from app.store.sending.claims import OpenAttempt
+from app.wiring.gateway import Gateway, build
+from tests.support.aws.notifications import Event, bounced, complained, fresh_address, put
+from tests.support.gateway.emails import state_of, submission, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.rows import outcomes, recipient_of, rows
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @dataclass
 class MeddlingMailer(ScriptedMailer):
-    """SES, while something happens before each of its answers."""
+    """A mailer that runs an action before each answer of SES."""
 
     before: Callable[[], None] = lambda: None
 
@@ -65,7 +70,7 @@ def snapshot(redis: Redis) -> Snapshot:
 
 @dataclass(frozen=True)
 class Harm:
-    """What somebody does at one moment to some of the keys in Redis, chosen by chance; nothing is `kind` None."""
+    """A random change of some keys in Redis at one moment; None as `kind` changes nothing."""
 
     kind: str | None = None
     share: float = 1.0
@@ -94,7 +99,7 @@ readers = st.frozensets(st.integers(0, 9))
 
 @dataclass(frozen=True)
 class Story:
-    """Who is suppressed at which step of ten mails, and what happens to Redis right after: the steps are in order.
+    """Which of ten recipients are suppressed at which step, and the harm to Redis right after, in the order of steps.
 
     The first two are before accept and before the claim, the third is between the claim and the first look, and the
     last is when SES is called for the first time, while the others wait for their look.
@@ -105,25 +110,28 @@ class Story:
 
     @property
     def reached(self) -> set[int]:
-        """Who gets a mail. Those before the first who is called have been looked at when the last step comes."""
+        """The recipients that get an email.
+
+        Those before the first call have had their last look before the last step.
+        """
         early = frozenset[int]().union(*self.suppressed[:3])
         left = [number for number in range(10) if number not in early]
         return {number for number in left if number == left[0] or number not in self.suppressed[3]}
 
 
 class MeddlingLook(LastLook):
-    """The last look, and what happens before the first of them."""
+    """The last look, with an action before the first of them."""
 
     before: list[Callable[[], None]]
 
-    def __call__(self, mine: Mine) -> NotCalled | FoundSuppressed | None:
+    def __call__(self, attempt: OpenAttempt) -> NotCalled | FoundSuppressed | None:
         while self.before:
             self.before.pop()()
-        return super().__call__(mine)
+        return super().__call__(attempt)
 
 
-def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
-    """Let a story happen; who of the ten got a mail."""
+def get_recipients(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
+    """Run a story; return which of the ten recipients got an email."""
     names, who, older = [fresh_address() for _ in range(10)], caller(gateway), [snapshot(gateway.redis)]
 
     def step(number: int) -> None:
@@ -134,7 +142,7 @@ def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
     once = [lambda: step(3)]
     mailer.sent.clear()
     mailer.before = lambda: once.pop()() if once else None
-    gateway.deliver._parts.calls.call._look = look = MeddlingLook(gateway.database)
+    gateway.deliver.parts.calls.call._look = look = MeddlingLook(gateway.database)
     look.before = [lambda: step(2)]
     step(0)
     gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
@@ -147,9 +155,9 @@ def told(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> set[int]:
 
 @pytest.fixture
 def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway that claims ten mails and calls SES for one after the other; without Redis time passes quickly."""
+    """A gateway that claims ten emails and calls SES for one after the other; without Redis time passes quickly."""
     gateway = build(settings_for(migrated_url, redis_url, ses_threads=5, flight_dir=tmp_path), mailer=mailer)
-    parts = gateway.deliver._parts
+    parts = gateway.deliver.parts
     object.__setattr__(parts, "calls", CallsOnThreads(parts.calls.call, threads=1))
     parts.pace._alone._clock = lambda: 200 * time.monotonic()
     object.__setattr__(parts, "sleep", lambda _: time.sleep(0.005))
@@ -167,20 +175,20 @@ def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: P
     phases=[Phase.generate],  # a smaller story would take minutes to find
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_no_harm_to_redis_changes_who_is_sent_to(
+def test_no_harm_to_redis_changes_which_recipients_get_email(
     hasty: Gateway,
     mailer: MeddlingMailer,
     suppressed: tuple[frozenset[int], ...],
     harms: tuple[Harm, ...],
     warm: bool,
 ) -> None:
-    """Any of its keys deleted, of any type, or as they were before, at any step: the same are reached as without."""
+    """Its keys deleted, of another type, or as they were before, at any step: the same recipients get an email."""
     hasty.redis.flushall()
     if warm:
         hasty.upkeep.warm_positives()
     story = Story(suppressed, harms)
-    untouched = told(hasty, mailer, Story(suppressed, (Harm(),) * 4))
-    assert told(hasty, mailer, story) == untouched == story.reached
+    untouched = get_recipients(hasty, mailer, Story(suppressed, (Harm(),) * 4))
+    assert get_recipients(hasty, mailer, story) == untouched == story.reached
 
 
 @pytest.fixture
@@ -190,8 +198,8 @@ def without_redis(migrated_url: str, mailer: ScriptedMailer) -> Iterator[Gateway
     built.close()
 
 
-def test_without_redis_the_same_are_reached(without_redis: Gateway, mailer: ScriptedMailer) -> None:
-    """A gateway that never had a Redis asks SQL each time, and tells at accept who is suppressed."""
+def test_without_redis_the_same_recipients_are_reached(without_redis: Gateway, mailer: ScriptedMailer) -> None:
+    """A gateway that never had a Redis asks SQL each time, and reports suppressed recipients at accept."""
     names, who = [f"r{number}@example.net" for number in range(6)], caller(without_redis)
     without_redis.suppress.add(who, names[0])
     answer = without_redis.accept(
@@ -207,15 +215,15 @@ def test_without_redis_the_same_are_reached(without_redis: Gateway, mailer: Scri
 
 
 def one_thread(url: str, redis_url: str, mailer: ScriptedMailer) -> Gateway:
-    """A gateway that calls SES for one mail after the other."""
+    """A gateway that calls SES for one email after the other."""
     return build(settings_for(url, redis_url, ses_threads=1), mailer=mailer)
 
 
 @pytest.mark.parametrize("redis_is", ["warm", "cold", "flushed after it", "warm and without it", "dead"])
-def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
+def test_an_address_suppressed_after_the_claim_is_caught_by_the_last_look(
     migrated_url: str, redis_url: str, redis_is: str
 ) -> None:
-    """Two mails are claimed at once; while SES has the first, the address of the second is suppressed: not called."""
+    """Two emails are claimed; during the first call the second's address is suppressed: no call for it."""
     mailer = MeddlingMailer()
     gateway = one_thread(migrated_url, NOWHERE if redis_is == "dead" else redis_url, mailer)
     who = caller(gateway)
@@ -241,10 +249,10 @@ def test_what_is_suppressed_after_the_claim_is_caught_by_the_last_look(
 
 
 @pytest.mark.parametrize("news", [bounced, complained], ids=["bounce", "complaint"])
-def test_news_that_comes_after_the_claim_is_caught_by_the_last_look(
+def test_an_event_that_comes_after_the_claim_is_caught_by_the_last_look(
     migrated_url: str, redis_url: str, news: Callable[..., Event]
 ) -> None:
-    """While SES has the first of two claimed mails, the address of the second bounces or complains: not called."""
+    """Two emails are claimed; during the first call the second's address bounces or complains: no call for it."""
     mailer = MeddlingMailer()
     gateway = one_thread(migrated_url, redis_url, mailer)
     gateway.upkeep.warm_positives()
@@ -263,11 +271,25 @@ def test_news_that_comes_after_the_claim_is_caught_by_the_last_look(
     gateway.close()
 
 
-def test_a_hit_in_redis_alone_refuses_nobody(gateway: Gateway, mailer: ScriptedMailer) -> None:
+def test_a_warm_redis_spares_the_database_and_hides_no_entry(gateway: Gateway) -> None:
+    """A suppressed address is reported with its entry in SQL; any other costs no look at SQL."""
+    gateway.upkeep.warm_positives()
+    gateway.suppress.add(operator("test"), "kim@example.net", reason="By phone.")
+    kim, ann = (Addressee(f"{name}@example.net", "invites/news") for name in ("kim", "ann"))
+    parts: dict[str, Any] = {"positives": gateway.positives, "pseudonyms": gateway.pseudonyms}
+    found = Gate(database=gateway.database, **parts).suppressed([kim, ann])
+    assert {one: entry.reason for one, entry in found.items()} == {kim: "By phone."}
+    without_sql = Gate(database=Database("postgresql+psycopg://postern@127.0.0.1:9/nowhere"), **parts)
+    assert without_sql.suppressed([ann]) == {}
+    with pytest.raises(ServiceUnavailable):
+        without_sql.suppressed([ann, kim])
+
+
+def test_a_hit_in_redis_alone_refuses_no_recipient(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """A positive that SQL does not confirm (a stale one, or a collision) costs a look and nothing else."""
     gateway.upkeep.warm_positives()
     gateway.positives.add(["ann@example.net"])
-    mail = submit(gateway, caller(gateway), "ann@example.net")
+    email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENT
+    assert state_of(gateway, email) is State.SENT
     assert len(mailer.sent) == 1

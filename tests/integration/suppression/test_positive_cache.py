@@ -1,4 +1,4 @@
-"""The positives of the suppression list in a real Valkey: a hint that knows when it knows nothing."""
+"""The positives of the suppression list in a real Valkey: a hint that says when it cannot answer."""
 
 import time
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from app.store.positives import Positives
-from app.store.redis import Breaker, connect
-from tests.valkey import failing_valkey
+from app.store.engine.redis import RedisBreaker, connect
+from app.store.suppression.positive_cache import Positives
+from tests.support.servers.valkey import failing_valkey
 
 KEY = b"k" * 32
 
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    """Patient: a busy machine is not an absent Redis."""
+    """With a generous time limit, so that a busy machine does not look like an absent Redis."""
     with connect(redis_url, patience_s=5) as client:
         yield client
 
@@ -25,28 +25,28 @@ def redis(redis_url: str) -> Iterator[Redis]:
 @pytest.fixture
 def positives(redis: Redis) -> Positives:
     """Over a Redis that is warm and empty."""
-    positives = Positives(redis, key=KEY, breaker=Breaker())
+    positives = Positives(redis, key=KEY, breaker=RedisBreaker())
     assert positives.rebuild([])
     return positives
 
 
-def test_what_was_added_is_found_and_nothing_else(positives: Positives) -> None:
-    """A look-up names those of its keys that were added, in one answer for the whole batch."""
+def test_only_added_keys_are_found(positives: Positives) -> None:
+    """A look-up returns those of its keys that were added, in one answer for the whole batch."""
     suppressed = [f"gone{number}@example.org" for number in range(2500)]
     assert positives.add(suppressed)
     asked = [*suppressed[::25], *(f"here{number}@example.org" for number in range(100))]
     assert positives.look_up(asked) == frozenset(suppressed[::25])
 
 
-def test_what_was_removed_is_not_found(positives: Positives) -> None:
-    """A lifted suppression leaves, and the others stay."""
+def test_a_removed_key_is_not_found(positives: Positives) -> None:
+    """A key that was unsuppressed leaves, and the others stay."""
     positives.add(["ann@example.org", "bob@example.org"])
     assert positives.remove(["ann@example.org", "never@example.org"])
     assert positives.look_up(["ann@example.org", "bob@example.org"]) == frozenset({"bob@example.org"})
 
 
-def test_nothing_asked_is_nothing_found(positives: Positives) -> None:
-    """An empty batch is an answer, not an ignorance."""
+def test_an_empty_batch_finds_nothing(positives: Positives) -> None:
+    """The answer is empty, not unknown."""
     assert positives.look_up([]) == frozenset()
 
 
@@ -59,14 +59,14 @@ def test_redis_holds_no_address(positives: Positives, redis: Redis) -> None:
     assert b"example" not in repr(kept).encode()
     assert all(bytes(name).startswith(b"postern:") for name in redis.scan_iter())
     redis.delete("postern:positives:warm")
-    other = Positives(redis, key=b"o" * 32, breaker=Breaker())
+    other = Positives(redis, key=b"o" * 32, breaker=RedisBreaker())
     assert other.rebuild([])
     assert other.look_up(["ann.lee@example.org"]) == frozenset()
 
 
-def test_a_redis_that_was_never_filled_knows_nothing(redis: Redis) -> None:
+def test_a_redis_that_was_never_filled_gives_no_answer(redis: Redis) -> None:
     """Cold is not the same as clear, even after something was added."""
-    cold = Positives(redis, key=KEY, breaker=Breaker())
+    cold = Positives(redis, key=KEY, breaker=RedisBreaker())
     assert cold.look_up(["ann@example.org"]) is None
     cold.add(["ann@example.org"])
     assert cold.look_up(["ann@example.org"]) is None
@@ -83,8 +83,8 @@ def test_a_flush_is_noticed_and_repaired(positives: Positives, redis: Redis) -> 
 
 
 def test_a_flush_during_a_rebuild_leaves_redis_cold(redis: Redis) -> None:
-    """What was written before the flush is gone, so the rebuild does not claim to be whole."""
-    positives = Positives(redis, key=KEY, breaker=Breaker())
+    """Keys written before the flush are gone, so the rebuild does not claim to be complete."""
+    positives = Positives(redis, key=KEY, breaker=RedisBreaker())
 
     def interrupted() -> Iterator[str]:
         yield from (f"user{number}@example.org" for number in range(1500))
@@ -96,7 +96,7 @@ def test_a_flush_during_a_rebuild_leaves_redis_cold(redis: Redis) -> None:
 
 
 def test_a_redis_that_is_silent_for_a_moment_does_not_end_a_rebuild() -> None:
-    """A fill of many writes waits and goes on; what waited is not missing."""
+    """A fill of many writes waits and goes on, and the delayed writes are not missing."""
     with failing_valkey() as valkey:
         slept = []
 
@@ -111,7 +111,7 @@ def test_a_redis_that_is_silent_for_a_moment_does_not_end_a_rebuild() -> None:
             yield "last@example.org"
 
         client = connect(valkey.url, patience_s=1.0)
-        positives = Positives(client, key=KEY, breaker=Breaker(rest_s=0.1), sleep=sleep)
+        positives = Positives(client, key=KEY, breaker=RedisBreaker(rest_s=0.1), sleep=sleep)
         assert positives.rebuild(keys())
         assert slept
         wanted = frozenset({"user1@example.org", "last@example.org"})
@@ -119,13 +119,13 @@ def test_a_redis_that_is_silent_for_a_moment_does_not_end_a_rebuild() -> None:
 
 
 def test_another_key_finds_redis_cold(positives: Positives, redis: Redis) -> None:
-    """Digests under a former key say nothing, and are not taken for an answer."""
+    """Digests under a former key are not taken for an answer."""
     positives.add(["ann@example.org"])
-    assert Positives(redis, key=b"new" * 8, breaker=Breaker()).look_up(["ann@example.org"]) is None
+    assert Positives(redis, key=b"new" * 8, breaker=RedisBreaker()).look_up(["ann@example.org"]) is None
 
 
-def test_a_poisoned_bucket_is_no_answer(positives: Positives, redis: Redis) -> None:
-    """A key of the wrong type makes Redis unable to say; what could not be added to it makes Redis cold for all."""
+def test_a_poisoned_bucket_gives_no_answer(positives: Positives, redis: Redis) -> None:
+    """A key of the wrong type gives no answer; a failed write to it makes Redis cold for all addresses."""
     positives.add(["ann@example.org"])
     [bucket] = [name for name in redis.scan_iter() if redis.type(name) == b"set"]
     redis.delete(bucket)
@@ -136,11 +136,11 @@ def test_a_poisoned_bucket_is_no_answer(positives: Positives, redis: Redis) -> N
     assert positives.look_up(["bob@example.org"]) is None
 
 
-def test_a_redis_that_is_away_costs_a_glance() -> None:
+def test_a_redis_that_is_away_costs_one_short_wait() -> None:
     """Frozen or dead, Redis holds up one look-up for 50 ms; the others go to SQL at once, until it is back."""
     with failing_valkey() as valkey:
         rest_s = 0.5
-        positives = Positives(connect(valkey.url), key=KEY, breaker=Breaker(rest_s=rest_s))
+        positives = Positives(connect(valkey.url), key=KEY, breaker=RedisBreaker(rest_s=rest_s))
         assert positives.rebuild(["ann@example.org"])
         valkey.freeze()
         started = time.monotonic()
@@ -163,9 +163,9 @@ def test_a_redis_that_is_away_costs_a_glance() -> None:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.lists(st.sampled_from("abcdefgh"), max_size=4))))
 def test_any_history_ends_in_the_same_set(redis: Redis, steps: list[tuple[str, list[str]]]) -> None:
-    """However adds and removals follow each other, Redis holds what a set would hold."""
+    """For any sequence of adds and removals, Redis holds what a set would hold."""
     redis.flushall()
-    positives = Positives(redis, key=KEY, breaker=Breaker())
+    positives = Positives(redis, key=KEY, breaker=RedisBreaker())
     positives.rebuild([])
     expected: frozenset[str] = frozenset()
     for step, keys in steps:

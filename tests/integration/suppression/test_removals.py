@@ -1,24 +1,24 @@
-"""A removal sticks, needs to be meant where somebody complained, and can be undone."""
+"""A removal lasts, takes force after a complaint, and can be undone."""
 
 from datetime import timedelta
 
 import pytest
 
 from app.domain.errors import Conflict, NotFound, ValidationFailed
-from app.domain.suppression import EVERY_MAIL, Origin
-from app.store import suppressions
-from app.store.db import clock
-from app.store.suppressions import NewSuppression
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.mails import ROOT
-from tests.rows import age, count, rows
+from app.domain.suppression.rules import EVERY_EMAIL, Origin
+from app.store.engine.database import clock
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, count, rows
 
 KIM = "kim@example.net"
 
 
-def place(gateway: Gateway, origin: Origin, key: str = KIM, scope: str = EVERY_MAIL) -> None:
-    """An entry as feedback or a request would put it."""
+def place(gateway: Gateway, origin: Origin, key: str = KIM, scope: str = EVERY_EMAIL) -> None:
+    """Put an entry on the list as an event or a request would."""
     new = NewSuppression(key=key, scope=scope, address=key, origin=origin, reason=f"By {origin}.", actor="postern")
     with gateway.database.transaction() as connection:
         gateway.positives.add([key])
@@ -30,63 +30,63 @@ def live(gateway: Gateway) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("origin, word", [(Origin.COMPLAINT, "spam"), (Origin.ERASURE, "forgotten")])
-def test_some_entries_are_lifted_only_by_who_means_it(gateway: Gateway, origin: Origin, word: str) -> None:
-    """The refusal says why and what to do; with force it is done, and stays done like any removal."""
+def test_some_entries_are_unsuppressed_only_with_force(gateway: Gateway, origin: Origin, word: str) -> None:
+    """The refusal gives the reason and the next step; with force the removal lasts like any other."""
     who = caller(gateway)
     place(gateway, origin)
     for name in (KIM, str(rows(gateway, "suppressions")[0]["id"])):
         with pytest.raises(ValidationFailed, match=word) as refused:
-            gateway.suppress.remove(who, name, reason="She asked.", wait_for_ses=False)
+            gateway.unsuppress(who, name, reason="She asked.", wait_for_ses=False)
         assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [("/force", "required")]
     assert live(gateway) == [("*", origin)]
-    removed = gateway.suppress.remove(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
+    removed = gateway.unsuppress(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
     assert [one.origin for one in removed.entries] == [origin]
     assert live(gateway) == []
 
 
 @pytest.mark.parametrize("origin", [Origin.BOUNCE, Origin.MANUAL, Origin.SES_ACCOUNT, Origin.UNSUBSCRIBE])
-def test_the_others_are_lifted_with_a_reason_alone(gateway: Gateway, origin: Origin) -> None:
-    """As ever."""
+def test_other_entries_are_unsuppressed_with_a_reason_alone(gateway: Gateway, origin: Origin) -> None:
+    """They need no force."""
     place(gateway, origin)
-    gateway.suppress.remove(caller(gateway), KIM, reason="She asked.", wait_for_ses=False)
+    gateway.unsuppress(caller(gateway), KIM, reason="She asked.", wait_for_ses=False)
     assert live(gateway) == []
 
 
 def test_a_scope_without_a_complaint_needs_no_force(gateway: Gateway) -> None:
-    """Only what would be lifted counts."""
+    """Only the entries that would be unsuppressed count."""
     who = caller(gateway)
     place(gateway, Origin.COMPLAINT)
     place(gateway, Origin.UNSUBSCRIBE, scope="invites/news")
-    gateway.suppress.remove(who, KIM, scope="invites/news", reason="She asked.", wait_for_ses=False)
+    gateway.unsuppress(who, KIM, scope="invites/news", reason="She asked.", wait_for_ses=False)
     assert live(gateway) == [("*", "complaint")]
 
 
-def test_a_forgotten_person_is_lifted_by_her_address(gateway: Gateway) -> None:
-    """Which nobody knows any more but herself: it leads to her pseudonym. SES's sweep is not asked for that."""
+def test_a_forgotten_person_is_unsuppressed_by_the_address(gateway: Gateway) -> None:
+    """The person alone knows the address, and it leads to the pseudonym. SES's sweep is not asked to remove it."""
     place(gateway, Origin.ERASURE, key=gateway.suppress._naming._pseudonyms(KIM))
     assert gateway.suppress.find(ROOT, KIM).entries[0].origin == "erasure"
-    gateway.suppress.remove(caller(gateway), KIM, reason="She asked.", force=True)
+    gateway.unsuppress(caller(gateway), KIM, reason="She asked.", force=True)
     assert live(gateway) == []
     assert count(gateway, "suppressions", ses_removal="pending") == 0
 
 
-def test_what_is_lifted_in_a_stream_leaves_the_list_of_ses_alone(gateway: Gateway) -> None:
-    """That list may hold the address for a bounce, which nobody lifted."""
+def test_unsuppressing_a_stream_leaves_the_list_of_ses_alone(gateway: Gateway) -> None:
+    """SES's list may hold the address for a bounce, which was not unsuppressed."""
     place(gateway, Origin.BOUNCE)
     place(gateway, Origin.UNSUBSCRIBE, scope="invites/news")
-    removed = gateway.suppress.remove(caller(gateway), KIM, scope="invites/news", reason="She asked.")
+    removed = gateway.unsuppress(caller(gateway), KIM, scope="invites/news", reason="She asked.")
     assert removed.ses_account == "kept"
     assert count(gateway, "suppressions", ses_removal="pending") == 0
 
 
 def test_a_removal_can_be_undone(gateway: Gateway) -> None:
-    """All that one removal lifted stands again as it was, is refused again, and does not leave SES's list after all."""
+    """Every entry of the removal is live again as it was, refuses again, and does not leave SES's list after all."""
     who = caller(gateway)
     gateway.upkeep.warm_positives()
     place(gateway, Origin.COMPLAINT)
     place(gateway, Origin.UNSUBSCRIBE, scope="invites/news")
     before = rows(gateway, "suppressions")
-    gateway.suppress.remove(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
+    gateway.unsuppress(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
     restored = gateway.undo(who, "Kim@example.net", reason="Wrong Kim.")
     assert {(one.scope, one.origin) for one in restored} == {("*", "complaint"), ("invites/news", "unsubscribe")}
     assert rows(gateway, "suppressions") == before
@@ -100,13 +100,13 @@ def test_a_removal_can_be_undone(gateway: Gateway) -> None:
 
 
 def test_only_the_last_removal_is_undone(gateway: Gateway) -> None:
-    """Each scope has its own; what was lifted before stays off the list, unless it is named by its id."""
+    """Each scope has its own; an earlier removal stays, unless it is named by its id."""
     who = caller(gateway)
     place(gateway, Origin.BOUNCE)
     place(gateway, Origin.UNSUBSCRIBE, scope="invites/news")
-    gateway.suppress.remove(who, KIM, scope="*", reason="First.", wait_for_ses=False)
+    gateway.unsuppress(who, KIM, scope="*", reason="First.", wait_for_ses=False)
     age(gateway, "suppressions", "removed_at", timedelta(seconds=1), scope="*")
-    gateway.suppress.remove(who, KIM, scope="invites/news", reason="Second.", wait_for_ses=False)
+    gateway.unsuppress(who, KIM, scope="invites/news", reason="Second.", wait_for_ses=False)
     [bounce] = rows(gateway, "suppressions", scope="*")
     gateway.undo(who, KIM, reason="Wrong Kim.")
     assert live(gateway) == [("invites/news", "unsubscribe")]
@@ -120,10 +120,10 @@ def test_only_the_last_removal_is_undone(gateway: Gateway) -> None:
 def test_an_undone_removal_gives_way_to_fresh_evidence(
     gateway: Gateway, meanwhile: Origin, stands: Origin | None
 ) -> None:
-    """Of what came meanwhile and what is put back, the stronger stands."""
+    """Of the entry that came meanwhile and the one put back, the stronger is kept."""
     who = caller(gateway)
     place(gateway, Origin.BOUNCE)
-    gateway.suppress.remove(who, KIM, reason="She asked.", wait_for_ses=False)
+    gateway.unsuppress(who, KIM, reason="She asked.", wait_for_ses=False)
     place(gateway, meanwhile)
     if stands is Origin.BOUNCE:
         gateway.undo(who, KIM, reason="Wrong Kim.")
@@ -133,51 +133,51 @@ def test_an_undone_removal_gives_way_to_fresh_evidence(
     assert live(gateway) == [("*", stands or meanwhile)]
 
 
-def test_what_would_be_over_is_not_put_back(gateway: Gateway) -> None:
-    """A pause that has run out meanwhile."""
+def test_an_expired_entry_is_not_put_back(gateway: Gateway) -> None:
+    """A pause that has expired meanwhile."""
     who = caller(gateway)
     with gateway.database.reading() as connection:
         soon = clock(connection) + timedelta(hours=1)
     gateway.suppress.add(who, KIM, expires_at=soon)
-    gateway.suppress.remove(who, KIM, reason="She asked.", wait_for_ses=False)
+    gateway.unsuppress(who, KIM, reason="She asked.", wait_for_ses=False)
     age(gateway, "suppressions", "expires_at", timedelta(seconds=1))
-    with pytest.raises(Conflict, match="run out"):
+    with pytest.raises(Conflict, match="expired"):
         gateway.undo(who, KIM, reason="Wrong Kim.")
 
 
 def test_an_undoing_needs_a_reason_and_something_to_undo(gateway: Gateway) -> None:
-    """Of what nobody lifted there is nothing to put back, and what Postern itself ended is no removal."""
+    """Without a removal there is nothing to put back, and an entry that Postern itself ended is no removal."""
     who = caller(gateway)
     place(gateway, Origin.BOUNCE)
     with pytest.raises(NotFound):
         gateway.undo(who, KIM, reason="Why not.")
     entry_id = rows(gateway, "suppressions")[0]["id"]
     with gateway.database.transaction() as connection:
-        suppressions.lift(connection, [entry_id], actor=suppressions.POSTERN, reason="Delivered again.")
+        suppressions.unsuppress(connection, [entry_id], actor=suppressions.POSTERN, reason="Delivered again.")
     with pytest.raises(NotFound):
         gateway.undo(who, KIM, reason="Why not.")
     with pytest.raises(ValidationFailed):
         gateway.undo(who, KIM, reason="  ")
 
 
-def test_another_application_can_neither_lift_nor_undo(gateway: Gateway) -> None:
-    """What concerns one application is not the affair of another."""
+def test_another_application_can_neither_unsuppress_nor_undo(gateway: Gateway) -> None:
+    """Entries of one application are hidden from another."""
     place(gateway, Origin.UNSUBSCRIBE, scope="invites/news")
     stranger = caller(gateway, app="other")
     with pytest.raises(NotFound):
-        gateway.suppress.remove(stranger, KIM, reason="Because.", wait_for_ses=False)
-    gateway.suppress.remove(caller(gateway), KIM, reason="She asked.", wait_for_ses=False)
+        gateway.unsuppress(stranger, KIM, reason="Because.", wait_for_ses=False)
+    gateway.unsuppress(caller(gateway), KIM, reason="She asked.", wait_for_ses=False)
     for name in (KIM, str(rows(gateway, "suppressions")[0]["id"])):
         with pytest.raises(NotFound):
             gateway.undo(stranger, name, reason="Because.")
 
 
-def test_the_changes_of_an_entry_are_told_to_an_administrator(gateway: Gateway) -> None:
-    """For ever: also of what was replaced, lifted and put back; an application learns only how it stands."""
+def test_an_administrator_sees_the_changes_of_an_entry(gateway: Gateway) -> None:
+    """For ever, including what was replaced, removed and put back; an application sees only the current state."""
     who = caller(gateway)
     place(gateway, Origin.BOUNCE)
     place(gateway, Origin.COMPLAINT)
-    gateway.suppress.remove(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
+    gateway.unsuppress(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
     gateway.undo(who, KIM, reason="Wrong Kim.")
     told = gateway.suppress.find(ROOT, KIM).changes
     assert [(one.type, one.origin, one.reason) for one in told] == [

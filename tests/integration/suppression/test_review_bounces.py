@@ -1,4 +1,4 @@
-"""The breaker for mass bounces: a burst waits for a person, suppresses meanwhile, and is decided about as a whole."""
+"""The limit on mass bounces: a burst suppresses at once, and a person decides about it as a whole."""
 
 import json
 import random
@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.delivery import State
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
-from app.services.pages import Page
-from app.services.reviews import Decision
-from app.services.upkeep import Sweep
-from app.store.db import clock
-from app.wiring import Gateway
-from tests.feedback import Event, bounced, complained, delivered, put
-from tests.gateways import caller, gateway_on
-from tests.mails import ROOT, state_of, submit
-from tests.rows import count, rows
+from app.domain.sending.state_machine import State
+from app.services.operating.upkeep import Sweep
+from app.services.paging import Page
+from app.services.suppression.review_bounces import Decision
+from app.store.engine.database import clock
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import Event, bounced, complained, delivered, put
+from tests.support.gateway.emails import ROOT, state_of, submit
+from tests.support.gateway.gateways import caller, gateway_on
+from tests.support.gateway.rows import change, count, rows
 
 DOMAIN = "example.org"
 SECOND = timedelta(seconds=1)
@@ -25,7 +25,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def gateway(migrated_url: str, redis_url: str) -> Iterator[Gateway]:
-    """One that takes five addresses within ten minutes for a burst."""
+    """A gateway that takes five addresses within ten minutes for a burst."""
     with gateway_on(migrated_url, redis_url, review_bounces=5) as made:
         yield made
 
@@ -41,7 +41,7 @@ def tell(gateway: Gateway, *events: Event) -> None:
 
 
 def burst(at: datetime, number: int = 5, domain: str = DOMAIN, first: int = 0) -> list[Event]:
-    """Hard bounces of so many people of a domain, a second apart."""
+    """Hard bounces of `number` addresses of a domain, a second apart."""
     people = range(first, first + number)
     return [bounced(f"r{one}@{domain}", message=f"gone-{domain}-{one}", at=at + one * SECOND) for one in people]
 
@@ -56,7 +56,7 @@ def people(number: int, first: int = 0) -> list[str]:
 
 
 def test_a_burst_is_put_under_review_and_suppresses_meanwhile(gateway: Gateway) -> None:
-    """All of it, those before the limit as well: one review, one incident, and nobody of them is written to."""
+    """All of it, also the bounces before the limit: one review, one incident, and none of the addresses gets email."""
     start = now(gateway) - timedelta(minutes=5)
     tell(gateway, *burst(start, 4))
     assert gateway.upkeep.run(Sweep.REVIEWS) == 0
@@ -70,7 +70,7 @@ def test_a_burst_is_put_under_review_and_suppresses_meanwhile(gateway: Gateway) 
     assert gateway.suppress.find(ROOT, f"r1@{DOMAIN}").entries[0].status == "review"
 
 
-def test_dead_addresses_among_delivered_mail_are_no_burst(gateway: Gateway) -> None:
+def test_dead_addresses_among_many_deliveries_are_no_burst(gateway: Gateway) -> None:
     """As many deliveries as bounces in the window; deliveries at another time or elsewhere do not count."""
     start = now(gateway) - timedelta(minutes=30)
     for number in range(5):
@@ -83,8 +83,8 @@ def test_dead_addresses_among_delivered_mail_are_no_burst(gateway: Gateway) -> N
     assert [one.domain for one in gateway.reviews.waiting(ROOT)] == ["later.example"]
 
 
-def test_news_of_deliveries_releases_what_was_no_burst_after_all(gateway: Gateway) -> None:
-    """They came late; the entries stay, as of any dead address, and nobody has to decide."""
+def test_late_deliveries_end_a_review_that_was_no_burst(gateway: Gateway) -> None:
+    """The entries stay, as for any dead address, and no person has to decide."""
     start = now(gateway) - timedelta(minutes=5)
     tell(gateway, *burst(start))
     assert gateway.reviews.sweep() == 5
@@ -98,7 +98,7 @@ def test_news_of_deliveries_releases_what_was_no_burst_after_all(gateway: Gatewa
 
 
 def test_a_confirmed_burst_stays_and_is_not_asked_about_again(gateway: Gateway) -> None:
-    """All entries stay, with who said so; later news of the same time is covered by the answer."""
+    """All entries stay, with the deciding actor; later events of the same time are covered by the decision."""
     start = now(gateway) - timedelta(minutes=5)
     tell(gateway, *burst(start))
     gateway.reviews.sweep()
@@ -114,7 +114,7 @@ def test_a_confirmed_burst_stays_and_is_not_asked_about_again(gateway: Gateway) 
 
 
 def test_an_undone_burst_leaves_the_list_as_a_whole(gateway: Gateway) -> None:
-    """Tombstones here, and soon off SES's list; a late bounce of the same burst suppresses nobody, a fresh one does."""
+    """Tombstones here, and soon off SES's list. A late bounce of the burst suppresses no address, a fresh one does."""
     gateway.upkeep.warm_positives()
     start = now(gateway) - timedelta(minutes=5)
     tell(gateway, *burst(start))
@@ -132,7 +132,7 @@ def test_an_undone_burst_leaves_the_list_as_a_whole(gateway: Gateway) -> None:
 
 
 def test_a_complaint_needs_no_review(gateway: Gateway) -> None:
-    """Who complained as well is not let go with the others, whichever came first."""
+    """An address that also complained is not unsuppressed with the others, whichever event came first."""
     start = now(gateway) - timedelta(minutes=5)
     tell(gateway, complained(f"r0@{DOMAIN}", message="c0", at=start), *burst(start))
     gateway.reviews.sweep()
@@ -144,7 +144,7 @@ def test_a_complaint_needs_no_review(gateway: Gateway) -> None:
 
 
 def test_the_result_does_not_depend_on_the_order(gateway: Gateway) -> None:
-    """Bounces and deliveries of two domains in any order, with looks in between: the same entries wait."""
+    """Bounces and deliveries of two domains in any order, with sweeps in between: the same entries wait."""
     start = now(gateway) - timedelta(minutes=20)
     shuffle = random.Random(4)
     told = []
@@ -163,7 +163,7 @@ def test_the_result_does_not_depend_on_the_order(gateway: Gateway) -> None:
 
 
 def test_a_decision_takes_an_administrator_a_reason_and_something_to_decide(gateway: Gateway) -> None:
-    """And says which of them is missing."""
+    """The refusal says which of them is missing."""
     with pytest.raises(RestrictedApiKey):
         gateway.reviews.waiting(caller(gateway))
     with pytest.raises(RestrictedApiKey):
@@ -174,9 +174,21 @@ def test_a_decision_takes_an_administrator_a_reason_and_something_to_decide(gate
         gateway.reviews.decide(ROOT, "com", Decision.UNDO, reason="Because.")
 
 
-def test_without_a_limit_nobody_is_asked(migrated_url: str, redis_url: str) -> None:
+def test_without_a_limit_there_is_no_review(migrated_url: str, redis_url: str) -> None:
     """`REVIEW_BOUNCES=0` turns it off."""
     with gateway_on(migrated_url, redis_url, review_bounces=0) as off:
         tell(off, *burst(now(off), 30))
         assert off.reviews.sweep() == 0
         assert under_review(off) == []
+
+
+def test_a_domain_that_cannot_be_read_delays_no_other(gateway: Gateway) -> None:
+    """Its events are of an unknown kind; the burst at the other domain is found, and an operator sees the failure."""
+    start = now(gateway) - timedelta(minutes=5)
+    tell(gateway, *burst(start, domain="broken.example"), *burst(start))
+    for row in rows(gateway, "events", domain="broken.example"):
+        change(gateway, "events", {"data": row["data"] | {"bounce_type": "of tomorrow"}}, id=row["id"])
+    assert gateway.upkeep.run(Sweep.REVIEWS) == 5
+    assert [one.domain for one in gateway.reviews.waiting(ROOT)] == [DOMAIN]
+    told = {(row["kind"], row["subject"]) for row in rows(gateway, "incidents")}
+    assert told == {("mass_bounces", DOMAIN), ("sweep_skipped", "reviews: broken.example")}

@@ -1,4 +1,4 @@
-"""Whom an entry catches and in which mail, asked at all three gates: at accept, in the claim, at the last look."""
+"""Which recipients and emails an entry blocks, at all three gates: at accept, in the claim, at the last look."""
 
 import json
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.delivery import State
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
-from app.services.gate import Addressee
-from app.services.pages import Page
-from app.wiring import Gateway
-from tests.feedback import bounced, put
-from tests.gateways import caller
-from tests.mails import ROOT, state_of, submit, take
-from tests.rows import rows
+from app.domain.sending.state_machine import State
+from app.services.paging import Page
+from app.services.suppression.gate import Addressee
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import bounced, put
+from tests.support.gateway.emails import ROOT, state_of, submit, take
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import rows
 
 
 @dataclass(frozen=True)
 class Case:
-    """An entry, a mail to somebody in a stream of an application, and whether the one catches the other."""
+    """An entry, an email to an address in a stream of an application, and whether the entry blocks it."""
 
     entry: str
     scope: str
@@ -53,12 +53,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_an_entry_catches_whom_and_what_it_names(gateway: Gateway, case: Case) -> None:
-    """The same at every gate: a scope and all that lies in it, a domain without its subdomains, in any spelling."""
+def test_an_entry_blocks_exactly_its_recipients_and_scope(gateway: Gateway, case: Case) -> None:
+    """The same at every gate: a scope and all within it, a domain without its subdomains, in any spelling."""
     gateway.upkeep.warm_positives()
     who = caller(gateway, app=case.app)
     submit(gateway, who, case.to, stream=case.stream)
-    [claimed] = take(gateway).mails
+    [claimed] = take(gateway).emails
     waiting = submit(gateway, who, case.to, stream=case.stream)
     gateway.suppress.add(ROOT, case.entry, scope=case.scope)
     at_the_last_look = Addressee(claimed.recipient.key, claimed.recipient.scope)
@@ -73,23 +73,23 @@ def test_an_entry_catches_whom_and_what_it_names(gateway: Gateway, case: Case) -
     "word", ["@", "@com", "@*.example.net", "@.example.net", "@example.net.", "*@example.net/", "@@a.b"]
 )
 def test_only_a_domain_is_a_wildcard(gateway: Gateway, word: str) -> None:
-    """Not everybody, not a top-level domain, no pattern."""
+    """Not everything, not a top-level domain, no pattern."""
     with pytest.raises(ValidationFailed):
         gateway.suppress.add(ROOT, word)
     assert rows(gateway, "suppressions") == []
 
 
 def test_a_whole_domain_takes_an_administrator(gateway: Gateway) -> None:
-    """To add, to lift by name or by id, and to undo; an application may look it up, since it concerns its mail."""
+    """To add, to unsuppress by name or id, and to undo. An application may look it up, since it blocks its email."""
     who = caller(gateway)
     with pytest.raises(RestrictedApiKey, match="admin"):
         gateway.suppress.add(who, "@example.net")
     entry: UUID = gateway.suppress.add(ROOT, "@example.net", reason="Closed down.").entry.id
     for name in ("@example.net", str(entry)):
         with pytest.raises(RestrictedApiKey):
-            gateway.suppress.remove(who, name, reason="Because.")
+            gateway.unsuppress(who, name, reason="Because.")
         assert gateway.suppress.find(who, name).entries[0].email == "@example.net"
-    removed = gateway.suppress.remove(ROOT, "@example.net", reason="They are back.")
+    removed = gateway.unsuppress(ROOT, "@example.net", reason="They are back.")
     assert removed.ses_account == "kept"
     for name in ("@example.net", str(entry)):
         with pytest.raises(RestrictedApiKey):
@@ -97,21 +97,21 @@ def test_a_whole_domain_takes_an_administrator(gateway: Gateway) -> None:
     assert [one.email for one in gateway.undo(ROOT, "@example.net", reason="By mistake.")] == ["@example.net"]
 
 
-def test_an_address_shows_the_domain_that_catches_it(gateway: Gateway) -> None:
-    """And is not lifted with it: the domain has to be named."""
+def test_an_address_shows_the_domain_that_blocks_it(gateway: Gateway) -> None:
+    """Unsuppressing the address leaves the domain, which has to be named itself."""
     who = caller(gateway)
     gateway.suppress.add(ROOT, "@example.net", reason="Closed down.")
     gateway.suppress.add(who, "kim@example.net", scope="invites/news")
     found = gateway.suppress.find(who, "Kim@example.net").entries
     assert [(one.email, one.scope) for one in found] == [("@example.net", "*"), ("kim@example.net", "invites/news")]
-    gateway.suppress.remove(who, "kim@example.net", reason="She asked.", wait_for_ses=False)
+    gateway.unsuppress(who, "kim@example.net", reason="She asked.", wait_for_ses=False)
     with pytest.raises(NotFound, match="whole domain"):
-        gateway.suppress.remove(who, "kim@example.net", reason="She asked.", wait_for_ses=False)
+        gateway.unsuppress(who, "kim@example.net", reason="She asked.", wait_for_ses=False)
     assert [one.email for one in gateway.suppress.find(who, "kim@example.net").entries] == ["@example.net"]
 
 
-def test_news_of_a_bounce_makes_no_wildcard(gateway: Gateway) -> None:
-    """Whatever text SES reports as the recipient."""
+def test_a_bounce_makes_no_wildcard(gateway: Gateway) -> None:
+    """With any text that SES reports as the recipient."""
     put(gateway, *(json.dumps(bounced(word, message=f"m{word}", to=[])) for word in ("@example.net", "@", "*")))
     gateway.settle.drain()
     assert rows(gateway, "suppressions") == []
@@ -120,8 +120,8 @@ def test_news_of_a_bounce_makes_no_wildcard(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "scope, seen", [("*", True), ("invites", True), ("invites/a", True), ("other", False), ("other/a", False)]
 )
-def test_an_application_sees_what_concerns_it(gateway: Gateway, scope: str, seen: bool) -> None:
-    """In a list, by address and by id: every mail, itself, its streams; nothing of another."""
+def test_an_application_sees_the_entries_of_its_scopes(gateway: Gateway, scope: str, seen: bool) -> None:
+    """In a list, by address and by id: every email, itself, its streams; nothing of another application."""
     who = caller(gateway)
     entry = gateway.suppress.add(ROOT, "kim@example.net", scope=scope).entry
 

@@ -1,4 +1,4 @@
-"""Soft bounces: three messages in a week pause an address for two weeks, each pause doubles, a delivery forgives."""
+"""Soft bounces: three messages in a week pause an address for two weeks; each pause doubles; a delivery resets."""
 
 import json
 from datetime import datetime, timedelta
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services.upkeep import Sweep
-from app.store.db import clock
-from app.wiring import Gateway
-from tests.feedback import Event, bounced, delivered, fresh_address, put
-from tests.gateways import caller
-from tests.rows import age, rows
+from app.services.operating.upkeep import Sweep
+from app.store.engine.database import clock
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import Event, bounced, delivered, fresh_address, put
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, rows
 
 DAY = timedelta(days=1)
 
@@ -38,7 +38,7 @@ def paused_until(gateway: Gateway, address: str) -> datetime | None:
 
 
 def serve(gateway: Gateway, address: str) -> datetime:
-    """Let the live pause of an address run out; when that was."""
+    """Let the live pause of an address expire; return that moment."""
     age(gateway, "suppressions", "expires_at", timedelta(milliseconds=1), key=address, removed_at=None)
     [row] = rows(gateway, "suppressions", key=address, removed_at=None)
     assert isinstance(row["expires_at"], datetime)
@@ -50,14 +50,14 @@ def close_to(moment: datetime | None, expected: datetime) -> bool:
 
 
 def test_the_third_message_in_a_week_pauses_for_two(gateway: Gateway) -> None:
-    """Two soft bounces pause nobody; the third pauses for 14 days from then, for every mail, and says why."""
+    """Two soft bounces cause no pause; the third pauses for 14 days from then, for every email, with the reason."""
     start = now(gateway) - 3 * DAY
     tell(gateway, soft("kim@example.net", "m1", start), soft("kim@example.net", "m2", start + DAY))
     assert rows(gateway, "suppressions") == []
     tell(gateway, soft("kim@example.net", "m3", start + 2 * DAY))
     [row] = rows(gateway, "suppressions")
     assert (row["scope"], row["origin"], row["expires_at"]) == ("*", "bounce", start + 16 * DAY)
-    assert row["reason"] == "3 messages bounced softly within 7 days."
+    assert row["reason"] == "3 emails bounced softly within 7 days."
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_one_message_counts_once(gateway: Gateway) -> None:
 
 
 def test_a_late_bounce_ends_no_pause(gateway: Gateway) -> None:
-    """A single bounce days after the three, of a mail that was on its way, is no news of an open mailbox."""
+    """One bounce days after the three, of an email already on its way, is no sign that the mailbox works."""
     start = now(gateway) - 12 * DAY
     tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     until = paused_until(gateway, "kim@example.net")
@@ -92,7 +92,7 @@ def test_a_late_bounce_ends_no_pause(gateway: Gateway) -> None:
 
 
 def test_a_newer_delivery_ends_the_pause(gateway: Gateway) -> None:
-    """Mail arrived again: the pause is lifted by Postern, and the bounces before it no longer count."""
+    """Email arrived again: Postern ends the pause, and the bounces before it no longer count."""
     start = now(gateway) - 2 * DAY
     tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     tell(gateway, delivered("kim@example.net", message="m4", at=start + DAY))
@@ -104,7 +104,7 @@ def test_a_newer_delivery_ends_the_pause(gateway: Gateway) -> None:
 
 
 def test_each_pause_served_doubles_the_next(gateway: Gateway) -> None:
-    """14 days, then 28, then 56, when the mailbox is as full after each pause as before."""
+    """14 days, then 28, then 56, when the mailbox still bounces after each pause."""
     for number, length in enumerate((14, 28, 56)):
         at = now(gateway) + timedelta(milliseconds=10)
         for message in range(4):
@@ -114,7 +114,7 @@ def test_each_pause_served_doubles_the_next(gateway: Gateway) -> None:
 
 
 def test_a_pause_that_the_sweep_has_ended_counts_as_served(gateway: Gateway) -> None:
-    """It is a tombstone of the moment when it ran out, gone from Redis, and the next pause is twice as long."""
+    """It is a tombstone of the moment when it expired, gone from Redis, and the next pause is twice as long."""
     gateway.upkeep.warm_positives()
     start = now(gateway) - DAY
     tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
@@ -130,7 +130,7 @@ def test_a_pause_that_the_sweep_has_ended_counts_as_served(gateway: Gateway) -> 
 
 
 def test_a_bounce_after_a_pause_is_the_first_of_three(gateway: Gateway) -> None:
-    """The bounces that led to a pause were atoned for by it."""
+    """The bounces that led to a pause no longer count after it."""
     start = now(gateway) - DAY
     tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     served = serve(gateway, "kim@example.net")
@@ -138,7 +138,7 @@ def test_a_bounce_after_a_pause_is_the_first_of_three(gateway: Gateway) -> None:
     assert paused_until(gateway, "kim@example.net") is None
 
 
-def test_a_delivery_after_a_pause_forgives_it(gateway: Gateway) -> None:
+def test_a_delivery_after_a_pause_resets_the_length(gateway: Gateway) -> None:
     """The next pause is 14 days again."""
     start = now(gateway) - DAY
     tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
@@ -149,11 +149,11 @@ def test_a_delivery_after_a_pause_forgives_it(gateway: Gateway) -> None:
     assert close_to(paused_until(gateway, "kim@example.net"), at + 14 * DAY)
 
 
-def test_soft_bounces_of_mail_sent_before_a_removal_pause_nobody(gateway: Gateway) -> None:
-    """Promise 6: however late they come, and however many, they are about mail from before."""
+def test_soft_bounces_of_email_sent_before_a_removal_pause_no_address(gateway: Gateway) -> None:
+    """Promise 6: late or many, they are about emails from before the removal."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
-    gateway.suppress.remove(who, "kim@example.net", reason="She asked for it.", wait_for_ses=False)
+    gateway.unsuppress(who, "kim@example.net", reason="She asked for it.", wait_for_ses=False)
     later = now(gateway) + timedelta(seconds=1)
     old = [soft("kim@example.net", f"old{number}", later, sent_at=later - timedelta(hours=1)) for number in range(3)]
     tell(gateway, *old)
@@ -163,7 +163,7 @@ def test_soft_bounces_of_mail_sent_before_a_removal_pause_nobody(gateway: Gatewa
 
 
 def test_a_pause_neither_replaces_nor_shortens_a_hard_bounce(gateway: Gateway) -> None:
-    """Whichever comes first, an address whose mailbox is gone stays suppressed without an end."""
+    """In either order, an address whose mailbox is gone stays suppressed without an end."""
     at = now(gateway) - DAY
     for address, hard_first in (("one@example.net", True), ("two@example.net", False)):
         told = [soft(address, f"{address}{number}", at) for number in range(3)]
@@ -178,10 +178,10 @@ def test_a_pause_neither_replaces_nor_shortens_a_hard_bounce(gateway: Gateway) -
     order=st.randoms(use_true_random=False),
 )
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_pause_does_not_depend_on_the_order_of_the_news(
+def test_the_pause_does_not_depend_on_the_order_of_the_events(
     gateway: Gateway, told: list[tuple[int, str]], order: object
 ) -> None:
-    """Whatever order SNS brings bounces and deliveries in, the address is paused until the same moment."""
+    """In whatever order SNS brings bounces and deliveries, the address is paused until the same moment."""
     start = now(gateway).replace(microsecond=0) - 15 * DAY
     ends = []
     for shuffle in (False, True):

@@ -1,4 +1,4 @@
-"""The suppression list in people's hands: add, find, remove with a reason, and leave a trace of each."""
+"""The suppression list in an operator's hands: add, find, remove with a reason, each with an audit line."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,22 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.callers import Caller, Scope
-from app.domain.delivery import State
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import NotFound, RestrictedApiKey, ServiceUnavailable, ValidationFailed
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.pages import Page
-from app.store.db import clock
-from app.store.positives import Positives
-from app.store.redis import Breaker
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.mails import ROOT, state_of, submit, take
-from tests.rows import age, rows
+from app.services.paging import Page
+from app.services.suppression.list_writer import ListWriter
+from app.store.engine.database import clock
+from app.store.engine.redis import RedisBreaker
+from app.store.suppression.positive_cache import Positives
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT, state_of, submit, take
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, rows
 
 
 class SesList:
-    """SES's own suppression list, which compares addresses exactly: the contract of `SesAccount.remove_suppressed`."""
+    """Stands in for SES's own list, which compares exactly: the contract of `SesAccount.remove_suppressed`."""
 
     def __init__(self, *addresses: str, away: bool = False) -> None:
         self.addresses = set(addresses)
@@ -36,15 +37,15 @@ class SesList:
 
 
 def with_ses(gateway: Gateway, ses: SesList) -> None:
-    gateway.suppress._account = ses  # type: ignore[assignment]
+    gateway.unsuppress._account = ses  # type: ignore[assignment]
 
 
 def actions(gateway: Gateway) -> list[tuple[str, str | None]]:
     return [(row["action"], row["reason"]) for row in rows(gateway, "audit") if row["key"]]
 
 
-def test_an_entry_says_who_and_why_and_is_in_the_audit(gateway: Gateway) -> None:
-    """Added by hand, with the actor as its source; adding it again changes nothing and adds no second trace."""
+def test_an_entry_has_its_actor_and_reason_and_is_in_the_audit(gateway: Gateway) -> None:
+    """Added by hand, with the actor as its source; adding it again changes nothing and adds no audit line."""
     who = caller(gateway)
     added = gateway.suppress.add(who, "Kim@Example.net", reason="She asked us to stop.")
     assert added.created
@@ -56,8 +57,8 @@ def test_an_entry_says_who_and_why_and_is_in_the_audit(gateway: Gateway) -> None
     assert actions(gateway) == [("suppress", "She asked us to stop.")]
 
 
-def test_what_is_in_flight_to_the_address_is_named(gateway: Gateway) -> None:
-    """A mail that a worker holds, or that may have been sent, is too late to be held back."""
+def test_emails_in_flight_to_the_address_are_named(gateway: Gateway) -> None:
+    """An email that a worker holds, or that may have been sent, can no longer be held back."""
     who = caller(gateway)
     held, doubtful = submit(gateway, who, "kim@example.net"), submit(gateway, who, "kim@example.net")
     take(gateway, limit=1)
@@ -71,57 +72,56 @@ def test_what_is_in_flight_to_the_address_is_named(gateway: Gateway) -> None:
 
 
 def test_a_removal_needs_a_reason_and_leaves_a_tombstone(gateway: Gateway) -> None:
-    """Without a reason it is refused; with one the entry is over, and history and audit keep who and why."""
+    """Without a reason it is refused; with one the entry ends, and history and audit keep actor and reason."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
     with_ses(gateway, SesList())
     for reason in (None, "", "   "):
         with pytest.raises(ValidationFailed):
-            gateway.suppress.remove(who, "kim@example.net", reason=reason)
-    removed = gateway.suppress.remove(who, "kim@example.net", reason="She is back.")
+            gateway.unsuppress(who, "kim@example.net", reason=reason)
+    removed = gateway.unsuppress(who, "kim@example.net", reason="She is back.")
     assert (removed.entries[0].removed_by, removed.entries[0].removal_reason) == (who.actor, "She is back.")
     with pytest.raises(NotFound):
         gateway.suppress.find(who, "kim@example.net")
     assert actions(gateway)[-1] == ("unsuppress", "She is back.")
-    gateway.suppress.remove(
+    gateway.unsuppress(
         replace(who, reason_optional=True), str(gateway.suppress.add(who, "kim@example.net").entry.id), reason=None
     )
 
 
-def test_a_removal_lets_the_next_mail_go(gateway: Gateway) -> None:
+def test_a_removal_lets_the_next_email_go(gateway: Gateway) -> None:
     """Gone from SQL and from Redis: nothing refuses the address any more."""
     who = caller(gateway)
     gateway.upkeep.warm_positives()
     gateway.suppress.add(who, "kim@example.net")
     assert gateway.positives.look_up(["kim@example.net"]) == frozenset({"kim@example.net"})
-    gateway.suppress.remove(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
+    gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
     assert gateway.positives.look_up(["kim@example.net"]) == frozenset()
-    mail = submit(gateway, who, "kim@example.net")
+    email = submit(gateway, who, "kim@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, mail) is State.SENT
+    assert state_of(gateway, email) is State.SENT
 
 
 class SuppressedMeanwhile(Positives):
-    """Between the commit of a removal and its clearing of Redis, somebody else suppresses the address again."""
+    """Suppresses the address again between the commit of a removal and its clearing of Redis."""
 
     gateway: Gateway
     who: Caller
 
     def remove(self, keys: Iterable[str]) -> bool:
-        self.gateway.suppress._positives = self.gateway.positives
         self.gateway.suppress.add(self.who, "kim@example.net", reason="Fresh evidence.")
         return super().remove(keys)
 
 
 def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway) -> None:
-    """What is committed while Redis is cleared stays in Redis, so that acceptance tells it."""
+    """An entry committed while Redis is cleared stays in Redis, so that acceptance reports it."""
     who = caller(gateway)
     gateway.upkeep.warm_positives()
     gateway.suppress.add(who, "kim@example.net")
-    late = SuppressedMeanwhile(gateway.redis, key=gateway.positives._key, breaker=Breaker())
+    late = SuppressedMeanwhile(gateway.redis, key=gateway.positives._key, breaker=RedisBreaker())
     late.gateway, late.who = gateway, who
-    gateway.suppress._positives = late
-    gateway.suppress.remove(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
+    gateway.unsuppress._writer = ListWriter(database=gateway.database, positives=late)
+    gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
     assert gateway.suppress.find(who, "kim@example.net").entries[0].reason == "Fresh evidence."
     assert gateway.positives.look_up(["kim@example.net"]) == frozenset({"kim@example.net"})
 
@@ -130,22 +130,24 @@ def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway
     "listed, answer", [("Kim@example.net", "removed"), ("kim@example.net", "removed"), ("", "absent")]
 )
 def test_a_removal_takes_the_address_off_the_list_of_ses(gateway: Gateway, listed: str, answer: str) -> None:
-    """In the spelling that SES knows, and in lower case, since its list compares exactly."""
+    """In the spelling that SES has, and in lower case, since its list compares exactly."""
     who = caller(gateway)
     gateway.suppress.add(who, "Kim@example.net")
     ses = SesList(listed)
     with_ses(gateway, ses)
-    assert gateway.suppress.remove(who, "kim@example.net", reason="She is back.").ses_account == answer
+    removed = gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=True)
+    assert removed.ses_account == answer
     assert ses.addresses <= {""}
 
 
 def test_a_removal_at_ses_that_failed_is_done_by_upkeep(gateway: Gateway) -> None:
-    """SES is away: the person is told that it is pending, and the sweep does it once SES is back."""
+    """SES is away: the answer says that it is pending, and the sweep does it once SES is back."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
     ses = SesList("kim@example.net", away=True)
     with_ses(gateway, ses)
-    assert gateway.suppress.remove(who, "kim@example.net", reason="She is back.").ses_account == "pending"
+    removed = gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=True)
+    assert removed.ses_account == "pending"
     assert gateway.upkeep.remove_at_ses() == 0
     ses.away = False
     assert gateway.upkeep.remove_at_ses() == 1
@@ -154,26 +156,26 @@ def test_a_removal_at_ses_that_failed_is_done_by_upkeep(gateway: Gateway) -> Non
 
 
 def test_a_scope_is_removed_alone(gateway: Gateway) -> None:
-    """Taking somebody back onto one list does not put her back onto all."""
+    """Unsuppressing a person in one scope leaves the others."""
     who = caller(gateway)
     for scope in ("*", "invites/news"):
         gateway.suppress.add(who, "kim@example.net", scope=scope)
-    gateway.suppress.remove(who, "kim@example.net", scope="invites/news", reason="She wants it.", wait_for_ses=False)
+    gateway.unsuppress(who, "kim@example.net", scope="invites/news", reason="She wants it.", wait_for_ses=False)
     assert [one.scope for one in gateway.suppress.find(who, "kim@example.net").entries] == ["*"]
 
 
 @pytest.mark.parametrize(
     "scope", ["other/news", "other", "invites/", "/news", "", "**", "invites/a/b", "Invites", "invites/ne ws", "*/news"]
 )
-def test_an_application_speaks_for_its_own_streams(gateway: Gateway, scope: str) -> None:
-    """A scope is every mail, the own application or a stream of it; an operator may name any application."""
+def test_an_application_may_use_only_its_own_scopes(gateway: Gateway, scope: str) -> None:
+    """Every email, itself, or one of its streams; an operator may name any application."""
     with pytest.raises(ValidationFailed):
         gateway.suppress.add(caller(gateway), "kim@example.net", scope=scope)
     if scope.startswith("other"):
         assert gateway.suppress.add(ROOT, "kim@example.net", scope=scope).created
 
 
-def test_each_act_needs_its_scope(gateway: Gateway) -> None:
+def test_each_operation_needs_its_scope(gateway: Gateway) -> None:
     """A key that may only send neither reads nor writes the list."""
     sender = caller(gateway, scopes=frozenset({Scope.EMAILS_SEND}))
     with pytest.raises(RestrictedApiKey):
@@ -181,20 +183,20 @@ def test_each_act_needs_its_scope(gateway: Gateway) -> None:
     with pytest.raises(RestrictedApiKey):
         gateway.suppress.find(sender, "kim@example.net")
     with pytest.raises(RestrictedApiKey):
-        gateway.suppress.remove(sender, "kim@example.net", reason="Because.")
+        gateway.unsuppress(sender, "kim@example.net", reason="Because.")
     with pytest.raises(RestrictedApiKey):
         gateway.suppress.page(sender, origin=None, q=None, scope=None, page=Page(10))
 
 
 @pytest.mark.parametrize("reason", ["a\nb", "x" * 501])
 def test_a_reason_is_one_short_line(gateway: Gateway, reason: str) -> None:
-    """It stands in tables and logs of people."""
+    """It is shown in tables and logs."""
     with pytest.raises(ValidationFailed):
         gateway.suppress.add(caller(gateway), "kim@example.net", reason=reason)
 
 
-def test_an_entry_that_is_over_before_it_begins_is_refused(gateway: Gateway) -> None:
-    """The end of an entry lies ahead, by the database's clock."""
+def test_an_entry_that_ends_in_the_past_is_refused(gateway: Gateway) -> None:
+    """The end of an entry lies in the future, by the database's clock."""
     with gateway.database.reading() as connection:
         now = clock(connection)
     with pytest.raises(ValidationFailed):

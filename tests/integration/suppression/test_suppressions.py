@@ -1,16 +1,17 @@
-"""The rows of the list: one live per name and scope, and a note of whatever becomes of it."""
+"""The rows of the list: one live entry per name and scope, and a note of each change."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from app.domain.suppression import Change, Origin
-from app.store import suppression_events, suppressions
-from app.store.db import clock
-from app.store.suppressions import NewSuppression, Suppression
-from app.wiring import Gateway
-from tests.rows import age, rows
+from app.domain.suppression.rules import Change, Origin
+from app.store.engine.database import clock
+from app.store.suppression import suppressions
+from app.store.suppression.changes import of_keys
+from app.store.suppression.suppressions import NewSuppression, Suppression
+from app.wiring.gateway import Gateway
+from tests.support.gateway.rows import age, rows
 
 KIM = "kim@example.net"
 
@@ -33,9 +34,9 @@ def put(gateway: Gateway, origin: Origin, *, expires_in: timedelta | None = None
 
 
 def changes(gateway: Gateway) -> list[tuple[str, str, str, str]]:
-    """What became of Kim's entries, oldest first."""
+    """The changes of Kim's entries, oldest first."""
     with gateway.database.reading() as connection:
-        told = suppression_events.of_keys(connection, [KIM])
+        told = of_keys(connection, [KIM])
     return [(one.type, one.origin, one.actor, one.reason) for one in reversed(told)]
 
 
@@ -45,8 +46,8 @@ def live(gateway: Gateway) -> Suppression:
     return entry
 
 
-def test_a_stronger_reason_takes_the_place_of_a_weaker_one(gateway: Gateway) -> None:
-    """In the same row, whose id stays; the weaker one that comes later changes nothing."""
+def test_a_stronger_reason_replaces_a_weaker_one(gateway: Gateway) -> None:
+    """In the same row, whose id stays; a weaker one that comes later changes nothing."""
     first, put_first = put(gateway, Origin.BOUNCE)
     second, put_second = put(gateway, Origin.COMPLAINT)
     third, put_third = put(gateway, Origin.MANUAL)
@@ -60,16 +61,16 @@ def test_a_stronger_reason_takes_the_place_of_a_weaker_one(gateway: Gateway) -> 
 
 
 @pytest.mark.parametrize("lasting_first", [True, False])
-def test_what_lasts_stands_before_a_pause(gateway: Gateway, lasting_first: bool) -> None:
-    """In either order, and although a bounce is stronger: else the address would be free after the pause."""
+def test_a_lasting_entry_outweighs_a_pause(gateway: Gateway, lasting_first: bool) -> None:
+    """In either order, and although a bounce is stronger: otherwise the address would be free after the pause."""
     told = [(Origin.MANUAL, None), (Origin.BOUNCE, timedelta(days=14))]
     for origin, lasts in told if lasting_first else reversed(told):
         put(gateway, origin, expires_in=lasts)
     assert (live(gateway).origin, live(gateway).expires_at) == ("manual", None)
 
 
-def test_an_entry_that_ran_out_is_a_tombstone_of_that_moment(gateway: Gateway) -> None:
-    """Whoever comes next, the sweep or a new entry: it is over since it ran out, and that is noted."""
+def test_an_entry_that_expired_is_a_tombstone_of_that_moment(gateway: Gateway) -> None:
+    """Whether the sweep or a new entry finds it, its end is the moment of expiry, and that is noted."""
     put(gateway, Origin.COMPLAINT, expires_in=timedelta(days=1))
     age(gateway, "suppressions", "expires_at", timedelta(seconds=5))
     put(gateway, Origin.MANUAL, expires_in=timedelta(days=1))
@@ -86,14 +87,14 @@ def test_an_entry_that_ran_out_is_a_tombstone_of_that_moment(gateway: Gateway) -
 
 
 def test_a_removal_and_its_undoing_are_noted(gateway: Gateway) -> None:
-    """With who and why; a second lift of the same row is none, and an undone one counts as if it had never been."""
+    """With actor and reason. A second removal of the same row does nothing; an undone one leaves no effect."""
     entry, _ = put(gateway, Origin.BOUNCE)
     with gateway.database.transaction() as connection:
-        lifted = suppressions.lift(connection, [entry.id], actor="ann", reason="She is back.")
-        again = suppressions.lift(connection, [entry.id], actor="ann", reason="She is back.")
-        assert (len(lifted), again) == (1, ())
-        assert suppressions.last_removal(connection, key=KIM, scope="*") == lifted[0].removed_at
-        restored = suppressions.restore(connection, lifted[0], actor="ben", reason="By mistake.")
+        unsuppressed = suppressions.unsuppress(connection, [entry.id], actor="ann", reason="She is back.")
+        again = suppressions.unsuppress(connection, [entry.id], actor="ann", reason="She is back.")
+        assert (len(unsuppressed), again) == (1, ())
+        assert suppressions.last_removal(connection, key=KIM, scope="*") == unsuppressed[0].removed_at
+        restored = suppressions.restore(connection, unsuppressed[0], actor="ben", reason="By mistake.")
         assert suppressions.last_removal(connection, key=KIM, scope="*") is None
     assert restored == entry
     assert changes(gateway)[1:] == [
@@ -103,7 +104,7 @@ def test_a_removal_and_its_undoing_are_noted(gateway: Gateway) -> None:
 
 
 def test_a_pause_that_is_prolonged_is_noted_once(gateway: Gateway) -> None:
-    """The same end told again is no change."""
+    """The same end given again is no change."""
     entry, _ = put(gateway, Origin.BOUNCE, expires_in=timedelta(days=1))
     later = (entry.expires_at or entry.created_at) + timedelta(days=1)
     for _ in range(2):
@@ -114,7 +115,7 @@ def test_a_pause_that_is_prolonged_is_noted_once(gateway: Gateway) -> None:
 
 
 def test_a_review_is_begun_and_confirmed_once(gateway: Gateway) -> None:
-    """Each with a note; what is not under review is not confirmed."""
+    """Each with a note; an entry that is not under review cannot be confirmed."""
     entry, _ = put(gateway, Origin.BOUNCE)
     review = UUID(int=1)
     with gateway.database.transaction() as connection:

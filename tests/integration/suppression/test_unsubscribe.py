@@ -1,4 +1,4 @@
-"""The page behind a link: what mail programs and people do with it, and what scanners and forgers cannot."""
+"""The page behind a link: what mail programs and people do with it, and what scanners and forgers cannot do."""
 
 import json
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ import pytest
 from sqlalchemy import event, func, select, text, update
 
 from app import create_app
-from app.domain.suppression import Origin
+from app.domain.suppression.rules import Origin
 from app.queue import Lane
-from app.services.unsubscribe import Unsubscribe
-from app.store.db import Database
-from app.store.models import audit, emails, recipients, suppressions
-from app.store.suppressions import NewSuppression, put
-from app.wiring import build
-from tests.gateways import ScriptedMailer, caller, settings_for
-from tests.mails import ROOT, bounce, feed, state_of, submit
-from tests.unsubscribing import BACK, BASE, KIM, ONE_CLICK, everything, live, mailed, page_of, path_of
-from tests.web import Web, web_on
+from app.services.suppression.unsubscribe import Unsubscribe
+from app.store.engine.database import Database
+from app.store.suppression.suppressions import NewSuppression, put
+from app.store.tables.core import audit, emails, recipients, suppressions
+from app.wiring.gateway import build
+from tests.support.gateway.emails import ROOT, bounce, feed, state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.unsubscribe import BACK, BASE, KIM, ONE_CLICK, everything, live, mailed, page_of, path_of
+from tests.support.gateway.web import Web, web_on
 
-BAD_TOKENS = json.loads((Path(__file__).parents[1] / "corpus" / "unsubscribe_tokens.json").read_text(encoding="utf-8"))
+BAD_TOKENS = json.loads((Path(__file__).parents[2] / "corpus" / "unsubscribe_tokens.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_mail_program_unsubscribes_with_one_post(web: Web, kind: str) -> None:
-    """As RFC 8058 has it: without a cookie or an origin, in either form, answered 200 and never with a redirect."""
+    """As RFC 8058 says: without a cookie or an origin, in either form, answered 200 and never with a redirect."""
     mailed(web)
     answer = web.client.post(path_of(web), data=ONE_CLICK, content_type=kind)
     assert answer.status_code == 200
@@ -44,7 +44,7 @@ def test_a_mail_program_unsubscribes_with_one_post(web: Web, kind: str) -> None:
 
 
 def test_unsubscribing_stops_that_stream_and_no_other(web: Web) -> None:
-    """Waiting mail of the stream ends as suppressed by an unsubscription; other streams and people are sent to."""
+    """Waiting email of the stream ends as suppressed by an unsubscription; other streams and people still get email."""
     who = caller(web.gateway)
     mailed(web)
     waiting = submit(web.gateway, who, KIM, stream="news")
@@ -52,12 +52,12 @@ def test_unsubscribing_stops_that_stream_and_no_other(web: Web) -> None:
     assert web.client.post(path_of(web), data=ONE_CLICK).status_code == 200
     later = submit(web.gateway, who, "Kim <KIM@example.net>", stream="news")
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
-    told = [web.gateway.look_up.email(ROOT, mail).recipients[0] for mail in (waiting, later, other, somebody)]
+    told = [web.gateway.look_up.email(ROOT, email).recipients[0] for email in (waiting, later, other, somebody)]
     assert [one.state for one in told] == ["suppressed", "suppressed", "sent", "sent"]
     assert told[0].reason == "The address is on the suppression list (unsubscribe)."
 
 
-def test_twice_is_once(web: Web) -> None:
+def test_unsubscribing_twice_counts_once(web: Web) -> None:
     """Mail programs and people repeat themselves: one entry, one line in the audit, the same answer."""
     mailed(web)
     path = path_of(web)
@@ -72,8 +72,8 @@ def test_twice_is_once(web: Web) -> None:
     ]
 
 
-def test_a_person_can_come_back(web: Web) -> None:
-    """And go again: each is kept with the person as its actor, and mail follows."""
+def test_a_person_can_resubscribe(web: Web) -> None:
+    """And unsubscribe again: each is kept with the person as its actor, and sending follows it."""
     who = caller(web.gateway)
     mailed(web)
     path = path_of(web)
@@ -91,8 +91,8 @@ def test_a_person_can_come_back(web: Web) -> None:
 
 @pytest.mark.parametrize("origin", [Origin.BOUNCE, Origin.COMPLAINT, Origin.MANUAL])
 @pytest.mark.parametrize("scope", ["*", "invites", "invites/news", "invites/receipts", "others/news"])
-def test_the_way_back_lifts_nothing_else(web: Web, origin: Origin, scope: str) -> None:
-    """Not a bounce, not a complaint, not what an operator decided, in whatever scope; and no other unsubscription."""
+def test_resubscribing_removes_nothing_else(web: Web, origin: Origin, scope: str) -> None:
+    """Not a bounce, not a complaint, not an operator's entry, in any scope; and no other unsubscription."""
     mailed(web)
     with web.gateway.database.transaction() as connection:
         for where, why in ((scope, origin), ("others/list", Origin.UNSUBSCRIBE)):
@@ -102,8 +102,8 @@ def test_the_way_back_lifts_nothing_else(web: Web, origin: Origin, scope: str) -
     assert live(web) == before
 
 
-def test_the_way_back_stops_where_another_reason_came_first(web: Web) -> None:
-    """An entry that an operator takes over while the person comes back is not lifted: 503, and it stands."""
+def test_resubscribing_stops_where_another_reason_came_first(web: Web) -> None:
+    """An entry that an operator takes over meanwhile is not removed: 503, and it stays."""
     mailed(web)
     path = path_of(web)
     web.client.post(path, data=ONE_CLICK)
@@ -120,9 +120,9 @@ def test_the_way_back_stops_where_another_reason_came_first(web: Web) -> None:
     assert len(live(web)) == 1
 
 
-def test_an_unsubscription_outlives_the_mail(web: Web) -> None:
-    """The link in an old mail works when its body and its stream's title are gone and its key is no longer first."""
-    mail = mailed(web)
+def test_an_unsubscribe_link_outlives_its_email(web: Web) -> None:
+    """The link works when the email's body and its stream's title are gone and its key is no longer the first."""
+    email = mailed(web)
     path = path_of(web)
     with web.gateway.database.transaction() as connection:
         connection.execute(update(emails).values(sealed_body=None, sealed_key=None, subject=None))
@@ -138,19 +138,19 @@ def test_an_unsubscription_outlives_the_mail(web: Web) -> None:
     assert create_app(gateway=rotated).test_client().post(path, data=ONE_CLICK).status_code == 200
     rotated.close()
     assert live(web) == [("invites/news", Origin.UNSUBSCRIBE)]
-    assert web.gateway.suppress.find(ROOT, KIM).entries[0].source["email_id"] == str(mail)
+    assert web.gateway.suppress.find(ROOT, KIM).entries[0].source["email_id"] == str(email)
 
 
-def test_who_bounced_is_still_unsubscribed(web: Web) -> None:
-    """What stops every mail does not swallow the wish: when the bounce is lifted, the stream stays stopped."""
-    mail = mailed(web)
-    feed(web.gateway, bounce(web.gateway, mail))
+def test_a_recipient_who_bounced_can_still_unsubscribe(web: Web) -> None:
+    """An entry for every email does not swallow the wish: once the bounce is unsuppressed, the stream stays stopped."""
+    email = mailed(web)
+    feed(web.gateway, bounce(web.gateway, email))
     web.client.post(path_of(web), data=ONE_CLICK)
     assert set(live(web)) == {("*", Origin.BOUNCE), ("invites/news", Origin.UNSUBSCRIBE)}
 
 
 def test_following_links_changes_nothing(web: Web) -> None:
-    """GET, HEAD, OPTIONS and every other method: a scanner that tries them all unsubscribes nobody, nor does an app."""
+    """GET, HEAD, OPTIONS and every other method: a scanner that tries them all unsubscribes no one, nor does an app."""
     mailed(web)
     path = path_of(web)
     before = everything(web.gateway)
@@ -177,7 +177,7 @@ def test_following_links_changes_nothing(web: Web) -> None:
          "multipart/form-data; boundary=x"),
     ],
 )  # fmt: skip
-def test_a_post_that_does_not_say_so_changes_nothing(web: Web, body: bytes, kind: str) -> None:
+def test_a_post_without_a_clear_wish_changes_nothing(web: Web, body: bytes, kind: str) -> None:
     """Nothing is guessed: 400, and a page with the button."""
     mailed(web)
     before = everything(web.gateway)
@@ -189,7 +189,7 @@ def test_a_post_that_does_not_say_so_changes_nothing(web: Web, body: bytes, kind
 
 
 def test_a_long_body_is_not_read(web: Web) -> None:
-    """However it says what it wants: 413 and a page."""
+    """Whatever it asks for: 413 and a page."""
     mailed(web)
     before = everything(web.gateway)
     answer = web.client.post(path_of(web), data={**ONE_CLICK, "more": "x" * 16_384})
@@ -199,11 +199,11 @@ def test_a_long_body_is_not_read(web: Web) -> None:
 
 
 @pytest.mark.parametrize("wish", [ONE_CLICK, BACK])
-def test_nobody_learns_which_links_are_ours(web: Web, wish: dict[str, str]) -> None:
-    """The answer to a POST is letter for letter the same for a link of ours, for one of nobody, and for a forgery."""
+def test_the_answer_does_not_show_which_links_are_ours(web: Web, wish: dict[str, str]) -> None:
+    """A POST is answered byte for byte the same for a valid link, for one without a recipient, and for a forgery."""
     mailed(web)
     path = path_of(web)
-    nobody = f"/unsubscribe/{web.gateway.deliver._parts.links(UUID(int=7)).rpartition('/')[2]}"
+    nobody = f"/unsubscribe/{web.gateway.deliver.parts.links(UUID(int=7)).rpartition('/')[2]}"
     forged = path[:-1] + ("A" if path[-1] != "A" else "B")
     genuine, other, forgery = [web.client.post(one, data=wish) for one in (path, nobody, forged)]
     assert page_of(genuine) == page_of(other) == page_of(forgery)
@@ -216,7 +216,7 @@ def test_nobody_learns_which_links_are_ours(web: Web, wish: dict[str, str]) -> N
     assert KIM not in web.client.get(path).text
 
 
-def test_a_bad_token_gets_the_page_of_nobody(web: Web) -> None:
+def test_a_bad_token_gets_the_neutral_page(web: Web) -> None:
     """All of the corpus, by GET and by POST: no error, no hint, no change."""
     mailed(web)
     before = everything(web.gateway)
@@ -233,8 +233,8 @@ def quoted(token: str) -> str:
     return "".join(f"%{octet:02x}" for octet in token.encode())
 
 
-def test_a_person_who_was_forgotten_is_not_named_and_still_heard(web: Web) -> None:
-    """The page says nothing of anybody; a wish is kept under the pseudonym, so that the next mail is not sent."""
+def test_a_forgotten_person_is_not_named_and_can_unsubscribe(web: Web) -> None:
+    """The page names no one; the wish is kept under the pseudonym, so that the next email is not sent."""
     mailed(web)
     path = path_of(web)
     web.gateway.forget(ROOT, KIM, reason="She asked.", ask_ses=False)
@@ -243,7 +243,7 @@ def test_a_person_who_was_forgotten_is_not_named_and_still_heard(web: Web) -> No
     assert live(web) == []
     again, other = (submit(web.gateway, caller(web.gateway), KIM, stream=stream) for stream in ("news", "receipts"))
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert [state_of(web.gateway, mail) for mail in (again, other)] == ["suppressed", "sent"]
+    assert [state_of(web.gateway, email) for email in (again, other)] == ["suppressed", "sent"]
     assert page_of(web.client.get(path)) == page_of(web.client.get("/unsubscribe/strange"))
     with web.gateway.database.reading() as connection:
         [entry] = connection.execute(select(suppressions)).all()
@@ -251,8 +251,8 @@ def test_a_person_who_was_forgotten_is_not_named_and_still_heard(web: Web) -> No
     assert KIM not in entry.key
 
 
-def test_the_page_tells_what_it_is_about_and_how_things_stand(web: Web) -> None:
-    """The stream's title and a hint of the address, escaped; and whether mail is stopped already."""
+def test_the_page_shows_its_stream_and_the_current_state(web: Web) -> None:
+    """The stream's title and a hint of the address, escaped; and whether email is stopped already."""
     mailed(web, "o'hara@example.net")
     web.gateway.streams.set(ROOT, "invites", "news", title="<b>News</b> & more")
     page = page_of(web.client.get(path_of(web)))
@@ -265,7 +265,7 @@ def test_the_page_tells_what_it_is_about_and_how_things_stand(web: Web) -> None:
     assert 'name="resubscribe"' in web.client.get(path_of(web)).text
 
 
-def test_the_page_is_shut_in(web: Web) -> None:
+def test_the_page_is_isolated(web: Web) -> None:
     """No script, nothing from elsewhere, no frame, no referrer, no cache, no search engine; a form that stays here."""
     mailed(web)
     for answer in (web.client.get(path_of(web)), web.client.post(path_of(web), data=ONE_CLICK)):
@@ -287,13 +287,13 @@ def test_the_page_is_shut_in(web: Web) -> None:
 
 
 def test_trouble_of_our_own_is_a_503_and_loses_nothing(web: Web) -> None:
-    """With the database away, mail programs and people are told to come again; then it works."""
+    """With the database away, mail programs and people are asked to come again; then it works."""
     mailed(web)
     path = path_of(web)
     away = Unsubscribe(
         database=Database("sqlite:////nowhere/postern.db"),
-        positives=web.gateway.positives,
-        links=web.gateway.deliver._parts.links,
+        writer=web.gateway.list_writer,
+        links=web.gateway.deliver.parts.links,
     )
     client = create_app(gateway=replace(web.gateway, unsubscribe=away)).test_client()
     for answer in (client.get(path), client.post(path, data=ONE_CLICK), client.post("/unsubscribe/x", data=BACK)):

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.domain.callers import Scope
-from app.services.layers import LayerName
-from tests.web import Web, body_of, problem_of, web_on
+from app.domain.apps.callers import Scope
+from app.services.suppression.explain_layers import LayerName
+from tests.support.gateway.web import Web, body_of, problem_of, web_on
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
         yield web
 
 
-def test_the_route_tells_the_same(web: Web) -> None:
+def test_the_route_gives_the_same_explanation(web: Web) -> None:
     """In JSON, for any spelling of the path; with a problem where the service refuses."""
     key, admin = web.key(), web.key("operators", Scope.ADMIN)
     web.client.post("/v1/suppressions", json={"email": "k/m@example.net", "reason": "By phone."}, headers=key)

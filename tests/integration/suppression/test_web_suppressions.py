@@ -1,4 +1,4 @@
-"""`/v1/suppressions` on both databases: look up, add, take off with a reason, in ones and in batches."""
+"""`/v1/suppressions` on both databases: look up, add, remove with a reason, one by one and in batches."""
 
 import json
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.callers import Scope
-from tests.feedback import bounced, complained, put
-from tests.web import NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
+from app.domain.apps.callers import Scope
+from tests.support.aws.notifications import bounced, complained, put
+from tests.support.gateway.web import NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
 
 PATH = "/v1/suppressions"
 
@@ -52,14 +52,14 @@ def test_an_address_is_suppressed_and_found(web: Web, key: Headers) -> None:
         }
 
 
-def test_what_is_suppressed_already_stays_as_it_is(web: Web, key: Headers) -> None:
-    """The entry that is there is the answer, not an error, and not a new reason."""
+def test_an_entry_that_is_there_already_stays_as_it_is(web: Web, key: Headers) -> None:
+    """The answer is the existing entry, not an error, and its reason stays."""
     first = add(web, key, "ann@example.com", reason="First")
     second = add(web, key, "ANN@example.com", reason="Second")
     assert (second["id"], second["created"], second["reason"]) == (first["id"], False, "First")
 
 
-def test_a_suppression_may_end_by_itself(web: Web, key: Headers) -> None:
+def test_a_suppression_may_expire(web: Web, key: Headers) -> None:
     """With a time in the future; one in the past is refused."""
     until = soon(hours=1)
     assert add(web, key, "ann@example.com", expires_at=until)["expires_at"] == until
@@ -67,33 +67,33 @@ def test_a_suppression_may_end_by_itself(web: Web, key: Headers) -> None:
     assert pointers(problem_of(answer, 422, "validation_error")) == ["/expires_at"]
 
 
-def test_a_mail_on_its_way_is_named(web: Web, key: Headers) -> None:
-    """Who suppresses an address learns which mails to it can no longer be held back, and only those."""
+def test_an_email_on_its_way_is_named(web: Web, key: Headers) -> None:
+    """The answer names the emails to the address that can no longer be held back, and only those."""
     web.submit(key, to="ann@example.com")
     assert add(web, key, "ann@example.com")["in_flight"] == []
 
 
 @pytest.mark.parametrize("name", ["nobody@example.com", NO_ID, "a%2Fb@example.com", "x/y@example.com"])
-def test_what_is_not_suppressed_is_not_found(web: Web, key: Headers, name: str) -> None:
-    """As Resend has it, for reading and for removing."""
+def test_an_address_without_an_entry_is_not_found(web: Web, key: Headers, name: str) -> None:
+    """As in Resend's API, for reading and for removing."""
     problem_of(web.client.get(f"{PATH}/{name}", headers=key), 404, "not_found")
     problem_of(web.client.delete(f"{PATH}/{name}?reason=asked", headers=key), 404, "not_found")
 
 
-def test_an_address_with_a_slash_is_an_address(web: Web, key: Headers) -> None:
-    """A slash is allowed in the local part, and the route does not stumble over it."""
+def test_an_address_with_a_slash_is_found(web: Web, key: Headers) -> None:
+    """A slash is allowed in the local part, and the route accepts it."""
     add(web, key, "a/b@example.com")
     assert body_of(web.client.get(f"{PATH}/a%2Fb@example.com", headers=key))["email"] == "a/b@example.com"
 
 
 def test_a_name_that_is_no_address_is_refused(web: Web, key: Headers) -> None:
-    """Neither an id nor an address: the rule is told, the text is not."""
+    """Neither an id nor an address: the answer gives the rule, not the text."""
     problem = problem_of(web.client.get(f"{PATH}/no-address", headers=key), 422, "validation_error")
     assert "no-address" not in str(problem)
 
 
 @pytest.mark.parametrize("way", ["query", "body"])
-def test_taking_an_address_off_needs_a_reason(web: Web, key: Headers, way: str) -> None:
+def test_removing_an_address_needs_a_reason(web: Web, key: Headers, way: str) -> None:
     """Without one nothing changes; with one, in the query string or the body, the address is gone from the list."""
     added = add(web, key, "ann@example.com")
     web.account.addresses.add("ann@example.com")
@@ -107,15 +107,17 @@ def test_taking_an_address_off_needs_a_reason(web: Web, key: Headers, way: str) 
         "object": "suppression",
         "id": added["id"],
         "deleted": True,
-        "ses_account": "removed",
+        "ses_account": "pending",
         "uncovered": None,
     }
     assert listed(web, key) == []
+    assert web.account.addresses == {"ann@example.com"}
+    assert web.gateway.upkeep.remove_at_ses() == 1
     assert web.account.addresses == set()
 
 
 def test_an_administrator_gets_the_history(web: Web, key: Headers) -> None:
-    """Who suppressed and who lifted, when and why, is told with the admin scope only."""
+    """Actor, time and reason of each change are shown with the admin scope only."""
     add(web, key, "ann@example.com", reason="First")
     web.client.delete(f"{PATH}/ann@example.com?reason=She+asked", headers=key)
     add(web, key, "ann@example.com", reason="Second")
@@ -128,30 +130,30 @@ def test_an_administrator_gets_the_history(web: Web, key: Headers) -> None:
     assert found["entries"][0]["source"]["actor"].startswith("key:")
 
 
-def test_an_application_may_be_free_of_reasons(web: Web) -> None:
-    """Resend's clients send none; an operator can mark an application as one that uses them."""
+def test_an_application_may_be_exempt_from_reasons(web: Web) -> None:
+    """Resend's clients send none; an operator can mark an application that uses them."""
     key = web.key("resenders", reason_optional=True)
     add(web, key, "ann@example.com")
     assert body_of(web.client.delete(f"{PATH}/ann@example.com", json={}, headers=key))["deleted"] is True
 
 
-def test_a_stream_of_ones_own_can_be_left(web: Web, key: Headers) -> None:
-    """A suppression in one stream holds back that stream's mail and no other; foreign streams are not ours to close."""
+def test_an_application_suppresses_in_its_own_stream(web: Web, key: Headers) -> None:
+    """The entry holds back that stream's email and no other. A stream of another application is refused."""
     add(web, key, "ann@example.com", scope="invites/news")
-    answer = body_of(web.client.post("/v1/emails", json=_mail("news"), headers=key))
+    answer = body_of(web.client.post("/v1/emails", json=_email("news"), headers=key))
     assert [one["email"] for one in answer["suppressed"]] == ["ann@example.com"]
-    assert "suppressed" not in body_of(web.client.post("/v1/emails", json=_mail("default"), headers=key))
+    assert "suppressed" not in body_of(web.client.post("/v1/emails", json=_email("default"), headers=key))
     foreign = web.client.post(PATH, json={"email": "ann@example.com", "scope": "others/news"}, headers=key)
     assert pointers(problem_of(foreign, 422, "validation_error")) == ["/scope"]
     removed = web.client.delete(f"{PATH}/ann@example.com?scope=invites/news&reason=asked", headers=key)
     assert body_of(removed)["deleted"] is True
 
 
-def _mail(stream: str) -> dict[str, Any]:
+def _email(stream: str) -> dict[str, Any]:
     return {"from": "a@example.com", "to": "ann@example.com", "subject": "Hi", "text": "Hi", "stream": stream}
 
 
-def test_the_list_goes_page_by_page_and_can_be_asked_for_some(web: Web, key: Headers) -> None:
+def test_the_list_is_paged_and_filtered(web: Web, key: Headers) -> None:
     """Newest first, by origin, by scope and by the beginning of an address."""
     for name in ("ann", "bob", "cy"):
         add(web, key, f"{name}@example.com")
@@ -169,7 +171,7 @@ def test_the_list_goes_page_by_page_and_can_be_asked_for_some(web: Web, key: Hea
 
 
 def test_a_batch_is_added_whole_or_not_at_all(web: Web, key: Headers) -> None:
-    """One bad address and none is suppressed; the same person twice is one entry."""
+    """With one bad address none is suppressed; the same address twice is one entry."""
     emails = ["ann@example.com", "bob@example.com", "ANN@example.com"]
     bad = web.client.post(f"{PATH}/batch/add", json={"emails": [*emails, "nobody"]}, headers=key)
     assert pointers(problem_of(bad, 422, "validation_error")) == ["/emails/3"]
@@ -179,8 +181,8 @@ def test_a_batch_is_added_whole_or_not_at_all(web: Web, key: Headers) -> None:
 
 
 @pytest.mark.parametrize("way", ["emails", "ids"])
-def test_a_batch_is_taken_off(web: Web, key: Headers, way: str) -> None:
-    """By address or by id, with one reason for all; what is not on the list is left out of the answer."""
+def test_a_batch_is_removed(web: Web, key: Headers, way: str) -> None:
+    """By address or by id, with one reason for all; addresses that are not on the list are left out of the answer."""
     added = [add(web, key, email) for email in ("ann@example.com", "bob@example.com")]
     names = [entry["id" if way == "ids" else "email"] for entry in added]
     unknown = NO_ID if way == "ids" else "nobody@example.com"
@@ -192,8 +194,8 @@ def test_a_batch_is_taken_off(web: Web, key: Headers, way: str) -> None:
     assert listed(web, key) == []
 
 
-def test_the_streams_of_another_application_are_none_of_ones_business(web: Web, key: Headers) -> None:
-    """A suppression in another application's stream is neither found, listed nor lifted; by its id neither."""
+def test_the_streams_of_another_application_are_hidden(web: Web, key: Headers) -> None:
+    """An entry in another application's stream is neither found, listed nor unsuppressed, not even by its id."""
     other = web.key("newsletters")
     body = {"email": "kim@example.com", "scope": "newsletters/news", "reason": "She left."}
     entry = web.client.post("/v1/suppressions", json=body, headers=other).get_json()["id"]
@@ -205,13 +207,13 @@ def test_the_streams_of_another_application_are_none_of_ones_business(web: Web, 
 
 
 def complain(web: Web, email: str) -> None:
-    """Let the recipient of a mail report it as spam."""
+    """Let the recipient of an email report it as spam."""
     put(web.gateway, json.dumps(complained(email, message=f"m-{email}")))
     web.gateway.settle.drain()
 
 
-def test_who_complained_is_taken_off_only_with_force(web: Web, key: Headers) -> None:
-    """One by one, by query or body, and in a batch, of which none is taken off without it."""
+def test_a_complaint_is_removed_only_with_force(web: Web, key: Headers) -> None:
+    """One by one, by query or body, and in a batch, of which nothing is removed without it."""
     for email in ("ann@example.com", "bob@example.com"):
         complain(web, email)
     add(web, key, "kim@example.com")
@@ -229,7 +231,7 @@ def test_who_complained_is_taken_off_only_with_force(web: Web, key: Headers) -> 
 
 
 def test_a_removal_is_undone(web: Web, key: Headers) -> None:
-    """By id or address, with a reason; what was never taken off is not found."""
+    """By id or address, with a reason; an entry that was never removed is not found."""
     added = add(web, key, "ann@example.com", reason="First")
     problem_of(web.client.post(f"{PATH}/ann@example.com/undo", json={"reason": "x"}, headers=key), 404, "not_found")
     for name in (added["id"], "ann@example.com"):
@@ -253,7 +255,7 @@ def test_a_whole_domain_is_suppressed_by_an_administrator(web: Web, key: Headers
 
 
 def test_a_domain_under_review_is_listed_and_decided(migrated_url: str, redis_url: str) -> None:
-    """By an administrator; the entries say that they wait."""
+    """By an administrator; the entries say that they are under review."""
     with web_on(migrated_url, redis_url, review_bounces=2) as web:
         for name in ("ann", "bob"):
             put(web.gateway, json.dumps(bounced(f"{name}@example.org", message=name)))

@@ -1,4 +1,4 @@
-"""Who may use which route: every route names its guard, and every scope opens what it says and nothing else."""
+"""Access to routes: every route names its guard, and every scope opens its own routes and nothing else."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from app import create_app
-from app.domain.callers import Scope
-from app.web.auth import PUBLIC
-from app.web.openapi import declared, document, path_of
-from app.web.routing import operation_of
-from tests.web import MAIL, NO_ID, Web, body_of, problem_of, soon, web_on
+from app.domain.apps.callers import Scope
+from app.web.http.auth import PUBLIC
+from app.web.http.routing import operation_of
+from app.web.openapi.document import declared, document, path_of
+from tests.support.gateway.web import MAIL, NO_ID, Web, body_of, problem_of, soon, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
@@ -77,7 +77,7 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 
 def test_every_route_names_its_guard(web: Web) -> None:
-    """A route without one cannot be served, and the public ones are known by name."""
+    """A route without a guard cannot be served, and the public routes are listed by name."""
     app = web.client.application
     unguarded = [
         rule.endpoint for rule in app.url_map.iter_rules() if not operation_of(app.view_functions[rule.endpoint])
@@ -91,7 +91,7 @@ def test_every_route_names_its_guard(web: Web) -> None:
 
 @pytest.mark.parametrize("endpoint", GUARDED)
 def test_a_route_opens_to_its_scope_alone(web: Web, endpoint: str) -> None:
-    """Of keys with one scope each, only that scope and admin get past the guard; so does none without a key."""
+    """Of keys with one scope each, only that scope and admin pass the guard; a request without a key does not."""
     needed, method, path, body = GUARDED[endpoint]
     problem_of(web.client.open(path, method=method, json=body), 401, "missing_api_key")
     for scope in Scope:
@@ -102,8 +102,8 @@ def test_a_route_opens_to_its_scope_alone(web: Web, endpoint: str) -> None:
             problem_of(answer, 403, "restricted_api_key")
 
 
-def test_a_key_that_is_revoked_or_over_opens_nothing(web: Web) -> None:
-    """The same answer as for a key that never was."""
+def test_a_key_that_is_revoked_or_expired_opens_nothing(web: Web) -> None:
+    """The answer is the same as for a key that never existed."""
     headers = web.key()
     token = headers["Authorization"].removeprefix("Bearer ")
     web.gateway.issue_keys.revoke(token, actor="test")
@@ -111,21 +111,21 @@ def test_a_key_that_is_revoked_or_over_opens_nothing(web: Web) -> None:
 
 
 def test_the_document_describes_every_route(web: Web) -> None:
-    """OpenAPI has each path and method that is served, with its parameters, and no reference leads nowhere."""
+    """OpenAPI has each served path and method with its parameters, and every reference has a target."""
     app = web.client.application
     served = {
         (path_of(rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    told = body_of(web.client.get("/openapi.json"))
-    assert {(path, method) for path, item in told["paths"].items() for method in item} == served
-    assert told["openapi"] == "3.1.0"
-    assert told["servers"] == [{"url": web.gateway.settings.public_url}]
-    references = set(all_references(told))
+    document = body_of(web.client.get("/openapi.json"))
+    assert {(path, method) for path, item in document["paths"].items() for method in item} == served
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": web.gateway.settings.public_url}]
+    references = set(all_references(document))
     assert references
-    assert references <= {f"#/components/schemas/{name}" for name in told["components"]["schemas"]}
-    for path, item in told["paths"].items():
+    assert references <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    for path, item in document["paths"].items():
         for operation in item.values():
             named = {part["name"] for part in operation["parameters"] if part["in"] == "path"}
             assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
@@ -142,10 +142,10 @@ def all_references(node: Any) -> Iterator[str]:
             yield from all_references(value)
 
 
-def test_the_document_tells_what_a_mail_may_have(web: Web) -> None:
-    """The body of a send is described by the model that checks it, under the names of the wire."""
-    told = body_of(web.client.get("/openapi.json"))
-    operation = told["paths"]["/v1/emails"]["post"]
+def test_the_document_describes_the_body_of_an_email(web: Web) -> None:
+    """The model that checks the body of a send describes it, under the names of the wire."""
+    document = body_of(web.client.get("/openapi.json"))
+    operation = document["paths"]["/v1/emails"]["post"]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     assert {"from", "to", "subject", "html", "attachments", "scheduled_at", "stream", "lane"} <= body[
         "properties"
@@ -156,7 +156,7 @@ def test_the_document_tells_what_a_mail_may_have(web: Web) -> None:
 
 
 def test_the_page_runs_on_files_of_its_own(web: Web) -> None:
-    """The page and all that it needs come from this server, and its policy lets nothing else in."""
+    """The page and all its files come from this server, and its policy lets nothing else in."""
     page = web.client.get("/docs")
     assert page.mimetype == "text/html"
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
@@ -171,6 +171,6 @@ def test_the_page_runs_on_files_of_its_own(web: Web) -> None:
 
 
 def test_the_document_is_the_same_for_every_process(web: Web) -> None:
-    """Two processes describe the same API."""
+    """Two processes produce the same document."""
     other = create_app(gateway=web.gateway)
     assert document(other, url="x") == document(web.client.application, url="x")

@@ -1,4 +1,4 @@
-"""What holds on every route: the one body of failures, the id, the headers, the order of the questions, the bounds."""
+"""Rules for every route: the one body of failures, the id, the headers, the order of the checks, the bounds."""
 
 import dataclasses
 import json
@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from app import create_app
-from app.domain.callers import Scope
-from tests.web import MAIL, NO_ID, Web, pointers, problem_of, web_on
+from app.domain.apps.callers import Scope
+from tests.support.gateway.web import MAIL, NO_ID, Web, pointers, problem_of, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
@@ -48,8 +48,8 @@ def test_every_failure_has_the_one_body(web: Web, method: str, path: str, status
     problem_of(web.client.open(path, method=method), status, name)
 
 
-def test_a_refused_method_is_told_the_others(web: Web) -> None:
-    """RFC 9110 asks for Allow with a 405."""
+def test_a_refused_method_gets_the_allowed_methods(web: Web) -> None:
+    """RFC 9110 requires Allow with a 405."""
     answer = web.client.put("/v1/emails")
     assert {method.strip() for method in answer.headers["Allow"].split(",")} == {"GET", "HEAD", "POST"}
 
@@ -65,14 +65,14 @@ def test_a_refused_method_is_told_the_others(web: Web) -> None:
         ("application/json;q=0.5, application/problem+json", "application/problem+json"),
     ],
 )
-def test_problem_json_is_for_those_who_ask(web: Web, accept: str | None, mimetype: str) -> None:
-    """Resend's clients read application/json only, so they get it; RFC 9457 clients get what they ask for."""
+def test_problem_json_is_for_clients_that_ask_for_it(web: Web, accept: str | None, mimetype: str) -> None:
+    """Resend's clients read application/json only, so they get it; RFC 9457 clients get the type that they ask for."""
     answer = web.client.get("/nothing", headers={"Accept": accept} if accept else {})
     assert answer.mimetype == mimetype
 
 
 def test_every_answer_has_an_id_of_ours_and_careful_headers(web: Web) -> None:
-    """The id is a fresh UUIDv7, never the client's; nothing of an answer is stored, framed or sniffed."""
+    """The id is a fresh UUIDv7, never the client's; no answer may be stored, framed or sniffed."""
     ids = set()
     for path in ("/healthz", "/nothing", "/v1/emails", "/openapi.json", "/docs"):
         answer = web.client.get(path, headers={"X-Request-Id": "mine"})
@@ -120,10 +120,10 @@ def unreadable(*, length: int) -> dict[str, Any]:
         ("reader", 403, "restricted_api_key"),
     ],
 )
-def test_who_may_not_is_told_before_the_body_is_read(
+def test_a_refusal_comes_before_the_body_is_read(
     web: Web, path: str, authorization: str | None, status: int, name: str
 ) -> None:
-    """A stranger cannot make the gateway read, let alone parse."""
+    """A caller without a right cannot make the gateway read a body, let alone parse it."""
     headers = web.key("invites", Scope.EMAILS_READ) if authorization == "reader" else {}
     if authorization and authorization != "reader":
         headers = {"Authorization": authorization}
@@ -159,13 +159,13 @@ def test_who_may_not_is_told_before_the_body_is_read(
 def test_a_body_is_plain_json_within_bounds(
     web: Web, raw: bytes, headers: dict[str, str], status: int, name: str
 ) -> None:
-    """What cannot be read safely is refused by its kind, and never a 500."""
+    """A body that cannot be read safely is refused with the matching error, and never with a 500."""
     headers = {"Content-Type": "application/json"} | web.key() | headers
     problem_of(web.client.post("/v1/emails", data=raw, headers=headers), status, name)
 
 
 def test_a_body_that_claims_to_be_too_long_is_not_read(web: Web) -> None:
-    """The length that is announced is believed, for that much."""
+    """The announced length is enough to refuse it."""
     answer = web.client.post(
         "/v1/emails", headers=web.key(), content_type="application/json", environ_overrides=unreadable(length=20_001)
     )
@@ -175,8 +175,8 @@ def test_a_body_that_claims_to_be_too_long_is_not_read(web: Web) -> None:
 @pytest.mark.parametrize(
     "raw", [b"[" + b" " * 20_000 + b"]", b"{}" + b" " * 20_000], ids=["cut", "whole before the cut"]
 )
-def test_a_body_that_does_not_tell_its_length_is_not_cut(web: Web, raw: bytes) -> None:
-    """What streams in beyond the bound is a 413, and never the half of it that fits."""
+def test_a_body_without_a_length_is_not_cut(web: Web, raw: bytes) -> None:
+    """A body that streams in beyond the bound gets a 413; the part that fits is never used."""
     answer = web.client.post(
         "/v1/emails",
         headers=web.key(),
@@ -187,7 +187,7 @@ def test_a_body_that_does_not_tell_its_length_is_not_cut(web: Web, raw: bytes) -
     problem_of(answer, 413, "payload_too_large")
 
 
-def test_a_mail_may_stream_in(web: Web) -> None:
+def test_an_email_may_stream_in(web: Web) -> None:
     """Clients that do not know the length beforehand are served."""
     answer = web.client.post(
         "/v1/emails",
@@ -211,19 +211,19 @@ def test_a_mail_may_stream_in(web: Web) -> None:
     ],
 )
 def test_a_query_string_is_refused_like_a_body(web: Web, query: str, pointer: str) -> None:
-    """With the same body, and a pointer that names the parameter."""
+    """With the same body of failures, and a pointer that names the parameter."""
     answer = web.client.get(f"/v1/emails?{query}", headers=web.key())
     assert pointers(problem_of(answer, 422, "validation_error")) == [pointer]
 
 
 def test_routes_without_a_query_take_none(web: Web) -> None:
-    """A parameter that does nothing would be believed to do something."""
+    """A parameter without an effect would seem to have one."""
     answer = web.client.get(f"/v1/emails/{NO_ID}?expand=events", headers=web.key())
     assert pointers(problem_of(answer, 422, "validation_error")) == ["/expand"]
 
 
 def test_an_application_has_its_rate(migrated_url: str, redis_url: str) -> None:
-    """Beyond it requests get 429 and when to come back; another application is not held up."""
+    """Beyond it, requests get 429 and the time to retry; another application is not held up."""
     with web_on(migrated_url, redis_url, requests_per_second=3) as web:
         eager, other = web.key("eager"), web.key("other")
         answers = [web.client.get("/v1/emails", headers=eager) for _ in range(8)]

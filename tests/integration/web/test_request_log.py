@@ -1,4 +1,4 @@
-"""What the web process says about its requests, and what it does when something of its own fails."""
+"""What the web process logs about its requests, and its answers when something of its own fails."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from app import create_app, telemetry
 from app.domain.errors import ServiceUnavailable
-from tests.web import MAIL, NO_ID, Web, body_of, problem_of, web_on
+from tests.support.gateway.web import MAIL, NO_ID, Web, body_of, problem_of, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
@@ -24,12 +24,12 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 @pytest.fixture
 def logged() -> None:
-    """Logging as a process of ours has it."""
+    """Logging as a process of ours configures it."""
     telemetry.configure("DEBUG")
 
 
 class Broken:
-    """A service that fails, whatever it is asked."""
+    """A service that fails at every call."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -41,7 +41,7 @@ class Broken:
         return self
 
 
-def test_what_nobody_foresaw_is_a_500_without_a_cause(
+def test_an_unexpected_error_is_a_500_without_a_cause(
     web: Web, logged: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The client gets an id and no more; the log has the type and the places under the same id, and no value."""
@@ -57,8 +57,8 @@ def test_what_nobody_foresaw_is_a_500_without_a_cause(
     assert not any(canary in said + answer.text for canary in CANARIES)
 
 
-def test_what_is_away_is_a_503_that_says_when_to_come_back(web: Web) -> None:
-    """A database that does not answer is told as such."""
+def test_a_service_that_is_away_is_a_503_with_the_time_to_retry(web: Web) -> None:
+    """A database that does not answer is reported as such."""
     broken = dataclasses.replace(
         web.gateway,
         look_up=Broken(ServiceUnavailable("The database did not answer.", retry_after=1)),  # type: ignore[arg-type]
@@ -71,18 +71,18 @@ def test_what_is_away_is_a_503_that_says_when_to_come_back(web: Web) -> None:
 def test_the_log_holds_no_address_no_text_and_no_key(
     web: Web, logged: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever a client sends, and wherever: none of it is in any line, and every line has the id of its request."""
+    """Whatever a client sends, and wherever: no log line contains it, and every line has the id of its request."""
     headers = web.key()
     secret = headers["Authorization"].removeprefix("Bearer ")
-    mail = {**MAIL, "to": ["Canary <canary.bird@nest.example>"], "subject": "Canary sings", "text": "canary song"}
+    email = {**MAIL, "to": ["Canary <canary.bird@nest.example>"], "subject": "Canary sings", "text": "canary song"}
     ids = {
         web.client.open(path, method=method, headers=headers | more, json=body).headers["X-Request-Id"]
         for method, path, more, body in (
-            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail),
-            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, mail | {"subject": "Canary again"}),
-            ("POST", "/v1/emails", {}, mail | {"to": "canary bird@nest.example"}),
-            ("POST", "/v1/emails", {}, mail | {"canary.bird@nest.example": 1}),
-            ("POST", "/v1/emails", {}, mail | {"from": "canary.bird@nest.example"}),
+            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, email),
+            ("POST", "/v1/emails", {"Idempotency-Key": "canary-key"}, email | {"subject": "Canary again"}),
+            ("POST", "/v1/emails", {}, email | {"to": "canary bird@nest.example"}),
+            ("POST", "/v1/emails", {}, email | {"canary.bird@nest.example": 1}),
+            ("POST", "/v1/emails", {}, email | {"from": "canary.bird@nest.example"}),
             ("GET", "/v1/emails?to=canary.bird@nest.example", {}, None),
             ("POST", "/v1/suppressions", {}, {"email": "canary.bird@nest.example", "reason": "Canary asked"}),
             ("GET", "/v1/suppressions/canary.bird@nest.example", {}, None),
@@ -98,7 +98,7 @@ def test_the_log_holds_no_address_no_text_and_no_key(
 
 
 def test_the_line_of_a_request_names_route_and_key(web: Web, logged: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """An operator sees who asked for what, and how it went, by the pattern of the route."""
+    """An operator sees the key, the pattern of the route and the result of the request."""
     email_id = web.submit(web.key())
     capsys.readouterr()
     body_of(web.client.get(f"/v1/emails/{email_id}", headers=web.key()))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from app.queue import DELIVER, SETTLE, Queue, Task
-from app.services.upkeep import Sweep
-from tests.gateways import SECRET_KEY
+from app.services.operating.upkeep import Sweep
+from tests.support.gateway.gateways import SECRET_KEY
 
-CHECKOUT = Path(__file__).parents[2]
-# Importing the worker reads the environment, so it is done in a process of its own.
+CHECKOUT = Path(__file__).parents[3]
+# Importing the worker reads the environment, so it happens in a separate process.
 TELL = """
 import json
 from worker.celery import app
@@ -44,19 +44,19 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def worker() -> dict[str, Any]:
-    told = run(TELL, SECRET_KEYS=SECRET_KEY)
-    assert told.returncode == 0, told.stderr
-    answer: dict[str, Any] = json.loads(told.stdout)
+    ended = run(TELL, SECRET_KEYS=SECRET_KEY)
+    assert ended.returncode == 0, ended.stderr
+    answer: dict[str, Any] = json.loads(ended.stdout)
     return answer
 
 
 def test_every_task_is_registered(worker: dict[str, Any]) -> None:
-    """A bell whose task no worker knows would be rung for nobody."""
+    """Otherwise a bell would ring for a task that no worker has."""
     assert sorted(worker["tasks"]) == sorted(task.value for task in Task)
 
 
 def test_every_queue_is_consumed(worker: dict[str, Any]) -> None:
-    """A worker that is told nothing consumes all queues, so that no bell waits unheard."""
+    """A worker without options consumes all queues, so that no bell waits forever."""
     assert sorted(worker["queues"]) == sorted(queue.value for queue in Queue)
     assert {bell.queue for bell in (*DELIVER.values(), SETTLE)} <= set(worker["queues"])
 
@@ -69,9 +69,9 @@ def test_every_sweep_is_on_the_beat_table(worker: dict[str, Any]) -> None:
     assert all(entry[3] > 0 for entry in worker["beat"])
 
 
-def test_a_worker_without_its_settings_says_so_in_a_line() -> None:
-    """No traceback: the variable and what to do."""
-    told = run("import worker.celery", SECRET_KEYS="")
-    assert told.returncode == 1
-    assert "SECRET_KEYS: is not set" in told.stderr
-    assert "Traceback" not in told.stderr
+def test_a_worker_without_its_settings_reports_it_in_one_line() -> None:
+    """There is no traceback: the line names the variable and the remedy."""
+    ended = run("import worker.celery", SECRET_KEYS="")
+    assert ended.returncode == 1
+    assert "SECRET_KEYS: is not set" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,4 +1,4 @@
-"""Real Celery workers that stop hearing a real Valkey: ended from inside, and started again by their supervisor."""
+"""Real Celery workers that stop hearing a real Valkey end by themselves, and their supervisor starts them again."""
 
 import os
 import signal
@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.cli.supervise import Child, Supervisor, tail_of
-from app.store.db import Database
-from app.store.models import heartbeats
-from tests.cli import member, surroundings
-from tests.gateways import SECRET_KEY, TOPIC
-from tests.valkey import failing_valkey
+from app.cli.local.supervisor import Child, Supervisor, tail_of
+from app.store.engine.database import Database
+from app.store.tables.core import heartbeats
+from tests.support.gateway.gateways import SECRET_KEY, TOPIC
+from tests.support.servers.cli import member, surroundings
+from tests.support.servers.valkey import failing_valkey
 
 PATIENCE_S = 120.0
 SILENCE_S = 5
-CALLED = "celery -A"
+CALLED = "-A "  # if an older lock left setproctitle installed, Celery drops the rest of its command line
 
 
 class Worker:
-    """A supervised worker with two processes, and what the database knows of it."""
+    """A supervised worker with two processes, and its rows in the database."""
 
     def __init__(self, supervisor: Supervisor, database: Database) -> None:
         self.supervisor = supervisor
@@ -35,21 +35,21 @@ class Worker:
         """The main process, 0 while there is none."""
         try:
             return member(os.getpid(), called=CALLED)
-        except (ValueError, KeyError):  # it comes or goes while we look
+        except (ValueError, KeyError):  # the process starts or ends meanwhile
             return 0
 
     def heard(self) -> dict[str, object]:
-        """When each node last heard its broker."""
+        """The time at which each node last heard its broker."""
         query = select(heartbeats.c.name, heartbeats.c.seen_at).where(heartbeats.c.kind == "canary")
         with self._database.reading() as connection:
             return {row.name: row.seen_at for row in connection.execute(query)}
 
     def has_heard(self, main: int) -> bool:
-        """Whether this main process is one that was heard to hear."""
+        """Whether the database says that this main process has heard its broker."""
         return any(name.endswith(f":{main}") for name in self.heard())
 
     def tend_until(self, look: Callable[[], bool]) -> None:
-        """Supervise until it is so."""
+        """Supervise until the condition is true."""
         deadline = time.monotonic() + PATIENCE_S
         while not look():
             assert time.monotonic() < deadline, tail_of(self.supervisor.log_of("worker"))
@@ -62,13 +62,13 @@ class Worker:
         self.tend_until(lambda: time.monotonic() >= ends)
 
     def told(self) -> str:
-        """What the workers wrote."""
+        """The log of the workers."""
         return self.supervisor.log_of("worker").read_text()
 
 
 @contextmanager
 def a_worker(directory: Path, database_url: str, broker_url: str, *, app: str = "worker.celery") -> Iterator[Worker]:
-    """A worker that runs, and is started again when it ends."""
+    """A running worker, which is started again when it ends."""
     environment = surroundings(
         DATABASE_URL=database_url,
         REDIS_URL=broker_url,
@@ -90,8 +90,8 @@ def a_worker(directory: Path, database_url: str, broker_url: str, *, app: str = 
         database.close()
 
 
-def test_a_worker_that_hears_lives_on(tmp_path: Path, migrated_postgres_url: str, redis_url: str) -> None:
-    """Nobody rings, but canaries come through: it says so in the database, and stays the same process."""
+def test_a_worker_that_hears_its_broker_goes_on(tmp_path: Path, migrated_postgres_url: str, redis_url: str) -> None:
+    """No bell rings, but canaries come through: the worker records that in the database and stays the same process."""
     with a_worker(tmp_path, migrated_postgres_url, redis_url) as worker:
         worker.tend_until(lambda: worker.has_heard(worker.main))
         main, before = worker.main, worker.heard()
@@ -102,7 +102,7 @@ def test_a_worker_that_hears_lives_on(tmp_path: Path, migrated_postgres_url: str
 
 
 def test_a_frozen_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:
-    """A main process that cannot even be asked to stop is killed, and the next one hears."""
+    """A main process that cannot even be asked to stop is killed, and the next one hears its broker."""
     with a_worker(tmp_path, migrated_sqlite_url, redis_url) as worker:
         worker.tend_until(lambda: worker.has_heard(worker.main))
         frozen = worker.main
@@ -112,8 +112,8 @@ def test_a_frozen_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, r
 
 
 def test_a_deaf_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:
-    """Alive, connected and consuming nothing: it stops in good order, and the next one hears."""
-    with a_worker(tmp_path, migrated_sqlite_url, redis_url, app="tests.deafened") as worker:
+    """Alive, connected and consuming nothing: it stops in good order, and the next one hears its broker."""
+    with a_worker(tmp_path, migrated_sqlite_url, redis_url, app="tests.support.servers.deaf_worker") as worker:
         worker.tend_until(lambda: worker.main != 0)
         deaf = worker.main
         worker.tend_until(lambda: worker.main not in {0, deaf} and worker.has_heard(worker.main))
@@ -122,8 +122,8 @@ def test_a_deaf_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, red
 
 
 @pytest.mark.parametrize("gone", ["frozen", "killed"])
-def test_without_its_broker_nobody_is_ended(tmp_path: Path, migrated_sqlite_url: str, gone: str) -> None:
-    """What cannot be sent proves nothing of whoever should hear it."""
+def test_without_its_broker_no_worker_is_stopped(tmp_path: Path, migrated_sqlite_url: str, gone: str) -> None:
+    """A canary that cannot be sent proves nothing about the worker that should hear it."""
     with failing_valkey() as valkey, a_worker(tmp_path, migrated_sqlite_url, valkey.url) as worker:
         worker.tend_until(lambda: worker.has_heard(worker.main))
         main = worker.main

@@ -1,15 +1,15 @@
-"""The mutants around the suppression list and what people do with it."""
+"""Mutants of the unsubscribe page."""
 
 from typing import Final
 
 from tests.mutants.mutant import Mutant
 
-_UNSUBSCRIBE = "tests/integration/test_unsubscribe.py"
+_UNSUBSCRIBE = "tests/integration/suppression/test_unsubscribe.py"
 
 OF_THE_LIST: Final = (
     Mutant(
         name="following an unsubscribe link unsubscribes",
-        file="app/web/unsubscribe.py",
+        file="app/web/suppression/unsubscribe.py",
         edits=(
             (
                 "    standing = current_gateway()",
@@ -19,18 +19,18 @@ OF_THE_LIST: Final = (
         killed_by=f"{_UNSUBSCRIBE}::test_following_links_changes_nothing[sqlite]",
     ),
     Mutant(
-        name="the signature of an unsubscribe link is not looked at",
-        file="app/domain/unsubscribe.py",
+        name="the signature of an unsubscribe link is not checked",
+        file="app/domain/suppression/unsubscribe_link.py",
         edits=(("if genuine and is_one and", "if is_one and"),),
-        killed_by="tests/unit/test_unsubscribe.py::test_a_token_with_any_bit_changed_is_none",
+        killed_by="tests/unit/suppression/test_unsubscribe_link.py::test_a_token_with_any_bit_changed_is_none",
     ),
     Mutant(
-        name="whoever comes back is let in, whatever kept them out",
-        file="app/services/unsubscribe.py",
+        name="resubscribing removes every entry",
+        file="app/services/suppression/unsubscribe.py",
         edits=(
             (" if one.origin == Origin.UNSUBSCRIBE]", "]"),
-            ("if any(one.origin != Origin.UNSUBSCRIBE for one in lifted):", "if not Origin.UNSUBSCRIBE:"),
+            ("if any(one.origin != Origin.UNSUBSCRIBE for one in unsuppressed):", "if not Origin.UNSUBSCRIBE:"),
         ),
-        killed_by=f"{_UNSUBSCRIBE}::test_the_way_back_lifts_nothing_else[sqlite-invites/news-manual]",
+        killed_by=f"{_UNSUBSCRIBE}::test_resubscribing_removes_nothing_else[sqlite-invites/news-manual]",
     ),
 )

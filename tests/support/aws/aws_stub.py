@@ -1,10 +1,10 @@
-"""The surroundings of a call to AWS that goes no further than this machine."""
+"""The environment for a call to AWS that stays on this machine."""
 
 import pytest
 
 
 def surround(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made-up credentials, and no file, proxy or CA bundle of the machine's owner."""
+    """Set made-up credentials, and ignore the AWS files, proxies and CA bundle of the machine."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

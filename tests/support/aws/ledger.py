@@ -1,20 +1,20 @@
-"""An SES for tests that keeps a ledger of what it took, whatever it answered, and knows whom it must not be given."""
+"""An SES for tests with a ledger of every accepted email, whatever the answer, and a list of suppressed addresses."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from uuid import UUID
 
-from app.domain.outcome import Accepted, Ambiguous, Envelope, Outcome, Refused, Retry
-from app.services.envelopes import ATTEMPT_TAG
-from tests.gateways import ScriptedMailer
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Refused, Retry
+from app.services.sending.render import ATTEMPT_TAG
+from tests.support.gateway.gateways import ScriptedMailer
 
 MOODS = ("takes", "takes silently", "is silent", "is away", "refuses")
 
 
 @dataclass
 class Taken:
-    """A mail in SES's ledger."""
+    """An email in SES's ledger."""
 
     envelope: Envelope
     ses_message_id: str
@@ -27,9 +27,9 @@ class Taken:
 
 @dataclass
 class Ses(ScriptedMailer):
-    """Takes a mail or not, and answers or not, as its mood towards the address is.
+    """Accepts an email or not, and answers or not, according to the mood that a test sets for the address.
 
-    A mail to one of the `suppressed` is taken like any other, and that somebody was wronged is noted.
+    An email to one of the `suppressed` is accepted like any other, and recorded as a violation.
     """
 
     mood: dict[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Ses(ScriptedMailer):
     lock: Lock = field(default_factory=Lock)
 
     def send(self, envelope: Envelope) -> Outcome:
-        """Take the mail first, then answer, or be silent."""
+        """Accept the email first, then answer or stay silent."""
         if envelope.recipient in self.suppressed:
             self.wronged.append(envelope.recipient)
         match self.mood.get(envelope.recipient, "takes"):

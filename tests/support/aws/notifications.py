@@ -1,16 +1,20 @@
-"""Notifications as SES writes them, about mails that need not exist: for tests that tell many, in any order."""
+"""Notifications as SES writes them, about emails that need not exist, for tests that feed many in any order."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from app.store import inbox
-from app.store.db import clock
-from app.store.ids import new_id
-from app.store.inbox import NewNotification
-from app.wiring import Gateway
-from tests.gateways import TOPIC
+from app.aws.sns.certificate_cache import KeptCertificate
+from app.services.feedback.shared_certificates import PURPOSE, SharedCertificates
+from app.store.engine.database import clock
+from app.store.engine.ids import new_id
+from app.store.feedback import notifications
+from app.store.feedback.notifications import NewNotification
+from app.store.submission.sealing import KeyRing
+from app.wiring.gateway import Gateway
+from tests.support.aws import sns_signing
+from tests.support.gateway.gateways import TOPIC
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HARD = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
@@ -29,7 +33,7 @@ def event(
     sent_at: datetime | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Event:
-    """One event of a configuration set about the mail that SES knows as `message`."""
+    """Return an event of a configuration set about the email with the SES message id `message`."""
     key = {"DeliveryDelay": "deliveryDelay"}.get(kind, kind.lower())
     return {
         "eventType": kind,
@@ -45,7 +49,7 @@ def event(
 
 
 def bounced(address: str, *, message: str, kind: str = "Permanent", subtype: str = "General", **more: Any) -> Event:
-    """A bounce of one address; soft when its kind is `Transient`, of another than the mailed one with `to`."""
+    """Return a bounce of an address, soft if `kind` is `Transient`; `to` sets another address as the destination."""
     fields = more.pop("fields", SOFT if kind == "Transient" else HARD)
     section = {
         "bounceType": kind,
@@ -57,7 +61,7 @@ def bounced(address: str, *, message: str, kind: str = "Permanent", subtype: str
 
 
 def complained(address: str | None, *, message: str, **more: Any) -> Event:
-    """A complaint of one address, or of nobody by name."""
+    """Return a complaint of one address, or one without an address."""
     section = {
         "complainedRecipients": [{"emailAddress": address}] if address else [],
         "complaintFeedbackType": more.pop("feedback_type", "abuse"),
@@ -67,14 +71,25 @@ def complained(address: str | None, *, message: str, **more: Any) -> Event:
 
 
 def delivered(address: str, *, message: str, **more: Any) -> Event:
-    """A delivery to one address."""
+    """Return a delivery to one address."""
     return event("Delivery", {"recipients": [address]}, message=message, to=[address], **more)
 
 
-def put(gateway: Gateway, *notifications: str) -> None:
-    """Put raw payloads of verified notifications into the inbox, each under an SNS id of its own."""
+def know_the_certificate(gateway: Gateway, *, topic_arn: str = TOPIC, pem: bytes | None = None) -> str:
+    """Store the certificate of the tests' signer as if it had just been fetched, and return its URL."""
+    url = sns_signing.certificate_url(topic_arn)
+    with gateway.database.reading() as connection:
+        kept = KeptCertificate(pem or sns_signing.signer().certificate_pem, clock(connection))
+    ring = KeyRing([key.get_secret_value() for key in gateway.settings.secret_keys])
+    shelf = SharedCertificates(gateway.database, keys=ring.derive_each(PURPOSE))
+    shelf.keep(url, kept, until=sns_signing.VALID_TO)
+    return url
+
+
+def put(gateway: Gateway, *payloads: str) -> None:
+    """Store raw payloads as verified notifications, each under a new SNS id."""
     with gateway.database.transaction() as connection:
-        inbox.store(connection, [_new(raw, clock(connection)) for raw in notifications])
+        notifications.store(connection, [_new(raw, clock(connection)) for raw in payloads])
 
 
 def _new(raw: str, at: datetime) -> NewNotification:
@@ -84,5 +99,5 @@ def _new(raw: str, at: datetime) -> NewNotification:
 
 
 def fresh_address() -> str:
-    """An address that no other test, and no other example of a test, has used."""
+    """Return an address that no other test, and no other example of a test, has used."""
     return f"r{new_id().hex}@example.net"

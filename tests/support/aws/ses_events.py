@@ -1,16 +1,16 @@
-"""What SES says about one call, for tests that know the envelope of the call: under any message id, at any time."""
+"""SES's events about one call, for tests that have the envelope of the call: with any message id, at any time."""
 
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.outcome import Envelope
-from app.wiring import Gateway
-from tests.feedback import Event, bounced, complained, delivered, event, put
+from app.domain.sending.call_outcome import Envelope
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import Event, bounced, complained, delivered, event, put
 
 
 def about(envelope: Envelope, kind: str, ses_message_id: str, *, sent_at: datetime | None = None) -> Event:
-    """The `Send`, `Delivery`, `Bounce` or `Complaint` of this call, which began at `sent_at`, by default just now."""
+    """Return the `Send`, `Delivery`, `Bounce` or `Complaint` of this call, which began at `sent_at`, by default now."""
     left = sent_at or datetime.now(UTC)
     told: dict[str, Any] = {
         "message": ses_message_id,
@@ -29,6 +29,6 @@ def about(envelope: Envelope, kind: str, ses_message_id: str, *, sent_at: dateti
 
 
 def bring(gateway: Gateway, *events: Event) -> None:
-    """Let SNS bring these events, and settle what is due."""
+    """Store these events as notifications from SNS, and process all that are due."""
     put(gateway, *map(json.dumps, events))
     gateway.settle.drain()

@@ -1,6 +1,6 @@
-"""What tests of the simulator share: real boto3 clients, and a small endpoint that plays the subscriber of a topic.
+"""Helpers for tests of the simulator: real boto3 clients, and a small endpoint that subscribes to a topic.
 
-The endpoint verifies each signature with the simulator's certificate before it believes anything, as Postern does.
+The endpoint verifies each signature with the simulator's certificate before it processes a message, as Postern does.
 """
 
 import base64
@@ -49,7 +49,7 @@ def client(service: str, simulator: Simulator, *, read_timeout: float = 10.0) ->
 
 
 def control(simulator: Simulator, method: str, path: str, content: Any = None) -> Any:
-    """Call the control surface, which must agree, and return its JSON."""
+    """Call the control surface, which must succeed, and return its JSON."""
     answer = fetch(simulator, f"/_simulator/{path}", method=method, content=content)
     assert answer.status < 300, answer.data
     return answer.json()
@@ -58,14 +58,14 @@ def control(simulator: Simulator, method: str, path: str, content: Any = None) -
 def fetch(
     simulator: Simulator, path: str, *, method: str = "GET", content: Any = None, headers: dict[str, str] | None = None
 ) -> urllib3.BaseHTTPResponse:
-    """Make one plain HTTP request, unsigned, and return whatever is answered."""
+    """Make one unsigned HTTP request, and return the answer, whatever its status."""
     body = json.dumps(content).encode() if content is not None else None
     with urllib3.PoolManager(retries=False, timeout=PATIENCE_SECONDS) as pool:
         return pool.request(method, simulator.url + path, body=body, headers=headers)
 
 
 def until(look: Callable[[], Found]) -> Found:
-    """Return what `look` finds as soon as that is true; fail the test after some seconds."""
+    """Return the result of `look` as soon as it is true; fail the test after some seconds."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -85,7 +85,7 @@ def raw_message(recipient: str, *, subject: str = "An invitation", **headers: st
 
 
 def send(ses: Any, recipient: str, **request: Any) -> str:
-    """Send a raw mail and return its message id."""
+    """Send a raw email and return its message id."""
     answer = ses.send_email(
         FromEmailAddress=SENDER,
         Destination={"ToAddresses": [recipient]},
@@ -101,7 +101,7 @@ def send_watched(ses: Any, recipient: str, **request: Any) -> str:
 
 
 def is_suppressed(ses: Any, address: str) -> bool:
-    """Tell whether the account suppression list has this spelling."""
+    """Return whether the account suppression list has exactly this address."""
     try:
         ses.get_suppressed_destination(EmailAddress=address)
     except ses.exceptions.NotFoundException:
@@ -131,7 +131,7 @@ class Received:
 
 @dataclass
 class Endpoint:
-    """A subscriber on loopback. `answers` are the next statuses to give to notifications; then it is 200 again."""
+    """A subscriber on loopback. `answers` are the statuses for the next notifications; after them it is 200 again."""
 
     simulator: Simulator
     confirms: bool = True
@@ -141,7 +141,7 @@ class Endpoint:
     url: str = ""
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        """Verify, confirm or keep what came, and return the status."""
+        """Verify a message, confirm the subscription or keep the notification, and return the status."""
         envelope = json.loads(body)
         if not is_authentic(envelope, self.simulator):
             self.forged.append(envelope["MessageId"])
@@ -154,16 +154,16 @@ class Endpoint:
         return self.answers.pop(0) if envelope["Type"] == "Notification" and self.answers else 200
 
     def notifications(self) -> list[Received]:
-        """Return what came by way of notifications, first come first."""
+        """Return the notifications received, oldest first."""
         return [each for each in self.received if each.envelope["Type"] == "Notification"]
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the SES events among them, in either dialect."""
+        """Return the SES events among them, in either format."""
         bodies = (each.envelope["Message"] for each in self.notifications())
         return [json.loads(body) for body in bodies if '"mail"' in body]
 
     def kinds(self) -> list[str]:
-        """Return the kinds of the SES events, first come first."""
+        """Return the kinds of the SES events, oldest first."""
         return [event.get("eventType") or event["notificationType"] for event in self.events()]
 
     def event(self, kind: str) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Endpoint:
 
 
 def is_authentic(envelope: dict[str, str], simulator: Simulator) -> bool:
-    """Tell whether the signature is the simulator's, by AWS's published algorithm."""
+    """Return whether the signature is the simulator's, by AWS's published algorithm."""
     names = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
     if envelope["Type"] != "Notification":
         names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
@@ -220,7 +220,7 @@ def listening(simulator: Simulator, *, confirms: bool = True) -> Iterator[Endpoi
     finally:
         server.shutdown()
         for connection in connections:
-            # A kept-alive connection would outlive the listener and go on answering.
+            # A kept-alive connection would outlive the listener and continue to answer.
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         server.server_close()

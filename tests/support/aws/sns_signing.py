@@ -1,6 +1,6 @@
 """A small certificate authority that signs SNS messages as AWS does, for tests.
 
-It writes the string to sign by itself, from AWS's documentation and not from the code under test. Keys are made once
+It builds the string to sign from AWS's documentation, not with the code under test. Keys are made once
 per process; certificates are valid from 2020 to 2050, so that real and fixed clocks both work.
 """
 
@@ -35,7 +35,7 @@ Envelope = dict[str, str]
 
 @functools.cache
 def rsa_key(label: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """Return the RSA key of that label, the same one for the life of the process."""
+    """Return the RSA key with this label, the same one for the life of the process."""
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
@@ -69,7 +69,7 @@ def certificate(
 
 @functools.cache
 def authority_certificate() -> bytes:
-    """Return the certificate of the test authority itself, for a TLS client that is to trust it."""
+    """Return the certificate of the test authority itself, for a TLS client that trusts it."""
     key = rsa_key("authority")
     signs = x509.KeyUsage(
         digital_signature=False,
@@ -152,7 +152,7 @@ class SnsSigner:
         message_id: str | None = None,
         at: datetime | None = None,
     ) -> Envelope:
-        """Return a signed Notification; `at` is when SNS published it, now unless told."""
+        """Return a signed Notification; `at` is when SNS published it, by default now."""
         envelope = _common("Notification", message, topic_arn=topic_arn, version=version, at=at)
         if message_id is not None:
             envelope["MessageId"] = message_id
@@ -195,16 +195,15 @@ class SnsSigner:
 
 
 @functools.cache
-def signer() -> SnsSigner:
-    """Return the signer whose certificate says `sns.amazonaws.com`: AWS itself, as far as a test goes."""
+def signer(name: str = "sns.amazonaws.com") -> SnsSigner:
+    """Return the signer whose certificate has this `name`: for a test, AWS in some region."""
     key = rsa_key("aws")
-    name = "sns.amazonaws.com"
     return SnsSigner(key, certificate(key.public_key(), common_name=name, alternative_names=(name,)))
 
 
 @functools.cache
 def forger() -> SnsSigner:
-    """Return a signer with a key of its own and a certificate that claims AWS's name."""
+    """Return a signer with its own key and a certificate that claims AWS's name."""
     key = rsa_key("forger")
     return SnsSigner(key, certificate(key.public_key(), common_name="sns.amazonaws.com"))
 

@@ -1,4 +1,4 @@
-"""Early mailers for tests: one that waits, so that it can stand in for any mailer, and one that follows a script."""
+"""Early mailers for tests: one that waits, to be used like any mailer, and one that follows a script."""
 
 import socket
 import threading
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from app.aws.ses import EarlyMailer, Pending
-from app.domain.outcome import Envelope, Outcome
-from app.services.answers import Answers
-from tests.gateways import ScriptedMailer
+from app.aws.ses.mailer import EarlyMailer, Pending
+from app.domain.sending.call_outcome import Envelope, Outcome
+from app.services.sending.response_loop import ResponseLoop
+from tests.support.gateway.gateways import ScriptedMailer
 
 PATIENCE_S = 30.0
 
 
 class Waiting:
-    """Makes each call by an early mailer, and waits for its answer as the worker does."""
+    """Makes each call with an early mailer, and waits for its answer as the worker does."""
 
     def __init__(self, mailer: EarlyMailer, *, patience_s: float) -> None:
         self._mailer = mailer
-        self._answers = Answers(patience_s=patience_s, aside=lambda work: threading.Thread(target=work).start())
+        self._answers = ResponseLoop(patience_s=patience_s, aside=lambda work: threading.Thread(target=work).start())
 
     def send(self, envelope: Envelope) -> Outcome:
-        """See `app.aws.ses.Mailer`."""
+        """See `app.aws.ses.mailer.Mailer`."""
         begun = self._mailer.begin(envelope, before_waiting=lambda: None)
         if isinstance(begun, Outcome):
             return begun
@@ -31,21 +31,21 @@ class Waiting:
         return told.get(timeout=PATIENCE_S)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop the loop that reads answers."""
         self._answers.close()
 
 
 @dataclass
 class ScriptedEarlyMailer(ScriptedMailer):
-    """Answers as a `ScriptedMailer` does, through a socket: what `send` comes to is there to be heard at once."""
+    """Answers like a `ScriptedMailer`, but through a socket: the outcome of `send` can be read at once."""
 
     def begin(self, envelope: Envelope, *, before_waiting: Callable[[], None]) -> Outcome | Pending:
-        """See `app.aws.ses.EarlyMailer`."""
+        """See `app.aws.ses.mailer.EarlyMailer`."""
         return Heard(self.send(envelope))
 
 
 class Heard:
-    """A call that was answered, in `pieces`: with two, the first look finds a part only; with none, nothing comes."""
+    """An answer in `pieces`: with two, the first look finds only a part of it; with none, it never comes."""
 
     def __init__(self, outcome: Outcome, *, pieces: int = 1, given_up: Outcome | None = None) -> None:
         self.looks = 0
@@ -58,25 +58,25 @@ class Heard:
 
     @property
     def has_begun(self) -> bool:
-        """See `app.aws.ses.Pending`."""
+        """See `app.aws.ses.mailer.Pending`."""
         return self.looks > 0
 
     def fileno(self) -> int:
-        """See `app.aws.ses.Pending`."""
+        """See `app.aws.ses.mailer.Pending`."""
         return self._ours.fileno()
 
     def look(self) -> Outcome | None:
-        """See `app.aws.ses.Pending`."""
+        """See `app.aws.ses.mailer.Pending`."""
         self.looks += 1
         return self._end(self._outcome) if self._pieces == 1 else None
 
     def wait(self) -> Outcome:
-        """See `app.aws.ses.Pending`."""
+        """See `app.aws.ses.mailer.Pending`."""
         return self._end(self._outcome)
 
     def give_up(self) -> Outcome:
-        """See `app.aws.ses.Pending`."""
-        assert self._given_up is not None, "it was to be heard"
+        """See `app.aws.ses.mailer.Pending`."""
+        assert self._given_up is not None, "the answer should have been read"
         return self._end(self._given_up)
 
     def _end(self, outcome: Outcome) -> Outcome:

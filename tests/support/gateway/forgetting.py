@@ -1,19 +1,20 @@
-"""Forgetting for tests: a gateway with a stand-in for SES's list, and entries and questions in one line."""
+"""Forgetting, for tests: a gateway with a stand-in for SES's list, and one-line helpers for entries."""
 
 from dataclasses import replace
 from typing import Any, cast
 
-from app.aws.account import SesAccount
+from app.aws.ses.account import SesAccount
 from app.domain.errors import ServiceUnavailable
-from app.domain.outcome import Accepted, Envelope, Outcome
-from app.services.forget import Forget, Forgotten
-from app.store import suppressions
-from app.store.suppressions import NewSuppression
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer
-from tests.mails import ROOT
-from tests.rows import rows
-from tests.web import AccountList
+from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
+from app.services.privacy.forget import Forget
+from app.services.privacy.forget_counts import Forgotten
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import ScriptedMailer
+from tests.support.gateway.rows import rows
+from tests.support.gateway.web import AccountList
 
 KIM = "Kim.Gone@Example.NET"
 KEY = "kim.gone@example.net"
@@ -22,7 +23,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 class OpaqueMailer(ScriptedMailer):
-    """SES, whose message ids name nobody."""
+    """SES with message ids that do not contain the address."""
 
     def send(self, envelope: Envelope) -> Outcome:
         super().send(envelope)
@@ -30,21 +31,21 @@ class OpaqueMailer(ScriptedMailer):
 
 
 class AwayList(AccountList):
-    """SES's list while SES is away."""
+    """SES's list while SES is unavailable."""
 
     def remove_suppressed(self, address: str) -> bool:
-        raise ServiceUnavailable("SES could not be asked")
+        raise ServiceUnavailable("SES could not be reached")
 
 
 def with_account(gateway: Gateway, account: AccountList) -> Gateway:
-    """The gateway with this list in place of SES's."""
+    """Return the gateway with this list in place of SES's."""
     forget = Forget(
         database=gateway.database,
-        positives=gateway.positives,
+        writer=gateway.list_writer,
         pseudonyms=gateway.pseudonyms,
         account=cast("SesAccount", account),
     )
-    gateway.suppress._account = cast("SesAccount", account)
+    gateway.unsuppress._account = cast("SesAccount", account)
     return replace(gateway, forget=forget)
 
 
@@ -53,7 +54,7 @@ def forget(gateway: Gateway, email: str = KIM, **more: Any) -> Forgotten:
 
 
 def suppress(gateway: Gateway, key: str, scope: str = "*", origin: str = "manual", **more: Any) -> None:
-    """An entry as it is committed, of a kind that nobody can add by hand; Redis is told as by everybody."""
+    """Commit an entry with any origin, also one that cannot be added by hand, and update Redis as the product does."""
     with gateway.database.transaction() as connection:
         gateway.positives.add([key])
         suppressions.put(
@@ -65,5 +66,5 @@ def suppress(gateway: Gateway, key: str, scope: str = "*", origin: str = "manual
 
 
 def live(gateway: Gateway) -> set[tuple[str, str, str]]:
-    """Name, scope and origin of each live entry."""
+    """Return the name, scope and origin of each live entry."""
     return {(row["key"], row["scope"], row["origin"]) for row in rows(gateway, "suppressions", removed_at=None)}

@@ -1,19 +1,20 @@
-"""Gateways for tests: a migrated database, a real Redis, an application with a key, a mailer with a script."""
+"""Gateways for tests: a migrated database, a real Redis, an application with a key, a scripted mailer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from alembic import command
 
-from app.domain.callers import Caller, Scope
-from app.domain.outcome import Accepted, Envelope, Outcome
-from app.services.authenticate import caller_of
-from app.services.issue_keys import Issued
-from app.wiring import Gateway, alembic_config, build
+from app.domain.apps.callers import Caller, Scope
+from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
+from app.services.apps.authenticate import caller_of
+from app.services.apps.issue_keys import Issued
+from app.wiring.gateway import Gateway, build
+from app.wiring.migrations import alembic_config
 from config import Settings
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:postern-feedback"
@@ -22,19 +23,19 @@ SECRET_KEY = "tests-only-0123456789abcdefghijklmnopqrstuv"
 
 @dataclass
 class ScriptedMailer:
-    """Answers calls as the test says, by recipient, and keeps every envelope: the contract of `app.aws.ses.Mailer`."""
+    """Answers calls as the test says, by recipient, and keeps every envelope; see `app.aws.ses.mailer.Mailer`."""
 
     answers: dict[str, Outcome] = field(default_factory=dict)
     sent: list[Envelope] = field(default_factory=list)
 
     def send(self, envelope: Envelope) -> Outcome:
-        """The scripted outcome, or acceptance under a new message id."""
+        """Return the scripted outcome, by default acceptance with a new message id."""
         self.sent.append(envelope)
         return self.answers.get(envelope.recipient, Accepted(f"ses-{len(self.sent):06d}-{envelope.recipient}"))
 
 
 def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
-    """Settings of a gateway for tests; `more` overrides any of them."""
+    """Return the settings of a gateway for tests; `more` overrides any of them."""
     values: dict[str, Any] = {
         "database_url": database_url,
         "redis_url": redis_url,
@@ -50,7 +51,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
 
 
 def migrate(database_url: str) -> None:
-    """Bring an empty database to the newest revision."""
+    """Migrate an empty database to the newest revision."""
     command.upgrade(alembic_config(database_url), "head")
 
 
@@ -58,7 +59,7 @@ def migrate(database_url: str) -> None:
 def gateway_on(
     database_url: str, redis_url: str, *, mailer: ScriptedMailer | None = None, **more: Any
 ) -> Iterator[Gateway]:
-    """A gateway on a migrated database, closed at the end; `mailer` answers in place of SES."""
+    """Yield a gateway on a migrated database, closed at the end; `mailer` answers in place of SES."""
     with TemporaryDirectory() as flight_dir:
         settings = settings_for(database_url, redis_url, **{"flight_dir": flight_dir} | more)
         gateway = build(settings, mailer=mailer or ScriptedMailer())
@@ -69,7 +70,7 @@ def gateway_on(
 
 
 def issue(gateway: Gateway, *, app: str = "invites", scopes: frozenset[Scope] | None = None, **more: Any) -> Issued:
-    """A key of an application that may send as `@example.com`; every scope but admin unless told otherwise."""
+    """Issue a key of an application that may send from `@example.com`; by default with every scope except admin."""
     return gateway.issue_keys.create(
         actor="test",
         app=app,
@@ -81,5 +82,10 @@ def issue(gateway: Gateway, *, app: str = "invites", scopes: frozenset[Scope] | 
 
 
 def caller(gateway: Gateway, **more: Any) -> Caller:
-    """The caller behind a new key."""
+    """Return the caller of a new key."""
     return caller_of(issue(gateway, **more).key)
+
+
+def replace_parts(gateway: Gateway, **parts: Any) -> None:
+    """Have the drains of this gateway work with other parts from now on."""
+    gateway.deliver.parts = replace(gateway.deliver.parts, **parts)

@@ -1,4 +1,4 @@
-"""Files of suppression lists for tests: rows to import, and what a file is read as."""
+"""Files of suppression lists for tests: rows to import, and the rows read from a file."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -7,37 +7,37 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.domain.callers import Caller
-from app.domain.list_files import ListFile, Reading, written
-from app.domain.list_rows import ListRow, Refused
-from app.services.authenticate import operator
-from app.services.import_batch import Told
-from app.services.import_list import How
-from app.store.ids import new_id
-from app.store.models import suppressions
-from app.wiring import Gateway
+from app.domain.apps.callers import Caller
+from app.domain.suppression.files.formats import ListFile, Reading, written
+from app.domain.suppression.files.rows import ListRow, Refused
+from app.services.apps.authenticate import operator
+from app.services.suppression.files.import_batch import RowResult
+from app.services.suppression.files.import_list import How
+from app.store.engine.ids import new_id
+from app.store.tables.core import suppressions
+from app.wiring.gateway import Gateway
 
 ADMIN = operator("tester")
-CORPUS = Path(__file__).parent / "corpus" / "lists"
+CORPUS = Path(__file__).parents[2] / "corpus" / "lists"
 
 
 def pieces_of(data: bytes, size: int = 65_536) -> Iterator[bytes]:
-    """A file in pieces of so many bytes."""
+    """Yield a file in pieces of `size` bytes."""
     yield from (data[start : start + size] for start in range(0, len(data), size))
 
 
 def read(data: bytes, *, size: int = 65_536, **how: object) -> list[ListRow | Refused]:
-    """What a file is read as."""
+    """Return the rows read from a file, accepted or refused."""
     return list(ListFile(pieces_of(data, size), Reading(**how)))  # type: ignore[arg-type]
 
 
 def csv_of(*rows: Iterable[str]) -> bytes:
-    """A file of these rows, the first of which names the columns."""
+    """Return a file of these rows; the first row names the columns."""
     return written([tuple(row) for row in rows]).encode()
 
 
 def many(rows: int, *, prefix: str = "person") -> Iterator[bytes]:
-    """A file of so many different addresses, a thousand to a piece."""
+    """Yield a file of `rows` different addresses, a thousand per piece."""
     yield b"email,origin,reason,created_at\r\n"
     for start in range(0, rows, 1000):
         lines = (
@@ -50,21 +50,21 @@ def many(rows: int, *, prefix: str = "person") -> Iterator[bytes]:
 def take(
     gateway: Gateway, data: bytes, *, who: Caller = ADMIN, dry_run: bool = False, fresh: bool = False, **how: Any
 ) -> list[str]:
-    """Import a file; the verdict on each row, or the rule that it breaks."""
-    told: list[Told] = []
+    """Import a file, and return the verdict on each row, or the rule that it breaks."""
+    told: list[RowResult] = []
     gateway.import_list(
-        who, pieces_of(data), How(reading=Reading(**how), dry_run=dry_run, fresh=fresh), tell=told.extend
+        who, pieces_of(data), How(reading=Reading(**how), dry_run=dry_run, fresh=fresh), report=told.extend
     )
     return [one.code or one.verdict.value for one in told]
 
 
 def export(gateway: Gateway, who: Caller = ADMIN, **which: Any) -> bytes:
-    """The file that an export gives out."""
+    """Return the exported file."""
     return "".join(piece.text for piece in gateway.export_list(who, **which)).encode()
 
 
 def put(gateway: Gateway, *entries: dict[str, Any]) -> None:
-    """Put entries on the list past all services; all say the same things, and what is not said is usual."""
+    """Insert entries directly, bypassing all services. All must name the same columns; others get usual values."""
     usual = {
         "scope": "*",
         "origin": "manual",

@@ -1,4 +1,4 @@
-"""What tests of the two suppression lists share: a gateway, a simulator with a list of its own, and who syncs them."""
+"""Helpers for tests of the two suppression lists: a gateway, a simulator with its own list, and their sync."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,25 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.aws.account import SesAccount
-from app.domain.suppression import Origin
-from app.services.sync import ALWAYS_PUT, CURSOR, Sync, Synced
-from app.services.sync_place import Order, Place
-from app.store import cursors, suppressions
-from app.store.suppressions import NewSuppression
-from app.wiring import Gateway
+from app.aws.ses.account import SesAccount
+from app.domain.account.sync_progress import Order, SyncPosition
+from app.domain.suppression.rules import Origin
+from app.services.account.sync_list import ALWAYS_PUT, Sync, Synced
+from app.store.account.ses_list import CURSOR
+from app.store.operating import job_cursors
+from app.store.suppression import suppressions
+from app.store.suppression.suppressions import NewSuppression
+from app.wiring.gateway import Gateway
 from config import SesListSync
 from simulator import Options, Simulator
-from tests.mails import ROOT
-from tests.rows import rows
-from tests.simulating import client, control
+from tests.support.aws.bounces import bounce_reader
+from tests.support.aws.simulator import client, control
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.rows import rows
 
 EVERYTHING = Order(full=True)
 BOTH_WAYS = Order(full=True, origins=ALWAYS_PUT)
 
 
 class Seconds:
-    """Seconds that pass only by sleeping."""
+    """A clock on which time passes only by `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -37,7 +40,7 @@ class Seconds:
 
 
 class World:
-    """A gateway, a simulator with its list, and what keeps the two in step."""
+    """A gateway, a simulator with its list, and the sync of the two."""
 
     def __init__(self, gateway: Gateway, simulator: Simulator) -> None:
         self.gateway = gateway
@@ -45,18 +48,19 @@ class World:
         self.ses = client("sesv2", simulator)
         self.seconds = Seconds()
         self.sync = self.another()
-        gateway.suppress._account = self.ses_account()
+        gateway.unsuppress._account = gateway.sync._pull._account = self.ses_account()
 
     def ses_account(self) -> SesAccount:
         return SesAccount(self.ses, clock=self.seconds, sleep=self.seconds.sleep)
 
     def another(self, mode: SesListSync = SesListSync.PULL) -> Sync:
-        """One more process of the same gateway."""
+        """Return the sync of another process of the same gateway."""
         return Sync(
             database=self.gateway.database,
-            positives=self.gateway.positives,
+            writer=self.gateway.list_writer,
             pseudonyms=self.gateway.pseudonyms,
             account=self.ses_account(),
+            cause_of=bounce_reader().cause_of,
             exempt_mailbox_simulator=True,
             mode=mode,
             monotonic=self.seconds,
@@ -73,16 +77,16 @@ class World:
         )
 
     def faults(self, *rules: dict[str, Any]) -> None:
-        """Have calls fail from now on."""
+        """Make calls to SES fail from now on."""
         control(self.simulator, "POST", "faults", list(rules))
 
     def listed(self) -> set[str]:
-        """SES's list as it is."""
+        """Return the addresses on SES's list."""
         page = self.ses.list_suppressed_destinations()
         return {entry["EmailAddress"] for entry in page["SuppressedDestinationSummaries"]}
 
     def live(self) -> dict[str, str]:
-        """Whom our list suppresses for every mail, and why."""
+        """Return the addresses that our list suppresses for every email, and why."""
         return {
             row["key"]: row["origin"]
             for row in rows(self.gateway, "suppressions")
@@ -90,14 +94,14 @@ class World:
         }
 
     def put(self, key: str, origin: Origin, **more: Any) -> None:
-        """Put an entry on our list, as news of SES would."""
+        """Put an entry on our list, as an event of SES would."""
         new = NewSuppression(key=key, scope="*", address=key, origin=origin, reason="Test.", actor="test")
         with self.gateway.database.transaction() as connection:
             suppressions.put(connection, replace(new, **more))
 
-    def place(self) -> Place:
+    def place(self) -> SyncPosition:
         with self.gateway.database.reading() as connection:
-            return Place.from_json(cursors.read(connection, CURSOR))
+            return SyncPosition.from_json(job_cursors.read(connection, CURSOR))
 
     def run(self, order: Order = EVERYTHING) -> Synced:
         return self.sync.run(ROOT, order)
@@ -105,6 +109,6 @@ class World:
 
 @contextmanager
 def two_lists(gateway: Gateway, directory: Path, **options: Any) -> Iterator[World]:
-    """A world with a simulator that keeps its files in this directory."""
+    """Yield a world with a simulator that keeps its files in this directory."""
     with Simulator(Options(data=directory / "ses", event_delay=(0, 0), **options)) as simulator:
         yield World(gateway, simulator)

@@ -1,4 +1,4 @@
-"""One invitation for the tests of mails: as it is, as it is rendered, and as the email package reads it."""
+"""One invitation for tests of MIME: as a message, as rendered, and as parsed by the email package."""
 
 import email
 import email.policy
@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
-from app.domain.address import parse_mailbox
-from app.domain.mime import Attachment, Message, render
+from app.domain.message.mailboxes import parse_mailbox
+from app.domain.message.mime import Attachment, Message, render
 
 RECIPIENT = "01920000-0000-7000-8000-00000000000a"
 PNG = Attachment(filename="logo.png", content=bytes(range(256)), content_type=None, content_id="logo")
@@ -26,7 +26,7 @@ INVITATION = Message(
 
 
 def rendered(message: Message, *, extra_headers: tuple[tuple[str, str], ...] = ()) -> bytes:
-    """The bytes of `message` for one recipient at one moment."""
+    """Return the bytes of `message` for one recipient at a fixed time."""
     return render(
         message,
         recipient_id=RECIPIENT,
@@ -37,21 +37,21 @@ def rendered(message: Message, *, extra_headers: tuple[tuple[str, str], ...] = (
 
 
 def read(raw: bytes) -> EmailMessage:
-    """`raw` as the email package reads it."""
-    mail = email.message_from_bytes(raw, policy=email.policy.default)
-    assert isinstance(mail, EmailMessage)
-    assert not any(part.defects for part in mail.walk())
-    return mail
+    """Return `raw` as parsed by the email package."""
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    assert not any(part.defects for part in message.walk())
+    return message
 
 
-def shape(mail: EmailMessage) -> list[str]:
-    """The content types of a mail and its parts, in reading order."""
-    return [part.get_content_type() for part in mail.walk()]
+def shape(message: EmailMessage) -> list[str]:
+    """Return the content types of an email and its parts, in reading order."""
+    return [part.get_content_type() for part in message.walk()]
 
 
-def content(mail: EmailMessage, kind: str) -> str:
-    """The text of a body as its reader sees it."""
-    part = mail.get_body((kind,))
+def content(message: EmailMessage, kind: str) -> str:
+    """Return the text of a body as its reader sees it."""
+    part = message.get_body((kind,))
     assert part is not None
     text = part.get_content()
     assert isinstance(text, str)
@@ -59,5 +59,5 @@ def content(mail: EmailMessage, kind: str) -> str:
 
 
 def with_crlf(text: str) -> str:
-    """`text` with the one change that a mail makes to it."""
+    """Return `text` with CRLF line ends, the only change that an email makes to it."""
     return "\r\n".join(re.split("\r\n|\r|\n", text))

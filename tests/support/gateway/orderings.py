@@ -1,19 +1,19 @@
-"""In which order the tests run: each worker of xdist has some of the long ones, and begins with them.
+"""The order of the tests: each xdist worker gets some of the long tests, and begins with them.
 
-A long one that comes last keeps everybody waiting. It knows how `--dist worksteal` shares out: each worker gets as many
-tests that follow each other, and whoever is done takes from the end of what another has. It decides no more than the
-order; whatever it is, every test passes.
+A long test at the end would delay the whole run. `--dist worksteal` gives each worker the same number of consecutive
+tests, and a worker that is done takes tests from the end of another's share. Only the order changes; every test passes
+in any order.
 """
 
 from pathlib import Path
 
 import pytest
 
-LONG = ("chaos", "e2e", "test_deaf_worker.py")
+LONG = ("chaos", "e2e", "test_deaf_worker.py", "test_growth_plans.py")
 
 
 def dealt(items: list[pytest.Item], *, workers: int) -> list[pytest.Item]:
-    """The tests in the order for so many workers. Those of one module stay together, for what they share."""
+    """Return the tests in the order for `workers` workers. Those of one module stay together, to share fixtures."""
     long = filter(is_long, dict.fromkeys(item.path for item in items))
     turns = {path: number % workers for number, path in enumerate(long)}
     rest = [item for item in items if item.path not in turns]
@@ -28,5 +28,5 @@ def dealt(items: list[pytest.Item], *, workers: int) -> list[pytest.Item]:
 
 
 def is_long(module: Path) -> bool:
-    """Whether the tests of a module take minutes together."""
+    """Return whether the tests of a module take minutes together."""
     return any(part in LONG for part in module.parts)

@@ -1,40 +1,40 @@
-"""Mails of unknown fate, for tests: SES keeps silent about them, their peers have events or not, and time passes."""
+"""Emails of unknown outcome, for tests: SES does not answer, their peers have events or not, and time passes."""
 
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.callers import Caller
-from app.domain.delivery import State
-from app.domain.outcome import Ambiguous, Envelope
-from app.domain.proof import ENOUGH_PEERS
+from app.domain.apps.callers import Caller
+from app.domain.sending.call_outcome import Ambiguous, Envelope
+from app.domain.sending.state_machine import State
+from app.domain.sending.unconfirmed_policy import ENOUGH_PEERS
 from app.queue import Lane
-from app.wiring import Gateway
-from tests.feedback import Event
-from tests.gateways import ScriptedMailer
-from tests.mails import state_of, submit
-from tests.rows import age, rows
-from tests.ses_events import about, bring
+from app.wiring.gateway import Gateway
+from tests.support.aws.notifications import Event
+from tests.support.aws.ses_events import about, bring
+from tests.support.gateway.emails import state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer
+from tests.support.gateway.rows import age, rows
 
 ANN = "ann@example.net"
 QUIET = timedelta(minutes=16)
 
 
 def submit_in_silence(gateway: Gateway, mailer: ScriptedMailer, who: Caller, *to: str, **more: Any) -> list[UUID]:
-    """Mails that SES gave no answer about."""
+    """Submit emails, and have their calls to SES end without an answer."""
     mailer.answers |= dict.fromkeys(to, Ambiguous("Silence."))
-    mails = [submit(gateway, who, one, **more) for one in to]
+    emails = [submit(gateway, who, one, **more) for one in to]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert {state_of(gateway, mail) for mail in mails} == {State.UNCONFIRMED}
+    assert {state_of(gateway, email) for email in emails} == {State.UNCONFIRMED}
     for one in to:
         del mailer.answers[one]
-    return mails
+    return emails
 
 
 def send_peers(
     gateway: Gateway, mailer: ScriptedMailer, who: Caller, *, seen: int, accepted: int = ENOUGH_PEERS
 ) -> None:
-    """Mails that SES answered for; `seen` of them have their `Send` event."""
+    """Send `accepted` emails that SES answers; `seen` of them get their `Send` event."""
     before = len(mailer.sent)
     submit(gateway, who, *(f"peer{number}@example.net" for number in range(accepted)))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -42,13 +42,13 @@ def send_peers(
 
 
 def sent(gateway: Gateway, envelope: Envelope, ses_message_id: str | None = None) -> Event:
-    """SES's `Send` event of this call, by default under the message id that SES answered with."""
+    """Return SES's `Send` event of this call, by default with the message id of the answer."""
     (attempt,) = rows(gateway, "attempts", id=UUID(dict(envelope.tags)["postern_attempt"]))
     return about(envelope, "Send", ses_message_id or str(attempt["ses_message_id"]))
 
 
 def be_quiet(gateway: Gateway, by: timedelta = QUIET) -> None:
-    """Let this much time pass without an event."""
+    """Let `by` pass without an event."""
     age(gateway, "recipients", "unconfirmed_since", by, state=State.UNCONFIRMED)
     age(gateway, "attempts", "started_at", by)
 

@@ -1,4 +1,4 @@
-"""Marked streams, the links of their mail, and the pages behind those, for tests."""
+"""Streams with an unsubscribe link, the links in their emails, and the pages of those links, for tests."""
 
 from typing import Any
 from uuid import UUID
@@ -7,12 +7,12 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.queue import Lane
-from app.store.models import audit, recipients, suppressions
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.invitation import read
-from tests.mails import ROOT, submit
-from tests.web import Web
+from app.store.tables.core import audit, recipients, suppressions
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT, submit
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.messages import read
+from tests.support.gateway.web import Web
 
 BASE = "https://mail.example.com/postern"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -25,17 +25,17 @@ def mark(gateway: Gateway, stream: str = "news", *, app: str = "invites", title:
 
 
 def mailed(web: Web, *to: str, stream: str = "news") -> UUID:
-    """Mail of a stream that is marked, sent."""
+    """Send an email of a stream with an unsubscribe link, and return its id."""
     who = caller(web.gateway)
     mark(web.gateway)
-    mail = submit(web.gateway, who, *(to or [KIM]), stream=stream)
+    email = submit(web.gateway, who, *(to or [KIM]), stream=stream)
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
-    return mail
+    return email
 
 
-def path_of(web: Web, *, mail: int = -1) -> str:
-    """Where the link of a mail that was sent leads, below the public URL."""
-    link = read(web.mailer.sent[mail].raw)["List-Unsubscribe"]
+def path_of(web: Web, *, email: int = -1) -> str:
+    """Return the path of the link in an email that was sent, below the public URL."""
+    link = read(web.mailer.sent[email].raw)["List-Unsubscribe"]
     assert link.startswith(f"<{BASE}/unsubscribe/")
     assert link.endswith(">")
     return str(link)[len(BASE) + 1 : -1]
@@ -52,12 +52,12 @@ def live(web: Web, address: str = KIM) -> list[tuple[str, str]]:
 
 
 def everything(gateway: Gateway) -> list[Any]:
-    """All rows that a link could change."""
+    """Return all rows that a link could change."""
     with gateway.database.reading() as connection:
         return [connection.execute(select(table)).all() for table in (suppressions, audit, recipients)]
 
 
 def page_of(answer: TestResponse) -> str:
-    """The page, with the id of its request, which no two share, left aside."""
+    """Return the page without the id of its request, which is different each time."""
     assert answer.mimetype == "text/html"
     return answer.text

@@ -1,6 +1,6 @@
-"""A real browser for tests of pages: Debian's Chromium, told what to do over W3C WebDriver by plain HTTP.
+"""A real browser for tests of pages: Debian's Chromium, controlled with W3C WebDriver over plain HTTP.
 
-Where Chromium is not installed the test that asks for it is skipped and says so; `.ci/run` installs it.
+Where Chromium is not installed, a test that needs it is skipped and says so; `.ci/run` installs it.
 """
 
 import base64
@@ -15,15 +15,15 @@ from typing import Any, Final
 import pytest
 import urllib3
 
-from app.cli.probes import free_port
-from tests.services import running
+from app.cli.local.port_checks import free_port
+from tests.support.servers.servers import running
 
 PATIENCE_S: Final = 60.0
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # https://www.w3.org/TR/webdriver2/#elements
 TAB, ENTER = "\ue004", "\ue007"
 FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # which Chromium cannot have as root
+    "--no-sandbox",  # Chromium cannot use its sandbox as root
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
@@ -34,12 +34,12 @@ FLAGS = (
 
 
 class CannotDo(Exception):
-    """The browser did not do what it was told."""
+    """The browser could not carry out a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """Something on a page, and what a screen reader is told of it."""
+    """An element of a page, with the role and name that a screen reader gets."""
 
     text: str
     role: str
@@ -48,13 +48,13 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """One window of one browser that nobody has used before."""
+    """One window of a fresh browser."""
 
     session: str
     pool: urllib3.PoolManager
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One WebDriver command, which must succeed; its value."""
+        """Run one WebDriver command, which must succeed, and return its value."""
         answer = self.pool.request(method, f"{self.session}{path}", json=body)
         told = answer.json()["value"]
         if answer.status != 200:
@@ -62,52 +62,52 @@ class Browser:
         return told
 
     def open(self, url: str) -> None:
-        """Go to a page and wait until it is there."""
+        """Open a page and wait until it is loaded."""
         self.ask("POST", "/url", {"url": url})
 
     def look(self, width: int, height: int = 640, *, scheme: str = "light") -> None:
-        """Have a window of this size, in a `light` or a `dark` scheme."""
+        """Set the size of the window, and a `light` or a `dark` color scheme."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.devtools("Emulation.setDeviceMetricsOverride", **size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.devtools("Emulation.setEmulatedMedia", features=features)
 
     def devtools(self, command: str, **parameters: Any) -> Any:
-        """One command of Chromium's own protocol."""
+        """Run one command of Chromium's own protocol."""
         return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def run(self, script: str) -> Any:
-        """What a script returns, which the page's own policy does not concern."""
+        """Run a script, to which the policy of the page does not apply, and return its result."""
         return self.ask("POST", "/execute/sync", {"script": script, "args": []})
 
     def press(self, *keys: str) -> None:
-        """Press and release keys, one after the other, wherever the focus is. What that loads has to be waited for."""
+        """Press and release keys, one after the other, where the focus is. It waits for no page that this loads."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     def find(self, selector: str) -> list[Element]:
-        """What a CSS selector finds, in the order of the page."""
+        """Return the elements that match a CSS selector, in the order of the page."""
         found = self.ask("POST", "/elements", {"using": "css selector", "value": selector})
         return [self._read(f"/element/{each[ELEMENT]}") for each in found]
 
     def shows(self, text: str) -> bool:
-        """Whether the heading of the page says so, and all of the page is there."""
+        """Return whether the page is complete and its heading contains `text`."""
         try:
             heading = self.run("return document.readyState === 'complete' && document.querySelector('h1').innerText")
         except CannotDo:
-            return False  # one page gives way to the next
+            return False  # one page is being replaced by the next
         return bool(heading == text)
 
     def focused(self) -> Element:
-        """Where the focus is."""
+        """Return the element that has the focus."""
         return self._read(f"/element/{self.ask('GET', '/element/active')[ELEMENT]}")
 
     def complaints(self) -> list[str]:
-        """What the browser has complained of since it was last asked: blocked loads, scripts that failed."""
+        """Return the messages of the browser since the last call: blocked loads, failed scripts."""
         return [str(entry["message"]) for entry in self.ask("POST", "/se/log", {"type": "browser"})]
 
     def picture(self) -> bytes:
-        """What is to be seen, as a PNG."""
+        """Return a screenshot as PNG."""
         return base64.b64decode(self.ask("GET", "/screenshot"))
 
     def _read(self, element: str) -> Element:
@@ -117,10 +117,10 @@ class Browser:
 
 @contextmanager
 def browsing(directory: Path) -> Iterator[Browser]:
-    """A browser that keeps all it writes below `directory` and is gone at the end."""
+    """Run a browser that writes only below `directory`, and end it with the block."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.skip("CHROMIUM IS MISSING, so no page was looked at: apt-get install chromium chromium-driver")
+        pytest.skip("CHROMIUM IS MISSING, so no page was tested: apt-get install chromium chromium-driver")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with urllib3.PoolManager(retries=False, timeout=PATIENCE_S) as pool:

@@ -1,4 +1,4 @@
-"""The command line as the tests run it: as processes of their own, as a person would in two terminals."""
+"""The command line as separate processes, as a person would run it in two terminals."""
 
 import json
 import os
@@ -14,23 +14,28 @@ from typing import Any, TypeVar
 
 import urllib3
 
-from config import Settings
+from config import ENV_FILE, Settings
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 180.0
 Found = TypeVar("Found")
 Json = dict[str, Any]
 
 
 def surroundings(**more: str) -> dict[str, str]:
-    """The environment of a command: this one without any setting of ours or AWS's, and `more`."""
-    ours = {name.upper() for name in Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("AWS_")}
+    """Return the environment of a command: ours without Postern's settings, plus `more`.
+
+    The command also reads the `.env` of its directory. Variables of AWS, PostgreSQL and Celery were removed from our
+    environment before the first test.
+    """
+    ours = {name.upper() for name in Settings.model_fields} | {ENV_FILE}
+    theirs = ("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", "AWS_ENDPOINT", "AWS_REGION")
+    kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith(theirs)}
     return kept | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "160"} | more
 
 
 def command(*words: str) -> list[str]:
-    """The command line that `./postern` becomes."""
+    """Return the command line that `./postern` runs."""
     return [sys.executable, "-P", "-m", "app.cli", *words]
 
 
@@ -49,14 +54,14 @@ def postern(*words: str, cwd: Path, stdin: str = "", **environment: str) -> "sub
 
 
 def last_object(output: str) -> Json:
-    """The JSON object in the last line."""
+    """Return the JSON object in the last line."""
     told = json.loads(output.splitlines()[-1])
     assert isinstance(told, dict)
     return told
 
 
 def until(look: Callable[[], Found]) -> Found:
-    """What `look` finds as soon as that is true; the test fails when the patience is over."""
+    """Return the result of `look` as soon as it is true; fail the test after a while."""
     deadline = time.monotonic() + PATIENCE_S
     while not (found := look()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -74,7 +79,7 @@ class Up:
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=PATIENCE_S))
 
     def call(self, method: str, path: str, body: Any = None) -> Json:
-        """The JSON that the API answers, which must agree."""
+        """Call the API, which must succeed, and return its JSON."""
         content = json.dumps(body).encode() if body is not None else None
         headers = {"Authorization": f"Bearer {self.ready['api_key']}", "Content-Type": "application/json"}
         answer = self.pool.request(method, self.ready["url"] + path, body=content, headers=headers)
@@ -83,31 +88,31 @@ class Up:
         return told
 
     def submit(self, to: str) -> str:
-        """Hand in a mail and return its id."""
-        mail = {"from": self.ready["from"], "to": [to], "subject": "You are invited", "text": "Do come."}
-        return str(self.call("POST", "/v1/emails", mail)["id"])
+        """Submit an email and return its id."""
+        email = {"from": self.ready["from"], "to": [to], "subject": "You are invited", "text": "Do come."}
+        return str(self.call("POST", "/v1/emails", email)["id"])
 
     def state(self, email_id: str) -> str:
-        """Where the mail to its only recipient stands."""
+        """Return the state of the email's only recipient."""
         return str(self.call("GET", f"/v1/emails/{email_id}")["recipients"][0]["state"])
 
     def arrives(self, email_id: str) -> None:
-        """Wait until the mail is delivered."""
+        """Wait until the email is delivered."""
         until(lambda: self.state(email_id) == "delivered")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> str:
-        """Send a signal, wait for the end, and return what was said on standard error."""
+        """Send a signal, wait for the end, and return the standard error."""
         self.process.send_signal(number)
         _, told = self.process.communicate(timeout=PATIENCE_S)
         return told
 
 
 @contextmanager
-def up(directory: Path, **environment: str) -> Iterator[Up]:
-    """`postern up` in a directory, ready; its data is in `data` there. Killed at the end if it still runs."""
+def up(directory: Path, *words: str, **environment: str) -> Iterator[Up]:
+    """Run `postern up` in a directory, ready; its data is in `data` there. It is killed at the end of the block."""
     ready = directory / "data" / "ready.json"
     process = subprocess.Popen(
-        command("up", "--port", "0", "--simulator-port", "0"),
+        command("up", "--port", "0", "--simulator-port", "0", *words),
         cwd=directory,
         env=surroundings(**environment),
         stdin=subprocess.DEVNULL,
@@ -127,7 +132,7 @@ def up(directory: Path, **environment: str) -> Iterator[Up]:
 
 
 def family(parent: int) -> set[int]:
-    """The ids of all processes below this one."""
+    """Return the ids of all descendants of this process."""
     parents = dict(_parents())
     found: set[int] = set()
     while more := {child for child, its_parent in parents.items() if its_parent in found | {parent}} - found:
@@ -136,7 +141,7 @@ def family(parent: int) -> set[int]:
 
 
 def words_of(process: int) -> str:
-    """The command line of a process, empty when it is gone."""
+    """Return the command line of a process, empty when it is gone."""
     try:
         return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ")
     except OSError:
@@ -145,10 +150,10 @@ def words_of(process: int) -> str:
 
 
 def member(parent: int, *, called: str) -> int:
-    """The process of this part of `up`: the outermost one below its leash."""
+    """Return the process of this part of `up`: the outermost one below its leash."""
     parents = dict(_parents())
     below = family(parent)
-    parts = {one for one in below if called in words_of(one) and "leash.py" not in words_of(one)}
+    parts = {one for one in below if called in words_of(one) and "orphan_guard.py" not in words_of(one)}
     (outermost,) = {one for one in parts if parents[one] not in parts}
     return outermost
 
@@ -165,7 +170,7 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def lives(process: int) -> bool:
-    """Whether the process runs; one that only waits to be reaped does not."""
+    """Return whether the process runs; a zombie does not."""
     try:
         os.kill(process, 0)
         return sys.platform != "linux" or Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
@@ -174,6 +179,6 @@ def lives(process: int) -> bool:
 
 
 def settings_of(directory: Path) -> Mapping[str, str]:
-    """What the parts of the gateway below this directory were told."""
+    """Return the settings of the parts of the gateway in this directory."""
     told: Mapping[str, str] = json.loads((directory / "data" / "environment.json").read_text())
     return told

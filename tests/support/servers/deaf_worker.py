@@ -1,6 +1,6 @@
-"""The worker as it is, but the first one of a data directory goes deaf: alive, connected, and consuming nothing.
+"""The real worker, but the first one of a data directory goes deaf: alive and connected, but consuming nothing.
 
-`celery -A tests.deafened worker`, with `FLIGHT_DIR` in a directory of the test's own.
+`celery -A tests.support.servers.deaf_worker worker`, with `FLIGHT_DIR` in a directory of the test.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ MARK = settings.flight_dir / "deafened"
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def go_deaf(sender: Any, **_: Any) -> None:
-    """Stop consuming every queue, once; whoever is started again hears."""
+    """Stop consuming every queue, once; a restarted worker consumes normally."""
     if not MARK.exists():
         MARK.parent.mkdir(parents=True, exist_ok=True)
         MARK.touch()

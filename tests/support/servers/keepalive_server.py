@@ -1,16 +1,25 @@
 """A server that keeps connections, as SES does, and counts them."""
 
+import json
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 23\r\n\r\n{"MessageId": "0100-1"}'
+
+
+def accepted(number: int) -> bytes:
+    """Return SES's answer to the request with this number, with its own MessageId."""
+    body = json.dumps({"MessageId": f"0100-{number}"})
+    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 class Endpoint:
     """A server on loopback that keeps connections, answers every request with a MessageId, and keeps what it read.
 
-    After `requests_each` requests it closes a connection without a word, as a load balancer does.
+    After `requests_each` requests it closes a connection without notice, as a load balancer does. `answer` may compute
+    the answer from the number of the request.
     """
 
     def __init__(
@@ -18,17 +27,18 @@ class Endpoint:
         *,
         tls: ssl.SSLContext | None = None,
         requests_each: int = 1000,
-        answer: bytes = OK,
+        answer: bytes | Callable[[int], bytes] = OK,
         piecemeal: bool = False,
+        port: int = 0,
     ) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.connections = 0
         self.closed = threading.Semaphore(0)
         self._tls = tls
         self._requests_each = requests_each
-        self._pieces = [answer[at : at + 1] for at in range(len(answer))] if piecemeal else [answer]
-        self._ends = b"close" in answer or b"HTTP/1.0" in answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._answer = answer if callable(answer) else lambda _: answer
+        self._piecemeal = piecemeal
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._threads = [threading.Thread(target=self._listen, daemon=True)]
         self._threads[0].start()
 
@@ -62,9 +72,10 @@ class Endpoint:
                         name, _, value = field.decode().partition(":")
                         headers[name.lower()] = value.strip()
                     self.requests.append((line.decode(), headers, stream.read(int(headers["content-length"]))))
-                    for piece in self._pieces:
+                    answer = self._answer(len(self.requests))
+                    for piece in [answer[at : at + 1] for at in range(len(answer))] if self._piecemeal else [answer]:
                         connection.sendall(piece)
-                    if self._ends:
+                    if b"close" in answer or b"HTTP/1.0" in answer:
                         return
         except OSError:
             return

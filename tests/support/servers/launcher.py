@@ -1,14 +1,14 @@
-"""The launcher as a module, although its name ends in nothing."""
+"""The launcher as a module, although its file name has no extension."""
 
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from types import ModuleType
 
-from app.cli.environment import CHECKOUT
+from app.cli.shell.operated_gateway import CHECKOUT
 
 
 def load_launcher() -> ModuleType:
-    """A fresh one."""
+    """Return a fresh module of the launcher."""
     loader = SourceFileLoader("postern", str(CHECKOUT / "postern"))
     spec = spec_from_loader("postern", loader)
     assert spec is not None

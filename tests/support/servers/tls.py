@@ -1,4 +1,4 @@
-"""A TLS server's certificate that nobody but its maker trusts."""
+"""A self-signed certificate for a TLS server."""
 
 import datetime as dt
 import ipaddress
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed(directory: Path, address: str) -> tuple[Path, ssl.SSLContext]:
-    """The certificate of an IP address as a PEM file, and the context of a server that shows it."""
+    """Return a certificate for an IP address as a PEM file, and the context of a server that uses it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
     now = dt.datetime.now(dt.UTC)

@@ -1,26 +1,27 @@
-"""A small world for exhaustive search: mails to one address, workers that hold claims, and the truth about each call.
+"""A small world for exhaustive search: emails to one address, workers that hold claims, and the truth about each call.
 
-What may happen in it is in `tests.model`, what must hold in it in `tests.invariants`.
+`tests.support.state_space.model` has the possible steps, `tests.support.state_space.invariants` the invariants.
 """
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.domain.delivery import State
-from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind
-from app.domain.proof import OnUnconfirmed
-from app.services.results import Result
-from app.store.attempts import AttemptOutcome
-from app.store.recipients import Recipient
+from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, SesEvent
+from app.domain.sending.state_machine import State
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+from app.services.sending.call_results import Result
+from app.store.sending.attempts import AttemptOutcome
+from app.store.sending.recipients import Recipient
 
 NOW: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OPEN: Final = (AttemptOutcome.CALLING, AttemptOutcome.UNKNOWN)
 
 
 class Row(NamedTuple):
-    """What the database knows of one recipient. `token` and `message` name an attempt by its place."""
+    """The row of one recipient. `token` and `message` are the index of an attempt."""
 
     state: State = State.QUEUED
     burned: int = 0
@@ -31,10 +32,10 @@ class Row(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One call: how it stands in the database, and the truth about it.
+    """One call: its row in the database, and the truth about it.
 
-    `taken`: it is in SES's own ledger. `lost`: none of its events will ever come. `old`: it left before the address was
-    last unsuppressed.
+    `taken`: it is in SES's own ledger. `lost`: none of its events will ever come. `old`: it was sent before the address
+    was last unsuppressed.
     """
 
     outcome: AttemptOutcome = AttemptOutcome.CALLING
@@ -43,8 +44,8 @@ class Attempt(NamedTuple):
     old: bool = False
 
 
-class Mail(NamedTuple):
-    """One recipient's mail. `news` is the worst that was ever heard of it, `resent` how often it was let go again."""
+class Email(NamedTuple):
+    """An email to one recipient. `news` is its worst event so far, `resent` how often it was resent."""
 
     row: Row = Row()
     calls: tuple[Attempt, ...] = ()
@@ -64,12 +65,12 @@ class Mail(NamedTuple):
 
     @property
     def excused(self) -> bool:
-        """Whether a second acceptance is nobody's doing but a lost event's or a person's."""
+        """Return whether a lost event or a person is the cause of a second acceptance."""
         return self.by_person or any(call.lost for call in self.calls)
 
 
 class Phase(StrEnum):
-    """How far a worker is with a call; each is in its flight recorder."""
+    """The progress of a worker with a call; its flight recorder has each phase."""
 
     CLAIMED = "claimed"
     ON_THE_WIRE = "on the wire"
@@ -77,9 +78,9 @@ class Phase(StrEnum):
 
 
 class Hand(NamedTuple):
-    """A worker that holds a claim. `overdue`: its lease has run out."""
+    """A worker that holds a claim. `overdue`: its lease has expired."""
 
-    mail: int
+    email: int
     call: int
     phase: Phase = Phase.CLAIMED
     result: Result | None = None
@@ -88,25 +89,25 @@ class Hand(NamedTuple):
 
 
 class World(NamedTuple):
-    """All mails go to one address."""
+    """All emails go to one address."""
 
-    mails: tuple[Mail, ...]
+    emails: tuple[Email, ...]
     hands: tuple[Hand, ...] = ()
     suppressed: bool = False
 
 
 class Step(NamedTuple):
-    """Something that happens: what, to which mail, the world afterwards, and what a report or an event was about."""
+    """One step: its name, its email, the world afterwards, and the subject of a report or an event."""
 
     what: str
-    mail: int
+    email: int
     after: World
     result: Result | None = None
     call_was_old: bool = False
 
 
-def _feedback(kind: FeedbackKind, bounce: Bounce | None = None, complaint: Complaint | None = None) -> Feedback:
-    return Feedback(
+def _feedback(kind: EventType, bounce: Bounce | None = None, complaint: Complaint | None = None) -> SesEvent:
+    return SesEvent(
         kind=kind,
         ses_message_id="",
         recipient=None,
@@ -118,20 +119,24 @@ def _feedback(kind: FeedbackKind, bounce: Bounce | None = None, complaint: Compl
 
 
 FEEDBACK: Final = {
-    "send": _feedback(FeedbackKind.SEND),
-    "delivery": _feedback(FeedbackKind.DELIVERY),
-    "bounce": _feedback(FeedbackKind.BOUNCE, bounce=Bounce(type=BounceType.PERMANENT, subtype="General")),
-    "complaint": _feedback(FeedbackKind.COMPLAINT, complaint=Complaint(feedback_type="abuse")),
+    "send": _feedback(EventType.SEND),
+    "delivery": _feedback(EventType.DELIVERY),
+    "bounce": _feedback(
+        EventType.BOUNCE, bounce=Bounce(type=BounceType.PERMANENT, subtype="General", diagnostic="550 user unknown")
+    ),
+    "complaint": _feedback(EventType.COMPLAINT, complaint=Complaint(feedback_type="abuse")),
 }
 HARD: Final = ("bounce", "complaint")
-# Stated here once more, on purpose: the worst news counts, in whatever order it comes.
+# Repeated here on purpose: the worst event counts, in whatever order they come.
 NEWS: Final = {"send": 1, "delivery": 4, "bounce": 5, "complaint": 6}
 
 
+@cache
 def token_of(place: int) -> UUID:
     return UUID(int=place + 1)
 
 
+@cache
 def recipient_of(row: Row) -> Recipient:
     nobody = UUID(int=0)
     return Recipient(
@@ -174,16 +179,16 @@ def row_of(recipient: Recipient) -> Row:
 
 
 def call_of(world: World, hand: Hand) -> Attempt:
-    return world.mails[hand.mail].calls[hand.call]
+    return world.emails[hand.email].calls[hand.call]
 
 
 def put(calls: tuple[Attempt, ...], place: int, call: Attempt) -> tuple[Attempt, ...]:
     return (*calls[:place], call, *calls[place + 1 :])
 
 
-def with_mail(world: World, number: int, mail: Mail, hands: tuple[Hand, ...] | None = None) -> World:
-    mails = (*world.mails[:number], mail, *world.mails[number + 1 :])
-    return World(mails, world.hands if hands is None else hands, world.suppressed)
+def with_mail(world: World, number: int, email: Email, hands: tuple[Hand, ...] | None = None) -> World:
+    emails = (*world.emails[:number], email, *world.emails[number + 1 :])
+    return World(emails, world.hands if hands is None else hands, world.suppressed)
 
 
 def with_hand(world: World, hand: Hand | None, after: Hand | None) -> World:
@@ -192,4 +197,4 @@ def with_hand(world: World, hand: Hand | None, after: Hand | None) -> World:
 
 
 def _place(hand: Hand) -> tuple[int, int]:
-    return hand.mail, hand.call
+    return hand.email, hand.call

@@ -1,4 +1,4 @@
-"""What SES says about the account and its suppression list, asked no faster than AWS allows."""
+"""Queries to SES about the account and its suppression list, no faster than AWS allows."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from app.aws.account import PageLost, Quota, SesAccount, SesRefused, Suppressed, SuppressedPage
+from app.aws.ses.account import PageLost, Quota, SesAccount, SesRefused, Suppressed, SuppressedPage
 from app.domain.errors import ServiceUnavailable
 
 WHEN = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Seconds that pass only by sleeping."""
+    """A clock on which time passes only by `sleep`."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def stubbed(clock: Clock) -> Iterator[tuple[SesAccount, Stubber]]:
-    """An account over a boto3 client whose answers are checked against the model of SES."""
+    """Yield an account on a boto3 client whose answers are checked against the model of SES."""
     session = boto3.session.Session("AKIDEXAMPLE", "made-up", region_name="eu-west-1")
     client = session.client("sesv2")
     with Stubber(client) as stub:
@@ -56,8 +56,8 @@ def account_answer(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_the_quota_is_what_get_account_says(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """Rate, day and standing of the account come from one call."""
+def test_the_quota_comes_from_get_account(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """The rate, daily quota and standing of the account come from one call."""
     account, stub = stubbed
     stub.add_response("get_account", account_answer(), {})
     assert account.quota() == Quota(
@@ -71,7 +71,7 @@ def test_the_quota_is_what_get_account_says(stubbed: tuple[SesAccount, Stubber])
 
 
 def test_an_unlimited_day_is_none(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """SES says -1 for no limit; nobody here should compare with that."""
+    """SES's -1 for no limit becomes None, so that no code compares with it."""
     account, stub = stubbed
     unlimited = {"Max24HourSend": -1.0, "MaxSendRate": 500.0, "SentLast24Hours": 0.0}
     stub.add_response("get_account", account_answer(SendQuota=unlimited), {})
@@ -79,7 +79,7 @@ def test_an_unlimited_day_is_none(stubbed: tuple[SesAccount, Stubber]) -> None:
 
 
 def test_an_answer_without_a_quota_is_no_quota(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """A number that SES did not say is never made up."""
+    """A number that is missing from SES's answer is never invented."""
     account, stub = stubbed
     stub.add_response("get_account", {"SendingEnabled": True}, {})
     with pytest.raises(ServiceUnavailable):
@@ -87,7 +87,7 @@ def test_an_answer_without_a_quota_is_no_quota(stubbed: tuple[SesAccount, Stubbe
 
 
 def test_removal_keeps_the_case_and_says_whether_there_was_an_entry(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """SES finds an entry only in its exact case; one that is absent is no error."""
+    """SES finds an entry only in its exact case; a missing entry is not an error."""
     account, stub = stubbed
     stub.add_response("delete_suppressed_destination", {}, {"EmailAddress": "Ann.Lee+x@Example.org"})
     stub.add_client_error("delete_suppressed_destination", "NotFoundException", http_status_code=404)
@@ -96,7 +96,7 @@ def test_removal_keeps_the_case_and_says_whether_there_was_an_entry(stubbed: tup
 
 
 def test_an_entry_is_put_and_found(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """Putting and getting speak SES's names; an address that is not listed is None."""
+    """Put and get use SES's names; an address that is not listed is None."""
     account, stub = stubbed
     entry = {"EmailAddress": "a@example.org", "Reason": "BOUNCE", "LastUpdateTime": WHEN}
     stub.add_response("put_suppressed_destination", {}, {"EmailAddress": "a@example.org", "Reason": "BOUNCE"})
@@ -110,7 +110,7 @@ def test_an_entry_is_put_and_found(stubbed: tuple[SesAccount, Stubber]) -> None:
 
 
 def test_the_list_comes_in_pages(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """Each page names the next; the last names none."""
+    """Each page has the token of the next; the last has none."""
     account, stub = stubbed
     entry = {"EmailAddress": "a@example.org", "Reason": "COMPLAINT", "LastUpdateTime": WHEN}
     stub.add_response(
@@ -128,7 +128,7 @@ def test_the_list_comes_in_pages(stubbed: tuple[SesAccount, Stubber]) -> None:
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "AccessDeniedException", "BadRequestException", "500"])
 def test_a_refusal_is_ours_to_repeat(stubbed: tuple[SesAccount, Stubber], code: str) -> None:
-    """Whatever SES refuses is unavailable to the caller, and the words hold no address."""
+    """Any refusal of SES is `unavailable` to the caller, and its text holds no address."""
     account, stub = stubbed
     stub.add_client_error("delete_suppressed_destination", code, service_message="for a@example.org")
     with pytest.raises(ServiceUnavailable) as caught:
@@ -137,7 +137,7 @@ def test_a_refusal_is_ours_to_repeat(stubbed: tuple[SesAccount, Stubber], code: 
 
 
 def test_a_network_that_fails_is_ours_to_repeat(clock: Clock) -> None:
-    """An unreachable SES is unavailable, never an exception of boto3."""
+    """An unreachable SES is `unavailable`, never an exception of boto3."""
 
     def unreachable() -> None:
         raise EndpointConnectionError(endpoint_url="https://email.eu-west-1.amazonaws.com")
@@ -148,7 +148,7 @@ def test_a_network_that_fails_is_ours_to_repeat(clock: Clock) -> None:
 
 
 def test_calls_are_a_second_apart(stubbed: tuple[SesAccount, Stubber], clock: Clock) -> None:
-    """AWS allows one call a second; whoever comes earlier waits for the rest of it, and nobody else does."""
+    """AWS allows one call per second; only a call that comes earlier waits for the rest of the second."""
     account, stub = stubbed
     for _ in range(3):
         stub.add_response("get_account", account_answer(), {})
@@ -161,7 +161,7 @@ def test_calls_are_a_second_apart(stubbed: tuple[SesAccount, Stubber], clock: Cl
 
 
 def test_a_call_waits_for_the_turn_of_its_process(clock: Clock) -> None:
-    """All processes of a gateway take turns; the quota, which each asks for, does not stand in that queue."""
+    """All processes of a gateway take turns; queries of the quota do not wait in that queue."""
     asked: list[str] = []
 
     def delete(EmailAddress: str) -> dict[str, str]:  # noqa: N803 - boto3's name
@@ -170,7 +170,7 @@ def test_a_call_waits_for_the_turn_of_its_process(clock: Clock) -> None:
 
     client = SimpleNamespace(delete_suppressed_destination=delete, get_account=account_answer)
     turns: list[float | None] = [3.0, None]
-    account = SesAccount(client, clock=clock, sleep=clock.sleep, turn=lambda: turns.pop(0))  # type: ignore[arg-type]
+    account = SesAccount(client, clock=clock, sleep=clock.sleep, slot=lambda _: turns.pop(0))  # type: ignore[arg-type]
     account.remove_suppressed("a@example.org")
     assert (clock.slept, asked) == ([3.0], ["a@example.org"])
     with pytest.raises(SesRefused) as refused:
@@ -180,8 +180,8 @@ def test_a_call_waits_for_the_turn_of_its_process(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("code", ["InvalidNextTokenException", "BadRequestException"])
-def test_a_page_that_ses_has_lost_is_told_apart(stubbed: tuple[SesAccount, Stubber], code: str) -> None:
-    """Only a named page can be lost; the same refusal of the first page is a refusal."""
+def test_a_page_that_ses_has_lost_is_recognised(stubbed: tuple[SesAccount, Stubber], code: str) -> None:
+    """Only a page with a token can be lost; for the first page the same refusal is an ordinary refusal."""
     account, stub = stubbed
     stub.add_client_error("list_suppressed_destinations", code)
     stub.add_client_error("list_suppressed_destinations", code)
@@ -192,8 +192,8 @@ def test_a_page_that_ses_has_lost_is_told_apart(stubbed: tuple[SesAccount, Stubb
     assert not isinstance(refused.value, PageLost)
 
 
-def test_an_entry_names_its_mail_and_the_account_its_reasons(stubbed: tuple[SesAccount, Stubber]) -> None:
-    """The message id of the bounce that put it there; for which reasons the list has effect at all."""
+def test_an_entry_has_its_message_id_and_the_account_its_reasons(stubbed: tuple[SesAccount, Stubber]) -> None:
+    """An entry has the message id of its bounce; the account has the reasons for which the list applies."""
     account, stub = stubbed
     entry = {
         "EmailAddress": "a@example.org",

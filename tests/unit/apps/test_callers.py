@@ -1,12 +1,13 @@
-"""What a caller may do, and as whom it may send."""
+"""Which actions a caller may take, and from which senders it may send."""
 
 from uuid import UUID
 
 import pytest
 
-from app.domain.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope, parse_sender
 from app.domain.errors import RestrictedApiKey
-from app.services.authenticate import operator
+from app.domain.message.address import InvalidAddress
+from app.services.apps.authenticate import operator
 
 
 def caller(*scopes: Scope, senders: tuple[str, ...] = ()) -> Caller:
@@ -22,7 +23,7 @@ def caller(*scopes: Scope, senders: tuple[str, ...] = ()) -> Caller:
 
 @pytest.mark.parametrize("scope", Scope)
 def test_a_scope_allows_itself_and_nothing_else(scope: Scope) -> None:
-    """A key with one scope may do that one thing."""
+    """A key with one scope may do only what that scope allows."""
     who = caller(scope)
     who.require(scope)
     for other in set(Scope) - {scope}:
@@ -55,5 +56,32 @@ def test_admin_and_the_operator_may_do_everything(scope: Scope) -> None:
     ],
 )
 def test_an_application_sends_as_its_own_senders_only(senders: tuple[str, ...], address: str, allowed: bool) -> None:
-    """An address allows itself, `@domain` exactly that domain, `*` everybody, and nothing allows nobody."""
+    """An address allows itself, `@domain` exactly that domain, `*` every sender, and an empty list no sender."""
     assert caller(Scope.EMAILS_SEND, senders=senders).may_send_as(address) is allowed
+
+
+@pytest.mark.parametrize(
+    "text, sender",
+    [
+        ("*", "*"),
+        ("@Example.COM", "@example.com"),
+        ("News@Example.com", "news@example.com"),
+        ("@bücher.example", "@xn--bcher-kva.example"),
+    ],
+)
+def test_a_sender_is_kept_as_it_is_compared(text: str, sender: str) -> None:
+    """A sender is kept as `*`, as a domain, or as one address, in the form that is compared."""
+    assert parse_sender(text) == sender
+
+
+@pytest.mark.parametrize("text", ["", "@", "example.com", "**", "*@example.com@", "@a@b.example", "any"])
+def test_an_invalid_sender_is_refused(text: str) -> None:
+    """A malformed sender never allows every sender by mistake."""
+    with pytest.raises(InvalidAddress):
+        parse_sender(text)
+
+
+def test_a_caller_that_does_not_say_otherwise_needs_a_reason() -> None:
+    """Neither an API caller nor the operator acts without a reason by default."""
+    assert not caller(Scope.EMAILS_SEND).reason_optional
+    assert not operator("root").reason_optional

@@ -1,4 +1,4 @@
-"""What the benchmarks of memory and growth make of what they see: trends, sizes, cases and goals."""
+"""How the benchmarks of memory and growth compute trends, sizes, cases and goals."""
 
 import io
 import random
@@ -6,24 +6,24 @@ import time
 
 import pytest
 
-from bench.footprint import Bytes, grown, together
-from bench.growth import AXES, USUAL, goals, sizes
-from bench.memory import goals as memory_goals
-from bench.resident import Resident
-from bench.soak import Sample, _events
-from bench.trend import trend
-from bench.window import Drained, Moment, between
+from bench.load.soak import Sample, _events
+from bench.measure.disk_footprint import Bytes, grown, together
+from bench.measure.drain_window import Drained, Moment, between
+from bench.measure.resident_memory import Resident
+from bench.measure.trend import trend
+from bench.modes.growth import AXES, USUAL, goals, sizes
+from bench.modes.memory import goals as memory_goals
 
 
-def test_a_figure_that_rises_is_told_by_its_slope() -> None:
-    """Per unit of time, and sure where nothing else moves it."""
+def test_growth_is_the_slope_of_a_figure() -> None:
+    """The slope is per unit of time, and certain without noise."""
     rises = trend([(hour / 60, 1000 + 50 * hour / 60) for hour in range(120)])
     assert rises.slope == pytest.approx(50)
     assert rises.surely == pytest.approx(50)
 
 
 def test_noise_is_no_growth() -> None:
-    """However it looks by its slope: what the line leaves open is more."""
+    """A slope counts for nothing when its error is larger."""
     chance = random.Random(7)
     noisy = trend([(number / 360, 1000 + chance.gauss(0, 300)) for number in range(240)])
     assert noisy.slope != 0
@@ -35,8 +35,8 @@ def test_a_figure_that_falls_does_not_grow() -> None:
     assert trend([(float(number), -float(number)) for number in range(30)]).surely == 0
 
 
-def test_what_a_mail_takes_is_told_by_table() -> None:
-    """Rows and indexes apart; a table that mails do not touch is left out."""
+def test_the_size_of_an_email_is_reported_by_table() -> None:
+    """Rows and indexes are separate; a table that emails do not touch is left out."""
     before = {"emails": (1000, 100), "apps": (500, 50)}
     after = {"emails": (81_000, 2100), "apps": (500, 50)}
     found = grown(before, after, 10)
@@ -45,7 +45,7 @@ def test_what_a_mail_takes_is_told_by_table() -> None:
 
 
 def test_each_axis_begins_where_nothing_is_varied() -> None:
-    """So each has its baseline in the same run, and none is measured twice."""
+    """So each axis has its baseline in the same run, and no case is measured twice."""
     for axis in AXES[:-1]:
         assert USUAL in sizes([axis], quick=False, full=True)
     every = sizes(AXES, quick=False, full=True)
@@ -55,7 +55,7 @@ def test_each_axis_begins_where_nothing_is_varied() -> None:
 
 
 def test_growth_is_judged_against_the_baseline_of_its_round() -> None:
-    """What was not measured has no goal."""
+    """A case that was not measured has no goal."""
     usual, long = sizes(["queue"], quick=False, full=False)
     told = goals({usual: [_drained(1.0), _drained(2.0)], long: [_drained(1.1), _drained(2.2)]}, [])
     assert [one.measured for one in told] == [pytest.approx((1.1, 1.1))]
@@ -63,17 +63,17 @@ def test_growth_is_judged_against_the_baseline_of_its_round() -> None:
     assert [one.measured for one in goals({}, [_drained(1.0), _drained(9.0), _drained(1.2)])] == [pytest.approx((1.2,))]
 
 
-def test_a_window_is_of_what_was_done_in_it() -> None:
-    """Mails a second, and CPU of each of them."""
+def test_a_window_counts_only_the_work_within_it() -> None:
+    """It gives emails per second and CPU per email."""
     one = between(Moment(10.0, 100, {"worker": 1.0}), Moment(12.0, 300, {"worker": 2.0}), kinds=("worker", "redis"))
     assert one == Drained(rate=100.0, cpu={"worker": 0.005, "redis": 0.0})
 
 
 @pytest.mark.parametrize("minutes, judged", [(5, False), (30, True)])
 def test_only_a_soak_that_is_long_enough_is_judged(minutes: int, judged: bool) -> None:
-    """By the process that grows most; how much others hold does not count."""
+    """By the process that grows most; the size of the others does not count."""
     samples = [
-        Sample(at=at, mails=1, processes=(_process(1, "worker", 9000), _process(2, "web", int(5000 + 2 * at))))
+        Sample(at=at, emails=1, processes=(_process(1, "worker", 9000), _process(2, "web", int(5000 + 2 * at))))
         for at in range(0, 60 * minutes + 1, 10)
     ]
     told = memory_goals([], samples)[1:]
@@ -82,7 +82,7 @@ def test_only_a_soak_that_is_long_enough_is_judged(minutes: int, judged: bool) -
 
 
 def test_a_soak_reports_new_calls_in_their_order() -> None:
-    """Each once, a second after it was made; one of a hundred is a bounce; calls from before the soak are not told."""
+    """Each once, a second after it was made; one in a hundred is a bounce; calls from before the soak are left out."""
     now = time.monotonic()
     journal = io.StringIO("".join(f"{now - 9:.6f} 1 old{number}@example.net\n" for number in range(99)))
     news = _events(journal)

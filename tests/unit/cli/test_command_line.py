@@ -1,4 +1,4 @@
-"""The words of the command line: what is understood, what is explained, what is refused."""
+"""The command line: accepted arguments, help texts and refusals."""
 
 import argparse
 from argparse import Namespace
@@ -7,19 +7,19 @@ from uuid import UUID
 
 import pytest
 
-from app.cli.command import Command, duration
-from app.cli.keys import state_of
+from app.cli.apps.keys import state_of
+from app.cli.local.bootstrap import Ready
+from app.cli.local.demo_story import EXPECTED, GONE, read_guests
+from app.cli.local.up import curl
 from app.cli.main import COMMANDS, in_one_line, make_parser
-from app.cli.send import mail_of
-from app.cli.settings import REQUIRED, variables
-from app.cli.start import Ready
-from app.cli.story import EXPECTED, GONE, read_guests
-from app.cli.terminal import shown
-from app.cli.up import curl
+from app.cli.shell.command import Command, duration
+from app.cli.shell.settings import REQUIRED, variables
+from app.cli.shell.terminal import shown
+from app.cli.submission.send import email_of
 from app.domain.errors import Fault, ValidationFailed
-from app.store.keys import ApiKey, App
+from app.store.apps.keys import ApiKey, App
 from config import Settings
-from simulator.behaviours import Behaviour
+from simulator.events.mailbox_behaviours import Behaviour
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SEND = ("send", "--from", "a@example.com", "--to", "b@example.com", "--subject", "x", "--text", "y")
@@ -31,12 +31,12 @@ def parsed(*words: str) -> Namespace:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
 def test_every_command_explains_itself(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    """--help ends with 0 and shows what the command is for, --json, and an example that it would understand."""
+    """--help exits with 0 and shows the purpose of the command, --json, and an example that it accepts."""
     with pytest.raises(SystemExit) as ended:
         parsed(*command.words, "--help")
     told = capsys.readouterr().out
     assert ended.value.code == 0
-    assert command.summary in told
+    assert f"{command.summary[0].upper()}{command.summary[1:]}" in told
     assert "--json" in told
     assert command.example in told
     assert f"./postern {' '.join(command.words)}" in command.example
@@ -60,8 +60,8 @@ def test_every_command_explains_itself(command: Command, capsys: pytest.CaptureF
         ("up", "--port", "http"),
     ],
 )
-def test_what_is_not_understood_ends_with_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    """The usage is shown and nothing is done."""
+def test_a_wrong_command_line_exits_with_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage is shown and the command does nothing."""
     with pytest.raises(SystemExit) as ended:
         parsed(*words)
     assert ended.value.code == 2
@@ -89,9 +89,9 @@ def test_other_durations_are_refused(text: str) -> None:
         duration(text)
 
 
-def test_a_mail_holds_what_was_given_and_nothing_else() -> None:
+def test_an_email_has_only_the_given_options() -> None:
     """Options that were left out are not in the request."""
-    assert mail_of(parsed(*SEND)) == {
+    assert email_of(parsed(*SEND)) == {
         "from": "a@example.com",
         "to": ["b@example.com"],
         "subject": "x",
@@ -110,7 +110,7 @@ def test_a_mail_holds_what_was_given_and_nothing_else() -> None:
     ],
 )
 def test_the_state_of_a_key(revoked: datetime | None, expires: datetime | None, expected: str) -> None:
-    """A key opens until it is revoked or expires."""
+    """A key is valid until it is revoked or expires."""
     app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False)
     key = ApiKey(
         id=UUID(int=2), public_id="abc", secret_sha256=b"", name="", scopes=(), created_at=NOW, expires_at=expires,
@@ -120,7 +120,7 @@ def test_the_state_of_a_key(revoked: datetime | None, expires: datetime | None, 
 
 
 def test_a_refusal_says_each_thing_once() -> None:
-    """The detail and the fault of a field are often the same sentence."""
+    """The detail and the fault of a field, often the same sentence, are printed once."""
     twice = ValidationFailed("No.", faults=(Fault("/a", "x", "No."), Fault("/b", "y", "Not this either.")))
     assert in_one_line(twice) == "No. Not this either."
 
@@ -135,15 +135,15 @@ def test_values_in_tables_are_plain(value: object, expected: str) -> None:
 
 
 def test_the_settings_are_those_of_the_model() -> None:
-    """Every variable is listed with what it is for; those without a default say so."""
+    """Every variable is listed with its purpose; a required one says that it has no default."""
     listed = {name: (default, meaning) for name, default, meaning in variables()}
     assert set(listed) == {name.upper() for name in Settings.model_fields}
     assert listed["SECRET_KEYS"][0] == REQUIRED
     assert all(meaning for _, meaning in listed.values())
 
 
-def test_the_guests_of_the_demo_are_whom_the_story_needs() -> None:
-    """One is gone, one complains, each mailbox is one that the simulator knows and the story expects something of."""
+def test_the_guests_of_the_demo_fit_the_story() -> None:
+    """One bounces and one complains; the simulator knows each mailbox, and the story expects its outcome."""
     guests = read_guests()
     by_address = {guest.email: guest.mailbox for guest in guests}
     assert len(by_address) == len(guests)
@@ -153,7 +153,7 @@ def test_the_guests_of_the_demo_are_whom_the_story_needs() -> None:
 
 
 def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
-    """What `up` prints works as it is."""
+    """The curl command that `up` prints works unchanged."""
     ready = Ready(
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",

@@ -1,4 +1,4 @@
-"""What `postern` decides before anything is installed, and what the locks promise it."""
+"""The decisions of `postern` before anything is installed, and the properties of the locks that it relies on."""
 
 import ast
 import re
@@ -7,10 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from app.cli.environment import CHECKOUT
-from tests.launcher import load_launcher
+from app.cli.shell.operated_gateway import CHECKOUT
+from tests.support.servers.launcher import load_launcher
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCK_OF_UV = "requirements-uv.txt"
 LOCK_OF_DJANGO = "bench/django/requirements.txt"
 
 PIP_WITHOUT_NETWORK = """
@@ -35,13 +36,13 @@ TAMPERED = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS 
 
 @pytest.fixture
 def launcher(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """`postern`, loaded but not run, and without a compiled copy beside it."""
+    """Return `postern`, loaded but not run, without leaving a compiled copy next to it."""
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     return load_launcher()
 
 
 def pins(lock: str) -> dict[str, str]:
-    """What one lock pins: name and version, with the platforms they are for."""
+    """Return the pins of one lock: name and version, with their platforms."""
     lines = re.findall(r"^([a-z0-9][\w.-]*)==(.+?) \\$", (CHECKOUT / lock).read_text(), flags=re.MULTILINE)
     return {f"{name} {rest.partition(';')[2]}": rest for name, rest in lines}
 
@@ -64,14 +65,14 @@ def test_an_old_python_can_read_that_it_is_too_old() -> None:
     ],
 )
 def test_a_failed_install_ends_in_advice(launcher: ModuleType, output: str, advised: str) -> None:
-    """The first line says what to do, and the installer's own words follow, indented."""
+    """The first line says what to do; the output of the installer follows, indented."""
     first, *rest = launcher.advice(output, "pip").splitlines()
     assert first.startswith(advised)
     assert rest == [f"  {line}" for line in output.splitlines() if line.strip()]
 
 
 def test_only_the_end_of_a_long_output_is_shown(launcher: ModuleType) -> None:
-    """Pages of an installer's progress hide its error."""
+    """The error is visible, not hidden behind pages of an installer's progress."""
     shown = launcher.advice("\n".join(f"line {number}" for number in range(500)), "uv").splitlines()
     assert shown[1:] == [f"  line {number}" for number in range(492, 500)]
 
@@ -87,7 +88,7 @@ def test_another_lock_is_another_fingerprint(launcher: ModuleType, tmp_path: Pat
 
 
 def test_an_environment_is_current_only_with_its_stamp(launcher: ModuleType, tmp_path: Path) -> None:
-    """The stamp of this lock and a Python that can be run: nothing less."""
+    """It needs the stamp of this lock and a Python that runs."""
     home, lock = tmp_path / ".venv", tmp_path / "requirements.txt"
     lock.write_text("a==1\n")
     assert not launcher.is_current(home, lock)
@@ -100,9 +101,9 @@ def test_an_environment_is_current_only_with_its_stamp(launcher: ModuleType, tmp
     assert not launcher.is_current(home, lock)
 
 
-@pytest.mark.parametrize("lock, more_than", [*((lock, 50) for lock in LOCKS), (LOCK_OF_DJANGO, 30)])
+@pytest.mark.parametrize("lock, more_than", [*((lock, 50) for lock in LOCKS), (LOCK_OF_UV, 0), (LOCK_OF_DJANGO, 30)])
 def test_a_lock_pins_and_hashes_all_and_names_no_index(lock: str, more_than: int) -> None:
-    """Whose index serves the packages is the user's business; which bytes they are is ours."""
+    """The user chooses the package index; the lock decides the exact bytes of the packages."""
     text = (CHECKOUT / lock).read_text()
     lines = text.splitlines()
     assert len(pins(lock)) > more_than
@@ -114,13 +115,19 @@ def test_a_lock_pins_and_hashes_all_and_names_no_index(lock: str, more_than: int
 
 
 def test_the_development_lock_holds_the_runtime_lock() -> None:
-    """Tests run on exactly what is shipped."""
+    """Tests run on exactly the versions that are shipped."""
     runtime, development = (pins(lock) for lock in LOCKS)
     assert {name: development.get(name) for name in runtime} == runtime
 
 
-def test_the_django_baseline_runs_on_what_the_gateway_runs_on() -> None:
-    """Celery, boto3 and psycopg of the same version, so that they make no difference."""
+def test_the_development_lock_leaves_celery_to_name_its_processes_as_in_production() -> None:
+    """Celery renames its processes where it finds setproctitle, which mutmut asks for and production does not have."""
+    assert "celery " in pins("requirements-dev.txt")
+    assert [pin for pin in pins("requirements-dev.txt") if pin.startswith("setproctitle")] == []
+
+
+def test_the_django_baseline_has_the_versions_of_the_gateway() -> None:
+    """Celery, boto3 and psycopg have the same versions, so that they do not explain a difference."""
     runtime, django = pins("requirements.txt"), pins(LOCK_OF_DJANGO)
     shared = runtime.keys() & django.keys()
     assert {"celery ", "boto3 ", "psycopg "} <= shared

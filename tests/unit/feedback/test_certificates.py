@@ -1,4 +1,4 @@
-"""Signing certificates: what is usable, how long it is held, and how little can be fetched."""
+"""Signing certificates: which are usable, how long they are held, and how rarely they are fetched."""
 
 import datetime as dt
 import threading
@@ -6,47 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.aws.certificate_cache import FetchedCertificates
-from app.aws.certificates import PinnedCertificate, parse_certificate
-from app.aws.topic_arn import parse_topic_arn
-from app.domain.errors import NotAuthentic, ServiceUnavailable
-from tests import signing
-
-TOPIC = parse_topic_arn(signing.TOPIC_ARN)
-START = dt.datetime(2026, 3, 6, 20, 0, tzinfo=dt.UTC)
-URL = signing.certificate_url()
-
-
-def url(number: int) -> str:
-    return signing.certificate_url(name=f"SimpleNotificationService-{number:032x}.pem")
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-    def advance(self, **delta: float) -> None:
-        self.now += dt.timedelta(**delta)
-
-
-class Host:
-    """The host of the certificates: serves AWS's certificate, or fails, and counts requests by URL."""
-
-    def __init__(self) -> None:
-        self.requests: list[str] = []
-        self.away = False
-        self.content = signing.signer().certificate_pem
-
-    def fetch(self, url: str) -> bytes:
-        self.requests.append(url)
-        if self.away:
-            raise ServiceUnavailable("the host is away")
-        return self.content
+from app.aws.sns.certificate_cache import FetchedCertificates
+from app.aws.sns.certificates import PinnedCertificate, parse_certificate
+from app.aws.sns.topic_arn import parse_topic_arn
+from app.domain.errors import ServiceUnavailable
+from tests.support.aws import sns_signing
+from tests.support.aws.certificates import START, TOPIC, URL, Clock, Host, url
 
 
 @pytest.fixture
@@ -65,7 +30,7 @@ def certificates(host: Host, clock: Clock) -> FetchedCertificates:
 
 
 def test_a_certificate_is_fetched_once_a_day(certificates: FetchedCertificates, host: Host, clock: Clock) -> None:
-    """Within 24 hours the held certificate answers; then it is fetched again."""
+    """For 24 hours the held certificate is used; then it is fetched again."""
     certificates.public_key(URL, TOPIC)
     clock.advance(hours=23, minutes=59)
     certificates.public_key(URL, TOPIC)
@@ -76,27 +41,52 @@ def test_a_certificate_is_fetched_once_a_day(certificates: FetchedCertificates, 
 
 
 def test_the_key_is_the_certificates_key(certificates: FetchedCertificates) -> None:
-    """What comes back is the public half of the key that signs."""
+    """The result is the public half of the signing key."""
     key = certificates.public_key(URL, TOPIC)
-    assert key.public_numbers() == signing.signer().key.public_key().public_numbers()
+    assert key.public_numbers() == sns_signing.signer().key.public_key().public_numbers()
 
 
 def test_a_held_certificate_that_expires_stops_at_once(host: Host, clock: Clock) -> None:
     """The dates are checked at each use, not when the certificate was fetched."""
     expiry = START + dt.timedelta(hours=1)
-    key = signing.signer().key.public_key()
-    host.content = signing.certificate(key, common_name="sns.amazonaws.com", valid_to=expiry)
+    key = sns_signing.signer().key.public_key()
+    host.content = sns_signing.certificate(key, common_name="sns.amazonaws.com", valid_to=expiry)
     certificates = FetchedCertificates(source=host, clock=clock)
     clock.advance(hours=1)
     certificates.public_key(URL, TOPIC)
     clock.advance(seconds=1)
-    with pytest.raises(NotAuthentic, match="validity"):
+    with pytest.raises(ServiceUnavailable, match="validity"):
         certificates.public_key(URL, TOPIC)
     assert host.requests == [URL]
 
 
+def test_a_certificate_may_sign_from_its_first_second_to_its_last() -> None:
+    """Both dates of the certificate are inclusive."""
+    certificate = parse_certificate(sns_signing.signer().certificate_pem)
+    second = dt.timedelta(seconds=1)
+    moments = (
+        sns_signing.VALID_FROM - second,
+        sns_signing.VALID_FROM,
+        sns_signing.VALID_TO,
+        sns_signing.VALID_TO + second,
+    )
+    assert [certificate.is_valid_at(moment) for moment in moments] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("bits, fit", [(2047, False), (2048, True)])
+def test_a_key_has_2048_bits_at_least(bits: int, fit: bool) -> None:
+    """One bit less is not enough."""
+    key = sns_signing.rsa_key(f"of {bits}", bits).public_key()
+    pem = sns_signing.certificate(key, common_name="sns.amazonaws.com")
+    if fit:
+        assert parse_certificate(pem).key.key_size == bits
+    else:
+        with pytest.raises(ValueError, match="2048 bits"):
+            parse_certificate(pem)
+
+
 def test_a_failure_is_remembered_for_a_minute(certificates: FetchedCertificates, host: Host, clock: Clock) -> None:
-    """A host that is away is asked once a minute, and asked again after that."""
+    """An unreachable host is tried once a minute."""
     host.away = True
     for _ in range(3):
         with pytest.raises(ServiceUnavailable):
@@ -140,7 +130,7 @@ def test_made_up_names_do_not_starve_a_known_certificate(
 def test_made_up_names_do_not_push_out_a_known_certificate(
     certificates: FetchedCertificates, host: Host, clock: Clock
 ) -> None:
-    """Failures are remembered apart from certificates, and only those of the last minute."""
+    """Failures are remembered separately from certificates, and only for a minute."""
     certificates.public_key(URL, TOPIC)
     host.away = True
     for number in range(100):
@@ -155,7 +145,7 @@ def test_made_up_names_do_not_push_out_a_known_certificate(
 def test_ten_certificates_are_held_the_least_used_is_dropped(
     certificates: FetchedCertificates, host: Host, clock: Clock
 ) -> None:
-    """An eleventh certificate replaces the one that was not used for longest."""
+    """An eleventh certificate replaces the least recently used one."""
     for number in range(10):
         certificates.public_key(url(number), TOPIC)
     certificates.public_key(url(0), TOPIC)
@@ -250,13 +240,17 @@ def test_an_unforeseen_error_of_a_source_does_not_hold_the_url_for_ever(clock: C
 
 def test_a_pinned_certificate_answers_for_any_url_and_keeps_every_other_check(clock: Clock) -> None:
     """Pinning replaces the fetch: name and dates are still checked at each use."""
-    pinned = PinnedCertificate(signing.signer().certificate_pem, clock=clock)
+    pinned = PinnedCertificate(sns_signing.signer().certificate_pem, clock=clock)
     assert pinned.public_key(URL, TOPIC).key_size == pinned.public_key(url(7), TOPIC).key_size == 2048
-    with pytest.raises(NotAuthentic, match="name"):
+    with pytest.raises(ServiceUnavailable, match="name"):
         pinned.public_key(URL, parse_topic_arn("arn:aws:sns:ap-east-1:123456789012:t"))
-    clock.now = signing.VALID_TO + dt.timedelta(seconds=1)
-    with pytest.raises(NotAuthentic, match="validity"):
-        pinned.public_key(URL, TOPIC)
+    for moment in (sns_signing.VALID_FROM, sns_signing.VALID_TO):
+        clock.now = moment
+        assert pinned.public_key(URL, TOPIC).key_size == 2048
+    for moment in (sns_signing.VALID_FROM - dt.timedelta(seconds=1), sns_signing.VALID_TO + dt.timedelta(seconds=1)):
+        clock.now = moment
+        with pytest.raises(ServiceUnavailable, match="validity"):
+            pinned.public_key(URL, TOPIC)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +266,7 @@ def test_an_unusable_pinned_file_stops_the_start(pem: bytes, clock: Clock) -> No
 
 def test_a_certificate_speaks_for_the_names_in_subject_and_alternative_names() -> None:
     """Both places count, exactly as written."""
-    key = signing.signer().key.public_key()
-    parsed = parse_certificate(signing.certificate(key, common_name="a.example", alternative_names=("b.example",)))
+    key = sns_signing.signer().key.public_key()
+    parsed = parse_certificate(sns_signing.certificate(key, common_name="a.example", alternative_names=("b.example",)))
     assert parsed.names == {"a.example", "b.example"}
-    assert (parsed.not_before, parsed.not_after) == (signing.VALID_FROM, signing.VALID_TO)
+    assert (parsed.not_before, parsed.not_after) == (sns_signing.VALID_FROM, sns_signing.VALID_TO)

@@ -1,18 +1,19 @@
-"""What each piece of feedback is for the mail it is about."""
+"""The effect of each event on the email that it is about."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.delivery import Event
-from app.domain.feedback import Bounce, BounceType, Complaint, Feedback, FeedbackKind
-from app.domain.news import news_of
+from app.domain.feedback.delivery_events import events_of
+from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, SesEvent
+from app.domain.sending.state_machine import Event
+from tests.support.aws.bounces import bounce_reader
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def feedback(kind: FeedbackKind, *, bounce: Bounce | None = None, complaint: Complaint | None = None) -> Feedback:
-    return Feedback(
+def feedback(kind: EventType, *, bounce: Bounce | None = None, complaint: Complaint | None = None) -> SesEvent:
+    return SesEvent(
         kind=kind,
         ses_message_id="m",
         recipient="kim@example.net",
@@ -23,23 +24,27 @@ def feedback(kind: FeedbackKind, *, bounce: Bounce | None = None, complaint: Com
     )
 
 
+def event_of(told: SesEvent) -> Event:
+    return events_of(told, read.cause if (read := bounce_reader().read_event(told)) else None)
+
+
 @pytest.mark.parametrize(
     "kind, event",
     [
-        (FeedbackKind.SEND, Event.SES_TOOK_IT),
-        (FeedbackKind.REJECT, Event.SES_REJECTED),
-        (FeedbackKind.RENDERING_FAILURE, Event.SES_REJECTED),
-        (FeedbackKind.DELIVERY, Event.SES_DELIVERED),
-        (FeedbackKind.DELIVERY_DELAY, Event.SES_DELAYED),
-        (FeedbackKind.OPEN, Event.SES_NOTED),
-        (FeedbackKind.CLICK, Event.SES_NOTED),
-        (FeedbackKind.SUBSCRIPTION, Event.SES_NOTED),
-        (FeedbackKind.UNKNOWN, Event.SES_NOTED),
+        (EventType.SEND, Event.SES_TOOK_IT),
+        (EventType.REJECT, Event.SES_REJECTED),
+        (EventType.RENDERING_FAILURE, Event.SES_REJECTED),
+        (EventType.DELIVERY, Event.SES_DELIVERED),
+        (EventType.DELIVERY_DELAY, Event.SES_DELAYED),
+        (EventType.OPEN, Event.SES_NOTED),
+        (EventType.CLICK, Event.SES_NOTED),
+        (EventType.SUBSCRIPTION, Event.SES_NOTED),
+        (EventType.UNKNOWN, Event.SES_NOTED),
     ],
 )
-def test_each_kind_of_event_is_news_of_its_kind(kind: FeedbackKind, event: Event) -> None:
-    """What says no more than that SES has the mail is noted as just that, types of a later year included."""
-    assert news_of(feedback(kind)) is event
+def test_each_kind_of_event_has_its_effect(kind: EventType, event: Event) -> None:
+    """An event that proves only that SES has the email is recorded as such, including unknown future types."""
+    assert event_of(feedback(kind)) is event
 
 
 @pytest.mark.parametrize(
@@ -56,12 +61,12 @@ def test_each_kind_of_event_is_news_of_its_kind(kind: FeedbackKind, event: Event
         (BounceType.UNKNOWN, "Unknown", None, Event.SES_NOTED),
     ],
 )
-def test_a_bounce_ends_a_mail_unless_it_is_a_reply_or_a_delay(
+def test_a_bounce_ends_an_email_unless_it_is_a_reply_or_a_delay(
     kind: BounceType, subtype: str, action: str | None, event: Event
 ) -> None:
-    """An out-of-office answer came from a mailbox that got the mail; a delay is no end."""
+    """An out-of-office reply comes from a mailbox that got the email; a delay is not final."""
     bounce = Bounce(type=kind, subtype=subtype, action=action)
-    assert news_of(feedback(FeedbackKind.BOUNCE, bounce=bounce)) is event
+    assert event_of(feedback(EventType.BOUNCE, bounce=bounce)) is event
 
 
 @pytest.mark.parametrize(
@@ -76,5 +81,5 @@ def test_a_bounce_ends_a_mail_unless_it_is_a_reply_or_a_delay(
     ],
 )
 def test_only_a_complaint_is_a_complaint(feedback_type: str | None, event: Event) -> None:
-    """A report that says the opposite, or reports an authentication, is not held against the mail."""
-    assert news_of(feedback(FeedbackKind.COMPLAINT, complaint=Complaint(feedback_type=feedback_type))) is event
+    """A not-spam report or an authentication failure report does not count against the email."""
+    assert event_of(feedback(EventType.COMPLAINT, complaint=Complaint(feedback_type=feedback_type))) is event

@@ -1,4 +1,4 @@
-"""The SES event reader against every payload of `tests/corpus/ses`, and against anything at all."""
+"""The SES event reader, with every payload of `tests/corpus/ses` and with arbitrary input."""
 
 import copy
 import dataclasses
@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.aws.events import MAX_RECIPIENTS, read_notification
-from app.domain.feedback import BounceType, Feedback, FeedbackKind, Reading
+from app.aws.events.notification import MAX_RECIPIENTS, read_notification
+from app.domain.feedback.events import BounceType, EventType, Reading, SesEvent
 
-CORPUS = Path(__file__).parent.parent / "corpus" / "ses"
+CORPUS = Path(__file__).parents[2] / "corpus" / "ses"
 READINGS = {reading["payload"]: reading for reading in json.loads((CORPUS / "readings.json").read_text())}
 VARIANTS = [
     pytest.param(case, payload, id=f"{payload}: {case['name']}")
@@ -28,20 +28,21 @@ RECEIVED_AT = dt.datetime(2026, 4, 1, 12, 0, tzinfo=dt.UTC)
 
 @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
 def test_every_payload_reads_as_the_corpus_says(reading: dict[str, Any]) -> None:
-    """Each documented payload, in either dialect, comes out as exactly these events or this note."""
+    """Each documented payload, in either format, gives exactly these events or this note."""
     text = (CORPUS / reading["payload"]).read_text()
-    assert plain(read(text)) == {"events": reading["events"], "note": reading["note"]}
+    assert plain(read(text)) == {"events": reading["events"], "note": reading["note"], "unread": False}
 
 
 @pytest.mark.parametrize("case, payload", VARIANTS)
 def test_every_variant_reads_as_the_corpus_says(case: dict[str, Any], payload: str) -> None:
-    """Every type and subtype, odd form and missing field changes in the events what it should and nothing else."""
+    """Every type and subtype, odd form and missing field changes exactly the expected parts of the events."""
     changed = copy.deepcopy(PAYLOADS[payload])
     for path, value in case.get("set", {}).items():
         put(changed, path, value)
     for path in case.get("remove", ()):
         remove(changed, path)
     expected = {"events": copy.deepcopy(READINGS[f"{payload}.json"]["events"]), "note": case.get("note")}
+    expected["unread"] = expected["note"] is not None and not expected["note"].startswith("SES greeted")
     if "events" in case:
         expected["events"] = case["events"]
     for event in expected["events"]:
@@ -51,9 +52,9 @@ def test_every_variant_reads_as_the_corpus_says(case: dict[str, Any], payload: s
 
 
 def test_the_corpus_holds_every_kind_of_event() -> None:
-    """No kind is without a payload."""
+    """Every kind of event has a payload."""
     kinds = {event["kind"] for reading in READINGS.values() for event in reading["events"]}
-    assert kinds | {"unknown"} == {kind.value for kind in FeedbackKind}
+    assert kinds | {"unknown"} == {kind.value for kind in EventType}
 
 
 json_values = st.recursive(
@@ -65,23 +66,25 @@ json_values = st.recursive(
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_text_reads_as_a_note(text: str) -> None:
-    """Text that is no SES payload is no event, and never an exception."""
+    """Text that is not an SES payload gives no event and never raises."""
     reading = read(text)
     assert reading.events == ()
     assert reading.note
+    assert reading.unread
 
 
 @given(json_values)
 def test_any_json_reads_as_a_note(value: object) -> None:
-    """JSON of any shape that names no mail is no event, and never an exception."""
+    """JSON of any shape that names no email gives no event and never raises."""
     reading = read(json.dumps(value))
     assert reading.events == ()
     assert reading.note
+    assert reading.unread
 
 
 @given(st.sampled_from(sorted(PAYLOADS)), st.data())
 def test_a_genuine_payload_with_parts_replaced_by_anything_still_reads(payload: str, data: st.DataObject) -> None:
-    """Whatever stands where SES would write something, the reading is complete, bounded, and fit to be stored."""
+    """Whatever replaces a value of SES, the reading is complete, bounded and can be stored."""
     changed = copy.deepcopy(PAYLOADS[payload])
     paths = sorted(places(changed))
     for path in data.draw(st.lists(st.sampled_from(paths), max_size=4, unique=True)):
@@ -93,24 +96,25 @@ def test_a_genuine_payload_with_parts_replaced_by_anything_still_reads(payload: 
 
 
 def test_a_payload_that_nests_without_end_is_a_note() -> None:
-    """A payload that no parser should recurse into is not parsed."""
+    """A payload that nests too deeply for a parser is not parsed."""
     for text in ("[" * 100_000, '{"mail":' * 100_000, '{"a":' + "9" * 5000 + "}"):
-        assert read(text) == Reading((), "the payload is not a JSON object")
+        assert read(text) == Reading((), "the payload is not a JSON object", unread=True)
 
 
 def test_more_recipients_than_ses_allows_are_cut_and_the_cut_is_noted() -> None:
-    """The work per notification is bounded, and nothing is dropped without a word."""
+    """The work per notification is bounded, and anything dropped is recorded."""
     payload = copy.deepcopy(PAYLOADS["event-bounce"])
     payload["bounce"]["bouncedRecipients"] = [{"emailAddress": f"r{n}@invitee.example"} for n in range(5000)]
     reading = read(json.dumps(payload))
     assert [event.recipient for event in reading.events] == [f"r{n}@invitee.example" for n in range(MAX_RECIPIENTS)]
+    assert reading.unread
     assert reading.note is not None
     assert str(MAX_RECIPIENTS) in reading.note
 
 
 @pytest.mark.parametrize("payload", sorted(PAYLOADS))
 def test_no_sentence_of_the_timeline_holds_an_address(payload: str) -> None:
-    """`detail` and notes say what happened without saying to whom."""
+    """`detail` and notes say what happened without naming the recipient."""
     changed = copy.deepcopy(PAYLOADS[payload])
     keep = {("eventType",), ("notificationType",), ("mail", "messageId")}
     for path in sorted(places(changed)):
@@ -120,12 +124,12 @@ def test_no_sentence_of_the_timeline_holds_an_address(payload: str) -> None:
     assert "@" not in (reading.note or "") + "".join(event.detail for event in reading.events)
 
 
-def check(event: Feedback) -> None:
-    """Assert what every consumer of an event relies on."""
+def check(event: SesEvent) -> None:
+    """Assert the properties that every consumer of an event relies on."""
     assert event.occurred_at.utcoffset() == dt.timedelta(0)
     assert event.mail_sent_at is None or event.mail_sent_at.utcoffset() == dt.timedelta(0)
-    assert (event.bounce is not None) == (event.kind is FeedbackKind.BOUNCE)
-    assert (event.complaint is not None) == (event.kind is FeedbackKind.COMPLAINT)
+    assert (event.bounce is not None) == (event.kind is EventType.BOUNCE)
+    assert (event.complaint is not None) == (event.kind is EventType.COMPLAINT)
     assert event.bounce is None or isinstance(event.bounce.type, BounceType)
     assert event.detail.endswith(".")
     assert "@" not in event.detail
@@ -139,7 +143,7 @@ def read(text: str) -> Reading:
 
 
 def plain(reading: Reading) -> dict[str, Any]:
-    """Return the reading in the words of JSON, as the corpus has it."""
+    """Return the reading as JSON, in the form of the corpus."""
     text = json.dumps(dataclasses.asdict(reading), default=lambda moment: moment.isoformat())
     return dict(json.loads(text))
 
@@ -169,7 +173,7 @@ def value_at(value: Any, path: tuple[str, ...]) -> Any:
 
 
 def replace(value: Any, path: tuple[str, ...], new: object) -> None:
-    """Put a value where the path leads, if an earlier replacement has left the way there."""
+    """Put a value at the path, unless an earlier replacement has removed the path."""
     try:
         holder = value_at(value, path[:-1])
         holder[int(path[-1]) if isinstance(holder, list) else path[-1]] = new

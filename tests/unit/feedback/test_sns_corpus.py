@@ -1,4 +1,4 @@
-"""The verifier against every case of `tests/corpus/sns`: genuine, forged, altered, replayed and malformed."""
+"""The verifier, with every case of `tests/corpus/sns`: genuine, forged, altered, replayed and malformed."""
 
 import base64
 import datetime as dt
@@ -11,12 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.aws.certificate_cache import FetchedCertificates
-from app.aws.sns import SnsVerifier
+from app.aws.sns.certificate_cache import FetchedCertificates
+from app.aws.sns.verifier import SnsVerifier
 from app.domain import errors
-from tests import signing
+from tests.support.aws import sns_signing
 
-CORPUS = Path(__file__).parent.parent / "corpus"
+CORPUS = Path(__file__).parents[2] / "corpus"
 CASES = [
     pytest.param(case, id=f"{file.stem}: {case['name']}")
     for file in sorted((CORPUS / "sns").glob("*.json"))
@@ -28,17 +28,18 @@ BOUNCE = json.dumps(json.loads((CORPUS / "ses" / "identity-bounce.json").read_te
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_notification_of_the_corpus_gets_its_verdict(case: dict[str, Any]) -> None:
-    """A posted body is believed, refused or put off exactly as the corpus says."""
+    """A posted body is accepted, refused or deferred exactly as the corpus says."""
     signed, posted = envelopes(case)
     if case.get("same_signed_bytes"):
-        assert naive_string_to_sign(posted) == signing.string_to_sign(signed)
+        assert naive_string_to_sign(posted) == sns_signing.string_to_sign(signed)
     source = ServedCertificate(case.get("certificate", "aws"))
     clock = fixed_clock(case)
     verifier = SnsVerifier(
-        topic_arns=frozenset({case.get("topic", signing.TOPIC_ARN)}),
+        topic_arns=frozenset({case.get("topic", sns_signing.TOPIC_ARN)}),
         certificates=FetchedCertificates(source=source, clock=clock),
         minimum_version=case.get("minimum_version", 1),
         clock=clock,
+        second_clock=fixed_clock({"now": case["second_now"]}) if "second_now" in case else None,
     )
 
     verdict = "accepted"
@@ -60,7 +61,7 @@ def test_every_notification_of_the_corpus_gets_its_verdict(case: dict[str, Any])
 
 
 def test_the_corpus_covers_what_it_promises() -> None:
-    """At least 150 cases that must not be believed, and enough genuine ones to notice a verifier that refuses all."""
+    """At least 150 cases that must be refused, and enough genuine ones to catch a verifier that refuses everything."""
     verdicts = [param.values[0]["expect"] for param in CASES]  # type: ignore[index]
     assert sum(verdict != "accepted" for verdict in verdicts) >= 150
     assert verdicts.count("accepted") >= 25
@@ -80,10 +81,10 @@ def envelopes(case: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return signed, posted
 
 
-def base_envelope(case: dict[str, Any]) -> signing.Envelope:
-    aws = signing.signer()
+def base_envelope(case: dict[str, Any]) -> sns_signing.Envelope:
+    aws = sns_signing.signer()
     common: dict[str, Any] = {
-        "topic_arn": case.get("topic", signing.TOPIC_ARN),
+        "topic_arn": case.get("topic", sns_signing.TOPIC_ARN),
         "version": case.get("version", 2),
         "at": PUBLISHED_AT,
     }
@@ -101,14 +102,14 @@ def base_envelope(case: dict[str, Any]) -> signing.Envelope:
 
 
 def body(case: dict[str, Any], posted: dict[str, Any]) -> bytes:
-    """Return what is posted, byte for byte."""
+    """Return the exact bytes that are posted."""
     if "body_hex" in case:
         return bytes.fromhex(case["body_hex"])
     if "body" in case:
         return str(unfold(case["body"])).encode()
     if case.get("reversed_keys"):
         posted = dict(reversed(posted.items()))
-    text = json.dumps(posted) if case.get("compact") else signing.body(posted).decode()
+    text = json.dumps(posted) if case.get("compact") else sns_signing.body(posted).decode()
     for before, after in case.get("text", ()):
         assert before in text
         text = text.replace(before, after, 1)
@@ -117,11 +118,11 @@ def body(case: dict[str, Any], posted: dict[str, Any]) -> bytes:
 
 
 def request_headers(case: dict[str, Any], posted: dict[str, Any]) -> dict[str, str]:
-    """Return the headers that agree with what is posted, as a careful sender would, then the case's own."""
+    """Return headers that match the posted body, then the case's own headers."""
     fields = {name: value for name, value in posted.items() if isinstance(value, str)}
     headers = {
         name: value
-        for name, value in signing.headers({"Type": "", "MessageId": "", "TopicArn": ""} | fields).items()
+        for name, value in sns_signing.headers({"Type": "", "MessageId": "", "TopicArn": ""} | fields).items()
         if value
     }
     for name in case.get("drop_headers", ()):
@@ -138,8 +139,8 @@ def fixed_clock(case: dict[str, Any]) -> Callable[[], dt.datetime]:
 
 
 def naive_string_to_sign(posted: dict[str, Any]) -> bytes:
-    """Return the string to sign of a verifier that takes every value as it comes."""
-    names = signing.SIGNED_FIELDS["Notification"]
+    """Return the string to sign as a verifier without checks builds it."""
+    names = sns_signing.SIGNED_FIELDS["Notification"]
     return "".join(f"{name}\n{posted[name]}\n" for name in names if name in posted).encode()
 
 
@@ -154,14 +155,14 @@ def unfolded(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class ServedCertificate:
-    """A source that serves one named certificate for every URL, and records what was asked for."""
+    """A source that serves one named certificate for every URL, and records the requested URLs."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.fetched: list[str] = []
 
     def fetch(self, url: str) -> bytes:
-        """Return it, or fail as a host that is away."""
+        """Return the certificate, or fail like an unreachable host."""
         self.fetched.append(url)
         if self._name == "away":
             raise errors.ServiceUnavailable("away")
@@ -170,22 +171,22 @@ class ServedCertificate:
 
 def of_aws(**options: Any) -> bytes:
     options = {"common_name": "sns.amazonaws.com"} | options
-    return signing.certificate(signing.rsa_key("aws").public_key(), **options)
+    return sns_signing.certificate(sns_signing.rsa_key("aws").public_key(), **options)
 
 
-def strong_or_weak(label: str, bits: int) -> signing.SnsSigner:
-    key = signing.rsa_key(label, bits)
-    return signing.SnsSigner(key, signing.certificate(key.public_key(), common_name="sns.amazonaws.com"))
+def strong_or_weak(label: str, bits: int) -> sns_signing.SnsSigner:
+    key = sns_signing.rsa_key(label, bits)
+    return sns_signing.SnsSigner(key, sns_signing.certificate(key.public_key(), common_name="sns.amazonaws.com"))
 
 
 def with_private_key() -> bytes:
-    private = signing.rsa_key("aws").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return signing.signer().certificate_pem + private
+    private = sns_signing.rsa_key("aws").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return sns_signing.signer().certificate_pem + private
 
 
-SIGNERS: dict[str, Callable[[], signing.SnsSigner]] = {
-    "aws": signing.signer,
-    "forger": signing.forger,
+SIGNERS: dict[str, Callable[[], sns_signing.SnsSigner]] = {
+    "aws": sns_signing.signer,
+    "forger": sns_signing.forger,
     "aws_4096": lambda: strong_or_weak("aws_4096", 4096),
     "aws_1024": lambda: strong_or_weak("aws_1024", 1024),
 }
@@ -193,8 +194,8 @@ SIGNERS: dict[str, Callable[[], signing.SnsSigner]] = {
 DAY = dt.timedelta(days=1)
 
 CERTIFICATES: dict[str, Callable[[], bytes]] = {
-    "aws": lambda: signing.signer().certificate_pem,
-    "forger": lambda: signing.forger().certificate_pem,
+    "aws": lambda: sns_signing.signer().certificate_pem,
+    "forger": lambda: sns_signing.forger().certificate_pem,
     "common_name_only": of_aws,
     "expired": lambda: of_aws(valid_to=PUBLISHED_AT - DAY),
     "not_yet_valid": lambda: of_aws(valid_from=PUBLISHED_AT + DAY),
@@ -206,14 +207,14 @@ CERTIFICATES: dict[str, Callable[[], bytes]] = {
     "gov_cloud": lambda: of_aws(common_name="sns-us-gov-west-1.amazonaws.com"),
     "aws_4096": lambda: SIGNERS["aws_4096"]().certificate_pem,
     "aws_1024": lambda: SIGNERS["aws_1024"]().certificate_pem,
-    "elliptic": lambda: signing.certificate(
+    "elliptic": lambda: sns_signing.certificate(
         ec.generate_private_key(ec.SECP256R1()).public_key(), common_name="sns.amazonaws.com"
     ),
-    "two_blocks": lambda: signing.signer().certificate_pem * 2,
+    "two_blocks": lambda: sns_signing.signer().certificate_pem * 2,
     "with_private_key": with_private_key,
     "html": lambda: b"<!doctype html><title>Not here</title>",
     "empty": lambda: b"",
-    "cut": lambda: signing.signer().certificate_pem[:400],
+    "cut": lambda: sns_signing.signer().certificate_pem[:400],
 }
 
 
@@ -223,7 +224,7 @@ def on_bytes(change: Callable[[bytes], bytes]) -> Callable[[str], str]:
 
 SIGNATURES: dict[str, Callable[[str], str]] = {
     "zeros": on_bytes(lambda raw: bytes(len(raw))),
-    "of_another_message": lambda _: signing.signer().notification("another", at=PUBLISHED_AT)["Signature"],
+    "of_another_message": lambda _: sns_signing.signer().notification("another", at=PUBLISHED_AT)["Signature"],
     "first_bit_flipped": on_bytes(lambda raw: bytes([raw[0] ^ 0x80]) + raw[1:]),
     "last_bit_flipped": on_bytes(lambda raw: raw[:-1] + bytes([raw[-1] ^ 1])),
     "reversed_bytes": on_bytes(lambda raw: raw[::-1]),

@@ -1,4 +1,4 @@
-"""Many threads, one query at a time: nobody gets an old answer, nobody another's, and nobody waits for ever."""
+"""Many threads, one query at a time: no call gets an old answer or that of another call, and none waits for ever."""
 
 import random
 import threading
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.services.combine import Combine
+from app.services.coalesce import Combine
 
 PATIENCE_S = 60.0
 
 
 class Call(threading.Thread):
-    """A thread that asks one question, and what came of it."""
+    """A thread that asks one question, and its answer or error."""
 
     def __init__(self, combine: Combine[int, int], question: int) -> None:
         super().__init__(daemon=True)
@@ -38,7 +38,7 @@ class Call(threading.Thread):
 
 @dataclass
 class Squares:
-    """Answers with squares: the first query only once it may, and fails where it is told to."""
+    """Answers with squares; the test releases the first query, and chooses the queries that fail."""
 
     fails: dict[int, BaseException] = field(default_factory=dict)
     queries: list[list[int]] = field(default_factory=list)
@@ -56,13 +56,13 @@ class Squares:
 
 
 def crowd(combine: Combine[int, int], asked: Squares, numbers: range) -> list[Call]:
-    """One that asks, and while its query runs as many more as there are numbers, one after the other; all are there."""
+    """Start a call, and while its query runs one more call per number, one after the other; return all calls."""
     first = Call(combine, 0)
     assert asked.begun.wait(PATIENCE_S)
     others = []
     for number in numbers:
         others.append(Call(combine, number))
-        until(lambda: len(combine._waiting) == len(others))
+        until(lambda: combine.waiting == len(others))
     return [first, *others]
 
 
@@ -73,37 +73,37 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_who_is_alone_asks_at_once_and_for_itself() -> None:
-    """No query waits for company: three calls in turn are three queries."""
+def test_a_single_call_queries_at_once() -> None:
+    """No query waits for others to join: three calls in turn are three queries."""
     asked = Squares()
     asked.may_answer.set()
-    combine = Combine(asked, at_most=200)
+    combine = Combine(asked, at_most=200, patience_s=PATIENCE_S)
     assert [combine(number) for number in (1, 2, 3)] == [1, 4, 9]
     assert asked.queries == [[1], [2], [3]]
 
 
-def test_those_that_come_while_a_query_runs_share_the_next() -> None:
-    """Ten that wait are one query, in the order in which they came, and each gets its own answer."""
+def test_calls_during_a_query_share_the_next_one() -> None:
+    """Ten waiting calls become one query, in order of arrival, and each gets its own answer."""
     asked = Squares()
-    calls = crowd(Combine(asked, at_most=200), asked, range(1, 11))
+    calls = crowd(Combine(asked, at_most=200, patience_s=PATIENCE_S), asked, range(1, 11))
     asked.may_answer.set()
     assert [call.ended().answer for call in calls] == [number * number for number in range(11)]
     assert asked.queries == [[0], list(range(1, 11))]
 
 
 def test_a_query_takes_no_more_than_it_may() -> None:
-    """The rest is taken by the next, and by the one after it."""
+    """The next queries take the rest."""
     asked = Squares()
-    calls = crowd(Combine(asked, at_most=4), asked, range(1, 11))
+    calls = crowd(Combine(asked, at_most=4, patience_s=PATIENCE_S), asked, range(1, 11))
     asked.may_answer.set()
     assert [call.ended().answer for call in calls] == [number * number for number in range(11)]
     assert [len(query) for query in asked.queries] == [1, 4, 4, 2]
 
 
-def test_when_a_query_fails_all_who_shared_it_hear_of_it_and_nobody_else() -> None:
-    """One query that fails is not made again for each of its callers; the next that asks has a query of its own."""
+def test_a_failed_query_fails_exactly_the_calls_that_shared_it() -> None:
+    """A failed query is not repeated for each of its callers; the next call gets a new query."""
     asked = Squares(fails={2: ServiceUnavailable("Away.")})
-    combine = Combine(asked, at_most=5)
+    combine = Combine(asked, at_most=5, patience_s=PATIENCE_S)
     calls = crowd(combine, asked, range(1, 8))
     asked.may_answer.set()
     first, *shared = [call.ended() for call in calls]
@@ -114,12 +114,12 @@ def test_when_a_query_fails_all_who_shared_it_hear_of_it_and_nobody_else() -> No
     assert combine(9) == 81
 
 
-@pytest.mark.parametrize("death", [RuntimeError("what nobody foresaw"), SystemExit(1), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("death", [RuntimeError("unexpected"), SystemExit(1), KeyboardInterrupt()], ids=repr)
 @pytest.mark.parametrize("dies_at", [1, 2], ids=["alone", "with others"])
-def test_nobody_hangs_when_the_leader_dies(death: BaseException, dies_at: int) -> None:
-    """Whatever ends its thread, those that it asked for are told, and those that wait are asked for by another."""
+def test_no_call_hangs_when_the_leader_dies(death: BaseException, dies_at: int) -> None:
+    """Whatever ends its thread, the calls in its query get an error, and another thread asks for those that wait."""
     asked = Squares(fails={dies_at: death})
-    combine = Combine(asked, at_most=3)
+    combine = Combine(asked, at_most=3, patience_s=PATIENCE_S)
     calls = crowd(combine, asked, range(1, 7))
     asked.may_answer.set()
     ended = [call.ended() for call in calls]
@@ -131,14 +131,14 @@ def test_nobody_hangs_when_the_leader_dies(death: BaseException, dies_at: int) -
 
 
 def test_an_answer_too_few_is_nobodys() -> None:
-    """A query that does not answer each question answers none, rather than one with the answer of another."""
-    combine: Combine[int, int] = Combine(lambda _: [], at_most=200)
+    """A query with too few answers answers no call, so that no call gets the answer of another."""
+    combine: Combine[int, int] = Combine(lambda _: [], at_most=200, patience_s=PATIENCE_S)
     with pytest.raises(ValueError, match="shorter"):
         combine(1)
 
 
 def test_no_answer_is_older_than_its_question() -> None:
-    """Under load: what was true before a thread asked is in its answer, whoever asked for it; and batches form."""
+    """Under load, an answer includes everything that was true before the question was asked; and batches form."""
     threads, rounds = 16, 60
     version, sizes, door = [0], list[int](), threading.Lock()
 
@@ -148,7 +148,7 @@ def test_no_answer_is_older_than_its_question() -> None:
         time.sleep(0.0005)
         return [seen] * len(questions)
 
-    combine: Combine[int, int] = Combine(read, at_most=200)
+    combine: Combine[int, int] = Combine(read, at_most=200, patience_s=PATIENCE_S)
     stale: list[tuple[int, int]] = []
 
     def ask_and_ask() -> None:
@@ -172,7 +172,7 @@ def test_no_answer_is_older_than_its_question() -> None:
 
 
 def test_a_crowd_with_failures_comes_to_its_end() -> None:
-    """Whatever fails and whenever: each of a thousand calls has its own answer, or a failure, and none hangs."""
+    """Whatever fails and whenever: each of a thousand calls gets its own answer or an error, and none hangs."""
     chance = random.Random(7)
 
     def sometimes(questions: Sequence[int]) -> list[int]:
@@ -181,9 +181,23 @@ def test_a_crowd_with_failures_comes_to_its_end() -> None:
             raise chance.choice([ServiceUnavailable("Away."), RuntimeError("Broken."), SystemExit(1)])
         return [question * question for question in questions]
 
-    combine: Combine[int, int] = Combine(sometimes, at_most=5)
+    combine: Combine[int, int] = Combine(sometimes, at_most=5, patience_s=PATIENCE_S)
     calls = [Call(combine, number) for number in range(1000)]
     ended = [call.ended() for call in calls]
     wrong = [(number, call) for number, call in enumerate(ended) if call.failure is None and call.answer != number**2]
     assert wrong == []
     assert 0 < sum(call.failure is not None for call in ended) < len(ended)
+
+
+def test_a_question_that_waits_too_long_is_taken_back() -> None:
+    """It is refused and never asked later, since refused work must not be done. One already in a query is answered."""
+    asked = Squares()
+    combine: Combine[int, int] = Combine(asked, at_most=10, patience_s=0.2)
+    first = Call(combine, 1)
+    assert asked.begun.wait(PATIENCE_S)
+    late = Call(combine, 2).ended()
+    assert isinstance(late.failure, ServiceUnavailable)
+    asked.may_answer.set()
+    assert first.ended().answer == 1
+    assert Call(combine, 3).ended().answer == 9
+    assert asked.queries == [[1], [3]]

@@ -1,10 +1,12 @@
-"""Settings: every fault told at once, by the name of its variable, and no secret in any text."""
+"""Settings: all faults are reported at once, each with its variable, and no text holds a secret."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.aws.sns.verifier import MAX_AGE
 from config import Settings, SettingsError, load
 
 KEY = "tests-only-0123456789abcdefghijklmnopqrstuv"
@@ -13,7 +15,7 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:postern"
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable of whoever runs the tests, and no `.env` of theirs."""
+    """Remove the variables and the `.env` of the person who runs the tests."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.chdir(tmp_path)
@@ -35,14 +37,14 @@ def test_one_key_is_all_that_must_be_set(monkeypatch: pytest.MonkeyPatch) -> Non
     assert settings.broker_url == settings.redis_url
 
 
-def test_a_missing_key_says_how_to_make_one() -> None:
-    """Without a key nothing can be sealed, and the message says what to type."""
+def test_the_error_for_a_missing_key_says_how_to_make_one() -> None:
+    """Without a key nothing can be sealed; the message has the command that makes one."""
     with pytest.raises(SettingsError, match=r"SECRET_KEYS: is not set \(make a key with `./postern secret`\)"):
         load()
 
 
-def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever sets up a host reads the list once, each line with its variable and its rule."""
+def test_all_faults_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error lists every fault, each on a line with its variable and its rule."""
     wrong = {
         "DATABASE_URL": "mysql://host/db",
         "REDIS_URL": "http://host",
@@ -69,7 +71,7 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """The text ends up in logs; a secret that was mistyped is still a secret."""
+    """The text goes to logs, and a mistyped secret is still a secret."""
     text = faults_of(monkeypatch, **{name: value})
     assert name in text
     assert "hunter2" not in text
@@ -77,7 +79,7 @@ def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_keys_are_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither printed nor formatted nor dumped do settings show a key."""
+    """Settings show no key when they are printed, formatted or dumped."""
     monkeypatch.setenv("SECRET_KEYS", KEY)
     settings = load()
     assert [one.get_secret_value() for one in settings.secret_keys] == [KEY]
@@ -85,8 +87,13 @@ def test_keys_are_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
         assert KEY not in text
 
 
+def test_a_fifo_topic_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SES cannot publish to one, so no bounce would ever come."""
+    assert "no .fifo works" in faults_of(monkeypatch, SNS_TOPIC_ARNS=f"{TOPIC}.fifo")
+
+
 def test_a_topic_lies_in_the_region_of_ses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SES publishes to its own region only; a topic elsewhere would stay silent for ever."""
+    """SES publishes only to its own region; a topic elsewhere would never get a notification."""
     assert "AWS_REGION" in faults_of(monkeypatch, SNS_TOPIC_ARNS=TOPIC, AWS_REGION="us-east-1")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert load().sns_topic_arns == (TOPIC,)
@@ -96,7 +103,7 @@ def test_a_topic_lies_in_the_region_of_ses(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_pinned_certificate_is_looked_at_when_starting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
-    """A path that leads nowhere is told at the start, not at the first bounce."""
+    """A missing file is an error at startup, not at the first bounce."""
     pem = tmp_path / "pinned.pem"
     if content is not None:
         pem.write_text(content)
@@ -105,14 +112,14 @@ def test_a_pinned_certificate_is_looked_at_when_starting(
 
 @pytest.mark.parametrize("value", ["", " ", ","])
 def test_lists_of_nothing_are_empty(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """An empty variable is one that is not set."""
+    """An empty variable counts as not set."""
     monkeypatch.setenv("SECRET_KEYS", KEY)
     monkeypatch.setenv("SNS_TOPIC_ARNS", value)
     assert load().sns_topic_arns == ()
 
 
 def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one part of the process was told is what every other part was told."""
+    """All parts of a process see the same settings."""
     monkeypatch.setenv("SECRET_KEYS", KEY)
     settings: Any = load()
     with pytest.raises(ValueError, match="frozen"):
@@ -120,17 +127,85 @@ def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_plain_postgresql_url_gets_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As hosts of databases hand them out."""
+    """Database hosts give out URLs without a driver."""
     monkeypatch.setenv("SECRET_KEYS", KEY)
     monkeypatch.setenv("DATABASE_URL", "postgresql://host/db")
     assert load().database_url == "postgresql+psycopg://host/db"
 
 
 def test_the_passwords_of_urls_are_in_no_representation() -> None:
-    """Whoever prints the settings, or a gateway that holds them, prints no password of a database or a broker."""
+    """Printed settings, and a printed gateway that holds them, show no password of a database or a broker."""
     urls = {
         "database_url": "postgresql://postern:hunter2@db/postern",
         "redis_url": "redis://:hunter2@cache/0",
         "celery_broker_url": "amqp://postern:hunter2@broker/",
     }
     assert "hunter2" not in repr(load(_env_file=None, secret_keys=KEY, **urls))
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
+@pytest.mark.parametrize(
+    "url, told",
+    [
+        ("sentinel://host:26379", "Sentinel is not supported: name the primary itself"),
+        ("redis+sentinel://host:26379/mymaster/0", "Sentinel is not supported"),
+        ("redis+cluster://host", "a Redis Cluster is not supported"),
+        ("rediss://:hunter2@host?ssl_cert_reqs=none", "ssl_cert_reqs=none is refused"),
+        ("rediss://:hunter2@host?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=CERT_NONE is refused"),
+        ("rediss://:hunter2@host?ssl_cert_reqs=optional", "ssl_cert_reqs=optional is refused"),
+        ("rediss://:hunter2@host?ssl_check_hostname=false", "ssl_check_hostname=false is refused"),
+        ("rediss://:hunter2@host?ssl_ca_certs=/nowhere/ca.pem", "ssl_ca_certs: there is no such file"),
+        ("rediss://:hunter2@host?ssl_ca_cert=ca.pem", "ssl_ca_cert is not known; known are ssl_ca_certs"),
+        ("redis://:hunter2@host?ssl_ca_certs=ca.pem", "ssl_ca_certs is for rediss:// and amqps://"),
+    ],
+)
+def test_a_broker_that_cannot_work_or_is_unsafe_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, told: str
+) -> None:
+    """The error says what to do instead, without the password."""
+    faults = faults_of(monkeypatch, **{name: url})
+    assert f"{name}: {told}" in faults
+    assert "hunter2" not in faults
+
+
+@pytest.mark.parametrize(
+    "url, meant",
+    [
+        ("valkey://host/1", "redis://host/1"),
+        ("valkeys://host/1", "rediss://host/1"),
+        (" Redis://host/1 ", "redis://host/1"),
+        ("rediss://host/1?ssl_cert_reqs=required", "rediss://host/1"),
+        ("rediss://host/1?ssl_cert_reqs=CERT_REQUIRED&ssl_check_hostname=true", "rediss://host/1"),
+        ("rediss://host/1?ssl_cert_reqs=required&health_check_interval=3", "rediss://host/1?health_check_interval=3"),
+    ],
+)
+def test_a_broker_may_be_spelled_in_several_ways(monkeypatch: pytest.MonkeyPatch, url: str, meant: str) -> None:
+    """Valkey's own schemes, and what redis-py and Celery each call a verified certificate."""
+    for name in ("REDIS_URL", "CELERY_BROKER_URL"):
+        monkeypatch.setenv(name, url)
+    monkeypatch.setenv("SECRET_KEYS", KEY)
+    assert (load().redis_url, load().broker_url) == (meant, meant)
+
+
+def test_an_amqps_broker_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the check of the name it would give the password to a server with any other certificate."""
+    assert "is refused" in faults_of(monkeypatch, CELERY_BROKER_URL="amqps://u:hunter2@host//?ssl_cert_reqs=none")
+    assert "not known" in faults_of(monkeypatch, CELERY_BROKER_URL="amqps://u:hunter2@host//?ssl_ca_path=/etc")
+
+
+def test_raw_notifications_are_kept_for_longer_than_they_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it were erased sooner, it could be posted again and processed twice."""
+    assert "FEEDBACK_RETENTION_DAYS" in faults_of(monkeypatch, FEEDBACK_RETENTION_DAYS=str(MAX_AGE.days))
+    monkeypatch.setenv("FEEDBACK_RETENTION_DAYS", str(MAX_AGE.days + 1))
+    assert timedelta(days=load().feedback_retention_days) > MAX_AGE
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [("FEEDBACK_ACCOUNTS", "12345678901"), ("FEEDBACK_ACCOUNTS", "x"), ("FEEDBACK_CONFIGURATION_SETS", "a b")],
+)
+def test_accepted_events_are_chosen_by_account_and_set(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    """An account is twelve digits, a set a name as SES has them."""
+    assert setting in faults_of(monkeypatch, **{setting: value})

@@ -1,4 +1,4 @@
-"""The documents say what the code does: settings, routes, errors, states, log events, commands, links."""
+"""The docs match the code: settings, routes, errors, states, log events, commands, links."""
 
 import ast
 import re
@@ -10,32 +10,36 @@ import pytest
 from flask import Flask
 
 from app.cli.main import COMMANDS
-from app.cli.settings_docs import ENV_EXAMPLE, README, env_example, readme_with, settings_table
+from app.cli.shell.settings_docs import ENV_EXAMPLE, SETTINGS_PAGE, env_example, page_with, settings_table
 from app.domain import errors
-from app.domain.delivery import ENDED_UNSENT, WAITING, Event, Facts, State, decide
-from app.services.rhythm import EVERY_S
+from app.domain.sending.state_machine import ENDED_UNSENT, WAITING, Event, State, TransitionFacts, decide
+from app.services.operating.sweep_intervals import EVERY_S
+from app.store.tables.core import metadata
 from app.telemetry import LogEvent
-from app.web.batches import batches
-from app.web.check import check
-from app.web.docs import docs
-from app.web.emails import emails
-from app.web.explain import explain
-from app.web.feedback import feedback
-from app.web.health import health
-from app.web.list_files import list_files
-from app.web.metrics import metrics
-from app.web.schemas import EmailBody
-from app.web.suppression_reviews import suppression_reviews
-from app.web.suppressions import suppressions
-from app.web.unsubscribe import unsubscribe
+from app.web.feedback.sns import feedback
+from app.web.openapi.routes import docs
+from app.web.operating.health import health
+from app.web.operating.metrics import metrics
+from app.web.submission.batches import batches
+from app.web.submission.check import check
+from app.web.submission.email_requests import EmailBody
+from app.web.submission.emails import emails
+from app.web.suppression.explain import explain
+from app.web.suppression.files import list_files
+from app.web.suppression.reviews import suppression_reviews
+from app.web.suppression.suppressions import suppressions
+from app.web.suppression.unsubscribe import unsubscribe
 from config import Settings
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 DOCS = CHECKOUT / "docs"
-PAGES = (README, CHECKOUT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md")))
+README = CHECKOUT / "README.md"
+BESIDE_IT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "simulator/README.md")
+PAGES = (README, *(CHECKOUT / name for name in BESIDE_IT), *sorted(DOCS.rglob("*.md")))
 DEPLOY = sorted((CHECKOUT / "deploy").iterdir())
 
-NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2"}  # boto3's own
+NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_SNS"}  # boto3's own
+NO_SETTINGS |= {"POSTERN_ENV_FILE"}  # where settings are
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+)(?![@\w]))?")
 LOGGING = re.compile(r"_?log\.(debug|info|warning|error|exception|critical)")
@@ -49,9 +53,10 @@ def text(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
 
-def test_the_readme_has_every_setting() -> None:
-    """Its table is what the model says; `python -m app.cli.settings_docs` writes it."""
-    assert text(README) == readme_with(settings_table(), text(README))
+def test_the_page_of_settings_has_every_setting() -> None:
+    """Its table is what the model says; `python -m app.cli.shell.settings_docs` writes it."""
+    assert text(SETTINGS_PAGE) == page_with(settings_table(), text(SETTINGS_PAGE))
+    assert [name for name in Settings.model_fields if f"\n| `{name.upper()}` |" not in text(SETTINGS_PAGE)] == []
 
 
 def test_env_example_has_every_setting() -> None:
@@ -59,9 +64,9 @@ def test_env_example_has_every_setting() -> None:
     assert text(ENV_EXAMPLE) == env_example()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """Files exist beside the page that names them, and so do the headings."""
+    """The linked files and headings exist."""
     dead = []
     for target in LINK.findall(text(page)):
         path, _, heading = target.partition("#")
@@ -79,17 +84,33 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_every_page_of_the_docs_can_be_found() -> None:
-    """From the README or from another page; a decision at least by its directory."""
-    linked = {
-        (page.parent / target.partition("#")[0]).resolve() for page in PAGES for target in LINK.findall(text(page))
-    }
-    lost = [page.name for page in PAGES if page not in linked and page.parent not in linked and page != README]
-    assert lost == []
+    """A reader who starts at the README reaches every page by links; a decision at least by its directory."""
+    found, to_read = {README}, [README]
+    while to_read:
+        page = to_read.pop()
+        for target in LINK.findall(text(page)):
+            if target.startswith("#"):
+                continue
+            linked = (page.parent / target.partition("#")[0]).resolve()
+            fresh = {other for other in PAGES if linked in {other, other.parent}} - found
+            to_read += fresh
+            found |= fresh
+    assert [page.name for page in PAGES if page not in found] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_numbers_of_the_decisions_have_no_gaps() -> None:
+    """Each number is used once, and a missing one does not make readers look for a lost page."""
+    numbers = [int(page.name[:4]) for page in sorted((DOCS / "adr").iterdir())]
+    assert numbers == list(range(1, len(numbers) + 1))
+    titles = [text(page).splitlines()[0] for page in sorted((DOCS / "adr").iterdir())]
+    assert [
+        title for number, title in zip(numbers, titles, strict=True) if not title.startswith(f"# {number:04} ")
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_every_command_exists(page: Path) -> None:
-    """What a page tells people to type is a command of `./postern`."""
+    """Every command in a page is a command of `./postern`."""
     known = {command.words for command in COMMANDS}
     first_words = {words[0] for words in known} | NOT_OF_THE_COMMAND_LINE
     groups = {words[0] for words in known if len(words) == 2}
@@ -99,9 +120,9 @@ def test_every_command_exists(page: Path) -> None:
         assert first not in groups or (first, second) in known, f"./postern {first} {second}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_every_test_that_is_named_exists(page: Path) -> None:
-    """What a page offers as a proof can be run."""
+    """Every test that a page names as a proof can be run."""
     lost = [
         f"{path}::{name}" if name else path
         for path, name in TESTS.findall(text(page))
@@ -110,19 +131,29 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
     assert lost == []
 
 
-def test_every_window_names_what_shows_it() -> None:
-    """No word of the guarantees stands without a command."""
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_every_python_file_that_is_named_exists(page: Path) -> None:
+    """By its path, or by the end of it: a file that moves is named anew."""
+    tops = ("app", "worker", "server", "simulator", "bench", "migrations", "tests", "deploy")
+    files = {f"/{file.relative_to(CHECKOUT)}" for top in tops for file in (CHECKOUT / top).rglob("*.py")}
+    files |= {f"/{file.name}" for file in CHECKOUT.glob("*.py")}
+    named = set(re.findall(r"`([\w/.]+\.py)`", text(page)))
+    assert [name for name in sorted(named) if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_every_guarantee_names_a_command_that_shows_it() -> None:
+    """Every guarantee names a command that shows it."""
     windows = text(DOCS / "guarantees.md").partition("\n## The windows\n")[2].split("\n### ")[1:]
     assert windows
     assert [window.splitlines()[0] for window in windows if not POSTERN.search(window)] == []
 
 
 @pytest.mark.parametrize("command", ["alembic upgrade head", "gunicorn ", "celery -A worker.celery worker", "beat"])
-def test_what_runs_in_production_is_documented_as_it_is_deployed(command: str) -> None:
-    """README, systemd unit and compose file start the parts alike."""
+def test_production_commands_are_documented_as_deployed(command: str) -> None:
+    """The page of operations, the systemd units and the compose file start the parts with the same commands."""
     said = next(
         line
-        for line in text(README).splitlines()
+        for line in text(DOCS / "operations.md").splitlines()
         if line.startswith(("alembic", "gunicorn", "celery")) and command in line
     )
     units = "\n".join(text(file) for file in DEPLOY if file.suffix == ".service")
@@ -131,8 +162,8 @@ def test_what_runs_in_production_is_documented_as_it_is_deployed(command: str) -
     assert re.sub(r" --bind \S+.*", "", said) in compose
 
 
-def test_the_image_holds_what_its_commands_read() -> None:
-    """Everything of the checkout that the Dockerfile copies reaches Docker, and gunicorn's configuration is in it."""
+def test_the_image_holds_the_files_that_its_commands_read() -> None:
+    """Everything that the Dockerfile copies is in Docker's build context, including gunicorn's configuration."""
     copied = {
         word
         for line in text(CHECKOUT / "deploy" / "Dockerfile").splitlines()
@@ -146,7 +177,7 @@ def test_the_image_holds_what_its_commands_read() -> None:
 
 
 def test_every_route_is_documented() -> None:
-    """Method and path, as `docs/api.md` writes them."""
+    """`docs/api.md` has the method and path of every route."""
     app = Flask(__name__, static_folder=None)
     for blueprint in (
         emails,
@@ -180,15 +211,15 @@ def spelled(rule: str, methods: set[str]) -> Iterator[str]:
     yield from (f"`{method} {path}`" for method in methods - {"HEAD", "OPTIONS"})
 
 
-def test_every_field_of_a_mail_is_documented() -> None:
-    """What a send may hold, under the names of the wire."""
+def test_every_field_of_an_email_is_documented() -> None:
+    """The docs name every JSON field of a send request."""
     page = text(DOCS / "api.md")
     fields = [field.alias or name for name, field in EmailBody.model_fields.items()]
     assert [field for field in fields if f"`{field}`" not in page] == []
 
 
 def test_no_page_names_a_setting_that_is_none() -> None:
-    """A variable that was renamed is renamed everywhere."""
+    """After a variable is renamed, no page uses the old name."""
     told = {word for page in PAGES for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text(page))}
     assert sorted(told - {name.upper() for name in Settings.model_fields} - NO_SETTINGS) == []
 
@@ -210,7 +241,7 @@ def test_the_table_of_the_state_machine_is_the_state_machine() -> None:
         for state in members(cells[1])
         for target in words(cells[2])
     }
-    decided = {(event, state): decide(state, event, Facts()) for event in Event for state in State}
+    decided = {(event, state): decide(state, event, TransitionFacts()) for event in Event for state in State}
     assert told == {place: decision.state for place, decision in decided.items() if decision.changed}
 
 
@@ -223,6 +254,20 @@ def members(cell: str) -> set[State]:
     return {State(word) for word in words(cell)}.union(*groups)
 
 
+def test_every_table_of_the_database_is_documented() -> None:
+    """The page of the architecture has a row for each table, and names none that does not exist."""
+    section = text(DOCS / "architecture.md").partition("\n## The tables\n")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    assert {name for cell in rows for name in words(cell)} == set(metadata.tables)
+
+
+def test_every_state_is_explained() -> None:
+    """Each state of a recipient has a row of the table that says what it means."""
+    section = text(DOCS / "architecture.md").partition("\n## The states of an email\n")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
+    assert {name for cell in rows for name in words(cell)} == set(State)
+
+
 def test_every_sweep_is_documented_with_its_rhythm() -> None:
     """Name and interval, as beat has them."""
     page = text(DOCS / "architecture.md")
@@ -232,19 +277,19 @@ def test_every_sweep_is_documented_with_its_rhythm() -> None:
 
 
 def test_every_figure_is_explained() -> None:
-    """Whoever sees one on a dashboard finds what it means and when to worry; no page names one that is none."""
+    """The docs say what each metric means and when to worry; no page names a metric that does not exist."""
     told = set(re.findall(r"`(postern_[a-z_]+)(?:\{\w+\})?`", text(DOCS / "operations.md")))
-    assert told == set(re.findall(r'"(postern_[a-z_]+)"', text(CHECKOUT / "app" / "web" / "metrics.py")))
+    assert told == set(re.findall(r'"(postern_[a-z_]+)"', text(CHECKOUT / "app" / "web" / "operating" / "metrics.py")))
 
 
 def test_every_log_event_is_explained() -> None:
-    """Whoever is on call finds each event, and what to do about it."""
+    """A person on call finds each log event and what to do about it."""
     page = text(DOCS / "operations.md")
     assert [event for event in sorted(log_events()) if f"| `{event}` |" not in page] == []
 
 
 def log_events() -> set[str]:
-    """The names by which the gateway logs: members of `LogEvent`, and words given to a logger in place."""
+    """Return the names of all log events: members of `LogEvent`, and literals passed to a logger."""
     files = [*(CHECKOUT / "app").rglob("*.py"), *(CHECKOUT / "worker").rglob("*.py")]
     calls = [node for file in files for node in ast.walk(ast.parse(text(file))) if isinstance(node, ast.Call)]
     given = [call.args[0] for call in calls if call.args and LOGGING.fullmatch(ast.unparse(call.func))]
@@ -252,5 +297,5 @@ def log_events() -> set[str]:
 
 
 def test_no_page_names_the_workshop() -> None:
-    """The settings file is read by people too, and the rule about words holds for it."""
+    """The rule about words also holds for the settings file, which people read too."""
     assert not re.search("pypi" + r"\.org|/work" + "/|/tmp" + "/lab", text(ENV_EXAMPLE) + "".join(map(text, PAGES)))

@@ -1,4 +1,4 @@
-"""What may be in a log line: ids, numbers and words of our own; never anybody's address, key or text."""
+"""A log line may hold ids, numbers and Postern's own words, but no address, key or text of a person."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from app import telemetry
-from app.domain.delivery import State
+from app.domain.sending.state_machine import State
 from app.telemetry import REDACTED, redact
 
 ADDRESS = "canary.bird+tag@nest.example"
@@ -20,7 +20,7 @@ CANARIES = ("canary", "Canary", "nest.example", TOKEN, "sings")
 
 @pytest.fixture
 def configured() -> None:
-    """Logging as a process of ours has it."""
+    """Set up logging as in a process of Postern."""
     telemetry.configure("DEBUG")
 
 
@@ -57,7 +57,7 @@ def fail() -> None:
     ],
 )
 def test_ids_numbers_and_words_pass(value: Any) -> None:
-    """What tells an operator which thing and how many is written as it is."""
+    """Values that say which thing, or how many, are written as they are."""
     said = redact(None, "info", {"field": value})["field"]
     assert str(said) == str(value)
 
@@ -80,14 +80,14 @@ def test_ids_numbers_and_words_pass(value: Any) -> None:
     ],
 )
 def test_all_else_does_not(value: Any) -> None:
-    """Whatever else somebody logs, under whichever name, is replaced."""
+    """Any other value, under any name, is replaced."""
     said = json.dumps(redact(None, "info", {"field": value}))
     assert REDACTED in said
     assert not any(canary in said for canary in CANARIES)
 
 
 def test_sentences_of_our_own_lose_their_addresses() -> None:
-    """A reason is a sentence of ours and passes; an address or a key in it does not."""
+    """A reason is Postern's own sentence and passes; an address or a key in it is replaced."""
     event = {"event": "claim_failed", "reason": f"No answer for {ADDRESS}, <{ADDRESS}> or {TOKEN} in time."}
     assert redact(None, "info", event) == {
         "event": "claim_failed",
@@ -96,7 +96,7 @@ def test_sentences_of_our_own_lose_their_addresses() -> None:
 
 
 def test_a_line_is_json_with_the_ids_of_its_request(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """Event, level, time and what the request bound stand in every line, whoever writes it."""
+    """Every line has the event, level, time and the ids of its request, whichever logger writes it."""
     structlog.contextvars.bind_contextvars(request_id="01900000-0000-7000-8000-000000000000")
     structlog.get_logger().info("drained", lane="bulk", count=3)
     logging.getLogger("some.library").warning("gave up on %s", ADDRESS)
@@ -114,7 +114,7 @@ def test_a_line_is_json_with_the_ids_of_its_request(configured: None, capsys: py
 
 
 def test_an_exception_is_types_and_places(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
-    """A traceback says where and of what kind, through all its causes; the words of exceptions stay out."""
+    """A traceback has the types and places of all causes, but no texts of exceptions."""
     for log in (structlog.get_logger(), logging.getLogger("some.library")):
         try:
             fail()
@@ -126,11 +126,56 @@ def test_an_exception_is_types_and_places(configured: None, capsys: pytest.Captu
         assert line["level"] == "error"
 
 
-def test_talkative_libraries_keep_what_they_send_to_themselves(
+def test_verbose_libraries_do_not_log_the_data_that_they_send(
     configured: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At DEBUG too: botocore would write whole mails, SQLAlchemy every parameter."""
+    """At DEBUG too: botocore would log whole emails, SQLAlchemy every parameter."""
     for name in ("botocore.endpoint", "sqlalchemy.engine.Engine", "urllib3.connectionpool", "werkzeug"):
         logging.getLogger(name).debug("sent %s", SUBJECT)
         logging.getLogger(name).info("sent %s", SUBJECT)
     assert lines(capsys) == []
+
+
+def test_a_log_line_of_a_library_has_no_text_of_an_exception(
+    configured: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither Celery's line of a failed task, with its own format, nor gunicorn's or SQLAlchemy's own handlers."""
+    error = ValueError(f"{SUBJECT} for {ADDRESS}")
+    told = {"name": "postern.deliver", "id": "0b7f", "description": "raised unexpected", "exc": repr(error)}
+    told |= {"args": SUBJECT, "kwargs": SUBJECT, "traceback": SUBJECT}
+    logging.getLogger("celery.app.trace").error(
+        "Task %(name)s[%(id)s] %(description)s: %(exc)s", told, exc_info=(ValueError, error, None)
+    )
+    gunicorn = logging.getLogger("gunicorn.error")
+    gunicorn.error("Error handling request %s %s", "GET", f"/v1/suppressions/{SUBJECT}", exc_info=error)
+    logging.getLogger("sqlalchemy.pool").error("Exception during reset of %r: %s", error, SUBJECT, exc_info=error)
+    task, request, pool = lines(capsys)
+    assert task["event"].startswith("Task postern.deliver[0b7f] ")
+    assert task["exception"] == ["builtins.ValueError"]
+    assert request["event"].startswith("Error handling request GET ")
+    assert "ValueError" in pool["event"]
+
+
+def test_no_library_keeps_a_handler_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Gunicorn's loggers would not propagate their lines, and would write them unchanged."""
+    logger = logging.getLogger("gunicorn.error")
+    logger.addHandler(logging.StreamHandler())
+    logger.propagate = False
+    telemetry.configure("INFO")
+    logger.warning("Invalid request from ip=%s: %s", "127.0.0.1", f"GET /unsubscribe/{SUBJECT}")
+    [line] = lines(capsys)
+    assert line["event"].startswith("Invalid request from ip=127.0.0.1: ")
+
+
+def test_a_failing_test_prints_a_plain_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """A framed traceback with all variables takes long to render, and it is rendered inside open transactions."""
+    address = "kim@example.net"
+    try:
+        int("no answer")
+    except ValueError:
+        structlog.get_logger().exception("failed", of=len(address))
+    told = capsys.readouterr().out
+    assert "Traceback (most recent call last)" in told
+    assert "ValueError: invalid literal" in told
+    assert address not in told
+    assert "╭" not in told

@@ -1,4 +1,4 @@
-"""What an address is: the corpus, and what holds for every text."""
+"""Addresses: the cases of the corpus, and properties of every text."""
 
 import json
 import string
@@ -9,18 +9,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.address import (
+from app.domain.message.address import (
     ADDRESS_LIMIT,
     Address,
     InvalidAddress,
     Mailbox,
     is_mailbox_simulator,
     parse_address,
-    parse_mailbox,
     read_reported,
 )
+from app.domain.message.mailboxes import parse_mailbox
 
-CORPUS = json.loads((Path(__file__).parents[1] / "corpus" / "addresses.json").read_text())
+CORPUS = json.loads((Path(__file__).parents[2] / "corpus" / "addresses.json").read_text())
 
 ATEXT = string.ascii_letters + string.digits + "!#$%&'*+/=?^_`{|}~-"
 KELVIN_SIGN = "\u212a"
@@ -32,12 +32,12 @@ addresses = st.builds(lambda local_part, domain: f"{local_part}@{domain}", local
 
 
 def named(cases: list[dict[str, object]]) -> list[object]:
-    """The cases of a corpus as parameters whose ids hold no control characters."""
+    """Return the cases of a corpus as parameters whose ids hold no control characters."""
     return [pytest.param(case, id=f"{number} {ascii(case['text'])[:50]}") for number, case in enumerate(cases)]
 
 
 def accepted(text: str) -> Address | None:
-    """The address that `text` is, or None."""
+    """Return the address that `text` is, or None."""
     try:
         return parse_address(text)
     except InvalidAddress:
@@ -52,7 +52,7 @@ def test_address_has_its_key_and_its_envelope(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("case", named(CORPUS["not_addresses"]))
 def test_text_that_is_no_address_is_refused_by_its_rule(case: dict[str, str]) -> None:
-    """Each bad text is refused under the stable word of the rule that it breaks."""
+    """Each bad text is refused with the stable name of the rule that it breaks."""
     with pytest.raises(InvalidAddress) as refusal:
         parse_address(case["text"])
     assert refusal.value.code == case["code"]
@@ -66,7 +66,7 @@ def test_mailbox_has_its_name_and_its_address(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("case", named(CORPUS["not_mailboxes"]))
 def test_text_that_is_no_mailbox_is_refused_by_its_rule(case: dict[str, str]) -> None:
-    """Lists, groups, comments, source routes and unsafe names are refused under the word of their rule."""
+    """Lists, groups, comments, source routes and unsafe names are refused with the name of their rule."""
     with pytest.raises(InvalidAddress) as refusal:
         parse_mailbox(case["text"])
     assert refusal.value.code == case["code"]
@@ -74,7 +74,7 @@ def test_text_that_is_no_mailbox_is_refused_by_its_rule(case: dict[str, str]) ->
 
 @pytest.mark.parametrize("case", named(CORPUS["reported"]))
 def test_reported_address_reads_as_the_key_it_was_sent_under(case: dict[str, str | None]) -> None:
-    """However a remote server spells an address, it meets its own suppression; what cannot be one is None."""
+    """However a remote server spells an address, its key is the same; a text that cannot be an address is None."""
     address = read_reported(case["text"] or "")
     assert (address and address.key) == case["key"]
 
@@ -88,8 +88,8 @@ def test_no_refusal_repeats_the_text() -> None:
             assert case["text"] not in str(refusal.value)
 
 
-def test_mailbox_simulator_is_told_by_its_exact_domain() -> None:
-    """Only the domain of the SES mailbox simulator is exempt, not one that ends like it or holds it."""
+def test_mailbox_simulator_is_recognised_by_its_exact_domain() -> None:
+    """Only the exact domain of the SES mailbox simulator is exempt, not one that ends with it or contains it."""
     assert is_mailbox_simulator(parse_address("bounce+label@Simulator.AmazonSES.com"))
     assert not is_mailbox_simulator(parse_address("bounce@simulator.amazonses.com.evil.example"))
     assert not is_mailbox_simulator(parse_address("bounce@my-simulator.amazonses.com"))
@@ -97,13 +97,13 @@ def test_mailbox_simulator_is_told_by_its_exact_domain() -> None:
 
 @pytest.mark.parametrize("name", ["", "  ", "a\r\nBcc: x", "=?utf-8?q?a?=", "\ud800", "x" * 257])
 def test_no_mailbox_exists_with_an_unsafe_name(name: str) -> None:
-    """Whoever builds a mailbox, by parsing or by hand, gets none whose name could break a header."""
+    """Neither parsing nor the constructor gives a mailbox whose name could break a header."""
     with pytest.raises(InvalidAddress):
         Mailbox(name, parse_address("ann@example.com"))
 
 
 def test_kelvin_sign_never_becomes_a_k() -> None:
-    """A letter that merely lower-cases to ASCII is refused, so it cannot share the key of an ASCII address."""
+    """A non-ASCII letter that lower-cases to ASCII is refused, so it cannot share the key of an ASCII address."""
     assert KELVIN_SIGN.lower() == "k"
     for text in (f"{KELVIN_SIGN}im@example.com", f"kim@{KELVIN_SIGN}.example"):
         assert accepted(text) is None
@@ -129,7 +129,7 @@ def test_case_never_makes_another_person(text: str) -> None:
 
 @given(addresses)
 def test_reported_spellings_share_the_key(text: str) -> None:
-    """A name, spaces around and the root dot change nothing about whom SES means."""
+    """A name, surrounding spaces and the root dot do not change the key of an address in an event."""
     key = parse_address(text).key
     for spelling in (f" {text}\n", f"{text}.", f"<{text}>", f'"A, B" <{text.upper()}.>'):
         reported = read_reported(spelling)
@@ -140,8 +140,8 @@ def test_reported_spellings_share_the_key(text: str) -> None:
 @given(st.text(max_size=40) | st.builds(lambda a, b: a + b, addresses, st.text(max_size=3)))
 @example("a@b.example,c@d.example")
 @example("x@\u1e9e.example")
-def test_whatever_is_accepted_is_one_plain_ascii_address(text: str) -> None:
-    """No text is accepted whose envelope has more than one @, a space, a control or a non-ASCII character."""
+def test_an_accepted_text_is_one_plain_ascii_address(text: str) -> None:
+    """An accepted text never has an envelope with two @, a space, a control character or a non-ASCII character."""
     address = accepted(text)
     if address is not None:
         assert address.email == text
@@ -154,7 +154,7 @@ def test_whatever_is_accepted_is_one_plain_ascii_address(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_mailbox_and_reported_never_fail_otherwise(text: str) -> None:
-    """Any text is a mailbox or an `InvalidAddress`, and an address in an event or None; nothing else is raised."""
+    """Any text is a mailbox or raises `InvalidAddress`; in an event it is an address or None, without an exception."""
     read_reported(text)
     try:
         mailbox = parse_mailbox(f"{text} <ann@example.com>")
@@ -165,7 +165,7 @@ def test_mailbox_and_reported_never_fail_otherwise(text: str) -> None:
 
 @given(st.lists(labels, min_size=2, max_size=4).map(".".join))
 def test_ascii_domains_agree_with_idna(domain: str) -> None:
-    """Where the `idna` package takes an ASCII domain, Postern writes it the same way."""
+    """Where the `idna` package accepts an ASCII domain, Postern writes it in the same way."""
     address = accepted(f"a@{domain}")
     try:
         expected = idna.encode(domain.lower(), strict=True).decode()
@@ -178,7 +178,7 @@ def test_ascii_domains_agree_with_idna(domain: str) -> None:
 
 @given(st.text(st.characters(categories=["Ll", "Lo", "Mn", "Nd"]), min_size=1, max_size=12))
 def test_unicode_domain_and_its_a_label_are_one_person(label: str) -> None:
-    """A domain in its own letters and the same domain in A-labels have one key."""
+    """A Unicode domain and the same domain in A-labels have one key."""
     address = accepted(f"a@{label}.example")
     if address is not None:
         assert parse_address(address.envelope).key == address.key

@@ -1,10 +1,10 @@
-"""A slip in the domain of a large provider is noticed; a domain that is right, or somebody's own, is left alone."""
+"""A typo in the domain of a large provider is noticed; a correct domain, of a provider or not, is left alone."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.typos import NEIGHBOURS, PROVIDERS, meant, one_edit_apart
+from app.domain.message.domain_typos import NEIGHBOURS, PROVIDERS, meant, one_edit_apart
 
 REAL = (
     "aim.com", "aol.com", "aol.de", "arcor.de", "att.net", "cam.ac.uk", "cox.net", "cloud.com", "comcast.com",
@@ -26,12 +26,12 @@ LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz")
 
 @st.composite
 def slips(draw: st.DrawFn) -> tuple[str, str]:
-    """A provider, and its domain with one slip in the name."""
+    """Draw a provider, and its domain with one typo in the name."""
     provider = draw(st.sampled_from(PROVIDERS))
     place = draw(st.integers(0, len(provider.partition(".")[0]) - 1))
-    letter = draw(LETTERS)
+    sealed_email = draw(LETTERS)
     before, after = provider[:place], provider[place:]
-    made = draw(st.sampled_from((before + letter + after, before + after[1:], before + letter + after[1:])))
+    made = draw(st.sampled_from((before + sealed_email + after, before + after[1:], before + sealed_email + after[1:])))
     swapped = before[:-1] + after[:1] + before[-1:] + after[1:]
     return provider, draw(st.sampled_from((made, swapped)))
 
@@ -57,19 +57,19 @@ def slips(draw: st.DrawFn) -> tuple[str, str]:
     ],
 )
 def test_a_slip_is_noticed(typed: str, right: str) -> None:
-    """One letter too many, too few, wrong or out of order, or an ending that there is not."""
+    """One letter too many, too few, wrong or transposed, or a top-level domain that does not exist."""
     assert meant(typed) == right
 
 
 @pytest.mark.parametrize("domain", sorted({*REAL, *PROVIDERS, *NEIGHBOURS}))
-def test_nobody_is_told_that_a_real_domain_is_wrong(domain: str) -> None:
-    """Providers, their national sisters, and domains that look like another's."""
+def test_a_real_domain_gets_no_suggestion(domain: str) -> None:
+    """Providers, their national domains, and real domains that resemble another."""
     assert meant(domain) is None
 
 
 @given(slips())
 def test_every_slip_in_a_name_leads_to_a_provider(slip: tuple[str, str]) -> None:
-    """To the one that was meant, or to a larger one that is as near; unless the slip made another real domain."""
+    """To the intended one, or to a larger one at the same distance, unless the typo is another real domain."""
     provider, typed = slip
     found = meant(typed)
     if typed in {*PROVIDERS, *NEIGHBOURS}:
@@ -82,7 +82,7 @@ def test_every_slip_in_a_name_leads_to_a_provider(slip: tuple[str, str]) -> None
 
 @given(DOMAINS)
 def test_a_suggestion_is_right_itself(domain: str) -> None:
-    """Whoever takes it gets no other suggestion, and never the same domain again."""
+    """A suggested domain gets no further suggestion, and differs from the original."""
     found = meant(domain)
     assert found != domain
     assert found is None or meant(found) is None
@@ -90,7 +90,7 @@ def test_a_suggestion_is_right_itself(domain: str) -> None:
 
 @given(LABELS, LABELS)
 def test_one_edit_is_one_edit(one: str, other: str) -> None:
-    """Compared with all that one edit can make."""
+    """Checked against all results of one edit."""
     made = {one[:at] + one[at + 1 :] for at in range(len(one))}
     made |= {one[:at] + two + one[at + 1 :] for at in range(len(one)) for two in other}
     made |= {one[:at] + two + one[at:] for at in range(len(one) + 1) for two in other}

@@ -1,4 +1,4 @@
-"""Whatever an application writes, the message as sent has our headers alone and reads back as it was meant."""
+"""Whatever an application writes, the sent message has only our headers and reads back as intended."""
 
 import re
 from collections import Counter
@@ -8,13 +8,13 @@ from email.header import decode_header, make_header
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain import encoding
-from app.domain.address import Mailbox, parse_address
-from app.domain.mime import Attachment, Message
-from app.domain.rules import broken_text_rule
-from tests.invitation import INVITATION, content, read, rendered, with_crlf
+from app.domain.message import encoding
+from app.domain.message.address import Mailbox, parse_address
+from app.domain.message.mime import Attachment, Message
+from app.domain.message.text_rules import broken_text_rule
+from tests.support.gateway.messages import INVITATION, content, read, rendered, with_crlf
 
-# What tempts a parser in a header, and in a body besides.
+# Pieces that confuse parsers, in headers and in bodies.
 TEMPTING = [
     "=?",
     "?=",
@@ -54,7 +54,7 @@ characters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 
 
 def without_encoded_words(text: str) -> str:
-    """`text`, made to keep that rule by force, so that no example has to be thrown away."""
+    """Return `text`, changed where it breaks that rule, so that no example is discarded."""
     return text if broken_text_rule(text) is None else text.replace("?", "!")
 
 
@@ -93,41 +93,41 @@ messages = st.builds(
 
 @given(messages)
 def test_no_header_is_there_that_is_not_ours(message: Message) -> None:
-    """Whatever passes the check has, read by the email package, exactly the headers that were meant, in every part."""
-    mail = read(rendered(message))
+    """A message that passes the check has, as parsed by the email package, exactly the intended headers per part."""
+    email = read(rendered(message))
     expected = Counter(["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Postern-Recipient"])
     expected += Counter(["MIME-Version", "Content-Type", *(name for name, _ in message.headers)])
     expected += Counter(["Cc"] * bool(message.cc) + ["Reply-To"] * bool(message.reply_to))
-    expected += Counter(["Content-Transfer-Encoding"] * (not mail.is_multipart()))
-    assert Counter(mail.keys()) == expected
-    for part in mail.walk():
-        if part is not mail:
+    expected += Counter(["Content-Transfer-Encoding"] * (not email.is_multipart()))
+    assert Counter(email.keys()) == expected
+    for part in email.walk():
+        if part is not email:
             assert set(part.keys()) <= {"Content-Type", "Content-Transfer-Encoding", "Content-Disposition"}
 
 
 @given(messages)
 @example(replace(INVITATION, subject="=?utf-8?q?", text="x" * 2000, html="é" * 2000))
 def test_message_reads_back_as_it_was_put_in(message: Message) -> None:
-    """Subject, addresses, headers, bodies and files come back from an independent parser as they were given."""
-    mail = read(rendered(message))
-    assert mail["Subject"] == message.subject
-    assert mail["From"].addresses[0].addr_spec == message.sender.address.envelope
+    """An independent parser returns the subject, addresses, headers, bodies and files as given."""
+    email = read(rendered(message))
+    assert email["Subject"] == message.subject
+    assert email["From"].addresses[0].addr_spec == message.sender.address.envelope
     for name, sent in (("To", message.to), ("Cc", message.cc), ("Reply-To", message.reply_to)):
-        found = [each.addr_spec for each in mail[name].addresses] if mail[name] else []
+        found = [each.addr_spec for each in email[name].addresses] if email[name] else []
         assert found == [each.address.envelope for each in sent]
     for name, value in message.headers:
-        assert mail[name] == value
+        assert email[name] == value
     for kind, body in (("plain", message.text), ("html", message.html)):
         if body:
-            assert content(mail, kind).rstrip("\r\n") == with_crlf(body).rstrip("\r\n")
-    files = [part for part in mail.walk() if part.get_content_disposition() == "attachment"]
+            assert content(email, kind).rstrip("\r\n") == with_crlf(body).rstrip("\r\n")
+    files = [part for part in email.walk() if part.get_content_disposition() == "attachment"]
     assert [part.get_filename() for part in files] == [each.filename.strip() for each in message.attachments]
     assert [part.get_payload(decode=True) for part in files] == [each.content for each in message.attachments]
 
 
 @given(messages)
 def test_every_line_is_short_ascii_ended_by_crlf(message: Message) -> None:
-    """No mail has a bare CR or LF, an octet above 127, or a line longer than RFC 5322 allows."""
+    """No email has a bare CR or LF, an octet above 127, or a line longer than RFC 5322 allows."""
     raw = rendered(message)
     lines = raw.split(b"\r\n")
     assert raw.isascii()
@@ -137,7 +137,7 @@ def test_every_line_is_short_ascii_ended_by_crlf(message: Message) -> None:
 
 @given(safe_texts, st.integers(min_value=1, max_value=60))
 def test_encoded_words_keep_their_bounds_and_their_text(text: str, length: int) -> None:
-    """A value in encoded-words decodes to itself, in lines of at most 76 octets, words of whole characters."""
+    """A value in encoded-words decodes to itself; lines have at most 76 octets, and no word splits a character."""
     value = text + "é"
     written = encoding.field("X" * length, value).removesuffix("\r\n")
     assert all(len(line) <= 76 for line in written.split("\r\n"))
@@ -152,7 +152,7 @@ def test_encoded_words_keep_their_bounds_and_their_text(text: str, length: int) 
 @example(" \n\t\n" * 50)
 @example("--=_mixed_x\r\n")
 def test_no_body_can_hold_a_boundary(body: str) -> None:
-    """However a body is written, it is encoded without the start of any boundary, and decodes to itself."""
+    """Any body is encoded without the start of a boundary, and decodes to itself."""
     transfer_encoding, encoded = encoding.text_body(body)
     assert b"--=_" not in encoded
     part = read(
@@ -163,8 +163,8 @@ def test_no_body_can_hold_a_boundary(body: str) -> None:
 
 
 @given(st.binary(max_size=500))
-def test_base64_has_the_size_it_is_said_to_have(octets: bytes) -> None:
-    """The size that a file is refused by is the size that it has when sent, or two octets more."""
+def test_base64_has_the_size_that_counts_for_the_limit(octets: bytes) -> None:
+    """The size that counts for the limit is the size when sent, or two octets more."""
     encoded = encoding.base64_body(octets)
     assert 0 <= encoding.base64_size(len(octets)) - len(encoded) <= 2
     assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))

@@ -1,16 +1,16 @@
-"""The scanner that has the last look at a message: it passes what was meant and refuses whatever differs."""
+"""The final scan of a message: it accepts exactly the intended headers and refuses any difference."""
 
 import pytest
 
-from app.domain.mime import UnsafeMessage
-from app.domain.scan import require_exactly
+from app.domain.message.mime import UnsafeMessage
+from app.domain.message.mime_scan import require_exactly
 
 GOOD = b"To: a\r\nSubject: b\r\n c\r\n\r\n\r\n--=_m\r\nX-A: 1\r\n\r\nbody\r\n--=_m--\r\n"
 MEANT = [("To", "Subject"), ("X-A",)]
 
 
-def test_scanner_passes_what_was_meant() -> None:
-    """The scanner takes a message whose header blocks are the expected ones."""
+def test_scanner_accepts_the_intended_message() -> None:
+    """The scanner accepts a message whose header blocks are the expected ones."""
     require_exactly(GOOD, MEANT)
 
 
@@ -49,7 +49,7 @@ def test_scanner_passes_what_was_meant() -> None:
         b"To: a\r\nSubject: b\r\n",
     ],
 )
-def test_scanner_refuses_whatever_differs(raw: bytes) -> None:
-    """One header more, less or elsewhere, one line end or octet amiss, and the message is not sent."""
+def test_scanner_refuses_any_difference(raw: bytes) -> None:
+    """A missing, additional or misplaced header, or a wrong line end or octet, and the message is not sent."""
     with pytest.raises(UnsafeMessage):
         require_exactly(raw, MEANT)

@@ -1,4 +1,4 @@
-"""An address is taken out of a text in whatever spelling it stands there, and nobody else's with it."""
+"""An address is removed from a text in every spelling, and no other address is."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.pseudonym import Person, is_pseudonym, read_named
+from app.domain.privacy.pseudonym import Person, is_pseudonym, read_named
 
 NAME = "#AAAAAAAAAAAAAAAAAAAAAA"
 KIM = Person(key="kim.gone@example.net", pseudonym=NAME)
@@ -46,8 +46,8 @@ def test_an_address_is_taken_out(text: str, left: str) -> None:
         "kim.gone at example.net",
     ],
 )
-def test_nobody_else_is_taken_out(text: str) -> None:
-    """Not who ends alike, nor who begins alike."""
+def test_no_other_address_is_removed(text: str) -> None:
+    """Not one with the same end, nor one with the same beginning."""
     assert KIM.taken_out_of(text) == text
 
 
@@ -55,26 +55,28 @@ def test_nobody_else_is_taken_out(text: str) -> None:
     "text", ["Kim@müller.example", "kim@xn--mller-kva.example", json.dumps("kim@müller.example")[1:-1]]
 )
 def test_a_domain_with_other_letters_is_one_in_every_spelling(text: str) -> None:
-    """As it is written, as the DNS has it, as JSON escapes it."""
+    """In Unicode, in its DNS form, and as escaped in JSON."""
     assert UMLAUT.taken_out_of(f"to {text}, today") == f"to {NAME}, today"
 
 
 def test_structures_keep_their_shape() -> None:
-    """Names and values, at any depth; numbers and nothing stay."""
+    """Names and values are replaced at any depth; numbers and null stay."""
     before = {"kim.gone@example.net": [1, None, {"to": ["Kim.Gone@example.net", "ann@example.net"]}], "n": True}
     assert KIM.taken_out_of(before) == {NAME: [1, None, {"to": [NAME, "ann@example.net"]}], "n": True}
 
 
 @given(st.text(), AROUND, st.sampled_from(KIM.spellings), AROUND, st.text())
-def test_wherever_it_stands_it_is_gone(before: str, left: str, spelling: str, right: str, after: str) -> None:
-    """Between any two characters that are no part of an address, in any case; and once gone it stays gone."""
+def test_an_address_is_removed_wherever_it_stands(
+    before: str, left: str, spelling: str, right: str, after: str
+) -> None:
+    """Between any two characters that are not part of an address, in any case; a second run changes nothing."""
     cleaned = KIM.taken_out_of(f"{before}{left}{spelling.upper()}{right}{after}")
     assert NAME in cleaned
     assert KIM.taken_out_of(cleaned) == cleaned
 
 
-def test_a_pseudonym_is_told_from_an_address() -> None:
-    """An address may begin with the same character; each is read as what it is."""
+def test_a_pseudonym_is_distinguished_from_an_address() -> None:
+    """An address may begin with the same character; each is recognised."""
     assert is_pseudonym(NAME)
     assert not is_pseudonym("#kim@example.net")
     named, address = read_named(NAME), read_named("#Kim@example.net")

@@ -1,10 +1,10 @@
-"""What is shown of a notification tells its shape, and nobody's address."""
+"""A redacted notification shows its structure but no address."""
 
 import json
 
 import pytest
 
-from app.domain.redaction import REDACTED, without_addresses
+from app.domain.privacy.redaction import REDACTED, without_addresses
 
 HIDDEN = [
     "kim.gone@example.com",
@@ -17,8 +17,8 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("text", HIDDEN)
-def test_an_address_is_taken_out_wherever_it_stands(text: str) -> None:
-    """As a value, as a name, in a list, in JSON within JSON, and in what is no JSON at all."""
+def test_an_address_is_removed_at_any_place(text: str) -> None:
+    """As a value, as a name, in a list, in JSON within JSON, and in text that is not JSON."""
     inner = json.dumps({"to": [text], text: 1})
     for raw in (text, inner, json.dumps({"Message": inner}), inner[:-1]):
         told = without_addresses(raw)
@@ -28,7 +28,7 @@ def test_an_address_is_taken_out_wherever_it_stands(text: str) -> None:
 
 @pytest.mark.parametrize("close", ["}", ""])
 def test_no_escape_hides_an_address(close: str) -> None:
-    """JSON may write the sign in another way, at any depth; a text that is cut off is looked at as it is."""
+    """JSON may escape the @ at any depth; a truncated text is searched as it is."""
     for sign in ("\\u0040", "\\\\u0040"):
         told = without_addresses('{"to": "kim.gone' + sign + 'example.com"' + close)
         assert "kim.gone" not in told
@@ -36,7 +36,7 @@ def test_no_escape_hides_an_address(close: str) -> None:
 
 
 def test_the_rest_can_be_read() -> None:
-    """Types, times, ids and numbers stand as they were, one to a line."""
+    """Types, times, ids and numbers stay unchanged, one per line."""
     event = {"eventType": "Bounce", "mail": {"messageId": "0100-abc", "n": 3, "ok": None}}
     told = without_addresses(json.dumps(event))
     assert json.loads(told) == event
@@ -44,6 +44,6 @@ def test_the_rest_can_be_read() -> None:
 
 
 def test_any_text_is_answered() -> None:
-    """What broke a reader is shown by another that does not break."""
+    """Text that breaks the reader of events does not break the redaction."""
     assert without_addresses("[" * 300_000) == "[" * 300_000
     assert without_addresses("") == ""

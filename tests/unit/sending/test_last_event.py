@@ -1,11 +1,11 @@
-"""One word for a mail with many recipients, and the way back: which mails have that word."""
+"""One `last_event` for an email with many recipients, and the reverse: the emails with that value."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.delivery import State
-from app.domain.headline import LAST_EVENTS, Behind, Seen, behind, last_event
+from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
+from app.domain.sending.state_machine import State
 
 S = State
 seen = st.builds(Seen, state=st.sampled_from(State), opened=st.booleans(), clicked=st.booleans())
@@ -37,21 +37,21 @@ def test_every_state_has_a_word_that_clients_know(state: State, word: str) -> No
     assert word in LAST_EVENTS
 
 
-def test_the_worst_news_speaks_for_the_mail() -> None:
-    """One bounce among deliveries is what its sender has to know."""
+def test_the_worst_event_is_the_last_event_of_an_email() -> None:
+    """One bounce among deliveries is what the sender needs to know."""
     mixed = [Seen(state=S.DELIVERED, clicked=True), Seen(state=S.BOUNCED), Seen(state=S.SUPPRESSED)]
     assert last_event(mixed) == "bounced"
 
 
 @pytest.mark.parametrize("state", [S.SENT, S.DELIVERED])
-def test_what_was_read_says_so(state: State) -> None:
-    """An open is more than a delivery, a click more than an open."""
+def test_an_open_or_a_click_outranks_a_delivery(state: State) -> None:
+    """An open ranks above a delivery, a click above an open."""
     assert last_event([Seen(state=state, opened=True)]) == "opened"
     assert last_event([Seen(state=state, opened=True, clicked=True)]) == "clicked"
 
 
 def matches(recipients: list[Seen], wanted: Behind) -> bool:
-    """What the query for a word asks of the rows of a mail."""
+    """Return whether the rows of an email match the query for a value."""
 
     def is_asked_for(one: Seen) -> bool:
         return (
@@ -62,20 +62,20 @@ def matches(recipients: list[Seen], wanted: Behind) -> bool:
 
 
 def is_told_apart(recipients: list[Seen]) -> bool:
-    """Not where some recipients have read a mail and others not: a list by one word may name such a mail twice."""
+    """False if only some recipients have read the email: the lists of two values may then both have it."""
     return len({one.state for one in recipients if one.state in {S.SENT, S.DELIVERED}}) < 2 and (
         len({(one.opened, one.clicked) for one in recipients if one.state in {S.SENT, S.DELIVERED}}) < 2
     )
 
 
 @given(st.lists(seen, min_size=1, max_size=5))
-def test_the_filter_finds_each_mail_under_its_word(recipients: list[Seen]) -> None:
-    """A mail is found by asking for its own last event."""
+def test_the_filter_finds_each_email_under_its_last_event(recipients: list[Seen]) -> None:
+    """The filter by its own last event finds an email."""
     assert matches(recipients, behind(last_event(recipients)))
 
 
 @given(st.lists(seen, min_size=1, max_size=5).filter(is_told_apart))
-def test_the_filter_finds_no_mail_under_another_word(recipients: list[Seen]) -> None:
-    """A mail is not found by asking for what another of its recipients would say."""
+def test_the_filter_finds_no_email_under_another_last_event(recipients: list[Seen]) -> None:
+    """The filter by a value of another recipient does not find an email."""
     found = {word for word in LAST_EVENTS if matches(recipients, behind(word))}
     assert found == {last_event(recipients)}

@@ -1,13 +1,13 @@
-"""A dependency that is away is asked once in a while, and otherwise not waited for."""
+"""An unavailable Redis is tried at intervals; other calls do not wait for it."""
 
 import pytest
 from redis import exceptions
 
-from app.store.redis import Breaker
+from app.store.engine.redis import RedisBreaker
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -17,7 +17,7 @@ class Clock:
 
 
 class Redis:
-    """Counts how often it is asked, and fails as it is told to."""
+    """Counts the calls, and fails when the test says so."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -41,25 +41,25 @@ def redis() -> Redis:
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> Breaker:
-    return Breaker(rest_s=3, clock=clock)
+def breaker(clock: Clock) -> RedisBreaker:
+    return RedisBreaker(rest_s=3, clock=clock)
 
 
-def ask(breaker: Breaker, redis: Redis) -> str:
+def ask(breaker: RedisBreaker, redis: Redis) -> str:
     return breaker.call(redis.ask, otherwise=lambda: "fallback")
 
 
-def test_an_answer_is_passed_on(breaker: Breaker, redis: Redis) -> None:
-    """While Redis answers, the breaker is not noticed."""
+def test_an_answer_is_passed_on(breaker: RedisBreaker, redis: Redis) -> None:
+    """While Redis answers, the breaker changes nothing."""
     assert ask(breaker, redis) == "answer"
     assert not breaker.is_open
 
 
 @pytest.mark.parametrize("error", [exceptions.ConnectionError(), exceptions.TimeoutError(), ConnectionResetError()])
 def test_a_failure_is_asked_again_only_after_a_rest(
-    breaker: Breaker, redis: Redis, clock: Clock, error: Exception
+    breaker: RedisBreaker, redis: Redis, clock: Clock, error: Exception
 ) -> None:
-    """One failure spares everybody the wait for three seconds; then one caller tries, and success closes it."""
+    """After a failure no call waits for three seconds; then one caller tries, and its success closes the breaker."""
     redis.error = error
     assert [ask(breaker, redis) for _ in range(5)] == ["fallback"] * 5
     assert redis.asked == 1
@@ -73,8 +73,8 @@ def test_a_failure_is_asked_again_only_after_a_rest(
     assert not breaker.is_open
 
 
-def test_while_one_caller_tries_the_others_do_not_wait(breaker: Breaker, redis: Redis, clock: Clock) -> None:
-    """The probe of a server that may hang is one caller's, not everybody's."""
+def test_while_one_caller_tries_the_others_do_not_wait(breaker: RedisBreaker, redis: Redis, clock: Clock) -> None:
+    """Only one caller probes a server that may hang."""
     redis.error = exceptions.TimeoutError()
     ask(breaker, redis)
     clock.now = 3.0
@@ -88,15 +88,15 @@ def test_while_one_caller_tries_the_others_do_not_wait(breaker: Breaker, redis: 
     assert during == ["fallback"]
 
 
-def test_an_error_that_redis_answers_with_leaves_it_closed(breaker: Breaker, redis: Redis) -> None:
-    """A wrong type or a full memory is an answer, and costs no time."""
+def test_an_error_that_redis_answers_with_leaves_it_closed(breaker: RedisBreaker, redis: Redis) -> None:
+    """A wrong type or a full memory is an answer, and takes no time."""
     redis.error = exceptions.ResponseError("WRONGTYPE")
     assert ask(breaker, redis) == "fallback"
     assert not breaker.is_open
 
 
-def test_a_fault_of_our_own_is_not_hidden(breaker: Breaker, redis: Redis) -> None:
-    """What has nothing to do with Redis is raised."""
+def test_a_fault_of_our_own_is_not_hidden(breaker: RedisBreaker, redis: Redis) -> None:
+    """An exception that is not of Redis is raised."""
     redis.error = KeyError("bug")
     with pytest.raises(KeyError):
         ask(breaker, redis)

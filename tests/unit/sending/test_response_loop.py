@@ -1,4 +1,4 @@
-"""One thread hears many answers: each is told once, the late are given up, and nobody is kept waiting by another."""
+"""One thread reads many answers: each is reported once, late calls are given up, and no call delays another."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,9 +6,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from app.domain.outcome import Accepted, Ambiguous, Outcome
-from app.services.answers import Answers
-from tests.early import Heard
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Outcome
+from app.services.sending.response_loop import ResponseLoop
+from tests.support.gateway.early_mailers import Heard
 
 PATIENCE_S = 30.0
 SILENCE = Ambiguous("Silence.")
@@ -21,23 +21,25 @@ def told() -> SimpleQueue[Outcome]:
 
 @pytest.fixture
 def aside() -> SimpleQueue[str]:
-    """The names of the threads that did what may take long."""
+    """Record the names of the threads that did the slow work."""
     return SimpleQueue()
 
 
 @pytest.fixture
-def answers(aside: SimpleQueue[str]) -> Iterator[Answers]:
+def answers(aside: SimpleQueue[str]) -> Iterator[ResponseLoop]:
     def do(work: Callable[[], None]) -> None:
         aside.put("")
         threading.Thread(target=work).start()
 
-    it = Answers(patience_s=0.3, aside=do)
+    it = ResponseLoop(patience_s=0.3, aside=do)
     yield it
     it.close()
 
 
-def test_every_answer_is_told_once(answers: Answers, told: SimpleQueue[Outcome], aside: SimpleQueue[str]) -> None:
-    """Many calls from many threads: as many outcomes, each its own, and none on another thread."""
+def test_every_answer_is_reported_once(
+    answers: ResponseLoop, told: SimpleQueue[Outcome], aside: SimpleQueue[str]
+) -> None:
+    """Many calls from many threads: each gets its own outcome, once, and none on another thread."""
     outcomes: list[Outcome] = [Accepted(f"ses-{number}") for number in range(200)]
 
     def expect(some: list[Outcome]) -> None:
@@ -55,16 +57,16 @@ def test_every_answer_is_told_once(answers: Answers, told: SimpleQueue[Outcome],
 
 
 def test_an_answer_in_pieces_is_waited_for_elsewhere(
-    answers: Answers, told: SimpleQueue[Outcome], aside: SimpleQueue[str]
+    answers: ResponseLoop, told: SimpleQueue[Outcome], aside: SimpleQueue[str]
 ) -> None:
-    """What may take long holds up nobody: another thread reads the rest."""
+    """A slow answer delays no other call: another thread reads the rest."""
     answers.expect(Heard(Accepted("ses-1"), pieces=2), told.put)
     assert told.get(timeout=PATIENCE_S) == Accepted("ses-1")
     assert aside.qsize() == 1
 
 
-def test_silence_is_given_up(answers: Answers, told: SimpleQueue[Outcome]) -> None:
-    """When its time is over the call is told as what silence proves, whoever else is heard meanwhile."""
+def test_silence_is_given_up(answers: ResponseLoop, told: SimpleQueue[Outcome]) -> None:
+    """After its time-out a call gets the outcome that silence proves, even while other answers arrive."""
     silent = Heard(Accepted("never"), pieces=0, given_up=SILENCE)
     answers.expect(silent, told.put)
     answers.expect(Heard(Accepted("ses-1")), told.put)
@@ -72,11 +74,11 @@ def test_silence_is_given_up(answers: Answers, told: SimpleQueue[Outcome]) -> No
     assert silent.looks == 0
 
 
-def test_one_who_fails_when_told_silences_no_other(answers: Answers, told: SimpleQueue[Outcome]) -> None:
-    """Whatever breaks for one call, the next are told."""
+def test_a_callback_that_fails_stops_no_other(answers: ResponseLoop, told: SimpleQueue[Outcome]) -> None:
+    """If one callback fails, the next calls still get their outcome."""
 
     def breaks(_: Outcome) -> None:
-        raise RuntimeError("what nobody foresaw")
+        raise RuntimeError("unexpected")
 
     answers.expect(Heard(Accepted("ses-1")), breaks)
     answers.expect(Heard(Accepted("ses-2")), told.put)
@@ -84,9 +86,9 @@ def test_one_who_fails_when_told_silences_no_other(answers: Answers, told: Simpl
 
 
 def test_a_connection_may_carry_the_next_call_from_within_the_telling(
-    answers: Answers, told: SimpleQueue[Outcome]
+    answers: ResponseLoop, told: SimpleQueue[Outcome]
 ) -> None:
-    """Who is told an answer may expect another one by the same file number at once."""
+    """A callback may at once expect another answer on the same file descriptor."""
 
     def again(outcome: Outcome) -> None:
         told.put(outcome)

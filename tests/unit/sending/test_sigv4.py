@@ -1,4 +1,4 @@
-"""The signature of the fast transport is that of botocore, whatever is signed."""
+"""The fast transport and botocore give the same signature for any request."""
 
 import datetime as dt
 
@@ -10,7 +10,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.aws.signature import Signer
+from app.aws.ses.sigv4 import Signer
 
 WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
 URLS = [
@@ -31,7 +31,7 @@ URLS = [
 def test_the_signature_is_that_of_botocore(
     body: bytes, url: str, secret: str, token: str | None, moment: dt.datetime
 ) -> None:
-    """Of any body, at any time, with any credentials: the same Authorization as botocore's."""
+    """For any body, time and credentials, the Authorization header is the same as botocore's."""
     moment = moment.replace(tzinfo=dt.UTC)
     credentials = ReadOnlyCredentials("AKIDEXAMPLE", secret, token)
     request = AWSRequest("POST", url, headers={"Content-Type": "application/json"}, data=body)

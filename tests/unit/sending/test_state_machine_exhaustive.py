@@ -1,4 +1,4 @@
-"""Every world within some steps of a new mail: no invariant is broken, and each would be if its guard were gone."""
+"""All worlds within some steps of a new email: no invariant is broken, but without its guard each one would be."""
 
 import sys
 from collections.abc import Callable
@@ -6,81 +6,87 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain import delivery
-from app.domain.delivery import Decision, Effect, Event, Facts, State
-from app.domain.proof import OnUnconfirmed, Peers, verdict
-from app.services import advance
-from tests.model import Game, Rules
-from tests.search import I15, search
-from tests.world import Mail, World
+from app.domain.sending import state_machine
+from app.domain.sending.state_machine import Decision, Effect, Event, State, TransitionFacts
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
+from app.services.sending import transition
+from tests.support.state_space.model import Game, Rules
+from tests.support.state_space.search import I15, search
+from tests.support.state_space.world import Email, World
 
-RESEND, HOLD = Mail(), Mail(policy=OnUnconfirmed.HOLD)
+RESEND, HOLD = Email(), Email(policy=OnUnconfirmed.HOLD)
 
 
 @pytest.mark.parametrize(
-    "mails, depth",
+    "emails, depth",
     [((RESEND,), 11), ((HOLD,), 10), ((RESEND, HOLD), 7)],
-    ids=["one mail, resent", "one mail, held", "two mails"],
+    ids=["one email, resent", "one email, held", "two emails"],
 )
-def test_no_order_of_events_breaks_a_promise(mails: tuple[Mail, ...], depth: int) -> None:
-    """Two workers, a silent SES, crashes, sweepers, feedback in any order, people: all orders, to this depth."""
-    walked = search(Game(Rules()), World(mails), depth=depth)
-    sys.stdout.write(f"\n{len(mails)} mail(s), depth {depth}: {walked.worlds:,} worlds, {walked.steps:,} steps\n")
+def test_no_order_of_events_breaks_a_promise(emails: tuple[Email, ...], depth: int) -> None:
+    """Two workers, a silent SES, crashes, sweepers, events in any order, people: all orders, to this depth."""
+    walked = search(Game(Rules()), World(emails), depth=depth)
+    sys.stdout.write(f"\n{len(emails)} mail(s), depth {depth}: {walked.worlds:,} worlds, {walked.steps:,} steps\n")
     assert walked.broken is None, " > ".join((*walked.way, walked.broken or ""))
     assert walked.worlds > 5_000
 
 
-def spoilt(decides: Callable[[State, Event, Facts], Decision | None]) -> Callable[[State, Event, Facts], Decision]:
-    """The rules of delivery, but for what `decides` has an answer to."""
+def spoilt(
+    decides: Callable[[State, Event, TransitionFacts], Decision | None],
+) -> Callable[[State, Event, TransitionFacts], Decision]:
+    """Return the rules of delivery, replaced where `decides` returns a decision."""
 
-    def decide(state: State, event: Event, facts: Facts) -> Decision:
-        return decides(state, event, facts) or delivery.decide(state, event, facts)
+    def decide(state: State, event: Event, facts: TransitionFacts) -> Decision:
+        return decides(state, event, facts) or state_machine.decide(state, event, facts)
 
     return decide
 
 
-def claims_what_is_claimed(state: State, event: Event, facts: Facts) -> Decision | None:
+def claims_what_is_claimed(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     return Decision(State.SENDING) if event is Event.CLAIM and state is State.SENDING else None
 
 
-def queues_lapsed_mail_again(state: State, event: Event, facts: Facts) -> Decision | None:
+def queues_lapsed_mail_again(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     lapsed = event is Event.LEASE_EXPIRED and state is State.SENDING
     return Decision(State.QUEUED, frozenset({Effect.DROP_LEASE})) if lapsed else None
 
 
-def lets_the_last_event_win(state: State, event: Event, facts: Facts) -> Decision | None:
-    return delivery.decide(State.QUEUED, event, Facts()) if event in delivery._EVIDENCE else None
+def lets_the_last_event_win(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return state_machine.decide(State.QUEUED, event, TransitionFacts()) if event in state_machine._EVIDENCE else None
 
 
-def forgets_the_flag(state: State, event: Event, facts: Facts) -> Decision | None:
+def forgets_the_flag(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     return Decision(State.RETRY_WAIT) if event is Event.PROVEN_ABSENT and state is State.UNCONFIRMED else None
 
 
-def cancels_what_may_have_left(state: State, event: Event, facts: Facts) -> Decision | None:
-    return Decision(State.CANCELED) if event is Event.CANCEL and state in delivery.WAITING else None
+def cancels_what_may_have_left(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return Decision(State.CANCELED) if event is Event.CANCEL and state in state_machine.WAITING else None
 
 
-def burns_attempts_when_throttled(state: State, event: Event, facts: Facts) -> Decision | None:
-    return delivery.decide(state, Event.NOT_SENT, facts) if event is Event.NOT_SENT_BLAMELESS else None
+def resends_what_may_have_left(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return Decision(State.RETRY_WAIT) if event is Event.RESEND_FAILED and state is State.UNCONFIRMED else None
 
 
-def takes_silence_for_a_no(state: State, event: Event, facts: Facts) -> Decision | None:
-    return delivery.decide(state, Event.NOT_SENT, facts) if event is Event.OUTCOME_UNKNOWN else None
+def burns_attempts_when_throttled(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return state_machine.decide(state, Event.NOT_SENT, facts) if event is Event.NOT_SENT_BLAMELESS else None
 
 
-def takes_silence_for_a_refusal(state: State, event: Event, facts: Facts) -> Decision | None:
-    return delivery.decide(state, Event.REFUSED, facts) if event is Event.OUTCOME_UNKNOWN else None
+def takes_silence_for_a_no(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return state_machine.decide(state, Event.NOT_SENT, facts) if event is Event.OUTCOME_UNKNOWN else None
 
 
-def takes_silence_for_acceptance(state: State, event: Event, facts: Facts) -> Decision | None:
-    return delivery.decide(state, Event.ACCEPTED, facts) if event is Event.OUTCOME_UNKNOWN else None
+def takes_silence_for_a_refusal(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return state_machine.decide(state, Event.REFUSED, facts) if event is Event.OUTCOME_UNKNOWN else None
 
 
-def keeps_the_lease(state: State, event: Event, facts: Facts) -> Decision | None:
+def takes_silence_for_acceptance(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
+    return state_machine.decide(state, Event.ACCEPTED, facts) if event is Event.OUTCOME_UNKNOWN else None
+
+
+def keeps_the_lease(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     return Decision(State.RETRY_WAIT) if event is Event.NOT_SENT and state is State.SENDING else None
 
 
-def forgets_to_give_up(state: State, event: Event, facts: Facts) -> Decision | None:
+def forgets_to_give_up(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
     return Decision(state, changed=False) if event is Event.LEASE_EXPIRED else None
 
 
@@ -94,6 +100,7 @@ def forgets_to_give_up(state: State, event: Event, facts: Facts) -> Decision | N
         (lets_the_last_event_win, "a_repeated_event_changes_nothing"),
         (forgets_the_flag, "accepted_once_or_flagged"),
         (cancels_what_may_have_left, "ended_mail_is_not_called"),
+        (resends_what_may_have_left, "accepted_once_or_flagged"),
         (burns_attempts_when_throttled, "attempts_burn_for_cause"),
         (takes_silence_for_a_no, "accepted_once_or_flagged"),
         (takes_silence_for_a_refusal, "unsent_means_not_taken"),
@@ -103,11 +110,11 @@ def forgets_to_give_up(state: State, event: Event, facts: Facts) -> Decision | N
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
-def test_a_spoilt_rule_is_found(
-    monkeypatch: pytest.MonkeyPatch, decides: Callable[[State, Event, Facts], Decision | None], breaks: str
+def test_a_broken_rule_is_found(
+    monkeypatch: pytest.MonkeyPatch, decides: Callable[[State, Event, TransitionFacts], Decision | None], breaks: str
 ) -> None:
-    """Each invariant of the rules can fail: with the rule spoilt, the search finds the way."""
-    monkeypatch.setattr(advance, "decide", spoilt(decides))
+    """Each invariant of the rules can fail: with a broken rule, the search finds the way."""
+    monkeypatch.setattr(transition, "decide", spoilt(decides))
     assert search(Game(Rules()), World((RESEND,)), depth=9, only=breaks).broken == breaks
 
 
@@ -142,20 +149,22 @@ def asks_no_peers(
         "no self-fence, and no look at the claim",
         "no quiet time",
         "no peers",
-        "notes after the call",
+        "flight recorder written after the call",
         "no lease token",
-        "suppression apart from the bounce",
+        "suppression in a later transaction than the bounce",
         "no tombstones",
-        "a call in doubt after a resend",
+        "an unknown call after a resend",
         "outcomes overwritten",
     ],
 )
 def test_a_missing_guard_is_found(rules: Rules, breaks: str) -> None:
-    """Each guard is there for an invariant: without the guard, the search finds the way to break it."""
+    """Each guard protects an invariant: without the guard, the search finds the way to break it."""
     assert search(Game(rules), World((RESEND,)), depth=9, only=breaks).broken == breaks
 
 
-@pytest.mark.parametrize("rules", [Rules(fence=False), Rules(still_mine=False)], ids=["no self-fence", "no look at it"])
+@pytest.mark.parametrize(
+    "rules", [Rules(fence=False), Rules(still_mine=False)], ids=["no self-fence", "no look at the claim"]
+)
 def test_either_of_two_guards_keeps_a_late_worker_from_calling(rules: Rules) -> None:
-    """Its own clock, and the database when it is asked whose the mail is: one may fail."""
+    """The guards are its own clock, and the query for the holder of the email; either may fail."""
     assert search(Game(rules), World((RESEND,)), depth=9).broken is None

@@ -1,4 +1,4 @@
-"""Threads that work is handed to: how many are at work at a time, and that no work is lost."""
+"""Thread pools: how many threads work at a time, and that no work is lost."""
 
 import threading
 from contextlib import closing
@@ -6,7 +6,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from app.services.threads import FewThreads, Threads
+from app.services.sending.thread_pools import FewThreads, Threads
 
 PATIENCE_S = 10.0
 A_MOMENT_S = 0.1
@@ -14,11 +14,11 @@ A_MOMENT_S = 0.1
 
 @pytest.mark.parametrize("threads", [Threads(4, name="t"), FewThreads(4, at_work=2, name="t")], ids=["many", "few"])
 def test_all_work_is_done_before_the_end(threads: Threads) -> None:
-    """Also what comes after a piece that fails: it ends no thread."""
+    """A piece of work that fails does not end its thread, so later work is done too."""
     done: SimpleQueue[int] = SimpleQueue()
 
     def fails() -> None:
-        raise RuntimeError("what nobody foresaw")
+        raise RuntimeError("unexpected")
 
     for number in range(100):
         threads.do(fails if number % 10 == 0 else lambda number=number: done.put(number))  # type: ignore[misc]
@@ -27,7 +27,7 @@ def test_all_work_is_done_before_the_end(threads: Threads) -> None:
 
 
 def test_few_are_at_work_at_a_time() -> None:
-    """A third piece of work begins when one of two has ended."""
+    """A third piece of work begins when one of the first two has ended."""
     begun: SimpleQueue[int] = SimpleQueue()
     ends = [threading.Event() for _ in range(3)]
 
@@ -47,8 +47,8 @@ def test_few_are_at_work_at_a_time() -> None:
             end.set()
 
 
-def test_who_gives_way_lets_another_begin() -> None:
-    """The first piece of work ends only after the second, on threads of which one is at work."""
+def test_a_thread_that_gives_way_lets_another_begin() -> None:
+    """With one thread at work, the first piece can wait for the second if it gives way."""
     second = threading.Event()
     ended: SimpleQueue[str] = SimpleQueue()
 
@@ -68,8 +68,8 @@ def test_who_gives_way_lets_another_begin() -> None:
     assert [ended.get_nowait(), ended.get_nowait()] == ["second", "first"]
 
 
-def test_who_gave_way_begins_no_more_until_there_is_a_place() -> None:
-    """One place is given up and taken once, however often a thread says so: then one is at work again."""
+def test_a_thread_that_gave_way_waits_for_a_free_place() -> None:
+    """Giving way twice frees only one place: afterwards one thread is at work again."""
     begun: SimpleQueue[int] = SimpleQueue()
     gave_way, ends = threading.Event(), threading.Event()
 

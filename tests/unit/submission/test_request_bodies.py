@@ -1,4 +1,4 @@
-"""What a request may ask, field by field, and how a client is told what is wrong with it."""
+"""The fields of a request, one by one, and the faults that the answer reports."""
 
 import base64
 from datetime import UTC, datetime
@@ -8,19 +8,17 @@ import pytest
 from pydantic import BaseModel
 
 from app.domain.errors import Fault, ValidationFailed
-from app.domain.mime import Attachment
-from app.domain.proof import OnUnconfirmed
+from app.domain.message.mime import Attachment
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.web.faults import attempt, below, check, refusal
-from app.web.schemas import (
+from app.web.http.faults.validation import attempt, below, check, refusal
+from app.web.http.known import PageQuery
+from app.web.submission.email_requests import (
     EmailBody,
     EmailsQuery,
-    PageQuery,
     RescheduleBody,
-    SuppressBatchBody,
-    SuppressionBody,
-    UnsuppressBatchBody,
 )
+from app.web.suppression.suppression_requests import SuppressBatchBody, SuppressionBody, UnsuppressBatchBody
 
 SECRET = "s3cret-value@canary.example"
 
@@ -54,7 +52,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "two senders": ({"from": ["a@acme.example", "b@acme.example"]}, "/from", "string_type"),
     "recipient that is none": ({"to": "ann"}, "/to", "one_at_sign"),
     "second recipient that is none": ({"to": ["ann@example.com", "a@b@c.example"]}, "/to/1", "one_at_sign"),
-    "two recipients in one text": ({"to": "ann@example.com, bob@example.com"}, "/to", "whitespace"),
+    "two recipients without a comma": ({"to": "ann@example.com bob@example.com"}, "/to", "whitespace"),
+    "fifty-one recipients in one text": ({"to": ",".join(["ann@example.com"] * 51)}, "/to", "too_long"),
+    "two senders in one text": ({"from": "a@acme.example, b@acme.example"}, "/from", "one_mailbox"),
     "recipient that is a number": ({"to": [7]}, "/to/0", "string_type"),
     "recipients that are an object": ({"to": {"email": "ann@example.com"}}, "/to", "tuple_type"),
     "fifty-one recipients": ({"to": ["ann@example.com"] * 51}, "/to", "too_long"),
@@ -63,17 +63,19 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "subject that is missing": ({"subject": None}, "/subject", "string_type"),
     "html that is a list": ({"html": ["<p>"]}, "/html", "string_type"),
     "headers that are a list": ({"headers": [{"name": "X-A", "value": "b"}]}, "/headers", "dict_type"),
-    "header that is a number": ({"headers": {"X-A": 1}}, "/headers/X-A", "string_type"),
+    "header that is a list": ({"headers": {"X-A": ["b"]}}, "/headers/X-A", "string_type"),
     "attachment without content": ({"attachments": [{"filename": "a"}]}, "/attachments/0/content", "missing"),
-    "attachment without a name": ({"attachments": [{"content": "aGk="}]}, "/attachments/0/filename", "missing"),
+    "content type that is none": (
+        {"attachments": [{"content": "aGk=", "content_type": "pdf"}]}, "/attachments/0/content_type", "content_type",
+    ),
     "content that is no base64": (
-        {"attachments": [{"filename": "a", "content": "a-_b"}]}, "/attachments/0/content", "file_content",
+        {"attachments": [{"filename": "a", "content": "a-+b"}]}, "/attachments/0/content", "file_content",
     ),
-    "base64 with a line break": (
-        {"attachments": [{"filename": "a", "content": "aGk=\n"}]}, "/attachments/0/content", "file_content",
+    "base64 with a character too many": (
+        {"attachments": [{"filename": "a", "content": "aGk=a"}]}, "/attachments/0/content", "file_content",
     ),
-    "base64 without its padding": (
-        {"attachments": [{"filename": "a", "content": "aGk"}]}, "/attachments/0/content", "file_content",
+    "base64 that is cut off": (
+        {"attachments": [{"filename": "a", "content": "aGkab"}]}, "/attachments/0/content", "file_content",
     ),
     "byte that is 256": (
         {"attachments": [{"filename": "a", "content": [1, 256]}]}, "/attachments/0/content", "file_content",
@@ -98,8 +100,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "field in camel case": ({"replyTo": "a@example.com"}, "/replyTo", "unknown_field"),
     "field that is an address": ({SECRET: 1}, "", "unknown_field"),
     "tag with a space": ({"tags": [{"name": "a b"}]}, "/tags/0/name", "string_pattern_mismatch"),
-    "fifty-one tags": ({"tags": [{"name": "a"}] * 51}, "/tags", "too_long"),
-    "time in words": ({"scheduled_at": "in 1 hour"}, "/scheduled_at", "moment"),
+    "seventy-six tags": ({"tags": [{"name": "a"}] * 76}, "/tags", "too_long"),
+    "time in words": ({"scheduled_at": "tomorrow at 9am"}, "/scheduled_at", "moment"),
     "time without an offset": ({"scheduled_at": "2027-01-31T10:30:00"}, "/scheduled_at", "moment"),
     "time as a number": ({"scheduled_at": 1_800_000_000}, "/scheduled_at", "string_type"),
     "time that never is": ({"expires_at": "2027-02-31T10:30:00Z"}, "/expires_at", "moment"),
@@ -117,8 +119,8 @@ def faults_of(model: type[BaseModel], value: Any) -> tuple[Fault, ...]:
     return found
 
 
-def test_a_mail_of_four_fields_is_a_mail() -> None:
-    """Sender, recipient, subject and a text are enough; all else has a default."""
+def test_an_email_needs_only_four_fields() -> None:
+    """A sender, a recipient, a subject and a text are enough; everything else has a default."""
     submission = check(EmailBody, LEAST).submission()
     assert submission.message.sender.name == "Acme"
     assert [mailbox.address.email for mailbox in submission.message.to] == ["ann@example.com"]
@@ -126,7 +128,7 @@ def test_a_mail_of_four_fields_is_a_mail() -> None:
 
 
 def test_every_field_arrives() -> None:
-    """What Resend's clients send, and what is ours, is in the submission, each in its place."""
+    """The fields of Resend's clients, and Postern's own, all reach the submission."""
     submission = check(EmailBody, WHOLE).submission()
     message = submission.message
     assert [(mailbox.name, mailbox.address.email) for mailbox in message.to] == [
@@ -151,33 +153,33 @@ def test_every_field_arrives() -> None:
 
 
 def test_null_is_the_same_as_nothing() -> None:
-    """Clients that write every field may write null for those that they do not use."""
+    """Clients that send every field may send null for those that they do not use."""
     optional = set(EmailBody.model_fields) - {"sender", "to", "subject", "text", "stream"}
     assert check(EmailBody, {**LEAST, **dict.fromkeys(optional)}) == check(EmailBody, LEAST)
 
 
 @pytest.mark.parametrize("change, pointer, code", REFUSED.values(), ids=REFUSED.keys())
 def test_a_broken_rule_is_named_where_it_is_broken(change: dict[str, Any], pointer: str, code: str) -> None:
-    """One fault, with a pointer into the request as it was sent, and a word that a program can act on."""
+    """There is one fault, with a pointer into the request as sent, and a code for programs."""
     assert [(fault.pointer, fault.code) for fault in faults_of(EmailBody, {**LEAST, **change})] == [(pointer, code)]
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 1, True, [LEAST]])
-def test_a_mail_is_an_object(value: Any) -> None:
-    """Anything else is refused as a whole."""
+def test_an_email_is_an_object(value: Any) -> None:
+    """Any other JSON value is refused as a whole."""
     assert [fault.pointer for fault in faults_of(EmailBody, value)] == [""]
 
 
 @pytest.mark.parametrize("field", [*WHOLE, "template", "unknown"])
 @pytest.mark.parametrize("wrong", [SECRET + "\0", 5, [SECRET + " "], {SECRET: SECRET}, [[SECRET]]])
 def test_no_fault_repeats_a_value(field: str, wrong: Any) -> None:
-    """Whatever is wrong, and wherever: what the client sent is not in the answer."""
+    """Whatever is wrong, and wherever, the answer holds no value that the client sent."""
     found = attempt(EmailBody, {**LEAST, field: wrong})
     assert "s3cret" not in repr(found if isinstance(found, tuple) else ())
 
 
-def test_all_faults_are_told_at_once() -> None:
-    """A client learns everything in one answer; one that reads a single sentence gets the first and the count."""
+def test_all_faults_are_reported_at_once() -> None:
+    """One answer has all faults; a client that reads only its sentence gets the first fault and the count."""
     with pytest.raises(ValidationFailed) as refused:
         check(EmailBody, {"from": "x", "to": [1, "y"], "subject": "Hello"})
     assert [fault.pointer for fault in refused.value.faults] == ["/from", "/to/0", "/to/1"]
@@ -186,28 +188,29 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_pointers_are_escaped_and_can_be_moved() -> None:
-    """A pointer follows RFC 6901, and that of a part of a batch starts at the whole."""
-    faults = faults_of(EmailBody, {**LEAST, "headers": {"X/~A": 1}})
+    """A pointer follows RFC 6901, and a pointer into an item of a batch starts at the batch."""
+    faults = faults_of(EmailBody, {**LEAST, "headers": {"X/~A": []}})
     assert [fault.pointer for fault in below("/3", faults)] == ["/3/headers/X~1~0A"]
     assert refusal(below("/3", faults)).detail == "/3/headers/X~1~0A: Give a string."
 
 
-def test_the_other_time_of_a_mail_is_needed() -> None:
-    """Resend's clients repeat the id in the body; the time is what counts."""
+def test_a_rescheduled_email_needs_its_new_time() -> None:
+    """Resend's clients repeat the id in the body; only the time counts, and it is required."""
     body = {"id": "01900000-0000-7000-8000-000000000000", "scheduled_at": "2027-01-31T10:30:00Z"}
     assert check(RescheduleBody, body).scheduled_at == datetime(2027, 1, 31, 10, 30, tzinfo=UTC)
     assert [fault.pointer for fault in faults_of(RescheduleBody, {})] == ["/scheduled_at"]
 
 
 def test_only_a_bare_address_is_suppressed() -> None:
-    """A suppression is of an address: a name with it, or two addresses, are refused."""
-    assert check(SuppressionBody, {"email": "Ann@Example.com"}).email == "Ann@Example.com"
+    """An address with a name, or two addresses, are refused."""
+    for spelling in ("Ann@Example.com", " Ann@Example.com\n"):
+        assert check(SuppressionBody, {"email": spelling}).email == "Ann@Example.com"
     for email in ("Ann <ann@example.com>", "a@example.com,b@example.com", "", None, 5):
         assert [fault.pointer for fault in faults_of(SuppressionBody, {"email": email})] == ["/email"]
 
 
 def test_a_batch_of_addresses_is_checked_as_a_whole() -> None:
-    """One bad address among a hundred is found before the first is suppressed."""
+    """One bad address among a hundred is found before any is suppressed."""
     emails = ["ann@example.com"] * 99
     assert len(check(SuppressBatchBody, {"emails": emails}).emails) == 99
     assert [fault.pointer for fault in faults_of(SuppressBatchBody, {"emails": [*emails, "x"]})] == ["/emails/99"]
@@ -216,7 +219,7 @@ def test_a_batch_of_addresses_is_checked_as_a_whole() -> None:
 
 
 def test_entries_are_named_by_address_or_by_id() -> None:
-    """One of the two, as Resend has it; each name counts once."""
+    """The request has either of the two, as in Resend's API; a repeated name counts once."""
     entry = "01900000-0000-7000-8000-000000000000"
     assert check(UnsuppressBatchBody, {"ids": [entry, entry]}).names == (entry,)
     for body in ({}, {"ids": [entry], "emails": ["ann@example.com"]}):
@@ -242,19 +245,19 @@ def test_entries_are_named_by_address_or_by_id() -> None:
     ],
 )
 def test_a_query_is_as_strict_as_a_body(query: dict[str, str], code: str) -> None:
-    """A parameter that would be misread is refused, not guessed at."""
+    """An ambiguous parameter is refused, not guessed."""
     assert code in {fault.code for fault in faults_of(EmailsQuery, query)}
 
 
 def test_a_page_has_one_direction() -> None:
-    """After and before at once have no meaning; without either it is the newest page of twenty."""
+    """`after` and `before` together are refused; without either it is the newest page of twenty."""
     entry = "01900000-0000-7000-8000-000000000000"
     assert check(PageQuery, {}).page().limit == 20
     assert [fault.code for fault in faults_of(PageQuery, {"after": entry, "before": entry})] == ["one_of"]
 
 
 def test_a_filter_is_read_whole() -> None:
-    """Every parameter of the list of mails reaches the filter."""
+    """Every parameter of the list of emails reaches the filter."""
     query = {
         "to": "ann@example.com",
         "last_event": "bounced",

@@ -1,4 +1,4 @@
-"""A file as it comes: each row is read or refused with a rule, and a broken file is said to be so, and where."""
+"""Import files: each row is read or refused with a rule, and a broken file is reported with the place."""
 
 import re
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.file_text import LINE_LIMIT, UnreadableFile
-from app.domain.list_files import Exported, ListFile, Reading, cells_of, header, written
-from app.domain.list_rows import ListRow, Refused
-from app.domain.suppression import Origin
-from tests.lists import csv_of, read
+from app.domain.suppression.files.file_text import LINE_LIMIT, UnreadableFile
+from app.domain.suppression.files.formats import Exported, ListFile, Reading, cells_of, header, written
+from app.domain.suppression.files.rows import ListRow, Refused
+from app.domain.suppression.rules import Origin
+from tests.support.gateway.list_files import csv_of, read
 
 FORMULAS = ("=1+1", "+49 30 1", "-1", "@sum(a1)", "\tx", "\rx", "'=1", "''x", "'x", "'", "plain", "")
 
@@ -22,7 +22,7 @@ def keys(data: bytes, **how: Any) -> list[str]:
 
 
 def test_a_list_of_addresses_alone_is_a_file() -> None:
-    """For every mail, by hand, for ever: what a person means who has nothing but addresses."""
+    """Addresses without other columns are suppressed for every email, with origin manual, for ever."""
     [row] = read(b"email\nAnn@Example.net\n")
     assert row == ListRow(
         line=2,
@@ -38,7 +38,7 @@ def test_a_list_of_addresses_alone_is_a_file() -> None:
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("delimiter", [b",", b";", b"\t"])
 def test_files_of_every_spreadsheet_are_read(end: bytes, mark: bytes, delimiter: bytes) -> None:
-    """With or without a byte order mark, of either line end, of any of three delimiters, without an end to the last."""
+    """With or without a byte order mark, either line end, any of three delimiters, and without a final line end."""
     rows = [delimiter.join((b"Email", b"Created At")), b"", delimiter.join((b"ann@example.net", b"2026-03-04"))]
     [row] = read(mark + end.join(rows))
     assert isinstance(row, ListRow)
@@ -46,7 +46,7 @@ def test_files_of_every_spreadsheet_are_read(end: bytes, mark: bytes, delimiter:
 
 
 def test_a_row_over_several_lines_counts_from_its_first() -> None:
-    """Quotes keep line ends and delimiters in their cell."""
+    """Within quotes, line ends and delimiters belong to the cell."""
     rows = read(b'email,reason\r\nann@example.net,"one\r\ntwo, ""three"""\r\nbad\r\nlee@example.net,x\r\n')
     assert [(row.line, getattr(row, "reason", "")) for row in rows] == [(2, 'one \ntwo, "three"'), (4, ""), (5, "x")]
 
@@ -75,7 +75,7 @@ def test_a_row_over_several_lines_counts_from_its_first() -> None:
     ],
 )
 def test_a_row_that_breaks_a_rule_is_refused_alone(row: bytes, code: str) -> None:
-    """With the rule and its line; the rows around it are read."""
+    """The refusal has the rule and the line; the other rows are read."""
     first, refused, last = read(
         b"email,scope,origin,reason,created_at,expires_at\na@example.net,,,,,\n" + row + b"\nb@example.net,,,,,\n"
     )
@@ -88,17 +88,17 @@ def test_a_row_that_breaks_a_rule_is_refused_alone(row: bytes, code: str) -> Non
 
 @pytest.mark.parametrize("source", ["[1]", "{", '"x"', "[" * 5000])
 def test_evidence_that_is_no_object_is_refused(source: str) -> None:
-    """It would be shown as evidence for ever."""
+    """Otherwise it would be shown as evidence for ever."""
     [row] = read(csv_of(("email", "source"), ("ann@example.net", source)))
     assert isinstance(row, Refused)
     assert row.code == "source"
 
 
-def test_a_letter_of_another_encoding_costs_a_reason_that_letter_alone() -> None:
-    """The address is what counts; it is plain."""
+def test_a_reason_in_the_encoding_of_old_spreadsheets_is_read() -> None:
+    """Words may be Windows-1252; an address in it is refused, since it could be read in two ways."""
     [row] = read(b"email,reason\nann@example.net,Postfach gel\xf6scht\0\n")
     assert isinstance(row, ListRow)
-    assert row.reason == "Postfach gel�scht"
+    assert row.reason == "Postfach gelöscht"
 
 
 @pytest.mark.parametrize(
@@ -106,26 +106,26 @@ def test_a_letter_of_another_encoding_costs_a_reason_that_letter_alone() -> None
     [
         (b"", "Line 1: The file is empty; the first line names the columns."),
         (b"\xff\xfee\0m\0", "Line 1, column 1: The file is UTF-16; save it as UTF-8."),
-        (b"email,E-Mail\na@example.net,x\n", "Line 1: A column is named twice."),
-        (b"name,phone\nAnn,1\n", "Line 1: The columns are of no known format"),
-        (b"email,scopee\na@example.net,x\n", "Line 1: The columns are of no known format"),
+        (b"email,E-Mail\na@example.net,x\n", "Line 1: The column `email` is named twice; keep one."),
+        (b"name,phone\nAnn,1\n", "Line 1: The columns fit no known format"),
+        (b"email,scopee\na@example.net,x\n", "Line 1: The columns fit no known format"),
         (b'email,reason\na@example.net,x\n"b@example.net,x\nc@example.net,x\n', "Line 3, column 1: A quote is opened"),
         (b'email,reason\na@example.net,"x"y\n', "Line 2, column 18: A quoted cell goes on after its quote"),
         (b'email,reason\na@example.net,"x\ny"z\n', "Line 3, column 3: A quoted cell goes on after its quote"),
         (b"email\ra@example.net\rb@example.net\r", "Line 1, column 6: A carriage return without a line feed"),
         (b'email\n"' + b"a\n" * 100_000, "Line 2, column 1: A quote is opened"),
         (b"email\n" + b"a" * 100_000, f"Line 2, column {LINE_LIMIT + 1}: A line has at most {LINE_LIMIT} characters."),
-        (b'{"items": [{"address": "a@example.net"}', "Line 1: The file ends in the middle of its JSON"),
-        (b'{"items": [\n{"address": "a@example.net"},\n{"address: 1}]}', "Line 3: This is no JSON"),
-        (b'{"items": [{"address": "a@example.net"}}', "Line 1: This is no JSON"),
+        (b'{"items": [{"email": "a@example.net"}', "Line 1: The file ends in the middle of its JSON"),
+        (b'{"items": [\n{"email": "a@example.net"},\n{"address: 1}]}', "Line 3: This is no JSON"),
+        (b'{"items": [{"email": "a@example.net"}}', "Line 1: This is no JSON"),
         (b'["a@example.net"]', "Line 1: A row is an object with named members"),
         (b'{"a":' + b"[" * 100_000, "Line 1: A row stands in at most 4 lists and objects."),
         (b'[{"address":' + b"[" * 60_000, "Line 1: This is no JSON"),
         (b'[{"address": "' + b"a" * 200_000 + b'"}]', "Line 1: This is no JSON"),
     ],
 )
-def test_a_file_that_cannot_be_read_on_says_where_and_why(data: bytes, told: str) -> None:
-    """With the line, the column where there is one, and what to do; never with what stands there."""
+def test_the_error_of_a_broken_file_has_place_and_cause(data: bytes, told: str) -> None:
+    """The error has the line, the column if known, and what to do, but never the contents."""
     for size in (3 if len(data) < 1000 else 7_000, 65_536):
         with pytest.raises(UnreadableFile, match=f"^{re.escape(told)}") as caught:
             read(data, size=size)
@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_read_on_says_where_and_why(data: bytes, told: str
 
 
 def test_rows_before_the_break_are_read() -> None:
-    """So that they can go on the list; the rest is for the repaired file."""
+    """So they can be imported; the rest follows with the repaired file."""
     rows = iter(ListFile([b'email\na@example.net\n"b@example.net\n'], Reading()))
     first = next(rows)
     assert isinstance(first, ListRow)
@@ -143,14 +143,14 @@ def test_rows_before_the_break_are_read() -> None:
 
 
 def test_rows_of_json_need_not_all_be_alike() -> None:
-    """One that lacks a member of the format is refused, as a short row of CSV is."""
+    """A row without a required member is refused, like a short row of CSV."""
     rows = read(b'[{"EmailAddress":"a@example.net","Reason":"BOUNCE"},{"EmailAddress":"b@example.net"}]')
     assert [getattr(row, "code", "") for row in rows] == ["", "cells"]
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_no_cell_of_an_export_is_a_formula(cell: str) -> None:
-    """What a spreadsheet would run stands behind a quote mark, and is read back without it."""
+    """A quote mark precedes text that a spreadsheet would run, and an import removes the mark."""
     entry = exported(email="+ann@example.net", reason=cell)
     cells = cells_of(entry)
     assert not [one for one in cells if one.startswith(("=", "+", "-", "@", "\t", "\r"))]
@@ -161,7 +161,7 @@ def test_no_cell_of_an_export_is_a_formula(cell: str) -> None:
 
 
 def test_a_whole_domain_is_read_with_and_without_its_quote_mark() -> None:
-    """As an export writes it, and as a person would."""
+    """With it as an export writes it, without it as a person would."""
     assert keys(b"email\n'@example.net\n@Example.org\n") == ["@example.net", "@example.org"]
 
 
@@ -174,8 +174,8 @@ text = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), ma
     source=st.dictionaries(text, st.one_of(text, st.integers(), st.none(), st.booleans()), max_size=3),
     created=st.datetimes(timezones=st.just(UTC)).filter(lambda moment: moment.year >= 1990),
 )
-def test_what_is_written_is_read_back(local: str, reason: str, source: dict[str, Any], created: datetime) -> None:
-    """Every address, reason, time and piece of evidence, whatever characters they have."""
+def test_an_export_is_read_back_unchanged(local: str, reason: str, source: dict[str, Any], created: datetime) -> None:
+    """Every address, reason, time and piece of evidence, with any characters, survives export and import."""
     entry = exported(email=f"{local}@example.net", reason=reason, source=source, created_at=created)
     [row] = read((header() + written([cells_of(entry)])).encode(), size=5)
     assert row == ListRow(
@@ -206,7 +206,7 @@ def exported(**more: Any) -> Exported:
 
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_reading(data: bytes) -> None:
-    """Whatever comes is rows, refusals, or a file that is said to be broken."""
+    """Any bytes give rows, refusals, or an error for a broken file."""
     for beginning in (b"email,reason\n", b"", b'[{"address":"a@example.net"},', b"["):
         try:
             rows = read(beginning + data, size=16)

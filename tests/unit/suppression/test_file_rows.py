@@ -1,4 +1,4 @@
-"""What becomes of a row beside what stands on the list: it may strengthen it, and never weakens it."""
+"""How an imported row combines with existing entries: it may strengthen the list and never weakens it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.list_rows import Admission, BadRow, ListRow, RowRule, RowVerdict, check, verdict
-from app.domain.suppression import STRENGTH, Origin
+from app.domain.suppression.files.rows import Admission, BadRow, ListRow, RowRule, RowVerdict, check, verdict
+from app.domain.suppression.rules import STRENGTH, Origin
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 BEFORE, LATER = NOW - timedelta(days=30), NOW + timedelta(days=30)
@@ -43,21 +43,21 @@ def becomes(one: ListRow, standing: Standing | None = None, **more: Any) -> RowV
 def test_a_row_never_weakens_the_list(
     origin: Origin, ends: datetime | None, stands: Origin, until: datetime | None
 ) -> None:
-    """It takes the place of an entry that ends sooner, or ends alike and is weaker, and of no other."""
+    """It replaces only an entry that ends sooner, or one that ends at the same time and is weaker."""
     lasts, lasted = ends or datetime.max.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC)
     better = (lasts, STRENGTH[origin]) > (lasted, STRENGTH[stands])
     told = becomes(row(origin=origin, expires_at=ends), Standing(stands, until))
     assert told is (RowVerdict.REPLACED if better else RowVerdict.KEPT)
 
 
-def test_where_nothing_stands_a_row_is_added() -> None:
-    """Nothing, or an entry that has ended but was not cleared away yet."""
+def test_a_row_without_an_existing_entry_is_added() -> None:
+    """Where there is no entry, or one that has ended but is not deleted yet."""
     assert becomes(row()) is RowVerdict.ADDED
     assert becomes(row(), Standing(Origin.COMPLAINT, NOW)) is RowVerdict.ADDED
 
 
 def test_a_row_that_has_ended_is_not_put() -> None:
-    """Not even where nothing stands."""
+    """Not even where there is no entry."""
     assert becomes(row(expires_at=NOW)) is RowVerdict.OVER
     assert becomes(row(expires_at=NOW + timedelta(microseconds=1))) is RowVerdict.ADDED
 
@@ -65,7 +65,7 @@ def test_a_row_that_has_ended_is_not_put() -> None:
 @pytest.mark.parametrize("standing", [None, Standing(Origin.BOUNCE, LATER)])
 @pytest.mark.parametrize("origin", IMPORTED)
 def test_a_removal_sticks(standing: Standing | None, origin: Origin) -> None:
-    """Promise 6: what a row knew before the removal brings nobody back, and nothing knows less than a row undated."""
+    """Promise 6: a row older than the removal does not suppress again, and a row without a date counts as older."""
     for dated in (BEFORE, NOW - timedelta(days=1), None):
         told = becomes(row(origin=origin, dated=dated), standing, removed_at=NOW - timedelta(days=1))
         assert told is RowVerdict.REMOVED_SINCE
@@ -74,7 +74,7 @@ def test_a_removal_sticks(standing: Standing | None, origin: Origin) -> None:
 
 
 def test_fresh_makes_a_row_without_a_time_as_new_as_today() -> None:
-    """And leaves one that says its time as old as it says."""
+    """A row with a time keeps that time."""
     assert becomes(row(dated=None), removed_at=BEFORE, fresh=True) is RowVerdict.ADDED
     assert becomes(row(dated=BEFORE), removed_at=BEFORE, fresh=True) is RowVerdict.REMOVED_SINCE
 
@@ -95,7 +95,7 @@ def test_fresh_makes_a_row_without_a_time_as_new_as_today() -> None:
     ],
 )
 def test_some_rows_may_not_go_on_the_list(change: dict[str, Any], app: str | None, rule: RowRule) -> None:
-    """Whatever stands there."""
+    """Whatever is on the list."""
     with pytest.raises(BadRow) as caught:
         check(row(**change), Admission(app=app, exempt_mailbox_simulator=True), now=NOW)
     assert caught.value.rule is rule
@@ -115,11 +115,11 @@ def test_some_rows_may_not_go_on_the_list(change: dict[str, Any], app: str | Non
     ],
 )
 def test_the_others_may(change: dict[str, Any], app: str | None) -> None:
-    """An application its own and `*`, an administrator all; a clock may be some hours off."""
+    """An application may import its own scope and `*`, an administrator all; a clock may be some hours off."""
     check(row(**change), Admission(app=app, exempt_mailbox_simulator=True), now=NOW)
 
 
 def test_the_mailbox_simulator_is_exempt_only_if_the_setting_says_so() -> None:
-    """Else an import would be the one way around it."""
+    """Otherwise an import would bypass the setting."""
     one = row(origin=Origin.BOUNCE, key="bounce@simulator.amazonses.com")
     check(one, Admission(app=None, exempt_mailbox_simulator=False), now=NOW)

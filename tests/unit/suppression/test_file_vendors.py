@@ -1,16 +1,16 @@
-"""The lists of other vendors: each file of the corpus becomes the entries that it means."""
+"""The lists of other vendors: each file of the corpus becomes the intended entries."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.domain.file_text import UnreadableFile
-from app.domain.list_files import ListFile, Reading
-from app.domain.list_rows import ListRow, Refused
-from app.domain.suppression import Origin
-from app.domain.vendor_lists import FileFormat, VendorList
-from tests.lists import CORPUS, read
+from app.domain.suppression.files.file_text import UnreadableFile
+from app.domain.suppression.files.formats import ListFile, Reading
+from app.domain.suppression.files.rows import ListRow, Refused
+from app.domain.suppression.files.vendor_rows import FileFormat, VendorList
+from app.domain.suppression.rules import Origin
+from tests.support.gateway.list_files import CORPUS, read
 
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 A_BOUNCE = ("gone.kim@example.net", Origin.BOUNCE)
@@ -57,7 +57,7 @@ FILES: dict[str, tuple[FileFormat, dict[str, Any], list[Any]]] = {
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("size", [1, 7, 65_536])
 def test_a_file_of_the_corpus_is_known_and_read(name: str, size: int) -> None:
-    """By its columns alone, in whatever pieces it comes; a row that is none of ours says why."""
+    """The columns identify it, whatever the sizes of its pieces; a refused row says why."""
     file_format, how, expected = FILES[name]
     data = (CORPUS / name).read_bytes()
     file = ListFile((data[at : at + size] for at in range(0, len(data), size)), Reading(**how))
@@ -71,13 +71,13 @@ def _short(row: ListRow | Refused) -> Any:
 
 
 def test_the_corpus_is_read_whole() -> None:
-    """No file of it is without its expectation."""
+    """Every file of the corpus has an expectation."""
     assert {file.name for file in CORPUS.iterdir()} - {"README.md"} == FILES.keys()
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"ses-import-job.json", "ses-import-job.csv"}))
 def test_every_vendor_dates_its_rows(name: str) -> None:
-    """In seconds, in RFC 2822 or in RFC 3339, with or without a zone of its own; all are the same moment."""
+    """Seconds, RFC 2822 and RFC 3339, with or without a time zone, all give the same instant."""
     _, how, _ = FILES[name]
     first = read((CORPUS / name).read_bytes(), **how)[0]
     if isinstance(first, ListRow):
@@ -92,8 +92,8 @@ def test_a_date_that_means_nothing_is_none() -> None:
     assert undated.dated is None
 
 
-def test_what_the_other_server_said_is_the_reason() -> None:
-    """With its commas and quotes; where a vendor keeps none, the reason says where the row came from."""
+def test_the_answer_of_the_remote_server_is_the_reason() -> None:
+    """The reason keeps its commas and quotes; where a vendor has none, it says where the row came from."""
     first, second = read((CORPUS / "sendgrid-bounces.csv").read_bytes(), list_kind=VendorList.BOUNCES)
     assert isinstance(first, ListRow)
     assert isinstance(second, ListRow)
@@ -107,13 +107,13 @@ def test_what_the_other_server_said_is_the_reason() -> None:
 
 @pytest.mark.parametrize("name", ["sendgrid-bounces.csv", "sendgrid-unsubscribes.json"])
 def test_sendgrid_s_lists_of_the_same_columns_have_to_be_named(name: str) -> None:
-    """Bounces look like blocks, and spam reports like unsubscribes: to guess would blame the wrong people."""
-    with pytest.raises(UnreadableFile, match="say with `list` bounces, blocks, complaints or unsubscribes"):
+    """Bounces look like blocks, and spam reports like unsubscribes, so a guess would be wrong for some people."""
+    with pytest.raises(UnreadableFile, match="Name the list with `list`: bounces, blocks, complaints or unsubscribes"):
         read((CORPUS / name).read_bytes())
 
 
-def test_unsubscribes_of_one_tag_go_where_they_are_told_to() -> None:
-    """With a scope the person is left out of that stream, and only without one is there no place for the row."""
+def test_unsubscribes_of_one_tag_get_the_chosen_scope() -> None:
+    """With a scope the address is suppressed in that stream; without one the row is refused."""
     rows = read((CORPUS / "mailgun-unsubscribes.json").read_bytes(), scope="shop/news")
     assert [(row.key, row.scope) for row in rows if isinstance(row, ListRow)] == [
         ("enough@example.net", "shop/news"),
@@ -123,7 +123,7 @@ def test_unsubscribes_of_one_tag_go_where_they_are_told_to() -> None:
 
 
 def test_a_reason_that_a_vendor_does_not_have_is_refused() -> None:
-    """It may be a new kind of entry; nobody says yet what it means."""
+    """It may be a new kind of entry with an unknown meaning."""
     ses = read(b"a@example.net,BOUNCE\nb@example.net,AUTO_VALIDATION\n")
     postmark = read(b"EmailAddress,SuppressionReason\na@example.net,HardBounce\nb@example.net,Mystery\n")
     for rows in (ses, postmark):
@@ -131,7 +131,7 @@ def test_a_reason_that_a_vendor_does_not_have_is_refused() -> None:
 
 
 def test_no_vendor_lists_whole_domains() -> None:
-    """A cell that names none but a domain is a broken address there, not everybody in it."""
+    """A cell with only a domain is a broken address in such a file, not a whole domain."""
     [row] = read(b"@example.net,BOUNCE\n")
     assert isinstance(row, Refused)
     assert row.code == "no_address"
@@ -140,7 +140,30 @@ def test_no_vendor_lists_whole_domains() -> None:
 @pytest.mark.parametrize(
     "wanted, columns", [(FileFormat.POSTMARK, "emailaddress, suppressionreason"), (FileFormat.OURS, "email, scope")]
 )
-def test_a_file_of_another_format_than_was_said_is_not_read(wanted: FileFormat, columns: str) -> None:
-    """The answer names the columns that such a file has."""
+def test_a_file_of_another_format_than_the_chosen_one_is_refused(wanted: FileFormat, columns: str) -> None:
+    """The error names the columns of the chosen format."""
     with pytest.raises(UnreadableFile, match=f"Line 1: A file of the format {wanted.value} has the columns {columns}"):
         read((CORPUS / "mailgun-bounces.csv").read_bytes(), format=wanted)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"address\nkim@example.net\n",
+        b"Address\r\nkim@example.net\r\n",
+        b'[{"address": "kim@example.net"}]',
+        b"address,name,city\nkim@example.net,Kim,Oslo\n",
+        b"address,name,created_at\nkim@example.net,Kim,2026-01-01\n",
+    ],
+    ids=["one-column", "capital", "json", "a-crm", "a-crm-with-times"],
+)
+def test_addresses_are_not_taken_for_complaints(data: bytes) -> None:
+    """Many tools use that column name, and a complaint needs force to remove: the error says how to name the format."""
+    with pytest.raises(UnreadableFile, match=r"Line 1: .*(Call it `email`|fit no known format)"):
+        read(data)
+    with pytest.raises(UnreadableFile, match="Name the list with `list`"):
+        read(data, format=FileFormat.MAILGUN)
+    for kind, origin in ((VendorList.COMPLAINTS, Origin.COMPLAINT), (VendorList.BOUNCES, Origin.BOUNCE)):
+        [row] = read(data, format=FileFormat.MAILGUN, list_kind=kind)
+        assert isinstance(row, ListRow)
+        assert (row.key, row.origin) == ("kim@example.net", origin)

@@ -1,4 +1,4 @@
-"""What holds for each origin of an entry, as `docs/suppression.md` tells it, and which of two entries stands."""
+"""The rules for each origin of an entry, as in `docs/suppression.md`, and which of two entries wins."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ses_list import REASON_OF
-from app.domain.suppression import STRENGTH, TERMS, Change, Origin, takes_the_place_of
+from app.domain.account.list_comparison import REASON_OF
+from app.domain.suppression.rules import STRENGTH, TERMS, Change, Origin, takes_the_place_of
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "suppression.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "suppression.md"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def table() -> dict[str, list[str]]:
-    """The cells of each origin's row in the documentation."""
+    """Return the cells of each origin's row in the documentation."""
     section = PAGE.read_text(encoding="utf-8").partition("\n## What an entry says\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0].strip("`"): row[1:] for row in cells if row[0].strip("`") in set(Origin)}
 
 
-def test_the_table_of_origins_is_what_the_code_does() -> None:
-    """Every origin has its row: scope, end, force, SES's list and strength."""
+def test_the_table_of_origins_matches_the_code() -> None:
+    """Every origin has a row with scope, end, force, SES's list and strength."""
     told = table()
     assert set(told) == set(Origin) == set(TERMS) == set(STRENGTH)
     for origin in Origin:
@@ -39,15 +39,15 @@ def test_the_table_of_origins_is_what_the_code_does() -> None:
         assert int(strength) == STRENGTH[origin]
 
 
-def test_every_kind_of_change_is_told() -> None:
-    """The words of `suppression_events` stand in the documentation."""
+def test_every_kind_of_change_is_documented() -> None:
+    """The documentation has every type of `suppression_events`."""
     page = PAGE.read_text(encoding="utf-8")
     assert [change for change in Change if f"`{change}`" not in page] == []
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An entry, as far as it matters which of two stands."""
+    """The parts of an entry that decide which of two wins."""
 
     origin: str
     expires_at: datetime | None
@@ -61,8 +61,8 @@ entries = st.builds(
 
 
 @given(told=st.lists(entries, min_size=1, max_size=4))
-def test_the_same_entry_stands_in_whatever_order_they_come(told: list[Placed]) -> None:
-    """The longest, and of those the strongest."""
+def test_the_same_entry_wins_in_any_order(told: list[Placed]) -> None:
+    """The one that lasts longest wins, and among those the strongest."""
     stands = set()
     for order in permutations(told):
         live = order[0]
@@ -83,8 +83,8 @@ def test_the_same_entry_stands_in_whatever_order_they_come(told: list[Placed]) -
         ((Origin.ERASURE, None), (Origin.COMPLAINT, None), True),
     ],
 )
-def test_which_of_two_entries_stands(
+def test_which_of_two_entries_wins(
     new: tuple[str, datetime | None], old: tuple[str, datetime | None], replaces: bool
 ) -> None:
-    """A complaint takes the place of a bounce and never the other way; what lasts, that of a pause."""
+    """A complaint replaces a bounce and never the other way round; a permanent entry replaces a temporary one."""
     assert takes_the_place_of(Placed(*new), Placed(*old)) is replaces

@@ -1,12 +1,12 @@
-"""Whom an entry is about: an address, or everybody at one domain, under a name that is always the same."""
+"""The target of an entry: an address or a whole domain, with a canonical key."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.address import InvalidAddress, parse_address
-from app.domain.suppression import is_scope
-from app.domain.whom import parse_whom
+from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.suppression.rules import is_scope
+from app.domain.suppression.targets import parse_target
 
 labels = st.from_regex(r"[A-Za-z0-9](-?[A-Za-z0-9]){0,8}", fullmatch=True)
 domains = st.lists(labels | st.sampled_from(["bücher", "ελλάδα", "xn--bcher-kva"]), min_size=2, max_size=3).map(
@@ -17,25 +17,25 @@ local_parts = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,12}(\.[A-Za-z0-9+
 
 @given(local_part=local_parts, domain=domains)
 def test_the_name_on_the_list_is_its_own_name(local_part: str, domain: str) -> None:
-    """Read once more, a key stays what it is: of an address, and of its domain, which is the key's own domain."""
+    """Parsing a key gives the same key, for an address and for its domain."""
     try:
         key = parse_address(f"{local_part}@{domain}").key
     except InvalidAddress:
         return
     assert parse_address(key).key == key
-    wildcard = parse_whom(f"@{domain}")
+    wildcard = parse_target(f"@{domain}")
     assert (wildcard.key, wildcard.address) == (key[key.index("@") :], None)
-    assert parse_whom(wildcard.key).key == wildcard.key
-    assert parse_whom(key).key == key
+    assert parse_target(wildcard.key).key == wildcard.key
+    assert parse_target(key).key == key
 
 
 @pytest.mark.parametrize(
     "word", ["", "@", "@com", "@1.2", "@*.example.net", "@example.net@", "@ example.net", "@[1.2.3.4]"]
 )
-def test_what_is_neither_is_refused(word: str) -> None:
-    """No pattern, no top-level domain, nothing that no address could have."""
+def test_a_target_that_is_neither_address_nor_domain_is_refused(word: str) -> None:
+    """A pattern, a top-level domain, and a domain that no address can have are refused."""
     with pytest.raises(InvalidAddress):
-        parse_whom(word)
+        parse_target(word)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,6 @@ def test_what_is_neither_is_refused(word: str) -> None:
         ("Shop", False), ("shop/news/x", False), ("*/news", False), ("", False), ("-shop", False), ("shop/.a", False),
     ],
 )  # fmt: skip
-def test_what_is_a_scope(text: str, is_one: bool) -> None:
-    """Every mail, an application, or a stream of one, by their own grammar."""
+def test_the_grammar_of_a_scope(text: str, is_one: bool) -> None:
+    """A scope is every email, an application, or a stream of an application, each by its grammar."""
     assert is_scope(text) is is_one

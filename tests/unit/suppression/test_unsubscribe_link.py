@@ -1,6 +1,4 @@
-"""The token of an unsubscribe link is genuine to the last bit or nothing; links lead over https; forms say what they
-want.
-"""
+"""Unsubscribe links: a token is genuine to the last bit, links use https, and a form states its purpose."""
 
 import base64
 import json
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.unsubscribe import (
+from app.domain.suppression.unsubscribe_link import (
     PLACES,
     Wish,
     headers,
@@ -24,9 +22,9 @@ from app.domain.unsubscribe import (
     with_link,
     write_token,
 )
-from tests.invitation import INVITATION, content, read, rendered
+from tests.support.gateway.messages import INVITATION, content, read, rendered
 
-BAD_TOKENS = json.loads((Path(__file__).parents[1] / "corpus" / "unsubscribe_tokens.json").read_text(encoding="utf-8"))
+BAD_TOKENS = json.loads((Path(__file__).parents[2] / "corpus" / "unsubscribe_tokens.json").read_text(encoding="utf-8"))
 KEYS = {b"new1": b"n" * 32, b"old1": b"o" * 32}
 OTHER_KEYS = {b"new1": b"x" * 32, b"else": b"n" * 32}
 ANN = UUID("01920000-0000-7000-8000-00000000000a")
@@ -37,7 +35,7 @@ key_rings = st.dictionaries(st.binary(min_size=4, max_size=4), st.binary(min_siz
 
 @given(st.uuids(), key_rings)
 def test_a_token_leads_back_to_its_recipient(recipient_id: UUID, keys: dict[bytes, bytes]) -> None:
-    """For every recipient and every ring; the token is short, fit for a URL, and shows no address."""
+    """For every recipient and key ring; the token is short, safe in a URL, and contains no address."""
     token = write_token(recipient_id, keys)
     assert read_token(token, keys) == recipient_id
     assert len(token) == 48
@@ -46,7 +44,7 @@ def test_a_token_leads_back_to_its_recipient(recipient_id: UUID, keys: dict[byte
 
 @given(st.uuids(), st.integers(0, 47), st.characters(exclude_characters="\n"))
 def test_a_token_with_any_character_changed_is_none(recipient_id: UUID, place: int, character: str) -> None:
-    """There is one way to write a token, so that not even an unused bit can be changed."""
+    """A token has only one spelling, so not even an unused bit can be changed."""
     token = write_token(recipient_id, KEYS)
     changed = token[:place] + character + token[place + 1 :]
     assert read_token(changed, KEYS) == (recipient_id if changed == token else None)
@@ -54,30 +52,30 @@ def test_a_token_with_any_character_changed_is_none(recipient_id: UUID, place: i
 
 @given(st.uuids(), st.integers(0, 287))
 def test_a_token_with_any_bit_changed_is_none(recipient_id: UUID, bit: int) -> None:
-    """Of the key's id, of the recipient's and of the signature."""
+    """In the id of the key, in the id of the recipient and in the signature."""
     raw = int.from_bytes(base64.urlsafe_b64decode(write_token(recipient_id, KEYS)), "big") ^ 1 << bit
     assert read_token(base64.urlsafe_b64encode(raw.to_bytes(36, "big")).decode(), KEYS) is None
 
 
 @given(st.text())
 def test_no_text_is_a_token_by_chance(text: str) -> None:
-    """Whatever a stranger puts behind the slash is read without an error, and as nothing."""
+    """Any text in place of the token is read without an error, and is not a token."""
     assert read_token(text, KEYS) is None
 
 
 @pytest.mark.parametrize("case", BAD_TOKENS, ids=lambda case: case["why"])
 def test_a_bad_token_is_refused(case: dict[str, str]) -> None:
-    """Each of the corpus: cut, lengthened, padded, in other alphabets, signed with nothing."""
+    """Each token of the corpus: cut, lengthened, padded, in other alphabets, signed with an empty key."""
     assert read_token(case["token"], KEYS) is None
 
 
 def test_the_corpus_is_there() -> None:
-    """Forty kinds of bad tokens, no two alike."""
+    """The corpus has forty different bad tokens."""
     assert len({case["token"] for case in BAD_TOKENS}) == len({case["why"] for case in BAD_TOKENS}) >= 40
 
 
 def test_every_key_of_the_ring_reads_and_no_other() -> None:
-    """A link keeps its meaning while its key is in the ring, wherever; a key that went, or is another's, reads none."""
+    """A link works while its key is anywhere in the ring; a removed key, or that of another ring, reads no token."""
     token = write_token(ANN, KEYS)
     assert read_token(token, dict(reversed(KEYS.items()))) == ANN
     assert read_token(token, {b"next": b"y" * 32, **KEYS}) == ANN
@@ -87,21 +85,21 @@ def test_every_key_of_the_ring_reads_and_no_other() -> None:
     assert write_token(ANN, KEYS) == write_token(ANN, {b"new1": b"n" * 32})
 
 
-def test_nothing_is_signed_with_the_key_of_nobody() -> None:
-    """The work that is done for an unknown key is work for nothing: what comes out right there is refused."""
+def test_a_token_signed_with_the_dummy_key_is_refused() -> None:
+    """The dummy key that stands in for unknown keys only takes the same time: a token signed with it is refused."""
     token = write_token(ANN, {b"void": bytes(32)})
     assert read_token(token, KEYS) is None
 
 
 def test_the_header_fields_are_those_of_rfc_8058() -> None:
-    """One https URI in angle brackets, and the key and value that a mail program posts; both can be signed by DKIM."""
-    mail = read(rendered(INVITATION, extra_headers=headers(URL)))
-    assert mail.get_all("List-Unsubscribe") == [f"<{URL}>"]
-    assert mail.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
+    """One https URI in angle brackets, and the key and value that a mail client posts; DKIM can sign both fields."""
+    email = read(rendered(INVITATION, extra_headers=headers(URL)))
+    assert email.get_all("List-Unsubscribe") == [f"<{URL}>"]
+    assert email.get_all("List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
 
 
 def test_a_long_public_url_stays_whole_in_its_header() -> None:
-    """The longest base that is allowed leaves the link on one line, as it is."""
+    """With the longest allowed base, the link is still on one line, unchanged."""
     base = "https://mail.example.com/" + "a" * (500 - len("https://mail.example.com/"))
     assert may_lead_to(base)
     url = link(base, write_token(ANN, KEYS))
@@ -109,23 +107,23 @@ def test_a_long_public_url_stays_whole_in_its_header() -> None:
 
 
 def test_fields_of_the_application_give_way() -> None:
-    """One of its fields beside one of ours would make mail programs post where nobody expects it."""
+    """With one of its fields and one of ours, mail clients could post to the wrong place."""
     own = (("list-unsubscribe", "<https://app.example.com/u>"), ("X-Kept", "yes"), ("LIST-UNSUBSCRIBE-POST", "x=y"))
     message = with_link(replace(INVITATION, headers=own), URL)
     assert message.headers == (("X-Kept", "yes"),)
-    mail = read(rendered(message, extra_headers=headers(URL)))
-    assert mail.get_all("List-Unsubscribe") == [f"<{URL}>"]
-    assert mail["X-Kept"] == "yes"
+    email = read(rendered(message, extra_headers=headers(URL)))
+    assert email.get_all("List-Unsubscribe") == [f"<{URL}>"]
+    assert email["X-Kept"] == "yes"
 
 
-def test_the_link_stands_where_the_bodies_ask_for_it() -> None:
-    """In text and in HTML, some ten times at most: a body of nothing but placeholders must not grow without bound."""
+def test_the_link_replaces_the_placeholders_of_the_bodies() -> None:
+    """In text and in HTML, about ten times at most: a body of only placeholders must not grow without limit."""
     asks = replace(
         INVITATION, text="Stop: {{unsubscribe_url}}", html='<a href="{{unsubscribe_url}}">stop</a> {{unsubscribe_url}}'
     )
-    mail = read(rendered(with_link(asks, URL), extra_headers=headers(URL)))
-    assert content(mail, "plain").strip() == f"Stop: {URL}"
-    assert content(mail, "html").strip() == f'<a href="{URL}">stop</a> {URL}'
+    email = read(rendered(with_link(asks, URL), extra_headers=headers(URL)))
+    assert content(email, "plain").strip() == f"Stop: {URL}"
+    assert content(email, "html").strip() == f'<a href="{URL}">stop</a> {URL}'
     crowded = with_link(replace(INVITATION, text="{{unsubscribe_url}}" * 50, html=None), URL)
     assert crowded.html is None
     assert (crowded.text or "").count(URL) == PLACES
@@ -160,7 +158,7 @@ def test_the_link_stands_where_the_bodies_ask_for_it() -> None:
     ],
 )
 def test_links_lead_over_https_or_nowhere_else_than_here(base: str, fit: bool) -> None:
-    """RFC 8058 wants https; plain http is for a gateway and a reader on one machine. Nothing in it needs escaping."""
+    """RFC 8058 requires https; http is only for a gateway and a reader on one machine. A link needs no escaping."""
     assert may_lead_to(base) is fit
 
 
@@ -179,7 +177,7 @@ def test_links_lead_over_https_or_nowhere_else_than_here(base: str, fit: bool) -
     ],
 )
 def test_a_form_asks_for_one_thing_in_the_words_for_it(fields: list[tuple[str, str]], wish: Wish | None) -> None:
-    """The words of RFC 8058, or ours for the way back; anything else, and both at once, is no wish."""
+    """The fields of RFC 8058, or ours to subscribe again; anything else, or both at once, is refused."""
     assert wish_of(fields) is wish
 
 
@@ -192,10 +190,10 @@ def test_a_form_asks_for_one_thing_in_the_words_for_it(fields: list[tuple[str, s
     ],
 )
 def test_an_address_is_shown_as_a_hint(address: str, hint: str) -> None:
-    """Enough to know one's own by, whatever its length."""
+    """It is enough for owners to recognise their address, whatever its length."""
     assert masked(address) == hint
 
 
 def test_two_recipients_have_two_links() -> None:
-    """Nobody can tell one person's link from another's."""
+    """The link of one recipient cannot be derived from that of another."""
     assert len({write_token(uuid4(), KEYS) for _ in range(100)}) == 100

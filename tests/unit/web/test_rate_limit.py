@@ -1,9 +1,9 @@
-"""The request rate of an application: never more in a second than it may, and all of it again a while later."""
+"""The request rate of an application: never more than the limit in a second, and all of it again after a pause."""
 
 from uuid import UUID
 
-from app.domain.callers import Caller
-from app.web.rate import Rate
+from app.domain.apps.callers import Caller
+from app.web.http.rate_limit import Rate
 
 
 class Clock:
@@ -28,14 +28,14 @@ def caller(number: int = 1) -> Caller:
 
 
 def test_no_second_has_more_than_the_rate() -> None:
-    """Ten a second: ten go through and the eleventh does not, and what is refused is not counted."""
+    """At ten per second, ten requests pass and the eleventh does not; a refused request is not counted."""
     rate = Rate(10, monotonic=Clock())
     assert [rate.spend(caller()) for _ in range(12)] == [True] * 10 + [False] * 2
     assert rate.allowance(caller()).remaining == 0
 
 
 def test_the_window_slides() -> None:
-    """Of the second before counts the part that the window still covers: no burst of twice the rate at a turn."""
+    """Requests of the previous second count in proportion, so that no burst of twice the rate passes at its end."""
     clock = Clock()
     rate = Rate(10, monotonic=clock)
     assert all(rate.spend(caller()) for _ in range(10))
@@ -47,7 +47,7 @@ def test_the_window_slides() -> None:
 
 
 def test_a_pause_gives_all_of_it_back() -> None:
-    """After two seconds without a request nothing of the past counts."""
+    """After two seconds without a request no earlier one counts."""
     clock = Clock()
     rate = Rate(10, monotonic=clock)
     assert all(rate.spend(caller()) for _ in range(10))
@@ -56,7 +56,7 @@ def test_a_pause_gives_all_of_it_back() -> None:
 
 
 def test_each_application_has_its_own() -> None:
-    """One that has spent all of it holds up no other."""
+    """An application that has used up its rate does not affect others."""
     rate = Rate(1, monotonic=Clock())
     assert rate.spend(caller(1))
     assert not rate.spend(caller(1))

@@ -1,6 +1,8 @@
-"""What JSON the API reads, and what it turns away before anybody looks at the meaning."""
+"""The JSON that the API reads, and the JSON that it refuses before it checks the meaning."""
 
 import json
+import tracemalloc
+from base64 import b64decode
 from contextlib import suppress
 from typing import Any
 
@@ -8,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import MalformedRequest
-from app.web.json import MAX_DEPTH, MAX_INTEGER, MAX_STRUCTURE, load
+from app.domain.errors import MalformedRequest, PayloadTooLarge
+from app.web.http.json_structure import MAX_STRUCTURE, MAX_TEXT
+from app.web.http.strict_json import MAX_DEPTH, MAX_INTEGER, load
 
 SECRET = "ann@example.com"
 
@@ -87,8 +90,8 @@ values = st.recursive(
 
 
 @pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_not_plain_json_is_malformed(raw: bytes) -> None:
-    """Whatever two readers could take for different things, or one could choke on, is refused as a 400."""
+def test_text_that_is_not_plain_json_is_malformed(raw: bytes) -> None:
+    """Text that two parsers could read differently, or that could break a parser, is refused with 400."""
     with pytest.raises(MalformedRequest) as refused:
         load(raw)
     assert refused.value.status == 400
@@ -96,40 +99,40 @@ def test_what_is_not_plain_json_is_malformed(raw: bytes) -> None:
 
 @pytest.mark.parametrize("raw, value", WELL_FORMED.values(), ids=WELL_FORMED.keys())
 def test_plain_json_is_read(raw: bytes, value: Any) -> None:
-    """What is JSON within the bounds is read as it was written."""
+    """JSON within the bounds is read as written."""
     assert load(raw) == value
 
 
 @given(values)
-def test_what_json_writes_is_read_back(value: Any) -> None:
-    """Every value of ordinary size that a client's library writes comes out the same, escaped or not."""
+def test_json_of_a_client_library_is_read_back(value: Any) -> None:
+    """Every value of ordinary size that a client library writes is read back unchanged, escaped or not."""
     for ensure_ascii in (True, False):
         assert load(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == value
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_fail_otherwise(raw: bytes) -> None:
-    """Any bytes are read or refused; nothing else comes out of them."""
+    """Any bytes are read or refused, without any other exception."""
     with suppress(MalformedRequest):
         assert load(raw) == json.loads(raw)
 
 
 @given(st.text('[]{}:,"\\u0dD8a1eNI-. ', max_size=40))
 def test_no_almost_json_fails_otherwise(text: str) -> None:
-    """The same for text that is nearly JSON."""
+    """The same holds for text that is nearly JSON."""
     with suppress(MalformedRequest):
         assert load(text.encode()) == json.loads(text)
 
 
 def test_a_refusal_repeats_nothing() -> None:
-    """The sentence names the rule, not the value that broke it."""
+    """The error names the rule, not the value that broke it."""
     with pytest.raises(MalformedRequest) as refused:
         load(f'{{"{SECRET}": 1, "{SECRET}": 2}}'.encode())
     assert SECRET not in refused.value.detail
 
 
 def test_a_batch_may_have_more_structure() -> None:
-    """The bound on keys grows with what a route reads."""
+    """The limit for keys is higher on routes that read more."""
     raw = json.dumps([{"a": 1}] * MAX_STRUCTURE).encode()
     with pytest.raises(MalformedRequest):
         load(raw)
@@ -137,8 +140,53 @@ def test_a_batch_may_have_more_structure() -> None:
 
 
 def test_a_million_byte_values_are_no_structure() -> None:
-    """A file sent as a list of numbers is as welcome as one in base64."""
-    assert load(json.dumps({"content": [200] * 1_000_000}).encode()) == {"content": [200] * 1_000_000}
+    """A file sent as a list of numbers is accepted like one in base64, and converted to it."""
+    content = bytes(range(256)) * 4_000
+    for separators in ((",", ":"), (", ", ": "), (" ,\n", " : ")):
+        value = load(json.dumps({"a": [{"content": list(content), "b": "x"}]}, separators=separators).encode())
+        assert b64decode(value["a"][0]["content"]) == content
+        assert value["a"][0]["b"] == "x"
+
+
+@pytest.mark.parametrize("end", [b"256]", b"-1]", b"1.5]", b"1e1]", b"true]", b"01]", b"]", b",1]", b"1", b"1 1]"])
+def test_a_long_list_of_other_values_is_no_file(end: bytes) -> None:
+    """A list with any value that is not a byte, at any position, is not a file."""
+    with pytest.raises(MalformedRequest):
+        load(b'{"content":[' + b"1," * 600_000 + end + b"}")
+
+
+LARGE = {
+    "numbers": b"[" + b"1," * 3_000_000 + b"1]",
+    "empty strings": b"[" + b'"",' * 2_000_000 + b'""]',
+    "fractions": b"[" + b"1.5," * 1_500_000 + b"1]",
+    "nulls": b'{"a":[' + b"null," * 1_000_000 + b"null]}",
+    "bytes that are no content": b'{"to":[' + b"1," * 3_000_000 + b"1]}",
+    "bytes within a string": b'{"a":"\\"content\\":[","b":[' + b"1," * 3_000_000 + b"1]}",
+    "quotes": b'"' * 6_000_000,
+    "contents": b"[" + b'{"content":[]},' * 400_000 + b"1]",
+}
+
+
+@pytest.mark.parametrize("raw", LARGE.values(), ids=LARGE.keys())
+def test_many_small_values_are_refused_before_they_are_built(raw: bytes) -> None:
+    """The refusal takes hardly any memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedRequest):
+            load(raw)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_only_attachments_may_be_large() -> None:
+    """The content of attachments may fill the body; text and everything else together may not."""
+    content = "A" * (MAX_TEXT + 4)
+    assert load(json.dumps({"attachments": [{"content": content}]}).encode())["attachments"][0]["content"] == content
+    for large in ({"html": content}, {"content": content + "!"}, {"a": {"content": "A", "html": content}}):
+        with pytest.raises(PayloadTooLarge):
+            load(json.dumps(large).encode())
 
 
 def test_depth_is_counted_through_lists_and_objects() -> None:

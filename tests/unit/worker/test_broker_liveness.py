@@ -1,20 +1,20 @@
-"""When silence is deafness, without a broker, a database or a clock."""
+"""When silence means that a worker is deaf, without a broker, a database or a clock."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from worker.ears import Ears
+from worker.broker_liveness import BrokerLiveness
 
 NODE = "host:1"
 LOOKS = 6
 
 
 class Broker:
-    """What is sent through it comes through at once, unless it is away or its consumer is deaf.
+    """Delivers messages at once, unless it is unavailable or its consumer is deaf.
 
-    It is the memory of the node as well: the rumour of what was heard.
+    It also holds the state of the node: the last message that was heard.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Broker:
         self.is_deaf = False
         self.sent = 0
         self.broken = ""
-        self.listeners: list[Ears] = []
+        self.listeners: list[BrokerLiveness] = []
         self._at: datetime | None = None
 
     def send_canary(self) -> bool:
@@ -38,11 +38,11 @@ class Broker:
         self.listeners[0].begin()
         self.listeners[0].end()
 
-    def heard(self, node: str) -> None:
+    def was_reached(self, node: str) -> None:
         assert node == NODE
         self._at = (self._at or datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(seconds=1)
 
-    def last_heard(self, node: str) -> datetime | None:
+    def last_reached(self, node: str) -> datetime | None:
         assert node == NODE
         self._require("last_heard")
         return self._at
@@ -58,41 +58,41 @@ def broker() -> Broker:
 
 
 @pytest.fixture
-def ears(broker: Broker) -> Ears:
+def ears(broker: Broker) -> BrokerLiveness:
     return listen(broker)
 
 
-def listen(broker: Broker) -> Ears:
-    ears = Ears(node=NODE, rumour=broker, send_canary=broker.send_canary, silence_s=60.0)
+def listen(broker: Broker) -> BrokerLiveness:
+    ears = BrokerLiveness(node=NODE, shared=broker, send_canary=broker.send_canary, silence_s=60.0)
     broker.listeners.append(ears)
     return ears
 
 
-def verdicts(ears: Ears, looks: int) -> list[bool]:
+def verdicts(ears: BrokerLiveness, looks: int) -> list[bool]:
     return [ears.is_deaf() for _ in range(looks)]
 
 
-def test_a_minute_of_silence_is_six_looks(ears: Ears) -> None:
-    """A long silence is looked at every ten seconds, a short one six times."""
+def test_a_minute_of_silence_is_six_looks(ears: BrokerLiveness) -> None:
+    """A long silence is checked every ten seconds, a short one six times."""
     assert ears.pause_s == 10.0
-    assert Ears(node=NODE, rumour=Broker(), send_canary=bool, silence_s=6.0).pause_s == 1.0
+    assert BrokerLiveness(node=NODE, shared=Broker(), send_canary=bool, silence_s=6.0).pause_s == 1.0
 
 
-def test_who_hears_its_canaries_is_not_deaf(ears: Ears, broker: Broker) -> None:
-    """However long nothing else comes; and a canary is sent only where something was not heard."""
+def test_a_worker_that_hears_its_canaries_is_not_deaf(ears: BrokerLiveness, broker: Broker) -> None:
+    """However long no other message comes; and a canary is sent only after silence."""
     assert not any(verdicts(ears, 100))
     assert broker.sent == 50
 
 
-def test_canary_after_canary_unheard_is_deafness(ears: Ears, broker: Broker) -> None:
-    """Six that the broker took, over six pauses, and a seventh that it takes still; not one look earlier."""
+def test_canary_after_canary_unheard_is_deafness(ears: BrokerLiveness, broker: Broker) -> None:
+    """After six canaries that the broker accepted, over six intervals, and a seventh that it accepts; not before."""
     broker.is_deaf = True
     assert verdicts(ears, LOOKS + 1) == [False] * LOOKS + [True]
     assert broker.sent == LOOKS + 1
 
 
-def test_a_broker_that_is_away_makes_nobody_deaf(ears: Ears, broker: Broker) -> None:
-    """What was not taken cannot be heard, and after it is back the count starts anew."""
+def test_an_unavailable_broker_makes_no_worker_deaf(ears: BrokerLiveness, broker: Broker) -> None:
+    """A canary that the broker did not accept cannot be heard; when the broker is back the count starts again."""
     broker.is_deaf = True
     verdicts(ears, LOOKS)
     broker.is_away = True
@@ -101,24 +101,24 @@ def test_a_broker_that_is_away_makes_nobody_deaf(ears: Ears, broker: Broker) -> 
     assert verdicts(ears, LOOKS + 1) == [False] * LOOKS + [True]
 
 
-def test_one_that_comes_through_is_enough(ears: Ears, broker: Broker) -> None:
-    """A consumer that comes back in time has lost nothing."""
+def test_one_canary_that_arrives_is_enough(ears: BrokerLiveness, broker: Broker) -> None:
+    """A consumer that recovers in time is not deaf."""
     broker.is_deaf = True
     verdicts(ears, LOOKS)
     broker.ring()
     assert verdicts(ears, LOOKS + 1) == [False] * (LOOKS + 1)
 
 
-def test_what_one_process_hears_all_have_heard(broker: Broker, ears: Ears) -> None:
-    """The node is deaf or not, whichever of its processes was given the canary."""
+def test_a_canary_heard_by_one_process_counts_for_all(broker: Broker, ears: BrokerLiveness) -> None:
+    """A node is deaf or not as a whole, whichever of its processes received the canary."""
     other = listen(broker)
     for _ in range(20):
         assert not ears.is_deaf()
         assert not other.is_deaf()
 
 
-def test_a_task_at_work_was_heard(ears: Ears, broker: Broker) -> None:
-    """While it takes long nothing else may come through, and the worker is not deaf for that."""
+def test_a_running_task_counts_as_heard(ears: BrokerLiveness, broker: Broker) -> None:
+    """During a long task no other message may come, and that does not make the worker deaf."""
     broker.is_deaf = True
     ears.begin()
     assert not any(verdicts(ears, 100))
@@ -127,8 +127,8 @@ def test_a_task_at_work_was_heard(ears: Ears, broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("broken", ["last_heard", "send_canary"])
-def test_who_cannot_look_knows_nothing(ears: Ears, broker: Broker, broken: str) -> None:
-    """A database that is away ends no worker, nor does a fault of ours, though it was silent before and is after."""
+def test_a_failed_check_proves_nothing(ears: BrokerLiveness, broker: Broker, broken: str) -> None:
+    """Neither an unavailable database nor a bug ends a worker, even with silence before and after."""
     broker.is_deaf = True
     verdicts(ears, LOOKS)
     broker.broken = broken

@@ -1,8 +1,11 @@
-"""How the broker is addressed and what of Celery is switched off."""
+"""The URL of the broker, and the features of Celery that are switched off."""
+
+import ssl
 
 import pytest
 
-from app.queue import DELIVER, SETTLE, Lane, Queue, celery_url, make_celery
+from app.broker_url import celery_url, redis_url, tls_options
+from app.queue import DELIVER, SETTLE, Lane, Queue, make_celery
 
 
 @pytest.mark.parametrize(
@@ -16,10 +19,13 @@ from app.queue import DELIVER, SETTLE, Lane, Queue, celery_url, make_celery
         ("rediss://host/1", "rediss://host/1"),
         ("amqp://guest@host//", "amqp://guest@host//"),
         ("sqs://", "sqs://"),
+        ("rediss://:p@host/1?ssl_ca_certs=/ca.pem&health=1", "rediss://:p@host/1?health=1"),
+        ("amqps://u:p@host//?ssl_ca_certs=/ca.pem", "amqps://u:p@host//"),
+        ("amqps://u:p@a//;amqps://u:p@b//", "amqps://u:p@a//;amqps://u:p@b//"),
     ],
 )
 def test_a_unix_socket_is_spelled_as_celery_wants_it(url: str, spelled: str) -> None:
-    """One URL serves redis-py and Celery; every other broker's is left as it is."""
+    """One URL works for redis-py and Celery; URLs of other brokers stay unchanged."""
     assert celery_url(url) == spelled
 
 
@@ -47,15 +53,49 @@ def test_the_broker_carries_bells_only() -> None:
     ],
 )
 def test_a_broker_gets_only_its_own_options(url: str, known: str) -> None:
-    """What bounds a Redis socket means nothing to RabbitMQ or SQS."""
+    """The limits of a Redis socket do not apply to RabbitMQ or SQS."""
     options = make_celery(url).conf.broker_transport_options
     assert known in options
     assert ("socket_timeout" in options) == (known == "socket_timeout")
 
 
 def test_every_bell_has_a_queue_and_no_two_share_a_name() -> None:
-    """One bell per lane and one for feedback."""
+    """There is one bell per lane and one for notifications."""
     bells = [*DELIVER.values(), SETTLE]
     assert set(DELIVER) == set(Lane)
     assert len({bell.name for bell in bells}) == len(bells)
     assert {bell.queue for bell in bells} == set(Queue) - {Queue.UPKEEP}
+
+
+@pytest.mark.parametrize("query", ["", "?ssl_ca_certs=/ca.pem"])
+def test_a_broker_with_tls_is_verified(query: str) -> None:
+    """Celery's default accepts any certificate of Redis, and any host name of RabbitMQ."""
+    authority = {"ssl_ca_certs": "/ca.pem"} if query else {}
+    redis = make_celery(f"rediss://host/0{query}").connection_for_write()
+    assert redis.ssl == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, **authority}
+    amqp = make_celery(f"amqps://host//{query}").connection_for_write()
+    authority = {"ca_certs": "/ca.pem"} if query else {}
+    assert amqp.ssl == {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None, **authority}
+
+
+@pytest.mark.parametrize("url", ["redis://host/0", "unix:///run/valkey.sock", "amqp://host//", "sqs://"])
+def test_a_broker_without_tls_gets_none(url: str) -> None:
+    """Nothing turns TLS on implicitly."""
+    assert tls_options(url) is None
+    assert not make_celery(url).connection_for_write().ssl
+
+
+@pytest.mark.parametrize(
+    "url, asked",
+    [
+        ("redis://host/0", "redis://host/0"),
+        ("unix:///run/valkey.sock?db=1", "unix:///run/valkey.sock?db=1"),
+        ("redis+socket:///run/valkey.sock?virtual_host=2", "unix:///run/valkey.sock?db=2"),
+        ("redis+socket://app:secret@/run/valkey.sock", "unix://app:secret@/run/valkey.sock?db=0"),
+        ("amqp://host//", None),
+        ("redis://a/0;redis://b/0", None),
+    ],
+)
+def test_a_broker_that_is_a_redis_is_asked_as_one(url: str, asked: str | None) -> None:
+    """redis-py queries it to find out what is wrong; other brokers are not queried."""
+    assert redis_url(url) == asked

@@ -1,7 +1,7 @@
-"""Gives the process that finds this first on its path a clock that a file puts wrong, while it runs.
+"""Gives the process that finds this module first on its path a clock that a file sets wrong at any time.
 
-What Python tells of the time is wrong (`time`, `datetime`, and the ids that hold it), whoever asks; the monotonic clock
-and the database are right, as on a host whose clock was set. The file holds the seconds that the clock is ahead.
+All of Python's wall-clock times are wrong (`time`, `datetime`, and the ids that contain one); the monotonic clock and
+the database are right, as on a host whose clock was set. The file holds the seconds that the clock is ahead.
 """
 
 import os
@@ -50,7 +50,7 @@ right_uuid7 = uuid_utils.compat.uuid7
 
 
 def uuid7(*, nanoseconds: int | None = None) -> UUID:
-    """An id of now, as this process believes; what is compiled asks another clock."""
+    """An id with this process's wrong time; compiled code would read the real clock."""
     return right_uuid7(nanoseconds=nanoseconds or time.time_ns())
 
 

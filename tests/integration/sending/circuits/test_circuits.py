@@ -1,4 +1,4 @@
-"""Circuits: what has to wait, until when, and the one mail that tries whether it is over."""
+"""Circuits: which email has to wait, until when, and the one email that probes whether the trouble is over."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -6,20 +6,20 @@ from threading import Event
 
 import pytest
 
-from app.domain.delivery import State
-from app.domain.outcome import Paused
+from app.domain.sending.call_outcome import Tripped
+from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.turns import claim_in_turn
-from app.store import circuits
-from app.store.claims import Wanted
-from app.store.db import Database
-from app.wiring import Gateway
-from tests.gateways import ScriptedMailer, caller
-from tests.mails import state_of, submit
-from tests.rows import age, count, rows
+from app.services.sending.claim_order import claim_in_turn
+from app.store.engine.database import Database
+from app.store.sending import circuits
+from app.store.sending.claims import Wanted
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import state_of, submit
+from tests.support.gateway.gateways import ScriptedMailer, caller
+from tests.support.gateway.rows import age, count, rows
 
 WANTED = Wanted(lane=Lane.TRANSACTIONAL, limit=2, lease=timedelta(minutes=1))
-NO = Paused("account", "The account may not send.")
+NO = Tripped("account", "The account may not send.")
 
 
 def trip(gateway: Gateway, scope: str = "account") -> None:
@@ -55,7 +55,7 @@ def test_each_failure_doubles_the_wait_up_to_five_minutes(gateway: Gateway) -> N
 
 
 def test_a_probe_is_taken_by_one_worker_at_a_time(gateway: Gateway) -> None:
-    """Once taken, nobody else tries the circuit for the next ten seconds."""
+    """Once it is taken, no other worker probes the circuit for the next ten seconds."""
     trip(gateway)
     assert probe(gateway) is None
     make_probe_due(gateway)
@@ -64,7 +64,7 @@ def test_a_probe_is_taken_by_one_worker_at_a_time(gateway: Gateway) -> None:
 
 
 def test_two_workers_may_trip_one_circuit_at_once(migrated_postgres_url: str) -> None:
-    """Both were refused by SES; both write that down, and neither loses the report that goes with it."""
+    """SES refused both; both record that, and neither loses the report that goes with it."""
     database = Database(migrated_postgres_url)
     first_has_tripped = Event()
 
@@ -86,8 +86,8 @@ def test_two_workers_may_trip_one_circuit_at_once(migrated_postgres_url: str) ->
     database.close()
 
 
-def test_a_pause_by_a_person_ends_by_a_person(gateway: Gateway) -> None:
-    """Neither a refusal nor a success of a mail touches what somebody paused; nobody probes it."""
+def test_only_a_person_ends_a_pause(gateway: Gateway) -> None:
+    """Neither a refusal nor a success of an email ends an operator's pause; no worker probes it."""
     with gateway.database.transaction() as connection:
         circuits.pause(connection, "lane:bulk", reason="Maintenance.")
         circuits.trip(connection, "lane:bulk", reason="Refused.")
@@ -101,13 +101,13 @@ def test_a_pause_by_a_person_ends_by_a_person(gateway: Gateway) -> None:
 
 
 def test_a_refused_account_costs_one_call_a_probe(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """While SES lets nobody send, one mail at a time tries, and all others wait uncalled with their attempts whole."""
+    """While SES refuses the account, one email at a time probes, and all others wait uncalled, their attempts whole."""
     who = caller(gateway)
     readers = [f"r{number}@example.net" for number in range(5)]
     mailer.answers |= dict.fromkeys(readers, NO)
-    mails = [submit(gateway, who, reader) for reader in readers[:1]]
+    emails = [submit(gateway, who, reader) for reader in readers[:1]]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    mails += [submit(gateway, who, reader) for reader in readers[1:]]
+    emails += [submit(gateway, who, reader) for reader in readers[1:]]
     make_mail_due(gateway)
     assert len(mailer.sent) == 1
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -119,29 +119,29 @@ def test_a_refused_account_costs_one_call_a_probe(gateway: Gateway, mailer: Scri
         gateway.deliver.drain(Lane.TRANSACTIONAL)
         assert len(mailer.sent) == 1 + probes
     assert {row["attempts"] for row in rows(gateway, "recipients")} == {0}
-    assert all(state_of(gateway, mail) in {State.QUEUED, State.RETRY_WAIT} for mail in mails)
+    assert all(state_of(gateway, email) in {State.QUEUED, State.RETRY_WAIT} for email in emails)
 
 
-def test_a_probe_that_succeeds_lets_all_mail_go(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """The first mail that SES takes closes the circuit, and what has waited is sent."""
+def test_a_probe_that_succeeds_lets_all_email_go(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """The first email that SES takes closes the circuit, and the waiting email is sent."""
     who = caller(gateway)
     mailer.answers["r0@example.net"] = NO
-    mails = [submit(gateway, who, "r0@example.net")]
+    emails = [submit(gateway, who, "r0@example.net")]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     mailer.answers.clear()
-    mails += [submit(gateway, who, f"r{number}@example.net") for number in range(1, 5)]
+    emails += [submit(gateway, who, f"r{number}@example.net") for number in range(1, 5)]
     make_mail_due(gateway)
     make_probe_due(gateway)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert count(gateway, "circuits") == 0
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert {state_of(gateway, mail) for mail in mails} == {State.SENT}
+    assert {state_of(gateway, email) for email in emails} == {State.SENT}
 
 
-def test_a_probe_goes_before_all_mail_that_may_go(gateway: Gateway, mailer: ScriptedMailer) -> None:
+def test_a_probe_goes_before_all_email_that_may_go(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """A queue that never ends does not keep one domain waiting: its probe is called first, and alone."""
     who = caller(gateway, senders=("*",))
-    mailer.answers["kim@example.net"] = Paused("sender:example.org", "The domain is not verified.")
+    mailer.answers["kim@example.net"] = Tripped("sender:example.org", "The domain is not verified.")
     submit(gateway, who, "kim@example.net", sender="news@example.org")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     mailer.answers.clear()
@@ -151,7 +151,7 @@ def test_a_probe_goes_before_all_mail_that_may_go(gateway: Gateway, mailer: Scri
     make_probe_due(gateway)
     with gateway.database.transaction() as connection:
         taken = [claim_in_turn(connection, [WANTED]) for _ in range(3)]
-    assert [{one.recipient.address for one in claim.mails} for claim in taken] == [
+    assert [{one.recipient.address for one in claim.emails} for claim in taken] == [
         {"kim@example.net"},
         {"r0@example.net", "r1@example.net"},
         {"r2@example.net"},
@@ -160,8 +160,8 @@ def test_a_probe_goes_before_all_mail_that_may_go(gateway: Gateway, mailer: Scri
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
-def test_a_probe_that_another_worker_has_holds_nobody_up(gateway: Gateway) -> None:
-    """While one worker takes the probe, the others go on with what may go."""
+def test_a_probe_that_another_worker_has_holds_up_no_worker(gateway: Gateway) -> None:
+    """While one worker takes the probe, the others go on with email that may go."""
     submit(gateway, caller(gateway), "ann@example.net")
     trip(gateway, "sender:example.org")
     make_probe_due(gateway)
@@ -169,13 +169,13 @@ def test_a_probe_that_another_worker_has_holds_nobody_up(gateway: Gateway) -> No
         assert circuits.take_probe(theirs) == "sender:example.org"
         with gateway.database.transaction() as ours:
             claim = claim_in_turn(ours, [WANTED])
-    assert [one.recipient.address for one in claim.mails] == ["ann@example.net"]
+    assert [one.recipient.address for one in claim.emails] == ["ann@example.net"]
 
 
 def test_a_refused_sender_holds_up_no_other(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """Mail of another From domain is sent while one domain waits, and does not close its circuit."""
+    """Email from another From domain is sent while one domain waits, and does not close that domain's circuit."""
     who = caller(gateway, senders=("*",))
-    mailer.answers["kim@example.net"] = Paused("sender:example.org", "The domain is not verified.")
+    mailer.answers["kim@example.net"] = Tripped("sender:example.org", "The domain is not verified.")
     held = submit(gateway, who, "kim@example.net", sender="news@example.org")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     free = submit(gateway, who, "ann@example.net")

@@ -1,30 +1,31 @@
-"""What is in flight when an account is refused: many calls, one refusal."""
+"""Calls in flight when SES refuses an account: many calls count as one refusal."""
 
 from datetime import timedelta
 
-from app.domain.outcome import Paused
+from app.domain.sending.call_outcome import Tripped
 from app.queue import Lane
-from app.services.record import Record, Report
-from app.store import claims
-from app.store.claims import Wanted
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.mails import submit
-from tests.rows import age, rows
+from app.services.sending.call_results import Report
+from app.services.sending.record import Record
+from app.store.sending import claims
+from app.store.sending.claims import Wanted
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import submit
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, rows
 
-NO = Paused("account", "The quota is used up.")
+NO = Tripped("account", "The quota is used up.")
 
 
 def claimed(gateway: Gateway) -> list[Report]:
-    """One due mail after another, each claimed as by a worker of its own, and refused."""
+    """Due emails, each claimed as by a worker of its own, and refused."""
     reports: list[Report] = []
     while True:
         wanted = Wanted(lane=Lane.TRANSACTIONAL, limit=1, lease=timedelta(minutes=1))
         with gateway.database.transaction() as connection:
             claim = claims.claim(connection, wanted)
-        if not claim.mails:
+        if not claim.emails:
             return reports
-        reports += [Report(mine=mine, token=claim.token, result=NO) for mine in claim.mails]
+        reports += [Report(attempt=attempt, token=claim.token, result=NO) for attempt in claim.emails]
 
 
 def probe_waits(gateway: Gateway) -> float:
@@ -34,7 +35,7 @@ def probe_waits(gateway: Gateway) -> float:
 
 
 def test_calls_in_flight_do_not_put_off_the_first_probe(gateway: Gateway) -> None:
-    """Five workers hear the same refusal in one moment; the account is tried ten seconds later, not minutes."""
+    """Five workers get the same refusal in one moment; the account is probed ten seconds later, not minutes later."""
     for number in range(5):
         submit(gateway, caller(gateway), f"guest-{number}@example.net")
     record = Record(database=gateway.database, max_attempts=12)
@@ -43,8 +44,8 @@ def test_calls_in_flight_do_not_put_off_the_first_probe(gateway: Gateway) -> Non
     assert probe_waits(gateway) == 10
 
 
-def test_a_refused_probe_does(gateway: Gateway) -> None:
-    """A mail that was claimed once the circuit could be tried is news: the next try comes later."""
+def test_a_refused_probe_puts_off_the_next_probe(gateway: Gateway) -> None:
+    """An email that was claimed once the circuit could be probed is a new sign: the next probe comes later."""
     for number in range(2):
         submit(gateway, caller(gateway), f"guest-{number}@example.net")
     record = Record(database=gateway.database, max_attempts=12)

@@ -1,4 +1,4 @@
-"""The list out of the gateway, on both databases: who sees what, and that an import makes it whole again."""
+"""The list out of the gateway, on both databases: which rows each caller sees, and that an import restores it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,18 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from app.domain.suppression import TERMS, Origin
-from app.store.models import audit, suppression_events, suppressions
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.lists import ADMIN, export, put, take
-from tests.rows import rows
+from app.domain.suppression.rules import TERMS, Origin
+from app.store.tables.core import audit, suppression_events, suppressions
+from app.wiring.gateway import Gateway
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.list_files import ADMIN, export, put, take
+from tests.support.gateway.rows import rows
 
 COMPARED = ("key", "scope", "address", "origin", "reason", "created_at", "expires_at")
 
 
-def test_an_export_shows_each_what_concerns_him(gateway: Gateway) -> None:
-    """An application `*` and its own; an administrator all, with the evidence; nobody the forgotten."""
+def test_an_export_shows_each_caller_its_own_rows(gateway: Gateway) -> None:
+    """An application sees `*` and its own; an administrator all, with evidence; no one a forgotten address."""
     for scope in ("*", "shop", "shop/news", "shopping/news", "other"):
         put(
             gateway,
@@ -27,9 +27,9 @@ def test_an_export_shows_each_what_concerns_him(gateway: Gateway) -> None:
         )
     for name, origin in (("#f2ca1bb6c7e907d06dafe4", "erasure"), ("#5e1e6b0f7c3a4f1d9b2c8a", "bounce")):
         put(gateway, {"key": name, "origin": origin})
-    mine = export(gateway, caller(gateway, app="shop")).decode().splitlines()[1:]
-    assert [line.split(",")[1] for line in mine] == ["*", "shop", "shop/news"]
-    assert all(line.endswith(",") for line in mine)
+    attempt = export(gateway, caller(gateway, app="shop")).decode().splitlines()[1:]
+    assert [line.split(",")[1] for line in attempt] == ["*", "shop", "shop/news"]
+    assert all(line.endswith(",") for line in attempt)
     everything = export(gateway).decode().splitlines()[1:]
     assert [line.split(",")[1] for line in everything] == ["*", "shop", "shop/news", "shopping/news", "other"]
     assert all(line.endswith('"{""n"":1}"') for line in everything)
@@ -37,9 +37,9 @@ def test_an_export_shows_each_what_concerns_him(gateway: Gateway) -> None:
     assert len(export(gateway, origin="complaint").splitlines()) == 1
 
 
-def test_an_export_reads_on_where_nothing_is_wanted(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces are pieces of the table: a filter that few rows pass reads no more of them at a time."""
-    monkeypatch.setattr("app.services.export_list.PIECE", 3)
+def test_an_export_reads_on_past_rows_that_do_not_match(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces are pieces of the table: a filter that few rows match still reads one piece at a time."""
+    monkeypatch.setattr("app.services.suppression.files.export_list.PIECE", 3)
     for number in range(10):
         put(gateway, {"key": f"p{number}@example.net", "scope": "shop" if number in {0, 2, 4, 9} else "*"})
     pieces = list(gateway.export_list(ADMIN, scope="shop"))
@@ -68,7 +68,7 @@ entries_of_a_list = st.lists(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=entries_of_a_list)
 def test_an_export_imported_into_an_empty_list_is_that_list(gateway: Gateway, entries: list[Any]) -> None:
-    """Every name, scope, origin, reason, time and end, whatever characters they have."""
+    """Every name, scope, origin, reason, time and end, with any characters in them."""
     _empty(gateway)
     for key, scope, origin, reason, created, ends in entries:
         put(

@@ -1,4 +1,4 @@
-"""What may go wrong on the way to the list: a killed process, a database that is away, somebody who is quicker."""
+"""Failures during an import: a killed process, a database that is away, a concurrent writer."""
 
 import multiprocessing
 import os
@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.services import import_list as import_module
-from app.services.import_list import BATCH, How
-from app.store import suppression_bulk
-from app.wiring import Gateway, build
-from tests.gateways import ScriptedMailer, settings_for
-from tests.lists import ADMIN, csv_of, many, pieces_of, put, take
-from tests.rows import count, rows
+from app.services.suppression.files import import_list as import_module
+from app.services.suppression.files.import_list import BATCH, How
+from app.store.suppression import bulk
+from app.wiring.gateway import Gateway, build
+from tests.support.gateway.gateways import ScriptedMailer, settings_for
+from tests.support.gateway.list_files import ADMIN, csv_of, many, pieces_of, put, take
+from tests.support.gateway.rows import count, rows
 
 
 def test_an_import_that_is_killed_and_run_again_is_whole(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
-    """What was committed stays, what was not is not there, and the second run ends with the list of one whole run."""
+    """Committed rows stay, and the second run ends with the same list as one whole run."""
     file = tmp_path / "list.csv"
     file.write_bytes(b"".join(many(5 * BATCH)))
     process = multiprocessing.get_context("spawn").Process(
@@ -45,18 +45,18 @@ def _import_and_die(database_url: str, redis_url: str, file: str) -> None:
     gateway = build(settings_for(database_url, redis_url), mailer=ScriptedMailer())
     batches = iter(range(100))
 
-    def tell(_: object) -> None:
+    def report(_: object) -> None:
         if next(batches) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    gateway.import_list(ADMIN, pieces_of(Path(file).read_bytes()), How(), tell=tell)
+    gateway.import_list(ADMIN, pieces_of(Path(file).read_bytes()), How(), report=report)
 
 
 def test_a_batch_is_tried_again_while_the_database_is_away(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a moment; then the import ends, and may be run again."""
     monkeypatch.setattr(import_module, "_PAUSE_S", 0.0)
     failures = iter([True, True])
-    real = suppression_bulk.put_all
+    real = bulk.put_all
 
     def put_all(*arguments: Any, **more: Any) -> Any:
         put = real(*arguments, **more)
@@ -64,7 +64,7 @@ def test_a_batch_is_tried_again_while_the_database_is_away(gateway: Gateway, mon
             raise ServiceUnavailable("The database is away.")
         return put
 
-    monkeypatch.setattr(suppression_bulk, "put_all", put_all)
+    monkeypatch.setattr(bulk, "put_all", put_all)
     assert take(gateway, csv_of(("email",), ("ann@example.net",))) == ["added"]
     assert (count(gateway, "suppressions"), count(gateway, "suppression_events")) == (1, 1)
     failures = iter([True] * 10)
@@ -80,10 +80,10 @@ def other_connection(migrated_postgres_url: str, redis_url: str) -> Iterator[Gat
     built.close()
 
 
-def test_whoever_is_quicker_with_an_address_is_met(other_connection: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An entry that comes between the look and the write is found by the second look, and told as it is."""
+def test_an_entry_added_during_an_import_is_found(other_connection: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that comes between the look and the write is found by the second look, and reported as it is."""
     gateway = other_connection
-    real = suppression_bulk.places
+    real = bulk.places
     quicker = iter([True])
 
     def places(*arguments: Any, **more: Any) -> Any:
@@ -92,7 +92,7 @@ def test_whoever_is_quicker_with_an_address_is_met(other_connection: Gateway, mo
             put(gateway, {"key": "ann@example.net", "origin": "complaint"})
         return found
 
-    monkeypatch.setattr(suppression_bulk, "places", places)
+    monkeypatch.setattr(bulk, "places", places)
     monkeypatch.setattr(import_module, "_PAUSE_S", 0.0)
     data = csv_of(("email", "origin"), ("ann@example.net", "bounce"), ("lee@example.net", "bounce"))
     assert take(gateway, data) == ["kept", "added"]

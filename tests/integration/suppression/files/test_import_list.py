@@ -1,19 +1,20 @@
-"""Files into the list, on both databases: what is on it afterwards, for whom, and what is told of each row."""
+"""Files into the list, on both databases: the entries afterwards, their scopes, and the report of each row."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from app.domain.errors import RestrictedApiKey, ValidationFailed
-from app.services.import_list import BATCH
-from app.wiring import Gateway
-from tests.gateways import caller
-from tests.lists import ADMIN, csv_of, put, take
-from tests.rows import change, count, rows
+from app.services.suppression.files.import_batch import RowResult
+from app.services.suppression.files.import_list import BATCH, How
+from app.wiring.gateway import Gateway
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.list_files import ADMIN, csv_of, put, take
+from tests.support.gateway.rows import change, count, rows
 
 
-def test_a_file_is_on_the_list(gateway: Gateway) -> None:
-    """Each entry as its row says, noted as added, named by its import, and in the positives before anybody asks."""
+def test_the_rows_of_a_file_are_on_the_list(gateway: Gateway) -> None:
+    """Each entry as its row says, noted as added, named by its import, and already among the positives in Redis."""
     gateway.positives.rebuild([])
     data = csv_of(
         ("email", "scope", "origin", "reason", "created_at", "expires_at"),
@@ -48,8 +49,8 @@ def test_a_file_is_on_the_list(gateway: Gateway) -> None:
     assert (ended["data"]["rows"], ended["data"]["added"]) == (2, 2)
 
 
-def test_an_import_again_changes_nothing(gateway: Gateway) -> None:
-    """So one that was broken off is simply repeated."""
+def test_a_repeated_import_changes_nothing(gateway: Gateway) -> None:
+    """An import that was broken off is simply repeated."""
     data = csv_of(("email", "origin"), *((f"p{number}@example.net", "bounce") for number in range(50)))
     assert set(take(gateway, data)) == {"added"}
     before = rows(gateway, "suppressions"), rows(gateway, "suppression_events")
@@ -57,8 +58,8 @@ def test_an_import_again_changes_nothing(gateway: Gateway) -> None:
     assert (rows(gateway, "suppressions"), rows(gateway, "suppression_events")) == before
 
 
-def test_a_stronger_or_longer_row_takes_the_place_and_no_other_does(gateway: Gateway) -> None:
-    """The row keeps its id and the time since when; the change is noted."""
+def test_only_a_stronger_or_longer_row_replaces_an_entry(gateway: Gateway) -> None:
+    """The entry keeps its id and the time of its start; the change is noted."""
     take(gateway, csv_of(("email", "origin", "created_at"), ("ann@example.net", "bounce", "2026-03-04T00:00:00Z")))
     [first] = rows(gateway, "suppressions")
     data = csv_of(
@@ -76,7 +77,7 @@ def test_a_stronger_or_longer_row_takes_the_place_and_no_other_does(gateway: Gat
 
 
 def test_rows_for_one_name_meet_each_other(gateway: Gateway) -> None:
-    """In one batch and in two, the second finds what the first one put; other scopes are other places."""
+    """In one batch and in two, the second row finds the entry of the first; other scopes are separate."""
     data = csv_of(
         ("email", "scope", "origin"),
         ("ann@example.net", "*", "manual"),
@@ -95,8 +96,8 @@ def test_rows_for_one_name_meet_each_other(gateway: Gateway) -> None:
     assert entries == {("ann@example.net", "*"): "complaint", ("ann@example.net", "shop/news"): "unsubscribe"}
 
 
-def test_an_entry_that_has_run_out_makes_room(gateway: Gateway) -> None:
-    """It becomes a tombstone of the moment when it did, as everywhere."""
+def test_an_entry_that_has_expired_makes_room(gateway: Gateway) -> None:
+    """It becomes a tombstone of the moment when it expired, as everywhere."""
     take(gateway, csv_of(("email", "expires_at"), ("ann@example.net", "2100-01-01T00:00:00Z")))
     past = datetime(2026, 1, 1, tzinfo=UTC)
     change(gateway, "suppressions", {"expires_at": past})
@@ -106,11 +107,11 @@ def test_an_entry_that_has_run_out_makes_room(gateway: Gateway) -> None:
     assert [one["type"] for one in rows(gateway, "suppression_events")] == ["added", "expired", "added"]
 
 
-def test_nobody_comes_back_who_was_taken_off_since(gateway: Gateway) -> None:
-    """Promise 6, for rows that are older or say no time; a newer one is fresh evidence, and --fresh says that it is."""
+def test_an_import_undoes_no_later_removal(gateway: Gateway) -> None:
+    """Promise 6, for rows that are older or give no time. A newer row is fresh evidence, and so is one with --fresh."""
     take(gateway, csv_of(("email",), ("ann@example.net",), ("lee@example.net",), ("kim@example.net",)))
     for name in ("ann", "lee", "kim"):
-        gateway.suppress.remove(ADMIN, f"{name}@example.net", reason="Asked.", wait_for_ses=False)
+        gateway.unsuppress(ADMIN, f"{name}@example.net", reason="Asked.", wait_for_ses=False)
     tomorrow = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
     data = csv_of(
         ("email", "created_at"),
@@ -134,8 +135,8 @@ def test_a_dry_run_changes_nothing(gateway: Gateway) -> None:
     assert gateway.positives.look_up(["ann@example.net"]) == frozenset()
 
 
-def test_who_was_forgotten_is_not_stored_again(gateway: Gateway) -> None:
-    """The person stays suppressed under the pseudonym; the address in the file is left where it is."""
+def test_a_forgotten_address_is_not_stored_again(gateway: Gateway) -> None:
+    """The person stays suppressed under the pseudonym, and the address in the file is not stored."""
     pseudonym = gateway.import_list._pseudonyms("ann@example.net")
     put(gateway, {"key": pseudonym, "address": pseudonym, "origin": "erasure"})
     data = csv_of(("email", "origin"), ("Ann@example.net", "complaint"))
@@ -145,7 +146,7 @@ def test_who_was_forgotten_is_not_stored_again(gateway: Gateway) -> None:
 
 
 def test_an_application_imports_for_itself(gateway: Gateway) -> None:
-    """Its own scopes and `*`; no whole domain, no scope of others, and no evidence."""
+    """Its own scopes and `*`; no whole domain, no scope of another application, and no evidence."""
     who = caller(gateway, app="shop")
     data = csv_of(
         ("email", "scope", "source"),
@@ -155,7 +156,7 @@ def test_an_application_imports_for_itself(gateway: Gateway) -> None:
         ("@example.net", "shop", ""),
     )
     assert take(gateway, data, who=who) == ["added", "added", "not_yours", "whole_domain"]
-    assert all(list(one["source"]) == ["import"] for one in rows(gateway, "suppressions"))
+    assert all(one["source"].keys() == {"import", "app"} for one in rows(gateway, "suppressions"))
     assert take(gateway, csv_of(("email",), ("b@example.net",)), who=who, scope="other") == ["not_yours"]
 
 
@@ -168,15 +169,15 @@ def test_reading_and_writing_need_their_scopes(gateway: Gateway) -> None:
         gateway.export_list(reader)
 
 
-def test_a_scope_that_is_none_is_refused_before_anything_is_read(gateway: Gateway) -> None:
-    """The whole file would be refused row by row."""
+def test_an_invalid_scope_is_refused_before_anything_is_read(gateway: Gateway) -> None:
+    """Otherwise the whole file would be refused row by row."""
     with pytest.raises(ValidationFailed) as caught:
         take(gateway, b"", scope="no scope")
     assert [fault.pointer for fault in caught.value.faults] == ["/scope"]
 
 
-def test_a_file_that_breaks_keeps_what_came_before(gateway: Gateway) -> None:
-    """And says how much that was; the repaired file is imported again."""
+def test_a_file_with_a_broken_line_keeps_the_rows_before_it(gateway: Gateway) -> None:
+    """The failure counts those rows; the repaired file is imported again."""
     good = [(f"p{number}@example.net",) for number in range(BATCH)]
     data = csv_of(("email",), *good) + b'"broken@example.net\n'
     with pytest.raises(ValidationFailed, match=rf"Line {BATCH + 2}, column 1: .* The {BATCH} rows before it are done"):
@@ -185,3 +186,45 @@ def test_a_file_that_breaks_keeps_what_came_before(gateway: Gateway) -> None:
     with pytest.raises(ValidationFailed) as caught:
         take(gateway, data, dry_run=True)
     assert "rows before it" not in caught.value.detail
+
+
+_SES_JSON = '{"EmailAddress": "p%d@example.net", "Reason": "BOUNCE", "LastUpdateTime": "2026-01-01T00:00:00Z"}'
+_MAILGUN_JSON = '{"address": "p%d@example.net", "code": "550", "error": "gone", "created_at": "2026-01-01T00:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    "first, row, broken",
+    [
+        pytest.param("email\n", "p%d@example.net\n", '"open@example.net\nlater@example.net\n', id="ours-open-quote"),
+        pytest.param("email\n", "p%d@example.net\n", '"after"it\nlater@example.net\n', id="ours-after-quote"),
+        pytest.param("email\n", "p%d@example.net\n", "x" * 70_000 + "\nlater@example.net\n", id="ours-long-line"),
+        pytest.param("email\n", "p%d@example.net\n", "a\rb\nlater@example.net\n", id="ours-bare-return"),
+        pytest.param("", '{"email": "p%d@example.net"}\n', '{"email": later\n', id="ours-json-lines"),
+        pytest.param("[", '{"email": "p%d@example.net"},\n', '{"email": "cut', id="ours-json-cut-off"),
+        pytest.param(
+            "[", '{"email": "p%d@example.net"},\n', '"bare", {"email": "later@example.net"}]', id="ours-json-bare"
+        ),
+        pytest.param("Email Address,Reason\n", "p%d@example.net,BOUNCE\n", '"open', id="ses-csv"),
+        pytest.param('{"SuppressedDestinationSummaries": [', _SES_JSON + ",\n", "{broken", id="ses-json"),
+        pytest.param("email,reason,created\n", "p%d@example.net,550 gone,1700000000\n", '"open', id="sendgrid-csv"),
+        pytest.param("address,code,error\n", "p%d@example.net,550,gone\n", '"open', id="mailgun-csv"),
+        pytest.param('{"items": [', _MAILGUN_JSON + ",\n", "{broken", id="mailgun-json"),
+        pytest.param("EmailAddress,SuppressionReason\n", "p%d@example.net,HardBounce\n", '"open', id="postmark-csv"),
+    ],
+)
+def test_every_good_row_before_a_broken_line_is_kept(gateway: Gateway, first: str, row: str, broken: str) -> None:
+    """Also those of the batch with the broken line; the answer gives the line and the number of rows kept."""
+    data = (first + "".join(row % number for number in range(7)) + broken).encode()
+    with pytest.raises(ValidationFailed, match=r"^Line \d+.* The 7 rows before it are done, and none after it"):
+        take(gateway, data)
+    keys = {one["key"] for one in rows(gateway, "suppressions")}
+    assert keys == {f"p{number}@example.net" for number in range(7)}
+
+
+def test_rows_before_a_broken_line_are_reported(gateway: Gateway) -> None:
+    """The report has a line for each of them, refused rows as well."""
+    told: list[RowResult] = []
+    data = b'email\na@example.net\nno address\n"open\n'
+    with pytest.raises(ValidationFailed):
+        gateway.import_list(ADMIN, [data], How(), report=told.extend)
+    assert [(one.line, one.verdict.value) for one in told] == [(2, "added"), (3, "refused")]

@@ -1,24 +1,20 @@
-"""`/v1/suppressions/import` and `/export`: through the application, and over a real socket of a real gunicorn."""
+"""`/v1/suppressions/import` and `/export`: through the application, and over a socket of a real gunicorn."""
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
-from app.cli.probes import answers, free_port
-from app.domain.callers import Scope
-from app.services.import_list import BATCH
-from tests.cli import CHECKOUT, surroundings, until
-from tests.gateways import SECRET_KEY, TOPIC, gateway_on, issue
-from tests.lists import CORPUS, csv_of, many
-from tests.rows import count, rows
-from tests.web import Headers, Web, body_of, problem_of, web_on
+from app.domain.apps.callers import Scope
+from app.services.suppression.files.import_list import BATCH
+from tests.support.gateway.gateways import gateway_on, issue
+from tests.support.gateway.list_files import CORPUS, csv_of, many
+from tests.support.gateway.rows import count, rows
+from tests.support.gateway.web import Headers, Web, body_of, problem_of, web_on
+from tests.support.servers.gunicorn import served
 
 IMPORT, EXPORT = "/v1/suppressions/import", "/v1/suppressions/export"
 
@@ -40,7 +36,7 @@ def sent(web: Web, key: Headers, data: bytes, query: str = "", content_type: str
 
 
 def test_a_file_is_imported_and_exported(web: Web, key: Headers) -> None:
-    """The answer counts every verdict and names what was refused; what went in comes out."""
+    """The answer counts every verdict and names the refused rows; the export has what the import brought."""
     data = csv_of(("email", "scope"), ("Ann@example.net", ""), ("bad", ""), ("lee@example.net", "other/news"))
     told = sent(web, key, data)
     assert {name: told[name] for name in ("object", "dry_run", "format", "rows", "added", "kept", "refused")} == {
@@ -62,8 +58,8 @@ def test_a_file_is_imported_and_exported(web: Web, key: Headers) -> None:
     assert sent(web, key, answer.data)["kept"] == 1
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(web: Web, key: Headers) -> None:
-    """Until the file is sent in earnest."""
+def test_a_dry_run_reports_the_same_and_changes_nothing(web: Web, key: Headers) -> None:
+    """Nothing changes until the file is sent without `dry_run`."""
     data = csv_of(("email",), ("ann@example.net",), ("ann@example.net",), ("bad",))
     dry, real = sent(web, key, data, "dry_run=true"), sent(web, key, data)
     assert {**dry, "id": None, "dry_run": False} == {**real, "id": None}
@@ -79,10 +75,10 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(web: Web, key: Headers) ->
         ("mailgun-unsubscribes.json", "scope=shop/news", "application/json", 3),
     ],
 )
-def test_lists_of_vendors_are_taken(
+def test_lists_of_vendors_are_imported(
     web: Web, key: Headers, name: str, query: str, content_type: str, added: int
 ) -> None:
-    """As they were saved, with what the columns cannot tell as parameters."""
+    """As the vendor saved them; parameters give what the columns do not say."""
     told = sent(web, key, (CORPUS / name).read_bytes(), query, content_type)
     assert (told["added"], told["refused"]) == (added, 0)
 
@@ -104,15 +100,15 @@ def test_the_answer_names_a_thousand_refusals_and_counts_all(web: Web, key: Head
         ("scope=no%20scope", "/scope"),
     ],
 )
-def test_a_parameter_that_is_none_is_refused(web: Web, key: Headers, query: str, pointer: str) -> None:
+def test_an_invalid_parameter_is_refused(web: Web, key: Headers, query: str, pointer: str) -> None:
     """Before a byte of the file is read."""
     answer = web.client.post(f"{IMPORT}?{query}", data=b"email\n", headers=key, content_type="text/csv")
     assert [fault["pointer"] for fault in problem_of(answer, 422, "validation_error")["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_a_file_that_is_none_says_where(web: Web, key: Headers) -> None:
-    """With the line and the column, and never with what stands there."""
+def test_an_unreadable_file_is_refused_with_the_place(web: Web, key: Headers) -> None:
+    """With the line and the column, and never with the text there."""
     answer = web.client.post(IMPORT, data=b'email\n"secret@example.net\n', headers=key, content_type="text/csv")
     problem = problem_of(answer, 422, "validation_error")
     assert problem["detail"].startswith("Line 2, column 1: A quote is opened here")
@@ -121,8 +117,8 @@ def test_a_file_that_is_none_says_where(web: Web, key: Headers) -> None:
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_only_files_are_taken(web: Web, key: Headers) -> None:
-    """Of the media types that are read, and without an encoding that could unpack to anything."""
+def test_only_known_media_types_are_taken(web: Web, key: Headers) -> None:
+    """And no content encoding, which could unpack to any size."""
     form = web.client.post(IMPORT, data={"file": "x"}, headers=key)
     assert "text/csv, application/json" in problem_of(form, 415, "unsupported_media_type")["detail"]
     packed = {**key, "Content-Encoding": "gzip"}
@@ -133,7 +129,7 @@ def test_only_files_are_taken(web: Web, key: Headers) -> None:
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_an_import_has_a_bound_of_its_own(migrated_url: str, redis_url: str) -> None:
-    """Above the one of all other bodies, and below it nothing of a body that is longer is read."""
+    """Larger than that of all other bodies; nothing of a longer body is read."""
     with web_on(migrated_url, redis_url, max_body_bytes=10_000, max_import_bytes=20_000) as web:
         key, data = web.key("shop"), csv_of(("email",), *((f"person{number}@example.net",) for number in range(700)))
         assert 10_000 < len(data) < 20_000
@@ -144,7 +140,7 @@ def test_an_import_has_a_bound_of_its_own(migrated_url: str, redis_url: str) -> 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_a_reader_may_export_and_not_import(web: Web) -> None:
-    """And a writer import and not export."""
+    """A writer may import and not export."""
     reader, writer = web.key("shop", Scope.SUPPRESSIONS_READ), web.key("shop", Scope.SUPPRESSIONS_WRITE)
     assert web.client.get(EXPORT, headers=reader).status_code == 200
     problem_of(web.client.get(EXPORT, headers=writer), 403, "restricted_api_key")
@@ -155,9 +151,10 @@ def test_a_reader_may_export_and_not_import(web: Web) -> None:
 
 
 def test_a_real_server_streams_both_ways(migrated_url: str, redis_url: str, tmp_path: Path) -> None:
-    """An upload without a length, piece by piece, and a download that is the same list; one cut off leaves no half."""
+    """An upload without a length, piece by piece, and the same list as a download; a cut-off upload leaves no half."""
     size = 2 * BATCH + 500
-    with gateway_on(migrated_url, redis_url) as gateway, served(migrated_url, redis_url, tmp_path) as port:
+    with gateway_on(migrated_url, redis_url) as gateway, served(migrated_url, redis_url, tmp_path) as server:
+        port = server.port
         token = issue(gateway, app="shop").token
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
         pool = urllib3.PoolManager(retries=False, timeout=120)
@@ -184,25 +181,3 @@ def status_of(port: int, body: bytes, *, length: int, headers: dict[str, str]) -
         connection.sendall("\r\n".join(lines).encode() + body)
         connection.shutdown(socket.SHUT_WR)
         return int(connection.makefile("rb").readline().split()[1])
-
-
-@contextmanager
-def served(database_url: str, redis_url: str, directory: Path) -> Iterator[int]:
-    """A gunicorn as it is deployed, with one worker; its port."""
-    port = free_port()
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEYS": SECRET_KEY,
-        "SNS_TOPIC_ARNS": TOPIC,
-    }
-    command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    with (directory / "gunicorn.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=CHECKOUT, env=surroundings(**settings), stdout=log, stderr=log)
-        try:
-            until(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}/healthz"))
-            assert process.poll() is None, (directory / "gunicorn.log").read_text()
-            yield port
-        finally:
-            process.terminate()
-            process.wait(60)

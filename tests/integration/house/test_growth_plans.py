@@ -1,0 +1,220 @@
+"""With years of history, nothing that runs often scans a whole table: no sweep, no page, no command, no email.
+
+SQL makes the history once (`tests/support/database/history.py`), and each test has a copy. Every statement of the
+services is explained when it runs (`tests/support/database/query_plans.py`). A new sweep, route or command has to be
+covered here too: the tests compare what they cover with what exists.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+from sqlalchemy import text
+
+from app.cli.main import COMMANDS, main
+from app.domain.apps.callers import Scope
+from app.queue import Lane
+from app.services.operating.upkeep import Sweep
+from app.web.http.routing import operation_of
+from simulator import Options, Simulator
+from tests.support.database.history import ROLE_ADDRESS, fill
+from tests.support.database.query_plans import Watch, watching
+from tests.support.database.walks import ELSEWHERE, PERSON, QUERIES, command_lines, single_calls
+from tests.support.gateway.emails import bounce, delivery, feed, submit
+from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on, migrate
+from tests.support.gateway.list_sync import two_lists
+from tests.support.gateway.unsubscribe import mark, path_of
+from tests.support.gateway.web import Headers, Web, web_on
+from tests.support.servers.servers import Postgres, running_postgres, service_directory
+
+EMAILS: Final = 250_000
+"""There are as many recipients, attempts, notifications and events, and half as many entries of the list.
+
+A scan of any of these tables reads some thousands of pages, and no page or batch may read so many. So a statement that
+passes here does not scan, and costs as little with millions of rows.
+"""
+
+MOST_PAGES: Final = 4_000
+LOOKS_THROUGH: Final = "concat_ws("
+"""In the statements of `forget` that read all texts on purpose, one page of rows at a time by the primary key."""
+
+SHOWN: Final = 12
+POSTGRES: Final = {"shared_buffers": "128MB", "max_wal_size": "2GB", "wal_level": "minimal", "max_wal_senders": "0"}
+
+
+@dataclass(frozen=True)
+class History:
+    """A PostgreSQL server with a full database to which nothing is connected."""
+
+    server: Postgres
+    template: str
+
+
+@pytest.fixture(scope="module")
+def history() -> Iterator[History]:
+    """Make the history once for this module, which `tests/support/gateway/orderings.py` gives to one process."""
+    with service_directory(durable=True) as directory, running_postgres(directory, more=POSTGRES) as server:
+        template = server.create_database()
+        migrate(server.url(template))
+        fill(server.url(template), emails=EMAILS)
+        yield History(server, template)
+
+
+@pytest.fixture
+def url(history: History) -> Iterator[str]:
+    name = history.server.create_database(template=history.template)
+    yield history.server.url(name)
+    history.server.drop_database(name)
+
+
+def require_cheap(watch: Watch) -> None:
+    """Fail if a statement scanned a table or read too many rows."""
+    dear = watch.reads_through() + watch.reads_more_than(MOST_PAGES)
+    some = "\n\n".join(dear[:SHOWN])
+    assert not dear, f"{len(dear)} kinds of statements, of {len(watch.costs)} in all\n\n{some}"
+
+
+@pytest.mark.parametrize("sweep", Sweep)
+def test_no_sweep_scans_a_table_that_grows(url: str, redis_url: str, tmp_path: Path, sweep: Sweep) -> None:
+    """However much was erased, sent or removed before: a sweep finds its rows by an index, and in batches."""
+    with (
+        gateway_on(url, redis_url) as gateway,
+        two_lists(gateway, tmp_path) as world,
+        watching() as watch,
+        watch.doing(sweep),
+    ):
+        if sweep is Sweep.SES_LIST:
+            world.sync.sweep()
+        else:
+            gateway.upkeep.run(sweep)
+    assert watch.did() == {sweep}
+    require_cheap(watch)
+
+
+def test_no_step_of_an_email_scans_a_table_that_grows(url: str, redis_url: str) -> None:
+    """The email is accepted, sent, reported on, and looked for again after its worker died."""
+    with gateway_on(url, redis_url) as gateway, watching() as watch:
+        who = caller(gateway)
+        with watch.doing("accept"):
+            sent = [submit(gateway, who, address, idempotency=address) for address in (PERSON, ROLE_ADDRESS)]
+        with watch.doing("deliver"):
+            for lane in Lane:
+                gateway.deliver.drain(lane)
+        with watch.doing("settle"):
+            feed(gateway, delivery(gateway, sent[0]))
+            feed(gateway, bounce(gateway, sent[1]))
+            feed(gateway, bounce(gateway, sent[0], kind="Transient", subtype="MailboxFull"))
+        with watch.doing("measure"):
+            gateway.health.ready()
+    require_cheap(watch)
+
+
+@pytest.fixture
+def web(url: str, redis_url: str) -> Iterator[Web]:
+    with web_on(url, redis_url, public_url="https://mail.example.com") as web:
+        yield web
+
+
+@pytest.fixture
+def keys(web: Web) -> dict[str, Headers]:
+    """The headers of a large application, of a small one, and of an administrator."""
+    return {"app-1": web.key("app-1"), "app-5": web.key("app-5"), "admin": web.key("ops", *Scope)}
+
+
+@pytest.mark.parametrize("who", ["app-1", "app-5", "admin"])
+def test_no_list_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], who: str) -> None:
+    """With any filter, whether many, few or no rows pass it; for applications of any size, and for all at once."""
+    with watching() as watch:
+        for (method, rule), queries in QUERIES.items():
+            path = rule.replace("<path:email>", ROLE_ADDRESS)
+            for query in queries:
+                if who != "admin" and ("app=" in query or rule.endswith("/reviews")):
+                    continue
+                if rule.endswith("/export") and query == "":
+                    continue  # a query for the whole list: a page of the other lists is read as cheaply
+                with watch.doing(f"{method} {path}?{query} of {who}"):
+                    answer = web.client.open(f"{path}?{query}", method=method, headers=keys[who])
+                    assert answer.status_code == 200, (query, answer.text)
+                    next(answer.iter_encoded(), None)
+                    answer.close()
+    require_cheap(watch)
+
+
+def test_every_filter_of_every_list_is_walked(web: Web) -> None:
+    """A new list or filter has to be covered here, with history behind it."""
+    asked = {
+        (method, rule): {pair.partition("=")[0] for query in queries for pair in query.split("&") if pair}
+        for (method, rule), queries in QUERIES.items()
+    }
+    for rule in web.client.application.url_map.iter_rules():
+        operation = operation_of(web.client.application.view_functions[rule.endpoint])
+        if operation is None or operation.query is None or "GET" not in (rule.methods or ()):
+            continue
+        assert set(operation.query.model_fields) - {"live"} <= asked.get(("GET", rule.rule), set()), rule.rule
+
+
+def known_ids(web: Web) -> dict[str, str]:
+    """Some ids of the history, keyed by what they identify, and the token of an unsubscribe link."""
+    found = {}
+    with web.gateway.database.reading() as connection:
+        for state in ("delivered", "scheduled", "queued", "held"):
+            query = "select email_id from recipients where state = :state order by id desc limit 2"
+            found[state], found[f"also_{state}"] = map(str, connection.scalars(text(query), {"state": state}))
+        found["entry"] = str(connection.scalar(text("select id from suppressions where removed_at is null limit 1")))
+    mark(web.gateway, app="app-1")
+    submit(web.gateway, caller(web.gateway, app="app-1"), "kim@example.net", stream="news")
+    for lane in Lane:
+        web.gateway.deliver.drain(lane)
+    return found | {"token": path_of(web).removeprefix("unsubscribe/")}
+
+
+def test_no_route_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every route that exists is covered: a new one that is not fails this test."""
+    monkeypatch.setattr("tests.support.gateway.unsubscribe.BASE", "https://mail.example.com")
+    calls = single_calls(known_ids(web))
+    there_are = {
+        (method, rule.rule)
+        for rule in web.client.application.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert there_are == calls.keys() | QUERIES.keys()
+    with watching() as watch:
+        for (method, rule), several in calls.items():
+            for path, body in several:
+                with watch.doing(f"{method} {path}"):
+                    kind = "application/x-www-form-urlencoded" if "unsubscribe" in path else "text/csv"
+                    given = {"data": body, "content_type": kind} if isinstance(body, str) else {"json": body}
+                    answer = web.client.open(path, method=method, headers=keys["admin"], **given)
+                    assert answer.status_code < 500 or rule == "/readyz", (path, answer.text)
+                    answer.close()
+    require_cheap(watch)
+
+
+def test_no_command_scans_a_table_that_grows(
+    url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command that exists is covered: a new one that is not fails this test."""
+    for name, value in {"DATABASE_URL": url, "REDIS_URL": redis_url, "SECRET_KEYS": SECRET_KEY}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "simulator")
+    monkeypatch.setenv("SES_LIST_SYNC", "off")
+    # `forget` reads all rows page by page. Fewer pages show the same plan, and each statement is explained.
+    monkeypatch.setattr("app.store.privacy.free_text.PAGE", 25_000)
+    monkeypatch.chdir(tmp_path)
+    with web_on(url, redis_url, public_url="https://mail.example.com") as web:
+        monkeypatch.setattr("tests.support.gateway.unsubscribe.BASE", "https://mail.example.com")
+        lines = command_lines(known_ids(web), tmp_path)
+    assert lines.keys() | ELSEWHERE == {command.words for command in COMMANDS}
+    with Simulator(Options(data=tmp_path / "ses")) as simulator, watching() as watch:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", simulator.url)
+        for words, several in lines.items():
+            for more in several:
+                with watch.doing(" ".join((*words, *more))):
+                    main([*words, *more])
+    assert "the database failed" not in capsys.readouterr().err
+    assert [cost for cost in watch.costs if LOOKS_THROUGH in cost.statement]
+    watch.costs = [cost for cost in watch.costs if LOOKS_THROUGH not in cost.statement]
+    require_cheap(watch)

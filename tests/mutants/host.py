@@ -1,0 +1,60 @@
+"""The process of `nursery.py`, as seen by the code that has tests run on code with a fault."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TESTS_PASSED, TESTS_FAILED = 0, 1  # of pytest's exit codes; a test that is not found, or cannot be imported, has others
+
+AT_MOST_S, ALL_AT_MOST_S = 120, 900  # for a few tests on a busy machine, and for all of them
+
+
+class Nursery:
+    """The process, and a file for the output of its children."""
+
+    def __init__(self, process: "subprocess.Popen[str]", output: Path) -> None:
+        self._process, self._output = process, output
+
+    def say(self, what: object) -> None:
+        """Send one line."""
+        assert self._process.stdin is not None
+        print(json.dumps(what), file=self._process.stdin, flush=True)
+
+    def run(self, *tests: str, sources: dict[str, str], at_most_s: int = AT_MOST_S) -> tuple[int, str]:
+        """Run tests with other source in the named modules; return pytest's exit code and its output.
+
+        The code is a signal's negative number if the child was killed, as it is after `at_most_s`.
+        """
+        assert self._process.stdout is not None
+        asked = {"sources": sources, "tests": tests, "output": str(self._output), "at_most_s": at_most_s}
+        self.say({"checkout": str(CHECKOUT), **asked})
+        code = self._process.stdout.readline()
+        return int(code), self._output.read_text()
+
+
+@contextmanager
+def open_nursery(directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Nursery]:
+    """A nursery with all libraries of this process imported; the output of its children goes to `directory`.
+
+    `environment` is added to that of this process.
+    """
+    command = (sys.executable, "-P", str(Path(__file__).with_name("nursery.py")))
+    # Its children import the checkout again and again, and without bytecode would compile all of it each time.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    env = own | dict(environment or {})
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        nursery = Nursery(process, directory / "output")
+        nursery.say(libraries())
+        yield nursery
+
+
+def libraries() -> list[str]:
+    """The modules that this process has imported from packages, which the tests need."""
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    return [name for name, file in files.items() if file.startswith(sysconfig.get_path("purelib"))]

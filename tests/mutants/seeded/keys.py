@@ -1,0 +1,88 @@
+"""Mutants of key rotation, and of sending failed emails again: missing keys, and emails that may not go twice."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_ROTATION: Final = "tests/integration/operating/test_key_rotation.py"
+_SECRET: Final = "tests/integration/cli/test_secret.py"
+_FAILED: Final = "tests/integration/submission/test_resend_failed.py"
+
+OF_KEYS: Final = (
+    Mutant(
+        name="the key of the pseudonyms is never sealed again",
+        file="app/store/privacy/pseudonyms.py",
+        edits=(("if not self._key_ring.seals_as(sealed.key):", "if self._key_ring is None:"),),
+        killed_by=f"{_ROTATION}::test_a_key_sealed_under_an_older_key_is_sealed_again[sqlite]",
+    ),
+    Mutant(
+        name="a probe writes the key of the pseudonyms",
+        file="app/services/operating/key_rotation.py",
+        edits=(
+            (
+                "        try:\n            self._pseudonyms.check()\n        except UnknownSealingKey as error:",
+                "        try:\n            self._pseudonyms.renew()\n        except UnknownSealingKey as error:",
+            ),
+        ),
+        killed_by=f"{_ROTATION}::test_a_probe_changes_nothing[sqlite]",
+    ),
+    Mutant(
+        name="a key that a process lacks is a lost body",
+        file="app/store/submission/sealing.py",
+        edits=(
+            (
+                "            raise UnknownSealingKey(key_id_of(wrapped).hex())\n        try:",
+                '            raise Unsealable("no key")\n        try:',
+            ),
+        ),
+        killed_by=f"{_ROTATION}::test_a_process_without_the_key_ends_no_email[sqlite]",
+    ),
+    Mutant(
+        name="reseal locks erased bodies",
+        file="app/store/operating/sealed_rows.py",
+        edits=((", table.c.sealed_key.is_not(None)", ""),),
+        killed_by=f"{_SECRET}::test_a_body_that_is_erased_meanwhile_stays_erased[sqlite]",
+    ),
+    Mutant(
+        name="check does not count rows under a missing key",
+        file="app/services/operating/key_rotation.py",
+        edits=(
+            (
+                "rows.setdefault(key_id, Counter())[kind.name] += number",
+                "rows.get(key_id, Counter())[kind.name] += number",
+            ),
+        ),
+        killed_by=f"{_SECRET}::test_a_missing_key_is_named_by_its_id_with_exit_code_2[sqlite]",
+    ),
+    Mutant(
+        name="an email that SES took and rejected is sent again",
+        file="app/domain/sending/state_machine.py",
+        edits=(("if not (facts.taken_by_ses or facts.attempt_open):", "if not facts.attempt_open:"),),
+        killed_by="tests/unit/sending/test_state_machine.py::test_an_email_that_ses_may_have_is_not_resent_as_failed",
+    ),
+    Mutant(
+        name="a failed email that may have left is sent again",
+        file="app/domain/sending/state_machine.py",
+        edits=(("if not (facts.taken_by_ses or facts.attempt_open):", "if not facts.taken_by_ses:"),),
+        killed_by="tests/unit/sending/test_state_machine.py::test_an_email_that_ses_may_have_is_not_resent_as_failed",
+    ),
+    Mutant(
+        name="a failed email without its body waits again",
+        file="app/services/submission/resend_failed.py",
+        edits=(
+            ("if not emails.lock_body(connection, email_id):", "if emails.lock_body(connection, email_id) is None:"),
+        ),
+        killed_by=f"{_FAILED}::test_an_email_without_its_body_is_not_sent_again[sqlite]",
+    ),
+    Mutant(
+        name="retention does not check again",
+        file="app/store/submission/emails.py",
+        edits=(
+            (
+                "update(emails).where(are_found, ~still_needed)",
+                "update(emails).where(are_found)",
+            ),
+        ),
+        killed_by=f"{_FAILED}::test_retention_checks_an_email_again_after_locking_it[postgresql]",
+    ),
+)

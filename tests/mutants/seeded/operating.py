@@ -1,0 +1,52 @@
+"""Mutants of operating: a broker that refuses or gives wrong answers, and a database that moved to another server."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_FAILOVER: Final = "tests/integration/operating/test_failover.py"
+_TLS: Final = "tests/integration/worker/test_broker_tls.py"
+
+OF_THE_HOUSE: Final = (
+    Mutant(
+        name="a server that took over is trusted",
+        file="app/store/sending/claims.py",
+        edits=(("    if not found[0].server_known:\n", "    if found[0].server_known is None:\n"),),
+        killed_by=f"{_FAILOVER}::test_after_a_fail_over_to_a_standby_that_was_behind_nothing_is_sent_twice",
+    ),
+    Mutant(
+        name="a fail-over is remembered and begins no recovery",
+        file="app/services/operating/failover.py",
+        edits=(("            if begins:\n", "            if begins and move.after is None:\n"),),
+        killed_by=f"{_FAILOVER}::test_after_a_fail_over_to_a_standby_that_was_behind_nothing_is_sent_twice",
+    ),
+    Mutant(
+        name="a copy passes for a synchronous standby",
+        file="app/services/operating/failover.py",
+        edits=(("not (self._loses_nothing and _is_same_system(move))", "not self._loses_nothing"),),
+        killed_by=f"{_FAILOVER}::test_a_copy_in_another_system_is_no_fail_over",
+    ),
+    Mutant(
+        name="a standby is read",
+        file="app/store/engine/database.py",
+        edits=(("    _refuse_standbys(engine)\n", ""),),
+        killed_by=f"{_FAILOVER}::test_a_standby_is_refused_in_plain_words",
+    ),
+    Mutant(
+        name="any certificate gets the password of the broker",
+        file="app/broker_url.py",
+        edits=(
+            (
+                '{"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}',
+                '{"ssl_cert_reqs": ssl.CERT_NONE, "ssl_check_hostname": False}',
+            ),
+        ),
+        killed_by=f"{_TLS}::test_a_certificate_that_is_not_trusted_gets_no_password",
+    ),
+    Mutant(
+        name="readiness only pings Redis",
+        file="app/store/engine/redis_trouble.py",
+        edits=(("lambda: redis.set(KEY, 1, px=LASTS_MS)", "redis.ping"),),
+        killed_by="tests/integration/operating/test_redis_trouble.py",
+    ),
+)

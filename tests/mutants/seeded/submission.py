@@ -1,0 +1,93 @@
+"""Mutants of acceptance: answers before the commit, idempotency keys, and emails that fail because of another."""
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+_KEEP = "tests/integration/submission/test_commit.py"
+_MAIN_LOOP = "tests/integration/house/test_main_loop.py"
+
+OF_ACCEPTING: Final = (
+    Mutant(
+        name="an idempotency key is stored and not looked up",
+        file="app/services/submission/commit.py",
+        edits=(
+            (
+                "return Outcome(emails=entry.emails) if earlier is None else Outcome(earlier=earlier)",
+                "return Outcome(emails=entry.emails)",
+            ),
+        ),
+        killed_by=f"{_MAIN_LOOP}::test_the_same_idempotency_key_gives_the_same_email[sqlite]",
+    ),
+    Mutant(
+        name="an idempotency key is not bound to its request",
+        file="app/services/submission/accept.py",
+        edits=(("if earlier.fingerprint != idempotency.fingerprint:", "if not earlier.fingerprint:"),),
+        killed_by="tests/integration/submission/test_web_emails.py::test_an_idempotency_key_belongs_to_one_request[sqlite]",
+    ),
+    Mutant(
+        name="requests that wait for a commit are answered before it",
+        file="app/services/group_commit.py",
+        edits=(
+            (
+                "            committed = self._kept(requests)\n",
+                (
+                    "            told = [SimpleNamespace(earlier=None, emails=one.emails) for one in requests]\n"
+                    "            committed = [Committed((one,)) for one in told]\n"
+                    "            here = threading.current_thread().name\n"
+                    "            threading.Thread(target=self._commit, args=[requests], name=here).start()\n"
+                ),
+            ),
+            (
+                "from collections.abc import Callable, Sequence\n",
+                "import threading\nfrom collections.abc import Callable, Sequence\nfrom types import SimpleNamespace\n",
+            ),
+        ),
+        killed_by=f"{_KEEP}::test_no_request_is_answered_before_the_commit_of_its_email[sqlite]",
+    ),
+    Mutant(
+        name="a failed commit is reported as done",
+        file="app/services/group_commit.py",
+        edits=(
+            (
+                "            raise  # perhaps after the commit, so it is not known whether they are kept\n",
+                "            committed = [Committed((SimpleNamespace(earlier=None, emails=()),)) for _ in requests]\n",
+            ),
+            (
+                "from dataclasses import dataclass, replace\n",
+                "from dataclasses import dataclass, replace\nfrom types import SimpleNamespace\n",
+            ),
+        ),
+        killed_by=f"{_KEEP}::test_when_a_commit_fails_every_request_that_shares_it_fails[sqlite]",
+    ),
+    Mutant(
+        name="one refused email fails its neighbours",
+        file="app/services/group_commit.py",
+        edits=(("committed = one_by_one(requests, self._kept, failed=_failed)", "raise"),),
+        killed_by=f"{_KEEP}::test_an_email_that_the_database_refuses_fails_alone[sqlite]",
+    ),
+    Mutant(
+        name="a name without quotes may hold an address",
+        file="app/domain/message/mailboxes.py",
+        edits=((' or "\\\\" in phrase or _looks_like_an_address(phrase):', ' or "\\\\" in phrase:'),),
+        killed_by="tests/unit/message/test_mailboxes.py::test_what_is_taken_has_the_recipients_that_a_reader_sees",
+    ),
+    Mutant(
+        name="an email that waits is held to a newer rule of form",
+        file="app/domain/message/mime.py",
+        edits=(("if faults := _check_form(message):", "if faults := check_message(message):"),),
+        killed_by="tests/unit/message/test_headers.py::test_what_was_accepted_under_older_rules_is_still_sent",
+    ),
+    Mutant(
+        name="HTML of any length gets a text",
+        file="app/domain/message/plain_text.py",
+        edits=(("if len(html) > HTML_LIMIT or ", "if "),),
+        killed_by="tests/unit/message/test_plain_text.py::test_html_beyond_the_limit_gets_no_text",
+    ),
+    Mutant(
+        name="of two tags with one name the last is kept",
+        file="app/store/submission/tags.py",
+        edits=(("found if len(found) > 1 else found[0]", "found[-1]"),),
+        killed_by="tests/integration/submission/test_look_up.py::test_two_tags_of_one_name_are_kept_and_found[sqlite]",
+    ),
+)

@@ -1,0 +1,257 @@
+"""The import rule: for each folder, what it may import of ours, and who builds a service."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from tests.support.house.sources import CHECKOUT, Source, imports, sources
+
+# What each folder may import of ours besides itself: `a.b` is the files directly in that folder, `a.b.*` the folder and
+# all below it. A file directly in app/ counts as a folder of its own. The order of the areas is that of
+# docs/adr/0001-layers-and-one-composition-root.md.
+DOMAIN, STORE = "app.domain.*", {"app.domain.*", "app.store.*"}
+MACHINERY = {"app.queue", "app.telemetry"}
+HELPERS = {DOMAIN, "app.store.*", "app.aws.*", *MACHINERY}
+"""What every area of the services may import, and the files directly in services/ that all areas share."""
+IN_SERVICES = {*HELPERS, "app.services"}
+SUPPRESSION = "app.services.suppression.*"
+BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
+BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
+ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
+MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "app": {"app.web.*", "app.wiring", "config"},
+    "app.broker_url": set(),
+    "app.queue": {"app.broker_url", "app.store.engine"},
+    "app.telemetry": set(),
+    "app.domain": set(),
+    "app.domain.message": {"app.domain"},
+    "app.domain.sending": {"app.domain"},
+    "app.domain.feedback": {"app.domain", "app.domain.sending"},
+    "app.domain.suppression": {"app.domain", "app.domain.message", "app.domain.feedback"},
+    "app.domain.suppression.files": {"app.domain", "app.domain.message", "app.domain.suppression"},
+    "app.domain.account": {"app.domain", "app.domain.message", "app.domain.suppression"},
+    "app.domain.apps": {"app.domain", "app.domain.message", "app.domain.sending"},
+    "app.domain.privacy": {"app.domain", "app.domain.message"},
+    # One statement often joins the tables of several areas, so the areas of the store may use each other.
+    "app.store": {DOMAIN},
+    "app.store.engine": {DOMAIN},
+    "app.store.tables": {DOMAIN, "app.store.engine"},
+    "app.store.account": STORE,
+    "app.store.apps": STORE,
+    "app.store.feedback": STORE,
+    "app.store.operating": STORE,
+    "app.store.privacy": STORE,
+    "app.store.sending": STORE,
+    "app.store.submission": STORE,
+    "app.store.suppression": STORE,
+    "app.aws": {DOMAIN},
+    "app.aws.events": {DOMAIN},
+    "app.aws.ses": {DOMAIN, "app.aws", "app.aws.events"},
+    "app.aws.sns": {DOMAIN, "app.aws", "app.aws.events"},
+    "app.aws.setup": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns"},
+    "app.services": HELPERS,
+    "app.services.reporting": {DOMAIN, "app.store.*", "app.services"},
+    "app.services.suppression": IN_SERVICES,
+    "app.services.suppression.files": {*IN_SERVICES, "app.services.suppression"},
+    # `config` here and in operating: the values that a setting chooses from.
+    "app.services.account": {*IN_SERVICES, SUPPRESSION, "config"},
+    "app.services.sending": {*IN_SERVICES, SUPPRESSION},
+    "app.services.apps": {*IN_SERVICES, SUPPRESSION},
+    "app.services.submission": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.reporting"},
+    "app.services.privacy": {*IN_SERVICES, *BEFORE_SUBMISSION},
+    "app.services.operating": {*IN_SERVICES, *BEFORE_SUBMISSION, "config"},
+    "app.services.feedback": {*IN_SERVICES, *BEFORE_FEEDBACK, "app.services.reporting"},
+    "app.wiring": {DOMAIN, "app.store.*", "app.aws.*", "app.services.*", "app.broker_url", *MACHINERY, "config"},
+    "app.web": set(),
+    "app.web.http": {*ENTRANCE, "app.web.http.faults"},
+    "app.web.http.faults": {DOMAIN},
+    "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.submission": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.suppression": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.cli": {*ENTRANCE, "app.cli.*", "config"},
+    "app.cli.shell": {*ENTRANCE, "config"},
+    "app.cli.account": {*ENTRANCE, "app.cli.shell", "config"},
+    "app.cli.apps": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.feedback": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.operating": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.privacy": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.sending": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.submission": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.suppression": {*ENTRANCE, "app.cli.shell"},
+    # The demo tells a timeline as `send --follow` does.
+    "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "config"},
+    "worker": {*ENTRANCE, "app.broker_url", "config"},
+    # gunicorn's main process reads it before it forks.
+    "server": set(),
+    # A stand-in that shared code with what it stands in for would agree with its mistakes.
+    "simulator": {"simulator.*"},
+    "simulator.control": {"simulator.*"},
+    "simulator.events": {"simulator.*"},
+    "simulator.http": {"simulator.*"},
+    "simulator.network": {"simulator.*"},
+    "simulator.ses": {"simulator.*"},
+    "simulator.sns": {"simulator.*"},
+    "bench": MEASURING,
+    "bench.baselines": MEASURING,
+    "bench.django": MEASURING,
+    "bench.load": MEASURING,
+    "bench.measure": MEASURING,
+    "bench.modes": MEASURING,
+    "bench.stage": MEASURING,
+    "bench.tutorial": MEASURING,
+    "config": {"config_urls"},
+    "config_urls": set(),
+    "wsgi": {"app", "app.telemetry", "config"},
+}
+OURS = {"app", "worker", "server", "simulator", "bench", "tests", "config", "config_urls", "wsgi", "migrations"}
+ENTRANCES = ("app.web", "app.smtp", "app.cli", "worker")
+OPENS_A_TRANSACTION = {"transaction", "reading", "asking"}
+MAY_HAVE_CODE = {"app/__init__.py", "simulator/__init__.py"}
+MOST_FILES = 15
+
+
+@cache
+def modules() -> dict[str, str]:
+    """The folder of every module of ours, by the module's dotted name."""
+    return {source.module: folder_of(source) for source in sources()}
+
+
+def folder_of(source: Source) -> str:
+    """The dotted name of the folder that a file is in; for a file directly in app/ or the checkout, its own."""
+    if source.path.endswith("__init__.py"):
+        return source.module
+    folder = source.module.rpartition(".")[0]
+    return source.module if folder in {"", "app"} else folder
+
+
+def governed() -> Iterator[Source]:
+    """Every file that the rule is for."""
+    return (
+        source
+        for source in sources()
+        if source.path != "postern" and not source.is_in("tests") and not source.is_in("migrations")
+    )
+
+
+def folders_imported(source: Source) -> Iterator[tuple[int, str, str]]:
+    """Line, name and folder of all that a file imports of ours."""
+    known = modules()
+    for line, name in imports(source):
+        if name == "app" or name.partition(".")[0] not in OURS:  # `from app import x` names x by itself, too
+            continue
+        longest = name
+        while longest not in known and "." in longest:
+            longest = longest.rpartition(".")[0]
+        yield line, name, known.get(longest, longest)
+
+
+def is_allowed(folder: str, allowed: set[str]) -> bool:
+    return any(
+        folder == one or (one.endswith(".*") and f"{folder}.".startswith(one.removesuffix("*"))) for one in allowed
+    )
+
+
+@pytest.mark.parametrize("folder", sorted(MAY_IMPORT))
+def test_a_folder_imports_what_lies_below_it(folder: str) -> None:
+    """It imports what the table names, and nothing else of ours."""
+    wrong = [
+        f"{source.path}:{line} imports {name}"
+        for source in governed()
+        if folder_of(source) == folder
+        for line, name, of in folders_imported(source)
+        if of != folder and not is_allowed(of, MAY_IMPORT[folder])
+    ]
+    assert wrong == []
+
+
+def test_every_folder_is_in_the_table() -> None:
+    """A new folder has to say what it may import; a row without a folder says nothing."""
+    assert {folder_of(source) for source in governed()} == set(MAY_IMPORT)
+
+
+def test_no_area_of_the_services_is_in_a_circle() -> None:
+    """Of two areas of the services at most one may import the other, even by the table."""
+    areas = [folder for folder in MAY_IMPORT if folder.startswith("app.services.")]
+    circles = [
+        f"{one} and {other}"
+        for one in areas
+        for other in areas
+        if one < other and is_allowed(other, MAY_IMPORT[one]) and is_allowed(one, MAY_IMPORT[other])
+    ]
+    assert circles == []
+
+
+def test_only_wiring_builds_a_service() -> None:
+    """The web, the commands and the worker ask the gateway for services; they make none themselves."""
+    made = service_classes()
+    wrong = [
+        f"{source.path}:{call.lineno} builds {ast.unparse(call.func)}"
+        for source in sources()
+        if source.path == "app/__init__.py" or any(source.is_in(entrance) for entrance in ENTRANCES)
+        for call in ast.walk(source.tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if any(name.rpartition(".")[2] == call.func.id and name in made for _, name in imports(source))
+    ]
+    assert wrong == []
+
+
+def service_classes() -> set[str]:
+    """The dotted names of classes of the services that are given objects, not values: they have an `__init__`."""
+    return {
+        f"{source.module}.{node.name}"
+        for source in sources()
+        if source.is_in("app.services")
+        for node in source.tree.body
+        if isinstance(node, ast.ClassDef)
+        if any(isinstance(one, ast.FunctionDef) and one.name == "__init__" for one in node.body)
+    }
+
+
+def test_only_services_open_transactions() -> None:
+    """What the web, the commands and the worker need of the database, a service reads or writes for them."""
+    wrong = [
+        f"{source.path}:{call.lineno} calls {ast.unparse(call.func)}"
+        for source in sources()
+        if any(source.is_in(entrance) for entrance in ENTRANCES)
+        for call in ast.walk(source.tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        if call.func.attr in OPENS_A_TRANSACTION
+    ]
+    assert wrong == []
+
+
+def test_a_folder_holds_one_idea() -> None:
+    """A full folder holds two; `__init__.py` does not count, nor do migrations, one for each change of the tables."""
+    files: dict[str, int] = {}
+    for source in sources():
+        if not source.is_in("migrations") and not source.path.endswith("__init__.py"):
+            folder = source.path.rpartition("/")[0]
+            files[folder] = files.get(folder, 0) + 1
+    assert {folder: number for folder, number in files.items() if number > MOST_FILES} == {}
+
+
+def test_a_folder_says_what_it_holds() -> None:
+    """Each has an `__init__.py` that is a docstring and no code; two offer what is inside to the rest, too."""
+    folders = {source.path.rpartition("/")[0] for source in governed()} - {""}
+    present = {source.path: source for source in sources()}
+    silent = [folder for folder in folders if f"{folder}/__init__.py" not in present]
+    with_code = [
+        path
+        for path, source in present.items()
+        if path.endswith("/__init__.py") and path not in MAY_HAVE_CODE and not source.is_in("tests")
+        if len(source.tree.body) != 1 or ast.get_docstring(source.tree) is None
+    ]
+    assert (silent, with_code) == ([], [])
+
+
+def test_the_table_sees_what_is_there() -> None:
+    """A wrong path would make the rule hold of nothing."""
+    assert modules()["app.services.paging"] == "app.services"
+    assert modules()["app.queue"] == "app.queue"
+    assert (CHECKOUT / "app" / "wiring" / "gateway.py").is_file()
