@@ -1,1 +1,1 @@
-"""Benchmarks: each measures Postern against a baseline in the same run, and tells ratios, never bare times."""
+"""Benchmarks: each measures Postern against a baseline in the same run, and reports ratios, never bare times."""

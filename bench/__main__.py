@@ -1,4 +1,4 @@
-"""`python -m bench drain`: run a benchmark, print its table, and with --json one object in the last line."""
+"""`python -m bench drain`: run a benchmark and print its table; with --json, print one object as the last line."""
 
 import argparse
 import json
@@ -6,9 +6,25 @@ import sys
 from functools import partial
 from types import ModuleType
 
-from bench import accept, drain, everything, growth, latency, memory, mixed, outage, pace, stages, suppressions, webhook
-from bench.goals import Json, goal_lines
-from bench.machine import Machine
+from app import telemetry
+from app.cli.shell.operated_gateway import isolate
+from bench.measure.goals import Json, goal_lines
+from bench.measure.machine import Machine
+from bench.modes import (
+    accept,
+    drain,
+    everything,
+    growth,
+    latency,
+    memory,
+    mixed,
+    outage,
+    pace,
+    stages,
+    suppressions,
+    sweeps,
+    webhook,
+)
 
 BENCHMARKS: dict[str, ModuleType] = {
     "accept": accept,
@@ -22,20 +38,23 @@ BENCHMARKS: dict[str, ModuleType] = {
     "pace": pace,
     "stages": stages,
     "suppressions": suppressions,
+    "sweeps": sweeps,
     "webhook": webhook,
 }
 
 
 def main() -> int:
-    """Run what the command line says; 0 when it could be measured, whether or not the goals are met."""
+    """Run the chosen benchmark; return 0 when it ran, 1 when --strict is given and a goal is missed."""
     given = parser().parse_args()
+    isolate()
+    telemetry.configure("WARNING")
     machine = Machine()
-    _tell(f"machine: {machine.name}; medians, with the least and the most of the runs in brackets")
+    _tell(f"machine: {machine.name}; medians, with the minimum and maximum of the runs in brackets")
     result: Json = {"benchmark": given.benchmark, "machine": machine.name, **given.measure(given, _tell)}
     result["others"] = round(machine.others, 3)
     for line in goal_lines(result["goals"]):
         _tell(line)
-    _tell(f"meanwhile others took {result['others']:.0%} of this machine's CPU")
+    _tell(f"meanwhile other processes took {result['others']:.0%} of this machine's CPU")
     if given.json:
         _tell(json.dumps(result))
     missed = given.strict and not all(goal["met"] for goal in result["goals"])
@@ -43,7 +62,7 @@ def main() -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What the command line understands."""
+    """Return the parser of the command line."""
     whole = argparse.ArgumentParser(prog="postern bench", description="Measure Postern against baselines.")
     benchmarks = whole.add_subparsers(title="benchmarks", required=True, dest="benchmark")
     for name, module in BENCHMARKS.items():
@@ -56,10 +75,8 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100),
         )
         module.add_options(one)
-        one.add_argument("--json", action="store_true", help="tell the result as one JSON object, in the last line")
-        one.add_argument(
-            "--strict", action="store_true", help="end with 1 when a goal is missed, not only when it breaks"
-        )
+        one.add_argument("--json", action="store_true", help="print the result as one JSON object, as the last line")
+        one.add_argument("--strict", action="store_true", help="exit with 1 when a goal is missed, not only on failure")
         one.set_defaults(measure=module.measure)
     return whole
 

@@ -1,4 +1,4 @@
-"""`python -m simulator`: the simulator as a process. It decides the command line only."""
+"""`python -m simulator`: the simulator as a process, with its command line."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulator.options import LedgerSync, Options
 from simulator.simulator import running
-from simulator.sns_signing import CERTIFICATE_FILE
+from simulator.sns.signing import CERTIFICATE_FILE
 from simulator.wiring import LEDGER_FILE
 
 EXAMPLE = """
@@ -18,7 +18,7 @@ example:
   python -m simulator --port 4579 --data /tmp/simulator --latency-ms 60 --max-send-rate 100
   export AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:4579 AWS_ENDPOINT_URL_SNS=http://127.0.0.1:4579
   export SNS_PINNED_CERTIFICATE=/tmp/simulator/sns-signing.pem
-  then open http://127.0.0.1:4579/ to see what was "sent"
+    then open http://127.0.0.1:4579/ to see the emails that were "sent"
 """
 
 
@@ -58,14 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default=default.host, help="address to listen on (%(default)s)")
     add("--data", type=Path, required=True, help="directory for the ledger and the signing key")
     add("--region", default=default.region, help="region of its ARNs (%(default)s)")
-    add("--latency-ms", type=float, default=60.0, help="time a send takes (%(default)s)")
+    add("--latency-ms", type=float, default=60.0, help="how long a send takes (%(default)s)")
     add("--max-send-rate", type=float, default=default.max_send_rate, help="recipients/s (%(default)s)")
-    add("--max-24h", type=float, default=default.max_24h, help="recipients a day, -1 for no bound (%(default)s)")
+    add("--max-24h", type=float, default=default.max_24h, help="recipients/day, -1 for no limit (%(default)s)")
     add(
         "--api-rate",
         type=float,
         default=default.api_rate,
-        help="calls/s of all but sends, 0 for no bound (%(default)s)",
+        help="calls/s other than sends, 0 for no limit (%(default)s)",
     )
     add("--retry-delay", type=float, default=default.retry_delay, help="seconds between SNS's tries (%(default)s)")
     add(
@@ -74,23 +74,23 @@ def _parser() -> argparse.ArgumentParser:
         nargs=2,
         metavar=("LEAST", "MOST"),
         default=[50.0, 200.0],
-        help="time between a mail's events (50 200)",
+        help="time between the events of an email (50 200)",
     )
     add(
         "--ledger-fsync",
         choices=[sync.value for sync in LedgerSync],
         default=default.ledger_sync.value,
-        help="when an accepted mail is on disk (%(default)s)",
+        help="when an accepted email is on disk (%(default)s)",
     )
-    add("--enforce-identities", action="store_true", help="refuse senders that are no identity")
-    add("--sandbox", action="store_true", help="an account without production access: nothing is put on its list")
-    add("--seed", type=int, help="make the dice of faults repeatable")
-    add("--ready-file", type=Path, help="write the URL and paths here, as JSON, once it listens")
+    add("--enforce-identities", action="store_true", help="refuse senders that are not identities")
+    add("--sandbox", action="store_true", help="an account without production access: its list is read-only")
+    add("--seed", type=int, help="seed of the random faults, to repeat a run")
+    add("--ready-file", type=Path, help="write the URL and paths to this file, as JSON, once the simulator listens")
     return parser
 
 
 async def serve(options: Options, ready_file: Path | None) -> None:
-    """Run until SIGINT or SIGTERM. Raises OSError when the port cannot be had."""
+    """Run until SIGINT or SIGTERM. Raises OSError when it cannot listen on the port."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""What a simulator can be told when it starts, with defaults that behave like an ordinary production account."""
+"""The options of a simulator; with the defaults it behaves like an ordinary production account."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,9 +6,10 @@ from pathlib import Path
 
 
 class LedgerSync(StrEnum):
-    """When an accepted mail is on disk.
+    """When an accepted email is on disk.
 
-    `group` shares one fsync among the calls of a moment, `each` pays one per call, `off` leaves it to the page cache.
+    `group` shares one fsync among calls that arrive together, `each` makes one per call, `off` leaves it to the page
+    cache.
     """
 
     GROUP = "group"
@@ -21,12 +22,12 @@ class Options:
     """Everything that is fixed for the life of one simulator.
 
     `port` 0 takes a free one. `latency` and `event_delay` are seconds; `event_delay` is the least and the most between
-    one event of a mail and the next. `max_send_rate` is recipients per second, `max_24h` recipients per rolling day
-    (-1: no bound), `api_rate` calls per second of everything but sends (0: no bound; SES has 1). `retry_delay` is SNS's
-    pause between tries of a subscription without a delivery policy of its own. `enforce_identities` refuses senders
-    that were not created as identities. `production_access` False is an account in the sandbox, as far as GetAccount
-    and its suppression list go: mail is taken to anybody all the same. `seed` makes the dice of faults and event
-    streams repeatable.
+    one event of an email and the next. `max_send_rate` is recipients per second, `max_24h` recipients per rolling day
+    (-1: no limit), `api_rate` calls per second other than sends (0: no limit; SES has 1). `retry_delay` is the seconds
+    between SNS's tries for a subscription without a delivery policy of its own. `enforce_identities` refuses senders
+    that were not created as identities. `production_access` False is an account in the sandbox, but only for GetAccount
+    and the suppression list: emails to any address are still accepted. `seed` makes the random faults of calls and
+    event streams repeatable.
     """
 
     data: Path

@@ -1,4 +1,4 @@
-"""The simulator as a whole: listening in this process's loop, or in a thread of its own."""
+"""The whole simulator, listening in the current event loop or in a thread of its own."""
 
 import asyncio
 import threading
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from simulator.http_server import HttpServer
+from simulator.http.server import HttpServer
 from simulator.options import Options
-from simulator.sns_signing import CERTIFICATE_FILE
+from simulator.sns.signing import CERTIFICATE_FILE
 from simulator.wiring import LEDGER_FILE, build
 
 START_SECONDS = 30.0
@@ -27,7 +27,7 @@ async def running(options: Options) -> AsyncIterator[int]:
             yield port
         finally:
             await server.close()
-            await parts.errands.cancel()
+            await parts.background_work.cancel()
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
     finally:
@@ -49,7 +49,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The endpoint for boto3, SES and SNS alike."""
+        """The endpoint for boto3, for both SES and SNS."""
         return f"http://{self.options.host}:{self.port}"
 
     @property
@@ -63,16 +63,16 @@ class Simulator:
         return self.options.data / LEDGER_FILE
 
     def start(self) -> Self:
-        """Return once it listens. Raises what kept it from listening."""
+        """Return once it listens. Raises the error that kept it from listening."""
         self._thread.start()
         if not self._listening.wait(START_SECONDS):
-            raise TimeoutError("the simulator does not start")
+            raise TimeoutError("the simulator did not start in time")
         if self._failure is not None:
             raise self._failure
         return self
 
     def stop(self) -> None:
-        """Stop listening, end what is under way, close the ledger."""
+        """Stop listening, cancel background work, close the ledger."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()

@@ -1,33 +1,33 @@
-"""Where the parts of a simulator meet: the one place that makes them."""
+"""The one place that builds the parts of a simulator and connects them."""
 
 import random
 import time
 from dataclasses import dataclass
 
-from simulator.account import Account
-from simulator.behaviours import Behaviours
-from simulator.calls import Route
-from simulator.configuration_sets import ConfigurationSets
-from simulator.control import Control
-from simulator.errands import Errands
-from simulator.event_stream import EventStream, Surroundings
-from simulator.faults import Faults
-from simulator.front import Front
-from simulator.http_client import HttpPoster
-from simulator.inbox import Inbox
-from simulator.inbox_page import InboxPages
-from simulator.ledger import Ledger
+from simulator.control.control import Control
+from simulator.control.inbox import Inbox
+from simulator.control.inbox_page import InboxPages
+from simulator.events.background_work import BackgroundWork
+from simulator.events.event_stream import EventStream, Surroundings
+from simulator.events.mailbox_behaviours import Behaviours
+from simulator.http.calls import Route
+from simulator.http.client import HttpPoster
+from simulator.http.faults import Faults
+from simulator.http.front import Front
 from simulator.options import Options
-from simulator.quota import DailyQuota, SendRate
-from simulator.ses_account import AccountApi
-from simulator.ses_sending import Sending
-from simulator.ses_setup import SetupApi
-from simulator.sns_api import SnsApi
-from simulator.sns_delivery import Courier
-from simulator.sns_publisher import Publisher
-from simulator.sns_signing import Signer
-from simulator.sns_topics import Topics
-from simulator.suppression import SuppressionList
+from simulator.ses.account import Account
+from simulator.ses.account_api import AccountApi
+from simulator.ses.configuration_sets import ConfigurationSets
+from simulator.ses.ledger import Ledger
+from simulator.ses.quota import DailyQuota, SendRate
+from simulator.ses.sending_api import Sending
+from simulator.ses.setup_api import SetupApi
+from simulator.ses.suppression import SuppressionList
+from simulator.sns.api import SnsApi
+from simulator.sns.delivery import Courier
+from simulator.sns.publisher import Publisher
+from simulator.sns.signing import Signer
+from simulator.sns.topics import Topics
 from simulator.timestamps import utc_now
 
 LEDGER_FILE = "ledger.jsonl"
@@ -35,17 +35,17 @@ LEDGER_FILE = "ledger.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What outlives a request: the front door and all that has to be closed."""
+    """The parts that outlive a request: the entry point, and everything that has to be closed."""
 
     front: Front
     ledger: Ledger
-    errands: Errands
+    background_work: BackgroundWork
     poster: HttpPoster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sns:
-    """The SNS side: topics, and what carries their messages."""
+    """The SNS side: topics, and the courier that delivers their messages."""
 
     topics: Topics
     courier: Courier
@@ -56,16 +56,16 @@ def build(options: Options) -> Parts:
     """Return the parts of a simulator, with the signing certificate and the ledger in `options.data`."""
     options.data.mkdir(parents=True, exist_ok=True)
     dice = random.Random(options.seed)
-    errands, poster, faults = Errands(), HttpPoster(), Faults(dice)
+    background_work, poster, faults = BackgroundWork(), HttpPoster(), Faults(dice)
     ledger = Ledger(options.data / LEDGER_FILE, options.ledger_sync)
-    sns = _sns(options, errands, poster)
-    here = _surroundings(options, errands, sns.publisher)
+    sns = _sns(options, background_work, poster)
+    here = _surroundings(options, background_work, sns.publisher)
     stream = EventStream(here, delay=options.event_delay, dice=dice, clock=utc_now)
     control = Control(
         account=here.account,
         behaviours=here.behaviours,
         courier=sns.courier,
-        errands=errands,
+        background_work=background_work,
         faults=faults,
         inbox=here.inbox,
         ledger=ledger,
@@ -83,12 +83,12 @@ def build(options: Options) -> Parts:
         monotonic=time.monotonic,
         clock=utc_now,
     )
-    return Parts(front=front, ledger=ledger, errands=errands, poster=poster)
+    return Parts(front=front, ledger=ledger, background_work=background_work, poster=poster)
 
 
-def _sns(options: Options, errands: Errands, poster: HttpPoster) -> Sns:
+def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster) -> Sns:
     topics = Topics(region=options.region, account_id=options.account_id)
-    courier = Courier(poster=poster, errands=errands, timeout=options.delivery_timeout, clock=utc_now)
+    courier = Courier(poster=poster, background_work=background_work, timeout=options.delivery_timeout, clock=utc_now)
     publisher = Publisher(
         topics=topics,
         signer=Signer(options.data, region=options.region, now=utc_now()),
@@ -100,7 +100,7 @@ def _sns(options: Options, errands: Errands, poster: HttpPoster) -> Sns:
     return Sns(topics=topics, courier=courier, publisher=publisher)
 
 
-def _surroundings(options: Options, errands: Errands, publisher: Publisher) -> Surroundings:
+def _surroundings(options: Options, background_work: BackgroundWork, publisher: Publisher) -> Surroundings:
     account = Account(
         rate=SendRate(options.max_send_rate, time.monotonic()),
         quota=DailyQuota(options.max_24h),
@@ -114,7 +114,7 @@ def _surroundings(options: Options, errands: Errands, publisher: Publisher) -> S
         suppression=SuppressionList(),
         inbox=Inbox(),
         publisher=publisher,
-        errands=errands,
+        background_work=background_work,
         region=options.region,
         account_id=options.account_id,
     )

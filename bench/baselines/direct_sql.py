@@ -1,4 +1,4 @@
-"""A connection to the database of a benchmark past Postern: without a transaction, for what the driver does best."""
+"""A connection to the database of a benchmark that bypasses Postern: in autocommit, with the driver's own features."""
 
 import re
 from typing import Any
@@ -7,5 +7,5 @@ import psycopg
 
 
 def direct(database_url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """To the database of this SQLAlchemy URL."""
+    """Connect to the database of this SQLAlchemy URL."""
     return psycopg.connect(re.sub(r"^postgresql\+psycopg", "postgresql", database_url), autocommit=True)

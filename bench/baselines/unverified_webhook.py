@@ -1,28 +1,29 @@
-"""The baseline of the webhook: the same web application, which believes whatever parses.
+"""The baseline of the webhook: the same web application, which accepts every notification that parses.
 
-`gunicorn 'bench.unverified:unverified_app()'`, for a benchmark on loopback and for nothing else.
+`gunicorn 'bench.baselines.unverified_webhook:unverified_app()'`. Use it only for a benchmark on loopback.
 """
 
 from unittest.mock import patch
 
 from flask import Flask
 
-from app import create_app, telemetry, wiring
-from app.aws.envelope import SnsEnvelope
-from app.aws.sns import SnsVerifier
+from app import create_app, telemetry
+from app.aws.sns.envelope import SnsEnvelope
+from app.aws.sns.verifier import SnsVerifier
+from app.wiring import gateway
 from config import load
 
 
 class Believes(SnsVerifier):
-    """Reads the envelope, and checks neither topic nor age nor certificate nor signature."""
+    """Reads the envelope but checks neither topic nor age nor certificate nor signature."""
 
     def _check(self, envelope: SnsEnvelope) -> None:
-        """Whoever wrote it."""
+        """Accept every envelope."""
 
 
 def unverified_app() -> Flask:
-    """The application of one process, made as `wsgi` makes it."""
+    """Return the application of one process, built as in `wsgi`."""
     settings = load()
     telemetry.configure(settings.log_level)
-    with patch.object(wiring, "SnsVerifier", Believes):
+    with patch.object(gateway, "SnsVerifier", Believes):
         return create_app(settings)

@@ -1,26 +1,26 @@
-"""The Python environment of the Django baseline: where it is, and how it is made, which is the launcher's own way.
+"""The Python environment of the Django baseline: its path, and its creation by the launcher's own functions.
 
-It is beside Postern's, since nobody who tests or runs Postern needs Django. It is never made unasked.
+It is separate from Postern's, which does not need Django. It is made only on request.
 """
 
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from tests.launcher import load_launcher
+from tests.support.servers.launcher import load_launcher
 
 LOCK: Final = Path(__file__).with_name("requirements.txt")
 
 
 def prepared() -> Path | None:
-    """Its Python, if it holds what the lock says."""
+    """Return its Python if the environment matches the lock file, else None."""
     launcher = load_launcher()
     home = _home(launcher)
     return _python(launcher, home) if launcher.is_current(home, LOCK) else None
 
 
 def prepare() -> Path:
-    """Its Python; it is made or brought up to date. Ends the program with advice if that cannot be done."""
+    """Create or update the environment and return its Python. Exits with advice when that fails."""
     launcher = load_launcher()
     try:
         home = _home(launcher)

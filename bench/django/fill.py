@@ -1,4 +1,4 @@
-"""Fill its queue: `python -m bench.django.fill MAILS`, with the text of a mail on standard input."""
+"""Fill the queue of the Django baseline: `python -m bench.django.fill MAILS`, with the text on standard input."""
 
 import sys
 
@@ -9,12 +9,12 @@ from django.core.management import call_command
 from bench.django.worker import app
 
 
-def main(mails: int, text: str) -> None:
-    """Make its tables if they are not there, and send each mail as an application does: on its own."""
+def main(emails: int, text: str) -> None:
+    """Create the tables if they are missing, and send each email by itself, as an application does."""
     app.set_default()
     django.setup()
     call_command("migrate", verbosity=0)
-    for number in range(mails):
+    for number in range(emails):
         message = EmailMessage("You are invited", text, "invites@example.com", [f"person{number}@example.net"])
         message.send()
 

@@ -1,6 +1,6 @@
-"""Its settings: what the documents of the three packages ask for, and the tutorial's database and broker.
+"""The settings of the Django baseline: as documented by the three packages, with the tutorial's database and broker.
 
-The automatic throttle of django-ses is off, since the account here has no limit that it could ask for.
+The automatic throttle of django-ses is off, since the account here has no limit to query.
 """
 
 import os
@@ -34,5 +34,5 @@ AWS_SES_REGION_NAME = "us-east-1"
 AWS_SES_REGION_ENDPOINT_URL = os.environ["AWS_ENDPOINT_URL_SESV2"]
 
 CELERY_BROKER_URL = os.environ["TUTORIAL_BROKER_URL"]
-CELERY_TASK_DEFAULT_QUEUE = "django"  # the tutorial's is `celery`
+CELERY_TASK_DEFAULT_QUEUE = "django"  # the tutorial uses `celery`
 CELERY_WORKER_SEND_TASK_EVENTS = False

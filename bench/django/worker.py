@@ -1,4 +1,4 @@
-"""Its Celery app. `celery -A bench.django.worker worker`."""
+"""The Celery app of the Django baseline. `celery -A bench.django.worker worker`."""
 
 import os
 

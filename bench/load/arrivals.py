@@ -1,10 +1,10 @@
-"""Clients that post one mail at a time, at moments of their own: however slow the answers are, the next is posted.
+"""Clients that post one email at a time on a schedule of their own, however slow the answers are (an open loop).
 
-`python -m bench.arrivals '{"url": ..., "headers": {...}, "body": "...", "name": "idle-1", "mails": 200,
-"gap_ms": [100, 200]}'`: gaps are even between the two, or exponential about `"gap_ms": 1.5`, as those of many
-strangers are. Mail `n` is to `NAME-n@example.net`, which takes the place of `%s` in the body. It prints one JSON
-object: for each recipient the moments, monotonic seconds, when its request was about to be written and when its answer
-was there.
+`python -m bench.load.arrivals '{"url": ..., "headers": {...}, "body": "...", "name": "idle-1", "emails": 200,
+"gap_ms": [100, 200]}'`: gaps are uniform between the two, or exponential with the mean `"gap_ms": 1.5`, as those of
+many independent clients are. Email `n` is to `NAME-n@example.net`, which replaces `%s` in the body. It prints one JSON
+object with two monotonic times in seconds for each recipient: just before its request was written, and when its answer
+was read.
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from bench.connection import Connection, head_of, request
+from bench.load.connection import Connection, head_of, request
 
 _DOMAIN: Final = "@example.net"
 _MOST_AT_A_TIME: Final = 500
@@ -23,10 +23,10 @@ _IDLE_AT_MOST_S: Final = 1.0
 
 
 class Strangers:
-    """Connections, as many as are needed at a time, and what has been answered on them.
+    """Connections, as many as are needed at a time, and the answers on them.
 
-    Those that are `patient` post again, once, what a server that closes its connection has left unanswered, as clients
-    with an idempotency key do; for others that is an error.
+    When the server closes a connection without an answer, a `patient` client posts the request again, once, as clients
+    with an idempotency key do. For other clients that is an error.
     """
 
     def __init__(self, url: str, *, patient: bool = False) -> None:
@@ -38,18 +38,18 @@ class Strangers:
         self.answered: dict[str, tuple[float, float]] = {}
 
     def post(self, recipient: str, request: bytes) -> None:
-        """Post at once."""
+        """Post now."""
         connection = self._free_one() or self._connect()
         self._asked[connection] = (recipient, request)
         connection.post(request)
 
     def listen(self, until: float) -> None:
-        """Read answers until that moment."""
+        """Read answers until the monotonic time `until`."""
         while (left := until - time.monotonic()) > 0:
             self._read(left)
 
     def finish(self) -> None:
-        """Read the answers that are still owed."""
+        """Read all remaining answers."""
         while self._asked:
             self._read(10.0)
 
@@ -67,13 +67,13 @@ class Strangers:
             if status is None:
                 continue
             if status != "200":
-                raise RuntimeError(f"a mail was answered with {status}")
+                raise RuntimeError(f"an email was answered with {status}")
             recipient, _ = self._asked.pop(connection)
             self.answered[recipient] = (connection.began, time.monotonic())
             self._free.append(connection)
 
     def _free_one(self) -> Connection | None:
-        """The one that was used last, unless even that has been idle for so long that the server may be closing it."""
+        """Return the connection used last, or None when it has been idle so long that the server may be closing it."""
         if self._free and time.monotonic() - self._free[-1].began < _IDLE_AT_MOST_S:
             return self._free.pop()
         return None
@@ -88,7 +88,7 @@ class Strangers:
         fresh.post(request)
 
     def _let_go(self, connection: Connection) -> None:
-        """The server has closed what was idle."""
+        """Drop an idle connection that the server has closed."""
         self._free.remove(connection)
         self._forget(connection)
 
@@ -98,18 +98,18 @@ class Strangers:
 
     def _connect(self) -> Connection:
         if len(self._asked) >= _MOST_AT_A_TIME:
-            raise RuntimeError("mails are posted faster than they are accepted")
+            raise RuntimeError("emails are posted faster than they are accepted")
         connection = Connection(self._url)
         self._ready.register(connection, selectors.EVENT_READ, connection)
         return connection
 
 
 def main(order: str) -> None:
-    """Post what the order says, and print what came of it."""
+    """Post as `order` says, and print the result."""
     given: dict[str, Any] = json.loads(order)
     strangers = Strangers(given["url"])
     head, due = head_of(given["url"], given["headers"]), time.monotonic()
-    for number, gap_s in zip(range(given["mails"]), gaps(given["gap_ms"], given["name"]), strict=False):
+    for number, gap_s in zip(range(given["emails"]), gaps(given["gap_ms"], given["name"]), strict=False):
         recipient = f"{given['name']}-{number}{_DOMAIN}"
         whole = request(head, given["body"].replace("%s", recipient))
         due += gap_s
@@ -120,7 +120,7 @@ def main(order: str) -> None:
 
 
 def gaps(gap_ms: float | Sequence[float], seed: str) -> Iterator[float]:
-    """Seconds between mails: even between two bounds, or exponential about a mean."""
+    """Yield the seconds between emails: uniform between two bounds, or exponential with a mean."""
     chance = random.Random(seed)
     while True:
         yield (chance.uniform(*gap_ms) if isinstance(gap_ms, Sequence) else chance.expovariate(1 / gap_ms)) / 1000

@@ -1,9 +1,9 @@
-"""Clients that post the same kind of request again and again on connections that they keep.
+"""Clients that post the same kind of request again and again on kept connections.
 
-`python -m bench.load '{"url": ..., "connections": 32, "requests": 1000, "headers": {...}, "bodies": "FILE"}'`: one
-process, one thread, no HTTP library, so that it costs the machine as little as it can. `FILE` holds one body on each
-line, used in turn; each request has an idempotency key of its own. With `"each": 10` a connection is closed after so
-many requests and another opened. It prints one JSON object.
+`python -m bench.load.clients '{"url": ..., "connections": 32, "requests": 1000, "headers": {...}, "bodies": "FILE"}'`:
+one process, one thread, no HTTP library, to use as little CPU as possible. `FILE` holds one body per line; they are
+used in turn. Each request has its own idempotency key. With `"each": 10` a connection is closed after ten requests
+and another is opened. It prints one JSON object.
 """
 
 import json
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from bench.connection import Connection, head_of, request
+from bench.load.connection import Connection, head_of, request
 
 
 def main(order: str) -> None:
-    """Post what the order says, and print what came of it."""
+    """Post as `order` says, and print the result."""
     given: dict[str, Any] = json.loads(order)
     requests = _requests(given)
     total: int = given["requests"]

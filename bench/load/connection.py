@@ -1,6 +1,6 @@
-"""One kept connection of a client: a request is written, and its answer is awaited.
+"""One kept connection of a client, on which requests are written and answers read.
 
-Without a HTTP library, so that the machine is there for who is measured.
+It uses no HTTP library, to leave the CPU to the server that is measured.
 """
 
 import socket
@@ -13,7 +13,7 @@ _END_OF_HEAD, _LENGTH = b"\r\n\r\n", b"content-length:"
 class Connection:
     """A connection to the server of a URL.
 
-    `began` is when the last of its `posts` was about to be written, monotonic.
+    `began` is the monotonic time just before the last of its `posts` was written.
     """
 
     def __init__(self, url: str) -> None:
@@ -24,7 +24,7 @@ class Connection:
         self.posts = 0
 
     def fileno(self) -> int:
-        """For a selector."""
+        """Return the file descriptor, for a selector."""
         return self._socket.fileno()
 
     def close(self) -> None:
@@ -32,13 +32,13 @@ class Connection:
         self._socket.close()
 
     def post(self, request: bytes) -> None:
-        """Write a request; the answer to the one before has been read."""
+        """Write a request. The answer to the previous one must have been read."""
         self.posts += 1
         self.began, self._received = time.monotonic(), b""
         self._socket.sendall(request)
 
     def answered(self) -> str | None:
-        """Read what is there; the status, once the answer is whole."""
+        """Read the available bytes; return the status once the answer is complete, else None."""
         chunk = self._socket.recv(65536)
         if not chunk:
             raise ConnectionError("the server closed a connection in the middle of the benchmark")
@@ -53,13 +53,13 @@ class Connection:
 
 
 def request(head: bytes, body: str) -> bytes:
-    """A whole request: the head, to which the length is added, and the body."""
+    """Return a complete request: the head, with the length added, and the body."""
     content = body.encode()
     return head + b"Content-Length: %d\r\n\r\n" % len(content) + content
 
 
 def head_of(url: str, headers: dict[str, str]) -> bytes:
-    """The head of a POST up to what differs from request to request."""
+    """Return the head of a POST, without the headers that differ between requests."""
     address = urlsplit(url)
     fields = {"Host": address.netloc, "Content-Type": "application/json", **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

@@ -1,10 +1,10 @@
-"""Notifications of SNS in a benchmark: their headers, and a gateway that believes the signer of the tests."""
+"""SNS notifications in a benchmark: their headers, and the setting that makes a gateway trust the tests' signer."""
 
 from pathlib import Path
 from typing import Final
 
-from bench.stage import TOPIC
-from tests.signing import signer
+from bench.stage.stage import TOPIC
+from tests.support.aws.sns_signing import signer
 
 HEADERS: Final = {
     "Content-Type": "text/plain; charset=UTF-8",
@@ -14,7 +14,7 @@ HEADERS: Final = {
 
 
 def pinned(directory: Path) -> dict[str, str]:
-    """The setting of a gateway that trusts the signer; its certificate is put into this directory."""
+    """Write the signer's certificate into this directory and return the setting that makes a gateway trust it."""
     certificate = directory / "sns.pem"
     certificate.write_bytes(signer().certificate_pem)
     return {"SNS_PINNED_CERTIFICATE": str(certificate)}

@@ -1,7 +1,7 @@
-"""A lane with mail in it: some that will be sent, and behind them as many as wanted that only wait.
+"""A lane that holds emails: some that will be sent, and behind them any number that only wait.
 
-The former are accepted like all mail. The latter are copies made by SQL, without bodies, of one that was accepted:
-they stand in every table and index that the claim reads, come after the others, and are not meant to be sent.
+The first are accepted as usual. The others are copies of one of them, made by SQL, without bodies: they are in every
+table and index that the claim reads, are due after the first, and are never sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,12 +11,12 @@ from typing import Final, LiteralString
 from psycopg import sql
 from sqlalchemy import Table
 
-from app.store.models import emails, recipients
-from app.wiring import Gateway
-from bench.contestants import fill, pause
-from bench.direct import direct
+from app.store.tables.core import emails, recipients
+from app.wiring.gateway import Gateway
+from bench.baselines.contestants import fill, pause
+from bench.baselines.direct_sql import direct
 
-# Ids in the order of time, as real ones are, a hundred in each millisecond; one mail and its recipient share theirs.
+# Ids are ordered by time, like real ones, a hundred per millisecond. An email and its recipient have the same id.
 _ID: Final[LiteralString] = (
     "(lpad(to_hex((extract(epoch from now()) * 1000)::bigint + n / 100), 12, '0') || '70008000' || "
     "lpad(to_hex(n), 12, '0'))::uuid"
@@ -38,7 +38,7 @@ _COPY: Final = sql.SQL(
 
 @contextmanager
 def lined_up(gateway: Gateway, *, ahead: int, behind: int = 0) -> Iterator[None]:
-    """A lane that holds this and nothing else, for as long as the context lasts; it is paused before and after."""
+    """Fill the lane with these emails and no others for as long as the context lasts; pause it before and after."""
     pause(gateway)
     with direct(gateway.settings.database_url) as connection:
         connection.execute("truncate emails cascade")

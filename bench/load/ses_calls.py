@@ -1,6 +1,6 @@
-"""What the stand-in for SES has noted of the calls that reached it, and what follows from their times.
+"""The calls that the stand-in for SES has written to its journal, and figures computed from their times.
 
-All processes of a benchmark run on one host, so its monotonic clock is everybody's.
+All processes of a benchmark run on one host, so they share its monotonic clock.
 """
 
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: when its request was there in full (seconds, monotonic), to whom, and whether it was taken."""
+    """One call: the monotonic seconds when its request was complete, its recipient, and whether it was accepted."""
 
     at: float
     taken: bool
@@ -19,14 +19,14 @@ class Call:
 
 
 def read(journal: Path) -> list[Call]:
-    """All calls so far, oldest first. A line that is being written is left for the next reading."""
+    """Return all calls so far, oldest first, except one whose line is still being written."""
     lines = journal.read_text().splitlines(keepends=True)
     words = [line.split() for line in lines if line.endswith("\n")]
     return [Call(float(at), taken == "1", recipient) for at, taken, recipient in words]
 
 
 class Counted:
-    """How many calls there have been since it was made; it reads what is new and no more."""
+    """Counts the calls since it was made; each count reads only the new part of the journal."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
@@ -44,15 +44,15 @@ class Counted:
 
 
 def rate(times: Sequence[float]) -> float:
-    """Calls a second between the first and the last of them."""
+    """Return the calls per second between the first and the last of them."""
     return (len(times) - 1) / (times[-1] - times[0])
 
 
 def between(times: Sequence[float], since: float, until: float) -> int:
-    """How many calls came from `since` on and before `until`; `times` in order."""
+    """Return how many calls came at or after `since` and before `until`; `times` are in order."""
     return bisect_left(times, until) - bisect_left(times, since)
 
 
 def most_in(seconds: float, times: Sequence[float]) -> int:
-    """The most calls that came within so many seconds, wherever these begin; `times` in order."""
+    """Return the most calls within any window of `seconds`; `times` are in order."""
     return max(between(times, at, at + seconds) for at in times)

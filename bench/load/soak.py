@@ -1,7 +1,7 @@
-"""A constant load for as long as is wanted: mails at an even pace, their feedback, and a look at memory now and then.
+"""A constant load of any length: emails at an even pace, their events, and a sample of memory at intervals.
 
-Each mail is posted by itself with an idempotency key. Each is reported as delivered, and one in a hundred as bounced,
-by a genuinely signed notification, a second after the stand-in for SES has noted its call.
+Each email is posted by itself with an idempotency key. A second after its call reached the stand-in for SES, a validly
+signed notification reports it as delivered, or, for one in a hundred, as bounced.
 """
 
 import json
@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Any, Final
 
-from app.cli.probes import answers
-from bench.arrivals import Strangers
-from bench.connection import head_of, request
-from bench.notifications import HEADERS
-from bench.resident import Resident, resident
-from bench.stage import TOPIC, Stage
-from bench.web import Endpoint, mail_to
-from tests.feedback import bounced, delivered
-from tests.signing import signer
+from app.cli.local.port_checks import answers
+from bench.load.arrivals import Strangers
+from bench.load.connection import head_of, request
+from bench.load.notifications import HEADERS
+from bench.load.web import Endpoint, mail_to
+from bench.measure.resident_memory import Resident, resident
+from bench.stage.stage import TOPIC, Stage
+from tests.support.aws.notifications import bounced, delivered
+from tests.support.aws.sns_signing import signer
 
 LOOK_EVERY_S: Final = 10.0
 _BOUNCES_EVERY: Final = 100
@@ -30,48 +30,48 @@ _NEWS_AFTER_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The memory of all processes at a moment, in seconds from the beginning, and how many mails had been posted."""
+    """The memory of all processes at one time (seconds from the beginning), and the emails posted until then."""
 
     at: float
-    mails: int
+    emails: int
     processes: tuple[Resident, ...]
 
 
 def soak(
     there: Stage, endpoint: Endpoint, *, seconds: float, rate: float, looked: Callable[[Sample], None]
 ) -> list[Sample]:
-    """Post `rate` mails a second for so long; what was seen, oldest first, and `looked` hears of each at once.
+    """Post `rate` emails per second for `seconds`; return the samples, oldest first. `looked` gets each one at once.
 
-    Raises `RuntimeError` when an answer is not 200, or when mails are accepted more slowly than they are posted.
+    Raises `RuntimeError` when an answer is not 200, or when emails are accepted more slowly than they are posted.
     """
     samples: list[Sample] = []
     base, gap = endpoint.url.removesuffix("/v1/emails"), 1 / rate
-    mails, feedback = Strangers(endpoint.url, patient=True), Strangers(f"{base}/feedback/sns", patient=True)
+    emails, feedback = Strangers(endpoint.url, patient=True), Strangers(f"{base}/feedback/sns", patient=True)
     heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", HEADERS)
     began = time.monotonic()
     with there.standin.journal.open() as journal:
         news = _events(journal)
         for number in range(int(seconds * rate)):
             due = began + number * gap
-            mails.listen(due - gap / 2)
+            emails.listen(due - gap / 2)
             for message_id, event in next(news):
                 said = json.dumps(signer().notification(event, topic_arn=TOPIC))
                 feedback.post(message_id, request(heads[1], said))
             feedback.listen(due)
             recipient = f"soak{number}@example.net"
             own = f"Idempotency-Key: {recipient}\r\n".encode()
-            mails.post(recipient, request(heads[0] + own, json.dumps(mail_to(recipient))))
+            emails.post(recipient, request(heads[0] + own, json.dumps(mail_to(recipient))))
             if time.monotonic() - began >= len(samples) * LOOK_EVERY_S:
                 answers(f"{base}/readyz")
-                samples.append(Sample(at=time.monotonic() - began, mails=number + 1, processes=tuple(resident())))
+                samples.append(Sample(at=time.monotonic() - began, emails=number + 1, processes=tuple(resident())))
                 looked(samples[-1])
-        mails.finish()
+        emails.finish()
         feedback.finish()
     return samples
 
 
 def _events(journal: TextIOBase) -> Iterator[list[tuple[str, str]]]:
-    """Each time: what SES has to tell since the last time, each with the number of its call; of new calls only."""
+    """Yield, each time, the events for the calls that are new in the journal, each with the number of its call."""
     number, rest = journal.read().count("\n"), ""
     calls: deque[str] = deque()
     while True:

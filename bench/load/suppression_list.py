@@ -1,16 +1,16 @@
-"""A suppression list of any size, put straight into PostgreSQL: not the import path, whose rate is measured by itself.
+"""A suppression list of any size, written to PostgreSQL by SQL; the rate of the import is measured separately.
 
-Each entry is `local@domain` with a local part of 12 hex digits, in 50,000 domains; entry `n` can be named unasked.
-Beside them are some whole domains and forgotten people, whom nobody asks for.
+Each entry is `local@domain` with a local part of 12 hex digits, in 50,000 domains; the address of entry `n` can be
+computed. There are also some whole domains and pseudonyms of forgotten people, which no lookup asks for.
 """
 
 import random
 from collections.abc import Iterator
 from hashlib import md5
 
-from app.domain.suppression import scope_of
-from app.services.gate import Addressee
-from bench.direct import direct
+from app.domain.suppression.rules import scope_of
+from app.services.suppression.gate import Addressee
+from bench.baselines.direct_sql import direct
 
 DOMAINS = 50_000
 HITS = 0.05
@@ -36,9 +36,9 @@ _SAID = "smtp; 550 5.1.1 user unknown"
 
 
 def fill(database_url: str, size: int) -> None:
-    """Put `size` entries into an empty list, for each thousand one pseudonym more, for each ten thousand a domain.
+    """Put `size` entries into an empty list, plus a pseudonym per thousand and a domain per ten thousand.
 
-    Its secondary indexes are built once it is full, which is quicker.
+    The secondary indexes are built once the list is full, which is faster.
     """
     with direct(database_url) as connection:
         connection.execute("set maintenance_work_mem = '512MB'")
@@ -58,12 +58,12 @@ def fill(database_url: str, size: int) -> None:
 
 
 def key_of(number: int) -> str:
-    """The key of entry `number`, from 1 on."""
+    """Return the key of entry `number`, from 1 on."""
     return f"{md5(str(number).encode(), usedforsecurity=False).hexdigest()[:12]}@mail{number % DOMAINS}.example.net"
 
 
-def mails(count: int, *, size: int, seed: int) -> list[Addressee]:
-    """Mails to distinct strangers and, for one in twenty, to somebody on a list of this size."""
+def emails(count: int, *, size: int, seed: int) -> list[Addressee]:
+    """Return emails to distinct addresses, one in twenty of which is on a list of this size."""
     chance = random.Random(seed)
     return [
         Addressee(
@@ -75,7 +75,7 @@ def mails(count: int, *, size: int, seed: int) -> list[Addressee]:
 
 
 def file_of(rows: int) -> Iterator[bytes]:
-    """A file of ours with so many new addresses."""
+    """Yield a file in Postern's format with `rows` new addresses."""
     yield b"email,scope,origin,reason,created_at\r\n"
     for start in range(0, rows, 1000):
         lines = (

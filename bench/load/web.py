@@ -1,4 +1,4 @@
-"""The web processes of both applications, and clients that post to them."""
+"""The web processes of Postern and the tutorial, and clients that post to them."""
 
 import json
 import statistics
@@ -10,22 +10,25 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.cli.probes import answers, free_port
-from bench.bare import message
-from bench.cpu import spent_by_kind
-from bench.goals import Json, spread
-from bench.processes import running
-from bench.stage import Stage
-from tests.gateways import issue
+from app.cli.local.port_checks import answers, free_port
+from bench.baselines.bare_boto3 import message
+from bench.measure.cpu import spent_by_kind
+from bench.measure.goals import Json, spread
+from bench.stage.processes import running
+from bench.stage.stage import Stage
+from tests.support.gateway.gateways import issue
 
 SIZE = 6_000
-_SERVER = ("--worker-class", "gthread", "--workers", "2", "--threads", "16", "--no-control-socket")
+_AS_DEPLOYED: tuple[str, ...] = ()
+"""As in `gunicorn.conf.py`."""
+
+_AS_TAUGHT = ("--worker-class", "gthread", "--threads", "16")
 _KINDS = ("web", "worker", "database", "redis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
-    """What came of many requests: requests a second, their latencies, and CPU seconds a mail by kind of process."""
+    """The result of many requests: requests per second, latencies, and CPU seconds per email by kind of process."""
 
     rate: float
     p50_ms: float
@@ -34,11 +37,11 @@ class Posted:
 
     @property
     def cpu_per_mail(self) -> float:
-        """Seconds of CPU for one mail, everybody's but the clients'."""
+        """Return the CPU seconds per email of all processes but the clients."""
         return sum(self.cpu.values())
 
     def told(self) -> Json:
-        """The same as JSON, rounded."""
+        """Return the result as JSON, rounded."""
         return {
             "rate": round(self.rate, 1),
             "p50_ms": round(self.p50_ms, 2),
@@ -49,13 +52,13 @@ class Posted:
 
 
 def by_kind(of: Sequence[Posted]) -> str:
-    """Where the CPU of a mail went, in microseconds: the median of each kind that took any."""
+    """Return the CPU of an email in microseconds by kind of process: medians, of kinds that used any."""
     kinds = {kind: statistics.median(one.cpu[kind] for one in of) for kind in _KINDS}
     return ", ".join(f"{kind} {spent * 1e6:.0f}" for kind, spent in kinds.items() if spent)
 
 
 def endpoint_table(rounds: Mapping[str, list[Posted]], *, each: str) -> list[str]:
-    """One line for each endpoint: rate, latencies, and the CPU for each mail or whatever it takes."""
+    """Return a line per endpoint: rate, latencies, and the CPU per email or per `each`."""
     lines = [f"{'':22}{'requests/s':>24}{'p50 ms':>22}{'p99 ms':>24}{f'CPU us/{each}':>24}   of which"]
     for name, of in rounds.items():
         rate, cpu = spread([one.rate for one in of]), spread([one.cpu_per_mail * 1e6 for one in of])
@@ -66,15 +69,15 @@ def endpoint_table(rounds: Mapping[str, list[Posted]], *, each: str) -> list[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where mails are posted, and what is posted there: `mails` in each body."""
+    """A URL for posts, and what is posted there: `mails` emails in each body."""
 
     url: str
     headers: Mapping[str, str]
     bodies: Path
-    mails: int = 1
+    emails: int = 1
 
     def post(self, requests: int, *, connections: int = 32, each: int | None = None) -> Posted:
-        """Post so often, on connections that last for `each` requests, by default for all.
+        """Post `requests` requests on connections that last for `each` requests, by default for all.
 
         Raises `RuntimeError` unless every answer was a 200.
         """
@@ -88,64 +91,66 @@ class Endpoint:
         }
         before = spent_by_kind()
         told = subprocess.run(  # noqa: S603 - our own program
-            (sys.executable, "-m", "bench.load", json.dumps(order)), check=True, stdout=subprocess.PIPE
+            (sys.executable, "-m", "bench.load.clients", json.dumps(order)), check=True, stdout=subprocess.PIPE
         )
         after = spent_by_kind()
         result = json.loads(told.stdout)
         if set(result["statuses"]) != {"200"}:
             raise RuntimeError(f"not every request was answered with 200: {result['statuses']}")
-        mails = requests * self.mails
-        cpu = {kind: (after.get(kind, 0.0) - before.get(kind, 0.0)) / mails for kind in _KINDS}
+        emails = requests * self.emails
+        cpu = {kind: (after.get(kind, 0.0) - before.get(kind, 0.0)) / emails for kind in _KINDS}
         return Posted(rate=result["rate"], p50_ms=result["p50_ms"], p99_ms=result["p99_ms"], cpu=cpu)
 
 
 @contextmanager
 def postern_web(there: Stage, *, more: Mapping[str, str] | None = None) -> Iterator[Mapping[int, Endpoint]]:
-    """Postern's API; endpoints by how many mails a request holds: 1, or 100 for a batch. `more` are settings of it."""
+    """Run Postern's API; yield endpoints by emails per request (1, or 100 for a batch). `more` are further settings."""
     headers = {"Authorization": f"Bearer {issue(there.gateway, app='bench').token}"}
     environment = {"REQUESTS_PER_SECOND": "100000", **(more or {})}
-    if not there.gateway.positives.rebuild(()):  # as the upkeep of a gateway that runs has done
+    if not there.gateway.positives.rebuild(()):  # as the upkeep of a running gateway does
         raise RuntimeError("Redis did not take the suppressed addresses")
     with gunicorn(there, "wsgi:app", environment, probe="/healthz") as url:
         yield {
             1: Endpoint(url=f"{url}/v1/emails", headers=headers, bodies=_bodies(there, 1)),
-            100: Endpoint(url=f"{url}/v1/emails/batch", headers=headers, bodies=_bodies(there, 100), mails=100),
+            100: Endpoint(url=f"{url}/v1/emails/batch", headers=headers, bodies=_bodies(there, 100), emails=100),
         }
 
 
 @contextmanager
 def tutorial_web(there: Stage) -> Iterator[Endpoint]:
-    """The tutorial's API."""
+    """Run the tutorial's API."""
     words = (sys.executable, "-m", "bench.tutorial.fill", "0", str(SIZE))
     subprocess.run(words, check=True)  # noqa: S603 - our own program
-    with gunicorn(there, "bench.tutorial.web:app", {}, probe="/") as url:
+    with gunicorn(there, "bench.tutorial.web:app", {}, probe="/", options=_AS_TAUGHT) as url:
         yield Endpoint(url=f"{url}/v1/emails", headers={}, bodies=_bodies(there, 1))
 
 
 @contextmanager
-def gunicorn(there: Stage, app: str, environment: Mapping[str, str], *, probe: str) -> Iterator[str]:
-    """The web processes of an application, ready for as long as the block lasts; their URL."""
+def gunicorn(
+    there: Stage, app: str, environment: Mapping[str, str], *, probe: str, options: Sequence[str] = _AS_DEPLOYED
+) -> Iterator[str]:
+    """Run the web processes of an application for as long as the block lasts; yield their URL once they are ready."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    words = (sys.executable, "-m", "gunicorn", *_SERVER, "--bind", f"127.0.0.1:{port}", app)
+    words = (sys.executable, "-m", "gunicorn", *options, "--bind", f"127.0.0.1:{port}", app)
     ready = partial(answers, f"{url}{probe}")
     with running(words, log=there.directory / "web.log", environment=environment, ready=ready):
         yield url
 
 
-def _bodies(there: Stage, mails: int) -> Path:
-    """A file of bodies, each to other people, of one mail or of a list of mails."""
-    path = there.directory / f"bodies-{mails}.ndjson"
+def _bodies(there: Stage, emails: int) -> Path:
+    """Write a file of bodies, each with one email or a list of emails, all to different recipients."""
+    path = there.directory / f"bodies-{emails}.ndjson"
     lines = []
-    for number in range(max(1, 2000 // mails)):
-        each = [mail_to(f"person{number * mails + offset}@example.net") for offset in range(mails)]
-        lines.append(json.dumps(each if mails > 1 else each[0]))
+    for number in range(max(1, 2000 // emails)):
+        each = [mail_to(f"person{number * emails + offset}@example.net") for offset in range(emails)]
+        lines.append(json.dumps(each if emails > 1 else each[0]))
     path.write_text("\n".join(lines))
     return path
 
 
 def mail_to(recipient: str) -> dict[str, str]:
-    """A mail of the usual size, as it is posted."""
+    """Return the JSON of an email of the usual size."""
     return {
         "from": "invites@example.com",
         "to": recipient,

@@ -1,8 +1,8 @@
-"""What the stand-in for SES can take at most, so that it is seen that it was not what was measured.
+"""The highest rate of the stand-in for SES, to show that the stand-in did not limit a benchmark.
 
-It is asked on as many connections as the busiest of those who are measured, one request at a time on each, and does all
-that it does for a mail but wait. The client is as cheap as one can be: it writes the same bytes again and again, and of
-the answers it only counts the bytes.
+It gets requests on as many connections as the busiest contestant uses, one request at a time on each, and does the same
+work as for an email except waiting. The client is as cheap as possible: it writes the same bytes again and again, and
+only counts the bytes of the answers.
 """
 
 import json
@@ -16,46 +16,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from app.cli.probes import free_port
-from bench.bare import RECIPIENT, message
-from bench.connection import head_of, request
-from bench.cpu import spent_by_kind
-from bench.goals import Goal, Json, at_least
-from bench.stage import Standin, standing_in
-from bench.standin import ANSWER_BYTES
+from app.cli.local.port_checks import free_port
+from bench.baselines.bare_boto3 import RECIPIENT, message
+from bench.load.connection import head_of, request
+from bench.measure.cpu import spent_by_kind
+from bench.measure.goals import Goal, Json, at_least
+from bench.stage.ses_standin import ANSWER_BYTES
+from bench.stage.stage import Standin, standing_in
 
 _CONNECTIONS: Final = 200
 _WARM_UP_S, _SECONDS = 0.3, 1.5
 PATH: Final = "/v2/email/outbound-emails"
 _SIZE: Final = 8_000
-"""A mail of 6,000 bytes in base64."""
+"""An email of 6,000 bytes in base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """Requests a second, and the stand-in's seconds of CPU for one."""
+    """Requests per second, and the CPU seconds of the stand-in for one."""
 
     rate: float
     cpu: float
 
     @property
     def line(self) -> str:
-        """What is told of it."""
+        """Return the line of the report."""
         return f"the stand-in for SES takes {self.rate:.0f} requests/s at most, {self.cpu * 1e6:.0f} us of CPU each"
 
     def told(self) -> Json:
-        """The same as JSON."""
+        """Return it as JSON."""
         return {"rate": round(self.rate), "cpu_us": round(self.cpu * 1e6, 1)}
 
     def over(self, benchmark: str, rate: float) -> Goal:
-        """It must take at least twice the highest rate of a benchmark."""
+        """Return the goal that the stand-in can take at least twice the highest rate of a benchmark."""
         return at_least(
-            f"{benchmark}: rate that the stand-in for SES can take over the highest", 2.0, [self.rate / rate]
+            f"{benchmark}: highest rate of the stand-in for SES over the highest measured", 2.0, [self.rate / rate]
         )
 
 
 def ceiling(directory: Path) -> Ceiling:
-    """Ask a stand-in without latency for as much as it can do, for some seconds."""
+    """Measure a stand-in without latency at full load for some seconds."""
     standin = Standin(port=free_port(), directory=directory / "ceiling")
     asked = request_to(RECIPIENT)
     with standing_in(standin, latency_ms=0), _connected(standin.port) as ready:
@@ -80,7 +80,7 @@ def _connected(port: int) -> Iterator[selectors.BaseSelector]:
 
 
 def _exchange(ready: selectors.BaseSelector, asked: bytes, seconds: float) -> int:
-    """Send the next request wherever one was answered, for so long; how many were answered."""
+    """For `seconds`, send the next request on each connection that was answered; return how many were answered."""
     ends, answers = time.monotonic() + seconds, 0
     received: Counter[int] = Counter()
     while time.monotonic() < ends:
@@ -95,11 +95,11 @@ def _exchange(ready: selectors.BaseSelector, asked: bytes, seconds: float) -> in
 
 
 def request_to(recipient: str) -> bytes:
-    """A whole call, as far as it matters to the stand-in."""
+    """Return a complete request, with the parts that the stand-in reads."""
     return request(head_of(f"http://127.0.0.1{PATH}", {"Authorization": "a" * 300}), call_to(recipient))
 
 
 def call_to(recipient: str) -> str:
-    """The body of one."""
+    """Return the body of a call."""
     data = message(_SIZE).replace(b"\r\n", b"").decode()
     return json.dumps({"Destination": {"ToAddresses": [recipient]}, "Content": {"Raw": {"Data": data}}})

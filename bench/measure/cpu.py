@@ -1,4 +1,4 @@
-"""CPU time by kind of process, read from the kernel (Linux only): what a mail costs, whoever pays for it."""
+"""CPU time by kind of process, read from the kernel (Linux only): the cost of an email in all processes."""
 
 import os
 from collections import defaultdict
@@ -15,12 +15,12 @@ _KINDS = {
     "postgres": "database",
     "valkey": "redis",
     "gunicorn": "web",
-    "bench.standin": "standin",
+    "bench.stage.ses_standin": "standin",
 }
 
 
 def spent_by_kind() -> dict[str, float]:
-    """Seconds of CPU, user and system, of the processes that descend from this one, by what they are."""
+    """Return the user and system CPU seconds of the processes that descend from this one, by kind."""
     spent: dict[str, float] = defaultdict(float)
     for one in descendants():
         spent[one.kind] += one.cpu_s
@@ -29,7 +29,7 @@ def spent_by_kind() -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that descends from this one; seconds of CPU that it and its dead children have taken."""
+    """A process that descends from this one, and the CPU seconds of it and its dead children."""
 
     pid: int
     parent: int
@@ -38,7 +38,7 @@ class Process:
 
 
 def descendants() -> list[Process]:
-    """All of them, this one not."""
+    """Return all processes that descend from this one."""
     table = {pid: fields for pid in _pids() if (fields := _stat(pid)) is not None}
     ours: set[int] = set()
     while more := {pid for pid, fields in table.items() if int(fields[_PARENT]) in ours | {os.getpid()}} - ours:

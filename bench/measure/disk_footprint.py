@@ -1,4 +1,4 @@
-"""What mails that wait take in PostgreSQL, by table: measured as the growth of its files while mails are accepted."""
+"""The size of queued emails in PostgreSQL, by table: the growth of its files while emails are accepted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from typing import Final
 
 from sqlalchemy import text
 
-from app.services.authenticate import caller_of
-from app.wiring import Gateway
-from bench.contestants import mail
-from tests.gateways import issue
+from app.services.apps.authenticate import caller_of
+from app.wiring.gateway import Gateway
+from bench.baselines.contestants import email
+from tests.support.gateway.gateways import issue
 
 _BATCH: Final = 100
 _SIZES: Final = text(
@@ -20,43 +20,43 @@ _SIZES: Final = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bytes:
-    """Bytes of one table for each mail: its rows, with what is stored beside them, and its indexes."""
+    """Bytes per email in one table: of its rows, including TOAST, and of its indexes."""
 
     table: str
     rows: float
     indexes: float
 
 
-def queued(gateway: Gateway, mails: int, *, recipients: int = 1) -> list[Bytes]:
-    """Accept so many mails to so many people each; what one of them takes. None of them may be sent meanwhile."""
+def queued(gateway: Gateway, emails: int, *, recipients: int = 1) -> list[Bytes]:
+    """Accept emails and return the size of one of them. None of them may be sent meanwhile."""
     who = caller_of(issue(gateway, app="bench").key)
     before = sizes(gateway)
-    for start in range(0, mails, _BATCH):
-        batch = [mail(*_people(number, recipients)) for number in range(start, start + _BATCH)]
+    for start in range(0, emails, _BATCH):
+        batch = [email(*_people(number, recipients)) for number in range(start, start + _BATCH)]
         gateway.accept(who, batch, idempotency=None, answer=lambda _: {})
-    return grown(before, sizes(gateway), mails)
+    return grown(before, sizes(gateway), emails)
 
 
-def grown(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]], mails: int) -> list[Bytes]:
-    """By how much each table has grown for each of so many mails; those that have hardly are left out."""
+def grown(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]], emails: int) -> list[Bytes]:
+    """Return the growth of each table per email; tables that hardly grew are left out."""
     found = [
-        Bytes(table=name, rows=(rows - before[name][0]) / mails, indexes=(indexes - before[name][1]) / mails)
+        Bytes(table=name, rows=(rows - before[name][0]) / emails, indexes=(indexes - before[name][1]) / emails)
         for name, (rows, indexes) in after.items()
     ]
     return [one for one in found if one.rows + one.indexes >= 1]
 
 
 def together(of: Sequence[Bytes]) -> float:
-    """Bytes in all tables."""
+    """Return the bytes in all tables."""
     return sum(one.rows + one.indexes for one in of)
 
 
 def sizes(gateway: Gateway) -> dict[str, tuple[int, int]]:
-    """Bytes of each table and of its indexes."""
+    """Return the bytes of each table and of its indexes."""
     with gateway.database.reading() as connection:
         return {name: (rows, indexes) for name, rows, indexes in connection.execute(_SIZES)}
 
 
 def _people(number: int, recipients: int) -> list[str]:
-    """Addresses of a usual length."""
+    """Return addresses of a usual length."""
     return [f"person{number}.{position}@example.net" for position in range(recipients)]

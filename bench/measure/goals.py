@@ -1,4 +1,4 @@
-"""A goal: a ratio against a baseline of the same run, what was measured of it, and whether it is met."""
+"""A goal: a bound for a ratio against a baseline of the same run, the measured ratios, and whether they meet it."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """`measured` is one ratio for each run; their median is what counts."""
+    """`measured` is one ratio per run; their median decides."""
 
     name: str
     goal: float
@@ -24,11 +24,11 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether the median reaches the goal."""
+        """Return whether the median meets the goal."""
         return self.median <= self.goal if self.at_most else self.median >= self.goal
 
     def told(self) -> Json:
-        """The goal as JSON: the median, and the spread of the runs beside it."""
+        """Return the goal as JSON, with the median and the spread of the runs."""
         return {
             "name": self.name,
             "goal": f"{'<=' if self.at_most else '>='} {self.goal:g}",
@@ -40,23 +40,23 @@ class Goal:
 
 
 def at_least(name: str, goal: float, measured: Sequence[float]) -> Goal:
-    """A goal that is met by as much or more."""
+    """Return a goal that is met when the median is not below it."""
     return Goal(name=name, goal=goal, at_most=False, measured=tuple(measured))
 
 
 def at_most(name: str, goal: float, measured: Sequence[float]) -> Goal:
-    """A goal that is met by as much or less."""
+    """Return a goal that is met when the median is not above it."""
     return Goal(name=name, goal=goal, at_most=True, measured=tuple(measured))
 
 
 def spread(values: Sequence[float]) -> str:
-    """A median, and the least and the most."""
+    """Return the median, minimum and maximum as text."""
     digits = 0 if statistics.median(values) >= 20 else 2
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def goal_lines(goals: Sequence[Json]) -> list[str]:
-    """A table of told goals."""
+    """Return a table of goals, given as JSON."""
     width = max((len(goal["name"]) for goal in goals), default=0)
     return [
         f"{'met ' if goal['met'] else 'MISS'}  {goal['name']:{width}}  {goal['goal']:>9}  {goal['measured']:.3g}"

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on, and how much of it others took meanwhile."""
+"""The machine that a benchmark runs on, and how much CPU other processes took meanwhile."""
 
 import os
 import platform
@@ -9,11 +9,11 @@ from typing import Final
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 _IDLE: Final = slice(3, 5)
 _ALL: Final = slice(0, 8)
-"""Of the line `cpu` of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal."""
+"""The fields of the line `cpu` of /proc/stat (proc(5)): user, nice, system, idle, iowait, irq, softirq, steal."""
 
 
 class Machine:
-    """Made when a benchmark begins; asked for `others` when all its processes have ended."""
+    """Make it when a benchmark begins; call `others` when all processes of the benchmark have ended."""
 
     def __init__(self) -> None:
         self.name = f"{os.cpu_count()} cores, {_model()}, Python {platform.python_version()}"
@@ -21,7 +21,7 @@ class Machine:
 
     @property
     def others(self) -> float:
-        """The share of all cores that processes other than ours, and the host itself, have taken since."""
+        """Return the share of all cores that processes not of the benchmark, and the host itself, took since."""
         seconds = (time.monotonic() - self._began) * (os.cpu_count() or 1)
         return max(0.0, (_busy() - self._busy) - (_ours() - self._ours)) / seconds
 
@@ -38,6 +38,6 @@ def _busy() -> float:
 
 
 def _ours() -> float:
-    """Our own CPU, and that of all who were waited for."""
+    """Return the CPU of this process and of all children that it waited for."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

@@ -1,6 +1,6 @@
-"""What runs on one thread, measured: its CPU, that of PostgreSQL's backends meanwhile, and the log they wrote (Linux).
+"""Measures work on one thread: its CPU, the CPU of PostgreSQL's backends, and the log that they write (Linux only).
 
-It asks PostgreSQL itself between the stages, outside of what is counted.
+It queries PostgreSQL between the stages, outside the measured time.
 """
 
 import statistics
@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 
 from sqlalchemy import text
 
-from app.store.db import Database
-from bench.cpu import descendants
+from app.store.engine.database import Database
+from bench.measure.cpu import descendants
 
 Made = TypeVar("Made")
 
@@ -23,7 +23,7 @@ _LOG: Final = text("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Microseconds a mail: our thread's CPU, the backends' CPU, and by the clock; and bytes of write-ahead log."""
+    """Per email: microseconds of our thread's CPU, of the backends' CPU and elapsed; bytes of write-ahead log."""
 
     client: float
     database: float
@@ -37,7 +37,7 @@ class Cost:
 
 
 class Meter:
-    """Collects what each stage cost, batch by batch."""
+    """Collects the cost of each stage, batch by batch."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,27 +45,27 @@ class Meter:
         self._backends: list[Path] = []
 
     def begin(self) -> None:
-        """Find the backends that serve connections at this moment; those that come later are not counted."""
+        """Find the backends that serve connections now; later ones are not counted."""
         databases = (one.pid for one in descendants() if one.kind == "database")
         self._backends = [Path(f"/proc/{pid}/schedstat") for pid in databases if _serves(pid)]
 
-    def __call__(self, stage: str, mails: int, do: Callable[[], Made]) -> Made:
-        """Do it, and note what that cost for each of so many mails."""
+    def __call__(self, stage: str, emails: int, do: Callable[[], Made]) -> Made:
+        """Call `do` for a batch of `mails` emails, record its cost per email, and return its result."""
         log = self._log()
         wall, theirs, ours = time.perf_counter(), self._spent(), time.thread_time()
         made = do()
         ours, theirs, wall = time.thread_time() - ours, self._spent() - theirs, time.perf_counter() - wall
-        to_us = 1e6 / mails
-        written = (self._log() - log) / mails
+        to_us = 1e6 / emails
+        written = (self._log() - log) / emails
         self._costs[stage].append(Cost(client=ours * to_us, database=theirs * to_us, wall=wall * to_us, wal=written))
         return made
 
     def costs(self, stage: str) -> list[Cost]:
-        """Of each batch, in the order of time."""
+        """Return the cost of each batch, oldest first."""
         return self._costs[stage]
 
     def median(self, stage: str) -> Cost:
-        """Of the batches."""
+        """Return the median cost of the batches."""
         costs = self._costs[stage]
         return Cost(
             client=statistics.median(one.client for one in costs),
@@ -75,7 +75,7 @@ class Meter:
         )
 
     def _log(self) -> int:
-        """Bytes that have ever been written to the log."""
+        """Return the bytes ever written to the log."""
         with self._database.asking() as connection:
             return int(connection.execute(_LOG).scalar_one())
 

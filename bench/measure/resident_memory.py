@@ -1,20 +1,20 @@
-"""Memory of processes, read from the kernel (Linux only): what each holds, and its fair share of what several hold."""
+"""Memory of processes, read from the kernel (Linux only): resident size, and proportional share of shared pages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.cpu import Process, descendants
+from bench.measure.cpu import Process, descendants
 
 _ROLES: Final = ("web", "worker", "beat", "database", "redis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resident:
-    """One process, in kB: `rss` is all that it holds; `pss` counts a page that N processes share as an Nth of it.
+    """One process, in kB: `rss` is its resident size; `pss` counts a page that N processes share as one Nth.
 
-    `role` is its kind; `main` is the one that has started the others of its kind, and serves nothing itself.
+    `role` is its kind; a `main` process started the others of its kind and serves no requests itself.
     """
 
     pid: int
@@ -25,12 +25,12 @@ class Resident:
 
     @property
     def name(self) -> str:
-        """How it is told."""
+        """Return its name in the report."""
         return f"{self.role}, main" if self.main else self.role
 
 
 def resident(roles: Sequence[str] = _ROLES) -> list[Resident]:
-    """The processes of a benchmark that have such a role."""
+    """Return the processes of a benchmark with one of these roles."""
     return [one for one in _all(descendants()) if one.role in roles]
 
 
@@ -46,7 +46,7 @@ def _all(processes: list[Process]) -> Iterator[Resident]:
 
 
 def _sizes(pid: int) -> dict[str, int] | None:
-    """What /proc/PID/smaps_rollup says (proc(5)), in kB; None when the process is gone."""
+    """Return the fields of /proc/PID/smaps_rollup (proc(5)) in kB; None when the process is gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,8 +1,8 @@
-"""Whether a figure grows: the slope of a line through its samples, and how sure that slope is.
+"""Whether a figure grows: the slope of a line through its samples, and the standard error of that slope.
 
-Memory moves in steps: an allocator takes 256 kB or a megabyte and then nothing for long. So samples that follow each
-other are no independent evidence. They are put together in a few blocks, each block counts with its median, and what
-the line through these leaves unexplained is the noise.
+Memory grows in steps: an allocator takes 256 kB or a megabyte, and then nothing for a long time. So successive
+samples are not independent. They are grouped into a few blocks, each block counts with its median, and the residuals
+of the line through these medians are the noise.
 """
 
 import statistics
@@ -13,24 +13,24 @@ from typing import Final
 
 _BLOCKS: Final = 12
 _SURE: Final = 2.0
-"""Standard errors that a slope must stand above nothing to be believed: about one in forty without growth."""
+"""A slope counts as growth above this many standard errors: without growth, about one in forty exceeds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """A slope, per unit of time, and its standard error."""
+    """A slope per unit of time, and its standard error."""
 
     slope: float
     error: float
 
     @property
     def surely(self) -> float:
-        """The growth that is beyond noise; 0 when there is none."""
+        """Return the growth that exceeds the noise; 0 when there is none."""
         return max(0.0, self.slope - _SURE * self.error)
 
 
 def trend(samples: Sequence[tuple[float, float]]) -> Trend:
-    """The trend of samples (time, figure), oldest first, at least three."""
+    """Return the trend of samples (time, figure), oldest first, at least three."""
     blocks = _blocks(samples)
     times, figures = [time for time, _ in blocks], [figure for _, figure in blocks]
     slope, base = statistics.linear_regression(times, figures)

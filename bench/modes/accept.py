@@ -1,29 +1,30 @@
-"""Accept: mails posted over HTTP and committed, beside the tutorial's endpoint. Nothing is sent meanwhile.
+"""Accept: emails posted over HTTP and committed, beside the tutorial's endpoint. Nothing is sent meanwhile.
 
-Both run under gunicorn with the same workers and threads, over the same PostgreSQL with durable commits, and are asked
-by 32 connections, each request with an idempotency key of its own.
+Both run under gunicorn with the same number of workers: Postern with the worker class and threads of its deployment,
+the tutorial with gthread and 16 threads. Both use the same PostgreSQL with durable commits, and get requests on 32
+connections, each with an idempotency key of its own.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
-from bench.goals import Goal, Json, at_least, at_most
+from bench.load.web import Posted, endpoint_table, postern_web, tutorial_web
+from bench.measure.goals import Goal, Json, at_least, at_most
 from bench.options import Amount, add_amounts
-from bench.stage import stage
-from bench.web import Posted, endpoint_table, postern_web, tutorial_web
+from bench.stage.stage import stage
 
 SINGLE, BATCH, TUTORIAL = "Postern, single", "Postern, batch of 100", "tutorial"
-REQUESTS = Amount(name="requests", usual=3000, quick=800, what="requests a round")
+REQUESTS = Amount(name="requests", usual=3000, quick=800, what="requests per round")
 RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     add_amounts(parser, REQUESTS, RUNS)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run the rounds, tell the table, and answer with the goals and the figures."""
+    """Run the rounds, print the table, and return the goals and the figures."""
     requests, runs = REQUESTS.of(given), RUNS.of(given)
     rounds: dict[str, list[Posted]] = {SINGLE: [], BATCH: [], TUTORIAL: []}
     with stage(latency_ms=60) as there, postern_web(there) as postern, tutorial_web(there) as tutorial:
@@ -44,12 +45,12 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def goals(rounds: dict[str, list[Posted]]) -> list[Goal]:
-    """The goals of accepting."""
+    """Return the goals of accepting."""
     pairs = list(zip(rounds[SINGLE], rounds[TUTORIAL], strict=True))
     batches = list(zip(rounds[BATCH], rounds[SINGLE], strict=True))
     return [
-        at_least("accept: rate over the tutorial's", 6.0, [mine.rate / other.rate for mine, other in pairs]),
-        at_most("accept: p99 over the tutorial's", 1 / 7, [mine.p99_ms / other.p99_ms for mine, other in pairs]),
+        at_least("accept: rate over the tutorial's", 6.0, [attempt.rate / other.rate for attempt, other in pairs]),
+        at_most("accept: p99 over the tutorial's", 1 / 7, [attempt.p99_ms / other.p99_ms for attempt, other in pairs]),
         at_least(
             "accept: CPU of 100 single posts over that of a batch of 100",
             15.0,
@@ -59,5 +60,5 @@ def goals(rounds: dict[str, list[Posted]]) -> list[Goal]:
 
 
 def table(rounds: dict[str, list[Posted]]) -> list[str]:
-    """One line for each endpoint."""
+    """Return a line per endpoint."""
     return endpoint_table(rounds, each="mail")

@@ -1,7 +1,7 @@
-"""All: the benchmarks of speed, one after another, each a process of its own; then one table of all their goals.
+"""All: the benchmarks of speed, one after another, each in its own process; then one table of all their goals.
 
-Those in which one transport is chosen are run by both. What grows, and memory, take long and are asked for by name.
-With `--quick` it is under five minutes on two cores, and says little: so few mails, once, show that everything runs.
+Benchmarks with a choice of transport run with both. The benchmarks of growth and memory take long and run only by name.
+With `--quick` all of it takes under five minutes on two cores. So few emails in one round show only that it runs.
 """
 
 import json
@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Final
 
-from bench.goals import Json
+from bench.measure.goals import Json
 
 RUNS: Final = (
     "drain",
@@ -26,19 +26,19 @@ RUNS: Final = (
     "outage",
     "outage --transport fast",
 )
-APART: Final = ("growth", "memory")
-"""The benchmarks that are not among them."""
+APART: Final = ("growth", "memory", "sweeps")
+"""The benchmarks that `all` leaves out."""
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     parser.add_argument("--quick", action="store_true", help="each in its quick form")
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run them all, tell what each tells, and answer with their goals and what each came to.
+    """Run them all, pass on their output, and return their goals and results.
 
-    One that breaks is named under `failed`, and the others are run all the same.
+    One that fails is named under `failed`; the others still run.
     """
     results = {run: _run(run, quick=given.quick, tell=tell) for run in RUNS}
     tell("\nall goals:")
@@ -46,7 +46,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def together(results: dict[str, Json | None]) -> Json:
-    """One answer out of those of all benchmarks; None is of one that broke."""
+    """Combine the results of all benchmarks into one; None stands for one that failed."""
     ended = {name: result for name, result in results.items() if result is not None}
     return {
         "goals": [goal for result in ended.values() for goal in result["goals"]],

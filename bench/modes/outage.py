@@ -1,9 +1,9 @@
-"""Outage: Redis is killed while workers drain, and with it the broker, the pace and the hints of the suppression list.
+"""Outage: Redis is killed while workers drain, and with it the broker, the send rate and the positives of the list.
 
-Compared is the rate of the ten seconds from the kill on with that of the seconds before it, as the stand-in for SES has
-counted calls. Some of the queued addresses are on the suppression list, and more are put there all the while, a few
-hundred mails before their turn. None of them may be called once its entry is committed, but for those that the answer
-to the entry has named as in flight.
+The rate in the ten seconds after the kill is compared with the rate in the seconds before it, as the stand-in for SES
+counted the calls. Some of the queued addresses are on the suppression list, and more are added all the time, a few
+hundred emails before their turn. Once the entry of an address is committed, the address may not be called, unless the
+answer to the entry has named it as in flight.
 """
 
 import os
@@ -19,20 +19,20 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Final
 
-from bench.calls import Call, between
-from bench.contestants import BENCH, Postern, held_back, person
-from bench.cpu import spent_by_kind
-from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.baselines.contestants import BENCH, Postern, held_back, person
+from bench.load.ses_calls import Call, between
+from bench.measure.cpu import spent_by_kind
+from bench.measure.goals import Goal, Json, at_least, at_most, spread
 from bench.options import Amount, add_amounts, add_transport
-from bench.processes import wait_until
-from bench.stage import Stage, stage
+from bench.stage.processes import wait_until
+from bench.stage.stage import Stage, stage
 
-MAILS: Final = {"boto3": 24_000, "fast": 50_000}
+EMAILS: Final = {"boto3": 24_000, "fast": 50_000}
 BEFORE = Amount(name="before", usual=5, quick=3, what="seconds before the kill that count")
 RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 AFTER_S: Final = 10.0
 _BEGUN: Final = 500
-"""Calls after which the drain is in full swing."""
+"""After this many calls the drain runs at full speed."""
 
 _EVERY_NTH: Final = 100
 _AHEAD: Final = (100, 800)
@@ -42,7 +42,7 @@ _KINDS = ("worker", "database", "redis")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An address that was suppressed: when that was committed, and whether a mail to it was in flight already."""
+    """An address that was suppressed: when that was committed, and whether an email to it was already in flight."""
 
     recipient: str
     at: float
@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survived:
-    """One round: mails a second before and after; seconds of the longest silence after; entries; and who got mail."""
+    """One round: emails per second before and after, the longest pause after, the entries, and those sent to anyway."""
 
     before: float
     after: float
@@ -64,18 +64,18 @@ class Survived:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     add_amounts(parser, BEFORE, RUNS)
     add_transport(parser)
-    parser.add_argument("--mails", type=int, help=f"mails in the queue (default {MAILS})")
+    parser.add_argument("--emails", type=int, help=f"emails in the queue (default {EMAILS})")
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run the rounds, tell the table, and answer with the goals and the figures."""
-    runs, mails, rounds = RUNS.of(given), given.mails or MAILS[given.transport], []
+    """Run the rounds, print the table, and return the goals and the figures."""
+    runs, emails, rounds = RUNS.of(given), given.emails or EMAILS[given.transport], []
     for number in range(1, runs + 1):
         with stage(latency_ms=60) as there:
-            rounds.append(_round(there, given.transport, mails=mails, before_s=BEFORE.of(given)))
+            rounds.append(_round(there, given.transport, emails=emails, before_s=BEFORE.of(given)))
         one = rounds[-1]
         tell(f"round {number} of {runs}: {one.before:.0f}/s, then {one.after:.0f}/s without Redis")
     for line in table(rounds):
@@ -88,7 +88,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def goals(transport: str, rounds: Sequence[Survived]) -> list[Goal]:
-    """The goals of an outage."""
+    """Return the goals of an outage."""
     return [
         at_least(
             f"outage, {transport}: rate of the 10 s after Redis is killed over that before",
@@ -96,7 +96,7 @@ def goals(transport: str, rounds: Sequence[Survived]) -> list[Goal]:
             [one.after / one.before for one in rounds],
         ),
         at_most(
-            f"outage, {transport}: mails sent to suppressed addresses",
+            f"outage, {transport}: emails sent to suppressed addresses",
             0.0,
             [one.sent_to_suppressed for one in rounds],
         ),
@@ -104,8 +104,8 @@ def goals(transport: str, rounds: Sequence[Survived]) -> list[Goal]:
 
 
 def table(rounds: Sequence[Survived]) -> list[str]:
-    """Before and after."""
-    lines = [f"{'':16}{'mails/s':>22}{'CPU us/mail':>22}   of which, in the last round"]
+    """Return the lines for before and after."""
+    lines = [f"{'':16}{'emails/s':>22}{'CPU us/email':>22}   of which, in the last round"]
     for name, rates, spent in (
         ("before", [one.before for one in rounds], [one.cpu_before for one in rounds]),
         ("without Redis", [one.after for one in rounds], [one.cpu_after for one in rounds]),
@@ -116,24 +116,22 @@ def table(rounds: Sequence[Survived]) -> list[str]:
     entries, flying = sum(one.entries for one in rounds), sum(one.in_flight for one in rounds)
     sent = sum(one.sent_to_suppressed for one in rounds)
     lines.append(f"longest pause without a call, s: {spread([one.longest_pause_s for one in rounds])}")
-    lines.append(
-        f"suppressed addresses in the queue: {entries}, told to be in flight {flying}, sent to in spite of it {sent}"
-    )
+    lines.append(f"suppressed addresses in the queue: {entries}, named as in flight {flying}, sent to anyway {sent}")
     return lines
 
 
 class Suppressor:
-    """Puts addresses on the list: some at once, and then, while it is at work, those whose turn is near."""
+    """Puts addresses on the list: some at once, and then, while it is running, those whose turn is near."""
 
-    def __init__(self, there: Stage, mails: int) -> None:
+    def __init__(self, there: Stage, emails: int) -> None:
         self._there = there
-        self._mails = mails
-        self._chance = random.Random(mails)
+        self._emails = emails
+        self._chance = random.Random(emails)
         self._over = threading.Event()
         self.entries: list[Entry] = []
 
     def add(self, number: int) -> None:
-        """Suppress the person of this number."""
+        """Suppress the address with this number."""
         added = self._there.gateway.suppress.add(BENCH, person(number))
         self.entries.append(Entry(recipient=person(number), at=time.monotonic(), in_flight=bool(added.in_flight)))
 
@@ -151,14 +149,14 @@ class Suppressor:
     def _work(self) -> None:
         while not self._over.wait(_PAUSE_S):
             ahead = self._there.calls_so_far() + self._chance.randint(*_AHEAD)
-            if ahead < self._mails and ahead % _EVERY_NTH:
+            if ahead < self._emails and ahead % _EVERY_NTH:
                 self.add(ahead)
 
 
-def _round(there: Stage, transport: str, *, mails: int, before_s: float) -> Survived:
-    suppressor = Suppressor(there, mails)
-    with held_back(there.gateway, mails) as release:
-        for number in range(0, mails, _EVERY_NTH):
+def _round(there: Stage, transport: str, *, emails: int, before_s: float) -> Survived:
+    suppressor = Suppressor(there, emails)
+    with held_back(there.gateway, emails) as release:
+        for number in range(0, emails, _EVERY_NTH):
             suppressor.add(number)
         with Postern(there, transport=transport).workers(), suppressor.at_work():
             release()
@@ -183,7 +181,7 @@ def survived(
     moments: tuple[float, float, float],
     spent: tuple[Mapping[str, float], ...],
 ) -> Survived:
-    """What came of a round: `moments` are when it began to count, when Redis was killed, and the end."""
+    """Return the figures of a round; `moments` are the start of counting, the kill of Redis, and the end."""
     began, killed, over = moments
     times = [call.at for call in calls]
     before, after = between(times, began, killed), between(times, killed, over)
@@ -200,24 +198,24 @@ def survived(
 
 
 def broken(calls: Sequence[Call], entries: Sequence[Entry]) -> list[Entry]:
-    """Entries whose address was called after they were committed, though they had named no mail in flight."""
+    """Return entries whose address was called after their commit although they named no email in flight."""
     last = {call.recipient: call.at for call in calls}
     return [one for one in entries if not one.in_flight and last.get(one.recipient, 0.0) > one.at]
 
 
 def longest_pause(times: Sequence[float], since: float, until: float) -> float:
-    """Seconds of the longest time without a call between two moments."""
+    """Return the seconds of the longest time without a call between two moments."""
     inside = [since, *times[bisect_left(times, since) : bisect_left(times, until)], until]
     return max(later - earlier for earlier, later in pairwise(inside))
 
 
 def _kill_redis(there: Stage) -> float:
-    """Kill it as nothing can be handled; the moment."""
+    """Kill Redis with SIGKILL, which it cannot handle, and return the monotonic time."""
     process = there.gateway.redis.info("server")["process_id"]
     os.kill(process, signal.SIGKILL)
     return time.monotonic()
 
 
-def _cpu(before: Mapping[str, float], after: Mapping[str, float], mails: int) -> dict[str, float]:
-    """Seconds of CPU a mail by kind; of a kind that is gone, none."""
-    return {kind: max(0.0, after.get(kind, 0.0) - before.get(kind, 0.0)) / max(1, mails) for kind in _KINDS}
+def _cpu(before: Mapping[str, float], after: Mapping[str, float], emails: int) -> dict[str, float]:
+    """Return the CPU seconds per email by kind; a kind that is gone counts as none."""
+    return {kind: max(0.0, after.get(kind, 0.0) - before.get(kind, 0.0)) / max(1, emails) for kind in _KINDS}

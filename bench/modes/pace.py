@@ -1,7 +1,7 @@
-"""Pace: queued mails sent at the rate of an account, 50 a second, by two worker processes that share it.
+"""Pace: queued emails sent at the rate of an account, 50 per second, by two worker processes that share the rate.
 
-The stand-in for SES throttles as SES does: a call passes while rate is left, a second's worth of which is saved up at
-most. Where it is told of calls, the stand-in has counted them.
+The stand-in for SES throttles as SES does: a call passes while credit is left, of which at most a second's worth is
+saved up. The calls in the results are those that the stand-in counted.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -9,23 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from bench.calls import Call, most_in, rate
-from bench.contestants import Postern, held_back, waiting
-from bench.cpu import spent_by_kind
-from bench.goals import Goal, Json, at_least, at_most, spread
+from bench.baselines.contestants import Postern, held_back, waiting
+from bench.load.ses_calls import Call, most_in, rate
+from bench.measure.cpu import spent_by_kind
+from bench.measure.goals import Goal, Json, at_least, at_most, spread
 from bench.options import Amount, add_amounts, add_transport
-from bench.processes import wait_until
-from bench.stage import Stage, stage
+from bench.stage.processes import wait_until
+from bench.stage.stage import Stage, stage
 
 RATE: Final = 50.0
-SECONDS = Amount(name="seconds", usual=40, quick=12, what=f"seconds of a round, of {RATE:.0f} mails each")
+SECONDS = Amount(name="seconds", usual=40, quick=12, what=f"seconds of a round, of {RATE:.0f} emails each")
 RUNS = Amount(name="runs", usual=5, quick=1, what="rounds")
 _KINDS = ("worker", "database", "redis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paced:
-    """One round: calls a second from the first to the last, those refused, the most in one second; CPU s a mail."""
+    """One round: calls per second, refused calls, the most calls in one second, and CPU seconds per email."""
 
     rate: float
     throttled: int
@@ -34,19 +34,19 @@ class Paced:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     add_amounts(parser, SECONDS, RUNS)
     add_transport(parser)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run the rounds, tell the table, and answer with the goals and the figures."""
-    runs, mails = RUNS.of(given), int(RATE * SECONDS.of(given))
+    """Run the rounds, print the table, and return the goals and the figures."""
+    runs, emails = RUNS.of(given), int(RATE * SECONDS.of(given))
     rounds = []
     with stage(latency_ms=60, rate=RATE) as there:
         postern = Postern(there, transport=given.transport, more={"SES_MAX_SEND_RATE": str(RATE)})
         for number in range(1, runs + 1):
-            rounds.append(_round(there, postern, mails))
+            rounds.append(_round(there, postern, emails))
             tell(f"round {number} of {runs}: {rounds[-1].rate:.2f}/s, {rounds[-1].throttled} throttled")
     for line in table(rounds):
         tell(line)
@@ -58,7 +58,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def goals(rounds: Sequence[Paced]) -> list[Goal]:
-    """The goals of a paced drain."""
+    """Return the goals of a paced drain."""
     return [
         at_least("pace: share of the account's rate that is used", 0.98, [one.rate / RATE for one in rounds]),
         at_most("pace: calls that SES throttled", 0.0, [one.throttled for one in rounds]),
@@ -72,13 +72,13 @@ def table(rounds: Sequence[Paced]) -> list[str]:
     cpu = [f"{kind} {spread([one.cpu[kind] * 1e6 for one in rounds])}" for kind in _KINDS]
     rates = spread([one.rate for one in rounds])
     return [
-        f"mails/s: {rates} of {RATE:.0f}; at most {most} in any second; throttled {throttled}",
-        f"CPU us/mail: {', '.join(cpu)}",
+        f"emails/s: {rates} of {RATE:.0f}; at most {most} in any second; throttled {throttled}",
+        f"CPU us/email:  {', '.join(cpu)}",
     ]
 
 
 def paced(calls: Sequence[Call], cpu: Mapping[str, float]) -> Paced:
-    """What these calls come to."""
+    """Return the figures of these calls."""
     taken = [call.at for call in calls if call.taken]
     return Paced(
         rate=rate(taken),
@@ -88,12 +88,12 @@ def paced(calls: Sequence[Call], cpu: Mapping[str, float]) -> Paced:
     )
 
 
-def _round(there: Stage, postern: Postern, mails: int) -> Paced:
+def _round(there: Stage, postern: Postern, emails: int) -> Paced:
     earlier = len(there.calls())
-    with held_back(there.gateway, mails) as release, postern.workers():
+    with held_back(there.gateway, emails) as release, postern.workers():
         before = spent_by_kind()
         release()
         wait_until(lambda: waiting(there.gateway) == 0)
         after = spent_by_kind()
-    cpu = {kind: (after[kind] - before[kind]) / mails for kind in _KINDS}
+    cpu = {kind: (after[kind] - before[kind]) / emails for kind in _KINDS}
     return paced(there.calls()[earlier:], cpu)

@@ -1,8 +1,8 @@
-"""Stages: what each step of a mail's way costs, by itself: on one thread, in batches of 100, against PostgreSQL.
+"""Stages: the cost of each step of an email by itself: on one thread, in batches of 100, with PostgreSQL.
 
-Each step is what accept, worker and settler do there, without web server, Celery, threads and Redis' pace around it;
-what all of these cost together, `mixed` and `drain` tell. CPU is that of our thread and of PostgreSQL's backends; the
-log is PostgreSQL's write-ahead log. The stand-in for SES answers at once.
+Each step is the work of acceptance, worker or settler, without the web server, Celery, threads and the send rate in
+Redis; `mixed` and `drain` measure the cost of all of these together. CPU is that of our thread and of PostgreSQL's
+backends; the log is PostgreSQL's write-ahead log. The stand-in for SES answers at once.
 """
 
 import os
@@ -14,63 +14,63 @@ from datetime import timedelta
 from json import dumps
 from typing import Final
 
-from app.aws.ses import Mailer, SesMailer
-from app.aws.ses_fast import fast_client
-from app.domain.outcome import Accepted, Envelope, Outcome
-from app.ground import Ground, lay
+from app.aws.ses.fast_client import fast_client
+from app.aws.ses.mailer import Mailer, SesMailer
+from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
 from app.queue import Lane
-from app.services.accept import Submission
-from app.services.authenticate import caller_of
-from app.services.envelopes import Letter
-from app.services.record import Record, Report
-from app.services.results import noted
-from app.services.turns import claim_in_turn
-from app.store import claims, letters
-from app.store.claims import Claim, Mine, Wanted
-from app.store.flight import FlightRecorder
-from app.wiring import Gateway, build
-from bench.contestants import mail, person
-from bench.goals import Goal, Json, at_most, spread
-from bench.meter import Meter
-from bench.notifications import pinned
+from app.services.apps.authenticate import caller_of
+from app.services.sending.call_results import Report, noted
+from app.services.sending.claim_order import claim_in_turn
+from app.services.sending.record import Record
+from app.services.sending.render import SealedEmail
+from app.services.submission.accept import Submission
+from app.store.sending import claims, drafts
+from app.store.sending.claims import Claim, OpenAttempt, Wanted
+from app.store.sending.flight_recorder import FlightRecorder
+from app.wiring.foundation import Ground, lay
+from app.wiring.gateway import Gateway, build
+from bench.baselines.contestants import email, person
+from bench.load.notifications import pinned
+from bench.measure.goals import Goal, Json, at_most, spread
+from bench.measure.meter import Meter
 from bench.options import Amount, add_amounts
-from bench.stage import TOPIC, Stage, stage
+from bench.stage.stage import TOPIC, Stage, stage
 from config import load
-from tests.feedback import delivered
-from tests.gateways import issue
-from tests.signing import body, headers, signer
+from tests.support.aws.notifications import delivered
+from tests.support.aws.sns_signing import body, headers, signer
+from tests.support.gateway.gateways import issue
 
-BATCHES = Amount(name="batches", usual=60, quick=6, what="batches of 100 that are measured")
+BATCHES = Amount(name="batches", usual=60, quick=6, what="measured batches of 100")
 WARM: Final = 3
-"""Batches before them, of which nothing is kept."""
+"""Batches before them that are not measured."""
 
 BATCH: Final = 100
 SINGLES: Final = 20
 ACCEPT, ACCEPT_ONE = "accept, 100 in a batch", "accept, one by one"
-CLAIM, LETTERS, RENDER, LOOK, NOTE = "claim, with the gate", "letters", "render", "look", "note"
+CLAIM, LETTERS, RENDER, LOOK, NOTE = "claim, with the gate", "read emails", "render", "look", "note"
 FAST, BOTO3 = "call, fast", "call, boto3"
 RECORD, RECEIVE, SETTLE = "record", "feedback, received", "feedback, settled"
 WHAT: Final = {
     ACCEPT: "gate, seal, insert, commit",
     ACCEPT_ONE: "the same, each with a commit of its own",
     CLAIM: "one transaction: circuits, rows leased, attempts opened",
-    LETTERS: "the mails read",
+    LETTERS: "the emails read",
     RENDER: "opened and written as MIME",
-    LOOK: "lease and suppression, once more",
+    LOOK: "lease and suppression checked again",
     NOTE: "two lines in the flight recorder",
     FAST: "signed, sent, answered",
     BOTO3: "the same by boto3",
     RECORD: "one transaction: recipients and attempts",
-    RECEIVE: "a notification verified and stored, by itself",
+    RECEIVE: "one notification verified and stored",
     SETTLE: "a `Delivery` applied",
 }
 OWN: Final = (ACCEPT, CLAIM, LETTERS, RENDER, LOOK, NOTE, RECORD)
-"""What Postern adds to a call of SES, with batch posts."""
+"""The steps that Postern adds to a call to SES, with batch posts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the steps are made of."""
+    """The objects that the steps use."""
 
     gateway: Gateway
     ground: Ground
@@ -80,12 +80,12 @@ class Parts:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     add_amounts(parser, BATCHES)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Take the batches through all steps, tell the table, and answer with the goals and the figures."""
+    """Take the batches through all steps, print the table, and return the goals and the figures."""
     with stage(latency_ms=0) as there, _parts(there) as parts:
         way = Way(parts)
         for _ in range(WARM):
@@ -102,7 +102,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 class Way:
-    """The whole way of a batch."""
+    """Takes a batch through all steps."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -110,37 +110,37 @@ class Way:
         self._batches = 0
 
     def go(self, meter: Meter) -> None:
-        """Take one batch from acceptance to its feedback."""
+        """Take one batch from acceptance to its events."""
         meter.begin()
         self._accept(meter)
         claim = meter(CLAIM, BATCH, self._claim)
-        assert len(claim.mails) == BATCH
-        opened = meter(LETTERS, BATCH, lambda: self._letters(claim))
-        envelopes = meter(RENDER, BATCH, lambda: [one.envelope(mine) for one, mine in opened])
-        meter(LOOK, BATCH, lambda: self._look(claim.mails))
+        assert len(claim.emails) == BATCH
+        opened = meter(LETTERS, BATCH, lambda: self._sealed_emails(claim))
+        envelopes = meter(RENDER, BATCH, lambda: [one.envelope(attempt) for one, attempt in opened])
+        meter(LOOK, BATCH, lambda: self._look(claim.emails))
         outcomes = self._call(meter, envelopes)
-        meter(NOTE, BATCH, lambda: self._note(claim.mails, outcomes))
+        meter(NOTE, BATCH, lambda: self._note(claim.emails, outcomes))
         reports = [
-            Report(mine=mine, token=claim.token, result=outcome)
-            for mine, outcome in zip(claim.mails, outcomes, strict=True)
+            Report(attempt=attempt, token=claim.token, result=outcome)
+            for attempt, outcome in zip(claim.emails, outcomes, strict=True)
         ]
         meter(RECORD, BATCH, lambda: self._parts.record(reports))
         self._hear(meter, reports)
 
     def _accept(self, meter: Meter) -> None:
-        """A batch, of which a part is posted one by one."""
+        """Accept a batch, a part of which is posted one by one."""
         first = self._batches * BATCH
-        mails = [mail(person(number)) for number in range(first, first + BATCH)]
+        emails = [email(person(number)) for number in range(first, first + BATCH)]
         self._batches += 1
-        singles, rest = mails[:SINGLES], mails[SINGLES:]
+        singles, rest = emails[:SINGLES], emails[SINGLES:]
         meter(ACCEPT, len(rest), lambda: self._take_in(rest))
         meter(ACCEPT_ONE, len(singles), lambda: self._take_in_one_by_one(singles))
 
-    def _take_in(self, mails: Sequence[Submission]) -> None:
-        self._parts.gateway.accept(self._who, mails, idempotency=None, answer=lambda _: {})
+    def _take_in(self, emails: Sequence[Submission]) -> None:
+        self._parts.gateway.accept(self._who, emails, idempotency=None, answer=lambda _: {})
 
-    def _take_in_one_by_one(self, mails: Sequence[Submission]) -> None:
-        for one in mails:
+    def _take_in_one_by_one(self, emails: Sequence[Submission]) -> None:
+        for one in emails:
             self._take_in([one])
 
     def _claim(self) -> Claim:
@@ -149,29 +149,29 @@ class Way:
             self._parts.recorder.claim(wanted.token)
             return claim_in_turn(connection, [wanted])
 
-    def _letters(self, claim: Claim) -> list[tuple[Letter, Mine]]:
+    def _sealed_emails(self, claim: Claim) -> list[tuple[SealedEmail, OpenAttempt]]:
         ground = self._parts.ground
         with ground.database.asking() as connection:
-            drafts = letters.drafts(connection, [mine.recipient.email_id for mine in claim.mails])
-        opened = {one.id: Letter(one, ground.key_ring, links=ground.links) for one in drafts}
-        return [(opened[mine.recipient.email_id], mine) for mine in claim.mails]
+            found = drafts.drafts(connection, [attempt.recipient.email_id for attempt in claim.emails])
+        opened = {one.id: SealedEmail(one, ground.key_ring, links=ground.links) for one in found}
+        return [(opened[attempt.recipient.email_id], attempt) for attempt in claim.emails]
 
-    def _look(self, mails: Sequence[Mine]) -> None:
+    def _look(self, emails: Sequence[OpenAttempt]) -> None:
         with self._parts.ground.database.asking() as connection:
-            assert all(look.holds for look in claims.look_again(connection, mails))
+            assert all(look.holds for look in claims.look_again(connection, emails))
 
     def _call(self, meter: Meter, envelopes: Sequence[Envelope]) -> list[Outcome]:
-        """The first half by boto3, the rest by the other transport."""
+        """Send the first half with boto3, the rest with the other transport."""
         half = len(envelopes) // 2
         outcomes = []
         for name, some in ((BOTO3, envelopes[:half]), (FAST, envelopes[half:])):
             outcomes += meter(name, len(some), lambda: [self._parts.mailers[name].send(one) for one in some])  # noqa: B023
         return outcomes
 
-    def _note(self, mails: Sequence[Mine], outcomes: Sequence[Outcome]) -> None:
-        for mine, outcome in zip(mails, outcomes, strict=True):
-            self._parts.recorder.start(mine.attempt_id)
-            self._parts.recorder.answer(mine.attempt_id, noted(outcome))
+    def _note(self, emails: Sequence[OpenAttempt], outcomes: Sequence[Outcome]) -> None:
+        for attempt, outcome in zip(emails, outcomes, strict=True):
+            self._parts.recorder.start(attempt.attempt_id)
+            self._parts.recorder.answer(attempt.attempt_id, noted(outcome))
         self._parts.recorder.forget()
 
     def _hear(self, meter: Meter, reports: Sequence[Report]) -> None:
@@ -185,7 +185,7 @@ class Way:
 
 def _news(report: Report) -> str:
     assert isinstance(report.result, Accepted)
-    return dumps(delivered(report.mine.recipient.address, message=report.result.ses_message_id))
+    return dumps(delivered(report.attempt.recipient.address, message=report.result.ses_message_id))
 
 
 @contextmanager
@@ -212,15 +212,15 @@ def _parts(there: Stage) -> Iterator[Parts]:
 
 
 def goals(meter: Meter) -> list[Goal]:
-    """What Postern may add to a call."""
+    """Return the goal for the cost that Postern adds to a call."""
     ours = zip(*(meter.costs(name) for name in OWN), strict=True)
     ratios = [sum(one.cpu for one in costs) / call.cpu for costs, call in zip(ours, meter.costs(BOTO3), strict=True)]
     return [at_most("stages: all steps but the call, batch posts: CPU over a call by boto3", 0.5, ratios)]
 
 
 def table(meter: Meter) -> list[str]:
-    """One line for each step: microseconds a mail (or a notification)."""
-    lines = [f"{'us a mail':26}{'client':>22}{'database':>22}{'by the clock':>14}{'log, bytes':>12}   what"]
+    """Return a line per step: microseconds per email (or per notification)."""
+    lines = [f"{'us per email':26}{'client':>22}{'database':>22}{'elapsed':>14}{'log, bytes':>12}   work"]
     for name, what in WHAT.items():
         costs = meter.costs(name)
         client, database = spread([one.client for one in costs]), spread([one.database for one in costs])

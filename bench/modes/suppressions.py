@@ -1,9 +1,9 @@
-"""Suppressions: what a list of ten million costs, beside a boto3 send of the same run.
+"""Suppressions: the cost of a list of ten million entries, beside a boto3 send in the same run.
 
-The list lies in a PostgreSQL with durable commits and, as positives, in Valkey; one in twenty of the addresses that are
-asked for is on it. Measured are the gate as the claim asks it, with three names in three scopes for each mail; the
-look-up in the positives, at accept and at the last look; the memory of both; how long the positives take to fill again;
-and the commands that import and export, as processes of their own.
+The list is in a PostgreSQL with durable commits and, as positives, in Valkey; one in twenty of the addresses that are
+looked up is on it. It measures the gate as the claim queries it, with three names in three scopes for each email; the
+look-up in the positives, at acceptance and at the last look; the memory of both; how long it takes to refill the
+positives; and the commands that import and export, as separate processes.
 """
 
 import json
@@ -23,34 +23,34 @@ from typing import Any, Final
 from redis import Redis
 from sqlalchemy import ARRAY, Connection, Select, String, bindparam, column, func, select, text
 
-from app.cli.environment import CHECKOUT
-from app.services.gate import Addressee
-from app.store.pseudonyms import Pseudonyms
-from app.store.sealing import KeyRing
-from app.store.verdicts import suppressed_by
-from app.wiring import Gateway
-from bench.cpu import spent_by_kind
-from bench.goals import Goal, Json, at_most, spread
-from bench.listed import file_of, fill, mails
-from bench.stage import Stage, stage
+from app.cli.shell.operated_gateway import CHECKOUT
+from app.services.suppression.gate import Addressee
+from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission.sealing import KeyRing
+from app.store.suppression.gate_sql import suppressed_by
+from app.wiring.gateway import Gateway
+from bench.load.suppression_list import emails, file_of, fill
+from bench.measure.cpu import spent_by_kind
+from bench.measure.goals import Goal, Json, at_most, spread
+from bench.stage.stage import Stage, stage
 
 SIZE: Final = 10_000_000
 QUICK: Final = 200_000
 LARGE: Final = 5_000_000
-"""From here on the 65,536 sets of the positives are full enough for their own memory not to count."""
+"""From this size on, the 65,536 sets of the positives are so full that their own memory does not matter."""
 
 BATCH: Final = 100
-CLAIM, CLAIM_ONE = f"gate in the claim, {BATCH} mails", "gate in the claim, 1 mail"
-LOOK, LOOK_ONE = f"look-up in the positives, {BATCH} mails", "look-up in the positives, 1 mail"
+CLAIM, CLAIM_ONE = f"gate in the claim, {BATCH} emails", "gate in the claim, 1 email"
+LOOK, LOOK_ONE = f"look-up in the positives, {BATCH} emails", "look-up in the positives, 1 email"
 ASKED, ASKED_QUICK = 50_000, 10_000
 ASKED_ONE = 3_000
 TRIES = 5
 BARE_MAILS, BARE_SIZE = 1_000, 6_000
 POSTGRES: Final = {"shared_buffers": "2GB"}
-"""As somebody with such a list would have it; with 32 MB, every page of an index is fetched from the system's cache."""
+"""A reasonable setting for such a list; with 32 MB, every index page would come from the page cache of the system."""
 
 BYTES_A_ROW_ON_DISK: Final = 700
-"""With its log and the rows of the import; asked of the disk before anything is begun."""
+"""Including the log and the rows of the import; the free disk space is checked before the benchmark begins."""
 
 _RELATIONS = """
 select c.relname, case when c.relkind = 'r' then pg_table_size(c.oid) else pg_relation_size(c.oid) end
@@ -61,7 +61,7 @@ where c.oid = to_regclass(:name) or i.indrelid = to_regclass(:name) order by 2 d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Questions about mails, some at a time: wall time of a question in ms, and CPU of a mail in us, everybody's."""
+    """Queries about emails, several at a time: elapsed ms per query, and CPU us per email of all processes."""
 
     p50_ms: float
     p99_ms: float
@@ -70,7 +70,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A command: rows a second, and the most memory that it held."""
+    """A run of a command: rows per second, and its peak memory."""
 
     rows: int
     rate: float
@@ -79,7 +79,7 @@ class Ran:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     parser.add_argument("--size", type=int, default=SIZE, help=f"entries of the list (default {SIZE:,})")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} entries, under a minute")
     parser.add_argument("--rows", type=int, help="rows of the import (default a tenth of the size, at most 1,000,000)")
@@ -87,7 +87,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run it, tell the tables, and answer with the goals and the figures."""
+    """Run it, print the tables, and return the goals and the figures."""
     size = QUICK if given.quick else given.size
     runs = given.runs or (3 if given.quick else 5)
     _require_disk(size)
@@ -117,7 +117,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def _warm(gateway: Gateway) -> None:
-    """Read the indexes of the list, once, as a gateway that runs has done long ago."""
+    """Load the indexes of the list into the cache, as in a gateway that has been running for a while."""
     with gateway.database.transaction() as connection:
         connection.execute(text("set local statement_timeout = 0"))
         connection.execute(text("create extension pg_prewarm"))
@@ -127,7 +127,7 @@ def _warm(gateway: Gateway) -> None:
 
 
 def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json:
-    """Let upkeep fill the positives, as it does when Redis lost them; their memory, and how long that took."""
+    """Let upkeep refill the positives, as when Redis has lost them; return their memory and the time it took."""
     before = _used_memory(gateway.redis)
     began, spent = time.monotonic(), spent_by_kind() | {"client": time.process_time()}
     tries = 1
@@ -140,7 +140,7 @@ def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json
     cpu = {kind: after[kind] - spent[kind] for kind in ("client", "database", "redis")}
     held = (_used_memory(gateway.redis) - before) / size
     tell(
-        f"positives: {held:.1f} bytes an address in Redis; filled again in {seconds:.0f} s "
+        f"positives: {held:.1f} bytes per address in Redis; refilled in {seconds:.0f} s "
         f"({', '.join(f'{kind} {one:.0f} s of CPU' for kind, one in cpu.items())}; tries: {tries})"
     )
     return {"bytes_an_address": held, "rebuild_s": round(seconds, 1), "rebuild_cpu_s": cpu, "tries": tries}
@@ -154,22 +154,22 @@ def _rounds(
     ring = KeyRing([key.get_secret_value() for key in there.gateway.settings.secret_keys])
     names = Pseudonyms(there.gateway.database, ring)
     for number in range(runs):
-        wanted = mails(asking, size=size, seed=number)
-        pseudonyms = {mail.key: names(mail.key) for mail in wanted}
+        wanted = emails(asking, size=size, seed=number)
+        pseudonyms = {email.key: names(email.key) for email in wanted}
         with there.gateway.database.reading() as connection:
             asked[CLAIM].append(_ask_sql(connection, wanted, pseudonyms, at_a_time=BATCH))
             asked[CLAIM_ONE].append(_ask_sql(connection, wanted[:ASKED_ONE], pseudonyms, at_a_time=1))
         asked[LOOK].append(_ask_redis(there.gateway, wanted, pseudonyms, at_a_time=BATCH))
         asked[LOOK_ONE].append(_ask_redis(there.gateway, wanted[:ASKED_ONE], pseudonyms, at_a_time=1))
         bare.append(_boto3())
-        tell(f"round {number + 1} of {runs}: gate {asked[CLAIM][-1].cpu_us:.1f} us, boto3 {bare[-1]:.0f} us a mail")
+        tell(f"round {number + 1} of {runs}: gate {asked[CLAIM][-1].cpu_us:.1f} us, boto3 {bare[-1]:.0f} us per email")
     return asked, bare
 
 
 def _ask_sql(
     connection: Connection, wanted: Sequence[Addressee], pseudonyms: dict[str, str], *, at_a_time: int
 ) -> Asked:
-    """What the gate adds to a statement that reads as many mails without it."""
+    """Return the time that the gate adds to a statement that reads as many emails without it."""
     arrays = [bindparam(name, type_=ARRAY(String)) for name in ("keys", "names", "scopes")]
     given = func.unnest(*arrays).table_valued(column("key", String), column("name", String), column("scope", String))
     given = given.render_derived("mail")
@@ -177,9 +177,9 @@ def _ask_sql(
     without = select(given.c.key, given.c.scope)
     batches = [
         {
-            "keys": [mail.key for mail in batch],
-            "names": [pseudonyms[mail.key] for mail in batch],
-            "scopes": [mail.scope for mail in batch],
+            "keys": [email.key for email in batch],
+            "names": [pseudonyms[email.key] for email in batch],
+            "scopes": [email.scope for email in batch],
         }
         for batch in _batches(wanted, at_a_time)
     ]
@@ -199,7 +199,7 @@ def _ask_sql(
 
 def _ask_redis(gateway: Gateway, wanted: Sequence[Addressee], pseudonyms: dict[str, str], *, at_a_time: int) -> Asked:
     batches = [
-        [name for mail in batch for name in (mail.key, mail.key[mail.key.index("@") :], pseudonyms[mail.key])]
+        [name for email in batch for name in (email.key, email.key[email.key.index("@") :], pseudonyms[email.key])]
         for batch in _batches(wanted, at_a_time)
     ]
     told = _time(gateway.positives.look_up, batches, server=lambda: spent_by_kind()["redis"])
@@ -207,7 +207,7 @@ def _ask_redis(gateway: Gateway, wanted: Sequence[Addressee], pseudonyms: dict[s
 
 
 def _time(ask: Callable[[Any], object], batches: Sequence[object], *, server: Callable[[], float]) -> Asked:
-    """Ask every question; the CPU is of one question, ours and the server's."""
+    """Run every query; the CPU is that of one query, ours and the server's."""
     for batch in batches[: min(len(batches), 20)]:
         ask(batch)
     walls = []
@@ -222,19 +222,19 @@ def _time(ask: Callable[[Any], object], batches: Sequence[object], *, server: Ca
 
 
 def _of_backend(process: int | None) -> Callable[[], float]:
-    """Seconds of CPU of the one process that serves a connection: the others of PostgreSQL tidy up after the fill."""
+    """Return a function for the CPU seconds of one backend: other processes of PostgreSQL clean up after the fill."""
     return lambda: int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _boto3() -> float:
-    """CPU of a mail in us, sent by a bare boto3 loop of one thread that stores nothing."""
-    words = (sys.executable, "-m", "bench.bare", str(BARE_MAILS), "1", str(BARE_SIZE))
+    """Return the CPU in us per email of a bare boto3 loop in one thread that stores nothing."""
+    words = (sys.executable, "-m", "bench.baselines.bare_boto3", str(BARE_MAILS), "1", str(BARE_SIZE))
     told = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     return 1e6 * float(told.stdout.split()[1]) / BARE_MAILS
 
 
 def _bytes(gateway: Gateway, table: str, rows: int) -> dict[str, float]:
-    """Bytes an entry takes in SQL, by relation: the table itself and each of its indexes."""
+    """Return the bytes per entry in SQL, by relation: the table itself and each of its indexes."""
     with gateway.database.reading() as connection:
         found = connection.execute(text(_RELATIONS), {"name": table}).all()
     sizes = {name: round(size / rows, 1) for name, size in found if size > rows}
@@ -242,7 +242,7 @@ def _bytes(gateway: Gateway, table: str, rows: int) -> dict[str, float]:
 
 
 def _move(there: Stage, *, rows: int, tell: Callable[[str], None]) -> Json:
-    """Import a file of so many new addresses, import it again, and export all there is; each a command of its own."""
+    """Import a file of `rows` new addresses, import it again, and export the whole list, each by a command."""
     file, out = there.directory / "import.csv", there.directory / "export.csv"
     with file.open("wb") as written:
         written.writelines(file_of(rows))
@@ -256,8 +256,8 @@ def _move(there: Stage, *, rows: int, tell: Callable[[str], None]) -> Json:
         ran[name] = _run(words, there.directory)
         one = ran[name]
         tell(
-            f"{name:14} {one.rows:>10,} rows  {one.rate:>8,.0f} rows/s  {one.cpu_us:>4.0f} us of CPU a row, everybody's"
-            f"  {one.peak_mb:.0f} MB at most (1 run)"
+            f"{name:14} {one.rows:>10,} rows  {one.rate:>8,.0f} rows/s  {one.cpu_us:>4.0f} us of CPU per row in all"
+            f"  {one.peak_mb:.0f} MB peak (1 run)"
         )
     events = _bytes(there.gateway, "suppression_events", rows)
     return {"commands": {name: asdict(one) for name, one in ran.items()}, "events_bytes_an_entry": events}
@@ -289,12 +289,12 @@ def _goals(asked: dict[str, list[Asked]], bare: list[float], size: int, bytes_an
     shares = [gate.cpu_us / one for gate, one in zip(asked[CLAIM], bare, strict=True)]
     found = [at_most("suppressions: CPU of the gate in the claim over a boto3 send", 0.01, shares)]
     if size >= LARGE:
-        found.append(at_most("suppressions: bytes an address in Redis", 16.0, [bytes_an_address]))
+        found.append(at_most("suppressions: bytes per address in Redis", 16.0, [bytes_an_address]))
     return found
 
 
 def _table(asked: dict[str, list[Asked]], bare: list[float]) -> list[str]:
-    lines = [f"{'':38}{'p50 ms':>24}{'p99 ms':>24}{'CPU us/mail':>26}{'share of a send':>18}"]
+    lines = [f"{'':38}{'p50 ms':>24}{'p99 ms':>24}{'CPU us/email':>26}{'share of a send':>18}"]
     for name, of in asked.items():
         share = statistics.median(one.cpu_us / send for one, send in zip(of, bare, strict=True))
         columns = [spread([one.p50_ms for one in of]), spread([one.p99_ms for one in of])]

@@ -1,7 +1,7 @@
-"""Webhook: genuinely signed notifications of SNS, verified and stored, beside the same endpoint without verifying.
+"""Webhook: validly signed SNS notifications, verified and stored, beside the same endpoint without verification.
 
-Both endpoints run under gunicorn with the same workers and threads, over the same PostgreSQL with durable commits. In
-each round both get the same notifications on 32 connections at a time, into an empty inbox, in turn first and second.
+Both endpoints run under gunicorn as Postern is deployed, with the same PostgreSQL with durable commits. In each round
+both get the same notifications on 32 connections, into an empty table. They take turns to go first.
 """
 
 import json
@@ -13,19 +13,19 @@ from typing import Final
 
 from sqlalchemy import text
 
-from app.cli.environment import CHECKOUT
-from bench.goals import Goal, Json, at_least
-from bench.notifications import HEADERS, pinned
+from app.cli.shell.operated_gateway import CHECKOUT
+from bench.load.notifications import HEADERS, pinned
+from bench.load.web import Endpoint, Posted, endpoint_table, gunicorn
+from bench.measure.goals import Goal, Json, at_least
 from bench.options import Amount, add_amounts
-from bench.stage import TOPIC, Stage, stage
-from bench.web import Endpoint, Posted, endpoint_table, gunicorn
-from tests.signing import signer
+from bench.stage.stage import TOPIC, Stage, stage
+from tests.support.aws.sns_signing import signer
 
 VERIFIED, UNVERIFIED = "verified and stored", "stored unverified"
-EVENTS = Amount(name="events", usual=3000, quick=800, what="notifications of a round")
+EVENTS = Amount(name="events", usual=3000, quick=800, what="notifications per round")
 RUNS = Amount(name="runs", usual=7, quick=3, what="rounds")
 EACH: Final = 10
-"""Events on one connection. Kept connections stay with the process that took them, be they shared out well or badly."""
+"""Events per connection. A kept connection stays with the process that accepted it, so long ones may load unevenly."""
 
 _SAID: Final = Path(CHECKOUT) / "tests" / "corpus" / "ses" / "event-bounce.json"
 
@@ -33,12 +33,12 @@ Rounds = Mapping[str, list[Posted]]
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What may be chosen."""
+    """Add the options of this benchmark."""
     add_amounts(parser, EVENTS, RUNS)
 
 
 def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
-    """Run the rounds, tell the table, and answer with the goals and the figures."""
+    """Run the rounds, print the table, and return the goals and the figures."""
     rounds: dict[str, list[Posted]] = {VERIFIED: [], UNVERIFIED: []}
     runs, events = RUNS.of(given), EVENTS.of(given)
     with stage(latency_ms=0) as there, _endpoints(there, events) as endpoints:
@@ -58,15 +58,17 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
 
 
 def goals(rounds: Rounds) -> list[Goal]:
-    """The goal of the webhook."""
+    """Return the goal of the webhook."""
     pairs = zip(rounds[VERIFIED], rounds[UNVERIFIED], strict=True)
     return [
-        at_least("webhook: verified rate over the unverified", 0.85, [mine.rate / other.rate for mine, other in pairs])
+        at_least(
+            "webhook: verified rate over the unverified", 0.85, [attempt.rate / other.rate for attempt, other in pairs]
+        )
     ]
 
 
 def table(rounds: Rounds) -> list[str]:
-    """One line for each endpoint: rate, latencies, and where its CPU went."""
+    """Return a line per endpoint: rate, latencies, and CPU by kind."""
     return endpoint_table(rounds, each="event")
 
 
@@ -78,7 +80,7 @@ def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
     more = pinned(there.directory)
     with (
         gunicorn(there, "wsgi:app", more, probe="/healthz") as verified,
-        gunicorn(there, "bench.unverified:unverified_app()", more, probe="/healthz") as unverified,
+        gunicorn(there, "bench.baselines.unverified_webhook:unverified_app()", more, probe="/healthz") as unverified,
     ):
         yield {
             name: Endpoint(url=f"{url}/feedback/sns", headers=HEADERS, bodies=bodies)
@@ -87,12 +89,12 @@ def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
 
 
 def _post(there: Stage, endpoint: Endpoint, events: int) -> Posted:
-    """Post so many notifications, none of them known yet. Raises `RuntimeError` unless each was stored."""
+    """Post `events` notifications, all of them new. Raises `RuntimeError` unless each was stored."""
     with there.gateway.database.transaction() as connection:
         connection.execute(text("truncate feedback cascade"))
     posted = endpoint.post(events, each=EACH)
     with there.gateway.database.reading() as connection:
-        stored = connection.execute(text("select count(*) from feedback")).scalar_one()
+        stored = connection.execute(text("select count(*) from notifications")).scalar_one()
     if stored != events:
         raise RuntimeError(f"{stored} of {events} notifications were stored")
     return posted

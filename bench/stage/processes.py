@@ -1,4 +1,4 @@
-"""Processes of a benchmark that come and go within it."""
+"""Processes that are started and ended within a benchmark."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _PATIENCE_S = 30.0
 def running(
     argv: tuple[str, ...], *, log: Path, environment: Mapping[str, str], ready: Callable[[], bool]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """One process, ready; ended when the block is. Its output goes to `log`; an end before that is an error."""
+    """Run a process for the block, from when it is ready; its output goes to `log`. Raises if it ends before."""
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program
             argv, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -43,5 +43,5 @@ def wait_until(done: Callable[[], bool], *, within_s: float = 300.0) -> None:
     ends = time.monotonic() + within_s
     while not done():
         if time.monotonic() > ends:
-            raise TimeoutError("the benchmark did not come to its end")
+            raise TimeoutError("the benchmark did not end in time")
         time.sleep(0.02)

@@ -1,8 +1,8 @@
 """A stand-in for SES that is never the bottleneck: it reads a request, waits its latency, answers with a MessageId.
 
-`python -m bench.standin --port N --latency-ms 60 --journal FILE [--rate 50]`. One process, one loop, no thread. It
-notes in its journal when each request was there in full, and to whom it was. With a rate it throttles as SES does. It
-checks nothing else and sends no events: the simulator does all of that, and would be what is measured.
+`python -m bench.stage.ses_standin --port N --latency-ms 60 --journal FILE [--rate 50]`. One process, one loop, no
+thread. Its journal records when each request was complete, and the recipient. With a rate it throttles as SES does. It
+checks nothing else and publishes no events. The simulator does all of that, but would itself be the bottleneck.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, cast
 
-from simulator.quota import SendRate
+from simulator.ses.quota import SendRate
 
 _MESSAGE_ID: Final = b'{"MessageId": "0100%012x-bench-000000"}'
 _TAKEN: Final = (
@@ -28,14 +28,14 @@ _THROTTLED: Final = (
     b"x-amzn-ErrorType: TooManyRequestsException\r\nContent-Length: %d\r\n\r\n%s" % (len(_TOO_FAST), _TOO_FAST)
 )
 ANSWER_BYTES: Final = len(_TAKEN + _MESSAGE_ID % 0)
-"""Every request that is taken gets an answer of this length."""
+"""Every accepted request gets an answer of this length."""
 
 _END_OF_HEAD, _LENGTH, _TO = b"\r\n\r\n", b"content-length:", b'"ToAddresses": ["'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What all connections share."""
+    """The state that all connections share."""
 
     latency_s: float
     rate: SendRate | None
@@ -43,7 +43,7 @@ class Account:
     numbers: "count[int]"
 
     def answer(self, request: bytes) -> bytes:
-        """Note a request that is there in full; what it will be answered."""
+        """Record a complete request in the journal and return its answer."""
         at = time.monotonic()
         taken = self.rate is None or self.rate.take(1, at)
         self.journal.write(b"%.6f %d %s\n" % (at, taken, _recipient(request)))
@@ -59,11 +59,11 @@ class Endpoint(asyncio.Protocol):
         self._ends_at = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to answer."""
+        """Keep the transport, to answer on it."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect requests; for each that is whole, answer when its time has come."""
+        """Collect bytes; schedule the answer of each complete request."""
         self._received += data
         while self._is_whole():
             answer = self._account.answer(bytes(self._received[: self._ends_at]))
@@ -82,7 +82,7 @@ class Endpoint(asyncio.Protocol):
 
 
 def _end_of_request(received: bytearray) -> int:
-    """Where the request ends, or 0 while its head is not there."""
+    """Return where the request ends, or 0 while its head is incomplete."""
     head = received.find(_END_OF_HEAD)
     if head < 0:
         return 0
@@ -93,7 +93,7 @@ def _end_of_request(received: bytearray) -> int:
 
 
 def _recipient(request: bytes) -> bytes:
-    """The first address of `Destination`, or `-`."""
+    """Return the first address of `Destination`, or `-`."""
     at = request.find(_TO)
     return request[at + len(_TO) : request.index(b'"', at + len(_TO))] if at >= 0 else b"-"
 
@@ -106,11 +106,11 @@ async def serve(port: int, account: Account) -> None:
 
 
 def main() -> None:
-    """Serve as the command line says."""
+    """Serve with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency-ms", type=float, default=60)
-    parser.add_argument("--rate", type=float, help="recipients a second that the account may send to")
+    parser.add_argument("--rate", type=float, help="recipients per second that the account may send to")
     parser.add_argument("--journal", type=Path, required=True)
     given = parser.parse_args()
     rate = SendRate(given.rate, time.monotonic()) if given.rate else None

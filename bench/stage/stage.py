@@ -9,33 +9,33 @@ from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
-from app.cli.probes import answers, free_port
-from app.wiring import Gateway, build
-from bench.calls import Call, read
-from bench.processes import running
+from app.cli.local.port_checks import answers, free_port
+from app.wiring.gateway import Gateway, build
+from bench.load.ses_calls import Call, read
+from bench.stage.processes import running
 from config import load
-from tests.gateways import migrate
-from tests.services import running_postgres, running_valkey, service_directory
+from tests.support.gateway.gateways import migrate
+from tests.support.servers.servers import running_postgres, running_valkey, service_directory
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:postern-feedback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standin:
-    """Where a stand-in for SES listens, and where it keeps its journal and its log."""
+    """The port of a stand-in for SES, and the directory of its journal and its log."""
 
     port: int
     directory: Path
 
     @property
     def journal(self) -> Path:
-        """What it notes of each call."""
+        """Return the path of its journal, a line per call."""
         return self.directory / "calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What stands there."""
+    """The servers of a benchmark."""
 
     gateway: Gateway
     directory: Path
@@ -43,11 +43,11 @@ class Stage:
     standin: Standin
 
     def calls(self) -> list[Call]:
-        """The calls that have reached the stand-in, oldest first."""
+        """Return the calls that have reached the stand-in, oldest first."""
         return read(self.standin.journal)
 
     def calls_so_far(self) -> int:
-        """How many they are, about: as many as lines of the same length would be."""
+        """Return the approximate number of calls, computed from the size of the journal."""
         with self.standin.journal.open("rb") as journal:
             head = journal.read(4096)
         lines = head.count(b"\n")
@@ -58,9 +58,9 @@ class Stage:
 def stage(
     *, latency_ms: float, rate: float | None = None, postgres_settings: Mapping[str, str] | None = None
 ) -> Iterator[Stage]:
-    """Set it up, with what its processes need in the environment, and take all of it away.
+    """Start the servers and set the environment for the processes of the benchmark; remove everything at the end.
 
-    With a `rate` the stand-in throttles what comes faster, in mails a second.
+    With a `rate`, in emails per second, the stand-in throttles faster calls.
     """
     with (
         service_directory(durable=True) as directory,
@@ -98,9 +98,17 @@ def stage(
 
 @contextmanager
 def standing_in(standin: Standin, *, latency_ms: float, rate: float | None = None) -> Iterator[None]:
-    """A stand-in for SES, there and ready for as long as the block lasts."""
+    """Run a stand-in for SES for as long as the block lasts."""
     standin.directory.mkdir()
-    words = (sys.executable, "-m", "bench.standin", "--port", str(standin.port), "--journal", str(standin.journal))
+    words = (
+        sys.executable,
+        "-m",
+        "bench.stage.ses_standin",
+        "--port",
+        str(standin.port),
+        "--journal",
+        str(standin.journal),
+    )
     options = ("--latency-ms", str(latency_ms), *(("--rate", str(rate)) if rate else ()))
     ready = partial(answers, f"http://127.0.0.1:{standin.port}/")
     with running((*words, *options), log=standin.directory / "log", environment={}, ready=ready):

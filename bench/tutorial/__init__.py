@@ -1,5 +1,5 @@
-"""The baseline: the application that the tutorials lead to. Flask, a Celery task per mail, the ORM, one boto3 client.
+"""The baseline: the application that tutorials teach. Flask, a Celery task per email, the ORM, one boto3 client.
 
-It is made as well as that design allows: late acknowledgement, one client and one engine per process, an idempotency
-key, a look into a Redis set before the call, and every commit durable. It is measured as it is, never improved.
+It is as good as that design allows: late acknowledgement, one client and one engine per process, an idempotency key, a
+look-up in a Redis set before the call, and durable commits. It stays as it is, so that results remain comparable.
 """

@@ -1,4 +1,4 @@
-"""Its one table."""
+"""The one table of the tutorial."""
 
 import os
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ class Base(DeclarativeBase):
     """Its metadata."""
 
 
-class Mail(Base):
+class Email(Base):
     """One mail."""
 
     __tablename__ = "mails"

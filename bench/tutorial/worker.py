@@ -1,4 +1,4 @@
-"""Its Celery app: one task a mail. `celery -A bench.tutorial.worker worker`."""
+"""The Celery app of the tutorial, with a task per email. `celery -A bench.tutorial.worker worker`."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from celery import Celery
 from celery.signals import worker_process_init
 from redis import Redis
 
-from bench.tutorial.models import Mail, engine, make_session, now
+from bench.tutorial.models import Email, engine, make_session, now
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -25,7 +25,7 @@ SUPPRESSED = "tutorial:suppressed"
 
 
 class _Clients:
-    """One of each in a process."""
+    """The clients of a process, one of each."""
 
     def __init__(self) -> None:
         config = Config(max_pool_connections=100)
@@ -35,7 +35,7 @@ class _Clients:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
-    """After forking: connections of its own."""
+    """Drop inherited clients after a fork, so that the process makes its own."""
     engine.dispose(close=False)
     clients()
 
@@ -49,37 +49,37 @@ def _made() -> _Clients:
 
 
 def clients() -> _Clients:
-    """Those of this process, made once, whichever thread comes first."""
+    """Return the clients of this process, made once by the first thread that needs them."""
     with _making:
         return _made()
 
 
 @app.task  # type: ignore[untyped-decorator]
 def send(mail_id: int) -> None:
-    """Send one mail, unless its address is suppressed."""
+    """Send one email, unless its address is suppressed."""
     with make_session() as session:
-        mail = session.get(Mail, mail_id)
-        if mail is None or mail.state != "queued":
+        email = session.get(Email, mail_id)
+        if email is None or email.state != "queued":
             return
-        if clients().redis.sismember(SUPPRESSED, mail.recipient.lower()):
-            mail.state = "suppressed"
+        if clients().redis.sismember(SUPPRESSED, email.recipient.lower()):
+            email.state = "suppressed"
             session.commit()
             return
         answer = clients().ses.send_email(
-            FromEmailAddress=mail.sender,
-            Destination={"ToAddresses": [mail.recipient]},
-            Content={"Raw": {"Data": message_of(mail)}},
+            FromEmailAddress=email.sender,
+            Destination={"ToAddresses": [email.recipient]},
+            Content={"Raw": {"Data": message_of(email)}},
             ConfigurationSetName="postern",
         )
-        mail.state = "sent"
-        mail.ses_message_id = answer["MessageId"]
-        mail.sent_at = now()
+        email.state = "sent"
+        email.ses_message_id = answer["MessageId"]
+        email.sent_at = now()
         session.commit()
 
 
-def message_of(mail: Mail) -> bytes:
-    """The mail as MIME."""
+def message_of(email: Email) -> bytes:
+    """Return the email as MIME."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = mail.sender, mail.recipient, mail.subject
-    message.set_content(mail.text)
+    message["From"], message["To"], message["Subject"] = email.sender, email.recipient, email.subject
+    message.set_content(email.text)
     return message.as_bytes()

@@ -1,6 +1,6 @@
-"""The control surface: what a test or a demo may ask of the simulator and tell it, as JSON under `/_simulator/`.
+"""The control surface: tests and demos query and steer the simulator here, as JSON under `/_simulator/`.
 
-It decides the JSON of that surface. It is no part of AWS and needs no credentials: the simulator listens on loopback.
+It is not part of AWS and needs no credentials: the simulator listens on loopback.
 """
 
 import asyncio
@@ -11,20 +11,20 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from simulator.account import Account, IdentityFeedback
-from simulator.behaviours import Behaviour, Behaviours
-from simulator.calls import Call, Route
-from simulator.errands import Errands
-from simulator.event_stream import EventStream, read_stream_faults
-from simulator.fates import EventKind, on_demand
-from simulator.faults import Faults, read_rule
-from simulator.http_server import Response, json_response
-from simulator.inbox import Inbox
-from simulator.ledger import Ledger
-from simulator.sns_delivery import Courier
-from simulator.sns_publisher import Publisher
-from simulator.sns_topics import Topics
-from simulator.suppression import Entry, Reason, SuppressionList
+from simulator.control.inbox import Inbox
+from simulator.events.background_work import BackgroundWork
+from simulator.events.event_stream import EventStream, read_stream_faults
+from simulator.events.fates import EventKind, on_demand
+from simulator.events.mailbox_behaviours import Behaviour, Behaviours
+from simulator.http.calls import Call, Route
+from simulator.http.faults import Faults, read_rule
+from simulator.http.server import Response, json_response
+from simulator.ses.account import Account, IdentityFeedback
+from simulator.ses.ledger import Ledger
+from simulator.ses.suppression import Entry, Reason, SuppressionList
+from simulator.sns.delivery import Courier
+from simulator.sns.publisher import Publisher
+from simulator.sns.topics import Topics
 from simulator.timestamps import utc_now
 
 DEFAULT_PAGE = 1000
@@ -34,12 +34,12 @@ Publication = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The JSON side of the control surface; a mistake in a request raises ValueError or SnsError."""
+    """The JSON side of the control surface; a malformed request raises ValueError or SnsError."""
 
     account: Account
     behaviours: Behaviours
     courier: Courier
-    errands: Errands
+    background_work: BackgroundWork
     faults: Faults
     inbox: Inbox
     ledger: Ledger
@@ -49,7 +49,7 @@ class Control:
     topics: Topics
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of the control surface."""
         return [
             Route("GET", "/_simulator/ledger", "Ledger", self.get_ledger),
             Route("GET", "/_simulator/deliveries", "Deliveries", self.get_deliveries),
@@ -61,12 +61,13 @@ class Control:
             Route("DELETE", "/_simulator/behaviours", "Behaviours", self.forget_behaviours),
             Route("GET", "/_simulator/events", "Events", self.get_stream),
             Route("POST", "/_simulator/events", "Events", self.make_event),
+            Route("GET", "/_simulator/suppressions", "Suppressions", self.get_suppressions),
             Route("POST", "/_simulator/suppressions", "Suppressions", self.put_suppressions),
             Route("POST", "/_simulator/identity-topics", "IdentityTopics", self.set_identity_topics),
         ]
 
     async def get_ledger(self, call: Call) -> Response:
-        """Return entries from `?since=` on, at most `?limit=`, and the counts of all."""
+        """Return at most `?limit=` entries from `?since=` on, and the counts of all."""
         query = parse_qs(call.request.query)
         await self.ledger.written()
         return json_response(
@@ -89,7 +90,7 @@ class Control:
         return json_response(self.faults.described())
 
     async def set_faults(self, call: Call) -> Response:
-        """Replace the fault rules by the list given."""
+        """Replace the fault rules with the given list."""
         rules = call.request.json()
         if not isinstance(rules, list):
             raise TypeError("a list of rules is expected")
@@ -97,22 +98,22 @@ class Control:
         return json_response(self.faults.described())
 
     async def clear_faults(self, _call: Call) -> Response:
-        """Take every fault back, those of the event stream too."""
+        """Remove every fault, those of the event stream included."""
         self.faults.rules = []
         self.stream.faults = read_stream_faults({})
         return json_response([])
 
     async def get_behaviours(self, _call: Call) -> Response:
-        """Return which addresses were told to act otherwise."""
+        """Return the addresses with a behaviour set here, and their behaviours."""
         return json_response(self.behaviours.told())
 
     async def tell_behaviours(self, call: Call) -> Response:
-        """Make addresses act like the mailbox simulator's: `{"kim.gone@example.com": "bounce"}`."""
+        """Make addresses behave like those of the mailbox simulator: `{"kim.gone@example.com": "bounce"}`."""
         self.behaviours.tell({address: Behaviour(behaviour) for address, behaviour in call.content().items()})
         return await self.get_behaviours(call)
 
     async def forget_behaviours(self, _call: Call) -> Response:
-        """Make every address act as its name says."""
+        """Remove every behaviour set here; each address behaves as its name says."""
         self.behaviours.forget()
         return json_response({})
 
@@ -134,11 +135,11 @@ class Control:
         )
 
     async def make_event(self, call: Call) -> Response:
-        """Publish one event, or with `stream` set how the event stream misbehaves.
+        """Publish one event; with `stream`, set how the event stream misbehaves instead.
 
-        `{"ses_message_id", "type", "recipients"?, "detail"?}` reports on a mail of the inbox;
-        `{"message": text or object, "topic_arn"?, "subject"?}` is published as it is. `duplicate` publishes so many
-        more copies, `redeliver` delivers each so many times more, `delay_ms` waits first.
+        `{"ses_message_id", "type", "recipients"?, "detail"?}` publishes an event about an email in the inbox;
+        `{"message": text or object, "topic_arn"?, "subject"?}` is published as it is. `duplicate` is the number of
+        further copies, `redeliver` the number of further deliveries of each, `delay_ms` the wait before the first.
         """
         asked = call.content()
         if "stream" in asked:
@@ -148,11 +149,14 @@ class Control:
         publication = (
             self._raw(asked, copies, deliveries) if "message" in asked else self._report(asked, copies, deliveries)
         )
-        self.errands.spawn(_after(float(asked.get("delay_ms", 0)) / 1000, publication))
+        self.background_work.spawn(_after(float(asked.get("delay_ms", 0)) / 1000, publication))
         return json_response({"scheduled": copies}, status=202)
 
     async def set_identity_topics(self, call: Call) -> Response:
-        """Have an identity notify topics: `{"identity", "topics": {"Bounce": arn, …}, "headers"?}`; each is greeted."""
+        """Set the topics that an identity notifies, and publish SES's greeting to each.
+
+        The body is `{"identity", "topics": {"Bounce": arn, …}, "headers"?}`.
+        """
         asked = call.content()
         identity = str(asked["identity"]).lower()
         topics = {EventKind(kind): str(arn) for kind, arn in asked.get("topics", {}).items()}
@@ -166,8 +170,12 @@ class Control:
         self.account.feedback[identity] = IdentityFeedback(topics=topics, headers=bool(asked.get("headers", False)))
         return json_response({})
 
+    async def get_suppressions(self, _call: Call) -> Response:
+        """Return the addresses on the account's suppression list, latest first."""
+        return json_response({"addresses": [entry.address for entry in self.suppression.entries()]})
+
     async def put_suppressions(self, call: Call) -> Response:
-        """Put a list of entries on the account's list: `{"address", "reason", "updated_at"?, "ses_message_id"?}`."""
+        """Put a list of `{"address", "reason", "updated_at"?, "ses_message_id"?}` on the account's suppression list."""
         asked = call.request.json()
         if not isinstance(asked, list):
             raise TypeError("a list of entries is expected")
@@ -191,19 +199,19 @@ class Control:
         received = self.inbox.get(str(asked.get("ses_message_id")))
         if received is None:
             raise ValueError("no such ses_message_id in the inbox")
-        mail = received.mail
-        happening = on_demand(EventKind(str(asked.get("type"))), tuple(asked.get("recipients") or mail.recipients))
+        email = received.email
+        happening = on_demand(EventKind(str(asked.get("type"))), tuple(asked.get("recipients") or email.recipients))
         happening = replace(happening, detail=dict(happening.detail) | dict(asked.get("detail") or {}))
 
         def report() -> None:
-            self.stream.report(mail, happening, copies=copies, deliveries=deliveries)
+            self.stream.report(email, happening, copies=copies, deliveries=deliveries)
 
         return report
 
     def _only_topic(self) -> str:
         topics = self.topics.topics()
         if len(topics) != 1:
-            raise ValueError("topic_arn is needed unless there is exactly one topic")
+            raise ValueError("topic_arn is required unless there is exactly one topic")
         return topics[0].arn
 
 

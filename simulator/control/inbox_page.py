@@ -1,6 +1,6 @@
-"""The inbox as pages: what was "sent", by whom, to whom, and what became of it.
+"""The inbox as pages: the emails that were "sent", their senders, recipients and fates.
 
-A mail is hostile content: its text is shown escaped, its HTML in a sandboxed frame under a policy that loads nothing.
+An email is hostile content: its text is shown escaped, its HTML in a sandboxed frame under a policy that loads nothing.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from email.message import EmailMessage
 from html import escape
 from urllib.parse import quote
 
-from simulator.calls import Call, Route
-from simulator.http_server import Response
-from simulator.inbox import Inbox, Received
-from simulator.ledger import Ledger
+from simulator.control.inbox import Inbox, Received
+from simulator.http.calls import Call, Route
+from simulator.http.server import Response
+from simulator.ses.ledger import Ledger
 from simulator.timestamps import iso_millis
 
 LATEST = 200
@@ -34,13 +34,13 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxPages:
-    """The list of mails and the page of one mail."""
+    """The list of emails and the page of one email."""
 
     inbox: Inbox
     ledger: Ledger
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of the pages."""
         return [
             Route("GET", "/", "Inbox", self.show_all),
             Route("GET", "/_simulator/inbox", "Inbox", self.show_all),
@@ -48,62 +48,62 @@ class InboxPages:
         ]
 
     async def show_all(self, _call: Call) -> Response:
-        """Return the latest mails, latest first."""
+        """Return the latest emails, latest first."""
         rows = "".join(_row(received) for received in self.inbox.latest(LATEST))
         counts = self.ledger.counts()
-        caption = f"{counts['mails']} mails accepted in all; the latest {LATEST} at most are shown."
+        caption = f"{counts['emails']} emails accepted in all; the latest {LATEST} at most are shown."
         table = (
-            f"<table><caption>{caption} Nothing here ever left this machine.</caption>"
+            f"<table><caption>{caption} Nothing here has left this machine.</caption>"
             "<thead><tr><th scope=col>Time (UTC)</th><th scope=col>From</th><th scope=col>To</th>"
             f"<th scope=col>Subject</th><th scope=col>Fate</th></tr></thead><tbody>{rows}</tbody></table>"
         )
-        return _page("Sent mail", table)
+        return _page("Sent emails", table)
 
     async def show_one(self, call: Call) -> Response:
-        """Return one mail: its envelope, its fate, its text, its HTML in a sandbox, its source."""
+        """Return one email: its envelope, its fate, its text, its HTML in a sandbox, its source."""
         received = self.inbox.get(call.parameters["ses_message_id"])
         if received is None:
-            return _page("No such mail", '<p>It is gone, or never was. <a href="/">All mail</a></p>', status=404)
-        mail = received.mail
+            return _page("No such email", '<p>It was dropped or never sent. <a href="/">All emails</a></p>', status=404)
+        email = received.email
         text, html = _bodies(received)
         facts = {
-            "SES message id": mail.ses_message_id,
-            "Time (UTC)": iso_millis(mail.accepted_at),
-            "From": mail.sender,
-            "To": ", ".join(mail.recipients),
+            "SES message id": email.ses_message_id,
+            "Time (UTC)": iso_millis(email.accepted_at),
+            "From": email.sender,
+            "To": ", ".join(email.recipients),
             "Fate": _fate(received),
-            "Tags": ", ".join(f"{name}={value}" for name, value in mail.tags.items()),
-            "Configuration set": mail.configuration_set or "none",
+            "Tags": ", ".join(f"{name}={value}" for name, value in email.tags.items()),
+            "Configuration set": email.configuration_set or "none",
         }
         parts = ["".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())]
         parts = [f"<dl>{parts[0]}</dl>"]
         if text is not None:
             parts.append(f"<h2>Text</h2><pre>{escape(text)}</pre>")
         if html is not None:
-            parts.append(f'<h2>HTML</h2><iframe sandbox title="The mail as HTML" srcdoc="{escape(html)}"></iframe>')
-        source = mail.raw.decode("utf-8", "replace") or "\n".join(f"{name}: {value}" for name, value in mail.headers)
+            parts.append(f'<h2>HTML</h2><iframe sandbox title="The email as HTML" srcdoc="{escape(html)}"></iframe>')
+        source = email.raw.decode("utf-8", "replace") or "\n".join(f"{name}: {value}" for name, value in email.headers)
         parts.append(f"<details><summary>Source</summary><pre>{escape(source)}</pre></details>")
-        return _page(mail.subject or "(no subject)", '<p><a href="/">All mail</a></p>' + "".join(parts))
+        return _page(email.subject or "(no subject)", '<p><a href="/">All emails</a></p>' + "".join(parts))
 
 
 def _row(received: Received) -> str:
-    mail = received.mail
-    link = f'<a href="/_simulator/inbox/{quote(mail.ses_message_id)}">{escape(mail.subject or "(no subject)")}</a>'
-    cells = [f"{mail.accepted_at:%H:%M:%S}", escape(mail.sender), escape(", ".join(mail.recipients)), link]
+    email = received.email
+    link = f'<a href="/_simulator/inbox/{quote(email.ses_message_id)}">{escape(email.subject or "(no subject)")}</a>'
+    cells = [f"{email.accepted_at:%H:%M:%S}", escape(email.sender), escape(", ".join(email.recipients)), link]
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}<td>{escape(_fate(received))}</td></tr>"
 
 
 def _fate(received: Received) -> str:
-    if len(received.mail.recipients) == 1:
-        return ", then ".join(received.fates.get(received.mail.recipients[0], ["accepted"]))
+    if len(received.email.recipients) == 1:
+        return ", then ".join(received.fates.get(received.email.recipients[0], ["accepted"]))
     return "; ".join(f"{address}: {', then '.join(fates)}" for address, fates in received.fates.items()) or "accepted"
 
 
 def _bodies(received: Received) -> tuple[str | None, str | None]:
-    mail = received.mail
-    if not mail.raw:
-        return mail.text, mail.html
-    message = message_from_bytes(mail.raw, policy=policy.default)
+    email = received.email
+    if not email.raw:
+        return email.text, email.html
+    message = message_from_bytes(email.raw, policy=policy.default)
     return _body(message, "plain"), _body(message, "html")
 
 
@@ -114,7 +114,7 @@ def _body(message: EmailMessage, kind: str) -> str | None:
     try:
         return str(part.get_content())
     except (LookupError, ValueError):
-        # A charset that Python does not know, or a body that contradicts its own headers.
+        # The charset is unknown to Python, or the body contradicts its own headers.
         return part.as_string()
 
 

@@ -1,6 +1,6 @@
-"""Work that goes on after a request was answered: deliveries on their way, events still to come.
+"""Work that goes on after a request was answered: deliveries under way, events still to come.
 
-It keeps running tasks from being forgotten and ends them when the simulator stops.
+It keeps a reference to every running task and cancels them when the simulator stops.
 """
 
 import asyncio
@@ -8,24 +8,24 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-log = logging.getLogger("simulator.errands")
+log = logging.getLogger("simulator.events.background_work")
 
 
-class Errands:
+class BackgroundWork:
     """The tasks that are under way."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, errand: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start the errand; an exception in it is logged, since nobody waits for it."""
+        """Start a task. An exception in it is logged, since no caller awaits it."""
         task = asyncio.get_running_loop().create_task(errand)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     async def cancel(self) -> None:
-        """End everything that is under way."""
+        """Cancel every running task and wait for its end."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -34,4 +34,4 @@ class Errands:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("an errand failed", exc_info=task.exception())
+            log.error("a background task failed", exc_info=task.exception())

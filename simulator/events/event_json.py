@@ -1,6 +1,5 @@
-"""A happening as SES reports it, in either dialect: event publishing (configuration set) and identity notification.
+"""The JSON in which SES reports a happening: event publishing (configuration set) or identity notification.
 
-It decides the JSON only.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 """
@@ -10,9 +9,9 @@ from datetime import datetime, timedelta
 from email.utils import getaddresses
 from typing import Any
 
-from simulator.addresses import domain_of
-from simulator.fates import EventKind, Happening
-from simulator.mail import Headers, Mail, header, readable
+from simulator.events.fates import EventKind, Happening
+from simulator.ses.accepted_email import AcceptedEmail, Headers, header, readable
+from simulator.ses.addresses import domain_of
 from simulator.timestamps import iso_millis
 
 MAX_HEADER_BYTES = 10 * 1024
@@ -24,8 +23,10 @@ Account = tuple[str, str]
 """Region and account id, for the ARNs."""
 
 
-def event_json(mail: Mail, happening: Happening, *, account: Account, moment: datetime, feedback_id: str) -> str:
-    """Return the event as a configuration set's destination gets it, with tags."""
+def event_json(
+    mail: AcceptedEmail, happening: Happening, *, account: Account, moment: datetime, feedback_id: str
+) -> str:
+    """Return the event as the destination of a configuration set receives it, with tags."""
     with_headers = happening.kind not in KINDS_WITHOUT_HEADERS
     about = _mail_object(mail, account=account, headers=with_headers) | {"tags": _tags(mail)}
     content = {
@@ -37,9 +38,9 @@ def event_json(mail: Mail, happening: Happening, *, account: Account, moment: da
 
 
 def notification_json(
-    mail: Mail, happening: Happening, *, account: Account, moment: datetime, feedback_id: str, headers: bool
+    mail: AcceptedEmail, happening: Happening, *, account: Account, moment: datetime, feedback_id: str, headers: bool
 ) -> str:
-    """Return the event as an identity's notification topic gets it: no tags, headers only when switched on."""
+    """Return the event as the notification topic of an identity receives it: no tags, headers only when enabled."""
     about = _mail_object(mail, account=account, headers=headers) | {
         "sourceIp": mail.source_ip,
         "callerIdentity": mail.caller,
@@ -65,7 +66,7 @@ def _detail(happening: Happening, *, moment: datetime, feedback_id: str) -> dict
     return detail
 
 
-def _mail_object(mail: Mail, *, account: Account, headers: bool) -> dict[str, Any]:
+def _mail_object(mail: AcceptedEmail, *, account: Account, headers: bool) -> dict[str, Any]:
     region, account_id = account
     about: dict[str, Any] = {
         "timestamp": iso_millis(mail.accepted_at),
@@ -92,7 +93,7 @@ def _within_bound(headers: Headers) -> Headers:
     return headers
 
 
-def _common_headers(mail: Mail) -> dict[str, Any]:
+def _common_headers(mail: AcceptedEmail) -> dict[str, Any]:
     common: dict[str, Any] = {}
     for key, name in (("from", "From"), ("replyTo", "Reply-To"), ("to", "To"), ("cc", "Cc")):
         value = header(mail.headers, name)
@@ -107,7 +108,7 @@ def _common_headers(mail: Mail) -> dict[str, Any]:
     return common
 
 
-def _tags(mail: Mail) -> dict[str, list[str]]:
+def _tags(mail: AcceptedEmail) -> dict[str, list[str]]:
     tags = {
         "ses:operation": [mail.operation],
         "ses:source-ip": [mail.source_ip],

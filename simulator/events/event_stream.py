@@ -1,6 +1,6 @@
-"""The stream of events: it lets happenings happen, one after another, and tells whoever is to be told.
+"""The stream of events: makes the happenings of an email occur one after another, and publishes them.
 
-It decides when, how often and whether an event is published. What happens is decided by `simulator.fates`.
+It decides whether, when and how often an event is published. `simulator.events.fates` decides what happens.
 """
 
 import asyncio
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from simulator.account import Account
-from simulator.addresses import is_mailbox_simulator
-from simulator.behaviours import Behaviours
-from simulator.configuration_sets import ConfigurationSets
-from simulator.errands import Errands
-from simulator.event_json import event_json, notification_json
-from simulator.fates import EventKind, Happening, happenings
-from simulator.inbox import Inbox
-from simulator.mail import Mail, new_ses_id
-from simulator.sns_errors import SnsError
-from simulator.sns_publisher import Publisher
-from simulator.suppression import Entry, Reason, SuppressionList
+from simulator.control.inbox import Inbox
+from simulator.events.background_work import BackgroundWork
+from simulator.events.event_json import event_json, notification_json
+from simulator.events.fates import EventKind, Happening, happenings
+from simulator.events.mailbox_behaviours import Behaviours
+from simulator.ses.accepted_email import AcceptedEmail, new_ses_id
+from simulator.ses.account import Account
+from simulator.ses.addresses import is_mailbox_simulator
+from simulator.ses.configuration_sets import ConfigurationSets
+from simulator.ses.suppression import Entry, Reason, SuppressionList
+from simulator.sns.errors import SnsError
+from simulator.sns.publisher import Publisher
 
 SUBJECT = "Amazon SES Email Event Notification"
 IDENTITY_KINDS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.DELIVERY})
@@ -29,11 +29,12 @@ IDENTITY_KINDS = frozenset({EventKind.BOUNCE, EventKind.COMPLAINT, EventKind.DEL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamFaults:
-    """How the stream misbehaves; all off is an orderly stream.
+    """How the stream misbehaves; by default it does not.
 
-    `duplicate_rate` of the events are published twice (two SNS message ids), `redeliver_rate` are delivered twice (one
-    SNS message id), `drop_rate` never. `reorder` shuffles the events of a mail. `delay` replaces the usual seconds
-    between events. `before_response` publishes all events of a mail before the sender learns its message id.
+    `duplicate_rate` is the share of events that are published twice (two SNS message ids), `redeliver_rate` of those
+    that are delivered twice (one SNS message id), `drop_rate` of those that are not published. `reorder` shuffles the
+    events of an email. `delay` replaces the usual seconds between events. `before_response` publishes all events of an
+    email before the sender gets its message id.
     """
 
     duplicate_rate: float = 0.0
@@ -45,7 +46,7 @@ class StreamFaults:
 
 
 def read_stream_faults(given: Mapping[str, Any]) -> StreamFaults:
-    """Return the stream faults of an object of the control surface. Raises ValueError."""
+    """Return the stream faults that an object of the control surface describes. Raises ValueError."""
     known = {"duplicate_rate", "redeliver_rate", "drop_rate", "reorder", "before_response", "delay_ms"}
     unknown = set(given) - known
     if unknown:
@@ -71,13 +72,13 @@ class Surroundings:
     suppression: SuppressionList
     inbox: Inbox
     publisher: Publisher
-    errands: Errands
+    background_work: BackgroundWork
     region: str
     account_id: str
 
 
 class EventStream:
-    """Tells the stories of accepted mails."""
+    """Publishes the events of accepted emails."""
 
     def __init__(
         self,
@@ -94,71 +95,71 @@ class EventStream:
         self.faults = StreamFaults()
         self.dropped = 0
 
-    def begin(self, mail: Mail) -> list[asyncio.Task[None]]:
-        """Let the mail meet its fate from now on; return the deliveries that the sender's answer has to wait for."""
-        story = self._story(mail)
+    def begin(self, email: AcceptedEmail) -> list[asyncio.Task[None]]:
+        """Start the events of an email; return the deliveries that must end before the sender is answered."""
+        story = self._story(email)
         if self.faults.before_response:
-            return [task for happening in self._in_order(story) for task in self._tell(mail, happening)]
-        if self._somebody_listens(mail) or any(happening.suppresses for happening in story):
-            self._here.errands.spawn(self._unfold(mail, story))
+            return [task for happening in self._in_order(story) for task in self._tell(email, happening)]
+        if self._somebody_listens(email) or any(happening.suppresses for happening in story):
+            self._here.background_work.spawn(self._unfold(email, story))
         else:
             for happening in story:
-                self._here.inbox.note(mail.ses_message_id, happening.recipients, happening.fate)
+                self._here.inbox.note(email.ses_message_id, happening.recipients, happening.fate)
         return []
 
     def report(
-        self, mail: Mail, happening: Happening, *, copies: int = 1, deliveries: int = 1
+        self, email: AcceptedEmail, happening: Happening, *, copies: int = 1, deliveries: int = 1
     ) -> list[asyncio.Task[None]]:
-        """Let one thing happen now, publish it `copies` times, deliver each `deliveries` times; return the tasks."""
+        """Publish one happening now, `copies` times, each delivered `deliveries` times; return the tasks."""
         moment = self._clock()
         feedback_id = new_ses_id(self._here.region, moment)
-        self._here.inbox.note(mail.ses_message_id, happening.recipients, happening.fate)
+        self._here.inbox.note(email.ses_message_id, happening.recipients, happening.fate)
         if happening.suppresses:
-            self._suppress(mail, happening, moment=moment, feedback_id=feedback_id)
+            self._suppress(email, happening, moment=moment, feedback_id=feedback_id)
         tasks: list[asyncio.Task[None]] = []
-        for topic_arn, message in self._messages(mail, happening, moment=moment, feedback_id=feedback_id):
+        for topic_arn, message in self._messages(email, happening, moment=moment, feedback_id=feedback_id):
             for _ in range(copies):
                 tasks.extend(self._publish(topic_arn, message, deliveries))
         return tasks
 
-    def _tell(self, mail: Mail, happening: Happening) -> list[asyncio.Task[None]]:
+    def _tell(self, email: AcceptedEmail, happening: Happening) -> list[asyncio.Task[None]]:
         copies = 2 if self._dice.random() < self.faults.duplicate_rate else 1
         deliveries = 2 if self._dice.random() < self.faults.redeliver_rate else 1
         if self._dice.random() < self.faults.drop_rate:
             self.dropped += 1
             copies = 0
-        return self.report(mail, happening, copies=copies, deliveries=deliveries)
+        return self.report(email, happening, copies=copies, deliveries=deliveries)
 
-    def _story(self, mail: Mail) -> list[Happening]:
-        reasons = self._reasons(mail)
-        blocked = [address for address in mail.recipients if self._here.suppression.blocks(address, reasons)]
+    def _story(self, email: AcceptedEmail) -> list[Happening]:
+        reasons = self._reasons(email)
+        blocked = [address for address in email.recipients if self._here.suppression.blocks(address, reasons)]
         behaviours = {
-            address: self._here.behaviours.of(address) for address in mail.recipients if address not in blocked
+            address: self._here.behaviours.of(address) for address in email.recipients if address not in blocked
         }
-        return happenings(mail, suppressed=blocked, behaviours=behaviours)
+        return happenings(email, suppressed=blocked, behaviours=behaviours)
 
-    def _reasons(self, mail: Mail) -> frozenset[Reason]:
-        used = self._here.configuration_sets.find(mail.configuration_set)
+    def _reasons(self, email: AcceptedEmail) -> frozenset[Reason]:
+        used = self._here.configuration_sets.find(email.configuration_set)
         if used is None or used.suppressed_reasons is None:
             return self._here.account.suppressed_reasons
         return used.suppressed_reasons
 
-    def _somebody_listens(self, mail: Mail) -> bool:
-        used = self._here.configuration_sets.find(mail.configuration_set)
-        return bool(used and used.destinations) or self._here.account.feedback_of(mail.sender) is not None
+    def _somebody_listens(self, email: AcceptedEmail) -> bool:
+        used = self._here.configuration_sets.find(email.configuration_set)
+        return bool(used and used.destinations) or self._here.account.feedback_of(email.sender) is not None
 
     def _in_order(self, story: list[Happening]) -> list[Happening]:
         return self._dice.sample(story, len(story)) if self.faults.reorder else story
 
-    async def _unfold(self, mail: Mail, story: list[Happening]) -> None:
+    async def _unfold(self, email: AcceptedEmail, story: list[Happening]) -> None:
         least, most = self.faults.delay or self._delay
         for happening in self._in_order(story):
             await asyncio.sleep(self._dice.uniform(least, most))
-            self._tell(mail, happening)
+            self._tell(email, happening)
 
-    def _suppress(self, mail: Mail, happening: Happening, *, moment: datetime, feedback_id: str) -> None:
+    def _suppress(self, email: AcceptedEmail, happening: Happening, *, moment: datetime, feedback_id: str) -> None:
         reason = Reason.COMPLAINT if happening.kind is EventKind.COMPLAINT else Reason.BOUNCE
-        if reason not in self._reasons(mail):
+        if reason not in self._reasons(email):
             return
         for address in happening.recipients:
             if not is_mailbox_simulator(address):
@@ -167,24 +168,24 @@ class EventStream:
                         address=address,
                         reason=reason,
                         updated_at=moment,
-                        ses_message_id=mail.ses_message_id,
+                        ses_message_id=email.ses_message_id,
                         feedback_id=feedback_id,
                     )
                 )
 
     def _messages(
-        self, mail: Mail, happening: Happening, *, moment: datetime, feedback_id: str
+        self, email: AcceptedEmail, happening: Happening, *, moment: datetime, feedback_id: str
     ) -> list[tuple[str, str]]:
         account = (self._here.region, self._here.account_id)
         messages = []
-        used = self._here.configuration_sets.find(mail.configuration_set)
+        used = self._here.configuration_sets.find(email.configuration_set)
         for topic_arn in used.topics_for(happening.kind) if used else ():
-            event = event_json(mail, happening, account=account, moment=moment, feedback_id=feedback_id)
+            event = event_json(email, happening, account=account, moment=moment, feedback_id=feedback_id)
             messages.append((topic_arn, event))
-        identity = self._here.account.feedback_of(mail.sender)
+        identity = self._here.account.feedback_of(email.sender)
         if identity is not None and happening.kind in IDENTITY_KINDS and happening.kind in identity.topics:
             notification = notification_json(
-                mail, happening, account=account, moment=moment, feedback_id=feedback_id, headers=identity.headers
+                email, happening, account=account, moment=moment, feedback_id=feedback_id, headers=identity.headers
             )
             messages.append((identity.topics[happening.kind], notification))
         return messages
@@ -193,6 +194,6 @@ class EventStream:
         try:
             return self._here.publisher.publish(topic_arn, message, subject=SUBJECT, deliveries=deliveries)[1]
         except SnsError:
-            # A deleted topic swallows events, as at AWS.
+            # Events for a deleted topic are lost, as at AWS.
             self.dropped += 1
             return []

@@ -1,7 +1,7 @@
-"""What becomes of a mail after SES took it: its happenings, in the order in which SES would report them.
+"""The fate of an email after SES accepted it: its happenings, in the order in which SES would report them.
 
-It decides the story only. Who is told, in which dialect and when, is decided by `simulator.event_json` and
-`simulator.event_stream`.
+`simulator.events.event_json` decides the JSON of their events, `simulator.events.event_stream` decides when and to
+which topics they are published.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 """
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from simulator.behaviours import Behaviour
-from simulator.mail import Mail
+from simulator.events.mailbox_behaviours import Behaviour
+from simulator.ses.accepted_email import AcceptedEmail
 
 
 class EventKind(StrEnum):
-    """`eventType` as SES spells it, the blank in one of them included."""
+    """`eventType` as SES spells it, including the space in one of them."""
 
     SEND = "Send"
     REJECT = "Reject"
@@ -35,13 +35,13 @@ class EventKind(StrEnum):
 
     @property
     def object_key(self) -> str:
-        """The key of the object that holds what is particular to this kind."""
+        """The key of the object that holds the fields of this kind."""
         return {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}.get(self.value, self.value.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One thing that happened to some recipients of a mail; `detail` is its object without ids and times.
+    """One thing that happened to some recipients of an email; `detail` is its object without ids and times.
 
     `suppresses` says that SES puts these recipients on the account's suppression list.
     """
@@ -55,7 +55,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A bounce in SES's terms; what answers by itself, without a delivery report (RFC 3464), has no `status`."""
+    """A bounce in SES's terms; an automatic reply, which is no delivery report (RFC 3464), has no `status`."""
 
     bounce_type: str
     bounce_subtype: str
@@ -102,17 +102,21 @@ ACCOUNT_SUPPRESSED = Failure(
 )
 
 
-def happenings(mail: Mail, *, suppressed: Iterable[str], behaviours: Mapping[str, Behaviour]) -> list[Happening]:
-    """Return everything that happens to the mail.
+def happenings(
+    email: AcceptedEmail, *, suppressed: Iterable[str], behaviours: Mapping[str, Behaviour]
+) -> list[Happening]:
+    """Return everything that happens to the email.
 
-    `suppressed` are the recipients on the account's list; `behaviours` says how each of the others acts.
+    `suppressed` are the recipients on the account's suppression list; `behaviours` has the behaviour of each other one.
     """
-    if mail.rendering_error is not None:
-        failure = {"templateName": "inline", "errorMessage": mail.rendering_error}
+    if email.rendering_error is not None:
+        failure = {"templateName": "inline", "errorMessage": email.rendering_error}
         return [
-            Happening(kind=EventKind.RENDERING_FAILURE, recipients=mail.recipients, fate="not rendered", detail=failure)
+            Happening(
+                kind=EventKind.RENDERING_FAILURE, recipients=email.recipients, fate="not rendered", detail=failure
+            )
         ]
-    story = [Happening(kind=EventKind.SEND, recipients=mail.recipients, fate="accepted")]
+    story = [Happening(kind=EventKind.SEND, recipients=email.recipients, fate="accepted")]
     blocked = tuple(suppressed)
     if blocked:
         story.append(_bounce(blocked, ACCOUNT_SUPPRESSED))
@@ -125,7 +129,7 @@ def happenings(mail: Mail, *, suppressed: Iterable[str], behaviours: Mapping[str
 
 
 def on_demand(kind: EventKind, recipients: tuple[str, ...]) -> Happening:
-    """Return one happening of the kind as it looks most often, for whoever asks for it by name."""
+    """Return one typical happening of the kind, for a request to the control surface."""
     if kind is EventKind.BOUNCE:
         return _bounce(recipients, HARD)
     if kind is EventKind.COMPLAINT:

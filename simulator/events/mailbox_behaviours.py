@@ -1,4 +1,4 @@
-"""How a mailbox acts when mail reaches it: by the names of SES's mailbox simulator, or as it was told to.
+"""How a mailbox behaves when an email reaches it: by the names of SES's mailbox simulator, or as set by a caller.
 
 https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
 """
@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
 from collections.abc import Mapping
 from enum import StrEnum
 
-from simulator.addresses import is_mailbox_simulator
+from simulator.ses.addresses import is_mailbox_simulator
 
 
 class Behaviour(StrEnum):
-    """Everything that can become of a mail at one address."""
+    """Everything that can happen to an email at one address."""
 
     SUCCESS = "success"
     BOUNCE = "bounce"
@@ -29,25 +29,25 @@ MAILBOX_SIMULATOR = frozenset(
 
 
 class Behaviours:
-    """The behaviour of every address; `success` unless its name or an instruction says otherwise."""
+    """The behaviour of every address: the one set by a caller, else the one its name says, else `success`."""
 
     def __init__(self) -> None:
         self._told: dict[str, Behaviour] = {}
 
     def tell(self, behaviours: Mapping[str, Behaviour]) -> None:
-        """Make addresses act so from now on."""
+        """Set the behaviours of addresses from now on."""
         self._told.update({address.lower(): behaviour for address, behaviour in behaviours.items()})
 
     def forget(self) -> None:
-        """Take back every instruction."""
+        """Remove every behaviour that was set."""
         self._told.clear()
 
     def told(self) -> dict[str, Behaviour]:
-        """Return the instructions in force, by lower-cased address."""
+        """Return the behaviours that were set, by lower-cased address."""
         return dict(self._told)
 
     def of(self, address: str) -> Behaviour:
-        """Return how the bare address acts; labels (`bounce+one@…`) change nothing at the mailbox simulator."""
+        """Return the behaviour of the bare address; the mailbox simulator ignores labels (`bounce+one@…`)."""
         told = self._told.get(address.lower())
         if told is not None:
             return told

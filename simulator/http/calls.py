@@ -1,12 +1,12 @@
-"""One call to an API of the simulator, and the table entry that says who answers it."""
+"""One call to an API of the simulator, and the route to the handler that answers it."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.http_server import Request, Response
-from simulator.ses_errors import bad_request
+from simulator.http.server import Request, Response
+from simulator.ses.errors import bad_request
 
 ANSWERED = "answered"
 
@@ -15,7 +15,7 @@ ANSWERED = "answered"
 class Call:
     """A request with the parameters of its path, decoded.
 
-    `mode` is what the caller will see of an acceptance: `answered`, or the name of the fault that strikes afterwards.
+    `mode` says how the caller learns of an acceptance: `answered`, or the name of the fault that strikes afterwards.
     """
 
     request: Request

@@ -1,6 +1,6 @@
 """HTTP POST over kept-alive connections, for deliveries to subscribed endpoints.
 
-It decides how one request is put on the wire and what its status was. Whether to try again is not its business.
+It makes one request and returns its status. It never tries again.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class HttpPoster:
         self._idle: defaultdict[tuple[str, str], list[Stream]] = defaultdict(list)
 
     async def post(self, url: str, *, headers: dict[str, str], body: bytes, seconds: float) -> int:
-        """Post `body` and return the status. Raises OSError or EOFError without an answer, TimeoutError when late."""
+        """Post `body` and return the status. Raises OSError or EOFError without an answer, or TimeoutError."""
         async with asyncio.timeout(seconds):
             return await self._post(url, headers, body)
 
@@ -46,7 +46,7 @@ class HttpPoster:
             try:
                 return await self._exchange(origin, stream, message)
             except (OSError, EOFError):
-                # The endpoint may close an idle connection at any moment: only a fresh one tells whether it is there.
+                # The endpoint may close an idle connection at any moment: only a new one shows whether it is reachable.
                 continue
         return await self._exchange(origin, await self._connect(url), message)
 

@@ -1,6 +1,6 @@
-"""Faults on the wire: which calls go wrong, and how, before or after the mail is taken.
+"""Faults on the wire: which calls go wrong, and how, before or after the email is accepted.
 
-It decides what a call suffers. The caller of `draw` makes it suffer.
+It decides which fault strikes a call. The caller of `draw` applies the fault.
 """
 
 import random
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from simulator.ses_errors import SesError, too_many_requests
+from simulator.ses.errors import SesError, too_many_requests
 
 HOLD_SECONDS = 120.0
 
 
 class Moment(StrEnum):
-    """When the fault strikes: instead of the call's effect, or after it, instead of its answer."""
+    """When the fault strikes: instead of the effect of the call, or after the effect, instead of the answer."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -33,7 +33,7 @@ class Damage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong, under the `name` by which it was asked for."""
+    """One fault; `name` is the one that the rule was given."""
 
     name: str
     moment: Moment
@@ -44,7 +44,7 @@ class Fault:
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """Which calls a fault strikes: `remaining` counts down its strikes, None for no end."""
+    """Which calls a fault strikes; `remaining` counts down how many more, None means no end."""
 
     fault: Fault
     operation: str = "SendEmail"
@@ -54,7 +54,7 @@ class Rule:
     struck: int = field(default=0)
 
     def strikes(self, operation: str, recipients: Sequence[str], dice: random.Random) -> bool:
-        """Tell whether this call is struck, and count it if so."""
+        """Return whether the fault strikes this call, and count the strike."""
         if self.remaining == 0 or self.operation not in ("*", operation):
             return False
         if self.recipient is not None and self.recipient not in (address.lower() for address in recipients):
@@ -68,21 +68,21 @@ class Rule:
 
 
 class Faults:
-    """The rules in force, first match wins."""
+    """The rules in force; the first match wins."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
         self.rules: list[Rule] = []
 
     def draw(self, operation: str, recipients: Sequence[str]) -> Fault | None:
-        """Return what this call suffers, if anything."""
+        """Return the fault that strikes this call, if any."""
         for rule in self.rules:
             if rule.strikes(operation, recipients, self._dice):
                 return rule.fault
         return None
 
     def described(self) -> list[dict[str, Any]]:
-        """Return the rules in force with how often each struck."""
+        """Return the rules in force, and how often each struck."""
         return [
             {
                 "fault": rule.fault.name,
@@ -95,7 +95,7 @@ class Faults:
 
 
 def read_rule(given: Mapping[str, Any]) -> Rule:
-    """Return the rule of one object of the control surface. Raises ValueError."""
+    """Return the rule that an object of the control surface describes. Raises ValueError."""
     match = given.get("match") or {}
     unknown = (set(given) - {"match", "fault", "ms"}) | (set(match) - {"operation", "recipient", "rate", "count"})
     if unknown:
@@ -112,7 +112,7 @@ def read_rule(given: Mapping[str, Any]) -> Rule:
 
 
 def read_fault(name: str, milliseconds: float | None = None) -> Fault:
-    """Return the fault of a name: `429`, `400:MessageRejected[:words]`, `500_before`, `500_after` (or another 5xx),
+    """Return the fault of this name: `429`, `400:MessageRejected[:words]`, `500_before`, `500_after` (or another 5xx),
     `hang_before`, `hang_after`, `close_before`, `close_after`, `latency`, `no_message_id`.
 
     `milliseconds` is how long a latency or a hang takes. Raises ValueError.

@@ -1,6 +1,6 @@
-"""The front door: which request goes to SES, to SNS or to the control surface, and what befalls it on the way.
+"""The entry point: routes each request to SES, to SNS or to the control surface.
 
-It decides routing, the need for a signature of this moment, the API rate and the striking of faults.
+It also requires a signature whose time is current, keeps the API rate, and applies faults.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from datetime import datetime
 from urllib.parse import unquote
 from uuid import uuid4
 
-from simulator.calls import Call, Route
-from simulator.drafts import destination_addresses
-from simulator.faults import Damage, Fault, Faults, Moment
-from simulator.http_server import Request, Response, json_response, same_origin
-from simulator.quota import SendRate
-from simulator.ses_errors import SesError, invalid_signature, missing_authentication, too_many_requests
-from simulator.signature_shape import is_signed, out_of_time
-from simulator.sns_errors import SnsError
+from simulator.http.calls import Call, Route
+from simulator.http.faults import Damage, Fault, Faults, Moment
+from simulator.http.server import Request, Response, json_response, same_origin
+from simulator.ses.errors import SesError, invalid_signature, missing_authentication, too_many_requests
+from simulator.ses.quota import SendRate
+from simulator.ses.send_requests import destination_addresses
+from simulator.ses.signature_shape import is_signed, out_of_time
+from simulator.sns.errors import SnsError
 
 SENDS = frozenset({"SendEmail", "SendBulkEmail"})
 
@@ -28,14 +28,14 @@ Monotonic = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A route and the parameters that its path gave."""
+    """A route and the parameters from its path."""
 
     route: Route
     parameters: dict[str, str]
 
 
 class Table:
-    """Routes by method and path; the paths without parameters are looked up, the others tried in turn."""
+    """Routes by method and path; paths without parameters are looked up, the others tried in turn."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._plain: dict[tuple[str, str], Match] = {}
@@ -88,7 +88,7 @@ class Front:
         self._clock = clock
 
     async def answer(self, request: Request) -> Response | None:
-        """Return the answer to a request, None to close the connection without one."""
+        """Return the answer to a request; None closes the connection without one."""
         if request.path.startswith("/v2/"):
             return await self._answer_ses(request)
         if request.path == "/" and (request.method == "POST" or "Action=" in request.query):
@@ -100,7 +100,7 @@ class Front:
         if match is None:
             return json_response({"error": "not found"}, status=404)
         if not same_origin(request):
-            return json_response({"error": "not for pages of other sites"}, status=403)
+            return json_response({"error": "pages of other sites may not call this"}, status=403)
         try:
             return await match.route.answer(Call(request=request, parameters=match.parameters))
         except (SesError, SnsError, ValueError, KeyError, TypeError) as mistake:
@@ -133,7 +133,7 @@ class Front:
             raise too_many_requests("Rate exceeded")
 
     def _draw(self, operation: str, call: Call) -> Fault | None:
-        # Reading the recipients costs a second parse of the body, so only while there are rules.
+        # Reading the recipients parses the body a second time, so do it only while there are rules.
         return self._faults.draw(operation, _recipients(call)) if self._faults.rules else None
 
     async def _answer_with(self, fault: Fault, route: Route, call: Call) -> Response | None:

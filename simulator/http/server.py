@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server: keep-alive, bodies by Content-Length, one request at a time per connection.
 
-It decides framing only. Small on purpose: it stands in for SES in benchmarks, where the cost of a call here would be
-counted against whoever is measured.
+It handles framing only. It is small on purpose: in benchmarks it stands in for SES, and the cost of a call here would
+count against the code that is measured.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ log = logging.getLogger("simulator.http")
 
 @dataclass(slots=True)
 class Request:
-    """One request as it came; header names are lower-cased, `path` is still percent-encoded."""
+    """One request as received; header names are lower-cased, `path` is still percent-encoded."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer; the server adds length and connection headers."""
+    """One answer; the server adds the length and connection headers."""
 
     status: int
     body: bytes = b""
@@ -53,7 +53,7 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
     def encode(self, *, keep_alive: bool) -> bytes:
-        """Return the answer as it goes on the wire."""
+        """Return the bytes of the answer."""
         head = [
             f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Unknown')}",
             f"Content-Type: {self.content_type}",
@@ -71,11 +71,11 @@ def json_response(content: Any, *, status: int = 200, headers: tuple[tuple[str, 
 
 
 Handler = Callable[[Request], Awaitable[Response | None]]
-"""Answers a request; None closes the connection without a word."""
+"""Answers a request; None closes the connection without an answer."""
 
 
 class Connection(asyncio.Protocol):
-    """One client connection. A handler that still runs when the client goes away is cancelled."""
+    """One client connection. A handler that still runs when the client disconnects is cancelled."""
 
     def __init__(self, handler: Handler, connections: "set[Connection]") -> None:
         self._handler = handler
@@ -94,17 +94,17 @@ class Connection(asyncio.Protocol):
         self._connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Give up what is being answered: nobody is there to hear it."""
+        """Cancel the handler that is running: its client is gone."""
         self._connections.discard(self)
         if self._task is not None:
             self._task.cancel()
 
     def abort(self) -> None:
-        """Drop the connection and whatever is being answered on it."""
+        """Drop the connection and cancel the handler that is running on it."""
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Collect bytes, and start on a request when one is whole and none is being answered."""
+        """Collect bytes; start a handler once a request is complete and no other is being answered."""
         self._buffer += data
         if self._task is None:
             self._take_next()
@@ -177,7 +177,7 @@ class HttpServer:
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int) -> int:
-        """Start listening and return the port, chosen by the system when `port` is 0. Raises OSError."""
+        """Start listening and return the port; the system chooses one when `port` is 0. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(self._handler, self._connections), host, port, backlog=1024
@@ -195,6 +195,6 @@ class HttpServer:
 
 
 def same_origin(request: Request) -> bool:
-    """Tell whether a browser page of another site is behind this request; programs send no Origin and pass."""
+    """Return False for a request from a browser page of another site; programs send no Origin and pass."""
     origin = request.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == request.headers.get("host")

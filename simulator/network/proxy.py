@@ -1,7 +1,7 @@
-"""A TCP proxy that plays a bad network: it stands before a server and makes what passes late, short or lost.
+"""A TCP proxy that simulates a bad network in front of a server: it delays, truncates or loses traffic.
 
-It decides what becomes of bytes and connections, on the word of whoever drives it; it reads no protocol. `Proxy` lives
-in an event loop; `simulator.proxy_thread` runs several for a program without one.
+It does to bytes and connections what its caller sets; it reads no protocol. `Proxy` lives in an event loop;
+`simulator.network.proxy_thread` runs several for a program without one.
 """
 
 import asyncio
@@ -14,27 +14,30 @@ from enum import StrEnum
 from pathlib import Path
 
 CHUNK = 65_536
+_TAKING_S = 0.02
 _RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)
 
 
 class Damage(StrEnum):
     """What a network does to connections.
 
-    `refuse` closes new ones at once. `black_hole` takes them and every byte, and passes nothing on. `reset` ends what
-    is open with a TCP reset, once, and refuses while it lasts.
+    `refuse` closes new ones at once. `black_hole` accepts them and every byte, and passes nothing on. `reset` ends the
+    open ones with a TCP reset, once, and closes new ones at once while it lasts. `gone` resets the open ones too and
+    stops listening, so that the system refuses connections.
     """
 
     REFUSE = "refuse"
     BLACK_HOLE = "black_hole"
     RESET = "reset"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How the network is: all off is a good one.
+    """The state of the network; the defaults are a good one.
 
-    `latency` is seconds before each piece is passed on, in either direction. `cut_after` resets each connection once so
-    many bytes of answers have passed, counted from when the weather began; the bytes until then arrive.
+    `latency` is the seconds before each piece is passed on, in either direction. `cut_after` resets each connection
+    after this many bytes of answers, counted from when the weather began; the bytes until then arrive.
     """
 
     damage: Damage | None = None
@@ -57,7 +60,7 @@ def unix(path: Path) -> Dial:
 
 
 class Proxy:
-    """One proxy: a port of loopback before one server."""
+    """One proxy: a loopback port in front of one server."""
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
@@ -66,39 +69,65 @@ class Proxy:
         self._fair.set()
         self._links: set[_Link] = set()
         self._server: asyncio.Server
+        self._port = 0
+        self._held: socket.socket | None = None
         self.connections = 0
 
     async def start(self, port: int = 0) -> int:
-        """Listen, on a free port unless one is named, and return the port."""
+        """Listen, on a free port when `port` is 0, and return the port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        chosen: int = self._server.sockets[0].getsockname()[1]
-        return chosen
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self._port
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
         self._server.close()
+        if self._held is not None:
+            self._held.close()
         for link in list(self._links):
             link.reset()
         await asyncio.gather(*(link.over.wait() for link in list(self._links)))
 
-    def change(self, weather: Weather) -> None:
-        """Let the network be so from now on, for open connections too."""
+    async def change(self, weather: Weather) -> None:
+        """Set the state of the network from now on, for open connections too."""
         self._weather = weather
+        if weather.damage is Damage.GONE:
+            await self._leave()
+        elif self._held is not None:
+            await self._come_back(self._held)
         for link in list(self._links):
             link.answered = 0
-            if weather.damage is Damage.RESET:
+            if weather.damage in (Damage.RESET, Damage.GONE):
                 link.reset()
         if weather.damage is Damage.BLACK_HOLE:
             self._fair.clear()
         else:
             self._fair.set()
 
+    async def _leave(self) -> None:
+        """Stop listening but keep the port, so that no other process gets it meanwhile."""
+        if self._held is not None:
+            return
+        # A server that closes while it accepts a connection silently drops that one: first stop accepting.
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(_TAKING_S)
+        self._server.close()
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", self._port))
+
+    async def _come_back(self, held: socket.socket) -> None:
+        await self.start(self._port)
+        held.close()
+        self._held = None
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         link = _Link(writer)
         self._links.add(link)
         try:
-            if self._weather.damage in (Damage.REFUSE, Damage.RESET):
+            if self._weather.damage in (Damage.REFUSE, Damage.RESET, Damage.GONE):
                 link.reset()
                 return
             await self._fair.wait()
@@ -152,14 +181,14 @@ class _Link:
         self.over = asyncio.Event()
 
     def reset(self) -> None:
-        """End both halves with a TCP reset, as when a machine on the way has lost its memory."""
+        """End both halves with a TCP reset, as when a machine on the way has lost its state."""
         for half in (self.near, self.far):
             if half is not None and not half.is_closing():
                 _linger_not(half)
                 half.transport.abort()
 
     def close(self) -> None:
-        """End both halves in order."""
+        """Close both halves normally."""
         for half in (self.near, self.far):
             if half is not None:
                 half.close()

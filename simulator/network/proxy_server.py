@@ -1,8 +1,8 @@
-"""`python -m simulator.proxy_server`: fault proxies as a process, told what to do by lines of JSON on standard input.
+"""`python -m simulator.network.proxy_server`: fault proxies as a process, controlled by lines of JSON on its input.
 
 Each line is answered with one. `{"open": "ses", "tcp": ["127.0.0.1", 4579]}` or `{"open": "redis", "unix": "/…"}` gives
-`{"port"}`; `{"change": "ses", "weather": {"damage": "reset"}}` gives `{}`. It ends with its input. A process of its own
-does not slow down what passes through it by whatever else its parent is doing.
+`{"port"}`; `{"change": "ses", "weather": {"damage": "reset"}}` gives `{}`. It ends when its input does. In a process of
+its own, a proxy is not slowed down by other work of the parent process.
 """
 
 import json
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from simulator.proxy import Damage, Dial, Weather, tcp, unix
-from simulator.proxy_thread import Proxies
+from simulator.network.proxy import Damage, Dial, Weather, tcp, unix
+from simulator.network.proxy_thread import Proxies
 
 
 def serve(questions: TextIO, answers: TextIO) -> None:
-    """Do what each line says, until there are no more."""
+    """Carry out each line until the input ends."""
     with Proxies() as proxies:
         for line in questions:
             answers.write(json.dumps(_answer(proxies, json.loads(line))) + "\n")

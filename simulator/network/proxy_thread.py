@@ -1,6 +1,6 @@
 """Fault proxies for a program without an event loop: `with Proxies() as proxies: proxies.open("database", dial)`.
 
-It decides only in which thread they live. What they do to connections is in `simulator.proxy`.
+It runs them in a thread. What they do to connections is in `simulator.network.proxy`.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
-from simulator.proxy import FAIR, Dial, Proxy, Weather
+from simulator.network.proxy import FAIR, Dial, Proxy, Weather
 
 PATIENCE_S = 10.0
 
@@ -35,7 +35,7 @@ class Proxies:
         self._loop.close()
 
     def open(self, name: str, dial: Dial) -> int:
-        """Begin to stand before a server, and return the port of loopback where it is reached from now on."""
+        """Start a proxy for a server, and return the loopback port of the proxy."""
 
         async def start() -> int:
             self._proxies[name] = Proxy(dial)
@@ -44,15 +44,15 @@ class Proxies:
         return self._wait(start())
 
     def change(self, name: str, weather: Weather = FAIR) -> None:
-        """Let one network be so from now on; fair unless told otherwise."""
+        """Set the state of one network from now on; a good one by default."""
 
         async def change() -> None:
-            self._proxies[name].change(weather)
+            await self._proxies[name].change(weather)
 
         self._wait(change())
 
     def connections(self, name: str) -> int:
-        """How many connections were made through this proxy so far."""
+        """Return how many connections were made through this proxy so far."""
         return self._proxies[name].connections
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:

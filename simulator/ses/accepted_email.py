@@ -1,6 +1,6 @@
-"""A mail that SES took: its ids, its envelope and its content as the sender gave them.
+"""An email that SES accepted: its ids, its envelope and its content as the sender gave them.
 
-It decides how headers are read and ids are made. It checks nothing: see `simulator.drafts`.
+It also reads headers and makes ids. The checks are in `simulator.ses.send_requests`.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """One accepted mail. `recipients` are bare addresses as given, `sender` may carry a display name.
+class AcceptedEmail:
+    """One accepted email. `recipients` are bare addresses as given, `sender` may carry a display name.
 
-    `raw` is the MIME message, empty for a simple mail, whose bodies are `text` and `html`. `rendering_error` says why a
-    template could not be filled in; such a mail is accepted and never delivered.
+    `raw` is the MIME message, empty for a simple email, whose bodies are `text` and `html`. `rendering_error` says why
+    a template could not be filled in; such an email is accepted and never delivered.
     """
 
     ses_message_id: str
@@ -49,16 +49,16 @@ class Mail:
     rendering_error: str | None = None
 
     def body_sha256(self) -> str:
-        """Return the digest of the MIME message, or of a simple mail's text and html joined by NUL."""
+        """Return the digest of the MIME message, or of the text and HTML of a simple email joined by NUL."""
         return hashlib.sha256(self.raw or f"{self.text or ''}\0{self.html or ''}".encode()).hexdigest()
 
     def size(self) -> int:
-        """Return roughly how many bytes the content takes."""
+        """Return the approximate size of the content in bytes."""
         return len(self.raw) + len(self.text or "") + len(self.html or "")
 
 
 def new_ses_id(region: str, moment: datetime) -> str:
-    """Return a fresh id in SES's form, used for messages and for feedback."""
+    """Return a new id in SES's form, used for messages and for feedback."""
     milliseconds = int(moment.timestamp() * 1000)
     dice = os.urandom(16).hex()
     random = f"{dice[:8]}-{dice[8:12]}-{dice[12:16]}-{dice[16:20]}-{dice[20:]}"
@@ -66,7 +66,7 @@ def new_ses_id(region: str, moment: datetime) -> str:
 
 
 def read_headers(raw: bytes) -> Headers:
-    """Return the header fields of a MIME message, unfolded, in order, in the encoding in which they came."""
+    """Return the header fields of a MIME message, unfolded, in order, still encoded as received."""
     end = _END_OF_HEADERS.search(raw)
     block = raw[: end.start()] if end else raw
     text = _FOLD.sub("", block.decode("utf-8", "replace"))
@@ -79,13 +79,13 @@ def read_headers(raw: bytes) -> Headers:
 
 
 def header(headers: Headers, name: str) -> str | None:
-    """Return the first value of a field, by name without regard to case."""
+    """Return the first value of a field; its name is case-insensitive."""
     wanted = name.lower()
     return next((value for field, value in headers if field.lower() == wanted), None)
 
 
 def readable(value: str) -> str:
-    """Return a header value with its encoded-words decoded, as it is when they cannot be."""
+    """Return a header value with its encoded-words decoded, or unchanged when they cannot be."""
     if "=?" not in value:
         return value
     try:

@@ -1,14 +1,14 @@
-"""The account: what it may send, as whom, and which suppressions it heeds.
+"""The account: how much it may send, from which senders, and which suppression reasons block an email.
 
-Unless enforcement is on, every sender counts as verified but those of a domain that starts with `unverified.`.
+Unless enforcement is on, every sender counts as verified except those of a domain that starts with `unverified.`.
 """
 
 from dataclasses import dataclass, field
 
-from simulator.addresses import bare_address, domain_of
-from simulator.fates import EventKind
-from simulator.quota import DailyQuota, SendRate
-from simulator.suppression import Reason
+from simulator.events.fates import EventKind
+from simulator.ses.addresses import bare_address, domain_of
+from simulator.ses.quota import DailyQuota, SendRate
+from simulator.ses.suppression import Reason
 
 UNVERIFIED_PREFIX = "unverified."
 
@@ -36,14 +36,14 @@ class Account:
         self._enforce_identities = enforce_identities
 
     def is_verified(self, sender: str) -> bool:
-        """Tell whether the account may send as this From address."""
+        """Return whether the account may send from this From address."""
         address, domain = bare_address(sender).lower(), domain_of(sender)
         if address in self.identities or domain in self.identities:
             return True
         return not self._enforce_identities and not domain.startswith(UNVERIFIED_PREFIX)
 
     def default_configuration_set(self, sender: str) -> str | None:
-        """Return the set that the sender's identity uses when a mail names none."""
+        """Return the set that the sender's identity uses when an email names none."""
         if not self.identities:
             return None
         return self.identities.get(bare_address(sender).lower()) or self.identities.get(domain_of(sender))

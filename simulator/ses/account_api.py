@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from simulator.account import Account
-from simulator.addresses import fault_of
-from simulator.calls import Call, Route
-from simulator.configuration_sets import read_reasons
-from simulator.http_server import Response, json_response
-from simulator.ses_errors import SesError, bad_request, not_found
-from simulator.suppression import Entry, Reason, SuppressionList
+from simulator.http.calls import Call, Route
+from simulator.http.server import Response, json_response
+from simulator.ses.account import Account
+from simulator.ses.addresses import fault_of
+from simulator.ses.configuration_sets import read_reasons
+from simulator.ses.errors import SesError, bad_request, not_found
+from simulator.ses.suppression import Entry, Reason, SuppressionList
 
 ADDRESSES = "/v2/email/suppression/addresses"
 MAX_PAGE = 1000
@@ -33,7 +33,7 @@ class AccountApi:
     clock: Callable[[], datetime]
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of these calls."""
         return [
             Route("GET", "/v2/email/account", "GetAccount", self.get_account),
             Route("PUT", "/v2/email/account/sending", "PutAccountSendingAttributes", self.put_sending),
@@ -45,7 +45,7 @@ class AccountApi:
         ]
 
     async def get_account(self, _call: Call) -> Response:
-        """Return quota, rate and state of the account."""
+        """Return the quota, rate and state of the account."""
         quota = self.account.quota
         return json_response(
             {
@@ -68,12 +68,12 @@ class AccountApi:
         return json_response({})
 
     async def put_reasons(self, call: Call) -> Response:
-        """Choose which suppressions block mail."""
+        """Choose which suppression reasons block an email."""
         self.account.suppressed_reasons = read_reasons(call.content().get("SuppressedReasons"))
         return json_response({})
 
     async def put_address(self, call: Call) -> Response:
-        """Add or overwrite one address, in the spelling given."""
+        """Add or overwrite one address, in the given spelling."""
         content = call.content()
         address, reasons = str(content.get("EmailAddress", "")), read_reasons([str(content.get("Reason"))])
         if not self.account.production_access:
@@ -99,7 +99,7 @@ class AccountApi:
         return json_response({})
 
     async def list_addresses(self, call: Call) -> Response:
-        """Return a page of the list, latest first, within the dates and reasons asked for."""
+        """Return a page of the list, latest first, filtered by the requested dates and reasons."""
         query = parse_qs(call.request.query)
         reasons = read_reasons(query.get("Reason") or query.get("Reasons")) or frozenset(Reason)
         start, end = (_moment(query.get(name)) for name in ("StartDate", "EndDate"))
@@ -139,7 +139,7 @@ def _filters(query: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def _token(last: Entry, asked: dict[str, list[str]]) -> str:
-    """Return a name of the page after this entry that says nothing to whoever holds it, for the same filters only."""
+    """Return an opaque token for the page after this entry, valid with the same filters only."""
     content = [last.updated_at.isoformat(), last.address, asked]
     return urlsafe_b64encode(json.dumps(content).encode()).decode()
 

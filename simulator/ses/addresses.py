@@ -1,7 +1,4 @@
-"""Mail addresses as SES reads them: a bare address or `Display Name <address>`, refused in SES's words.
-
-It never decides whether a mailbox exists.
-"""
+"""Email addresses as SES reads them, bare or `Display Name <address>`, refused with SES's error texts."""
 
 import re
 
@@ -47,7 +44,7 @@ def domain_of(given: str) -> str:
 
 
 def is_mailbox_simulator(address: str) -> bool:
-    """Tell whether SES itself plays this mailbox.
+    """Return whether this address belongs to SES's mailbox simulator.
 
     https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
     """

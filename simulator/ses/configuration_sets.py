@@ -1,19 +1,19 @@
-"""Configuration sets and their event destinations: who is told what about mail sent with which set."""
+"""Configuration sets and their event destinations: which topics get which events of emails sent with the set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.fates import EventKind
-from simulator.ses_errors import already_exists, bad_request, not_found
-from simulator.suppression import Reason
+from simulator.events.fates import EventKind
+from simulator.ses.errors import already_exists, bad_request, not_found
+from simulator.ses.suppression import Reason
 
 DESTINATION_TYPES = frozenset(kind.destination_type for kind in EventKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDestination:
-    """One destination; only SNS topics get events, `definition` is what the API shows."""
+    """One destination; only SNS topics get events, `definition` is what the API returns."""
 
     name: str
     enabled: bool
@@ -24,7 +24,7 @@ class EventDestination:
 
 @dataclass(slots=True, kw_only=True)
 class ConfigurationSet:
-    """One set; `suppressed_reasons` None leaves the account's in force."""
+    """One set; with `suppressed_reasons` None, those of the account apply."""
 
     name: str
     suppressed_reasons: frozenset[Reason] | None = None
@@ -32,7 +32,7 @@ class ConfigurationSet:
     destinations: dict[str, EventDestination] = field(default_factory=dict)
 
     def topics_for(self, kind: EventKind) -> list[str]:
-        """Return the topics that are told of this kind."""
+        """Return the topics that get events of this kind."""
         return [
             destination.topic_arn
             for destination in self.destinations.values()
@@ -57,7 +57,7 @@ class ConfigurationSets:
         self._sets[configuration_set.name] = configuration_set
 
     def find(self, name: str | None) -> ConfigurationSet | None:
-        """Return a set, None when there is none by that name or no name is given."""
+        """Return a set, None when the name is None or unknown."""
         return self._sets.get(name) if name is not None else None
 
     def get(self, name: str) -> ConfigurationSet:
@@ -74,13 +74,13 @@ class ConfigurationSets:
 
 
 def read_destination(name: str, given: Mapping[str, Any]) -> EventDestination:
-    """Return the destination of an API definition. Raises SesError."""
+    """Return the destination that an API request defines. Raises SesError."""
     types = frozenset(given.get("MatchingEventTypes") or ())
     if not types or types - DESTINATION_TYPES:
         raise bad_request("MatchingEventTypes must name at least one known event type.")
     return EventDestination(
         name=name,
-        # SES's default is off: a destination that forgets the flag gets nothing.
+        # SES's default is off: a destination without the flag gets no events.
         enabled=bool(given.get("Enabled", False)),
         types=types,
         topic_arn=(given.get("SnsDestination") or {}).get("TopicArn"),

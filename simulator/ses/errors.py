@@ -1,12 +1,12 @@
-"""The refusals of SES v2, each as the exception name, status and words that boto3 shows."""
+"""The errors of SES v2, each with the exception name, status and message that boto3 shows."""
 
 import json
 
-from simulator.http_server import Response
+from simulator.http.server import Response
 
 
 class SesError(Exception):
-    """A refusal in the shape of the rest-json protocol: the name in a header, the words in the body."""
+    """An error of the rest-json protocol: the name is in a header, the message in the body."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -15,7 +15,7 @@ class SesError(Exception):
         self.message = message
 
     def response(self, request_id: str) -> Response:
-        """Return the refusal as it goes on the wire."""
+        """Return the HTTP response."""
         return Response(
             self.status,
             json.dumps({"message": self.message}).encode(),
@@ -34,7 +34,7 @@ def not_found(message: str) -> SesError:
 
 
 def already_exists(message: str) -> SesError:
-    """Something by that name exists."""
+    """Something with that name exists."""
     return SesError(400, "AlreadyExistsException", message)
 
 
@@ -59,5 +59,5 @@ def missing_authentication() -> SesError:
 
 
 def invalid_signature(message: str) -> SesError:
-    """The signature does not hold, or not at this moment."""
+    """The signature is not valid, or not valid now."""
     return SesError(403, "InvalidSignatureException", message)

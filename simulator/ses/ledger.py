@@ -1,6 +1,7 @@
-"""The ledger: every mail that was accepted, one JSON line per recipient, on disk before the caller is answered.
+"""The ledger: every accepted email, one JSON line per recipient, on disk before the caller is answered.
 
-It is the oracle of the chaos tests, so it knows only what came in here and never looks at the system that is tested.
+The chaos tests take it as the truth, so it holds only calls that reached the simulator, and never reads the tested
+system.
 """
 
 import array
@@ -12,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from simulator.mail import Mail
 from simulator.options import LedgerSync
+from simulator.ses.accepted_email import AcceptedEmail
 from simulator.timestamps import iso_millis
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -22,7 +23,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class Ledger:
     """An append-only file with an index of its lines in memory.
 
-    Lines of one moment are written, and fsynced, together by a thread of their own: `durable()` returns when those
+    A separate thread writes and fsyncs lines that arrive together as one group. `durable()` returns when the lines
     appended before it are on disk.
     """
 
@@ -31,7 +32,7 @@ class Ledger:
         self._sync = sync
         self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         self._ends = array.array("Q")
-        self._mails = 0
+        self._emails = 0
         self._recipients = 0
         self._by_mode: Counter[str] = Counter()
         self._pending: list[bytes] = []
@@ -42,27 +43,27 @@ class Ledger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._read_back()
 
-    def append(self, mail: Mail, mode: str) -> None:
-        """Enter a mail, once per recipient; `mode` tells what the caller was to see of the acceptance."""
+    def append(self, email: AcceptedEmail, mode: str) -> None:
+        """Add an email, one line per recipient; `mode` says how the caller learns of the acceptance."""
         entry = {
-            "time": iso_millis(mail.accepted_at),
-            "ses_message_id": mail.ses_message_id,
+            "time": iso_millis(email.accepted_at),
+            "ses_message_id": email.ses_message_id,
             "recipient": "",
-            "sender": mail.sender,
-            "subject": mail.subject,
-            "configuration_set": mail.configuration_set,
-            "tags": mail.tags,
-            "body_sha256": mail.body_sha256(),
+            "sender": email.sender,
+            "subject": email.subject,
+            "configuration_set": email.configuration_set,
+            "tags": email.tags,
+            "body_sha256": email.body_sha256(),
             "mode": mode,
         }
-        for recipient in mail.recipients:
+        for recipient in email.recipients:
             entry["recipient"] = recipient
             self._pending.append(_encode(entry).encode() + b"\n")
-        self._count(mode, recipients=len(mail.recipients))
+        self._count(mode, recipients=len(email.recipients))
         self._work.set()
 
     async def durable(self) -> None:
-        """Return when everything appended so far is as safe as the chosen sync makes it."""
+        """Return when everything appended so far is as durable as the chosen sync makes it."""
         if self._sync is LedgerSync.EACH:
             self._store(self._take_pending())
         elif self._sync is LedgerSync.GROUP and self._pending:
@@ -73,7 +74,7 @@ class Ledger:
         await (self._group if self._pending else self._group_in_flight).wait()
 
     async def write_groups(self) -> None:
-        """Write what is pending, group after group, until cancelled."""
+        """Write pending lines, group after group, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await self._work.wait()
@@ -83,7 +84,7 @@ class Ledger:
             self._group_in_flight.set()
 
     def page(self, *, since: int, limit: int) -> dict[str, Any]:
-        """Return entries from line number `since` (0 is the first), at most `limit`, and the number to go on from."""
+        """Return at most `limit` entries from line `since` (the first is 0), and the line of the next page."""
         first = max(0, min(since, len(self._ends)))
         last = min(first + max(0, limit), len(self._ends))
         entries = []
@@ -94,11 +95,11 @@ class Ledger:
         return {"entries": entries, "next": last, "counts": self.counts()}
 
     def counts(self) -> dict[str, Any]:
-        """Return how many mails and recipients were accepted in all, and how many mails by mode."""
-        return {"mails": self._mails, "recipients": self._recipients, "by_mode": dict(self._by_mode)}
+        """Return how many emails and recipients were accepted in all, and how many emails by mode."""
+        return {"emails": self._emails, "recipients": self._recipients, "by_mode": dict(self._by_mode)}
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write the pending lines and close the file."""
         self._thread.shutdown(wait=True)
         self._store(self._take_pending())
         os.close(self._file)
@@ -125,7 +126,7 @@ class Ledger:
         with self.path.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
-                    # A crash left it unfinished, so its mail was never answered for.
+                    # A crash left the line unfinished, so the caller was never answered.
                     os.ftruncate(self._file, end)
                     break
                 end += len(line)
@@ -137,6 +138,6 @@ class Ledger:
                     self._count(entry["mode"], recipients=0)
 
     def _count(self, mode: str, *, recipients: int) -> None:
-        self._mails += 1
+        self._emails += 1
         self._recipients += recipients
         self._by_mode[mode] += 1

@@ -1,6 +1,6 @@
-"""What an account may send: so many recipients per second and per rolling day.
+"""The limits of an account: recipients per second and per rolling day.
 
-It decides admission only. The clock, seconds of any monotonic origin, is passed in.
+The caller passes the time, in seconds of any monotonic clock.
 https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
 """
 
@@ -12,9 +12,9 @@ ROUNDING = 1e-6
 
 
 class SendRate:
-    """SES's credit model: a call passes while rate for one recipient is left and takes as much as it has, into debt.
+    """SES's credit model: a call passes while credit for one recipient is left, and may go into debt for the others.
 
-    At most one second's worth is saved up, so a burst of that size passes.
+    At most one second's worth of credit is saved up, so a burst of that size passes.
     """
 
     def __init__(self, per_second: float, now: float) -> None:
@@ -23,7 +23,7 @@ class SendRate:
         self._as_of = now
 
     def take(self, recipients: int, now: float) -> bool:
-        """Take the rate of one call; False when none is left and nothing was taken."""
+        """Take the credit for one call; return False, and take nothing, when none is left."""
         ceiling = max(self.per_second, 1.0)
         self._credit = min(ceiling, self._credit + (now - self._as_of) * self.per_second)
         self._as_of = now
@@ -34,7 +34,7 @@ class SendRate:
 
 
 class DailyQuota:
-    """Recipients of the last 24 hours, counted by the minute; -1 is no bound."""
+    """Recipients of the last 24 hours, counted by the minute; a ceiling of -1 means no limit."""
 
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
@@ -42,13 +42,13 @@ class DailyQuota:
         self._sent = 0
 
     def sent(self, now: float) -> int:
-        """Return how many recipients the last 24 hours had."""
+        """Return the number of recipients in the last 24 hours."""
         while self._minutes and self._minutes[0][0] <= now - DAY_SECONDS:
             self._sent -= self._minutes.popleft()[1]
         return self._sent
 
     def take(self, recipients: int, now: float) -> bool:
-        """Count the recipients of one call; False when they do not fit and nothing was counted."""
+        """Count the recipients of one call; return False, and count nothing, when they exceed the quota."""
         if self.ceiling >= 0 and self.sent(now) + recipients > self.ceiling:
             return False
         minute = now - now % BUCKET_SECONDS

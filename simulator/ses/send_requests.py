@@ -1,6 +1,6 @@
-"""What a SendEmail or SendBulkEmail request asks for, checked as SES checks it.
+"""SendEmail and SendBulkEmail requests, parsed and checked as SES does.
 
-It decides what SES would refuse before looking at the account: recipients, tags, headers, content.
+These are the checks that SES makes before it looks at the account: recipients, tags, headers, content.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 """
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from email.utils import getaddresses
 from typing import Any
 
-from simulator.addresses import bare_address, fault_of
-from simulator.mail import Headers, header, read_headers, readable
-from simulator.ses_errors import SesError, bad_request, message_rejected, not_found
+from simulator.ses.accepted_email import Headers, header, read_headers, readable
+from simulator.ses.addresses import bare_address, fault_of
+from simulator.ses.errors import SesError, bad_request, message_rejected, not_found
 
 MAX_RECIPIENTS = 50
 MAX_CUSTOM_HEADERS = 15
@@ -45,7 +45,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The message itself, from any of SES's three forms."""
+    """The content of a message, from any of SES's three forms."""
 
     subject: str
     headers: Headers
@@ -57,7 +57,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One mail that passed the checks; `recipients` are bare addresses."""
+    """One email that passed the checks; `recipients` are bare addresses."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -67,7 +67,7 @@ class Draft:
 
 
 def read_single(request: Mapping[str, Any]) -> Draft:
-    """Return the mail of a SendEmail request. Raises SesError."""
+    """Return the email of a SendEmail request. Raises SesError."""
     destination = request.get("Destination") or {}
     content = _read_content(request.get("Content") or {}, request, destination)
     raw = bool(content.raw)
@@ -87,7 +87,7 @@ def read_single(request: Mapping[str, Any]) -> Draft:
 
 
 def read_bulk_entry(request: Mapping[str, Any], entry: Mapping[str, Any]) -> Draft:
-    """Return the mail of one entry of a SendBulkEmail request. Raises SesError."""
+    """Return the email of one entry of a SendBulkEmail request. Raises SesError."""
     template = (request.get("DefaultContent") or {}).get("Template") or {}
     replacement = (entry.get("ReplacementEmailContent") or {}).get("ReplacementTemplate") or {}
     destination = entry.get("Destination") or {}
@@ -113,7 +113,7 @@ def destination_addresses(destination: Mapping[str, Any]) -> list[str]:
 
 
 def checked_recipients(given: list[str]) -> tuple[str, ...]:
-    """Return the bare addresses. Raises SesError when there are none, too many, or one is malformed."""
+    """Return the bare addresses. Raises SesError when there are none or too many, or when one is malformed."""
     if not given:
         raise bad_request("Recipients cannot be empty.")
     if len(given) > MAX_RECIPIENTS:

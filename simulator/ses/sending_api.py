@@ -1,7 +1,7 @@
-"""SendEmail and SendBulkEmail: from a request to an accepted mail on the ledger.
+"""SendEmail and SendBulkEmail: from a request to an accepted email in the ledger.
 
-It decides admission and acceptance. A mail is accepted as soon as it arrives; the simulated latency passes between
-acceptance and answer, so that a caller who gives up early is most likely wrong about what happened.
+An email is accepted as soon as it arrives. The simulated latency passes between acceptance and answer, so when a
+caller times out, the email has most likely been accepted.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from simulator.account import Account
-from simulator.addresses import is_mailbox_simulator
-from simulator.calls import Call, Route
-from simulator.configuration_sets import ConfigurationSets
-from simulator.drafts import MAX_RECIPIENTS, Draft, read_bulk_entry, read_single
-from simulator.event_stream import EventStream
-from simulator.http_server import Response, json_response
-from simulator.inbox import Inbox
-from simulator.ledger import Ledger
-from simulator.mail import Mail, new_ses_id
-from simulator.ses_errors import SesError, bad_request, limit_exceeded, message_rejected, too_many_requests
+from simulator.control.inbox import Inbox
+from simulator.events.event_stream import EventStream
+from simulator.http.calls import Call, Route
+from simulator.http.server import Response, json_response
+from simulator.ses.accepted_email import AcceptedEmail, new_ses_id
+from simulator.ses.account import Account
+from simulator.ses.addresses import is_mailbox_simulator
+from simulator.ses.configuration_sets import ConfigurationSets
+from simulator.ses.errors import SesError, bad_request, limit_exceeded, message_rejected, too_many_requests
+from simulator.ses.ledger import Ledger
+from simulator.ses.send_requests import MAX_RECIPIENTS, Draft, read_bulk_entry, read_single
 
 CALLER = "simulated-user"
 MAX_SECONDS_BEFORE_RESPONSE = 5.0
@@ -49,24 +49,24 @@ class Sending:
     clock: Callable[[], datetime]
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of the two calls."""
         return [
             Route("POST", "/v2/email/outbound-emails", "SendEmail", self.send_email),
             Route("POST", "/v2/email/outbound-bulk-emails", "SendBulkEmail", self.send_bulk_email),
         ]
 
     async def send_email(self, call: Call) -> Response:
-        """Take one mail. https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html"""
+        """Accept one email. https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html"""
         arrived = time.monotonic()
         draft = read_single(call.content())
-        mail = self._mail(draft, self._admit(draft, arrived), call, "SendEmail")
-        await self._accept([mail], call.mode)
+        email = self._email(draft, self._admit(draft, arrived), call, "SendEmail")
+        await self._accept([email], call.mode)
         await self._answer_after_latency(arrived)
-        request_id = (("x-amzn-RequestId", mail.ses_message_id[17:53]),)
-        return Response(200, b'{"MessageId":"%s"}' % mail.ses_message_id.encode(), headers=request_id)
+        request_id = (("x-amzn-RequestId", email.ses_message_id[17:53]),)
+        return Response(200, b'{"MessageId":"%s"}' % email.ses_message_id.encode(), headers=request_id)
 
     async def send_bulk_email(self, call: Call) -> Response:
-        """Take a mail per entry; an entry that is refused says so in its own result.
+        """Accept an email per entry; the result of a refused entry says why.
 
         https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html
         """
@@ -75,22 +75,22 @@ class Sending:
         entries = request.get("BulkEmailEntries") or []
         if not 0 < len(entries) <= MAX_RECIPIENTS:
             raise bad_request(f"BulkEmailEntries must have 1 to {MAX_RECIPIENTS} entries.")
-        mails, results = [], []
+        emails, results = [], []
         for entry in entries:
             try:
                 draft = read_bulk_entry(request, entry)
-                mail = self._mail(draft, self._admit(draft, arrived), call, "SendBulkEmail")
+                email = self._email(draft, self._admit(draft, arrived), call, "SendBulkEmail")
             except SesError as refusal:
                 results.append(_refused_entry(refusal))
                 continue
-            mails.append(mail)
-            results.append({"Status": "SUCCESS", "MessageId": mail.ses_message_id})
-        await self._accept(mails, call.mode)
+            emails.append(email)
+            results.append({"Status": "SUCCESS", "MessageId": email.ses_message_id})
+        await self._accept(emails, call.mode)
         await self._answer_after_latency(arrived)
         return json_response({"BulkEmailEntryResults": results})
 
     def _admit(self, draft: Draft, now: float) -> str | None:
-        """Return the configuration set in force. Raises SesError when the account may not send this now."""
+        """Return the configuration set that applies. Raises SesError when the account may not send this now."""
         if not self.account.sending_enabled:
             raise SesError(400, "SendingPausedException", "Email sending is disabled for your account.")
         if not self.account.is_verified(draft.sender):
@@ -103,16 +103,16 @@ class Sending:
             raise SesError(400, "SendingPausedException", f"Sending is disabled for configuration set <{name}>.")
         if not self.account.rate.take(len(draft.recipients), now):
             raise too_many_requests("Maximum sending rate exceeded.")
-        # Mail to the mailbox simulator counts for the rate and not for the day.
+        # An email to the mailbox simulator counts for the rate but not for the daily quota.
         counted = sum(not is_mailbox_simulator(address) for address in draft.recipients)
         if not self.account.quota.take(counted, now):
             raise limit_exceeded("Daily message quota exceeded.")
         return name
 
-    def _mail(self, draft: Draft, configuration_set: str | None, call: Call, operation: str) -> Mail:
+    def _email(self, draft: Draft, configuration_set: str | None, call: Call, operation: str) -> AcceptedEmail:
         now = self.clock()
         content = draft.content
-        return Mail(
+        return AcceptedEmail(
             ses_message_id=new_ses_id(self.region, now),
             accepted_at=now,
             operation=operation,
@@ -130,13 +130,13 @@ class Sending:
             rendering_error=content.rendering_error,
         )
 
-    async def _accept(self, mails: list[Mail], mode: str) -> None:
-        # A caller who hangs up cancels this at the first await: until there, all that acceptance means has been done.
+    async def _accept(self, emails: list[AcceptedEmail], mode: str) -> None:
+        # A caller that disconnects cancels this at the first await. By then the acceptance is complete.
         reports: list[asyncio.Task[None]] = []
-        for mail in mails:
-            self.ledger.append(mail, mode)
-            self.inbox.put(mail)
-            reports.extend(self.stream.begin(mail))
+        for email in emails:
+            self.ledger.append(email, mode)
+            self.inbox.put(email)
+            reports.extend(self.stream.begin(email))
         await self.ledger.durable()
         if reports:
             await asyncio.wait(reports, timeout=MAX_SECONDS_BEFORE_RESPONSE)

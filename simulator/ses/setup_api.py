@@ -7,13 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.account import Account
-from simulator.calls import Call, Route
-from simulator.configuration_sets import ConfigurationSet, ConfigurationSets, read_destination, read_reasons
-from simulator.http_server import Response, json_response
-from simulator.ses_errors import already_exists, bad_request, not_found
-from simulator.sns_errors import SnsError
-from simulator.sns_publisher import Publisher
+from simulator.http.calls import Call, Route
+from simulator.http.server import Response, json_response
+from simulator.ses.account import Account
+from simulator.ses.configuration_sets import ConfigurationSet, ConfigurationSets, read_destination, read_reasons
+from simulator.ses.errors import already_exists, bad_request, not_found
+from simulator.sns.errors import SnsError
+from simulator.sns.publisher import Publisher
 
 SETS = "/v2/email/configuration-sets"
 SET = SETS + "/{ConfigurationSetName}"
@@ -27,14 +27,14 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupApi:
-    """The calls that an operator makes once."""
+    """The calls that an operator makes once, to set up the account."""
 
     account: Account
     configuration_sets: ConfigurationSets
     publisher: Publisher
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of these calls."""
         return [
             Route("POST", SETS, "CreateConfigurationSet", self.create_set),
             Route("POST", "/v2/email/list-configuration-sets", "ListConfigurationSets", self.list_sets),
@@ -89,7 +89,7 @@ class SetupApi:
         return json_response({})
 
     async def put_reasons(self, call: Call) -> Response:
-        """Let the set heed its own choice of suppressions instead of the account's."""
+        """Give the set suppression reasons of its own, instead of the account's."""
         self._set(call).suppressed_reasons = read_reasons(call.content().get("SuppressedReasons"))
         return json_response({})
 
@@ -99,7 +99,7 @@ class SetupApi:
         return json_response({})
 
     async def create_destination(self, call: Call) -> Response:
-        """Add an event destination and greet its topic."""
+        """Add an event destination and publish SES's greeting to its topic."""
         destinations = self._set(call).destinations
         name = str(call.content().get("EventDestinationName", ""))
         if name in destinations:
@@ -107,7 +107,7 @@ class SetupApi:
         return self._put_destination(call, name)
 
     async def update_destination(self, call: Call) -> Response:
-        """Replace an event destination and greet its topic."""
+        """Replace an event destination and publish SES's greeting to its topic."""
         name = call.parameters["EventDestinationName"]
         if name not in self._set(call).destinations:
             raise not_found(f"Event destination <{name}> does not exist.")

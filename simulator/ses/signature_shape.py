@@ -1,9 +1,9 @@
-"""Whether a request is signed at all, and when: the shape of AWS Signature Version 4, not its truth."""
+"""Whether a request has the shape of AWS Signature Version 4, and its time. The signature itself is not verified."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
-from simulator.http_server import Request
+from simulator.http.server import Request
 
 LONGEST_SKEW = timedelta(minutes=5)
 
@@ -15,12 +15,12 @@ _AMZ_DATE = "%Y%m%dT%H%M%SZ"
 
 
 def is_signed(request: Request) -> bool:
-    """Tell whether the Authorization header has the form that boto3 gives it."""
+    """Return whether the Authorization header has the form that boto3 gives it."""
     return _AUTHORIZATION.fullmatch(request.headers.get("authorization", "")) is not None
 
 
 def out_of_time(request: Request, *, now: datetime) -> str | None:
-    """Return AWS's words for a request whose `X-Amz-Date` is more than five minutes off, None when it is in time."""
+    """Return AWS's error text when `X-Amz-Date` is more than five minutes off, otherwise None."""
     told = request.headers.get("x-amz-date", "")
     signed = _moment(told)
     if signed is None:
@@ -35,7 +35,7 @@ def out_of_time(request: Request, *, now: datetime) -> str | None:
 
 
 def _moment(told: str) -> datetime | None:
-    """Return the instant that `20261126T092118Z` is, at a fortieth of the cost of strptime."""
+    """Return the instant of a text like `20261126T092118Z`, at a fortieth of the cost of strptime."""
     try:
         moment = datetime.fromisoformat(told)
     except ValueError:

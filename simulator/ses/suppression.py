@@ -1,6 +1,6 @@
-"""The account suppression list with SES's two rules of case.
+"""The account suppression list with SES's two rules about upper and lower case.
 
-Sending compares addresses without regard to case; get and delete want the address exactly as it was stored.
+Sending compares addresses case-insensitively; get and delete need the address exactly as it was stored.
 https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
 """
 
@@ -19,7 +19,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One suppressed address as stored; the ids name the event that put it there, if any did."""
+    """One suppressed address as stored; the ids name the event that put it there, if there was one."""
 
     address: str
     reason: Reason
@@ -29,7 +29,7 @@ class Entry:
 
     @property
     def position(self) -> tuple[datetime, str]:
-        """Where it stands among others, which no change of theirs moves."""
+        """Its sort key in the list; a change of other entries does not move it."""
         return self.updated_at, self.address
 
 
@@ -64,6 +64,6 @@ class SuppressionList:
         return sorted(self._entries.values(), key=lambda entry: entry.position, reverse=True)
 
     def blocks(self, address: str, reasons: Iterable[Reason]) -> bool:
-        """Tell whether mail to the address is not attempted, in any spelling, when `reasons` are enabled."""
+        """Return whether emails to the address, in any case, are not attempted when `reasons` are enabled."""
         spellings = self._spellings.get(address.lower(), ())
         return any(self._entries[spelling].reason in reasons for spelling in spellings)

@@ -1,6 +1,6 @@
 """SNS's query protocol: form fields in, XML out. https://docs.aws.amazon.com/sns/latest/api/API_Operations.html
 
-It decides the wire form only.
+It handles the wire format only.
 """
 
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from datetime import datetime
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from simulator.http_server import Request, Response
-from simulator.signature_shape import is_signed, out_of_time
-from simulator.sns_errors import SnsError, authorization_error, invalid_parameter
-from simulator.sns_publisher import Publisher
-from simulator.sns_topics import Subscription, Topics
+from simulator.http.server import Request, Response
+from simulator.ses.signature_shape import is_signed, out_of_time
+from simulator.sns.errors import SnsError, authorization_error, invalid_parameter
+from simulator.sns.publisher import Publisher
+from simulator.sns.topics import Subscription, Topics
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
 PENDING = "pending confirmation"
 OPEN_ACTIONS = frozenset({"ConfirmSubscription", "Unsubscribe"})
-"""Whoever holds the token or the ARN may call these without credentials."""
+"""Callers that have the token or the ARN may call these without credentials."""
 
 Fields = dict[str, str]
 

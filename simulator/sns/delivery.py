@@ -1,6 +1,7 @@
-"""Deliveries to subscribed endpoints: one POST, tried again as SNS would, logged to the last answer.
+"""Deliveries to subscribed endpoints: a POST, retried as SNS would, every try logged.
 
-It decides what is retried, lost or dead-lettered. https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+It decides what is retried, lost or dead-lettered.
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 """
 
 import asyncio
@@ -12,10 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from simulator.errands import Errands
-from simulator.http_client import HttpPoster
-from simulator.sns_retries import is_retryable
-from simulator.sns_topics import Subscription
+from simulator.events.background_work import BackgroundWork
+from simulator.http.client import HttpPoster
+from simulator.sns.retries import is_retryable
+from simulator.sns.topics import Subscription
 from simulator.timestamps import iso_millis
 
 MAX_CONCURRENT_POSTS = 64
@@ -57,11 +58,13 @@ class Delivery:
 
 
 class Courier:
-    """Carries messages to endpoints, and remembers how it went."""
+    """Delivers messages to endpoints, and keeps a log of the deliveries."""
 
-    def __init__(self, *, poster: HttpPoster, errands: Errands, timeout: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, poster: HttpPoster, background_work: BackgroundWork, timeout: float, clock: Callable[[], datetime]
+    ) -> None:
         self._poster = poster
-        self._errands = errands
+        self._background_work = background_work
         self._timeout = timeout
         self._clock = clock
         self._posts = asyncio.Semaphore(MAX_CONCURRENT_POSTS)
@@ -85,7 +88,7 @@ class Courier:
         self._log.append(delivery)
         self._pending += 1
         body = json.dumps(envelope, ensure_ascii=False, indent=2).encode()
-        return self._errands.spawn(self._deliver(delivery, subscription, body, delays))
+        return self._background_work.spawn(self._deliver(delivery, subscription, body, delays))
 
     def counts(self) -> dict[str, int]:
         """Return how many deliveries are in each state, and how many POSTs there were."""
@@ -139,7 +142,7 @@ class Courier:
                     subscription.endpoint, headers=headers, body=body, seconds=self._timeout
                 )
         except (OSError, EOFError, ValueError, IndexError) as error:
-            # TimeoutError is an OSError; the last two are an answer that is not HTTP.
+            # TimeoutError is an OSError; the last two mean that the answer is not HTTP.
             attempt["error"] = type(error).__name__
         delivery.tries.append(attempt)
         return attempt.get("status")

@@ -1,8 +1,8 @@
-"""The refusals of SNS, each as the code and status that boto3 shows."""
+"""The errors of SNS, each with the code and status that boto3 shows."""
 
 
 class SnsError(Exception):
-    """A refusal of the query protocol."""
+    """An error of the query protocol."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ def sns_not_found(message: str) -> SnsError:
 
 
 def invalid_parameter(message: str) -> SnsError:
-    """A parameter is missing or not acceptable."""
+    """A parameter is missing or invalid."""
     return SnsError(400, "InvalidParameter", f"Invalid parameter: {message}")
 
 

@@ -1,6 +1,6 @@
-"""Publishing: from a text to signed envelopes on their way to every confirmed endpoint of a topic.
+"""Publishing: signs a text in an envelope and starts its delivery to every confirmed endpoint of a topic.
 
-It decides the envelope's fields. https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+It decides the fields of the envelope. https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 """
 
 import asyncio
@@ -9,10 +9,10 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import uuid4
 
-from simulator.sns_delivery import Courier
-from simulator.sns_retries import healthy_policy, retry_delays
-from simulator.sns_signing import Signer
-from simulator.sns_topics import Subscription, Topic, Topics
+from simulator.sns.delivery import Courier
+from simulator.sns.retries import healthy_policy, retry_delays
+from simulator.sns.signing import Signer
+from simulator.sns.topics import Subscription, Topic, Topics
 from simulator.timestamps import iso_millis
 
 
@@ -39,7 +39,7 @@ class Publisher:
     def publish(
         self, topic_arn: str, message: str, *, subject: str | None = None, deliveries: int = 1
     ) -> tuple[str, list[asyncio.Task[None]]]:
-        """Start the deliveries of a notification, each `deliveries` times over; return its message id and the tasks.
+        """Start the deliveries of a notification, each `deliveries` times; return its message id and the tasks.
 
         Raises SnsError when there is no such topic.
         """

@@ -1,4 +1,4 @@
-"""When SNS tries an HTTP delivery again: the delays of a delivery policy, and which answers deserve another try.
+"""When SNS retries an HTTP delivery: the delays of a delivery policy, and the answers that lead to another try.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 """
@@ -10,7 +10,7 @@ from typing import Any
 MAX_TOTAL_SECONDS = 3600.0
 DEFAULT_RETRIES = 3
 
-# AWS publishes the curves and no formulas: each of these runs from the least delay to the greatest, ever more steeply.
+# AWS publishes the curves but no formulas. Each of these rises from the least to the greatest, ever more steeply.
 _BACKOFF: dict[str, Callable[[float, float, float], float]] = {
     "linear": lambda least, most, step: least + (most - least) * step,
     "arithmetic": lambda least, most, step: least + (most - least) * step**2,
@@ -20,12 +20,12 @@ _BACKOFF: dict[str, Callable[[float, float, float], float]] = {
 
 
 def is_retryable(status: int) -> bool:
-    """Tell whether SNS tries again after this answer: server errors and 429 only, every other refusal is final."""
+    """Return whether SNS tries again after this status: only after server errors and 429."""
     return status >= 500 or status == 429
 
 
 def healthy_policy(subscription_policy: str | None, topic_policy: str | None) -> Mapping[str, Any]:
-    """Return the retry policy in force, the subscription's before the topic's, empty for SNS's default."""
+    """Return the retry policy of the subscription, else of the topic, else an empty one for SNS's default."""
     if subscription_policy:
         own = json.loads(subscription_policy).get("healthyRetryPolicy")
         if own:
@@ -36,7 +36,7 @@ def healthy_policy(subscription_policy: str | None, topic_policy: str | None) ->
 
 
 def retry_delays(policy: Mapping[str, Any], default_delay: float) -> list[float]:
-    """Return the seconds before each further try, in order, within an hour in all."""
+    """Return the seconds before each further try, in order, at most an hour in all."""
     kept: list[float] = []
     for delay in _phases(policy, default_delay):
         if sum(kept) + delay > MAX_TOTAL_SECONDS:

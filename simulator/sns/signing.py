@@ -1,6 +1,5 @@
-"""The key with which notifications are signed, and its certificate as Postern is given it to trust.
+"""The key that signs notifications, its certificate, which Postern is set to trust, and the string to sign.
 
-It decides the certificate and the string to sign.
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
 
@@ -20,7 +19,7 @@ KEY_FILE = "sns-signing.key"
 VALIDITY = timedelta(days=398)
 RENEW_BEFORE = timedelta(days=7)
 
-# Regions that were opted into after 2019 sign under a name of their own.
+# Opt-in regions that were launched after 2019 have certificates with a name of their own.
 REGIONS_WITH_OWN_NAME = frozenset(
     {
         "ap-east-1",
@@ -48,7 +47,7 @@ HANDSHAKE_FIELDS = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token"
 
 
 def string_to_sign(envelope: Mapping[str, str]) -> bytes:
-    """Return the canonical text of a notification or handshake message; an absent Subject is left out."""
+    """Return the canonical text of a notification or handshake, without Subject if there is none."""
     fields = NOTIFICATION_FIELDS if envelope["Type"] == "Notification" else HANDSHAKE_FIELDS
     return "".join(f"{name}\n{envelope[name]}\n" for name in fields if name in envelope).encode()
 

@@ -1,14 +1,11 @@
-"""Topics and subscriptions, and the handshake that makes a subscription count.
-
-It decides who is subscribed. It sends nothing.
-"""
+"""Topics and subscriptions, and the handshake that confirms a subscription. It sends nothing."""
 
 import re
 import secrets
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from simulator.sns_errors import authorization_error, invalid_parameter, sns_not_found
+from simulator.sns.errors import authorization_error, invalid_parameter, sns_not_found
 
 SIGNATURE_VERSIONS = ("1", "2")
 
@@ -17,7 +14,7 @@ _TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 @dataclass(slots=True, kw_only=True)
 class Topic:
-    """A standard topic; `attributes` as they were set."""
+    """A standard topic; `attributes` are as set by callers."""
 
     arn: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -30,7 +27,7 @@ class Topic:
 
 @dataclass(slots=True, kw_only=True)
 class Subscription:
-    """One endpoint of one topic; it gets notifications once `confirmed`."""
+    """One endpoint of one topic; it gets notifications once it is `confirmed`."""
 
     arn: str
     topic_arn: str
@@ -57,7 +54,7 @@ class Topics:
         self._by_token: dict[str, Subscription] = {}
 
     def create(self, name: str, attributes: dict[str, str]) -> Topic:
-        """Return the topic of this name, made if need be."""
+        """Return the topic with this name; create it if there is none."""
         if not _TOPIC_NAME.fullmatch(name):
             raise invalid_parameter("Topic Name")
         topic = self._topics.setdefault(name, Topic(arn=self._arn_prefix + name))
@@ -89,7 +86,7 @@ class Topics:
         self.topic(arn).attributes[name] = value
 
     def subscribe(self, topic_arn: str, *, protocol: str, endpoint: str, attributes: dict[str, str]) -> Subscription:
-        """Return the subscription of this endpoint, new ones unconfirmed. Raises SnsError."""
+        """Return the subscription of this endpoint; a new one is unconfirmed. Raises SnsError."""
         self.topic(topic_arn)
         if protocol not in ("http", "https"):
             raise invalid_parameter(f"the simulator does not deliver by {protocol}")
@@ -111,7 +108,7 @@ class Topics:
         return subscription
 
     def confirm(self, topic_arn: str, token: str, *, authenticated_unsubscribe: bool) -> Subscription:
-        """Confirm, or after an unsubscription restore, what the token was made for. Raises SnsError."""
+        """Confirm the subscription that the token is for, or restore it after an unsubscription. Raises SnsError."""
         self.topic(topic_arn)
         subscription = self._by_token.get(token)
         if subscription is None or subscription.topic_arn != topic_arn:
@@ -122,7 +119,7 @@ class Topics:
         return subscription
 
     def unsubscribe(self, arn: str, *, signed: bool) -> Subscription:
-        """End the subscription and return it with a fresh token, which restores it. Raises SnsError."""
+        """End the subscription and return it with a new token, which restores it. Raises SnsError."""
         subscription = self.subscription(arn)
         if subscription.authenticated_unsubscribe and not signed:
             raise authorization_error("This subscription was confirmed with AuthenticateOnUnsubscribe")
@@ -140,5 +137,5 @@ class Topics:
         return subscription
 
     def subscriptions(self, topic_arn: str) -> list[Subscription]:
-        """Return the topic's subscriptions, confirmed or not."""
+        """Return the subscriptions of the topic, confirmed or not."""
         return [each for each in self._subscriptions.values() if each.topic_arn == topic_arn]

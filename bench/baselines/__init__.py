@@ -1,0 +1,1 @@
+"""What Postern is measured against, and how each contestant is run."""

@@ -1,0 +1,1 @@
+"""Instruments: CPU, memory, disk, ceilings, trends and goals."""

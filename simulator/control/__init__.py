@@ -1,0 +1,1 @@
+"""The simulator's own API and its inbox page, for tests and people."""

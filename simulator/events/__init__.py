@@ -1,0 +1,1 @@
+"""The simulated mailboxes, and the events that SES publishes about them."""

@@ -1,0 +1,1 @@
+"""The simulated SES: its API, quota, account, suppression list and ledger."""

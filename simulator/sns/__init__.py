@@ -1,0 +1,1 @@
+"""The simulated SNS: topics, signing, delivery and retries."""
