@@ -1,7 +1,7 @@
-"""Ask the advisory service about every package of a lock, for a bounded time.
+"""Check every package in the lock files against the advisory service, for a bounded time.
 
-A known vulnerability fails the run. A service that cannot be asked does not, but is told in so many words, since an
-audit of nothing looks like a clean one.
+A known vulnerability fails the run. An unreachable service does not, but it is reported explicitly, since an audit of
+nothing looks like a clean one.
 """
 
 import json
@@ -11,9 +11,10 @@ import sys
 PATIENCE_S = 120
 
 
-def main(lock: str) -> int:
-    """Print what was found; returns 1 when a locked version has a known vulnerability."""
-    command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--requirement", lock]
+def main(locks: list[str]) -> int:
+    """Print the findings; return 1 when a locked version has a known vulnerability."""
+    command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes"]
+    command += [f"--requirement={lock}" for lock in locks]
     command += ["--format", "json", "--progress-spinner", "off", "--timeout", "10"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)  # noqa: S603
@@ -26,7 +27,7 @@ def main(lock: str) -> int:
     found = [(package, known) for package in asked for known in package["vulns"]]
     for package, known in found:
         mended = ", ".join(known["fix_versions"]) or "no version yet"
-        print(f"{package['name']} {package['version']}: {known['id']}, mended in {mended}")
+        print(f"{package['name']} {package['version']}: {known['id']}, fixed in {mended}")
     if not asked:
         return not_audited(f"it knows none of the {len(packages)} packages")
     print(f"{len(asked)} of {len(packages)} packages audited, {len(found)} known vulnerabilities")
@@ -34,10 +35,10 @@ def main(lock: str) -> int:
 
 
 def not_audited(why: str) -> int:
-    """Tell that nothing was learned, which fails nothing."""
-    print(f"NOT AUDITED: the advisory service could not be asked ({why})")
+    """Print that no audit took place, and return 0."""
+    print(f"NOT AUDITED: the advisory service could not be reached ({why})")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))
