@@ -17,7 +17,7 @@ COLUMNS = ("email", "application", "recipient", "since", "why")
 def held(given: Namespace, terminal: Terminal) -> bool:
     """List the held emails, the newest first."""
     with operated_gateway(given.data) as (gateway, caller):
-        page = gateway.look_up.emails(caller, EmailFilter(state=State.HELD), Page(limit=MOST))
+        page = gateway.look_up.emails(caller, EmailFilter(states=(State.HELD,)), Page(limit=MOST))
     rows = [row for view in page.data for row in _rows(view)]
     terminal.table(COLUMNS, rows, empty="No email is held.")
     if page.has_more:

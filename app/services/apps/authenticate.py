@@ -20,6 +20,7 @@ from app.store.engine.database import Database, clock
 log = structlog.get_logger()
 
 KEY_PATTERN: Final = re.compile(r"ptn_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
+_HOW: Final = "Send the key as `Authorization: Bearer ptn_…`"
 _BEARER: Final = re.compile(r"Bearer +(\S{1,200})", re.IGNORECASE)
 _TRUSTED_FOR_S: Final = 4.0
 _TOUCH_EVERY: Final = timedelta(minutes=1)
@@ -37,12 +38,14 @@ class Authenticate:
 
     def __call__(self, authorization: str | None) -> Caller:
         """The caller. Raises `MissingApiKey`, `InvalidApiKey` and `ServiceUnavailable`."""
-        if not authorization:
-            raise MissingApiKey("Send the key as `Authorization: Bearer ptn_…`.")
-        bearer = _BEARER.fullmatch(authorization)
-        parts = KEY_PATTERN.fullmatch(bearer.group(1)) if bearer else None
+        if not authorization or not authorization.strip():
+            raise MissingApiKey(f"{_HOW}.")
+        bearer = _BEARER.fullmatch(authorization.strip())
+        if bearer is None:
+            raise InvalidApiKey(f"The Authorization header has another form. {_HOW}, with one space before the key.")
+        parts = KEY_PATTERN.fullmatch(bearer.group(1))
         if parts is None:
-            raise InvalidApiKey("This is not a key of this gateway.")
+            raise InvalidApiKey("This is not a key of this gateway: its keys are ptn_…, of 60 characters.")
         public_id, secret = parts.groups()
         key = self._find(public_id)
         expected = key.secret_sha256 if key else bytes(32)

@@ -4,7 +4,6 @@ This module decides whether a submission may be sent as an email: sender, recipi
 it only rings the bell of the lane.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
+from app.services.submission.idempotency import Idempotency
 from app.services.suppression.gate import Addressee, Gate
 from app.store.apps import keys
 from app.store.engine.database import Database
@@ -54,14 +54,6 @@ class Submission:
     expires_at: datetime | None = None
     expires_in: timedelta | None = None
     on_unconfirmed: OnUnconfirmed | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Idempotency:
-    """A client's idempotency key and the SHA-256 of the request that came with it."""
-
-    key: str
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,18 +249,13 @@ class Accept:
             yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
 
 
-def fingerprint(path: str, body: bytes) -> bytes:
-    """The SHA-256 of a request. Two requests with one idempotency key are the same if it is equal."""
-    return hashlib.sha256(path.encode() + b"\0" + body).digest()
-
-
 def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> keys.Claim:
     wanted = keys.Remembered(idempotency.fingerprint, answer)
     return keys.Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
 
 
 def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Acceptance:
-    if earlier.fingerprint != idempotency.fingerprint:
+    if not idempotency.is_of(earlier.fingerprint):
         raise InvalidIdempotentRequest("This Idempotency-Key was used with another request; use a new key.")
     return Acceptance(earlier.answer, replayed=True)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.address import InvalidAddress, parse_address
@@ -13,6 +15,7 @@ from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
 from app.services.paging import Page, Paged, paged
 from app.services.submission.timeline import TimelineEntry, timeline
+from app.store.apps.keys import app_by_name
 from app.store.engine.database import Database
 from app.store.feedback import events
 from app.store.feedback.events import StoredEvent
@@ -71,12 +74,17 @@ class EmailView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailFilter:
-    """Which emails to list. A field that is None does not filter."""
+    """Which emails to list. A field that is None or empty does not filter.
+
+    An email has one of `last_events`, a recipient in one of `states`, and all of `tags`. `app` is the name of an
+    application, for callers who see more than one.
+    """
 
     to: str | None = None
-    last_event: str | None = None
-    state: State | None = None
-    tag: tuple[str, str] | None = None
+    last_events: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    app: str | None = None
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -106,8 +114,9 @@ class LookUp:
         """Emails without their content, newest first. Raises `ValidationFailed`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
+            alternatives = _filters(wanted, app_id=_owner(caller) or _named(connection, wanted.app))
             rows = email_pages.page(
-                connection, _filter(caller, wanted), limit=page.limit + 1, after=page.after, before=page.before
+                connection, alternatives, limit=page.limit + 1, after=page.after, before=page.before
             )
             named = recipients.of_emails(connection, [row.id for row in rows])
         nothing = Body(text=None, html=None)
@@ -151,26 +160,34 @@ def _owner(caller: Caller) -> UUID | None:
     return None if caller.is_admin else caller.app_id
 
 
-def _filter(caller: Caller, wanted: EmailFilter) -> Filter:
-    word = _behind(wanted.last_event) if wanted.last_event else None
-    return Filter(
-        app_id=_owner(caller),
+def _named(connection: Connection, app: str | None) -> UUID | None:
+    """The id of the application of that name, or None when no name is given. Raises `ValidationFailed`."""
+    found = app_by_name(connection, app) if app else None
+    if app and found is None:
+        rule = "There is no application of this name."
+        raise ValidationFailed(rule, faults=(Fault("/app", "unknown", rule),))
+    return found.id if found else None
+
+
+def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
+    """The filters of the store: an email passes if it passes one of them. Each last event has one of its own."""
+    every = Filter(
+        app_id=app_id,
         key=_key(wanted.to) if wanted.to else None,
-        states=_states(word, wanted.state),
-        without=word.without if word else frozenset(),
-        opened=word.opened if word else None,
-        clicked=word.clicked if word else None,
-        tag=wanted.tag,
+        states=frozenset(wanted.states) or None,
+        tags=wanted.tags,
         stream=wanted.stream,
         since=wanted.since,
         until=wanted.until,
     )
+    if not wanted.last_events:
+        return (every,)
+    return tuple(_with(every, _behind(word)) for word in dict.fromkeys(wanted.last_events))
 
 
-def _states(word: Behind | None, state: State | None) -> frozenset[State] | None:
-    if state is None:
-        return word.states if word else None
-    return frozenset({state}) & word.states if word else frozenset({state})
+def _with(every: Filter, word: Behind) -> Filter:
+    states = word.states if every.states is None else word.states & every.states
+    return replace(every, states=states, without=word.without, opened=word.opened, clicked=word.clicked)
 
 
 def _behind(word: str) -> Behind:

@@ -47,7 +47,7 @@ class Filter:
     """Which emails to list.
 
     `key` is a suppression key. `states`: some recipient is in one of them. `without`: no recipient is in one of these.
-    `opened` and `clicked` apply to that same recipient; None does not filter.
+    `opened` and `clicked` apply to that same recipient; None does not filter. An email has all of `tags`.
     """
 
     app_id: UUID | None = None
@@ -56,7 +56,7 @@ class Filter:
     without: frozenset[State] = frozenset()
     opened: bool | None = None
     clicked: bool | None = None
-    tag: tuple[str, str] | None = None
+    tags: tuple[tuple[str, str], ...] = ()
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -89,11 +89,16 @@ class _Place:
 
 
 def page(
-    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
+    connection: Connection, alternatives: Sequence[Filter], *, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[Email, ...]:
-    """Up to `limit` emails, newest first: those older than `after`, or the nearest ones newer than `before`."""
+    """Up to `limit` emails, newest first: those older than `after`, or the nearest ones newer than `before`.
+
+    An email passes if it passes one of the `alternatives`, of which there is at least one.
+    """
     place = _Place(limit=limit, after=after, before=before)
-    return of_ids(connection, connection.scalars(_query(connection, wanted, place)).all())
+    first = [_query(connection, wanted, place) for wanted in alternatives]
+    query = first[0] if len(first) == 1 else _merged(first, place)
+    return of_ids(connection, connection.scalars(query).all())
 
 
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
@@ -103,11 +108,11 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         if on_postgres and wanted.app_id is None:
             return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
         return place.first(query, recipients.c.email_id)
-    if wanted.tag is not None and on_postgres and _are_few(connection, wanted.tag):
-        return _tagged(wanted, place, wanted.tag)
+    if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
+        return _tagged(wanted, place, rare)
     read = wanted.opened or wanted.clicked
     tells_most = read or not (wanted.states or _USUAL) & _USUAL
-    if wanted.states is not None and (tells_most or (wanted.stream is None and wanted.tag is None)):
+    if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
         return _in_states(wanted, place, wanted.states, in_each_app=on_postgres and wanted.app_id is None)
     query = _of_emails(emails, wanted, place)
     if wanted.stream is not None and wanted.app_id is None and on_postgres:
@@ -130,8 +135,13 @@ def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_ea
         # Few emails are being sent, and their index knows no application.
         of_each = in_each_app and among != {State.SENDING}
         first = _in_each_app(part, recipients.c.app_id, column, place) if of_each else place.first(part, column)
-        parts.append(select(first.subquery().c.email_id))
-    found = union_all(*parts).subquery()
+        parts.append(first)
+    return _merged(parts, place)
+
+
+def _merged(parts: Sequence[Select[Any]], place: _Place) -> Select[Any]:
+    """The first ids over all parts, of which each gives its own first ones."""
+    found = union_all(*(select(part.subquery().c[0].label("email_id")) for part in parts)).subquery()
     return place.first(select(found.c.email_id).distinct(), found.c.email_id)
 
 
@@ -169,6 +179,11 @@ def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
     return query.where(~_of_same(rows.c.id, wanted)) if wanted.without else query
 
 
+def _with_few(connection: Connection, tags: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The first of the tags that has few enough emails to sort them."""
+    return next((tag for tag in tags if _are_few(connection, tag)), None)
+
+
 def _are_few(connection: Connection, tag: tuple[str, str]) -> bool:
     """Whether the tag has few enough emails to sort them.
 
@@ -201,9 +216,7 @@ def _email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bo
         conditions.append(rows.c.created_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(rows.c.created_at < wanted.until)
-    if wanted.tag is not None:
-        conditions.append(has_tag(rows.c.tags, wanted.tag))
-    return conditions
+    return [*conditions, *(has_tag(rows.c.tags, tag) for tag in wanted.tags)]
 
 
 def _recipient_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:

@@ -7,9 +7,11 @@ names no cause. It is logged without any value, under the request id that the re
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as MethodNotAllowedByWerkzeug
+from werkzeug.exceptions import NotFound as NotFoundByWerkzeug
+from werkzeug.routing import MapAdapter
 
 from app.domain.errors import (
     Fault,
@@ -23,6 +25,7 @@ from app.domain.errors import (
     UnsupportedMediaType,
 )
 from app.telemetry import LogEvent
+from app.web.http.faults.paths import advice_for_method, advice_for_path
 from app.web.http.responses import written
 
 _log = structlog.get_logger()
@@ -31,8 +34,6 @@ PROBLEM = "application/problem+json"
 JSON = "application/json"
 
 _OF_HTTP: dict[int, PosternError] = {
-    404: NotFound("Nothing is served at this path."),
-    405: MethodNotAllowed("This path does not answer this method."),
     413: PayloadTooLarge("The body is larger than this gateway accepts."),
     415: UnsupportedMediaType("This path does not accept the media type of the body."),
     429: RateLimitExceeded("Too many requests."),
@@ -87,11 +88,23 @@ def _asks_for_problem() -> bool:
 def _http_failure(error: HTTPException) -> Response:
     """The response for a failure that Flask or Werkzeug found, without their text, which may repeat the request."""
     code = error.code or 500
-    unnamed = _MALFORMED if code < 500 else _UNFORESEEN
-    answer = problem(_OF_HTTP.get(code, unnamed))
+    answer = problem(_named(error, code))
     if isinstance(error, MethodNotAllowedByWerkzeug) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
+
+
+def _named(error: HTTPException, code: int) -> PosternError:
+    if isinstance(error, NotFoundByWerkzeug):
+        return NotFound(advice_for_path(request.path, _served()))
+    if isinstance(error, MethodNotAllowedByWerkzeug):
+        return MethodNotAllowed(advice_for_method(request.method, tuple(error.valid_methods or ())))
+    return _OF_HTTP.get(code, _MALFORMED if code < 500 else _UNFORESEEN)
+
+
+def _served() -> MapAdapter:
+    """What the application serves, to be asked about a path."""
+    return current_app.url_map.bind_to_environ(request.environ)
 
 
 def _unforeseen(error: Exception) -> Response:

@@ -7,7 +7,7 @@ This module decides what may be read at all. `app.web.http.faults.validation` ch
 from collections.abc import Collection, Iterator
 from typing import IO, Any
 
-from flask import request
+from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.domain.errors import (
@@ -21,7 +21,7 @@ from app.domain.errors import (
     ValidationFailed,
 )
 from app.domain.suppression.files.file_text import PIECE
-from app.services.submission.accept import Idempotency, fingerprint
+from app.services.submission.idempotency import Idempotency, fingerprint, fingerprint_as_sent
 from app.web.http import strict_json
 from app.web.http.json_structure import MAX_STRUCTURE
 from app.web.http.strict_json import UNSAFE_CHARACTER
@@ -94,28 +94,40 @@ def read_json(*, structure: int = MAX_STRUCTURE) -> Any:
     """The JSON value of the body; see `app.web.http.strict_json` for its bounds."""
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
-    return strict_json.load(read_bytes(), structure=structure)
+    g.json_body = strict_json.load(read_bytes(), structure=structure)
+    return g.json_body
 
 
-def read_query() -> dict[str, str]:
-    """The parameters of the query string."""
-    repeated = [name for name, values in request.args.lists() if len(values) > 1]
-    if repeated:
-        faults = (Fault("", "repeated", "The query string repeats a parameter."),)
-        raise ValidationFailed(faults[0].detail, faults=faults)
-    given = request.args.to_dict()
-    if any(UNSAFE_CHARACTER.search(text) for text in (*given, *given.values())):
+def read_query(several: Collection[str] = ()) -> dict[str, str | list[str]]:
+    """The parameters of the query string. Those of `several` may be repeated, and are lists then."""
+    given = dict(request.args.lists())
+    if any(UNSAFE_CHARACTER.search(text) for name, values in given.items() for text in (name, *values)):
         faults = (Fault("", "character", "A parameter of the query string contains U+0000 or invalid UTF-8."),)
         raise ValidationFailed(faults[0].detail, faults=faults)
-    return given
+    if any(len(values) > 1 for name, values in given.items() if name not in several):
+        faults = (Fault("", "repeated", _repeated(several)),)
+        raise ValidationFailed(faults[0].detail, faults=faults)
+    return {name: values if len(values) > 1 else values[0] for name, values in given.items()}
+
+
+def _repeated(several: Collection[str]) -> str:
+    allowed = f" except {', '.join(several)}" if several else ""
+    return f"The query string repeats a parameter. Give each of them once{allowed}."
 
 
 def read_idempotency() -> Idempotency | None:
-    """The client's idempotency key with a fingerprint of this request, or None when the client sent no key."""
+    """The client's idempotency key with the fingerprints of this request, or None when the client sent no key.
+
+    Called after `read_json`.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if not 0 < len(key) <= _KEY_LIMIT or not (key.isascii() and key.isprintable()):
         raise InvalidIdempotencyKey(f"An Idempotency-Key has 1 to {_KEY_LIMIT} printable ASCII characters.")
-    mode = request.headers.get("x-batch-validation", "strict")
-    return Idempotency(key=key, fingerprint=fingerprint(f"{request.path} {mode}", request.get_data()))
+    mode = request.headers.get("x-batch-validation") or "strict"
+    return Idempotency(
+        key=key,
+        fingerprint=fingerprint(f"{request.path.rstrip('/')} {mode}", g.json_body),
+        as_sent=fingerprint_as_sent(f"{request.path} {mode}", request.get_data()),
+    )

@@ -7,7 +7,7 @@ arguments already checked: the caller, then the query string, then the body, fro
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, get_origin
 
 from flask import Blueprint, Response
 from pydantic import BaseModel
@@ -73,13 +73,15 @@ def operation_of(view: Callable[..., Any]) -> Operation | None:
 
 
 def _served(view: View, operation: Operation) -> View:
+    several = _several(operation.query) if operation.query else ()
+
     @wraps(view)
     def serve(**arguments: Any) -> Response:
         if isinstance(operation.guard, Scope):
             if any(isinstance(value, str) and UNSAFE_CHARACTER.search(value) for value in arguments.values()):
                 raise NotFound("Nothing is served at this path.")
             arguments["caller"] = admit(operation.guard)
-            query = check(operation.query or NoQuery, read_query())
+            query = check(operation.query or NoQuery, read_query(several))
             if operation.query is not None:
                 arguments["query"] = query
         if operation.body is not None:
@@ -88,6 +90,11 @@ def _served(view: View, operation: Operation) -> View:
 
     serve.operation = operation  # type: ignore[attr-defined]
     return serve
+
+
+def _several(query: type[BaseModel]) -> tuple[str, ...]:
+    """The parameters that may be repeated: those that the query holds as lists."""
+    return tuple(name for name, field in query.model_fields.items() if get_origin(field.annotation) is tuple)
 
 
 def _body(operation: Operation) -> Any:

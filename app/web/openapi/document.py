@@ -59,7 +59,7 @@ def document(app: Flask, *, url: str) -> dict[str, Any]:
         "info": {
             "title": "Postern",
             "version": "1",
-            "description": "An outbound mail gateway with suppression built in. `/v1` is a superset of Resend's API.",
+            "description": "An outbound mail gateway with suppression built in. `/v1` speaks Resend's wire format.",
         },
         "servers": [{"url": url}],
         "paths": paths,

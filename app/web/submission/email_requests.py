@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.domain.message.attachments import Attachment, file_name
 from app.domain.message.content_types import read_content_type
@@ -24,7 +25,7 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.submission.accept import Submission
 from app.services.submission.look_up import EmailFilter
-from app.web.http.fields import AddressField, MomentField, TagField
+from app.web.http.fields import EACH, AddressField, SinceField, TagField, UntilField
 from app.web.http.known import Known, PageQuery
 from app.web.submission.mail_fields import (
     ContentField,
@@ -40,7 +41,15 @@ MAX_TAGS = 75
 """As many as Resend takes. They stay here: SES gets none of them."""
 
 TagWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
-EventWord = Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(LAST_EVENTS)})]
+
+
+def _event_word(value: Any) -> str:
+    if value in LAST_EVENTS:
+        return str(value)
+    raise PydanticCustomError("enum", "{rule}", {"rule": f"Give one of {', '.join(sorted(LAST_EVENTS))}."})
+
+
+EventWord = Annotated[str, PlainValidator(_event_word), WithJsonSchema({"type": "string", "enum": sorted(LAST_EVENTS)})]
 
 
 class AttachmentBody(Known):
@@ -175,23 +184,23 @@ class ResendBody(GiveUpBody):
 
 
 class EmailsQuery(PageQuery):
-    """Which emails to list, newest first."""
+    """Which emails to list, newest first: with one of the last events, one of the states, and all of the tags."""
 
     to: AddressField | None = None
-    last_event: EventWord | None = None
-    state: State | None = None
-    tag: TagField | None = None
+    last_event: Annotated[tuple[EventWord, ...], EACH] = ()
+    state: Annotated[tuple[State, ...], EACH] = ()
+    tag: Annotated[tuple[TagField, ...], EACH] = ()
     stream: Annotated[str, Field(max_length=64)] | None = None
-    since: MomentField | None = None
-    until: MomentField | None = None
+    since: SinceField | None = None
+    until: UntilField | None = Field(None, description="A date is included.")
 
     def filter(self) -> EmailFilter:
         """The filter as `LookUp` takes it."""
         return EmailFilter(
             to=self.to,
-            last_event=self.last_event,
-            state=self.state,
-            tag=self.tag,
+            last_events=self.last_event,
+            states=self.state,
+            tags=self.tag,
             stream=self.stream,
             since=self.since,
             until=self.until,

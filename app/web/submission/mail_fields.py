@@ -18,7 +18,6 @@ from app.domain.message.file_content import FileContent, read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, parse_mailboxes
 from app.web.http.fields import MOMENT_SCHEMA, read_moment, read_text
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)? ?(?:[Zz]|([+-]\d\d):?(\d\d)?)", re.ASCII)
 _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -109,18 +108,9 @@ def _time(value: Any) -> datetime | timedelta:
     """A time, or how long from now, which only the service can tell."""
     delay = read_delay(value) if isinstance(value, str) else None
     try:
-        return read_moment(_with_all_its_parts(value)) if delay is None else delay
+        return read_moment(value) if delay is None else delay
     except PydanticCustomError as broken:
         raise (_not_a_time() if broken.type == "moment" else broken) from None
-
-
-def _with_all_its_parts(value: Any) -> Any:
-    """A time of ISO 8601 without seconds, or with an offset such as +0000, as RFC 3339 writes it."""
-    found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        return value
-    offset = "Z" if found[3] is None else f"{found[3]}:{found[4] or '00'}"
-    return f"{found[1]}{found[2] or ':00'}{offset}"
 
 
 def _not_a_time() -> PydanticCustomError:

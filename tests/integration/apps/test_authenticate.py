@@ -52,6 +52,28 @@ def test_an_invalid_key_is_refused(gateway: Gateway, header: str) -> None:
         gateway.authenticate(header)
 
 
+@pytest.mark.parametrize(
+    "form, sentence",
+    [
+        ("{key}", "with one space before the key"),
+        ("Token {key}", "with one space before the key"),
+        ("Bearer: {key}", "with one space before the key"),
+        ("Bearer re_123456789", "its keys are ptn_…, of 60 characters"),
+        ("Bearer {key}x", "its keys are ptn_…, of 60 characters"),
+    ],
+)
+def test_a_key_in_another_form_is_refused_with_the_right_one(gateway: Gateway, form: str, sentence: str) -> None:
+    """A valid key does not help without the scheme, and the answer says how to send it."""
+    with pytest.raises(InvalidApiKey, match=sentence):
+        gateway.authenticate(form.format(key=issue(gateway).token))
+
+
+def test_white_space_around_a_key_does_not_count(gateway: Gateway) -> None:
+    """Headers that are put together from a file end in a space or a line break."""
+    token = issue(gateway).token
+    assert gateway.authenticate(f" bearer  {token} ").app == gateway.authenticate(f"Bearer {token}").app
+
+
 def test_a_wrong_secret_is_refused(gateway: Gateway) -> None:
     """The public half alone is not enough, even when the key is already cached."""
     token = issue(gateway).token

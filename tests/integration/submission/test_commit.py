@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import InvalidIdempotentRequest, ServiceUnavailable
 from app.queue import DELIVER, Lane
-from app.services.submission.accept import Acceptance, Idempotency, Receipt, Submission
+from app.services.submission.accept import Acceptance, Receipt, Submission
+from app.services.submission.idempotency import Idempotency
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.emails import submission
 from tests.support.gateway.gateways import ScriptedMailer, caller

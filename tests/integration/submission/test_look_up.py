@@ -59,10 +59,10 @@ def test_emails_are_filtered(gateway: Gateway) -> None:
     submit(gateway, who, "ann@example.net", tags=(("campaign", "autumn"),))
     for one in (
         EmailFilter(to="KIM@example.net"),
-        EmailFilter(last_event="bounced"),
-        EmailFilter(tag=("campaign", "spring")),
+        EmailFilter(last_events=("bounced",)),
+        EmailFilter(tags=(("campaign", "spring"),)),
         EmailFilter(stream="news"),
-        EmailFilter(to="kim@example.net", last_event="bounced", tag=("campaign", "spring"), stream="news"),
+        EmailFilter(to="kim@example.net", last_events=("bounced",), tags=(("campaign", "spring"),), stream="news"),
     ):
         assert [email.id for email in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
     assert gateway.look_up.emails(who, EmailFilter(to="kim@example.net", stream="other"), Page(10)).data == ()
@@ -76,13 +76,44 @@ def test_two_tags_of_one_name_are_kept_and_found(gateway: Gateway) -> None:
     submit(gateway, who, "ann@example.net", tags=(("team", "Red"), ("id", "77")))
     assert sorted(gateway.look_up.email(who, wanted).tags) == [("id", "7"), ("team", "blue"), ("team", "red")]
     for tag in (("team", "red"), ("team", "blue"), ("id", "7")):
-        for one in (EmailFilter(tag=tag), EmailFilter(tag=tag, to="kim@example.net")):
+        for one in (EmailFilter(tags=(tag,)), EmailFilter(tags=(tag,), to="kim@example.net")):
             assert [email.id for email in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
     for tag in (("team", "re"), ("team", "green"), ("team", ""), ("team", "Blue"), ("id", "red")):
-        assert gateway.look_up.emails(who, EmailFilter(tag=tag), Page(10)).data == (), tag
+        assert gateway.look_up.emails(who, EmailFilter(tags=(tag,)), Page(10)).data == (), tag
 
 
-@pytest.mark.parametrize("wanted", [EmailFilter(to="nobody"), EmailFilter(last_event="lost")])
+def test_several_values_of_a_filter(gateway: Gateway) -> None:
+    """An email has one of the last events and of the states, and all of the tags; each is listed once."""
+    who = caller(gateway)
+    tags = {"kim@example.net": ("a", "b"), "bob@example.net": ("a",), "ann@example.net": ("b",)}
+    kim, bob = (submit(gateway, who, name, tags=tuple((tag, "1") for tag in tags[name])) for name in list(tags)[:2])
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, bounce(gateway, kim))
+    ann = submit(gateway, who, "ann@example.net", tags=(("b", "1"),))
+    for wanted, expected in (
+        (EmailFilter(last_events=("bounced", "queued")), [ann, kim]),
+        (EmailFilter(last_events=("sent", "bounced", "sent")), [bob, kim]),
+        (EmailFilter(states=(State.SENT, State.QUEUED)), [ann, bob]),
+        (EmailFilter(last_events=("sent", "bounced"), states=(State.SENT,)), [bob]),
+        (EmailFilter(tags=(("a", "1"), ("b", "1"))), [kim]),
+        (EmailFilter(last_events=("sent", "bounced"), tags=(("a", "1"),), to="kim@example.net"), [kim]),
+    ):
+        assert [one.id for one in gateway.look_up.emails(who, wanted, Page(10)).data] == expected, wanted
+    first = gateway.look_up.emails(who, EmailFilter(last_events=("sent", "bounced", "queued")), Page(2))
+    assert ([one.id for one in first.data], first.has_more) == ([ann, bob], True)
+
+
+def test_an_application_is_named_by_those_who_see_several(gateway: Gateway) -> None:
+    """For an application it changes nothing: it sees its own emails."""
+    who, other = caller(gateway), caller(gateway, app="other")
+    mine, theirs = submit(gateway, who, "ann@example.net"), submit(gateway, other, "ann@example.net")
+    assert [one.id for one in gateway.look_up.emails(ROOT, EmailFilter(app="other"), Page(10)).data] == [theirs]
+    assert [one.id for one in gateway.look_up.emails(who, EmailFilter(app="other"), Page(10)).data] == [mine]
+    with pytest.raises(ValidationFailed, match="There is no application of this name"):
+        gateway.look_up.emails(ROOT, EmailFilter(app="lost"), Page(10))
+
+
+@pytest.mark.parametrize("wanted", [EmailFilter(to="nobody"), EmailFilter(last_events=("lost",))])
 def test_a_filter_that_means_nothing_is_refused(gateway: Gateway, wanted: EmailFilter) -> None:
     """An empty page would look like a valid answer."""
     with pytest.raises(ValidationFailed):

@@ -1,9 +1,7 @@
 """The official Resend client for Python, unchanged, against a real server: only its base URL points here."""
 
 import base64
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,13 +9,13 @@ from uuid import UUID
 import pytest
 import resend
 from resend.exceptions import InvalidApiKeyError, MissingApiKeyError, RateLimitError, ResendError, ValidationError
-from werkzeug.serving import make_server
 
 from app.domain.apps.callers import Scope
 from app.queue import Lane
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import bounce, complaint, feed
 from tests.support.gateway.web import NO_ID, Web, soon, web_on
+from tests.support.servers.served import served
 
 MAIL: Any = {
     "from": "Invites <invites@example.com>",
@@ -40,20 +38,6 @@ def gateway(web: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
         monkeypatch.setattr(resend, "api_url", f"{url}/v1")
         use(monkeypatch, web)
         yield web.gateway
-
-
-@contextmanager
-def served(web: Web) -> Iterator[str]:
-    """The application behind a server on loopback; yields its URL."""
-    server = make_server("127.0.0.1", 0, web.client.application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def use(monkeypatch: pytest.MonkeyPatch, web: Web, *scopes: Scope, **more: Any) -> None:

@@ -1,7 +1,6 @@
 """`/v1/emails` on both databases: submit, look up, reschedule, cancel, and keep applications apart."""
 
 import base64
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,49 +127,16 @@ def test_an_application_sends_as_itself(web: Web, key: Headers) -> None:
     assert pointers(problem) == ["/1/from"]
 
 
-def test_the_same_request_is_answered_once(web: Web, key: Headers) -> None:
-    """With an idempotency key a repeated request gets the first answer; the email exists once."""
-    headers = key | {"Idempotency-Key": "order-1"}
-    first = web.client.post("/v1/emails", json=MAIL, headers=headers)
-    again = web.client.post("/v1/emails", json=MAIL, headers=headers)
-    assert body_of(again) == body_of(first)
-    assert "Idempotency-Replayed" not in first.headers
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert ids(web.client.get("/v1/emails", headers=key)) == [body_of(first)["id"]]
-
-
-def test_a_repeated_request_is_answered_although_its_time_has_passed(web: Web, key: Headers) -> None:
-    """A repeated request whose `expires_at` has passed meanwhile gets the stored answer, not a refusal."""
-    headers = key | {"Idempotency-Key": "late-retry"}
-    body = MAIL | {"expires_at": soon(seconds=1)}
-    first = web.client.post("/v1/emails", json=body, headers=headers)
-    time.sleep(1.1)
-    again = web.client.post("/v1/emails", json=body, headers=headers)
-    assert again.status_code == 200
-    assert again.get_json() == first.get_json()
-    assert web.client.post("/v1/emails", json=body, headers=key).status_code == 422
-
-
-def test_an_idempotency_key_belongs_to_one_request(web: Web, key: Headers) -> None:
-    """Another body, route or mode under the same key is a conflict; the same key of another application is separate."""
-    headers = key | {"Idempotency-Key": "order-1"}
-    web.client.post("/v1/emails/batch", json=[MAIL], headers=headers)
-    for path, body, more in (
-        ("/v1/emails/batch", [MAIL | {"subject": "Other"}], {}),
-        ("/v1/emails", MAIL, {}),
-        ("/v1/emails/batch", [MAIL], {"x-batch-validation": "permissive"}),
-    ):
-        answer = web.client.post(path, json=body, headers=headers | more)
-        problem_of(answer, 409, "invalid_idempotent_request")
-    other = web.key("other") | {"Idempotency-Key": "order-1"}
-    assert web.client.post("/v1/emails", json=MAIL, headers=other).status_code == 200
-
-
-@pytest.mark.parametrize("value", ["", "x" * 257, "caf\u00e9", "tab\there"])
-def test_an_idempotency_key_is_printable_and_short(web: Web, key: Headers, value: str) -> None:
-    """Any other key is refused, not cut or ignored."""
-    answer = web.client.post("/v1/emails", json=MAIL, headers=key | {"Idempotency-Key": value})
-    problem_of(answer, 400, "invalid_idempotency_key")
+def test_filters_are_repeated(web: Web, key: Headers) -> None:
+    """In both spellings. Another parameter is refused when it is repeated; the answer names the lists."""
+    sent = body_of(web.client.post("/v1/emails", json=MAIL | {"tags": [{"name": "n", "value": "1"}]}, headers=key))[
+        "id"
+    ]
+    for query in ("last_event=queued&last_event=bounced", "state=sent,queued&tag=n:1&since=2026-03-01"):
+        assert ids(web.client.get(f"/v1/emails?{query}", headers=key)) == [sent]
+    assert ids(web.client.get("/v1/emails?tag=n:1&tag=n:2", headers=key)) == []
+    problem = problem_of(web.client.get("/v1/emails?limit=1&limit=2", headers=key), 422, "validation_error")
+    assert problem["detail"].endswith("Give each of them once except last_event, state, tag.")
 
 
 def test_a_batch_is_taken_in_its_order(web: Web, key: Headers) -> None:

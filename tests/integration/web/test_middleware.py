@@ -48,6 +48,22 @@ def test_every_failure_has_the_one_body(web: Web, method: str, path: str, status
     problem_of(web.client.open(path, method=method), status, name)
 
 
+@pytest.mark.parametrize(
+    "method, path, detail",
+    [
+        ("POST", "/emails", "Use `/v1/emails`: the address of the API ends in /v1."),
+        ("GET", "/v1//emails", "Write the path with single slashes: `/v1/emails`."),
+        ("GET", "/v1/emails/not-an-id", "An email's id is a UUID"),
+        ("POST", "/v1/audiences", "Postern keeps no lists of contacts."),
+        ("PUT", "/v1/emails", "This path answers GET and POST."),
+        ("OPTIONS", "/v1/emails", "call the API from your server."),
+    ],
+)
+def test_a_failure_of_the_path_says_what_to_do_instead(web: Web, method: str, path: str, detail: str) -> None:
+    """Whoever calls the wrong path reads the answer first, not the documentation."""
+    assert detail in web.client.open(path, method=method).get_json()["message"]
+
+
 def test_a_refused_method_gets_the_allowed_methods(web: Web) -> None:
     """RFC 9110 requires Allow with a 405."""
     answer = web.client.put("/v1/emails")

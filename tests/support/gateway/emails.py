@@ -13,7 +13,8 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.apps.authenticate import operator
 from app.services.sending.render import SealedEmail
-from app.services.submission.accept import Idempotency, Submission
+from app.services.submission.accept import Submission
+from app.services.submission.idempotency import Idempotency
 from app.store.sending.claims import Claim, OpenAttempt, Wanted, claim
 from app.store.sending.drafts import drafts
 from app.wiring.gateway import Gateway

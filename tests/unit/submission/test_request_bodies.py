@@ -267,10 +267,10 @@ def test_a_filter_is_read_whole() -> None:
         "until": "2027-02-01T00:00:00Z",
     }
     wanted = check(EmailsQuery, query).filter()
-    assert (wanted.to, wanted.last_event, wanted.tag, wanted.stream) == (
+    assert (wanted.to, wanted.last_events, wanted.tags, wanted.stream) == (
         "ann@example.com",
-        "bounced",
-        ("campaign", "spring"),
+        ("bounced",),
+        (("campaign", "spring"),),
         "news",
     )
     assert (wanted.since, wanted.until) == (datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC))
