@@ -25,7 +25,7 @@ from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
 from app.cli.shell.command import Command, CommandFailed, Ended, UsageMistake
 from app.cli.shell.terminal import Terminal
-from app.cli.submission import check, send
+from app.cli.submission import check, emails, send
 from app.cli.suppression import explain, files, reviews, suppressions
 from app.domain.errors import PosternError
 from config import SettingsError
@@ -36,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     demo.COMMAND,
     up.COMMAND,
     send.COMMAND,
+    emails.COMMAND,
     *keys.COMMANDS,
     *apps.COMMANDS,
     check.COMMAND,

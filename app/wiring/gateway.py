@@ -31,7 +31,7 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
-from app.services.suppression.explain import Explain
+from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
 from app.services.suppression.files.import_list import ImportList
 from app.services.suppression.list_writer import ListWriter

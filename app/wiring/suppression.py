@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.domain.suppression.mass_bounces import BurstLimit
-from app.services.suppression.explain import Explain
+from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
 from app.services.suppression.files.import_list import ImportList
 from app.services.suppression.gate import Gate

@@ -46,10 +46,13 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkout(home: Path, on_postgres: Production) -> Path:
-    """A copy of this checkout, with the settings of production in its `.env`."""
+    """A copy of this checkout, with the settings of production in its `.env`.
+
+    The bytecode comes along: the processes of the copy would compile all of it anew.
+    """
     for name in PARTS:
         if (CHECKOUT / name).is_dir():
-            shutil.copytree(CHECKOUT / name, home / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(CHECKOUT / name, home / name)
         else:
             shutil.copy(CHECKOUT / name, home / name)
     shutil.copy(CHECKOUT / "pyproject.toml", home)

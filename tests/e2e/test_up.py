@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ def home(tmp_path: Path) -> Path:
     directory = tmp_path / "home"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A gateway that several tests use, each in its own way; none of them ends it."""
+    with up(tmp_path_factory.mktemp("home")) as gateway:
+        yield gateway
 
 
 def test_an_email_submitted_by_http_is_delivered(database_url: str, redis_url: str, home: Path) -> None:
@@ -36,25 +44,24 @@ def test_an_email_submitted_by_http_is_delivered(database_url: str, redis_url: s
         assert not any(map(lives, below))
 
 
-def test_the_other_commands_find_the_running_gateway(home: Path) -> None:
+def test_the_other_commands_find_the_running_gateway(running: Up) -> None:
     """In another terminal, in the same directory, without settings: keys, suppressions, an email, a query to SES."""
-    with up(home) as gateway:
-        keys = last_object(postern("key", "list", "--json", cwd=home).stdout)["keys"]
-        assert {key["app"] for key in keys} == {"demo", "operators"}
-        suppressed = postern("suppress", "kim@example.net", "--reason", "By phone.", cwd=home)
-        assert suppressed.returncode == 0, suppressed.stderr
-        words = ("send", "--from", gateway.ready["from"], "--subject", "You are invited", "--follow", "--json")
-        refused = postern(*words, "--to", "kim@example.net", cwd=home, stdin="Do come.")
-        assert refused.returncode == 1
-        assert [one["state"] for one in last_object(refused.stdout)["recipients"]] == ["suppressed"]
-        sent = postern(*words, "--to", "ann@example.net", cwd=home, stdin="Do come.")
-        assert sent.returncode == 0, sent.stderr
-        assert last_object(sent.stdout)["recipients"][0]["state"] == "delivered"
-        seen = postern("ses", "status", "--json", cwd=home)
-        assert seen.returncode == 0, seen.stdout
-        assert all(finding["ok"] for finding in last_object(seen.stdout)["findings"])
-        told = gateway.process.poll()
-        assert told is None
+    home = running.directory
+    keys = last_object(postern("key", "list", "--json", cwd=home).stdout)["keys"]
+    assert {key["app"] for key in keys} == {"demo", "operators"}
+    suppressed = postern("suppress", "kim@example.net", "--reason", "By phone.", cwd=home)
+    assert suppressed.returncode == 0, suppressed.stderr
+    words = ("send", "--from", running.ready["from"], "--subject", "You are invited", "--follow", "--json")
+    refused = postern(*words, "--to", "kim@example.net", cwd=home, stdin="Do come.")
+    assert refused.returncode == 1
+    assert [one["state"] for one in last_object(refused.stdout)["recipients"]] == ["suppressed"]
+    sent = postern(*words, "--to", "ann@example.net", cwd=home, stdin="Do come.")
+    assert sent.returncode == 0, sent.stderr
+    assert last_object(sent.stdout)["recipients"][0]["state"] == "delivered"
+    seen = postern("ses", "status", "--json", cwd=home)
+    assert seen.returncode == 0, seen.stdout
+    assert all(finding["ok"] for finding in last_object(seen.stdout)["findings"])
+    assert running.process.poll() is None
 
 
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
@@ -74,15 +81,14 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
         gateway.arrives(gateway.submit("ben@example.net"))
 
 
-def test_a_killed_worker_is_replaced_and_emails_are_still_sent(home: Path) -> None:
+def test_a_killed_worker_is_replaced_and_emails_are_still_sent(running: Up) -> None:
     """When the Celery worker dies another takes its place, and emails accepted meanwhile are sent."""
-    with up(home) as gateway:
-        gateway.arrives(gateway.submit("ann@example.net"))
-        worker = worker_of(gateway)
-        os.kill(worker, signal.SIGKILL)
-        email_id = gateway.submit("ben@example.net")
-        gateway.arrives(email_id)
-        assert worker_of(gateway) != worker
+    running.arrives(running.submit("ann@example.net"))
+    worker = worker_of(running)
+    os.kill(worker, signal.SIGKILL)
+    email_id = running.submit("ben@example.net")
+    running.arrives(email_id)
+    assert worker_of(running) != worker
 
 
 def worker_of(gateway: Up) -> int:
@@ -124,13 +130,13 @@ def test_a_port_in_use_is_one_line_and_nothing_is_started(home: Path) -> None:
     assert not (home / "data").exists()
 
 
-def test_a_gateway_in_use_and_its_secrets_are_guarded(home: Path) -> None:
+def test_a_gateway_in_use_and_its_secrets_are_guarded(running: Up) -> None:
     """A second `up` on the same data is refused in one line; other users may not read the files of the first."""
-    with up(home) as gateway:
-        second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
-        assert second.returncode == 1
-        assert second.stderr == "postern: data is in use by another postern: stop it, or pass --data\n"
-        assert gateway.process.poll() is None
-        for file in (home / "data").iterdir():
-            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
-        assert json.loads((home / "data" / "ready.json").read_text())["api_key"].startswith("ptn_")
+    home = running.directory
+    second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
+    assert second.returncode == 1
+    assert second.stderr == "postern: data is in use by another postern: stop it, or pass --data\n"
+    assert running.process.poll() is None
+    for file in (home / "data").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
+    assert json.loads((home / "data" / "ready.json").read_text())["api_key"].startswith("ptn_")

@@ -9,8 +9,8 @@ from rich.markup import escape
 from app.cli.shell.command import Command, UsageMistake, add_data_option
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
-from app.services.suppression.explain import Ask, Explanation
-from app.services.suppression.explain_layers import Finding, LayerName
+from app.services.suppression.explanation.explain import Ask, Explanation
+from app.services.suppression.explanation.layer import Finding, LayerName
 
 _NAMES = {
     LayerName.LIST: "our list, the address",
@@ -19,6 +19,8 @@ _NAMES = {
     LayerName.SES_ACCOUNT: "SES's list of the account",
     LayerName.SES_GLOBAL: "SES's global list",
     LayerName.SOFT_BOUNCES: "soft bounces",
+    LayerName.SENDING: "lanes, circuits and recovery",
+    LayerName.LAST_EMAILS: "the last emails",
 }
 
 

@@ -119,8 +119,10 @@ class LookUp:
                 connection, alternatives, limit=page.limit + 1, after=page.after, before=page.before
             )
             named = recipients.of_emails(connection, [row.id for row in rows])
+            waiting = circuits.all_open(connection)
         nothing = Body(text=None, html=None)
-        return paged(tuple(_view(row, named[row.id], nothing, region=self._region) for row in rows), page)
+        explained = {row.id: tuple(_explained(one, waiting) for one in named[row.id]) for row in rows}
+        return paged(tuple(_view(row, explained[row.id], nothing, region=self._region) for row in rows), page)
 
     def timeline(self, caller: Caller, email_id: UUID) -> tuple[TimelineEntry, ...]:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""

@@ -1,6 +1,6 @@
 """What is known of one address besides the list: SES's own list as last read, and reported events.
 
-It only reads. What an application may see of it is decided by `app.services.suppression.explain`.
+It only reads. What an application may see of it is decided by `app.services.suppression.explanation.explain`.
 """
 
 from collections.abc import Collection, Iterable

@@ -5,18 +5,15 @@ never taken for a string, nor an integer for a time.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.moments import read_moment, read_since, read_until
 from app.domain.suppression.targets import parse_target
-
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)? ?(?:[Zz]|([+ -]\d\d):?(\d\d)?)", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _AROUND = " \t\r\n"
@@ -47,64 +44,28 @@ def _flag(value: Any) -> bool:
     raise PydanticCustomError("bool_parsing", "Give true or false.")
 
 
-def read_moment(value: Any) -> datetime:
-    """`value` as an aware UTC time: RFC 3339, or ISO 8601 without seconds or with an offset such as +0000.
-
-    The time has to say its zone. A space may stand for the T, and for the + that a form or a URL did not encode.
-    """
-    text = _with_all_its_parts(read_text(value))
-    if _MOMENT.fullmatch(text):
-        try:
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise _not_a_moment() from None
-    raise _not_a_moment()
-
-
-def _with_all_its_parts(text: str) -> str:
-    """A time of ISO 8601 as RFC 3339 writes it; another text as it is."""
-    found = _ISO.fullmatch(text.strip())
-    if found is None:
-        return text
-    offset = "Z" if found[3] is None else f"{found[3].replace(' ', '+')}:{found[4] or '00'}"
-    return f"{found[1]}{found[2] or ':00'}{offset}"
+def read_time(value: Any) -> datetime:
+    """`value` as an aware UTC time; see `app.domain.moments.read_moment` for the forms that it may have."""
+    moment = read_moment(read_text(value))
+    if moment is None:
+        raise _not_a_moment()
+    return moment
 
 
 def _since(value: Any) -> datetime:
-    """A time, or a date, which stands for its first moment in UTC."""
-    return _of_day(value) or _filter_moment(value)
+    return _of_period(read_since(read_text(value)))
 
 
 def _until(value: Any) -> datetime:
-    """A time, or a date, which is included: it stands for the first moment of the next day in UTC."""
-    day = _of_day(value)
-    try:
-        return day + timedelta(days=1) if day else _filter_moment(value)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+    return _of_period(read_until(read_text(value)))
 
 
-def _of_day(value: Any) -> datetime | None:
-    text = read_text(value).strip()
-    if not _DATE.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        raise _not_a_date_or_time() from None
-
-
-def _filter_moment(value: Any) -> datetime:
-    try:
-        return read_moment(value)
-    except PydanticCustomError:
-        raise _not_a_date_or_time() from None
-
-
-def _not_a_date_or_time() -> PydanticCustomError:
-    return PydanticCustomError(
-        "moment", "Give a date (UTC) such as 2027-01-31, or a time with its offset such as 2027-01-31T09:30:00Z."
-    )
+def _of_period(moment: datetime | None) -> datetime:
+    if moment is None:
+        raise PydanticCustomError(
+            "moment", "Give a date (UTC) such as 2027-01-31, or a time with its offset such as 2027-01-31T09:30:00Z."
+        )
+    return moment
 
 
 def _not_a_moment() -> PydanticCustomError:
@@ -160,7 +121,7 @@ MOMENT_SCHEMA = {"type": "string", "format": "date-time"}
 NOT_EMPTY = BeforeValidator(_not_empty)
 AddressField = Annotated[str, PlainValidator(_address), WithJsonSchema({"type": "string", "format": "email"})]
 TargetField = Annotated[str, PlainValidator(_target), WithJsonSchema(_TARGET_SCHEMA)]
-MomentField = Annotated[datetime, PlainValidator(read_moment), WithJsonSchema(MOMENT_SCHEMA)]
+MomentField = Annotated[datetime, PlainValidator(read_time), WithJsonSchema(MOMENT_SCHEMA)]
 SinceField = Annotated[datetime, PlainValidator(_since), WithJsonSchema(_DATE_SCHEMA)]
 UntilField = Annotated[datetime, PlainValidator(_until), WithJsonSchema(_DATE_SCHEMA)]
 EACH = BeforeValidator(_each)

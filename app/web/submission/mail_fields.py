@@ -16,7 +16,7 @@ from app.domain.message.content_types import ContentType, ContentTypeRule, read_
 from app.domain.message.delays import read_delay
 from app.domain.message.file_content import FileContent, read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, parse_mailboxes
-from app.web.http.fields import MOMENT_SCHEMA, read_moment, read_text
+from app.web.http.fields import MOMENT_SCHEMA, read_text, read_time
 
 _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -108,7 +108,7 @@ def _time(value: Any) -> datetime | timedelta:
     """A time, or how long from now, which only the service can tell."""
     delay = read_delay(value) if isinstance(value, str) else None
     try:
-        return read_moment(value) if delay is None else delay
+        return read_time(value) if delay is None else delay
     except PydanticCustomError as broken:
         raise (_not_a_time() if broken.type == "moment" else broken) from None
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.suppression.remedies import Remedy
-from app.services.suppression.explain import Ask, Explanation, LastEvent
-from app.services.suppression.explain_layers import Finding, Layer, LayerName, LayerVerdict
+from app.services.suppression.explanation.explain import Ask, Explanation, LastEvent
+from app.services.suppression.explanation.layer import Finding, Layer, LayerName, LayerVerdict
 from app.web.http.context import current_gateway
 from app.web.http.fields import FlagText
 from app.web.http.known import Known

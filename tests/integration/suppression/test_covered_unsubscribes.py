@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.suppression.rules import Change, Origin
-from app.services.suppression.explain import Ask
+from app.services.suppression.explanation.explain import Ask
 from app.store.engine.database import clock
 from app.store.suppression import suppressions
 from app.store.suppression.suppressions import NewSuppression

@@ -22,9 +22,9 @@ OF_PEOPLE: Final = (
     ),
     Mutant(
         name="explain shows another application's email",
-        file="app/services/suppression/explain_layers.py",
+        file="app/services/suppression/explanation/address_layers.py",
         edits=(("email_id=email if email in facts.emails else None,", "email_id=email,"),),
-        killed_by="tests/integration/suppression/test_explain.py::test_an_application_learns_of_its_own_email_alone[sqlite]",
+        killed_by="tests/integration/suppression/explanation/test_explain.py::test_an_application_learns_of_its_own_email_alone[sqlite]",
     ),
     Mutant(
         name="forget leaves the raw notification",

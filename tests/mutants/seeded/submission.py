@@ -22,8 +22,8 @@ OF_ACCEPTING: Final = (
     Mutant(
         name="an idempotency key is not bound to its request",
         file="app/services/submission/accept.py",
-        edits=(("if earlier.fingerprint != idempotency.fingerprint:", "if not earlier.fingerprint:"),),
-        killed_by="tests/integration/submission/test_web_emails.py::test_an_idempotency_key_belongs_to_one_request[sqlite]",
+        edits=(("if not idempotency.is_of(earlier.fingerprint):", "if not earlier.fingerprint:"),),
+        killed_by="tests/integration/submission/test_web_idempotency.py::test_an_idempotency_key_belongs_to_one_request[sqlite]",
     ),
     Mutant(
         name="requests that wait for a commit are answered before it",

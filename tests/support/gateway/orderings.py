@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-LONG = ("chaos", "e2e", "test_deaf_worker.py", "test_growth_plans.py")
+LONG = (
+    "chaos",
+    "e2e",
+    "mutants",
+    "test_broker_troubles.py",
+    "test_deaf_worker.py",
+    "test_growth_plans.py",
+    "test_key_rotation.py",
+    "test_list_files.py",
+    "test_slow_clients.py",
+    "test_sync_schedule.py",
+)
 
 
 def dealt(items: list[pytest.Item], *, workers: int) -> list[pytest.Item]:

@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.reporting": {DOMAIN, "app.store.*", "app.services"},
     "app.services.suppression": IN_SERVICES,
     "app.services.suppression.files": {*IN_SERVICES, "app.services.suppression"},
+    "app.services.suppression.explanation": {*IN_SERVICES, "app.services.suppression"},
     # `config` here and in operating: the values that a setting chooses from.
     "app.services.account": {*IN_SERVICES, SUPPRESSION, "config"},
     "app.services.sending": {*IN_SERVICES, SUPPRESSION},

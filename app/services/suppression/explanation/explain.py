@@ -18,21 +18,22 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey
 from app.domain.feedback.bounce_reader import BounceReader
 from app.domain.message.address import Address, InvalidAddress, parse_address
-from app.domain.suppression.remedies import Remedy
 from app.domain.suppression.rules import EVERY_EMAIL, decisive, scope_of, scopes_around
 from app.services.suppression.address_pauses import counting
 from app.services.suppression.disclosure import foreign_entries, source_email
 from app.services.suppression.entries import invalid, visible
-from app.services.suppression.explain_layers import AddressFacts, Layer, LayerName, LayerVerdict, layers
+from app.services.suppression.explanation.address_layers import AddressFacts, layers
+from app.services.suppression.explanation.layer import Layer, LayerName, LayerVerdict
+from app.services.suppression.explanation.sending_layers import LAST_EMAILS, Emails, SendingFacts, sending_layers
 from app.store.account.ses_list import CURSOR
 from app.store.engine.database import Database, clock
 from app.store.operating import job_cursors
 from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.sending import circuits
+from app.store.submission import last_emails
 from app.store.suppression import address_history, covered_unsubscribes, suppressions
 from app.store.suppression.address_history import AddressEvent
 from app.store.suppression.suppressions import Suppression
-
-__all__ = ["Ask", "Explain", "Explanation", "LastEvent", "Layer", "LayerName", "LayerVerdict", "Remedy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +100,17 @@ class Explain:
             concerning = [one for one in visible(caller, entries) if _concerns(one.scope, app, ask.stream)]
             concerning.sort(key=lambda one: (one.scope != EVERY_EMAIL, "/" in one.scope, one.scope))
             facts = self._facts(connection, caller, address, names, concerning)
+            sending = self._sending(connection, caller, address, Emails(app, ask.stream))
         if ask.live:
             facts = facts.asked_live(self._account, patience_s=ask.patience_s)
-        verdicts = layers(facts)
+        verdicts = (*layers(facts), *sending_layers(sending))
         blocking = decisive([one for one in concerning if _holds_for_all(one.scope, app, ask.stream)])
         except_in = tuple(dict.fromkeys(one.scope for one in concerning)) if blocking is None else ()
         return Explanation(
             email=email,
             app=app,
             stream=ask.stream,
-            would_send=blocking is None,
+            would_send=blocking is None and not sending.all_wait,
             except_in=except_in,
             conclusion=_conclusion(blocking, except_in, verdicts),
             layers=verdicts,
@@ -139,6 +141,14 @@ class Explain:
             events=_own_events(address_history.recent_events(connection, names), own),
             bounces=self._bounces,
             counting=counting(connection, address.key),
+        )
+
+    def _sending(self, connection: Connection, caller: Caller, address: Address, concerning: Emails) -> SendingFacts:
+        own = None if caller.is_admin else caller.app_id
+        return SendingFacts(
+            emails=concerning,
+            waiting=circuits.all_open(connection),
+            last=last_emails.to_address(connection, address.key, app_id=own, limit=LAST_EMAILS),
         )
 
 
@@ -184,6 +194,9 @@ def _conclusion(blocking: Suppression | None, except_in: Sequence[str], verdicts
     if blocking is not None:
         where = "every email" if blocking.scope == EVERY_EMAIL else blocking.scope
         return f"No email is sent: {blocking.origin}, for {where}."
+    waits = [layer for layer in verdicts if layer.verdict is LayerVerdict.DELAYS]
+    if waits:
+        return f"An email would be kept, and sent later. {waits[0].summary}"
     at_ses = [layer for layer in verdicts if layer.name is LayerName.SES_ACCOUNT]
     warnings = [layer.summary for layer in at_ses if layer.verdict is LayerVerdict.WARNS]
     if warnings:

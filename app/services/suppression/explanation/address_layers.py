@@ -7,7 +7,6 @@ The layers are judged from facts that the caller has read. This module reads not
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -22,70 +21,19 @@ from app.domain.suppression import pauses
 from app.domain.suppression.remedies import (
     AT_SES_GLOBALLY,
     BY_A_DELIVERY,
-    Remedy,
     remedy_at_ses,
     remedy_for_entry,
     remedy_for_review,
 )
 from app.domain.suppression.rules import EVERY_EMAIL, rule
 from app.services.suppression.disclosure import OF_ANOTHER, source_email
+from app.services.suppression.explanation.layer import Finding, Layer, LayerName, LayerVerdict
 from app.store.feedback.events import said
 from app.store.suppression.address_history import AddressEvent, AtSes, Review
 from app.store.suppression.suppressions import Suppression, is_address
 
 _GLOBAL_LIST_LASTS: Final = timedelta(days=14)
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
-
-
-class LayerName(StrEnum):
-    """The layers, in the order in which an email meets them."""
-
-    LIST = "list"
-    DOMAIN = "domain"
-    REVIEW = "review"
-    SES_ACCOUNT = "ses_account"
-    SES_GLOBAL = "ses_global"
-    SOFT_BOUNCES = "soft_bounces"
-
-
-class LayerVerdict(StrEnum):
-    """What a layer says: Postern sends nothing; it sends but SES may not deliver; no objection; or it is not known."""
-
-    BLOCKS = "blocks"
-    WARNS = "warns"
-    CLEAR = "clear"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One fact that a layer knows about the address.
-
-    `says` is what it means in plain words, `diagnostic` the remote server's own words. `event` is the type of the event
-    behind it, and `email_id` the email that the event was about.
-    """
-
-    says: str
-    since: datetime | None = None
-    until: datetime | None = None
-    scope: str | None = None
-    origin: str | None = None
-    suppression_id: UUID | None = None
-    review_id: UUID | None = None
-    email_id: UUID | None = None
-    event: str | None = None
-    diagnostic: str | None = None
-    remedy: Remedy | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """One layer: its verdict, a sentence, and the findings that it rests on."""
-
-    name: LayerName
-    verdict: LayerVerdict
-    summary: str
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

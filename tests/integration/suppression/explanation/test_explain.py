@@ -10,8 +10,8 @@ from sqlalchemy import insert
 from app.aws.ses.account import SesAccount, Suppressed
 from app.domain.errors import RestrictedApiKey, ServiceUnavailable, ValidationFailed
 from app.queue import Lane
-from app.services.suppression.explain import Ask, Explain, Explanation
-from app.services.suppression.explain_layers import Layer, LayerName, LayerVerdict
+from app.services.suppression.explanation.explain import Ask, Explain, Explanation
+from app.services.suppression.explanation.layer import Layer, LayerName, LayerVerdict
 from app.store.account import ses_list
 from app.store.account.ses_list import Mirrored
 from app.store.engine.database import clock
@@ -75,6 +75,8 @@ def test_an_address_without_entries_would_be_sent_to(gateway: Gateway) -> None:
         LayerVerdict.CLEAR,
         LayerVerdict.CLEAR,
         LayerVerdict.UNKNOWN,
+        LayerVerdict.CLEAR,
+        LayerVerdict.CLEAR,
         LayerVerdict.CLEAR,
         LayerVerdict.CLEAR,
     ]

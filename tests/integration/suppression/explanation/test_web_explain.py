@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.apps.callers import Scope
-from app.services.suppression.explain_layers import LayerName
+from app.services.suppression.explanation.layer import LayerName
 from tests.support.gateway.web import Web, body_of, problem_of, web_on
 
 

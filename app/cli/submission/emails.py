@@ -1,0 +1,124 @@
+"""`postern emails`: the emails to an address, of an application or in a state, and what became of each."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from uuid import UUID
+
+from rich.markup import escape
+
+from app.cli.shell.command import Command, add_data_option, duration
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal, shown
+from app.domain.moments import read_since, read_until
+from app.domain.sending.last_event import LAST_EVENTS
+from app.domain.sending.state_machine import State
+from app.services.paging import Page
+from app.services.submission.look_up import EmailFilter, EmailView
+
+MOST_RECIPIENTS = 5
+"""The most recipients of one email that are shown, unless `--to` names one."""
+
+
+def run(given: Namespace, terminal: Terminal) -> bool:
+    """Show the emails, the newest first."""
+    wanted = EmailFilter(
+        to=given.to,
+        last_events=tuple(given.last_event),
+        states=tuple(map(State, given.state)),
+        tags=tuple(given.tag),
+        app=given.app,
+        stream=given.stream,
+        since=given.since,
+        until=given.until,
+    )
+    with operated_gateway(given.data) as (gateway, caller):
+        page = gateway.look_up.emails(caller, wanted, Page(limit=given.limit, after=given.after))
+    for view in page.data:
+        terminal.say(escape("\n".join(_lines(view, given.to))))
+    if not page.data:
+        terminal.say("No email passes these filters.")
+    if page.has_more:
+        terminal.say(f"There are more: add --after {page.data[-1].id}")
+    terminal.answer({"emails": [asdict(view) for view in page.data], "has_more": page.has_more})
+    return True
+
+
+def _lines(view: EmailView, to: str | None) -> Iterator[str]:
+    """An email in lines that fit 80 columns, apart from the words of servers and applications."""
+    yield f"{view.id}  {shown(view.created_at)}  {view.last_event}"
+    yield f"  {view.app}/{view.stream}: {view.subject or '(no subject)'}"
+    concerned = [one for one in view.recipients if to is not None and one.email.lower() == to.strip().lower()]
+    recipients = concerned or view.recipients
+    for one in recipients[:MOST_RECIPIENTS]:
+        yield f"  {one.email}: {one.state}{f'. {one.reason}' if one.reason else ''}"
+    if len(recipients) > MOST_RECIPIENTS:
+        yield f"  and {len(recipients) - MOST_RECIPIENTS} more"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """The filters."""
+    parser.add_argument("--to", metavar="ADDR", help="emails with this recipient")
+    parser.add_argument("--app", help="emails of this application")
+    parser.add_argument("--stream", help="emails of this stream")
+    _add_choice(parser, "--state", "a recipient is in this state", [state.value for state in State])
+    _add_choice(parser, "--last-event", "the worst that happened to it", sorted(LAST_EVENTS))
+    parser.add_argument(
+        "--tag", type=_tag, action="append", default=[], metavar="NAME:VALUE", help="a tag that it has; may be repeated"
+    )
+    parser.add_argument(
+        "--since", type=_moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
+    )
+    parser.add_argument(
+        "--until", type=_moment(read_until), metavar="TIME", help="as --since; the emails of a date are included"
+    )
+    parser.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many, at most 100 (20)")
+    parser.add_argument("--after", type=UUID, metavar="ID", help="those that are older than this email")
+    add_data_option(parser)
+
+
+def _add_choice(parser: ArgumentParser, option: str, what: str, choices: Iterable[str]) -> None:
+    words = list(choices)
+    parser.add_argument(
+        option,
+        choices=words,
+        action="append",
+        default=[],
+        metavar=option.removeprefix("--").upper(),
+        help=f"{what}: {', '.join(words)}; may be repeated",
+    )
+
+
+def _moment(read: Callable[[str], datetime | None]) -> Callable[[str], datetime]:
+    def moment(text: str) -> datetime:
+        if (found := read(text)) is not None:
+            return found
+        try:
+            return datetime.now(UTC) - duration(text)
+        except ArgumentTypeError:
+            raise ArgumentTypeError("give a date such as 2026-03-01, a time with its offset, or 12h, 30d") from None
+
+    return moment
+
+
+def _tag(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not (name and colon):
+        raise ArgumentTypeError("a tag is NAME:VALUE")
+    return name, value
+
+
+def _limit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise ArgumentTypeError("give a number from 1 to 100")
+    return int(text)
+
+
+COMMAND = Command(
+    words=("emails",),
+    summary="list emails and what became of each: to an address, of an application, in a state",
+    example="./postern emails --to kim.gone@example.com --since 30d; ./postern emails --state held --state failed",
+    arguments=arguments,
+    run=run,
+)

@@ -1,0 +1,1 @@
+"""Why an address gets no email: the question, the layers that answer it, and the conclusion."""
