@@ -11,6 +11,7 @@ from rich.markup import escape
 from app.cli.shell.command import Command, add_data_option, duration
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
+from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.moments import read_since, read_until
 from app.domain.sending.last_event import LAST_EVENTS
 from app.domain.sending.state_machine import State
@@ -27,6 +28,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         to=given.to,
         last_events=tuple(given.last_event),
         states=tuple(map(State, given.state)),
+        causes=tuple(given.cause),
         tags=tuple(given.tag),
         app=given.app,
         stream=given.stream,
@@ -64,6 +66,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--stream", help="emails of this stream")
     _add_choice(parser, "--state", "a recipient is in this state", [state.value for state in State])
     _add_choice(parser, "--last-event", "the worst that happened to it", sorted(LAST_EVENTS))
+    _add_choice(parser, "--cause", "why it bounced", [cause.value for cause in BounceCause])
     parser.add_argument(
         "--tag", type=_tag, action="append", default=[], metavar="NAME:VALUE", help="a tag that it has; may be repeated"
     )

@@ -5,6 +5,7 @@ or not at all. Every verdict comes from `app.domain`; this module only does the 
 read and written for all of them at once; what only a few need, for each of those.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from app.services.reporting.bounce_reason import most_informative_reason
 from app.services.sending.transition import advance
 from app.services.suppression.address_pauses import reassess
 from app.services.suppression.list_writer import ListWriter
+from app.services.tally import BOUNCE
 from app.store.feedback import events
 from app.store.feedback.events import Json, NewEvent
 from app.store.operating.incidents import Noted
@@ -51,12 +53,13 @@ class Conclusions:
     """What the caller writes together with the results of other events.
 
     `moved`: recipients in their new states, by id. `closings`: how attempts ended, by attempt id. `incidents`: what an
-    operator sees.
+    operator sees. `bounces`: how many bounces of which type and cause are counted.
     """
 
     moved: dict[UUID, Recipient] = field(default_factory=dict)
     closings: dict[UUID, Closing] = field(default_factory=dict)
     incidents: list[Noted] = field(default_factory=list)
+    bounces: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Conclude:
@@ -112,6 +115,8 @@ class Conclude:
             recipient = _about(one.received, ends.moved) or _about(one.received, rows)
             effect = self._apply(connection, one, recipient, bounces)
             ends.incidents.extend(refusals.noted(one))
+            if one.event.id in fresh and one.received.ses_event.bounce is not None and one.cause is not None:
+                ends.bounces[BOUNCE, f"{one.received.ses_event.bounce.type}/{one.cause}"] += 1
             if effect and (effect != one.event.effect or one.event.id not in fresh):
                 events.explain(connection, one.event, effect=effect)
             if recipient is None or one.received.match is None:
@@ -168,22 +173,26 @@ class Conclude:
         event = events_of(ses_event, judged.cause)
         facts = TransitionFacts(taken_by_ses=recipient.ses_message_id is not None)
         moved = advance(recipient, event, facts, now=now, ses_message_id=ses_event.ses_message_id) or recipient
+        reason, cause = self._reason(connection, moved, recipient)
         return replace(
             moved,
             ses_message_id=moved.ses_message_id or ses_event.ses_message_id,
-            reason=self._reason(connection, moved, recipient),
+            reason=reason,
+            cause=cause,
             opened_at=_earliest(moved.opened_at, ses_event, EventType.OPEN),
             clicked_at=_earliest(moved.clicked_at, ses_event, EventType.CLICK),
         )
 
-    def _reason(self, connection: Connection, moved: Recipient, before: Recipient) -> str | None:
-        """The reason for the recipient's state: for a bounced one, what the worst and latest of its bounces says.
+    def _reason(self, connection: Connection, moved: Recipient, before: Recipient) -> tuple[str | None, str | None]:
+        """The reason for the recipient's state, and its cause: for a bounced one, of the worst and latest bounce.
 
         It is taken from all stored bounces, so that it does not depend on the order in which they arrived.
         """
         if moved.state is State.BOUNCED:
             return most_informative_reason(events.failures(connection, moved.id), self._bounces.cause_of)
-        return _REASON_OF_STATE.get(moved.state) if moved.state != before.state else before.reason
+        if moved.state == before.state:
+            return before.reason, before.cause
+        return _REASON_OF_STATE.get(moved.state), None
 
 
 def _was_undone(connection: Connection, ses_event: SesEvent, address: Address) -> bool:

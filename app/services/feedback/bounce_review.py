@@ -129,6 +129,9 @@ class BounceReview:
                 counted = events.counted_bounces(connection, [address.key]).get(address.key, ())
                 reassess(connection, self._writer, address, bounces=counted)
         self._writer.evict(one.key for one in ended)
+        # By itself: the settler locks recipients before addresses.
+        with self._database.transaction() as connection:
+            bounce_pages.show_cause(connection, one.id, cause=reading.cause, before=one.cause)
 
     def _may_suppress(self, connection: Connection, one: StoredBounce, address: Address | None, ruling: Ruling) -> bool:
         """Whether the bounce suppresses an address that is free now, and is fresh evidence after any removal."""

@@ -8,6 +8,7 @@ is parked until the email is known.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,10 +30,11 @@ from app.services.feedback.match_recipient import Match, match
 from app.services.feedback.set_aside import Doubt, Doubts
 from app.services.isolation import save_isolated, spoilt
 from app.services.privacy.anonymise import Unname
+from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.feedback.notifications import InboxState, Notification, PutOff
-from app.store.operating import incidents
+from app.store.operating import incidents, tallies
 from app.store.operating.incidents import Noted
 from app.store.privacy import erasure
 from app.store.sending import attempts, recipients
@@ -107,6 +109,7 @@ class _Done:
     finished: dict[UUID, str | None] = field(default_factory=dict)
     put_off: list[PutOff] = field(default_factory=list)
     incidents: list[Noted] = field(default_factory=list)
+    bounces: Counter[tuple[str, str]] = field(default_factory=Counter)
     erased: list[UUID] = field(default_factory=list)
     looked_at: int = 0
 
@@ -185,6 +188,7 @@ class Settle:
             notifications.put_off(connection, done.put_off)
             erasure.erase_notifications(connection, done.erased)
             incidents.note_all(connection, done.incidents)
+            tallies.add(connection, tally_of(batch.rows, done.rows.values()) + done.bounces)
             return done.looked_at
 
     def _look(self, connection: Connection, taken: Sequence[Notification]) -> _Batch:
@@ -253,6 +257,7 @@ class Settle:
         done.rows |= ends.moved
         done.closings |= ends.closings
         done.incidents += ends.incidents
+        done.bounces += ends.bounces
         for one in portion:
             if one.doubt is not None:
                 done.incidents.append(one.doubt.incident)

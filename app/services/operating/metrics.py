@@ -16,8 +16,9 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
+from app.services.tally import BOUNCE, EVENTS
 from app.store.engine.database import Database, clock
-from app.store.operating import backlog, heartbeats, incidents
+from app.store.operating import backlog, heartbeats, incidents, tallies
 from app.store.operating.backlog import Due
 
 __all__ = ["COUNTED_UP_TO", "Due", "Figures", "Measure", "last_swept"]
@@ -30,7 +31,8 @@ _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 class Figures:
     """The figures at `now`. Counts stop at `COUNTED_UP_TO`; a time is None where there is nothing to count from.
 
-    `circuits` are counted by the first word of their scope, `incidents` by their kind.
+    `circuits` are counted by the first word of their scope, `incidents` by their kind. `events` are the recipients that
+    each event has happened to since the gateway began, `bounces` the bounces by type and cause.
     """
 
     now: datetime
@@ -45,6 +47,8 @@ class Figures:
     quarantined: int
     circuits: Mapping[str, int]
     incidents: Mapping[str, int]
+    events: Mapping[str, int]
+    bounces: Mapping[tuple[str, str], int]
 
 
 class Measure:
@@ -61,6 +65,7 @@ class Measure:
 
 def _figures(connection: Connection) -> Figures:
     limit = COUNTED_UP_TO
+    totals = tallies.totals(connection)
     due_notifications = backlog.due_notifications(connection, limit=limit)
     return Figures(
         now=clock(connection),
@@ -75,7 +80,14 @@ def _figures(connection: Connection) -> Figures:
         quarantined=backlog.quarantined(connection, limit=limit),
         circuits=Counter(scope.partition(":")[0] for scope in backlog.open_circuits(connection)),
         incidents=incidents.count_open(connection, limit=limit),
+        events={event: totals.get((event, ""), 0) for event in EVENTS},
+        bounces={_type_and_cause(label): number for (what, label), number in totals.items() if what == BOUNCE},
     )
+
+
+def _type_and_cause(label: str) -> tuple[str, str]:
+    kind, _, cause = label.partition("/")
+    return kind, cause
 
 
 def last_swept(connection: Connection) -> dict[Sweep, datetime | None]:

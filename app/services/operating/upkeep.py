@@ -21,10 +21,11 @@ from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
+from app.services.tally import tally_of
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
-from app.store.operating import heartbeats
+from app.store.operating import heartbeats, tallies
 from app.store.sending import attempts, claims, recipients
 from app.store.submission import emails
 from app.store.suppression import pages, ses_removals
@@ -142,7 +143,10 @@ class Upkeep:
                 advance(row, Event.EXPIRE, TransitionFacts(attempt_open=row.id in flying), now=now, reason=reason)
                 for row in late.values()
             ]
-            return save_isolated(connection, [row for row in moved if row is not None])
+            expired = [row for row in moved if row is not None]
+            saved = save_isolated(connection, expired)
+            tallies.add(connection, tally_of(late, expired))
+            return saved
 
     def warm_positives(self) -> int:
         """Refill Redis from SQL when it lost the positives. Until then every look-up asks SQL."""

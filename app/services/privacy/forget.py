@@ -25,8 +25,9 @@ from app.services.privacy.forget_counts import Forgotten, ForgottenTogether, Kep
 from app.services.sending.transition import advance
 from app.services.suppression.entries import check_reason, invalid
 from app.services.suppression.list_writer import ListWriter
+from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
-from app.store.operating import audit
+from app.store.operating import audit, tallies
 from app.store.privacy import erasure, free_text
 from app.store.privacy.erasure import Erased
 from app.store.privacy.pseudonyms import Pseudonyms
@@ -173,6 +174,7 @@ class Forget:
             rows = recipients.lock_of_key(connection, person.key)
             canceled = _cancel_all(connection, rows)
             recipients.save(connection, list(canceled.values()))
+            tallies.add(connection, tally_of(rows, canceled.values()))
         _require_none_on_its_way({**rows, **canceled})
         return len(canceled)
 

@@ -11,21 +11,25 @@ from app.store.feedback.events import Failure
 _NO_BOUNCE = frozenset({BounceCause.AUTO_REPLY, BounceCause.STILL_TRYING, BounceCause.UNKNOWN})
 
 
-def most_informative_reason(failures: Sequence[Failure], cause_of: Callable[[Bounce], BounceCause]) -> str | None:
-    """What the server replied in the latest failure; a permanent one comes before any other.
+def most_informative_reason(
+    failures: Sequence[Failure], cause_of: Callable[[Bounce], BounceCause]
+) -> tuple[str | None, BounceCause | None]:
+    """What the server replied in the latest failure, and its cause; a permanent one comes before any other.
 
     Where no server replied, usually because SES did not send the email, it is the meaning of the event in plain words.
     None when no failure was final.
     """
     reasons = [reason for failure in failures if (reason := _reason(failure, cause_of)) is not None]
-    return max(reasons)[-1] if reasons else None
+    return max(reasons)[-2:] if reasons else (None, None)
 
 
-def _reason(failure: Failure, cause_of: Callable[[Bounce], BounceCause]) -> tuple[bool, bool, datetime, str] | None:
+def _reason(
+    failure: Failure, cause_of: Callable[[Bounce], BounceCause]
+) -> tuple[bool, bool, datetime, str, BounceCause] | None:
     bounce, complaint = failure.bounce, failure.complaint
     if complaint is not None and complaint.was_not_sent:
-        return (True, False, failure.occurred_at, complaint_in_words(complaint))
+        return (True, False, failure.occurred_at, complaint_in_words(complaint), BounceCause.SES_LIST)
     if bounce is None or (cause := cause_of(bounce)) in _NO_BOUNCE:
         return None
     words = bounce.diagnostic or IN_PLAIN_WORDS[cause]
-    return (bounce.type is BounceType.PERMANENT, bool(bounce.diagnostic), failure.occurred_at, words)
+    return (bounce.type is BounceType.PERMANENT, bool(bounce.diagnostic), failure.occurred_at, words, cause)

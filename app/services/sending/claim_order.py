@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from app.domain.sending.state_machine import State
+from app.store.operating import tallies
 from app.store.sending import circuits, claims
 from app.store.sending.claims import Claim, Wanted
 
@@ -41,6 +43,8 @@ def _first_of(connection: Connection, wishes: Sequence[Wanted]) -> Claim:
     """The first claim that brings something, or yields to a probe. Only the last one can say that nothing is left."""
     for wanted in wishes:
         claim = claims.claim(connection, wanted)
+        if claim.suppressed:
+            tallies.add(connection, {(State.SUPPRESSED.value, ""): claim.suppressed})
         if claim.size or not claim.dry:
             return claim if wanted is wishes[-1] else replace(claim, dry=False)
     return claims.NOTHING

@@ -5,6 +5,7 @@ is written no matter which claim holds the lease by then (T4); everything else o
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,9 +18,10 @@ from app.services.deadlock_retry import again
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
 from app.services.sending.circuits import move_circuits
 from app.services.sending.transition import advance
+from app.services.tally import SENT, tally_of
 from app.store.engine.database import Database
 from app.store.feedback import notifications
-from app.store.operating import incidents
+from app.store.operating import incidents, tallies
 from app.store.operating.incidents import Noted
 from app.store.sending import attempts, recipients
 from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
@@ -64,10 +66,11 @@ class Record:
             recipients.hold(connection, {report.attempt.recipient.id for report in reports})
             written = self._write_accepted(connection, reports, seen.now)
             left = [report for report in reports if report.attempt.recipient.id not in written]
-            self._write_under_lock(connection, left, seen.now)
+            moved = self._write_under_lock(connection, left, seen.now)
             attempts.close(connection, [_closing(report) for report in reports])
             _note_incidents(connection, reports)
             move_circuits(connection, reports, are_open=seen.circuits_open)
+            tallies.add(connection, Counter({(SENT, ""): len(written)}) + moved)
 
     def _write_accepted(self, connection: Connection, reports: Sequence[Report], now: datetime) -> frozenset[UUID]:
         """Write reports of emails that SES accepted and their claim still holds. The ids of recipients written.
@@ -79,11 +82,16 @@ class Record:
         moved = [row for one in accepted.values() if (row := self._move(one.attempt.recipient, one, now)) is not None]
         return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in accepted.items()})
 
-    def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
-        """Write all other reports, decided from the rows as they are now."""
-        if reports:
-            rows = recipients.lock(connection, [report.attempt.recipient.id for report in reports])
-            recipients.save(connection, self._move_all(rows, reports, now))
+    def _write_under_lock(
+        self, connection: Connection, reports: Sequence[Report], now: datetime
+    ) -> Counter[tuple[str, str]]:
+        """Write all other reports, decided from the rows as they are now. What to count of them."""
+        if not reports:
+            return Counter()
+        rows = recipients.lock(connection, [report.attempt.recipient.id for report in reports])
+        moved = self._move_all(rows, reports, now)
+        recipients.save(connection, moved)
+        return tally_of(rows, moved)
 
     def _move_all(self, rows: dict[UUID, Recipient], reports: Sequence[Report], now: datetime) -> list[Recipient]:
         """The rows that changed. Two reports of one recipient apply in turn, the second to what the first left."""

@@ -27,6 +27,7 @@ def advance(
         recipient,
         state=decision.state,
         reason=reason,
+        cause=None,
         due_at=due_at or recipient.due_at,
         attempts=0 if Effect.COUNT_ATTEMPTS_ANEW in effects else recipient.attempts + (Effect.BURN_ATTEMPT in effects),
         lease_token=None if drop else recipient.lease_token,

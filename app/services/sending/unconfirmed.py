@@ -21,11 +21,12 @@ from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.isolation import save_isolated, together_or_apart
 from app.services.sending.transition import advance
+from app.services.tally import tally_of
 from app.store.apps import keys
 from app.store.apps.keys import App
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
-from app.store.operating import audit
+from app.store.operating import audit, tallies
 from app.store.sending import attempts, recipients, unconfirmed
 from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
 from app.store.sending.recipients import Recipient
@@ -142,6 +143,7 @@ class Reconcile:
             proven = [row.id for row in settled if row.state is State.RETRY_WAIT]
             _close_unknown(connection, proven, evidence=OutcomeSource.EVENT, reason=_REASONS[Event.PROVEN_ABSENT])
             self._send_canary(connection, waiting, proofs, now)
+            tallies.add(connection, tally_of(rows, settled))
         for lane in {row.lane for row in settled}:
             self._bells.ring(DELIVER[Lane(lane)])
         return count

@@ -12,7 +12,9 @@ from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.sending.state_machine import Event, TransitionFacts
 from app.queue import DELIVER, Bells, Lane
 from app.services.sending.transition import advance
+from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
+from app.store.operating import tallies
 from app.store.sending import attempts, recipients
 from app.store.sending.recipients import Recipient
 from app.store.submission import emails
@@ -42,6 +44,7 @@ class Revise:
             if not canceled:
                 raise Conflict("The email has left, or has ended: nothing is left to cancel.")
             recipients.save(connection, canceled)
+            tallies.add(connection, tally_of(rows, canceled))
 
     def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime | timedelta) -> None:
         """Send a scheduled email at another time, or so long from now.

@@ -3,15 +3,20 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.domain.sending.state_machine import State
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
+from app.services.tally import ACCEPTED
 from app.store.apps import keys
 from app.store.apps.keys import Claim, Remembered
 from app.store.engine.database import Database
+from app.store.operating import tallies
+from app.store.operating.tallies import Tally
 from app.store.submission import emails
 from app.store.submission.emails import NewEmail
 
@@ -61,8 +66,16 @@ class Keep:
         with self._database.transaction() as connection:
             earlier = iter(keys.take(connection, claims, lasts=self._idempotency_lasts))
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
-            emails.add(connection, [email for outcome in outcomes for email in outcome.emails])
+            added = [email for outcome in outcomes for email in outcome.emails]
+            emails.add(connection, added)
+            tallies.add(connection, _tally(added))
         return outcomes
+
+
+def _tally(added: Sequence[NewEmail]) -> Tally:
+    """Every recipient is accepted; some are known to be suppressed already."""
+    states = Counter(recipient.state for email in added for recipient in email.recipients)
+    return {(ACCEPTED, ""): states.total(), (State.SUPPRESSED.value, ""): states[State.SUPPRESSED]}
 
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:

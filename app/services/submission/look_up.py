@@ -39,6 +39,7 @@ class RecipientView:
     kind: str
     state: str
     reason: str | None
+    cause: str | None
     ses_message_id: str | None
     message_id: str | None
     attempts: int
@@ -76,13 +77,14 @@ class EmailView:
 class EmailFilter:
     """Which emails to list. A field that is None or empty does not filter.
 
-    An email has one of `last_events`, a recipient in one of `states`, and all of `tags`. `app` is the name of an
-    application, for callers who see more than one.
+    An email has one of `last_events`, a recipient in one of `states`, one that bounced for one of `causes`, and all of
+    `tags`. `app` is the name of an application, for callers who see more than one.
     """
 
     to: str | None = None
     last_events: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
+    causes: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     app: str | None = None
     stream: str | None = None
@@ -177,6 +179,7 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
         app_id=app_id,
         key=_key(wanted.to) if wanted.to else None,
         states=frozenset(wanted.states) or None,
+        causes=frozenset(wanted.causes),
         tags=wanted.tags,
         stream=wanted.stream,
         since=wanted.since,
@@ -241,6 +244,7 @@ def _recipient(row: Recipient, region: str) -> RecipientView:
         kind=row.kind,
         state=row.state,
         reason=row.reason,
+        cause=row.cause,
         ses_message_id=row.ses_message_id,
         message_id=wire_message_id(row.ses_message_id, region) if row.ses_message_id else None,
         attempts=row.attempts,

@@ -35,6 +35,7 @@ class Recipient:
     key: str
     state: State
     reason: str | None
+    cause: str | None
     due_at: datetime
     expires_at: datetime | None
     attempts: int
@@ -56,6 +57,7 @@ COLUMNS: tuple[ColumnElement[Any], ...] = tuple(recipients.c[field] for field in
 _WRITTEN = (
     "state",
     "reason",
+    "cause",
     "due_at",
     "attempts",
     "lease_token",

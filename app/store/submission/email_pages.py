@@ -6,7 +6,7 @@ most selective condition (an address, a tag, a rare state, a stream), and checks
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -47,7 +47,8 @@ class Filter:
     """Which emails to list.
 
     `key` is a suppression key. `states`: some recipient is in one of them. `without`: no recipient is in one of these.
-    `opened` and `clicked` apply to that same recipient; None does not filter. An email has all of `tags`.
+    `opened` and `clicked` apply to that same recipient; None does not filter. `causes`: that recipient has one
+    of them, if there are any. An email has all of `tags`.
     """
 
     app_id: UUID | None = None
@@ -56,6 +57,7 @@ class Filter:
     without: frozenset[State] = frozenset()
     opened: bool | None = None
     clicked: bool | None = None
+    causes: frozenset[str] = frozenset()
     tags: tuple[tuple[str, str], ...] = ()
     stream: str | None = None
     since: datetime | None = None
@@ -110,6 +112,8 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         return place.first(query, recipients.c.email_id)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
+    if wanted.causes:
+        return _with_causes(wanted, place, in_each_app=on_postgres and wanted.app_id is None)
     read = wanted.opened or wanted.clicked
     tells_most = read or not (wanted.states or _USUAL) & _USUAL
     if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
@@ -136,6 +140,20 @@ def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_ea
         of_each = in_each_app and among != {State.SENDING}
         first = _in_each_app(part, recipients.c.app_id, column, place) if of_each else place.first(part, column)
         parts.append(first)
+    return _merged(parts, place)
+
+
+def _with_causes(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
+    """The first emails with a recipient that has one of some causes, merged from the first of each cause."""
+    column = recipients.c.email_id
+    parts = []
+    for cause in sorted(wanted.causes):
+        of_one = _of_recipients(replace(wanted, causes=frozenset()), place).where(recipients.c.cause == cause)
+        if wanted.states is not None:
+            of_one = of_one.where(is_in(wanted.states))
+        parts.append(
+            _in_each_app(of_one, recipients.c.app_id, column, place) if in_each_app else place.first(of_one, column)
+        )
     return _merged(parts, place)
 
 
@@ -226,6 +244,8 @@ def _recipient_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElemen
         conditions.append(rows.c.key == wanted.key)
         if wanted.states is not None:
             conditions.append(rows.c.state.in_(sorted(wanted.states)))
+    if wanted.causes:
+        conditions.append(rows.c.cause.in_(sorted(wanted.causes)))
     for column, asked in ((rows.c.opened_at, wanted.opened), (rows.c.clicked_at, wanted.clicked)):
         if asked is not None:
             conditions.append(column.is_not(None) if asked else column.is_(None))

@@ -22,7 +22,15 @@ from sqlalchemy import (
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
-from app.store.tables.operating import audit, circuits, database_server, heartbeats, incidents, signing_certificates
+from app.store.tables.operating import (
+    audit,
+    circuits,
+    database_server,
+    heartbeats,
+    incidents,
+    signing_certificates,
+    tallies,
+)
 from app.store.tables.suppression import (
     cursors,
     peppers,
@@ -56,9 +64,11 @@ __all__ = [
     "streams",
     "suppression_events",
     "suppressions",
+    "tallies",
 ]
 
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")
+_CAUSED = text("cause is not null")
 _HELD = text("state = 'held'")
 _QUARANTINED = text("state = 'quarantined'")
 _MAY_EXPIRE = text("state in ('held', 'queued', 'retry_wait', 'scheduled') and expires_at is not null")
@@ -151,6 +161,7 @@ recipients = Table(
     Column("pseudonym", String(23), nullable=False, server_default=text("''")),
     Column("state", String(20), nullable=False),
     Column("reason", Text),
+    Column("cause", String(24)),
     Column("due_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -189,6 +200,7 @@ recipients = Table(
         postgresql_where=_LISTED,
         sqlite_where=_LISTED,
     ),
+    Index("ix_recipients_cause", "app_id", "cause", "email_id", postgresql_where=_CAUSED, sqlite_where=_CAUSED),
     Index(
         "ix_recipients_opened",
         "app_id",

@@ -1,6 +1,18 @@
 """The tables of operators. They are used through `app.store.tables.core`, which imports all tables."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
@@ -75,4 +87,14 @@ signing_certificates = Table(
     Column("proof", LargeBinary(32), nullable=False),
     Column("fetched_at", UtcDateTime, nullable=False),
     Column("valid_until", UtcDateTime, nullable=False),
+)
+
+# Each count is the sum of its shards.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("what", String(16), primary_key=True),
+    Column("label", String(48), primary_key=True),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
 )

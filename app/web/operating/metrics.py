@@ -10,7 +10,7 @@ from typing import Final
 
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.domain.apps.callers import Caller, Scope
@@ -42,7 +42,7 @@ class _Told(Collector):
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Yield every metric family."""
         figures = self._figures
         yield _family(
@@ -64,6 +64,20 @@ class _Told(Collector):
         yield _figure("postern_recipients_held", f"Recipients that are held for a person. {_COUNTED}", figures.held)
         yield _family("postern_circuits_open", "Open circuits and pauses, by kind.", "kind", figures.circuits)
         yield _family("postern_incidents_open", f"Open incidents, by kind. {_COUNTED}", "kind", figures.incidents)
+        yield from self._totals()
+
+    def _totals(self) -> Iterator[Metric]:
+        """Counters since the gateway began; AWS judges an account by its bounces and complaints for each email sent."""
+        events = CounterMetricFamily(
+            "postern_recipients", "Recipients, by what has happened to them.", labels=["event"]
+        )
+        for event, number in self._figures.events.items():
+            events.add_metric([event], number)
+        yield events
+        bounces = CounterMetricFamily("postern_bounces", "Bounces that SES reported.", labels=["type", "cause"])
+        for labels, number in self._figures.bounces.items():
+            bounces.add_metric(labels, number)
+        yield bounces
 
     def _queues(self) -> Iterator[GaugeMetricFamily]:
         figures = self._figures

@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.message.attachments import Attachment, file_name
 from app.domain.message.content_types import read_content_type
 from app.domain.message.headers import plain_headers
@@ -184,11 +185,12 @@ class ResendBody(GiveUpBody):
 
 
 class EmailsQuery(PageQuery):
-    """Which emails to list, newest first: with one of the last events, one of the states, and all of the tags."""
+    """Which emails to list, newest first: with one of each of these, and all of the tags."""
 
     to: AddressField | None = None
     last_event: Annotated[tuple[EventWord, ...], EACH] = ()
     state: Annotated[tuple[State, ...], EACH] = ()
+    cause: Annotated[tuple[BounceCause, ...], EACH] = ()
     tag: Annotated[tuple[TagField, ...], EACH] = ()
     stream: Annotated[str, Field(max_length=64)] | None = None
     since: SinceField | None = None
@@ -200,6 +202,7 @@ class EmailsQuery(PageQuery):
             to=self.to,
             last_events=self.last_event,
             states=self.state,
+            causes=self.cause,
             tags=self.tag,
             stream=self.stream,
             since=self.since,

@@ -71,6 +71,7 @@ class Recipient(View):
     kind: str
     state: str
     reason: str | None
+    cause: str | None
     ses_message_id: str | None
     message_id: str | None
     attempts: int
@@ -88,6 +89,7 @@ class Recipient(View):
             kind=view.kind,
             state=view.state,
             reason=view.reason,
+            cause=view.cause,
             ses_message_id=view.ses_message_id,
             message_id=view.message_id,
             attempts=view.attempts,

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -34,13 +35,15 @@ def test_emails_are_found_by_recipient_state_application_and_time(
     """Each filter alone, and several together."""
     kim = str(submit(gateway, caller(gateway), "kim@example.net", tags=(("team", "red"),)))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, bounce(gateway, UUID(kim)))
     ann = str(submit(gateway, caller(gateway, app="shop"), "ann@example.net"))
     for words, expected in (
         ((), [ann, kim]),
         (("--to", "KIM@example.net"), [kim]),
         (("--state", "queued"), [ann]),
-        (("--state", "queued", "--state", "sent"), [ann, kim]),
-        (("--last-event", "sent"), [kim]),
+        (("--state", "queued", "--state", "bounced"), [ann, kim]),
+        (("--last-event", "bounced"), [kim]),
+        (("--cause", "mailbox_gone"), [kim]),
         (("--app", "shop"), [ann]),
         (("--tag", "team:red"), [kim]),
         (("--since", "1h"), [ann, kim]),

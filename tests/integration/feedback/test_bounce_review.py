@@ -13,14 +13,15 @@ from app.cli.main import main
 from app.domain.feedback.bounce_reader import BounceReader
 from app.domain.feedback.reply_reader import ReplyReader
 from app.domain.feedback.reply_rules import read_rules
+from app.queue import Lane
 from app.services.feedback.bounce_review import READS_OTHERWISE, BounceReview
 from app.store.engine.database import clock
 from app.wiring.bounce_rules import packaged_rules
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
-from tests.support.gateway.emails import ROOT
-from tests.support.gateway.gateways import gateway_on
-from tests.support.gateway.rows import count, rows
+from tests.support.gateway.emails import ROOT, submit
+from tests.support.gateway.gateways import caller, gateway_on
+from tests.support.gateway.rows import count, recipient_of, rows
 
 KIM = "kim@example.net"
 RIDDLE = {"action": "failed", "status": "5.0.0", "diagnosticCode": "smtp; 550 <kim@example.net> Zimbabwe is closed"}
@@ -90,6 +91,18 @@ def test_a_bounce_that_no_longer_suppresses_gives_the_address_back(gateway: Gate
     assert gateway.positives.look_up([KIM]) == frozenset()
     [audited] = rows(gateway, "audit", action="unsuppress")
     assert audited["reason"] == READS_OTHERWISE
+
+
+def test_an_email_shows_the_cause_as_it_reads_now(gateway: Gateway) -> None:
+    """So that the list of emails finds it by the new cause."""
+    email = submit(gateway, caller(gateway), KIM)
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    settle(gateway, (recipient_of(gateway, email).ses_message_id or "", RIDDLE))
+    assert recipient_of(gateway, email).cause == "refused_unclear"
+    reread(gateway, review(gateway, "gone", "zimbabwe is closed"), dry_run=True)
+    assert recipient_of(gateway, email).cause == "refused_unclear"
+    reread(gateway, review(gateway, "gone", "zimbabwe is closed"))
+    assert recipient_of(gateway, email).cause == "mailbox_gone"
 
 
 def test_another_bounce_that_still_suppresses_keeps_the_entry(gateway: Gateway) -> None:

@@ -45,7 +45,23 @@ def test_a_delayed_email_says_so_until_it_is_delivered(gateway: Gateway) -> None
 
     settle(gateway, delivered(KIM, message=message))
     [recipient] = gateway.look_up.email(ROOT, email).recipients
-    assert (recipient.state, recipient.reason) == (State.DELIVERED, None)
+    assert (recipient.state, recipient.reason, recipient.cause) == (State.DELIVERED, None, None)
+
+
+def test_a_bounced_recipient_has_the_cause_of_its_worst_bounce(gateway: Gateway) -> None:
+    """Beside the server's words, and whichever bounce comes first; a complaint after it takes the cause away."""
+    email, message = sent(gateway)
+    gone = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+    full = {"action": "failed", "status": "4.2.2", "diagnosticCode": "smtp; 452 4.2.2 mailbox full"}
+    settle(gateway, bounced(KIM, message=message, fields=gone, feedback_id="f-1"))
+    settle(gateway, bounced(KIM, message=message, kind="Transient", fields=full, feedback_id="f-2"))
+    [recipient] = gateway.look_up.email(ROOT, email).recipients
+    assert (recipient.state, recipient.cause) == (State.BOUNCED, "mailbox_gone")
+    assert recipient.reason == "smtp; 550 5.1.1 user unknown"
+
+    settle(gateway, complained(KIM, message=message))
+    [recipient] = gateway.look_up.email(ROOT, email).recipients
+    assert (recipient.state, recipient.cause) == (State.COMPLAINED, None)
 
 
 @pytest.mark.parametrize("first_delivered", [True, False])

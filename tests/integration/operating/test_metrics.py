@@ -15,13 +15,14 @@ from app.services.operating import metrics
 from app.services.operating.metrics import Measure
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
+from app.services.tally import EVENTS
 from app.store.engine.database import Database
 from app.store.feedback.notifications import InboxState
 from app.store.operating import heartbeats, incidents
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import put
-from tests.support.gateway.emails import submit
+from tests.support.gateway.emails import bounce, complaint, feed, submit
 from tests.support.gateway.gateways import caller, issue
 from tests.support.gateway.rows import age, change
 from tests.support.gateway.web import Web, problem_of, web_on
@@ -51,12 +52,26 @@ def note_incident(gateway: Gateway, kind: str, subject: str) -> None:
         incidents.note(connection, kind=kind, subject=subject, detail="Told by a server.")
 
 
+def test_the_rates_that_aws_judges_an_account_by_can_be_shown(web: Web) -> None:
+    """Permanent bounces and complaints, and the emails that SES took."""
+    who = caller(web.gateway)
+    emails = [submit(web.gateway, who, f"r{number}@example.net") for number in range(3)]
+    web.gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(web.gateway, bounce(web.gateway, emails[0]))
+    feed(web.gateway, complaint(web.gateway, emails[1]))
+    told = scraped(web)
+    assert told["postern_recipients_total sent"] == 3
+    assert told["postern_recipients_total complained"] == 1
+    assert told["postern_bounces_total mailbox_gone permanent"] == 1
+
+
 def test_a_quiet_gateway_has_every_figure(web: Web) -> None:
     """Zero where there is nothing, so that an alert can tell zero from unknown."""
     told = scraped(web)
     assert {name for name, value in told.items() if value} == set()
     assert {f"postern_sweep_last_success_timestamp_seconds {sweep}" for sweep in Sweep} <= set(told)
     assert {f"postern_queue_due {lane}" for lane in Lane} <= set(told)
+    assert {f"postern_recipients_total {event}" for event in EVENTS} <= set(told)
     assert {f"postern_notifications {state}" for state in ("due", "parked", "quarantined")} <= set(told)
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.aws.sns.verifier import SnsType
-from app.domain.feedback.events import EventType
+from app.domain.feedback.bounce_causes import BounceCause
+from app.domain.feedback.events import BounceType, EventType
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.queue import Lane
+from app.services.tally import BOUNCE, EVENTS
 from app.store.account.ses_list import CURSOR
 from app.store.feedback.notifications import InboxState
 from app.store.operating.heartbeats import CANARY, STAND_IN, SWEEPER, WORKER
@@ -63,6 +65,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "heartbeats.kind": frozenset({WORKER, SWEEPER, STAND_IN, CANARY}),
     "incidents.kind": frozenset({"foreign_configuration_set", "unreadable_notification", "unsubscribe_link_missing"}),
     "peppers.purpose": frozenset({"pseudonyms"}),
+    "recipients.cause": frozenset(BounceCause),
     "recipients.kind": frozenset({"to", "cc", "bcc"}),
     "recipients.lane": frozenset(Lane),
     "recipients.pseudonym": frozenset({"#" + "0" * 22}),
@@ -73,6 +76,8 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "signing_certificates.url": frozenset({CERTIFICATE_URL}),
     "suppressions.origin": frozenset(Origin),
     "suppressions.ses_removal": frozenset({"pending", "done"}),
+    "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause),
+    "tallies.what": frozenset({BOUNCE, *EVENTS}),
 }
 """Columns that hold only Postern's own words, and those words."""
 

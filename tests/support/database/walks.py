@@ -23,11 +23,20 @@ def email_queries() -> Iterator[str]:
     yield ""
     yield from (f"last_event={word}" for word in sorted(LAST_EVENTS))
     yield from (f"state={state}" for state in State)
+    yield from (f"cause={cause}" for cause in ("mailbox_gone", "mailbox_full", "our_rate,spam_verdict"))
+    yield from (
+        f"cause=mailbox_gone&{other}" for other in ("state=bounced", "stream=rare", "tag=user:77", f"to={PERSON}")
+    )
     yield from (f"to={address}" for address in (PERSON, ROLE_ADDRESS, "nobody@example.org"))
     yield from (f"to={ROLE_ADDRESS}&state={state}" for state in (State.DELIVERED, State.HELD))
     yield from (f"tag={tag}" for tag in ("campaign:c3", "user:77", "user:nobody"))
     yield from (f"stream={stream}" for stream in ("default", "rare", "never"))
     yield from ("stream=default&state=held", "stream=rare&state=delivered", "tag=user:77&last_event=bounced")
+    yield from (
+        "last_event=bounced,complained",
+        "state=held,failed&tag=campaign:c3&tag=user:77",
+        "last_event=sent,queued",
+    )
     yield from (f"{way}={moment}" for way in ("since", "until") for moment in (OLD, RECENT, "2019-01-01T00:00:00Z"))
     yield f"since={OLD}&until={RECENT}&last_event=failed"
     yield from ("after=01a00000-0000-7000-8000-000000000000", "before=01900000-0000-7000-8000-000000000000&limit=100")

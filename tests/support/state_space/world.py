@@ -152,6 +152,7 @@ def recipient_of(row: Row) -> Recipient:
         key="ann@example.net",
         state=row.state,
         reason=None,
+        cause=None,
         due_at=NOW,
         expires_at=None,
         attempts=row.burned,

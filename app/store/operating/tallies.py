@@ -1,0 +1,49 @@
+"""How many recipients an event has happened to since the gateway began: counted in the transaction of the event.
+
+Each count has several rows, one of which is taken at random: transactions that count the same event at the same time
+would otherwise wait for each other.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app.store.tables.core import tallies
+
+Tally = Mapping[tuple[str, str], int]
+"""Numbers by what is counted (`bounced`) and a label (`permanent/mailbox_gone`), which may be empty."""
+
+_SHARDS: Final = 32
+
+
+def add(connection: Connection, tally: Tally) -> None:
+    """Count these. Call it last: its rows stay locked until the transaction ends."""
+    # One order and one shard for all rows of a transaction, so that no two transactions wait for each other in a ring.
+    shard = secrets.randbelow(_SHARDS) if connection.dialect.name == "postgresql" else 0
+    rows = [
+        {"what": what, "label": label, "shard": shard, "number": number}
+        for (what, label), number in sorted(tally.items())
+        if number
+    ]
+    if not rows:
+        return
+    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    new = insert(tallies).values(rows)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=[tallies.c.what, tallies.c.label, tallies.c.shard],
+            set_={"number": tallies.c.number + new.excluded.number},
+        )
+    )
+
+
+def totals(connection: Connection) -> dict[tuple[str, str], int]:
+    """All counts."""
+    query = select(tallies.c.what, tallies.c.label, func.sum(tallies.c.number)).group_by(
+        tallies.c.what, tallies.c.label
+    )
+    return {(what, label): int(number) for what, label, number in connection.execute(query)}
