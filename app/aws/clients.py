@@ -1,13 +1,15 @@
 """How boto3 is built for Amazon SES and SNS.
 
 It decides attempts, timeouts and connections, and makes clients on request. It keeps no client and names no endpoint:
-boto3 itself reads credentials and `AWS_ENDPOINT_URL_*`.
+boto3 itself finds credentials and `AWS_ENDPOINT_URL_*`.
 """
 
 from typing import TYPE_CHECKING
 
 import boto3.session
 from botocore.config import Config
+
+from app.aws.credentials import following_session
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -22,15 +24,19 @@ CONFIRM_WITHIN_S = 2.0
 def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S) -> "SESV2Client":
     """A client for SES v2 that keeps up to `pool` connections: one for each thread that calls it."""
     config = one_attempt(pool, read_timeout_s)
-    client: SESV2Client = boto3.session.Session(region_name=region).client("sesv2", config=config)
+    client: SESV2Client = _session(region).client("sesv2", config=config)
     return client
 
 
 def sns_client(region: str) -> "SNSClient":
     """A client for SNS, with which the gateway confirms the subscriptions of its own topics."""
     config = one_attempt(1, CONFIRM_WITHIN_S)
-    client: SNSClient = boto3.session.Session(region_name=region).client("sns", config=config)
+    client: SNSClient = _session(region).client("sns", config=config)
     return client
+
+
+def _session(region: str) -> boto3.session.Session:
+    return boto3.session.Session(region_name=region, botocore_session=following_session())
 
 
 def one_attempt(pool: int, read_timeout_s: float) -> Config:

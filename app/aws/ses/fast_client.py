@@ -21,6 +21,7 @@ from botocore.parsers import RestJSONParser
 from botocore.utils import get_environ_proxies
 
 from app.aws.clients import READ_TIMEOUT_S, one_attempt
+from app.aws.credentials import following_session
 from app.aws.ses.connections import Exchange, HttpResponse, KeptConnections
 from app.aws.ses.sigv4 import JSON, Signer, host_of
 
@@ -101,7 +102,7 @@ class FastSesClient:
 
 def fast_client(region: str, *, clock: Callable[[], datetime], read_timeout_s: float = READ_TIMEOUT_S) -> FastSesClient:
     """A client with the credentials, endpoint and CA bundle that boto3 would use. Raises `BehindAProxy`."""
-    return FastSesClient(botocore.session.get_session(), region=region, clock=clock, read_timeout_s=read_timeout_s)
+    return FastSesClient(following_session(), region=region, clock=clock, read_timeout_s=read_timeout_s)
 
 
 def _goes_through_a_proxy(endpoint: str) -> bool:
