@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from config_faults import explain
+from config_names import misspelt
 from config_urls import usable_brokers, usable_database, usable_redis
 
 _TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
@@ -289,7 +291,7 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**{"_env_file": _env_file()} | overrides)
     except (ValidationError, OSError) as error:
-        raise SettingsError(_explain(error)) from error
+        raise SettingsError(explain(error, env_file=_env_file())) from error
 
 
 def written() -> dict[str, str]:
@@ -298,22 +300,11 @@ def written() -> dict[str, str]:
     return {name: str(found[name]) for name in Settings.model_fields if name in found}
 
 
+def misspelt_names() -> dict[str, str]:
+    """Names in the environment and in the file that are no settings, each with the setting that it resembles."""
+    in_file = DotEnvSettingsSource(Settings, env_file=_env_file()).env_vars
+    return misspelt([*os.environ, *(name.upper() for name in in_file)], Settings.model_fields)
+
+
 def _env_file() -> str | None:
     return os.environ.get(ENV_FILE, ".env") or None
-
-
-def _explain(error: ValidationError | OSError) -> str:
-    if isinstance(error, OSError):
-        return f"Postern cannot start: SNS_PINNED_CERTIFICATE: {error.strerror or 'cannot be read'}"
-    faults = [f"  {_variable(fault)}{_rule(fault)}" for fault in error.errors(include_input=False, include_url=False)]
-    return "Postern cannot start: the configuration is not valid.\n" + "\n".join(faults)
-
-
-def _variable(fault: Any) -> str:
-    return f"{str(fault['loc'][0]).upper()}: " if fault["loc"] else ""
-
-
-def _rule(fault: Any) -> str:
-    if fault["type"] == "missing":
-        return "is not set" + (" (make a key with `./postern secret`)" if fault["loc"][0] == "secret_keys" else "")
-    return str(fault["msg"]).removeprefix("Value error, ")

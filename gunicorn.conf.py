@@ -5,6 +5,7 @@ must not wait for a client. No control socket: it would be in the home directory
 """
 
 worker_class = "server.worker.Worker"
+logger_class = "server.json_lines.JsonLogger"
 workers = 2
 threads = 48
 worker_connections = 2000

@@ -9,6 +9,7 @@ import sys
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
 from app import create_app, telemetry
+from app.wiring.startup_checks import warn_of_misspelt_names
 from config import SettingsError, load
 
 # The exit status of a gunicorn worker that makes its master stop instead of starting another one (WORKER_BOOT_ERROR).
@@ -17,6 +18,7 @@ _NEVER_BOOTS = 3
 try:
     settings = load()
     telemetry.configure(settings.log_level)
+    warn_of_misspelt_names()
     app = create_app(settings)
 except SettingsError as error:
     sys.stderr.write(f"{error}\n")

@@ -17,7 +17,7 @@ from kombu.entity import Queue as CeleryQueue
 from app import telemetry
 from app.queue import Queue, make_celery
 from app.wiring.gateway import build
-from app.wiring.startup_checks import refuse_clusters, require_keys
+from app.wiring.startup_checks import refuse_clusters, require_keys, warn_of_misspelt_names
 from config import Settings, SettingsError, load
 from worker import tasks
 from worker.consumer import PatientConsumer
@@ -39,6 +39,8 @@ settings = _settings()
 app = make_celery(settings.broker_url)
 app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]  # type: ignore[no-untyped-call]
 app.conf.beat_schedule = SCHEDULE
+# In memory, without a file: the longest turn is an hour, and workers stand in for a beat that was away.
+app.conf.beat_scheduler = "celery.beat:Scheduler"
 app.conf.worker_consumer = f"{PatientConsumer.__module__}:{PatientConsumer.__name__}"
 tasks.register(app)
 
@@ -47,6 +49,7 @@ tasks.register(app)
 def log_as_postern(**_: Any) -> None:
     """Send Celery's own log lines the same way as all others."""
     telemetry.configure(settings.log_level)
+    warn_of_misspelt_names()
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

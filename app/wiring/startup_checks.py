@@ -6,6 +6,7 @@ forking.
 
 from typing import Final
 
+import structlog
 from sqlalchemy.exc import ProgrammingError
 
 from app.broker_url import redis_url
@@ -16,7 +17,9 @@ from app.store.engine.redis_trouble import is_cluster
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.submission.sealing import UnknownSealingKey, Unsealable
 from app.wiring.foundation import make_key_ring
-from config import Settings, SettingsError
+from config import Settings, SettingsError, misspelt_names
+
+log = structlog.get_logger()
 
 _START_PATIENCE_S: Final = 1.0
 
@@ -40,8 +43,8 @@ def refuse_clusters(settings: Settings) -> None:
 def require_keys(settings: Settings) -> None:
     """Refuse keys that do not open what every process needs: the key of the pseudonyms.
 
-    If it opens under an older key, it is resealed under the first. While the database is away or not migrated, nothing
-    is checked: the check then happens when that key is first needed. Raises `SettingsError`.
+    If it opens under an older key, it is resealed under the first. While the database is away, which is logged, or not
+    migrated, nothing is checked: the check then happens when that key is first needed. Raises `SettingsError`.
     """
     database = Database(settings.database_url, pool_size=1)
     try:
@@ -55,7 +58,15 @@ def require_keys(settings: Settings) -> None:
         raise SettingsError(
             "Postern cannot start: the row in the table peppers was altered; bring it back from a backup."
         ) from error
-    except (ServiceUnavailable, ProgrammingError):
+    except ServiceUnavailable as error:
+        log.warning("database_not_usable", detail=database.trouble(error))
+    except ProgrammingError:
         return
     finally:
         database.close()
+
+
+def warn_of_misspelt_names() -> None:
+    """Log each name of the environment or `.env` that is no setting and resembles one: what it says has no effect."""
+    for name, meant in misspelt_names().items():
+        log.warning("setting_not_known", name=name, meant=meant)

@@ -21,6 +21,8 @@ PARTS = (
     "tests",
     "worker",
     "config.py",
+    "config_faults.py",
+    "config_names.py",
     "config_urls.py",
     "wsgi.py",
     "gunicorn.conf.py",

@@ -92,7 +92,7 @@ def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable
     _migrate(settings.database_url)
     gateway = build(load())
     try:
-        _start_processes(supervisor, gateway, data, ports, show)
+        _start_processes(supervisor, gateway, ports, show)
         show("the subscription to the topic of SES's events")
         aws.subscribe(topic_arn, url)
         _await_confirmation(supervisor, partial(aws.is_confirmed, topic_arn, url))
@@ -137,14 +137,12 @@ def _start_redis(supervisor: Supervisor, data: DataDir, show: Callable[[str], No
     return load(**given)
 
 
-def _start_processes(
-    supervisor: Supervisor, gateway: Gateway, data: DataDir, ports: Ports, show: Callable[[str], None]
-) -> None:
+def _start_processes(supervisor: Supervisor, gateway: Gateway, ports: Ports, show: Callable[[str], None]) -> None:
     show("the web")
     supervisor.start(processes.web(ports.gateway))
     show("the workers")
     supervisor.start(processes.worker(gateway.workforce))
-    supervisor.start(processes.beat(data.schedule))
+    supervisor.start(processes.beat())
 
 
 def _make_topic(make: Callable[[str], str]) -> str:

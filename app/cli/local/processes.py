@@ -47,7 +47,18 @@ def web(port: int) -> Child:
 def worker(workforce: Workforce) -> Child:
     """`celery worker`. It is up once the database has a heartbeat of one of its processes."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    words = ("celery", "-A", "worker.celery", "worker", "--pool", "prefork", "--concurrency", str(PROCESSES), *quiet)
+    words = (
+        "celery",
+        "-q",
+        "-A",
+        "worker.celery",
+        "worker",
+        "--pool",
+        "prefork",
+        "--concurrency",
+        str(PROCESSES),
+        *quiet,
+    )
     return Child(
         name="worker",
         argv=(*_PYTHON, *words),
@@ -58,9 +69,9 @@ def worker(workforce: Workforce) -> Child:
     )
 
 
-def beat(schedule: Path) -> Child:
+def beat() -> Child:
     """`celery beat`, which schedules the sweeps."""
-    words = ("celery", "-A", "worker.celery", "beat", "--schedule", str(schedule))
+    words = ("celery", "-q", "-A", "worker.celery", "beat", "--pidfile=")
     return Child(name="beat", argv=(*_PYTHON, *words), restart=True)
 
 

@@ -55,11 +55,6 @@ class DataDir:
         return self.simulator / "sns-signing.pem"
 
     @property
-    def schedule(self) -> Path:
-        """The file where beat keeps when it last ran each sweep."""
-        return self.path / "beat" / "schedule"
-
-    @property
     def database_url(self) -> str:
         """The URL of the SQLite database, which is used unless another is configured."""
         return f"sqlite:///{(self.path / 'postern.sqlite3').resolve()}"
@@ -72,7 +67,6 @@ class DataDir:
         os.umask(0o077)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.schedule.parent.mkdir(exist_ok=True)
         except OSError as error:
             why = (error.strerror or "it cannot be made").lower()
             raise CommandFailed(

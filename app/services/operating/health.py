@@ -114,7 +114,7 @@ class Health:
         try:
             return check()
         except ServiceUnavailable as error:
-            return Check(name, ok=False, detail=error.detail)
+            return Check(name, ok=False, detail=self._database.trouble(error))
 
     def _answers(self) -> Check:
         with self._database.reading() as connection:

@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.domain.errors import ServiceUnavailable
+from app.store.engine import database_trouble
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +167,10 @@ class Database:
         """
         with _translated(), self._asker.connect() as connection:
             yield connection
+
+    def trouble(self, error: ServiceUnavailable) -> str:
+        """Which server said what when it raised this error: for the operator, not for a client."""
+        return database_trouble.in_words(error.__cause__, self.engine.url)
 
     def compact(self) -> bool | None:
         """Rewrite a SQLite file, so that no unused page and no log holds erased data. Whether it was done.

@@ -69,12 +69,12 @@ class _Told(Collector):
     def _totals(self) -> Iterator[Metric]:
         """Counters since the gateway began; AWS judges an account by its bounces and complaints for each email sent."""
         events = CounterMetricFamily(
-            "postern_recipients", "Recipients, by what has happened to them.", labels=["event"]
+            "postern_recipients_total", "Recipients, by what has happened to them.", labels=["event"]
         )
         for event, number in self._figures.events.items():
             events.add_metric([event], number)
         yield events
-        bounces = CounterMetricFamily("postern_bounces", "Bounces that SES reported.", labels=["type", "cause"])
+        bounces = CounterMetricFamily("postern_bounces_total", "Bounces that SES reported.", labels=["type", "cause"])
         for labels, number in self._figures.bounces.items():
             bounces.add_metric(labels, number)
         yield bounces

@@ -101,7 +101,6 @@ def staged(
     (root / "logs").mkdir()
     data = DataDir(root / "gateway")
     data.path.mkdir(exist_ok=True)
-    data.schedule.parent.mkdir()
     with _own_environment(), Networks() as networks, Keeper() as keeper:
         yield _Builder(drill, root, data, networks, keeper, told or {}, tablespace).build()
 
@@ -271,7 +270,7 @@ class _Builder:
         for part in (
             processes.web(port),
             processes.worker(Workforce(database=database)),
-            processes.beat(self._data.schedule),
+            processes.beat(),
         ):
             ready = partial(answers, f"http://127.0.0.1:{port}/healthz") if part.name == "web" else part.ready
             env = {**part.env, **self._told.get(part.name, {})}

@@ -16,6 +16,8 @@ OURS = (
     "bench",
     "tests",
     "config.py",
+    "config_faults.py",
+    "config_names.py",
     "config_urls.py",
     "wsgi.py",
     "postern",

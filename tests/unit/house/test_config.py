@@ -58,7 +58,20 @@ def test_all_faults_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
         "SES_CONFIGURATION_SET": "no spaces",
     }
     text = faults_of(monkeypatch, **wrong)
-    assert {line.strip().partition(":")[0] for line in text.splitlines()[1:]} == set(wrong)
+    assert {line.strip().partition(":")[0] for line in text.splitlines()[1:-1]} == set(wrong)
+
+
+def test_a_fault_names_the_file_that_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most faults are a file in another directory than the one that the process started in."""
+    file = tmp_path / "postern.env"
+    monkeypatch.setenv("POSTERN_ENV_FILE", str(file))
+    monkeypatch.delenv("SECRET_KEYS", raising=False)
+    for missing in (", which is not there", ""):
+        with pytest.raises(SettingsError) as wrong:
+            load()
+        last = str(wrong.value).splitlines()[-1]
+        assert last == f"  (read from the environment and from {file}{missing})"
+        file.write_text("LOG_LEVEL=INFO\n")
 
 
 @pytest.mark.parametrize(

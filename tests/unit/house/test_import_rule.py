@@ -106,11 +106,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.modes": MEASURING,
     "bench.stage": MEASURING,
     "bench.tutorial": MEASURING,
-    "config": {"config_urls"},
+    "config": {"config_faults", "config_names", "config_urls"},
+    "config_faults": set(),
+    "config_names": set(),
     "config_urls": set(),
-    "wsgi": {"app", "app.telemetry", "config"},
+    "wsgi": {"app", "app.telemetry", "app.wiring", "config"},
 }
-OURS = {"app", "worker", "server", "simulator", "bench", "tests", "config", "config_urls", "wsgi", "migrations"}
+OURS = {
+    "app",
+    "worker",
+    "server",
+    "simulator",
+    "bench",
+    "tests",
+    "config",
+    "config_faults",
+    "config_names",
+    "config_urls",
+    "wsgi",
+    "migrations",
+}
 ENTRANCES = ("app.web", "app.smtp", "app.cli", "worker")
 OPENS_A_TRANSACTION = {"transaction", "reading", "asking"}
 MAY_HAVE_CODE = {"app/__init__.py", "simulator/__init__.py"}
