@@ -1,6 +1,7 @@
 """The rules by which bounces are read: those of the package, after those of the operator."""
 
 import tomllib
+from functools import cache
 from importlib.resources import files
 
 from app.domain.feedback.bounce_reader import BounceReader
@@ -13,9 +14,17 @@ _LARGEST = 1_048_576
 
 def build_bounce_reader(settings: Settings) -> BounceReader:
     """The reader of bounces. Raises `SettingsError` if the file of BOUNCE_RULES cannot be used."""
-    return BounceReader(ReplyReader(_of_operator(settings), packaged_rules()))
+    own = _of_operator(settings)
+    return BounceReader(ReplyReader(own, packaged_rules()) if own else _packaged_reader())
 
 
+@cache
+def _packaged_reader() -> ReplyReader:
+    """Made once: it never changes, and takes longer than all else that a gateway is built of."""
+    return ReplyReader(packaged_rules())
+
+
+@cache
 def packaged_rules() -> tuple[ReplyRule, ...]:
     """The rules of the package."""
     return read_rules(tomllib.loads(files("app.domain.feedback").joinpath("bounce_rules.toml").read_text("utf-8")))

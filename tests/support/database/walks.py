@@ -136,6 +136,12 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("secret", "check"): [[]],
         ("secret", "reseal"): [[]],
         ("check",): [[PERSON, ROLE_ADDRESS, some_entry]],
+        ("emails",): [
+            [],
+            ["--to", ROLE_ADDRESS, "--state", "held"],
+            ["--app", "app-5", "--last-event", "bounced", "--last-event", "complained"],
+            ["--cause", "mailbox_full"],
+        ],
         ("suppress",): [[PERSON, *why]],
         ("unsuppress",): [[some_entry, *why]],
         # Without a filter it prints the whole list; a page of that is requested above.
