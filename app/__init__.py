@@ -6,6 +6,7 @@ from app.web.feedback.sns import feedback
 from app.web.http import context, middleware, problem_details
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
+from app.web.operating.home import home
 from app.web.operating.metrics import metrics
 from app.web.submission.batches import batches
 from app.web.submission.check import check
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         list_files,
         unsubscribe,
         feedback,
+        home,
         health,
         metrics,
         docs,

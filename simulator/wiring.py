@@ -76,7 +76,7 @@ def build(options: Options) -> Parts:
     )
     front = Front(
         ses=_ses_routes(options, here, stream, ledger),
-        control=[*control.routes(), *InboxPages(inbox=here.inbox, ledger=ledger).routes()],
+        control=[*control.routes(), *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes()],
         sns=SnsApi(topics=sns.topics, publisher=sns.publisher, account_id=options.account_id, clock=utc_now).answer,
         faults=faults,
         api_rate=SendRate(options.api_rate, time.monotonic()) if options.api_rate else None,

@@ -15,7 +15,7 @@ from app import telemetry
 from app.cli.account import setup, sync_list
 from app.cli.apps import apps, keys, streams
 from app.cli.feedback import address_events, bounces, notifications
-from app.cli.local import bench, chaos, demo, up
+from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.embedded_valkey import CannotEmbed
 from app.cli.local.port_checks import PortInUse
 from app.cli.local.supervisor import ChildFailed
@@ -35,6 +35,7 @@ DONE, FAILED, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 130
 COMMANDS: tuple[Command, ...] = (
     demo.COMMAND,
     up.COMMAND,
+    simulator.COMMAND,
     send.COMMAND,
     emails.COMMAND,
     *keys.COMMANDS,

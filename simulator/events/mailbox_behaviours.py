@@ -33,6 +33,8 @@ class Behaviours:
 
     def __init__(self) -> None:
         self._told: dict[str, Behaviour] = {}
+        self.next: Behaviour | None = None
+        """How the next recipient behaves, once, whatever its address."""
 
     def tell(self, behaviours: Mapping[str, Behaviour]) -> None:
         """Set the behaviours of addresses from now on."""
@@ -41,6 +43,7 @@ class Behaviours:
     def forget(self) -> None:
         """Remove every behaviour that was set."""
         self._told.clear()
+        self.next = None
 
     def told(self) -> dict[str, Behaviour]:
         """Return the behaviours that were set, by lower-cased address."""
@@ -48,6 +51,9 @@ class Behaviours:
 
     def of(self, address: str) -> Behaviour:
         """Return the behaviour of the bare address; the mailbox simulator ignores labels (`bounce+one@…`)."""
+        if self.next is not None:
+            once, self.next = self.next, None
+            return once
         told = self._told.get(address.lower())
         if told is not None:
             return told

@@ -64,6 +64,14 @@ def test_the_other_commands_find_the_running_gateway(running: Up) -> None:
     assert running.process.poll() is None
 
 
+def test_an_address_bounces_as_in_the_demo(running: Up) -> None:
+    """A developer sees at once what a bounce does, and `ready.json` names each page."""
+    email_id = running.submit("kim.gone@example.com")
+    until(lambda: running.state(email_id) == "bounced")
+    for name in ("inbox_url", "docs_url", "openapi_url", "readyz_url"):
+        assert running.pool.request("GET", running.ready[name]).status == 200, name
+
+
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
     """After kill -9 no process is left; the next start has the same key and the same emails, and it sends."""
     with up(home) as gateway:

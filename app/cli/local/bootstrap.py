@@ -31,6 +31,8 @@ from app.wiring.migrations import alembic_config
 from config import Settings, load
 
 SENDER = "invitations@example.com"
+GONE = "kim.gone@example.com"
+"""The address that bounces, in the demo and under `up`."""
 CONFIRMED_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.05
 _OF_AN_APPLICATION = frozenset(Scope) - {Scope.ADMIN, Scope.METRICS_READ}
@@ -64,7 +66,17 @@ class Ready:
     def as_json(self) -> dict[str, str]:
         """The content of `ready.json`."""
         rest = asdict(self)
-        return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest}
+        return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest, **self.pages()}
+
+    def pages(self) -> dict[str, str]:
+        """The pages for people, by name."""
+        return {
+            "inbox_url": f"{self.simulator_url}/",
+            "docs_url": f"{self.url}/docs",
+            "openapi_url": f"{self.url}/openapi.json",
+            "readyz_url": f"{self.url}/readyz",
+            "metrics_url": f"{self.url}/metrics",
+        }
 
 
 def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable[[str], None]) -> Ready:
@@ -82,7 +94,7 @@ def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable
     show("the simulator of SES and SNS")
     supervisor.start(processes.simulator(data.simulator, port=ports.simulator, region=settings.aws_region))
     aws = aws_side(settings)
-    topic_arn = _make_topic(aws.make_topic)
+    topic_arn = make_topic(aws.make_topic)
     variables = operated_gateway.of_the_parts(
         data=data, public_url=url, simulator_url=simulator_url, settings=settings, topic_arn=topic_arn
     )
@@ -145,7 +157,8 @@ def _start_processes(supervisor: Supervisor, gateway: Gateway, ports: Ports, sho
     supervisor.start(processes.beat())
 
 
-def _make_topic(make: Callable[[str], str]) -> str:
+def make_topic(make: Callable[[str], str]) -> str:
+    """The ARN of the topic, with the configuration set that publishes to it. Raises `CommandFailed`."""
     try:
         return make(operated_gateway.CONFIGURATION_SET)
     except (BotoCoreError, ClientError) as error:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from rich.markup import escape
 
-from app.cli.local.bootstrap import Ready
+from app.cli.local.bootstrap import GONE, Ready
 from app.cli.local.ledger_check import reckon
 from app.cli.local.simulator_client import Simulated
 from app.cli.shell.api_client import Api, Json
@@ -23,7 +23,6 @@ from app.cli.submission.send import line_of
 from app.domain.sending.state_machine import State
 
 INVITATIONS = Path(__file__).with_name("invitations.csv")
-GONE = "kim.gone@example.com"
 REASON = "Kim called: the mailbox is back."
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.1

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from app.cli.local.bootstrap import Ports, Ready, start
+from app.cli.local.bootstrap import GONE, Ports, Ready, start
 from app.cli.local.embedded_valkey import sole_user_of
 from app.cli.local.port_checks import free_port
+from app.cli.local.simulator_client import Simulated
 from app.cli.local.supervisor import Supervisor
 from app.cli.shell.command import Command
 from app.cli.shell.data_dir import DataDir, write_private_json
@@ -57,6 +58,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
             with Supervisor(data.logs, announce=lambda line: terminal.say(escape(line))) as supervisor:
                 with terminal.waiting("Starting") as status:
                     ready = start(supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"))
+                Simulated(ready.simulator_url).show({GONE: "bounce"})
                 write_private_json(data.ready, ready.as_json())
                 welcome(terminal, ready, data)
                 if ignored:
@@ -72,7 +74,9 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir) -> None:
     """Show how to use the gateway."""
     terminal.say("\n[bold]Postern is up.[/] Its emails go to the simulator and never leave this machine.\n")
     rows = {
-        "gateway": f"{ready.url}   (its API: {ready.url}/docs)",
+        "gateway": f"{ready.url}/",
+        "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
+        "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
         "inbox": f"{ready.simulator_url}/   sent emails and their events",
         "API key": ready.api_key,
         "admin key": ready.admin_key,
@@ -81,8 +85,11 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir) -> None:
     for name, value in rows.items():
         terminal.say(f"  [bold]{name:<10}[/] {escape(value)}")
     terminal.say("\nSend an email, then look at the inbox:\n")
-    terminal.say(escape(curl(ready)))
-    terminal.say("\nOr: ./postern send --help. Ctrl-C drains and stops.")
+    terminal.say(escape(curl(ready, to="ann@example.net")))
+    terminal.say(escape(f"\nThis one bounces, and {GONE} is suppressed from then on:\n"))
+    terminal.say(escape(curl(ready, to=GONE)))
+    terminal.say(escape(f"\nThen: ./postern suppressions explain {GONE}"))
+    terminal.say("Or: ./postern send --help. Ctrl-C drains and stops.")
     terminal.answer(ready.as_json())
 
 
@@ -93,9 +100,9 @@ def say_what_is_ignored(terminal: Terminal, ignored: tuple[str, ...], data: Data
     terminal.say(escape(f"To run other commands on this gateway, pass --data {data.path}"))
 
 
-def curl(ready: Ready) -> str:
+def curl(ready: Ready, *, to: str) -> str:
     """A curl command that sends an email, to paste into a shell."""
-    email = f'{{"from": "{ready.sender}", "to": "ann@example.net", "subject": "You are invited", "text": "Do come."}}'
+    email = f'{{"from": "{ready.sender}", "to": "{to}", "subject": "You are invited", "text": "Do come."}}'
     return (
         f"  curl {ready.url}/v1/emails \\\n"
         f"    -H 'Authorization: Bearer {ready.api_key}' \\\n"

@@ -9,7 +9,6 @@ from botocore.exceptions import ReadTimeoutError
 
 from simulator import Options, Simulator
 from tests.support.aws.simulator import (
-    SENDER,
     Endpoint,
     client,
     control,
@@ -18,7 +17,6 @@ from tests.support.aws.simulator import (
     ledger,
     listening,
     publish_events,
-    raw_message,
     send_watched,
     subscribe,
     until,
@@ -156,26 +154,6 @@ def test_mistakes_on_the_control_surface_are_named(simulator: Simulator, path: s
     assert answer.json()["error"]
     assert control(simulator, "GET", "behaviours") == {}
     assert control(simulator, "GET", "faults") == []
-
-
-def test_the_inbox_shows_emails_without_running_them(simulator: Simulator, ses: Any) -> None:
-    """Subject and text are escaped, HTML is framed in a sandbox, and the page may load nothing."""
-    hostile = raw_message("ann@example.com", subject="<script>alert(1)</script>")
-    ses_message_id = ses.send_email(
-        FromEmailAddress=SENDER,
-        Destination={"ToAddresses": ["ann@example.com"]},
-        Content={"Raw": {"Data": hostile}},
-    )["MessageId"]
-    listing = fetch(simulator, "/").data.decode()
-    page = fetch(simulator, f"/_simulator/inbox/{ses_message_id}")
-    policy, email = page.headers["Content-Security-Policy"], page.data.decode()
-    assert "ann@example.com" in listing
-    assert "delivered" in listing
-    assert f"/_simulator/inbox/{ses_message_id}" in listing
-    assert "<script" not in listing + email
-    assert "You are invited." in email
-    assert '<iframe sandbox title="The email as HTML" srcdoc="&lt;p&gt;You are &lt;b&gt;invited' in email
-    assert policy.startswith("default-src 'none'")
 
 
 def test_pages_of_other_sites_cannot_use_the_control_surface(simulator: Simulator) -> None:

@@ -19,6 +19,7 @@ PUBLIC_ENDPOINTS = {
     "docs.get_docs_file",
     "docs.get_openapi",
     "feedback.receive_sns",
+    "home.get_home",
     "health.get_health",
     "health.get_readiness",
     "unsubscribe.post_unsubscribe",

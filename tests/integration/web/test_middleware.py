@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -25,7 +26,6 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 @pytest.mark.parametrize(
     "method, path, status, name",
     [
-        ("GET", "/", 404, "not_found"),
         ("GET", "/v1", 404, "not_found"),
         ("GET", "/v1/nothing", 404, "not_found"),
         ("GET", "//v1/emails", 404, "not_found"),
@@ -62,6 +62,19 @@ def test_every_failure_has_the_one_body(web: Web, method: str, path: str, status
 def test_a_failure_of_the_path_says_what_to_do_instead(web: Web, method: str, path: str, detail: str) -> None:
     """Whoever calls the wrong path reads the answer first, not the documentation."""
     assert detail in web.client.open(path, method=method).get_json()["message"]
+
+
+def test_the_first_page_names_the_others(web: Web) -> None:
+    """It runs no script and loads nothing, and each of its links is served."""
+    page = web.client.get("/")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'unsafe-inline';")
+    links = re.findall(r'href="([^"]+)"', page.text)
+    assert links == ["/docs", "/openapi.json", "/readyz", "/healthz"]
+    for link in links:
+        answer = web.client.get(link)
+        assert answer.status_code in {200, 503}
+        answer.close()
 
 
 def test_a_refused_method_gets_the_allowed_methods(web: Web) -> None:

@@ -70,6 +70,7 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
     return {
         ("GET", "/docs"): [("/docs", None)],
         ("GET", "/docs/<name>"): [("/docs/none", None)],
+        ("GET", "/"): [("/", None)],
         ("GET", "/healthz"): [("/healthz", None)],
         ("GET", "/openapi.json"): [("/openapi.json", None)],
         ("GET", "/metrics"): [("/metrics", None)],

@@ -1,6 +1,7 @@
 """The command line: accepted arguments, help texts and refusals."""
 
 import argparse
+import json
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from app.cli.apps.keys import state_of
-from app.cli.local.bootstrap import Ready
-from app.cli.local.demo_story import EXPECTED, GONE, read_guests
+from app.cli.local.bootstrap import GONE, Ready
+from app.cli.local.demo_story import EXPECTED, read_guests
 from app.cli.local.up import curl
 from app.cli.main import COMMANDS, in_one_line, make_parser
 from app.cli.shell.command import Command, duration
@@ -158,7 +159,10 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
     )  # fmt: skip
-    assert "Bearer ptn_k" in curl(ready)
+    told = curl(ready, to=GONE)
+    assert "Bearer ptn_k" in told
+    assert json.loads(told.partition("-d '")[2].rstrip("'"))["to"] == GONE
     assert list(ready.as_json()) == [
         "url", "from", "api_key", "admin_key", "simulator_url", "database_url", "redis_url",
+        "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
     ]  # fmt: skip
