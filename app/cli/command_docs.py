@@ -1,15 +1,20 @@
-"""Writes `docs/commands.md` from the parser of the command line: every command, its arguments and an example.
+"""Writes `docs/commands.md` and the pages of `--help` from the parser of the command line.
 
-`python -m app.cli.command_docs` writes the page. A test compares the page with what this would write.
+`python -m app.cli.command_docs` writes both. A test compares them with what this would write. `./postern` prints the
+pages of `--help` without an environment, and so without the wait for its imports.
 """
 
 import argparse
+import json
+import os
 from argparse import Action
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.cli.main import COMMANDS, Parser, make_parser
 from app.cli.shell.command import Command
 
+HELP_PAGES = Path(__file__).with_name("help_pages.json")
 COMMANDS_PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 _OF_EVERY_COMMAND = {"help", "json"}
 
@@ -35,9 +40,28 @@ def commands_page() -> str:
     return "\n".join([_HEAD, table, *(_section(command, _parser_of(command, parser)) for command in COMMANDS)])
 
 
+def help_pages() -> str:
+    """The page of `--help` of every command and group, by its words, as JSON; 80 columns wide."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "80"  # argparse takes the width from here, or else from the terminal
+    try:
+        pages = dict(_pages(make_parser(), ()))
+    finally:
+        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
+    return json.dumps(pages, indent=1, ensure_ascii=False) + "\n"
+
+
+def _pages(parser: Parser, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    yield " ".join(words), parser.format_help()
+    commands = getattr(parser, "commands", None)
+    for word, inner in commands.choices.items() if commands else ():
+        yield from _pages(inner, (*words, word))
+
+
 def main() -> None:
-    """Write the page."""
+    """Write them."""
     COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
+    HELP_PAGES.write_text(help_pages(), encoding="utf-8")
 
 
 def _parser_of(command: Command, parser: Parser) -> Parser:

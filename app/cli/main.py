@@ -5,8 +5,10 @@ An expected failure never prints a traceback. It prints one line that says what 
 
 import argparse
 import sys
+import textwrap
 from argparse import Action, ArgumentParser, _SubParsersAction
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,6 +32,7 @@ from app.cli.suppression import explain, files, reviews, suppressions
 from app.domain.errors import PosternError
 from config import SettingsError
 
+_COLUMNS = 78
 DONE, FAILED, NOT_UNDERSTOOD, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS: tuple[Command, ...] = (
@@ -116,6 +119,7 @@ def main(words: Sequence[str]) -> int:
     except OSError as failure:
         terminal.fail(f"{failure.strerror or failure}: {failure.filename or 'no file'}")
     except KeyboardInterrupt:
+        terminal.fail("stopped; what was done so far stays done")
         return INTERRUPTED
     return FAILED
 
@@ -154,9 +158,18 @@ def _group(commands: "_SubParsersAction[Parser]", name: str) -> Parser:
     return parser
 
 
+def _filled(text: str) -> str:
+    """The text in lines that fit a terminal of 80 columns; an indented line stays as it is."""
+    lines: list[str] = []
+    for indented, group in groupby(text.splitlines(), key=lambda line: line.startswith(" ") or not line):
+        part = list(group)
+        lines += part if indented else textwrap.wrap(" ".join(part), width=_COLUMNS)
+    return "\n".join(lines)
+
+
 def _add(place: "_SubParsersAction[Parser]", command: Command) -> None:
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
-    description = f"{summary}\n\n{command.detail}" if command.detail else summary
+    description = "\n\n".join(map(_filled, [summary, command.detail])) if command.detail else _filled(summary)
     parser = place.add_parser(
         command.words[-1],
         help=command.summary,

@@ -174,6 +174,7 @@ class Supervisor:
             return
         self._stopping = True
         self.stopped_by = signal.Signals(number)
+        self._announce("Stopping: what is on its way is finished first. Once more ends it at once.")
         raise StopRequested(self.stopped_by.name)
 
 

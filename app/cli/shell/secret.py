@@ -95,8 +95,13 @@ COMMANDS = (
     Command(
         words=("secret", "new"),
         summary="make a key for SECRET_KEYS",
-        detail="`./postern secret` alone does the same.",
-        example='echo "SECRET_KEYS=$(./postern secret new)" >> .env',
+        detail=(
+            "Prints the key and changes nothing. Put it into SECRET_KEYS, which is in the environment or in .env.\n"
+            "Where there is a key already, keep it: SECRET_KEYS=OLD,NEW comes first, then SECRET_KEYS=NEW,OLD\n"
+            "(docs/operations.md). Without OLD, what is sealed under it cannot be read any more.\n"
+            "`./postern secret` alone does the same."
+        ),
+        example="./postern secret new",
         run=new,
         default=True,
     ),

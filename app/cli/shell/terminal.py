@@ -53,16 +53,36 @@ class Terminal:
         empty: str = "",
         indent: int = 0,
     ) -> None:
-        """Print a table of plain values, `indent` characters from the left, or the line `empty` without any rows."""
+        """Print a table of plain values, `indent` characters from the left, or the line `empty` without any rows.
+
+        Where the terminal is too narrow for whole cells, each row is printed as a block: a line for each of its cells.
+        """
+        cells = [[harmless(shown(value)) for value in row] for row in rows]
+        if not cells and empty:
+            self.say(empty)
+            return
+        if _width(columns, cells) + indent > self._words.width:
+            self._print_blocks(columns, cells, title=title, indent=indent)
+            return
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
         for number, column in enumerate(columns):
             table.add_column(column, no_wrap=number == 0, overflow="fold")
+        for row in cells:
+            table.add_row(*map(escape, row))
+        self._words.print(Padding(table, (0, 0, 0, indent), expand=False))
+
+    def _print_blocks(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None, indent: int
+    ) -> None:
+        if title:
+            self._words.print(escape(title))
+        names = max(map(len, columns))
         for row in rows:
-            table.add_row(*(escape(harmless(shown(value))) for value in row))
-        if table.row_count or not empty:
-            self._words.print(Padding(table, (0, 0, 0, indent), expand=False))
-        else:
-            self.say(empty)
+            for column, cell in zip(columns, row, strict=True):
+                for number, line in enumerate(cell.splitlines() or [""]):
+                    name = column if number == 0 else ""
+                    self.say(escape(f"{' ' * indent}{name:<{names}}  {line}".rstrip()))
+            self.say()
 
     def waiting(self, text: str) -> Status:
         """Show a spinner while the block runs. Shows nothing where the output is no terminal."""
@@ -95,6 +115,13 @@ class Terminal:
         for last in tail.splitlines():
             sys.stderr.write(f"  {harmless(last)}\n")
         self.answer({"error": line})
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How wide the table is with whole cells, with two spaces between columns."""
+    lines = ([len(line) for line in cell.splitlines()] or [0] for row in [columns, *rows] for cell in row)
+    widest = [max(sizes) for sizes in lines]
+    return sum(max(widest[number :: len(columns)]) + 2 for number in range(len(columns)))
 
 
 def harmless(text: str, spelling: str = "<U+{:04X}>") -> str:

@@ -120,6 +120,17 @@ def test_a_second_run_prepares_nothing(checkout: Checkout) -> None:
     assert (second.returncode, second.stderr, checkout.installs) == (0, "", 1)
 
 
+@pytest.mark.parametrize("words", [("--help",), ("bench", "--help"), ("key", "create", "-h")])
+def test_help_installs_nothing(checkout: Checkout, words: tuple[str, ...]) -> None:
+    """Not even what the command itself would need; other words with `--help` go to the command."""
+    shutil.copy(LAUNCHER.parent / "app" / "cli" / "help_pages.json", checkout.path / "app" / "cli")
+    told = checkout.run(*words)
+    assert (told.returncode, told.stderr, checkout.installs) == (0, "", 0)
+    assert told.stdout.startswith(" ".join(["usage: postern", *words[:-1], "[-h]"]))
+    assert not (checkout.path / ".venv").exists()
+    assert checkout.run("send", "more", "--help").stdout.startswith("send|more|--help|")
+
+
 def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
     """The stamp depends on the lock's content."""
     checkout.run()

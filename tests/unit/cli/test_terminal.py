@@ -37,3 +37,48 @@ def test_only_control_characters_are_spelled_out(text: str) -> None:
     assert harmless(shown) == shown
     if text.isalnum():
         assert shown == text
+
+
+ROWS = [
+    ("01a2268c-e795-73a5-8921-0d5940ddf12d", "invites", "kim.gone@example.com", "550 user unknown"),
+    ("b", "c", "", "x\ny"),
+]
+
+
+def test_a_table_that_fits_is_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cells are whole, whatever is the width."""
+    monkeypatch.setenv("COLUMNS", "200")
+    Terminal().table(("email", "application", "recipient", "why"), ROWS)
+    lines = [re.split(r" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert list(ROWS[0]) in lines
+
+
+def test_a_table_that_is_too_wide_is_printed_in_blocks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On 80 columns an id, an address and a sentence do not fit beside each other, and no word is torn apart."""
+    terminal = Terminal()
+    monkeypatch.setattr(terminal._words, "width", 80)
+    terminal.table(("email", "application", "recipient", "why"), ROWS)
+    assert capsys.readouterr().out == (
+        "email        01a2268c-e795-73a5-8921-0d5940ddf12d\n"
+        "application  invites\n"
+        "recipient    kim.gone@example.com\n"
+        "why          550 user unknown\n\n"
+        "email        b\n"
+        "application  c\n"
+        "recipient\n"
+        "why          x\n"
+        "             y\n\n"
+    )
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_an_empty_table_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    """In the words of the command."""
+    terminal = Terminal()
+    monkeypatch.setattr(terminal._words, "width", width)
+    terminal.table(("a", "b"), [], empty="No email is held.")
+    assert capsys.readouterr().out == "No email is held.\n"

@@ -1,10 +1,12 @@
 """The pages about the code and the commands say what is there: walks, areas, commands and their options."""
 
+import json
 import re
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from app.cli.command_docs import COMMANDS_PAGE, commands_page
+from app.cli.command_docs import COMMANDS_PAGE, HELP_PAGES, commands_page, help_pages
 from app.cli.main import COMMANDS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -21,6 +23,18 @@ def text(page: Path) -> str:
 def test_the_page_of_commands_is_what_the_parser_says() -> None:
     """`python -m app.cli.command_docs` writes the page again after a change of a command."""
     assert text(COMMANDS_PAGE) == commands_page()
+
+
+def test_the_pages_of_help_are_what_the_parser_says() -> None:
+    """Each fits 80 columns, apart from commands and choices. Python 3.12 and later write some lines differently."""
+    kept = json.loads(text(HELP_PAGES))
+    made = json.loads(help_pages())
+    assert kept.keys() == made.keys() >= {"", "key", *(" ".join(command.words) for command in COMMANDS)}
+    if sys.version_info[:2] == (3, 11):
+        assert kept == made
+    for words, page in made.items():
+        lines = page.partition("\nexample:\n")[0].splitlines()
+        assert [line for line in lines if len(line) > 80 and "{" not in line and "./postern" not in line] == [], words
 
 
 def test_the_page_of_commands_has_every_option() -> None:
