@@ -24,7 +24,7 @@ REDACTED = "[redacted]"
 _WORD = re.compile(r"[A-Za-z0-9_.:/<>+-]{1,300}")
 _ADDRESS = re.compile(r"[^\s@<>\"'(),;:=]+@[^\s@<>\"'(),;]+")
 _KEY = re.compile(r"\bptn_\w+|\bBearer\s+\S+")
-_SENTENCES = frozenset({"event", "reason", "detail", "timestamp"})
+_SENTENCES = frozenset({"event", "reason", "detail", "expected", "found", "timestamp"})
 _FRAMES = 30
 
 # They bring handlers of their own, which do not redact.

@@ -29,6 +29,9 @@ class PosternError(Exception):
     retryable: ClassVar[bool] = False
     reason: str | None = None
     """Why a notification was not stored, for the log: an `app.domain.feedback.rejections.Reason`."""
+    expected: str | None = None
+    found: str | None = None
+    """What was expected and found instead, for the operator alone: never in an answer."""
 
     def __init__(self, detail: str, *, faults: tuple[Fault, ...] = (), retry_after: int | None = None) -> None:
         super().__init__(detail)

@@ -23,6 +23,9 @@ from app.domain.feedback.rejections import Reason, rejected
 MIN_KEY_BITS = 2048
 
 
+_NAMED = 5
+
+
 class Certificates(Protocol):
     """Where the verifier gets the key that a notification names."""
 
@@ -50,9 +53,11 @@ class SigningCertificate:
     def key_for(self, topic_arn: TopicArn, now: datetime) -> RSAPublicKey:
         """Return the key; ServiceUnavailable when the certificate is another region's or outside its dates."""
         if signing_name(topic_arn) not in self.names:
-            raise rejected(Reason.CERTIFICATE_OF_ANOTHER)
+            expected, found = signing_name(topic_arn), ", ".join(sorted(self.names)[:_NAMED])
+            raise rejected(Reason.CERTIFICATE_OF_ANOTHER, expected=expected, found=found)
         if not self.is_valid_at(now):
-            raise rejected(Reason.CERTIFICATE_OUT_OF_DATE)
+            found = f"valid from {self.not_before:%Y-%m-%d} to {self.not_after:%Y-%m-%d}"
+            raise rejected(Reason.CERTIFICATE_OUT_OF_DATE, expected=f"valid on {now:%Y-%m-%d}", found=found)
         return self.key
 
     def is_valid_at(self, moment: datetime) -> bool:

@@ -43,6 +43,9 @@ MAX_AGE = timedelta(days=15)
 
 _CERTIFICATE_NAME = re.compile(r"/SimpleNotificationService-[0-9a-f]{32}\.pem")
 _PERHAPS_A_CERTIFICATE_NAME = re.compile(r"/SimpleNotificationService[A-Za-z0-9_-]{0,200}\.pem")
+_HOST_OF_A_URL = re.compile(r"https://[a-zA-Z0-9.-]{1,253}")
+_NAMED = 5
+_LONGEST_ANSWER = 200
 _HASH_OF_VERSION: Mapping[int, Callable[[], HashAlgorithm]] = {1: SHA1, 2: SHA256}
 
 
@@ -136,7 +139,8 @@ class SnsVerifier:
         # A valid signature proves some topic of some AWS account; only this list makes it one of ours.
         topic = self.topics.get(envelope.topic_arn)
         if topic is None:
-            raise rejected(Reason.TOPIC_NOT_LISTED if self._is_of_ours(envelope.topic_arn) else Reason.FOREIGN_TOPIC)
+            reason = Reason.TOPIC_NOT_LISTED if self._is_of_ours(envelope.topic_arn) else Reason.FOREIGN_TOPIC
+            raise rejected(reason, expected=", ".join(sorted(self.topics)[:_NAMED]), found=envelope.topic_arn)
         return topic
 
     def _is_of_ours(self, topic_arn: str) -> bool:
@@ -149,16 +153,19 @@ class SnsVerifier:
     def _check_age(self, envelope: SnsEnvelope) -> None:
         now = self._clock()
         if envelope.timestamp > now + self._max_ahead:
-            raise rejected(Reason.FROM_THE_FUTURE)
+            raise rejected(Reason.FROM_THE_FUTURE, expected=_text(now), found=_text(envelope.timestamp))
         if envelope.timestamp < now - self._max_age:
             is_certain = envelope.timestamp < self._second_clock() - self._max_age
-            raise rejected(Reason.TOO_OLD if is_certain else Reason.CLOCKS_DISAGREE)
+            reason = Reason.TOO_OLD if is_certain else Reason.CLOCKS_DISAGREE
+            raise rejected(reason, expected=f"since {_text(now - self._max_age)}", found=_text(envelope.timestamp))
 
     def _check_version(self, envelope: SnsEnvelope) -> None:
         if envelope.signature_version not in _HASH_OF_VERSION:
-            raise rejected(Reason.SIGNATURE_UNKNOWN)
+            raise rejected(Reason.SIGNATURE_UNKNOWN, expected="1 or 2", found=str(envelope.signature_version))
         if envelope.signature_version < self._minimum_version:
-            raise rejected(Reason.SIGNATURE_TOO_WEAK)
+            raise rejected(
+                Reason.SIGNATURE_TOO_WEAK, expected=str(self._minimum_version), found=str(envelope.signature_version)
+            )
 
 
 def _certificate_url(envelope: SnsEnvelope, topic: TopicArn) -> str:
@@ -167,9 +174,11 @@ def _certificate_url(envelope: SnsEnvelope, topic: TopicArn) -> str:
     origin = f"https://{signing_host(topic)}"
     path = url.removeprefix(origin)
     if not url.startswith(origin) or _PERHAPS_A_CERTIFICATE_NAME.fullmatch(path) is None:
-        raise rejected(Reason.CERTIFICATE_ELSEWHERE)
+        host = _HOST_OF_A_URL.match(url)
+        raise rejected(Reason.CERTIFICATE_ELSEWHERE, expected=origin, found=host[0] if host else "no https URL")
     if _CERTIFICATE_NAME.fullmatch(path) is None:
-        raise rejected(Reason.CERTIFICATE_NAME_UNKNOWN)
+        known = "/SimpleNotificationService-, 32 hexadecimal digits, .pem"
+        raise rejected(Reason.CERTIFICATE_NAME_UNKNOWN, expected=known, found=path)
     return url
 
 
@@ -184,6 +193,18 @@ def _is_signed(envelope: SnsEnvelope, key: RSAPublicKey) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _answer_of(error: BotoCoreError | ClientError) -> str:
+    """What SNS answered, or why it was not reached."""
+    if not isinstance(error, ClientError):
+        return type(error).__name__
+    answered = error.response.get("Error", {})
+    return f"{answered.get('Code', 'Unknown')}: {answered.get('Message', '')}"[:_LONGEST_ANSWER]
 
 
 class SnsClient(Protocol):
@@ -224,5 +245,7 @@ class SubscriptionConfirmer:
                 TopicArn=message.topic_arn, Token=message.token, AuthenticateOnUnsubscribe="true"
             )
         except (BotoCoreError, ClientError) as error:
-            raise rejected(Reason.NOT_CONFIRMED) from error
+            raise rejected(
+                Reason.NOT_CONFIRMED, expected="an ARN of a subscription", found=_answer_of(error)
+            ) from error
         return str(answer["SubscriptionArn"])

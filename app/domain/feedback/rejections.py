@@ -118,11 +118,16 @@ REJECTIONS: Final[Mapping[Reason, Rejection]] = {
 }
 
 
-def rejected(reason: Reason, detail: str | None = None) -> PosternError:
-    """The error to raise for `reason`. `detail` replaces the usual sentence; it must not quote what was posted."""
+def rejected(
+    reason: Reason, detail: str | None = None, *, expected: str | None = None, found: str | None = None
+) -> PosternError:
+    """The error to raise for `reason`. `detail` replaces the usual sentence; it must not quote what was posted.
+
+    `expected` and `found` are for the operator, and may quote a name or a time whose form was checked.
+    """
     rejection = REJECTIONS[reason]
     error = rejection.error(detail or rejection.says)
-    error.reason = reason
+    error.reason, error.expected, error.found = reason, expected, found
     return error
 
 

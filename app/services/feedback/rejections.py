@@ -30,6 +30,8 @@ _SUMMARY: Final = {
 }
 # Other checks report it when the database is away, and no incident can be noted then.
 _SEEN_ELSEWHERE: Final = frozenset({Reason.NOT_STORED, Reason.NO_TOPIC})
+# AWS had signed it, so one is enough: SNS asks few times.
+_VERIFIED: Final = frozenset({Reason.NOT_CONFIRMED})
 
 
 class Rejections:
@@ -49,20 +51,27 @@ class Rejections:
         """
         reason = error.reason or error.name
         log.warning(
-            "notification_rejected", status=error.status, reason=reason, detail=error.detail, topic_arn=topic_arn
+            "notification_rejected",
+            status=error.status,
+            reason=reason,
+            detail=error.detail,
+            topic_arn=topic_arn,
+            expected=error.expected,
+            found=error.found,
         )
         if topic_arn is None or reason in _SEEN_ELSEWHERE or reason not in set(Reason):
             return
         kind = REFUSED if is_final(Reason(reason)) else DOUBTED
-        if self._is_due(kind, topic_arn):
-            self._note(kind, topic_arn, f"{_SUMMARY[kind]}. The last one: {error.detail} ({reason}).")
+        if self._is_due(kind, topic_arn, at_once=reason in _VERIFIED):
+            compared = f" Expected: {error.expected}. Found: {error.found}." if error.found else ""
+            self._note(kind, topic_arn, f"{_SUMMARY[kind]}. The last one: {error.detail} ({reason}).{compared}")
 
-    def _is_due(self, kind: str, topic_arn: str) -> bool:
+    def _is_due(self, kind: str, topic_arn: str, *, at_once: bool) -> bool:
         now = self._monotonic()
         with self._lock:
             recent = self._recent[kind, topic_arn]
             recent.append(now)
-            is_repeated = len(recent) == REPEATED and now - recent[0] <= _WITHIN_S
+            is_repeated = at_once or (len(recent) == REPEATED and now - recent[0] <= _WITHIN_S)
             noted_at = self._noted_at.get((kind, topic_arn))
             if not is_repeated or (noted_at is not None and now - noted_at < _NOTE_EVERY_S):
                 return False

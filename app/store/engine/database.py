@@ -170,7 +170,7 @@ class Database:
 
     def trouble(self, error: ServiceUnavailable) -> str:
         """Which server said what when it raised this error: for the operator, not for a client."""
-        return database_trouble.in_words(error.__cause__, self.engine.url)
+        return database_trouble.in_words(error.__cause__, self.engine.url) if error.__cause__ else error.detail
 
     def compact(self) -> bool | None:
         """Rewrite a SQLite file, so that no unused page and no log holds erased data. Whether it was done.

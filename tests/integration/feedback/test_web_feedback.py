@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import structlog
+from botocore.exceptions import ClientError
 
 from app import create_app
+from app.aws.sns.verifier import SubscriptionConfirmer
 from app.domain.errors import ServiceUnavailable
 from app.services.feedback.store_notifications import StoreNotifications
 from app.store.engine.database import Database
@@ -211,6 +213,26 @@ def test_repeated_doubts_for_a_topic_of_ours_are_an_incident_of_their_own(web: W
         post(web, notification(version=1))
     assert incidents_of(web) == [("feedback_doubted", TOPIC, 1)]
     assert "SignatureVersion" in rows(web.gateway, "incidents")[0]["detail"]
+
+
+def test_a_subscription_that_sns_does_not_confirm_is_an_incident_at_once(
+    web: Web, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AWS signed it, so nobody else can have posted it; the log and the incident have what SNS answered."""
+
+    class Refusing:
+        def confirm_subscription(self, **_: str) -> NoReturn:
+            raise ClientError(
+                {"Error": {"Code": "AuthorizationError", "Message": "no permission"}}, "ConfirmSubscription"
+            )
+
+    receive = web.gateway.receive
+    assert receive is not None
+    receive._confirmer = SubscriptionConfirmer(clients=lambda _: Refusing())
+    problem_of(post(web, sns_signing.signer().subscription_confirmation(topic_arn=TOPIC)), 503, "service_unavailable")
+    assert incidents_of(web) == [("feedback_doubted", TOPIC, 1)]
+    assert "Found: AuthorizationError: no permission." in rows(web.gateway, "incidents")[0]["detail"]
+    assert "AuthorizationError: no permission" in capsys.readouterr().out
 
 
 def test_refusals_for_the_topics_of_others_are_no_incident(web: Web) -> None:

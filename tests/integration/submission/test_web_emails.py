@@ -136,7 +136,7 @@ def test_filters_are_repeated(web: Web, key: Headers) -> None:
         assert ids(web.client.get(f"/v1/emails?{query}", headers=key)) == [sent]
     assert ids(web.client.get("/v1/emails?tag=n:1&tag=n:2", headers=key)) == []
     problem = problem_of(web.client.get("/v1/emails?limit=1&limit=2", headers=key), 422, "validation_error")
-    assert problem["detail"].endswith("Give each of them once except last_event, state, tag.")
+    assert problem["detail"].endswith("Give each of them once except last_event, state, cause, tag.")
 
 
 def test_a_batch_is_taken_in_its_order(web: Web, key: Headers) -> None:

@@ -131,6 +131,27 @@ def test_each_reason_is_given_with_its_status(reason: Reason) -> None:
     assert (error.reason, type(error)) == (reason, REJECTIONS[reason].error)
 
 
+@pytest.mark.parametrize(
+    "reason, expected, found",
+    [
+        (Reason.FOREIGN_TOPIC, sns_signing.TOPIC_ARN, sns_signing.OTHER_ACCOUNTS_TOPIC_ARN),
+        (Reason.TOPIC_NOT_LISTED, sns_signing.TOPIC_ARN, OTHER),
+        (Reason.TOO_OLD, "since 2026-02-19T20:00:00+00:00", "2026-02-18T20:00:00+00:00"),
+        (Reason.FROM_THE_FUTURE, "2026-03-06T20:00:00+00:00", "2026-03-07T20:00:00+00:00"),
+        (Reason.SIGNATURE_TOO_WEAK, "2", "1"),
+        (Reason.SIGNATURE_UNKNOWN, "1 or 2", "3"),
+        (Reason.CERTIFICATE_ELSEWHERE, "https://sns.us-west-2.amazonaws.com", "https://attacker.example"),
+        (Reason.CERTIFICATE_OF_ANOTHER, "sns.amazonaws.com", "sqs.amazonaws.com"),
+        (Reason.CERTIFICATE_OUT_OF_DATE, "valid on 2026-03-06", None),
+    ],
+)
+def test_the_operator_learns_what_was_expected_and_found(reason: Reason, expected: str, found: str | None) -> None:
+    """A name, a number or a time whose form was checked."""
+    error = FROM_THE_VERIFIER[reason]()
+    assert error.expected == expected
+    assert error.found == found or (found is None and error.found)
+
+
 def test_no_reason_is_without_a_test() -> None:
     """A new reason needs a case here that leads to it."""
     assert set(FROM_THE_VERIFIER) | FROM_THE_WEB == set(Reason) == set(REJECTIONS)
