@@ -27,6 +27,7 @@ from hypothesis import settings
 from redis import Redis
 
 from app.cli.shell.operated_gateway import isolate
+from app.store.engine import database
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import head_revision
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
@@ -42,6 +43,8 @@ from tests.support.servers.servers import (
 
 KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
+
+_STALLED, _STALLED_HERE = (f"idle_in_transaction_session_timeout={s}000" for s in (5, 60))
 
 # On two shared cores any deadline fails at random, and a failure must be the same in the next run.
 settings.register_profile("postern", deadline=None, derandomize=True)
@@ -85,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
     Otherwise such a worker would finish its test, however long, before it notices.
     """
     isolate()
+    # A test process that waits for a busy machine must not have its transactions ended as those of a stalled one.
+    patch = pytest.MonkeyPatch()
+    patch.setattr(database, "_POSTGRES_OPTIONS", database._POSTGRES_OPTIONS.replace(_STALLED, _STALLED_HERE))
+    config.add_cleanup(patch.undo)
     if hasattr(config, "workerinput"):
         end_with_parent()
 

@@ -33,6 +33,7 @@ from app.store.suppression.address_history import AddressEvent, AtSes, Review
 from app.store.suppression.suppressions import Suppression, is_address
 
 _GLOBAL_LIST_LASTS: Final = timedelta(days=14)
+_REASONS: Final = frozenset({"BOUNCE", "COMPLAINT"})
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -42,7 +43,8 @@ class AddressFacts:
 
     `covering`: the entries that cover an unsubscription. `emails`: the source emails that may be named. `foreign`: the
     entries that follow from emails of other applications. `bounces` reads their evidence. `counting`: the bounces that
-    count towards a pause now. `live`: SES itself was asked. `ses_fault`: why it did not answer.
+    count towards a pause now. `live`: SES itself was asked. `switched_off`: the reasons for which
+    SES's own list stops no email, as far as that was asked. `ses_fault`: why SES did not answer.
     """
 
     address: Address
@@ -58,6 +60,7 @@ class AddressFacts:
     bounces: BounceReader
     counting: tuple[pauses.CountedBounce, ...]
     live: bool = False
+    switched_off: frozenset[str] = frozenset()
     ses_fault: str | None = None
 
     def asked_live(self, account: SesAccount, *, patience_s: float) -> "AddressFacts":
@@ -70,10 +73,11 @@ class AddressFacts:
         spellings = sorted({self.address.key, self.address.email, *listed})
         try:
             answers = [account.get_suppressed(one, longest_wait_s=max(0.0, until - monotonic())) for one in spellings]
+            off = _REASONS - account.quota().suppressed_reasons if any(answers) else frozenset()
         except ServiceUnavailable as error:
             return replace(self, live=True, ses_fault=error.detail)
         at_ses = (AtSes(address=one.address, reason=one.reason, updated_at=one.updated_at) for one in answers if one)
-        return replace(self, live=True, at_ses=tuple(at_ses))
+        return replace(self, live=True, at_ses=tuple(at_ses), switched_off=off)
 
 
 def layers(facts: AddressFacts) -> tuple[Layer, ...]:
@@ -157,10 +161,12 @@ def _ses_account(facts: AddressFacts) -> Layer:
     when = _when_read(facts)
     if facts.at_ses:
         spelled = ", ".join(f"{one.reason.lower()} since {one.updated_at:%Y-%m-%d}" for one in facts.at_ses)
+        stopping = [one for one in facts.at_ses if one.reason not in facts.switched_off]
+        off = "" if stopping else " But that list is switched off for such entries: it stops no email."
         return Layer(
             name=name,
-            verdict=LayerVerdict.WARNS,
-            summary=f"SES's own list has the address ({spelled}); {when}.",
+            verdict=LayerVerdict.WARNS if stopping else LayerVerdict.CLEAR,
+            summary=f"SES's own list has the address ({spelled}); {when}.{off}",
             findings=tuple(
                 Finding(
                     says=f"On the suppression list of the SES account, with this spelling, for a {one.reason.lower()}.",

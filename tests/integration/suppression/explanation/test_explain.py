@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import insert
 
-from app.aws.ses.account import SesAccount, Suppressed
+from app.aws.ses.account import Quota, SesAccount, Suppressed
 from app.domain.errors import RestrictedApiKey, ServiceUnavailable, ValidationFailed
 from app.queue import Lane
 from app.services.suppression.explanation.explain import Ask, Explain, Explanation
@@ -32,11 +32,12 @@ JULY = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
 class KnowingAccount:
-    """Stands in for SES's own list, looked up by spelling: the contract of `SesAccount.get_suppressed`."""
+    """Stands in for SES's own list, looked up by spelling, and for whether it counts: the contract of `SesAccount`."""
 
-    def __init__(self, *addresses: str, away: bool = False) -> None:
+    def __init__(self, *addresses: str, away: bool = False, counts: tuple[str, ...] = ("BOUNCE", "COMPLAINT")) -> None:
         self.addresses = addresses
         self.away = away
+        self.counts = counts
         self.asked: list[str] = []
 
     def get_suppressed(self, address: str, *, longest_wait_s: float) -> Suppressed | None:
@@ -45,6 +46,13 @@ class KnowingAccount:
         if self.away:
             raise ServiceUnavailable("SES could not be asked: EndpointConnectionError")
         return Suppressed(address=address, reason="COMPLAINT", updated_at=JULY) if address in self.addresses else None
+
+    def quota(self) -> Quota:
+        """What the account may do, and which entries of its list stop an email."""
+        return Quota(
+            max_send_rate=1.0, max_24h=None, sent_24h=0.0, sending_enabled=True, production=True,
+            enforcement="HEALTHY", suppressed_reasons=frozenset(self.counts),
+        )  # fmt: skip
 
 
 def explain(gateway: Gateway, email: str = KIM, who: Any = ROOT, **ask: Any) -> Explanation:
@@ -207,6 +215,10 @@ def test_ses_itself_is_asked_in_every_spelling(gateway: Gateway) -> None:
     assert account.asked == ["KIM@example.net", KIM, KEY]
     assert (ses.verdict, len(ses.findings)) == (LayerVerdict.WARNS, 1)
     assert "complaint since 2026-07-01" in ses.summary
+    off = replace(gateway, explain=explainer(gateway, KnowingAccount(KIM, counts=("BOUNCE",))))
+    ses = layer(explain(off, live=True), LayerName.SES_ACCOUNT)
+    assert ses.verdict is LayerVerdict.CLEAR
+    assert "switched off for such entries: it stops no email" in ses.summary
     gone = replace(gateway, explain=explainer(gateway, KnowingAccount()))
     assert layer(explain(gone, live=True), LayerName.SES_ACCOUNT).verdict is LayerVerdict.CLEAR
     away = replace(gateway, explain=explainer(gateway, KnowingAccount(away=True)))
