@@ -39,7 +39,7 @@ def _target(value: Any) -> str:
 
 def _flag(value: Any) -> bool:
     """`true` or `false` in a query string, as a bool."""
-    if value in {"true", "false"}:
+    if isinstance(value, str) and value in {"true", "false"}:
         return bool(value == "true")
     raise PydanticCustomError("bool_parsing", "Give true or false.")
 
