@@ -24,7 +24,7 @@ _PREFIX: Final = re.compile(r"^(?:smtp|x-[a-z]{1,20}) {0,2}; {0,2}", re.IGNORECA
 _CODE: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _MARK: Final = re.compile(r"[\w?][\w.#=-]{1,79}")
 _BETWEEN: Final = re.compile(r"[\s<>()\[\]{},;:\"]+")
-_WORD: Final = re.compile(r"[^\W\d_]{1,40}(?:['\u2019][^\W\d_]{1,10})?")
+_WORD: Final = re.compile(r"[^\W\d_]{1,40}(?:['\u2019][^\W\d_]{1,40})?")
 
 
 @dataclass(frozen=True, slots=True)
