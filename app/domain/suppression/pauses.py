@@ -16,6 +16,7 @@ SOURCE: Final = "soft_bounces"
 SOFT_BOUNCE_LIMIT: Final = 3
 SOFT_BOUNCE_WINDOW: Final = timedelta(days=7)
 SOFT_BOUNCES_IN_A_ROW: Final = 5
+LAID_TO_US_IN_A_ROW: Final = 3
 PAUSE: Final = timedelta(days=14)
 _LONGEST_PAUSE: Final = timedelta(days=448)
 
@@ -25,8 +26,10 @@ class Weight(StrEnum):
 
     `soft`: several of them pause the address. `refused`: permanent and not understood; one pauses the address, and a
     second suppresses it. `global_list`: SES did not try, because of other senders; one pauses the address.
+    `laid_to_us`: refused for our policy, reputation or content; it counts only where others of the domain get email.
     """
 
+    LAID_TO_US = "laid_to_us"
     SOFT = "soft"
     REFUSED = "refused"
     GLOBAL_LIST = "global_list"
@@ -57,11 +60,18 @@ class AddressPause:
         return f"The address is paused until {self.until:%Y-%m-%d}."
 
 
-def pause_of(bounces: Sequence[CountedBounce], *, fresh_since: datetime, earlier_pauses: int) -> AddressPause | None:
+def pause_of(
+    bounces: Sequence[CountedBounce],
+    *,
+    fresh_since: datetime,
+    earlier_pauses: int,
+    others_delivered_at: datetime | None = None,
+) -> AddressPause | None:
     """The pause that these bounces call for, in any order; None if they call for none.
 
     `bounces` are those since the last delivery or removal. Those until `fresh_since`, the end of the last pause, have
     led to one already. Each of the `earlier_pauses` since the last delivery doubles the length, up to 448 days.
+    `others_delivered_at`: when another address of the domain last got an email.
     """
     in_order = sorted(bounces, key=lambda one: one.occurred_at)
     refused = [one for one in in_order if one.weight is Weight.REFUSED]
@@ -70,7 +80,10 @@ def pause_of(bounces: Sequence[CountedBounce], *, fresh_since: datetime, earlier
         words = "emails were refused for good, and none was delivered between them."
         return AddressPause(until=None, emails=len(refused), reason=f"{len(refused)} {words}")
     fresh = [one for one in in_order if one.occurred_at > fresh_since]
-    found = [one for one in (_at_once(fresh), _in_a_week(fresh), _in_a_row(fresh)) if one]
+    laid_to_us = [one for one in fresh if one.weight is Weight.LAID_TO_US]
+    own = [one for one in fresh if one.weight is not Weight.LAID_TO_US]
+    rules = (_at_once(own), _in_a_week(own), _in_a_row(own), _of_one_mailbox(laid_to_us, others_delivered_at))
+    found = [one for one in rules if one]
     if not found:
         return None
     last = max(found, key=lambda one: one.begins)
@@ -111,3 +124,16 @@ def _in_a_row(fresh: Sequence[CountedBounce]) -> _Found | None:
         return None
     words = "emails in a row bounced softly, and none was delivered between them."
     return _Found(fresh[-1].occurred_at, len(fresh), f"{len(fresh)} {words}")
+
+
+def _of_one_mailbox(laid_to_us: Sequence[CountedBounce], others_delivered_at: datetime | None) -> _Found | None:
+    """Refusals that are laid to us, again and again, of a mailbox whose neighbours get email: it is the mailbox.
+
+    Exchange Online, for one, says "access denied" of a recipient that it does not know.
+    """
+    if len(laid_to_us) < LAID_TO_US_IN_A_ROW or others_delivered_at is None:
+        return None
+    if others_delivered_at <= laid_to_us[0].occurred_at:
+        return None
+    words = "emails in a row were refused as our fault, while others of its domain got email."
+    return _Found(laid_to_us[-1].occurred_at, len(laid_to_us), f"{len(laid_to_us)} {words}")

@@ -5,7 +5,7 @@ Pure rules over one event. It reads no list and writes none; the bookkeeping is 
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
@@ -135,7 +135,7 @@ class Ruling:
     """The verdict on one event, and the reason in one plain sentence.
 
     `origin` is set when the verdict is to suppress; `in_stream_only` narrows the suppression from every email to the
-    stream of this one. `weight` is set when the verdict is to pause or to count.
+    stream of this one. `weight` is set when the bounce may lead to a pause.
     """
 
     verdict: ListEffect
@@ -169,7 +169,12 @@ _VERDICTS = {
     BounceCause.UNKNOWN: (ListEffect.LEAVE, None),
 }
 
-_WEIGHTS = {BounceCause.SES_GLOBAL_LIST: Weight.GLOBAL_LIST, BounceCause.REFUSED_UNCLEAR: Weight.REFUSED}
+_WEIGHTS = {
+    BounceCause.SES_GLOBAL_LIST: Weight.GLOBAL_LIST,
+    BounceCause.REFUSED_UNCLEAR: Weight.REFUSED,
+    BounceCause.OUR_FAULT: Weight.LAID_TO_US,
+    BounceCause.SPAM_VERDICT: Weight.LAID_TO_US,
+}
 
 _EXEMPT = Ruling(
     verdict=ListEffect.LEAVE,
@@ -186,7 +191,7 @@ def rule(ses_event: SesEvent, cause: BounceCause | None, *, exempt: bool) -> Rul
     ruling = _rule(ses_event, cause)
     if exempt and ruling.verdict in {ListEffect.SUPPRESS, ListEffect.PAUSE, ListEffect.COUNT}:
         return _EXEMPT
-    return ruling
+    return replace(ruling, weight=None) if exempt else ruling
 
 
 def effect_of(cause: BounceCause) -> ListEffect:
@@ -214,7 +219,7 @@ def _bounce(cause: BounceCause) -> Ruling:
         verdict=verdict,
         origin=origin,
         in_stream_only=in_stream_only,
-        weight=_WEIGHTS.get(cause, Weight.SOFT) if verdict in {ListEffect.PAUSE, ListEffect.COUNT} else None,
+        weight=_WEIGHTS.get(cause, Weight.SOFT if verdict in {ListEffect.PAUSE, ListEffect.COUNT} else None),
         why=IN_PLAIN_WORDS[cause],
     )
 

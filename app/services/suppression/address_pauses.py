@@ -12,7 +12,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.message.address import Address
-from app.domain.suppression.pauses import SOURCE, AddressPause, CountedBounce, pause_of
+from app.domain.suppression.pauses import (
+    LAID_TO_US_IN_A_ROW,
+    SOURCE,
+    AddressPause,
+    CountedBounce,
+    Weight,
+    pause_of,
+)
 from app.domain.suppression.rules import EVERY_EMAIL, Origin
 from app.services.suppression.list_writer import ListWriter
 from app.store.engine.database import clock
@@ -35,7 +42,7 @@ def reassess(
         return None
     key = address.key
     paused = next((one for one in suppressions.live(connection, key) if SOURCE in one.source), None)
-    pause = _called_for(connection, key, bounces)
+    pause = _called_for(connection, address, bounces)
     if pause is None:
         return _end(connection, writer, paused.id) if paused else None
     source = {SOURCE: pause.emails}
@@ -65,9 +72,14 @@ def counting(connection: Connection, key: str) -> tuple[CountedBounce, ...]:
     return tuple(sorted(fresh, key=lambda one: one.occurred_at))
 
 
-def _called_for(connection: Connection, key: str, bounces: Sequence[CountedBounce]) -> AddressPause | None:
-    counted, served = _counted(connection, key, bounces)
-    return pause_of(counted, fresh_since=max(served, default=_EVER), earlier_pauses=len(served))
+def _called_for(connection: Connection, address: Address, bounces: Sequence[CountedBounce]) -> AddressPause | None:
+    counted, served = _counted(connection, address.key, bounces)
+    others = None
+    if sum(one.weight is Weight.LAID_TO_US for one in counted) >= LAID_TO_US_IN_A_ROW:
+        others = events.last_delivery_to_others(connection, address.domain, but=address.key)
+    return pause_of(
+        counted, fresh_since=max(served, default=_EVER), earlier_pauses=len(served), others_delivered_at=others
+    )
 
 
 def _counted(

@@ -158,10 +158,23 @@ def was_delivered(connection: Connection, domains: Collection[str], *, after: da
     return connection.execute(query.limit(1)).first() is not None
 
 
+def last_delivery_to_others(connection: Connection, domain: str, *, but: str) -> datetime | None:
+    """When an email to another address of this domain than `but` was last delivered."""
+    query = (
+        select(events.c.occurred_at)
+        .where(events.c.domain == domain, events.c.type == EventType.DELIVERY, events.c.key != but)
+        .order_by(events.c.occurred_at.desc())
+        .limit(1)
+    )
+    delivered_at: datetime | None = connection.scalar(query)
+    return delivered_at
+
+
 _SENT_AT = func.coalesce(events.c.mail_sent_at, events.c.occurred_at, type_=events.c.occurred_at.type)
 _WEIGHT = events.c.data["weight"].as_string()
-_BY_WEIGHT = (Weight.SOFT, Weight.GLOBAL_LIST, Weight.REFUSED)
-_HEAVIEST = func.max(case(*((weight == _WEIGHT, rank) for rank, weight in enumerate(_BY_WEIGHT)), else_=0))
+_BY_WEIGHT = (Weight.LAID_TO_US, Weight.SOFT, Weight.GLOBAL_LIST, Weight.REFUSED)
+_UNSAID = _BY_WEIGHT.index(Weight.SOFT)
+_HEAVIEST = func.max(case(*((weight == _WEIGHT, rank) for rank, weight in enumerate(_BY_WEIGHT)), else_=_UNSAID))
 _COUNTED = Among(
     select(events.c.key, func.max(events.c.occurred_at), func.max(_SENT_AT), _HEAVIEST)
     .where(events.c.type == EventType.BOUNCE, events.c.counts_against)

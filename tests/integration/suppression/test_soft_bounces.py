@@ -11,6 +11,7 @@ from app.services.operating.upkeep import Sweep
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import Event, bounced, delivered, fresh_address, put
+from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, rows
 
@@ -198,3 +199,32 @@ def test_the_pause_does_not_depend_on_the_order_of_the_events(
         tell(gateway, *events)
         ends.append(paused_until(gateway, address))
     assert ends[0] == ends[1]
+
+
+def laid_to_us(message: str, at: datetime) -> Event:
+    """A refusal that names our reputation."""
+    fields = {"action": "failed", "status": "5.7.1", "diagnosticCode": "smtp; 550 5.7.1 Poor reputation, access denied"}
+    return bounced("kim@example.net", message=message, fields=fields, at=at)
+
+
+def test_a_mailbox_that_alone_refuses_us_again_and_again_is_paused(gateway: Gateway) -> None:
+    """While others of its domain get email, the fault is not ours; the explanation says so. A delivery ends it."""
+    start = now(gateway) - 5 * DAY
+    tell(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(3)))
+    assert rows(gateway, "suppressions") == []
+    assert "3 of 3 refusals that are laid to us" in gateway.explain(ROOT, "kim@example.net").layers[5].summary
+    tell(gateway, delivered("ann@example.net", message="m8", at=start + 3 * DAY))
+    tell(gateway, laid_to_us("m9", start + 4 * DAY))
+    [row] = rows(gateway, "suppressions")
+    assert row["reason"] == "4 emails in a row were refused as our fault, while others of its domain got email."
+    assert row["expires_at"] == start + 18 * DAY
+    tell(gateway, delivered("kim@example.net", message="m10", at=start + 4 * DAY + timedelta(hours=1)))
+    assert paused_until(gateway, "kim@example.net") is None
+
+
+def test_refusals_laid_to_us_by_a_whole_domain_pause_none(gateway: Gateway) -> None:
+    """A delivery elsewhere proves nothing about this domain."""
+    start = now(gateway) - 9 * DAY
+    tell(gateway, delivered("ann@example.org", message="m0", at=start + 8 * DAY))
+    tell(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(1, 8)))
+    assert rows(gateway, "suppressions") == []

@@ -20,8 +20,10 @@ def bounce(hours: float, weight: Weight = Weight.SOFT, *, sent: float | None = N
     return CountedBounce(at, at - HOUR if sent is None else NOON + timedelta(hours=sent), weight)
 
 
-def pause(*bounces: CountedBounce, earlier: int = 0, fresh_since: datetime = EVER) -> AddressPause | None:
-    return pause_of(bounces, fresh_since=fresh_since, earlier_pauses=earlier)
+def pause(
+    *bounces: CountedBounce, earlier: int = 0, fresh_since: datetime = EVER, others: datetime | None = None
+) -> AddressPause | None:
+    return pause_of(bounces, fresh_since=fresh_since, earlier_pauses=earlier, others_delivered_at=others)
 
 
 def until(found: AddressPause | None) -> datetime | None:
@@ -144,3 +146,33 @@ def test_the_effect_names_the_end() -> None:
     assert paused.effect == "The address is paused until 2026-05-15."
     assert suppressed
     assert suppressed.effect == "The address is suppressed, until an email to it is delivered."
+
+
+@pytest.mark.parametrize(
+    "refusals, others, paused",
+    [
+        (3, NOON + HOUR, True),
+        (7, NOON + 400 * HOUR, True),
+        (2, NOON + HOUR, False),
+        (9, None, False),
+        (9, NOON - HOUR, False),
+        (9, NOON, False),
+    ],
+)
+def test_refusals_laid_to_us_pause_a_mailbox_whose_neighbours_get_email(
+    refusals: int, others: datetime | None, *, paused: bool
+) -> None:
+    """Three in a row, and a delivery to another address of the domain since the first; else the fault is ours."""
+    bounces = [bounce(100 * number, Weight.LAID_TO_US) for number in range(refusals)]
+    found = pause(*bounces, others=others)
+    assert (found is not None) == paused
+    if found is not None:
+        assert (found.until, found.emails) == (bounces[-1].occurred_at + 14 * DAY, refusals)
+        assert "while others of its domain got email" in found.reason
+
+
+def test_refusals_laid_to_us_are_no_soft_bounces() -> None:
+    """Neither towards three in a week nor towards five in a row."""
+    laid = [bounce(number, Weight.LAID_TO_US) for number in range(8)]
+    assert pause(*laid, bounce(9), bounce(10)) is None
+    assert pause(*laid, bounce(9), bounce(10), bounce(11)) is not None

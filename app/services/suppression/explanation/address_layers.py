@@ -217,12 +217,16 @@ def _is_global(one: AddressEvent) -> bool:
 
 
 def _soft(facts: AddressFacts) -> Layer:
-    name, in_a_row = LayerName.SOFT_BOUNCES, len(facts.counting)
-    recent = sum(one.occurred_at > facts.now - pauses.SOFT_BOUNCE_WINDOW for one in facts.counting)
+    own = [one for one in facts.counting if one.weight is not pauses.Weight.LAID_TO_US]
+    name, in_a_row, laid_to_us = LayerName.SOFT_BOUNCES, len(own), len(facts.counting) - len(own)
+    recent = sum(one.occurred_at > facts.now - pauses.SOFT_BOUNCE_WINDOW for one in own)
     tally = (
         f"{recent} of {pauses.SOFT_BOUNCE_LIMIT} soft bounces within {pauses.SOFT_BOUNCE_WINDOW.days} days, "
         f"{in_a_row} of {pauses.SOFT_BOUNCES_IN_A_ROW} in a row"
     )
+    if laid_to_us:
+        limit = pauses.LAID_TO_US_IN_A_ROW
+        tally += f", {laid_to_us} of {limit} refusals that are laid to us, if others of its domain get email"
     paused = [one for one in facts.entries if pauses.SOURCE in one.source and one.scope == EVERY_EMAIL]
     if paused:
         until = f"{paused[0].expires_at:%Y-%m-%d %H:%M} UTC" if paused[0].expires_at else "it is unsuppressed"
@@ -230,7 +234,7 @@ def _soft(facts: AddressFacts) -> Layer:
         return Layer(
             name=name, verdict=LayerVerdict.BLOCKS, summary=f"Paused until {until}; {tally}.", findings=findings
         )
-    if not in_a_row:
+    if not facts.counting:
         return Layer(name=name, verdict=LayerVerdict.CLEAR, summary=f"{tally}: no pause.")
     findings = tuple(_soft_bounces(facts))
     return Layer(name=name, verdict=LayerVerdict.WARNS, summary=f"{tally}: no pause yet.", findings=findings)
