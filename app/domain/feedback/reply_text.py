@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-LONGEST: Final = 2_000
+LONGEST: Final = 1_500
 """Characters of a reply that are read; servers write the reason first."""
 
 _MOST_WRAPPINGS: Final = 3
