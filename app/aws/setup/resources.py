@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-create-event-destinat
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3.session
 from botocore.config import Config
@@ -25,6 +25,10 @@ NEEDED: tuple["EventTypeType", ...] = (
 )  # fmt: skip
 TOPIC, DESTINATION, IDENTITY = "postern-feedback", "postern", "example.com"
 TARGET = "/feedback/sns"
+_LIST_WITHOUT: Final = {
+    (): "on for bounces and complaints: SES and Postern both judge bounces, see docs/ses-setup.md",
+    ("BOUNCE",): "on for complaints: Postern alone judges bounces",
+}
 _PATIENT = Config(retries={"total_max_attempts": 5, "mode": "standard"}, connect_timeout=3, read_timeout=10)
 
 
@@ -124,9 +128,9 @@ class AwsSetup:
         off = sorted({"BOUNCE", "COMPLAINT"} - quota.suppressed_reasons)
         yield Finding(
             "suppression list",
-            ok=not off,
-            found=f"switched off for {' and '.join(off)}" if off else "on for bounces and complaints",
-            advice="switch it on for the account: SES then stops emails to addresses that our list does not have yet",
+            ok="COMPLAINT" not in off,
+            found=_LIST_WITHOUT.get(tuple(off), f"switched off for {' and '.join(off)}"),
+            advice="switch it on for complaints: SES then stops emails to addresses that our list does not have yet",
         )
 
     def _configuration_set(self, expected: Expected) -> Iterator[Finding]:

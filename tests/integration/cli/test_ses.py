@@ -66,10 +66,17 @@ def test_an_account_without_any_set_up_gets_advice_for_each_part(aws: AwsSetup) 
 
 
 def test_a_suppression_list_that_is_switched_off_is_found(aws: AwsSetup) -> None:
-    """The finding gives the reasons for which SES's own list blocks no email."""
-    assert "suppression list" not in wrong(aws, settings())
-    aws.ses.put_account_suppression_attributes(SuppressedReasons=["COMPLAINT"])
-    assert wrong(aws, settings())["suppression list"].found == "switched off for BOUNCE"
+    """For complaints it has to be on. For bounces it is a choice, and the finding says what follows from it."""
+
+    def found_for(*reasons: str) -> tuple[bool, str]:
+        aws.ses.put_account_suppression_attributes(SuppressedReasons=list(reasons))
+        [one] = [one for one in aws.findings(expected(settings())) if one.name == "suppression list"]
+        return one.ok, one.found
+
+    assert found_for("BOUNCE", "COMPLAINT")[0]
+    assert found_for("COMPLAINT") == (True, "on for complaints: Postern alone judges bounces")
+    assert found_for("BOUNCE") == (False, "switched off for COMPLAINT")
+    assert found_for() == (False, "switched off for BOUNCE and COMPLAINT")
 
 
 def test_settings_without_a_set_and_a_topic_are_found(aws: AwsSetup) -> None:
