@@ -6,7 +6,6 @@ pages of `--help` without an environment, and so without the wait for its import
 
 import argparse
 import json
-import os
 from argparse import Action
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +41,7 @@ def commands_page() -> str:
 
 def help_pages() -> str:
     """The page of `--help` of every command and group, by its words, as JSON; 80 columns wide."""
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "80"  # argparse takes the width from here, or else from the terminal
-    try:
-        pages = dict(_pages(make_parser(), ()))
-    finally:
-        os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
-    return json.dumps(pages, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(dict(_pages(make_parser(), ())), indent=1, ensure_ascii=False) + "\n"
 
 
 def _pages(parser: Parser, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:

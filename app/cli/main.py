@@ -3,10 +3,9 @@
 An expected failure never prints a traceback. It prints one line that says what to do next.
 """
 
-import argparse
 import sys
 import textwrap
-from argparse import Action, ArgumentParser, _SubParsersAction
+from argparse import Action, ArgumentParser, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -77,6 +76,13 @@ GROUPS = {
 }
 
 
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """Help for a terminal of 80 columns, whatever the terminal: `./postern --help` shows the same, from a file."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_COLUMNS)
+
+
 class Parser(ArgumentParser):
     """A parser that runs a group's default command when the words after the group's name are none of its commands."""
 
@@ -135,7 +141,8 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="postern",
         description="Postern, an outbound mail gateway with suppression built in.",
-        epilog="`postern COMMAND --help` shows an example of each. Also: `postern test [PYTEST ARGS]`.",
+        epilog="`postern COMMAND --help` shows an example of each.\n`postern test [PYTEST ARGS]` runs the tests.",
+        formatter_class=HelpFormatter,
     )
     commands = parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     groups: dict[str, Parser] = {}
@@ -153,7 +160,9 @@ def make_parser() -> Parser:
 
 
 def _group(commands: "_SubParsersAction[Parser]", name: str) -> Parser:
-    parser = commands.add_parser(name, help=GROUPS[name], description=f"Commands for {GROUPS[name]}.")
+    parser = commands.add_parser(
+        name, help=GROUPS[name], description=f"Commands for {GROUPS[name]}.", formatter_class=HelpFormatter
+    )
     parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     return parser
 
@@ -175,7 +184,7 @@ def _add(place: "_SubParsersAction[Parser]", command: Command) -> None:
         help=command.summary,
         description=description,
         epilog=f"example:\n  {command.example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     if command.arguments is not None:
         command.arguments(parser)
