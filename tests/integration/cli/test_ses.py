@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,9 @@ from config import Settings
 from simulator import Options, Simulator
 from tests.support.aws.simulator import client, listening, until
 from tests.support.gateway.gateways import settings_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2.literals import SuppressionListReasonType
 
 TARGET = "/feedback/sns"
 
@@ -68,7 +71,7 @@ def test_an_account_without_any_set_up_gets_advice_for_each_part(aws: AwsSetup) 
 def test_a_suppression_list_that_is_switched_off_is_found(aws: AwsSetup) -> None:
     """For complaints it has to be on. For bounces it is a choice, and the finding says what follows from it."""
 
-    def found_for(*reasons: str) -> tuple[bool, str]:
+    def found_for(*reasons: "SuppressionListReasonType") -> tuple[bool, str]:
         aws.ses.put_account_suppression_attributes(SuppressedReasons=list(reasons))
         [one] = [one for one in aws.findings(expected(settings())) if one.name == "suppression list"]
         return one.ok, one.found
