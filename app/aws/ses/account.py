@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_CALLS = 1.0
 LONGEST_WAIT_S = 15.0
 PAGE_SIZE = 1000
+REASONS = frozenset({"BOUNCE", "COMPLAINT"})
+"""Why SES lists an address; an account may switch its list off for either."""
 
 T = TypeVar("T")
 
@@ -52,7 +54,10 @@ class PageLost(SesRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What the account may send in this region: emails a second and in 24 hours (None: unlimited), and if at all."""
+    """What the account may send in this region: emails a second and in 24 hours (None: unlimited), and if at all.
+
+    `suppressed_reasons`: the reasons for which the list of the account stops email.
+    """
 
     max_send_rate: float
     max_24h: float | None
@@ -61,6 +66,12 @@ class Quota:
     production: bool
     enforcement: str
     suppressed_reasons: frozenset[str] = frozenset()
+
+    @property
+    def switched_off(self) -> frozenset[str]:
+        """The reasons for which the list of the account stops no email."""
+        return REASONS - self.suppressed_reasons
+
     """The reasons for which an entry of the account's list keeps email back; with no reason the list has no effect."""
 
 

@@ -125,7 +125,7 @@ class AwsSetup:
             found="granted" if quota.production else "the account is in the sandbox",
             advice="request production access: SES only sends to verified addresses",
         )
-        off = sorted({"BOUNCE", "COMPLAINT"} - quota.suppressed_reasons)
+        off = sorted(quota.switched_off)
         yield Finding(
             "suppression list",
             ok="COMPLAINT" not in off,

@@ -4,7 +4,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Final
 
 from rich.markup import escape
 from rich.status import Status
@@ -18,7 +17,6 @@ from app.domain.suppression.rules import Origin
 from app.services.account.sync_list import ALWAYS_PUT, Synced
 
 PULL, PUSH, BOTH = "pull", "push", "both"
-REASONS: Final = ("BOUNCE", "COMPLAINT")
 
 DETAIL = """\
 pull: an address that SES suppresses is suppressed here too. An address that was suppressed here only because of SES
@@ -54,12 +52,11 @@ def run(given: Namespace, terminal: Terminal) -> bool:
             synced = gateway.sync.look(caller, order, show=show)
         else:
             synced = gateway.sync.run(caller, order, show=show)
-    off = sorted(set(REASONS) - synced.reasons)
-    _show(synced, off, terminal, dry_run=given.dry_run)
+    _show(synced, terminal, dry_run=given.dry_run)
     tally = asdict(synced.tally)
     drift = {where: asdict(one) for where, one in synced.drift.differences.items()}
-    result = {"direction": given.direction, "dry_run": given.dry_run, **tally, "drift": drift, "switched_off": off}
-    terminal.answer(result)
+    given_order = {"direction": given.direction, "dry_run": given.dry_run}
+    terminal.answer({**given_order, **tally, "drift": drift, "switched_off": synced.switched_off})
     return synced.tally.push_refused is None and not synced.tally.departed_unbelieved
 
 
@@ -104,7 +101,7 @@ def _left(number: int, per_second: float) -> str:
     return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
 
 
-def _show(synced: Synced, off: list[str], terminal: Terminal, *, dry_run: bool) -> None:
+def _show(synced: Synced, terminal: Terminal, *, dry_run: bool) -> None:
     tally = synced.tally
     terminal.say(f"{tally.pages} pages with {tally.entries} entries of SES's list read.")
     if not dry_run:
@@ -118,8 +115,9 @@ def _show(synced: Synced, off: list[str], terminal: Terminal, *, dry_run: bool) 
         if synced.drift.count(where)
     ]
     terminal.table(("entries that are", "count", "for example"), rows, empty="Both lists are empty.")
-    if off:
-        terminal.say(f"SES's list is switched off for {' and '.join(off)}: its entries of that kind stop no email.")
+    if synced.switched_off:
+        off = " and ".join(synced.switched_off)
+        terminal.say(f"SES's list is switched off for {off}: its entries of that kind stop no email.")
     if tally.push_refused:
         terminal.say(escape(f"Nothing more was put at SES. {tally.push_refused}"))
     if tally.departed_unbelieved:

@@ -54,7 +54,8 @@ class SyncPosition:
     came from there; `putting`, the one that is being put on SES's list.
 
     Of finished passes: `mirrored_at`, when the last full one began, and `size`, how many entries it saw; `followed_at`,
-    when the last full one that our list follows began; `listed_at`, when the last one that our list follows began.
+    when the last full one that our list follows began; `listed_at`, when the last one that our list follows began;
+    `switched_off`, the reasons for which SES's list stopped no email when SES was last asked.
     """
 
     stage: Stage = Stage.IDLE
@@ -74,6 +75,7 @@ class SyncPosition:
     size: int = 0
     followed_at: datetime | None = None
     listed_at: datetime | None = None
+    switched_off: tuple[str, ...] = ()
     rests_until: datetime | None = None
     push_rests_until: datetime | None = None
 
@@ -93,7 +95,7 @@ class SyncPosition:
             kept["order"] = Order(**{**order, "origins": tuple(map(Origin, order["origins"]))})
         if "stage" in kept:
             kept["stage"] = Stage(kept["stage"])
-        lists = {name: tuple(kept.get(name, ())) for name in ("contested", "leaving")}
+        lists = {name: tuple(kept.get(name, ())) for name in ("contested", "leaving", "switched_off")}
         return cls(**kept | lists)
 
     def to_json(self) -> Json:
@@ -123,6 +125,7 @@ class SyncPosition:
             size=self.size,
             followed_at=self.followed_at,
             listed_at=self.listed_at,
+            switched_off=self.switched_off,
             push_rests_until=self.push_rests_until,
         )
 

@@ -18,7 +18,7 @@ import structlog
 from app.aws.ses.account import PAGE_SIZE, PageLost, SesAccount, SesRefused, Suppressed
 from app.domain.account.sync_progress import Order, Stage, SyncPosition, Tally
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, ServiceUnavailable
 from app.domain.suppression.rules import Origin
 from app.services.account.listing_evidence import CauseOf
 from app.services.account.sync_drift import Compare, Drift
@@ -55,11 +55,11 @@ class Overtaken(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
-    """What was done, how the two lists differ after it, and for which reasons the account's list suppresses."""
+    """What was done, how the two lists differ after it, and for which reasons SES's list is switched off."""
 
     tally: Tally
     drift: Drift
-    reasons: frozenset[str]
+    switched_off: tuple[str, ...]
 
 
 class Sync:
@@ -121,8 +121,9 @@ class Sync:
         with self._leased(wait_s=_WAIT_FOR_OTHERS_S) as cursor:
             if cursor is None:
                 raise Conflict("Another process is busy with SES's list; try again in some minutes.")
-            reasons = self._patiently(self._account.quota).suppressed_reasons
-            cursor.keep(replace(cursor.place.take_up(order, cursor.now()), push_rests_until=None))
+            off = tuple(sorted(self._patiently(self._account.quota).switched_off))
+            place = cursor.place.take_up(order, cursor.now())
+            cursor.keep(replace(place, push_rests_until=None, switched_off=off))
             while cursor.place.stage is not Stage.IDLE:
                 before = cursor.place.stage
                 self._patiently(lambda: self._step(cursor, tally))
@@ -138,7 +139,7 @@ class Sync:
             }
             audit.write(connection, actor=caller.actor, action="ses_list_sync", key=None, reason=None, data=counts)
         drift = self._compare(self._last_read(), origins=order.origins or ALWAYS_PUT)
-        return Synced(tally=tally, drift=drift, reasons=reasons)
+        return Synced(tally=tally, drift=drift, switched_off=off)
 
     def remove_ended(self, ended: Suppression) -> bool:
         """Take an address whose pause has ended off SES's list, if SES listed it for a bounce that does not suppress.
@@ -161,9 +162,9 @@ class Sync:
         """Show what `run` would do: read SES's whole list, and change nothing. Raises `SesRefused`."""
         caller.require(Scope.ADMIN)
         tally = Tally()
-        reasons = self._patiently(self._account.quota).suppressed_reasons
+        off = tuple(sorted(self._patiently(self._account.quota).switched_off))
         drift = self._compare(self._pages(tally, show), origins=order.origins or ALWAYS_PUT)
-        return Synced(tally=tally, drift=drift, reasons=reasons)
+        return Synced(tally=tally, drift=drift, switched_off=off)
 
     def _slice(self, cursor: "CursorLease") -> int:
         tally, until = Tally(), self._monotonic() + _SLICE_S
@@ -189,10 +190,18 @@ class Sync:
 
         Once a day is enough, since SES itself lists at once the addresses that bounce through it.
         """
-        begun = place.begin(Order(), now)
+        begun = replace(place.begin(Order(), now), switched_off=self._now_switched_off(place))
         rests = place.push_rests_until is not None and now < place.push_rests_until
         pushes = self._mode is SesListSync.BOTH and begun.full and not rests
         return replace(begun, order=Order(origins=ALWAYS_PUT)) if pushes else begun
+
+    def _now_switched_off(self, place: SyncPosition) -> tuple[str, ...]:
+        """The reasons for which SES's list stops no email; those known before when SES does not say."""
+        try:
+            return tuple(sorted(self._account.quota().switched_off))
+        except ServiceUnavailable as error:
+            log.warning("ses_list_reasons_unknown", reason=error.detail)
+            return place.switched_off
 
     def _step(self, cursor: "CursorLease", tally: Tally) -> None:
         place = cursor.place

@@ -232,13 +232,6 @@ def test_examples_are_few_however_large_the_difference(world: World) -> None:
     assert (looked.count, len(looked.examples)) == (25, 10)
 
 
-def test_a_list_that_is_switched_off_is_reported(world: World) -> None:
-    """For a reason that is not enabled in the account, SES's list blocks no email."""
-    assert world.run().reasons == {"BOUNCE", "COMPLAINT"}
-    world.ses.put_account_suppression_attributes(SuppressedReasons=["COMPLAINT"])
-    assert world.sync.look(ROOT, BOTH_WAYS).reasons == {"COMPLAINT"}
-
-
 def test_only_an_operator_may_sync(world: World) -> None:
     """The lists belong to the account: no application's key reads or changes them here."""
     application = caller(world.gateway)

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -37,15 +37,6 @@ from tests.support.servers.cli import command, surroundings, until
 def world(gateway: Gateway, tmp_path: Path) -> Iterator[World]:
     with two_lists(gateway, tmp_path) as made:
         yield made
-
-
-def later(world: World, by: timedelta) -> None:
-    """Move the cursor's times back by `by`."""
-    [row] = rows(world.gateway, "cursors", name=CURSOR)
-    times = ("mirrored_at", "followed_at", "listed_at", "rests_until", "push_rests_until")
-    known = {name: datetime.fromisoformat(row["state"][name]) for name in times if name in row["state"]}
-    moved = {name: (time - by).isoformat() for name, time in known.items()}
-    change(world.gateway, "cursors", {"state": {**row["state"], **moved}}, name=CURSOR)
 
 
 def test_a_sweep_makes_some_calls_and_the_next_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,12 +72,12 @@ def test_new_entries_are_read_often_and_the_whole_list_once_a_day(world: World) 
     """After 15 minutes the changes are read, after a day the whole list; missing addresses are unsuppressed."""
     world.at_ses("old@example.net", updated_at="2026-01-01T00:00:00+00:00")
     world.sync.sweep()
-    later(world, timedelta(minutes=16))
+    world.later(timedelta(minutes=16))
     world.at_ses("new@example.net")
     world.ses.delete_suppressed_destination(EmailAddress="old@example.net")
     assert world.sync.sweep() == 1
     assert world.live().keys() == {"old@example.net", "new@example.net"}
-    later(world, timedelta(hours=24))
+    world.later(timedelta(hours=24))
     assert world.sync.sweep() == 1
     assert world.live().keys() == {"new@example.net"}
 
@@ -96,9 +87,9 @@ def test_our_list_is_put_at_ses_once_a_day_if_that_is_set(world: World) -> None:
     world.put("kim@example.net", Origin.BOUNCE)
     assert (world.sync.sweep(), world.listed()) == (0, set())
     both = world.another(SesListSync.BOTH)
-    later(world, timedelta(hours=1))
+    world.later(timedelta(hours=1))
     assert (both.sweep(), world.listed()) == (0, set())
-    later(world, timedelta(hours=24))
+    world.later(timedelta(hours=24))
     assert (both.sweep(), world.listed()) == (1, {"kim@example.net"})
 
 
@@ -119,7 +110,7 @@ def test_a_sandbox_is_reported_once_a_day(gateway: Gateway, tmp_path: Path) -> N
         with capture_logs() as logs:
             both.sweep()
             for _ in range(3):
-                later(world, timedelta(minutes=20))
+                world.later(timedelta(minutes=20))
                 both.sweep()
         assert [log["event"] for log in logs] == ["ses_list_not_put"]
 
@@ -133,7 +124,7 @@ def test_a_sweep_that_ses_refuses_rests(world: World, fault: str, *, told: bool)
         assert world.sync.sweep() == 0
     assert [log["event"] for log in logs] == (["ses_list_waits"] if told else [])
     assert world.sync.sweep() == (0 if told else 1)
-    later(world, timedelta(minutes=16))
+    world.later(timedelta(minutes=16))
     assert world.sync.sweep() == (1 if told else 0)
 
 

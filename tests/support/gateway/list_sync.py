@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from simulator import Options, Simulator
 from tests.support.aws.bounces import bounce_reader
 from tests.support.aws.simulator import client, control
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.rows import rows
+from tests.support.gateway.rows import change, rows
 
 EVERYTHING = Order(full=True)
 BOTH_WAYS = Order(full=True, origins=ALWAYS_PUT)
@@ -66,6 +67,14 @@ class World:
             monotonic=self.seconds,
             sleep=self.seconds.sleep,
         )
+
+    def later(self, by: timedelta) -> None:
+        """Move the cursor's times back by `by`."""
+        [row] = rows(self.gateway, "cursors", name=CURSOR)
+        times = ("mirrored_at", "followed_at", "listed_at", "rests_until", "push_rests_until")
+        known = {name: datetime.fromisoformat(row["state"][name]) for name in times if name in row["state"]}
+        moved = {name: (time - by).isoformat() for name, time in known.items()}
+        change(self.gateway, "cursors", {"state": {**row["state"], **moved}}, name=CURSOR)
 
     def at_ses(self, *addresses: str, reason: str = "BOUNCE", **more: Any) -> None:
         """Put entries on SES's list."""

@@ -33,7 +33,6 @@ from app.store.suppression.address_history import AddressEvent, AtSes, Review
 from app.store.suppression.suppressions import Suppression, is_address
 
 _GLOBAL_LIST_LASTS: Final = timedelta(days=14)
-_REASONS: Final = frozenset({"BOUNCE", "COMPLAINT"})
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,7 +43,7 @@ class AddressFacts:
     `covering`: the entries that cover an unsubscription. `emails`: the source emails that may be named. `foreign`: the
     entries that follow from emails of other applications. `bounces` reads their evidence. `counting`: the bounces that
     count towards a pause now. `live`: SES itself was asked. `switched_off`: the reasons for which
-    SES's own list stops no email, as far as that was asked. `ses_fault`: why SES did not answer.
+    SES's own list stopped no email when that was last asked. `ses_fault`: why SES did not answer.
     """
 
     address: Address
@@ -73,7 +72,7 @@ class AddressFacts:
         spellings = sorted({self.address.key, self.address.email, *listed})
         try:
             answers = [account.get_suppressed(one, longest_wait_s=max(0.0, until - monotonic())) for one in spellings]
-            off = _REASONS - account.quota().suppressed_reasons if any(answers) else frozenset()
+            off = account.quota().switched_off if any(answers) else frozenset()
         except ServiceUnavailable as error:
             return replace(self, live=True, ses_fault=error.detail)
         at_ses = (AtSes(address=one.address, reason=one.reason, updated_at=one.updated_at) for one in answers if one)

@@ -128,6 +128,7 @@ class Explain:
         own = None if caller.is_admin else caller.app_id
         emails = [email for one in entries if (email := source_email(one))]
         owners = address_history.apps_of(connection, emails) if emails else {}
+        at_ses = SyncPosition.from_json(job_cursors.read(connection, CURSOR))
         return AddressFacts(
             address=address,
             now=clock(connection),
@@ -137,7 +138,8 @@ class Explain:
             foreign=foreign_entries(connection, caller, entries),
             reviews=address_history.reviews_of(connection, {one.review_id for one in entries if one.review_id}),
             at_ses=address_history.at_ses(connection, address.key),
-            ses_read_at=SyncPosition.from_json(job_cursors.read(connection, CURSOR)).listed_at,
+            ses_read_at=at_ses.listed_at,
+            switched_off=frozenset(at_ses.switched_off),
             events=_own_events(address_history.recent_events(connection, names), own),
             bounces=self._bounces,
             counting=counting(connection, address.key),
