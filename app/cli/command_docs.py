@@ -23,7 +23,8 @@ _HEAD = """\
 Everything that an operator does is done with `./postern`. `./postern COMMAND --help` shows what this page shows.
 
 Every command takes `--json`: its last line is then one JSON object, for programs. A command ends with 0 when it is
-done, with 1 when it failed, and with 2 when it did not understand its words. A command that differs says so.
+done, with 1 when it failed, with 2 when it did not understand its words, and with 130 when Ctrl-C stopped it. A command
+that differs says so.
 
 `./postern test` is not in the table: it runs the tests and hands its words to pytest.
 
