@@ -95,6 +95,8 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if isinstance(error, StopRequested):
+            self._announce("Stopping: what is on its way is finished first. Once more ends it at once.")
         self.stop()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
@@ -174,7 +176,6 @@ class Supervisor:
             return
         self._stopping = True
         self.stopped_by = signal.Signals(number)
-        self._announce("Stopping: what is on its way is finished first. Once more ends it at once.")
         raise StopRequested(self.stopped_by.name)
 
 

@@ -108,12 +108,13 @@ def test_nothing_survives_the_supervisor_being_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_signal_drains_and_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    """The supervisor ends with 0 after its child has drained, and the grandchild that stayed is gone too."""
+    """It says so, its child drains, the grandchild that stayed is gone too, and it ends with 0."""
     process, family = start_outside(tmp_path)
     with process:
         process.send_signal(number)
         assert process.stdout is not None
-        assert process.stdout.read() == "stopped\n"
+        said = process.stdout.read().splitlines()
+    assert (said[0].partition(":")[0], said[1:]) == ("Stopping", ["stopped"])
     assert process.returncode == 0
     assert "drained" in (tmp_path / "logs" / "family.log").read_text()
     assert not any(lives(pid) for pid in family)

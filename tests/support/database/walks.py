@@ -109,6 +109,7 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
 ELSEWHERE: Final = {
     ("demo",),
     ("up",),
+    ("simulator",),
     ("send",),
     ("bench",),
     ("chaos",),
