@@ -68,7 +68,7 @@ def filter_form(wanted: str, *, refresh: bool) -> str:
     return (
         f'<form action="/"><label>Show <input type="search" name="q" value="{escape(wanted)}" '
         f'placeholder="address or subject"></label> <label><input type="checkbox" name="refresh"{checked}> '
-        f"anew every {REFRESH_S} s</label> <button>Show</button></form>"
+        f"reload every {REFRESH_S} s</label> <button>Show</button></form>"
     )
 
 

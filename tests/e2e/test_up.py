@@ -70,6 +70,9 @@ def test_an_address_bounces_as_in_the_demo(running: Up) -> None:
     until(lambda: running.state(email_id) == "bounced")
     for name in ("inbox_url", "docs_url", "openapi_url", "readyz_url"):
         assert running.pool.request("GET", running.ready[name]).status == 200, name
+    data = running.directory / "data"
+    why = postern("suppressions", "explain", "kim.gone@example.com", "--data", str(data), cwd=running.directory.parent)
+    assert f"./postern unsuppress kim.gone@example.com --reason '...' --data {data}" in why.stdout.replace("\n", " ")
 
 
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:

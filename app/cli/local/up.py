@@ -60,7 +60,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
                     ready = start(supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"))
                 Simulated(ready.simulator_url).show({GONE: "bounce"})
                 write_private_json(data.ready, ready.as_json())
-                welcome(terminal, ready, data)
+                welcome(terminal, ready, data, as_default=given.data == DEFAULT_DATA and not ignored)
                 if ignored:
                     say_what_is_ignored(terminal, ignored, data, used=given.use_environment)
                 supervisor.run_until_signal()
@@ -70,8 +70,8 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     return True
 
 
-def welcome(terminal: Terminal, ready: Ready, data: DataDir) -> None:
-    """Show how to use the gateway."""
+def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool) -> None:
+    """Show how to use the gateway; `as_default`: a command without `--data` works on it."""
     terminal.say("\n[bold]Postern is up.[/] Its emails go to the simulator and never leave this machine.\n")
     rows = {
         "gateway": f"{ready.url}/",
@@ -88,7 +88,7 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir) -> None:
     terminal.say(escape(curl(ready, to="ann@example.net")))
     terminal.say(escape(f"\nThis one bounces, and {GONE} is suppressed from then on:\n"))
     terminal.say(escape(curl(ready, to=GONE)))
-    terminal.say(escape(f"\nThen: ./postern suppressions explain {GONE}"))
+    terminal.say(escape(f"\nThen: ./postern suppressions explain {GONE}{'' if as_default else f' --data {data.path}'}"))
     terminal.say("Or: ./postern send --help. Ctrl-C drains and stops.")
     terminal.answer(ready.as_json())
 

@@ -32,7 +32,8 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     with operated_gateway(given.data) as (gateway, caller):
         found = gateway.explain(caller, given.address, ask)
     for line in _lines(found):
-        terminal.say(escape(line))
+        here = f" --data {given.data}" if given.data and line.strip().startswith("./postern ") else ""
+        terminal.say(escape(line + here))
     terminal.answer(asdict(found))
     return True
 

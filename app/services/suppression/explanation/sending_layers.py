@@ -106,7 +106,7 @@ def _last(facts: SendingFacts) -> Layer:
     return Layer(
         name=name,
         verdict=LayerVerdict.CLEAR if newest.state in _WENT_WELL else LayerVerdict.WARNS,
-        summary=f"The last email, of {newest.created_at:%Y-%m-%d %H:%M} UTC, is {newest.state}.",
+        summary=f"The last email, of {newest.created_at:%Y-%m-%d %H:%M} UTC: {newest.state}.",
         findings=tuple(_of_emails(facts)),
     )
 

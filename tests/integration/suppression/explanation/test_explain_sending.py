@@ -71,7 +71,7 @@ def test_the_last_emails_are_shown_with_what_became_of_them(gateway: Gateway, ma
     last = layer(gateway.explain(ROOT, KIM), LayerName.LAST_EMAILS)
     assert [one.email_id for one in last.findings] == [failed, sent]
     assert (last.verdict, last.findings[0].says) == (LayerVerdict.WARNS, "shop/default: failed. Too large.")
-    assert last.summary.endswith("UTC, is failed.")
+    assert last.summary.endswith("UTC: failed.")
     assert [one.email_id for one in layer(gateway.explain(who, KIM), LayerName.LAST_EMAILS).findings] == [sent]
     for _ in range(6):
         submit(gateway, who, KIM)
