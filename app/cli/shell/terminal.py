@@ -28,6 +28,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
+_READABLE = 30  # characters of a column of sentences: with fewer, a block reads better
 _ROWS = TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,}/s")
 
 
@@ -55,7 +56,8 @@ class Terminal:
     ) -> None:
         """Print a table of plain values, `indent` characters from the left, or the line `empty` without any rows.
 
-        Where the terminal is too narrow for whole cells, each row is printed as a block: a line for each of its cells.
+        The last column may wrap between words. Where even that is too wide for the terminal, each row is printed as a
+        block: a line for each of its cells.
         """
         cells = [[harmless(shown(value)) for value in row] for row in rows]
         if not cells and empty:
@@ -66,7 +68,7 @@ class Terminal:
             return
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(column, no_wrap=number == 0, overflow="fold")
+            table.add_column(column, no_wrap=number < len(columns) - 1, overflow="fold")
         for row in cells:
             table.add_row(*map(escape, row))
         self._words.print(Padding(table, (0, 0, 0, indent), expand=False))
@@ -118,10 +120,14 @@ class Terminal:
 
 
 def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """How wide the table is with whole cells, with two spaces between columns."""
-    lines = ([len(line) for line in cell.splitlines()] or [0] for row in [columns, *rows] for cell in row)
-    widest = [max(sizes) for sizes in lines]
-    return sum(max(widest[number :: len(columns)]) + 2 for number in range(len(columns)))
+    """How wide the table is at the least: with whole cells, in the last column with whole words."""
+    by_column = [
+        [line for row in [columns, *rows] for line in row[number].splitlines()] for number in range(len(columns))
+    ]
+    widths = [max(map(len, lines), default=0) for lines in by_column]
+    longest_word = max((len(word) for line in by_column[-1] for word in line.split()), default=0)
+    widths[-1] = max(longest_word, min(widths[-1], _READABLE))
+    return sum(widths) + 2 * len(widths)
 
 
 def harmless(text: str, spelling: str = "<U+{:04X}>") -> str:

@@ -53,6 +53,20 @@ def test_a_table_that_fits_is_a_table(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert list(ROWS[0]) in lines
 
 
+def test_the_last_column_wraps_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A long reason takes two lines of a table that fits, and no other cell is broken."""
+    terminal = Terminal()
+    monkeypatch.setattr(terminal._words, "width", 80)
+    reason = "The address is on the suppression list, after a complaint of its owner."
+    terminal.table(("recipient", "state", "reason"), [("lee.annoyed@example.com", "suppressed", reason)])
+    page = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in page.splitlines()) <= 80
+    assert "lee.annoyed@example.com   suppressed   The address is on" in page
+    assert page.replace("─", "").split()[5:] == reason.split()
+
+
 def test_a_table_that_is_too_wide_is_printed_in_blocks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
