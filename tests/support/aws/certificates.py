@@ -1,6 +1,7 @@
 """Fakes for tests of the signing certificates: a clock, a host and a shared store."""
 
 import datetime as dt
+import threading
 
 from app.aws.sns.certificate_cache import FetchedCertificates, KeptCertificate
 from app.aws.sns.topic_arn import parse_topic_arn
@@ -42,6 +43,19 @@ class Host:
         if self.away:
             raise ServiceUnavailable("the host is unavailable")
         return self.content
+
+
+class SlowHost(Host):
+    """A host that answers once `release` is set; `entered` is set when a request has reached it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def fetch(self, url: str) -> bytes:
+        self.entered.set()
+        assert self.release.wait(timeout=60)
+        return super().fetch(url)
 
 
 class Shelf:

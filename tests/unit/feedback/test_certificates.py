@@ -1,7 +1,6 @@
 """Signing certificates: which are usable, how long they are held, and how rarely they are fetched."""
 
 import datetime as dt
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,7 @@ from app.aws.sns.certificates import PinnedCertificate, parse_certificate
 from app.aws.sns.topic_arn import parse_topic_arn
 from app.domain.errors import ServiceUnavailable
 from tests.support.aws import sns_signing
-from tests.support.aws.certificates import START, TOPIC, URL, Clock, Host, url
+from tests.support.aws.certificates import START, TOPIC, URL, Clock, Host, SlowHost, url
 
 
 @pytest.fixture
@@ -173,22 +172,14 @@ def test_a_clock_that_was_set_back_holds_nothing_longer(
 
 def test_threads_that_want_one_certificate_make_one_request(clock: Clock) -> None:
     """While one thread fetches, the others wait for its answer and share it."""
-    entered, release = threading.Event(), threading.Event()
-
-    class SlowHost(Host):
-        def fetch(self, url: str) -> bytes:
-            entered.set()
-            assert release.wait(timeout=10)
-            return super().fetch(url)
-
     host = SlowHost()
     certificates = FetchedCertificates(source=host, clock=clock)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(certificates.public_key, URL, TOPIC)
-        assert entered.wait(timeout=10)
+        assert host.entered.wait(timeout=10)
         others = [pool.submit(certificates.public_key, URL, TOPIC) for _ in range(8)]
         assert not any(other.done() for other in others)
-        release.set()
+        host.release.set()
         numbers = {answer.result(timeout=10).public_numbers() for answer in (first, *others)}
     assert host.requests == [URL]
     assert len(numbers) == 1
@@ -196,22 +187,14 @@ def test_threads_that_want_one_certificate_make_one_request(clock: Clock) -> Non
 
 def test_threads_that_wait_for_a_failure_each_get_their_own_error(clock: Clock) -> None:
     """A failed fetch answers every waiter, and frees the URL for the next minute."""
-    entered, release = threading.Event(), threading.Event()
-
-    class FailingHost(Host):
-        def fetch(self, url: str) -> bytes:
-            self.requests.append(url)
-            entered.set()
-            assert release.wait(timeout=10)
-            raise ServiceUnavailable("the host is away")
-
-    host = FailingHost()
+    host = SlowHost()
+    host.away = True
     certificates = FetchedCertificates(source=host, clock=clock)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(certificates.public_key, URL, TOPIC)
-        assert entered.wait(timeout=10)
+        assert host.entered.wait(timeout=10)
         others = [pool.submit(certificates.public_key, URL, TOPIC) for _ in range(3)]
-        release.set()
+        host.release.set()
         failures = [answer.exception(timeout=10) for answer in (first, *others)]
     assert [type(failure) for failure in failures] == [ServiceUnavailable] * 4
     assert len({id(failure) for failure in failures}) == 4

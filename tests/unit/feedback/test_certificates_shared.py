@@ -1,7 +1,6 @@
 """Signing certificates that processes share, and floods of invented certificate names."""
 
 import datetime as dt
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +10,7 @@ from app.aws.sns.certificate_cache import FetchedCertificates, HttpsCertificateS
 from app.aws.sns.fetch_budget import FETCHES
 from app.domain.errors import ServiceUnavailable
 from tests.support.aws import sns_signing
-from tests.support.aws.certificates import START, TOPIC, URL, AwsHost, Clock, Host, Shelf, is_believed, url
+from tests.support.aws.certificates import START, TOPIC, URL, AwsHost, Clock, Host, Shelf, SlowHost, is_believed, url
 
 
 @pytest.fixture
@@ -138,22 +137,14 @@ def test_what_is_no_certificate_is_told(clock: Clock, host: Host) -> None:
 
 def test_nobody_waits_long_for_the_fetch_of_another_thread(clock: Clock) -> None:
     """SNS is asked to come again while the fetch goes on, and finds its answer then."""
-    entered, release = threading.Event(), threading.Event()
-
-    class SlowHost(Host):
-        def fetch(self, url: str) -> bytes:
-            entered.set()
-            assert release.wait(timeout=60)
-            return super().fetch(url)
-
     host = SlowHost()
     certificates = FetchedCertificates(source=host, clock=clock)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(certificates.public_key, URL, TOPIC)
-        assert entered.wait(timeout=60)
+        assert host.entered.wait(timeout=60)
         second = pool.submit(certificates.public_key, URL, TOPIC)
         refusal = second.exception(timeout=50)
-        release.set()
+        host.release.set()
         assert first.result(timeout=60).key_size == 2048
     assert isinstance(refusal, ServiceUnavailable)
     assert "still being fetched" in refusal.detail
