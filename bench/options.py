@@ -27,6 +27,6 @@ def add_transport(parser: ArgumentParser) -> None:
 def add_amounts(parser: ArgumentParser, *amounts: Amount) -> None:
     """Add an option for each amount, and `--quick` for all of them."""
     for one in amounts:
-        told = f"{one.what} (default {one.usual}, quick {one.quick})"
-        parser.add_argument(f"--{one.name}", type=int, metavar="N", help=told)
+        text = f"{one.what} (default {one.usual}, quick {one.quick})"
+        parser.add_argument(f"--{one.name}", type=int, metavar="N", help=text)
     parser.add_argument("--quick", action="store_true", help="little of everything; this only shows that it runs")

@@ -67,8 +67,8 @@ class Bare:
             str(SIZE),
         )
         loops = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(self._processes)]  # noqa: S603 - ours
-        told = [loop.communicate()[0].split() for loop in loops]
-        seconds, cpu = max(float(one[0]) for one in told), sum(float(one[1]) for one in told)
+        outputs = [loop.communicate()[0].split() for loop in loops]
+        seconds, cpu = max(float(one[0]) for one in outputs), sum(float(one[1]) for one in outputs)
         return Drained(rate=emails / seconds, cpu={"loop": cpu / emails})
 
 

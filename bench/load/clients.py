@@ -68,13 +68,13 @@ def _requests(given: dict[str, Any]) -> Iterator[bytes]:
 
 def _tell(took: list[float], statuses: Counter[str], seconds: float) -> None:
     percentiles = statistics.quantiles(took, n=100, method="inclusive")
-    told = {
+    result = {
         "rate": len(took) / seconds,
         "p50_ms": percentiles[49] * 1000,
         "p99_ms": percentiles[98] * 1000,
         "statuses": dict(statuses),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

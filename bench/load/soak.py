@@ -25,7 +25,7 @@ from tests.support.aws.sns_signing import signer
 
 LOOK_EVERY_S: Final = 10.0
 _BOUNCES_EVERY: Final = 100
-_NEWS_AFTER_S: Final = 1.0
+_EVENT_AFTER_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +50,11 @@ def soak(
     heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", HEADERS)
     began = time.monotonic()
     with there.standin.journal.open() as journal:
-        news = _events(journal)
+        batches = _events(journal)
         for number in range(int(seconds * rate)):
             due = began + number * gap
             emails.listen(due - gap / 2)
-            for message_id, event in next(news):
+            for message_id, event in next(batches):
                 said = json.dumps(signer().notification(event, topic_arn=TOPIC))
                 feedback.post(message_id, request(heads[1], said))
             feedback.listen(due)
@@ -76,16 +76,16 @@ def _events(journal: TextIOBase) -> Iterator[list[tuple[str, str]]]:
     calls: deque[str] = deque()
     while True:
         *lines, rest = (rest + journal.read()).split("\n")
-        told: list[tuple[str, str]] = []
+        ready: list[tuple[str, str]] = []
         calls.extend(lines)
-        while calls and float(calls[0].split()[0]) + _NEWS_AFTER_S < time.monotonic():
+        while calls and float(calls[0].split()[0]) + _EVENT_AFTER_S < time.monotonic():
             number += 1
-            told.append((f"{number}", json.dumps(_event(calls.popleft().split()[2], number))))
-        yield told
+            ready.append((f"{number}", json.dumps(_event(calls.popleft().split()[2], number))))
+        yield ready
 
 
 def _event(recipient: str, number: int) -> dict[str, Any]:
-    told: dict[str, Any] = {"message": f"0100{number:012x}-bench-000000", "at": datetime.now(UTC)}
+    details: dict[str, Any] = {"message": f"0100{number:012x}-bench-000000", "at": datetime.now(UTC)}
     if number % _BOUNCES_EVERY == 0:
-        return bounced(recipient, **told)
-    return delivered(recipient, **told)
+        return bounced(recipient, **details)
+    return delivered(recipient, **details)

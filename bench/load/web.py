@@ -40,7 +40,7 @@ class Posted:
         """Return the CPU seconds per email of all processes but the clients."""
         return sum(self.cpu.values())
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """Return the result as JSON, rounded."""
         return {
             "rate": round(self.rate, 1),
@@ -90,11 +90,11 @@ class Endpoint:
             "each": each,
         }
         before = spent_by_kind()
-        told = subprocess.run(  # noqa: S603 - our own program
+        ended = subprocess.run(  # noqa: S603 - our own program
             (sys.executable, "-m", "bench.load.clients", json.dumps(order)), check=True, stdout=subprocess.PIPE
         )
         after = spent_by_kind()
-        result = json.loads(told.stdout)
+        result = json.loads(ended.stdout)
         if set(result["statuses"]) != {"200"}:
             raise RuntimeError(f"not every request was answered with 200: {result['statuses']}")
         emails = requests * self.emails

@@ -43,7 +43,7 @@ class Ceiling:
         """Return the line of the report."""
         return f"the stand-in for SES takes {self.rate:.0f} requests/s at most, {self.cpu * 1e6:.0f} us of CPU each"
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """Return it as JSON."""
         return {"rate": round(self.rate), "cpu_us": round(self.cpu * 1e6, 1)}
 

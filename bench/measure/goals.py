@@ -27,7 +27,7 @@ class Goal:
         """Return whether the median meets the goal."""
         return self.median <= self.goal if self.at_most else self.median >= self.goal
 
-    def told(self) -> Json:
+    def as_json(self) -> Json:
         """Return the goal as JSON, with the median and the spread of the runs."""
         return {
             "name": self.name,

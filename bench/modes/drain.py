@@ -50,9 +50,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
         tell(line)
     highest = max(one.rate for of in rounds.values() for one in of)
     return {
-        "goals": [goal.told() for goal in (*goals(rounds), most.over("drain", highest))],
-        "standin": most.told(),
-        "systems": {name: _told(of) for name, of in rounds.items()},
+        "goals": [goal.as_json() for goal in (*goals(rounds), most.over("drain", highest))],
+        "standin": most.as_json(),
+        "systems": {name: _as_json(of) for name, of in rounds.items()},
     }
 
 
@@ -116,7 +116,7 @@ def _median_cpu(of: list[Drained], kind: str) -> float:
     return statistics.median(one.cpu[kind] for one in of) * 1e6
 
 
-def _told(of: list[Drained]) -> Json:
+def _as_json(of: list[Drained]) -> Json:
     return {
         "rate": [round(one.rate, 1) for one in of],
         "cpu_us": [round(one.cpu_per_mail * 1e6, 1) for one in of],

@@ -82,9 +82,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(rounds, long):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(rounds, long)],
-        "rounds": {size.name: [_told(one) for one in of] for size, of in rounds.items()},
-        "long": [_told(one) for one in long],
+        "goals": [goal.as_json() for goal in goals(rounds, long)],
+        "rounds": {size.name: [_as_json(one) for one in of] for size, of in rounds.items()},
+        "long": [_as_json(one) for one in long],
     }
 
 
@@ -173,6 +173,6 @@ def _list(there: Stage, listed: int) -> None:
             raise RuntimeError("the positives could not be filled")
 
 
-def _told(one: Drained) -> Json:
+def _as_json(one: Drained) -> Json:
     cpu = {kind: round(spent * 1e6, 1) for kind, spent in one.cpu.items()}
     return {"rate": round(one.rate, 1), "cpu_us": round(one.cpu_per_mail * 1e6, 1), "cpu_us_by_kind": cpu}

@@ -81,10 +81,10 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             maximum = through(there, endpoint, BURST.of(given)).rate
             half = post(f"half-{number}", emails=int(HALF_S * maximum / 2), gap_ms=2000 / maximum)
             rounds[HALF].append(half)
-            told = ", ".join(
+            spreads = ", ".join(
                 f"{name} p50 {of[-1].p50_ms:.1f} p99 {of[-1].p99_ms:.1f} ms" for name, of in rounds.items()
             )
-            tell(f"round {number} of {runs}: {told}; maximum {maximum:.0f}/s")
+            tell(f"round {number} of {runs}: {spreads}; maximum {maximum:.0f}/s")
     for line in table(rounds):
         tell(line)
     floor = f"p50 {spread([one.p50_ms for one in straight])}, p99 {spread([one.p99_ms for one in straight])} ms"
@@ -92,10 +92,10 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     highest = 2 * max(one.rate for one in rounds[HALF])
     return {
         "goals": [
-            goal.told()
+            goal.as_json()
             for goal in (*goals(given.transport, rounds[IDLE]), most.over(f"latency, {given.transport}", highest))
         ],
-        "standin": most.told(),
+        "standin": most.as_json(),
         "transport": given.transport,
         "rounds": {name: [asdict(one) for one in of] for name, of in (("straight", straight), *rounds.items())},
     }
@@ -152,12 +152,12 @@ class Poster:
     def _post(self, order: dict[str, Any]) -> Took:
         before = spent_by_kind()
         words = (sys.executable, "-m", "bench.load.arrivals", json.dumps(order))
-        told = subprocess.run(words, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own program
+        ended = subprocess.run(words, check=True, stdout=subprocess.PIPE)  # noqa: S603 - our own program
         wait_until(lambda: waiting(self._there.gateway) == 0)
         after = spent_by_kind()
         cpu = {kind: (after[kind] - before[kind]) / order["emails"] for kind in KINDS}
         called = {call.recipient: call.at for call in self._there.calls()}
-        return took(json.loads(told.stdout), called, cpu)
+        return took(json.loads(ended.stdout), called, cpu)
 
 
 def took(answered: Mapping[str, Sequence[float]], called: Mapping[str, float], cpu: dict[str, float]) -> Took:

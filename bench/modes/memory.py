@@ -64,13 +64,13 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in trend_table(samples):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(one, samples)],
+        "goals": [goal.as_json() for goal in goals(one, samples)],
         "queued": [asdict(of) for of in one],
         "further_recipient": [asdict(of) for of in further],
         "before": [asdict(of) for of in before],
         "after": [asdict(of) for of in after],
         "redis": redis,
-        "soak": [_told(process, trend_of(samples, process)) for process in _serving(samples)],
+        "soak": [_as_json(process, trend_of(samples, process)) for process in _serving(samples)],
     }
 
 
@@ -186,5 +186,5 @@ def _over_text(one: Sequence[disk_footprint.Bytes]) -> float:
     return disk_footprint.together(one) / SIZE
 
 
-def _told(process: Resident, grows: Trend) -> Json:
+def _as_json(process: Resident, grows: Trend) -> Json:
     return {"process": process.name, "pid": process.pid, "rss": process.rss, **asdict(grows)}

@@ -40,12 +40,12 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
                 rounds[SINGLE].append(through(there, endpoints[1], emails))
                 rounds[BATCH].append(through(there, endpoints[100], emails))
                 rounds[BARE].append(Bare(processes=2, threads=50).drain(emails))
-                told = ", ".join(f"{name} {of[-1].cpu_per_mail * 1e6:.0f} us" for name, of in rounds.items())
-                tell(f"round {number} of {runs}: {told}")
+                costs = ", ".join(f"{name} {of[-1].cpu_per_mail * 1e6:.0f} us" for name, of in rounds.items())
+                tell(f"round {number} of {runs}: {costs}")
     for line in table(rounds):
         tell(line)
     systems = {name: [round(one.cpu_per_mail * 1e6, 1) for one in of] for name, of in rounds.items()}
-    return {"goals": [goal.told() for goal in goals(rounds)], "cpu_us": systems}
+    return {"goals": [goal.as_json() for goal in goals(rounds)], "cpu_us": systems}
 
 
 def goals(rounds: dict[str, list[Drained]]) -> list[Goal]:

@@ -81,7 +81,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(rounds):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(given.transport, rounds)],
+        "goals": [goal.as_json() for goal in goals(given.transport, rounds)],
         "transport": given.transport,
         "rounds": [asdict(one) for one in rounds],
     }

@@ -51,7 +51,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(rounds):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(rounds)],
+        "goals": [goal.as_json() for goal in goals(rounds)],
         "transport": given.transport,
         "rounds": [asdict(one) for one in rounds],
     }

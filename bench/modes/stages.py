@@ -96,7 +96,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(meter):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(meter)],
+        "goals": [goal.as_json() for goal in goals(meter)],
         "stages": {name: asdict(meter.median(name)) for name in WHAT},
     }
 

@@ -104,7 +104,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in _table(asked, bare):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals],
+        "goals": [goal.as_json() for goal in goals],
         "size": size,
         "postgres": POSTGRES,
         "load": [round(one, 1) for one in os.getloadavg()],
@@ -202,8 +202,8 @@ def _ask_redis(gateway: Gateway, wanted: Sequence[Addressee], pseudonyms: dict[s
         [name for email in batch for name in (email.key, email.key[email.key.index("@") :], pseudonyms[email.key])]
         for batch in _batches(wanted, at_a_time)
     ]
-    told = _time(gateway.positives.look_up, batches, server=lambda: spent_by_kind()["redis"])
-    return Asked(p50_ms=told.p50_ms, p99_ms=told.p99_ms, cpu_us=told.cpu_us / at_a_time)
+    took = _time(gateway.positives.look_up, batches, server=lambda: spent_by_kind()["redis"])
+    return Asked(p50_ms=took.p50_ms, p99_ms=took.p99_ms, cpu_us=took.cpu_us / at_a_time)
 
 
 def _time(ask: Callable[[Any], object], batches: Sequence[object], *, server: Callable[[], float]) -> Asked:
@@ -229,8 +229,8 @@ def _of_backend(process: int | None) -> Callable[[], float]:
 def _boto3() -> float:
     """Return the CPU in us per email of a bare boto3 loop in one thread that stores nothing."""
     words = (sys.executable, "-m", "bench.baselines.bare_boto3", str(BARE_MAILS), "1", str(BARE_SIZE))
-    told = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
-    return 1e6 * float(told.stdout.split()[1]) / BARE_MAILS
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    return 1e6 * float(ended.stdout.split()[1]) / BARE_MAILS
 
 
 def _bytes(gateway: Gateway, table: str, rows: int) -> dict[str, float]:
@@ -274,8 +274,8 @@ def _run(words: Sequence[str], directory: Path) -> Ran:
         words_of_it.seek(0)
         if process.returncode:
             raise RuntimeError(words_of_it.read().decode())
-        told = json.loads(log.read().splitlines()[-1])
-    seconds, moved = time.monotonic() - began, told.get("rows", told.get("entries"))
+        result = json.loads(log.read().splitlines()[-1])
+    seconds, moved = time.monotonic() - began, result.get("rows", result.get("entries"))
     spent = usage.ru_utime + usage.ru_stime + _of_the_servers() - before
     return Ran(rows=moved, rate=moved / seconds, cpu_us=1e6 * spent / moved, peak_mb=usage.ru_maxrss / 1024)
 

@@ -58,7 +58,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             took = {name: _timed(name, work, tell) for name, work in _work(gateway).items()}
         finally:
             gateway.close()
-    return {"goals": [goal.told() for goal in goals(took)], "emails": emails, "seconds": took}
+    return {"goals": [goal.as_json() for goal in goals(took)], "emails": emails, "seconds": took}
 
 
 def goals(took: dict[str, float]) -> list[Goal]:

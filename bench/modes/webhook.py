@@ -52,8 +52,8 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     for line in table(rounds):
         tell(line)
     return {
-        "goals": [goal.told() for goal in goals(rounds)],
-        "systems": {name: [one.told() for one in of] for name, of in rounds.items()},
+        "goals": [goal.as_json() for goal in goals(rounds)],
+        "systems": {name: [one.as_json() for one in of] for name, of in rounds.items()},
     }
 
 

@@ -105,7 +105,7 @@ class Control:
 
     async def get_behaviours(self, _call: Call) -> Response:
         """Return the addresses with a behaviour set here, and their behaviours."""
-        return json_response(self.behaviours.told())
+        return json_response(self.behaviours.by_address())
 
     async def tell_behaviours(self, call: Call) -> Response:
         """Make addresses behave like those of the mailbox simulator: `{"kim.gone@example.com": "bounce"}`."""

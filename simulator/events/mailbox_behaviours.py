@@ -32,31 +32,31 @@ class Behaviours:
     """The behaviour of every address: the one set by a caller, else the one its name says, else `success`."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Behaviour] = {}
+        self._by_address: dict[str, Behaviour] = {}
         self.next: Behaviour | None = None
         """How the next recipient behaves, once, whatever its address."""
 
     def tell(self, behaviours: Mapping[str, Behaviour]) -> None:
         """Set the behaviours of addresses from now on."""
-        self._told.update({address.lower(): behaviour for address, behaviour in behaviours.items()})
+        self._by_address.update({address.lower(): behaviour for address, behaviour in behaviours.items()})
 
     def forget(self) -> None:
         """Remove every behaviour that was set."""
-        self._told.clear()
+        self._by_address.clear()
         self.next = None
 
-    def told(self) -> dict[str, Behaviour]:
+    def by_address(self) -> dict[str, Behaviour]:
         """Return the behaviours that were set, by lower-cased address."""
-        return dict(self._told)
+        return dict(self._by_address)
 
     def of(self, address: str) -> Behaviour:
         """Return the behaviour of the bare address; the mailbox simulator ignores labels (`bounce+one@…`)."""
         if self.next is not None:
             once, self.next = self.next, None
             return once
-        told = self._told.get(address.lower())
-        if told is not None:
-            return told
+        behaviour = self._by_address.get(address.lower())
+        if behaviour is not None:
+            return behaviour
         if is_mailbox_simulator(address):
             name = address.rpartition("@")[0].partition("+")[0].lower()
             if name in MAILBOX_SIMULATOR:

@@ -34,12 +34,12 @@ def _dial(asked: Mapping[str, Any]) -> Dial:
     return unix(Path(asked["unix"])) if "unix" in asked else tcp(*asked["tcp"])
 
 
-def _weather(told: Mapping[str, Any]) -> Weather:
-    damage = told.get("damage")
+def _weather(given: Mapping[str, Any]) -> Weather:
+    damage = given.get("damage")
     return Weather(
         damage=Damage(damage) if damage else None,
-        latency=float(told.get("latency") or 0.0),
-        cut_after=told.get("cut_after"),
+        latency=float(given.get("latency") or 0.0),
+        cut_after=given.get("cut_after"),
     )
 
 

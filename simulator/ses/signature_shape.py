@@ -21,23 +21,23 @@ def is_signed(request: Request) -> bool:
 
 def out_of_time(request: Request, *, now: datetime) -> str | None:
     """Return AWS's error text when `X-Amz-Date` is more than five minutes off, otherwise None."""
-    told = request.headers.get("x-amz-date", "")
-    signed = _moment(told)
+    stamp = request.headers.get("x-amz-date", "")
+    signed = _moment(stamp)
     if signed is None:
         return "Date must be in ISO-8601 'basic format'."
     if signed < now - LONGEST_SKEW:
         limit = f"{now - LONGEST_SKEW:{_AMZ_DATE}} ({now:{_AMZ_DATE}} - 5 min.)"
-        return f"Signature expired: {told} is now earlier than {limit}"
+        return f"Signature expired: {stamp} is now earlier than {limit}"
     if signed > now + LONGEST_SKEW:
         limit = f"{now + LONGEST_SKEW:{_AMZ_DATE}} ({now:{_AMZ_DATE}} + 5 min.)"
-        return f"Signature not yet current: {told} is still later than {limit}"
+        return f"Signature not yet current: {stamp} is still later than {limit}"
     return None
 
 
-def _moment(told: str) -> datetime | None:
+def _moment(stamp: str) -> datetime | None:
     """Return the instant of a text like `20261126T092118Z`, at a fortieth of the cost of strptime."""
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(stamp)
     except ValueError:
         return None
-    return moment if len(told) == 16 and moment.tzinfo is UTC else None
+    return moment if len(stamp) == 16 and moment.tzinfo is UTC else None

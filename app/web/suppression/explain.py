@@ -90,9 +90,9 @@ class LastEventView(View):
     email_id: UUID | None
 
     @classmethod
-    def of(cls, news: LastEvent) -> Self:
+    def of(cls, event: LastEvent) -> Self:
         """Make it from an event."""
-        return cls(at=news.at, type=news.type, detail=news.detail, effect=news.effect, email_id=news.email_id)
+        return cls(at=event.at, type=event.type, detail=event.detail, effect=event.effect, email_id=event.email_id)
 
 
 class ExplanationView(View):

@@ -23,7 +23,7 @@ def trouble_of(url: str) -> str:
     return database.trouble(away.value)
 
 
-def test_a_refused_password_is_told_with_its_user_and_server(postgres: Postgres) -> None:
+def test_a_refused_password_is_reported_with_its_user_and_server(postgres: Postgres) -> None:
     """And never the password itself."""
     url = make_url(postgres.url("postgres")).set(username="stranger", password="hidden-value")
     told = trouble_of(url.render_as_string(hide_password=False))

@@ -173,7 +173,7 @@ def test_a_goal_is_judged_by_its_median() -> None:
     assert at_least("rate", 2.0, [1.0, 2.1, 9.0]).met
     assert not at_least("rate", 2.0, [1.0, 1.9, 9.0]).met
     assert at_most("cpu", 2.0, [1.0, 1.9, 9.0]).met
-    assert at_most("throttled", 0.0, [0, 0, 0]).told()["measured"] == 0
+    assert at_most("throttled", 0.0, [0, 0, 0]).as_json()["measured"] == 0
 
 
 @pytest.mark.parametrize("given, is_it", [({"quick": False}, 7), ({"quick": True}, 2), ({"quick": True, "runs": 5}, 5)])
@@ -200,7 +200,7 @@ def test_all_are_run_and_each_has_a_quick_form() -> None:
 
 def test_all_reports_the_goals_of_each_benchmark_and_names_failed_ones() -> None:
     """A benchmark that fails does not stop the others."""
-    goal = at_least("rate", 2.0, [3.0]).told()
+    goal = at_least("rate", 2.0, [3.0]).as_json()
     told = everything.together({"drain": {"goals": [goal]}, "pace": None})
     assert (told["goals"], told["failed"]) == ([goal], ["pace"])
     assert json.loads(json.dumps(told)) == told

@@ -128,14 +128,14 @@ def test_what_was_kept_for_longer_than_a_day_is_renewed_whatever_a_flood_has_use
     assert host.requests[-1] == URL
 
 
-def test_what_is_no_certificate_is_told(clock: Clock, host: Host) -> None:
+def test_what_is_no_certificate_is_reported(clock: Clock, host: Host) -> None:
     """An operator reads why a notification is put off."""
     host.content = b"<html>Not found</html>"
     with pytest.raises(ServiceUnavailable, match="no signing certificate: "):
         FetchedCertificates(source=host, clock=clock).public_key(URL, TOPIC)
 
 
-def test_nobody_waits_long_for_the_fetch_of_another_thread(clock: Clock) -> None:
+def test_no_thread_waits_long_for_the_fetch_of_another(clock: Clock) -> None:
     """SNS is asked to come again while the fetch goes on, and finds its answer then."""
     host = SlowHost()
     certificates = FetchedCertificates(source=host, clock=clock)

@@ -44,7 +44,7 @@ class Savepoint:
             raise
 
 
-def test_what_spoils_a_savepoint_is_told_and_undone() -> None:
+def test_what_spoils_a_savepoint_is_reported_and_undone() -> None:
     """Whatever it is: work that is done has no error, and work that breaks leaves nothing."""
     connection = Savepoint()
     assert spoilt(cast("Connection", connection), lambda: None) is None

@@ -199,7 +199,7 @@ def test_only_a_bounce_and_a_complaint_are_claims() -> None:
         ),
     ],
 )
-def test_a_complaint_is_told_in_words(feedback_type: str | None, subtype: str | None, words: str) -> None:
+def test_a_complaint_is_explained_in_words(feedback_type: str | None, subtype: str | None, words: str) -> None:
     """What its ruling says, too."""
     assert complaint_in_words(Complaint(feedback_type=feedback_type, subtype=subtype)) == words
     assert on_complaint(feedback_type, subtype).why == words
