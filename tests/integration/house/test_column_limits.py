@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import String, func, select
 
-from app.aws.ses.account import Suppressed, SuppressedPage
+from app.aws.ses.account import Quota, Suppressed, SuppressedPage
 from app.domain.errors import ValidationFailed
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
@@ -30,6 +30,7 @@ from app.wiring.gateway import Gateway, build
 from config import SesListSync
 from tests.support.aws import sns_signing
 from tests.support.aws.notifications import bounced, put
+from tests.support.aws.quotas import quota
 from tests.support.database.column_limits import (
     ADDRESS,
     APP,
@@ -72,6 +73,9 @@ class Account:
 
     def list_suppressed(self, _page: str | None = None, **_: Any) -> SuppressedPage:
         return SuppressedPage(self.entries, None)
+
+    def quota(self) -> Quota:
+        return quota()
 
     def get_suppressed(self, _address: str) -> None:
         return None

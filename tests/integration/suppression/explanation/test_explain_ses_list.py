@@ -15,6 +15,7 @@ from app.store.engine.ids import new_id
 from app.store.operating import job_cursors
 from app.wiring.gateway import Gateway
 from tests.support.aws.bounces import bounce_reader
+from tests.support.aws.quotas import quota
 from tests.support.gateway.emails import ROOT
 
 KIM = "Kim@example.net"
@@ -40,10 +41,7 @@ class KnowingAccount:
 
     def quota(self) -> Quota:
         """What the account may do, and which entries of its list stop an email."""
-        return Quota(
-            max_send_rate=1.0, max_24h=None, sent_24h=0.0, sending_enabled=True, production=True,
-            enforcement="HEALTHY", suppressed_reasons=frozenset(self.counts),
-        )  # fmt: skip
+        return quota(*self.counts)
 
 
 def explain(gateway: Gateway, email: str = KIM, **ask: Any) -> Explanation:
