@@ -56,7 +56,7 @@ class PageLost(SesRefused):
 class Quota:
     """What the account may send in this region: emails a second and in 24 hours (None: unlimited), and if at all.
 
-    `suppressed_reasons`: the reasons for which the list of the account stops email.
+    `suppressed_reasons`: the reasons for which the list of the account stops email; with none it has no effect.
     """
 
     max_send_rate: float
@@ -68,11 +68,9 @@ class Quota:
     suppressed_reasons: frozenset[str] = frozenset()
 
     @property
-    def switched_off(self) -> frozenset[str]:
-        """The reasons for which the list of the account stops no email."""
-        return REASONS - self.suppressed_reasons
-
-    """The reasons for which an entry of the account's list keeps email back; with no reason the list has no effect."""
+    def switched_off(self) -> tuple[str, ...]:
+        """The reasons for which the list of the account stops no email, in order."""
+        return tuple(sorted(REASONS - self.suppressed_reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ NEEDED: tuple["EventTypeType", ...] = (
 )  # fmt: skip
 TOPIC, DESTINATION, IDENTITY = "postern-feedback", "postern", "example.com"
 TARGET = "/feedback/sns"
-_LIST_WITHOUT: Final = {
+_FOUND_BY_REASONS_OFF: Final = {
     (): "on for bounces and complaints: SES and Postern both judge bounces, see docs/ses-setup.md",
     ("BOUNCE",): "on for complaints: Postern alone judges bounces",
 }
@@ -125,11 +125,11 @@ class AwsSetup:
             found="granted" if quota.production else "the account is in the sandbox",
             advice="request production access: SES only sends to verified addresses",
         )
-        off = sorted(quota.switched_off)
+        off = quota.switched_off
         yield Finding(
             "suppression list",
             ok="COMPLAINT" not in off,
-            found=_LIST_WITHOUT.get(tuple(off), f"switched off for {' and '.join(off)}"),
+            found=_FOUND_BY_REASONS_OFF.get(off, f"switched off for {' and '.join(off)}"),
             advice="switch it on for complaints: SES then stops emails to addresses that our list does not have yet",
         )
 

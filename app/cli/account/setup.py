@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from app.cli.shell.command import Command, CommandFailed, add_data_option
+from app.cli.shell.command import Command, CommandFailed, add_data_option, on_gateway
 from app.cli.shell.operated_gateway import operated_gateway, take_from
 from app.cli.shell.terminal import Terminal, shown
 from app.services.feedback.rejections import DOUBTED, REFUSED
@@ -57,7 +57,8 @@ def _arriving(data: Path | None) -> Iterator[Arriving]:
         yield Arriving(name, ok=True, found="none was refused here")
     for one in refused:
         found = f"{one.subject}, {shown(one.last_at)} UTC: {one.detail}"
-        yield Arriving(name, ok=False, found=found, advice=f"mend it, then `./postern incidents close {one.id}`")
+        close = on_gateway(f"./postern incidents close {one.id}", data)
+        yield Arriving(name, ok=False, found=found, advice=f"mend it, then `{close}`")
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from app.cli.local.embedded_valkey import sole_user_of
 from app.cli.local.port_checks import free_port
 from app.cli.local.simulator_client import Simulated
 from app.cli.local.supervisor import Supervisor
-from app.cli.shell.command import Command
+from app.cli.shell.command import Command, on_gateway
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.cli.shell.operated_gateway import DEFAULT_DATA, add_environment_option, isolate
 from app.cli.shell.terminal import Terminal
@@ -88,7 +88,8 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
     terminal.say(escape(curl(ready, to="ann@example.net")))
     terminal.say(escape(f"\nThis one bounces, and {GONE} is suppressed from then on:\n"))
     terminal.say(escape(curl(ready, to=GONE)))
-    terminal.say(escape(f"\nThen: ./postern suppressions explain {GONE}{'' if as_default else f' --data {data.path}'}"))
+    explain = on_gateway(f"./postern suppressions explain {GONE}", None if as_default else data.path)
+    terminal.say(escape(f"\nThen: {explain}"))
     terminal.say("Or: ./postern send --help. Ctrl-C drains and stops.")
     terminal.answer(ready.as_json())
 

@@ -7,7 +7,9 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from app.cli.shell.command import Command, add_data_option
+from rich.markup import escape
+
+from app.cli.shell.command import Command, add_data_option, on_gateway
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.services.operating.database_recovery import counted
@@ -18,7 +20,8 @@ def begin(given: Namespace, terminal: Terminal) -> bool:
     with operated_gateway(given.data) as (gateway, caller):
         gateway.restore.begin(caller, reason=given.reason)
     terminal.say("Nothing is sent now. Emails are still accepted, and notifications are still read.")
-    terminal.say("`./postern recovery status` shows when the recovery may end.")
+    again = on_gateway("./postern recovery status", given.data)
+    terminal.say(escape(f"`{again}` shows when the recovery may end."))
     terminal.answer({"recovering": True})
     return True
 
@@ -36,7 +39,8 @@ def status(given: Namespace, terminal: Terminal) -> bool:
         f"{counted(recovery).capitalize()} notifications are unread; "
         f"events may come until {recovery.not_before:%H:%M:%S} UTC."
     )
-    terminal.say("`./postern recovery end` starts sending again." if ready else "It may not end yet: ask again later.")
+    finish = on_gateway("./postern recovery end", given.data)
+    terminal.say(escape(f"`{finish}` starts sending again.") if ready else "It may not end yet: ask again later.")
     terminal.answer({"recovering": True, "ready": ready, **asdict(recovery)})
     return True
 

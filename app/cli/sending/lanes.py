@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from rich.markup import escape
 
-from app.cli.shell.command import Command, add_data_option
+from app.cli.shell.command import Command, add_data_option, on_gateway
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.queue import Lane
@@ -14,9 +14,8 @@ def pause(given: Namespace, terminal: Terminal) -> bool:
     """Pause a lane."""
     with operated_gateway(given.data) as (gateway, caller):
         gateway.pause_lanes.pause(caller, Lane(given.lane), reason=given.reason)
-    terminal.say(
-        escape(f"The lane {given.lane} is paused: emails are kept. `./postern resume {given.lane}` sends them.")
-    )
+    back = on_gateway(f"./postern resume {given.lane}", given.data)
+    terminal.say(escape(f"The lane {given.lane} is paused: emails are kept. `{back}` sends them."))
     terminal.answer({"lane": given.lane, "paused": True, "reason": given.reason})
     return True
 

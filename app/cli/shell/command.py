@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,11 @@ def duration(text: str) -> timedelta:
     if found is None:
         raise argparse.ArgumentTypeError("a time is a number and a unit: 30m, 12h, 90d or 2w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def on_gateway(command: str, data: Path | None) -> str:
+    """The command with the `--data` that was given to this one, so that it works on the same gateway when pasted."""
+    return f"{command} --data {shlex.quote(str(data))}" if data else command
 
 
 def add_data_option(parser: ArgumentParser) -> None:

@@ -1,9 +1,12 @@
 """`postern secret`: make a key for SECRET_KEYS, and rotate the keys."""
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any, Final
 
-from app.cli.shell.command import Command, Ended, add_data_option
+from rich.markup import escape
+
+from app.cli.shell.command import Command, Ended, add_data_option, on_gateway
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.services.operating.key_rotation import KeyUse, Resealed, RotationStage, Standing, new_key
@@ -34,8 +37,8 @@ def check(given: Namespace, terminal: Terminal) -> Ended:
     with operated_gateway(given.data) as (gateway, caller), terminal.progress("Looking", total=None) as show:
         standing = gateway.rotation.standing(caller, show=lambda rows: show(rows, rows))
     terminal.table(COLUMNS, [_row(use) for use in standing.keys])
-    for line in _advice(standing):
-        terminal.say(line)
+    for line in _advice(standing, given.data):
+        terminal.say(escape(line))
     terminal.answer(
         {
             "verdict": standing.verdict,
@@ -55,7 +58,8 @@ def reseal(given: Namespace, terminal: Terminal) -> bool:
             show(done.looked_at, done.sealed.total())
     terminal.say(f"{done.sealed.total():,} of {done.looked_at:,} rows were sealed anew under the first key.")
     if done.left.total():
-        terminal.say(f"{done.left.total():,} rows were not changed: run this again, then run `./postern secret check`.")
+        check = on_gateway("./postern secret check", given.data)
+        terminal.say(escape(f"{done.left.total():,} rows were not changed: run this again, then run `{check}`."))
     terminal.answer({"looked_at": done.looked_at, "sealed": dict(done.sealed), "left": dict(done.left)})
     return not done.left.total()
 
@@ -75,7 +79,7 @@ def _as_json(use: KeyUse) -> dict[str, Any]:
     return {"key": use.key_id, "place": place, "rows": dict(use.rows), "waiting": use.waiting, "may_go": use.may_go}
 
 
-def _advice(standing: Standing) -> list[str]:
+def _advice(standing: Standing, data: Path | None) -> list[str]:
     """What the operator has to do next."""
     if standing.altered:
         return ["A row of the table peppers cannot be opened although its key is here: restore it from a backup."]
@@ -83,7 +87,8 @@ def _advice(standing: Standing) -> list[str]:
         named = ", ".join(use.key_id for use in standing.missing)
         return [f"SECRET_KEYS lacks {named}: first add what is missing at the end of SECRET_KEYS, and restart."]
     if standing.older:
-        return [f"{standing.older:,} rows are sealed under older keys: `./postern secret reseal` seals them anew."]
+        reseal_them = on_gateway("./postern secret reseal", data)
+        return [f"{standing.older:,} rows are sealed under older keys: `{reseal_them}` seals them anew."]
     going = [use for use in standing.keys if use.may_go]
     if not going:
         return ["Every row is sealed under the only key."]

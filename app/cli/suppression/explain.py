@@ -3,10 +3,11 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.markup import escape
 
-from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.command import Command, UsageMistake, add_data_option, on_gateway
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
 from app.services.suppression.explanation.explain import Ask, Explanation
@@ -31,18 +32,17 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     ask = Ask(app=given.app, stream=given.stream, live=given.live)
     with operated_gateway(given.data) as (gateway, caller):
         found = gateway.explain(caller, given.address, ask)
-    for line in _lines(found):
-        here = f" --data {given.data}" if given.data and line.strip().startswith("./postern ") else ""
-        terminal.say(escape(line + here))
+    for line in _lines(found, given.data):
+        terminal.say(escape(line))
     terminal.answer(asdict(found))
     return True
 
 
-def _lines(found: Explanation) -> Iterator[str]:
+def _lines(found: Explanation, data: Path | None) -> Iterator[str]:
     for number, layer in enumerate(found.layers, start=1):
         yield f"{number}. {_NAMES[layer.name]}: {layer.verdict}. {layer.summary}"
         for finding in layer.findings:
-            yield from (f"     {line}" for line in _details(finding))
+            yield from (f"     {line}" for line in _details(finding, data))
     if found.last_event:
         event = found.last_event
         text = f"{event.detail} {event.effect}".strip()
@@ -52,7 +52,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield f"Would an email be sent now: {'yes' if found.would_send else 'no'}. {found.conclusion}"
 
 
-def _details(finding: Finding) -> Iterator[str]:
+def _details(finding: Finding, data: Path | None) -> Iterator[str]:
     where = f" in {finding.scope}" if finding.scope else ""
     since = f", since {shown(finding.since)} UTC" if finding.since else ""
     until = f", until {shown(finding.until)} UTC" if finding.until else ""
@@ -63,7 +63,10 @@ def _details(finding: Finding) -> Iterator[str]:
         yield f"The email: {finding.email_id}"
     if finding.remedy:
         yield f"Unsuppressed by {finding.remedy.by}"
-        yield from (f"  {how}" for how in (finding.remedy.command, finding.remedy.call) if how)
+        command = finding.remedy.command
+        if command and command.startswith("./postern "):
+            command = on_gateway(command, data)
+        yield from (f"  {how}" for how in (command, finding.remedy.call) if how)
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -125,7 +125,6 @@ class SyncPosition:
             size=self.size,
             followed_at=self.followed_at,
             listed_at=self.listed_at,
-            switched_off=self.switched_off,
             push_rests_until=self.push_rests_until,
         )
 

@@ -121,7 +121,7 @@ class Sync:
         with self._leased(wait_s=_WAIT_FOR_OTHERS_S) as cursor:
             if cursor is None:
                 raise Conflict("Another process is busy with SES's list; try again in some minutes.")
-            off = tuple(sorted(self._patiently(self._account.quota).switched_off))
+            off = self._patiently(self._account.quota).switched_off
             place = cursor.place.take_up(order, cursor.now())
             cursor.keep(replace(place, push_rests_until=None, switched_off=off))
             while cursor.place.stage is not Stage.IDLE:
@@ -162,7 +162,7 @@ class Sync:
         """Show what `run` would do: read SES's whole list, and change nothing. Raises `SesRefused`."""
         caller.require(Scope.ADMIN)
         tally = Tally()
-        off = tuple(sorted(self._patiently(self._account.quota).switched_off))
+        off = self._patiently(self._account.quota).switched_off
         drift = self._compare(self._pages(tally, show), origins=order.origins or ALWAYS_PUT)
         return Synced(tally=tally, drift=drift, switched_off=off)
 
@@ -198,7 +198,7 @@ class Sync:
     def _now_switched_off(self, place: SyncPosition) -> tuple[str, ...]:
         """The reasons for which SES's list stops no email; those known before when SES does not say."""
         try:
-            return tuple(sorted(self._account.quota().switched_off))
+            return self._account.quota().switched_off
         except ServiceUnavailable as error:
             log.warning("ses_list_reasons_unknown", reason=error.detail)
             return place.switched_off

@@ -1,48 +1,22 @@
 """The events of an email in the simulator: those of each behaviour, in both dialects."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator import Options, Simulator
+from simulator import Simulator
 from tests.support.aws.simulator import (
     SENDER,
     Endpoint,
     client,
     control,
     is_suppressed,
-    listening,
-    publish_events,
     raw_message,
     send,
     send_watched,
     subscribe,
     until,
 )
-
-
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """A simulator whose events follow within milliseconds."""
-    with Simulator(Options(data=tmp_path, event_delay=(0.001, 0.002), seed=7)) as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(simulator: Simulator) -> Iterator[Endpoint]:
-    """A subscriber that verifies signatures and confirms."""
-    with listening(simulator) as running:
-        yield running
-
-
-@pytest.fixture
-def ses(simulator: Simulator, endpoint: Endpoint) -> Any:
-    """A boto3 client; everything sent with the configuration set `postern` is reported to the endpoint."""
-    publish_events(simulator, subscribe(simulator, endpoint))
-    return client("sesv2", simulator)
-
 
 Watched = tuple[Simulator, Endpoint, Any]
 

@@ -1,6 +1,5 @@
 """The simulator's controls: events on demand, unruly event streams, and the pages that show what was sent."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +20,6 @@ from tests.support.aws.simulator import (
     subscribe,
     until,
 )
-
-
-@pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """A simulator whose events follow within milliseconds."""
-    with Simulator(Options(data=tmp_path, event_delay=(0.001, 0.002), seed=7)) as running:
-        yield running
-
-
-@pytest.fixture
-def endpoint(simulator: Simulator) -> Iterator[Endpoint]:
-    """A subscriber that verifies signatures and confirms."""
-    with listening(simulator) as running:
-        yield running
-
-
-@pytest.fixture
-def ses(simulator: Simulator, endpoint: Endpoint) -> Any:
-    """A boto3 client; everything sent with the configuration set `postern` is reported to the endpoint."""
-    publish_events(simulator, subscribe(simulator, endpoint))
-    return client("sesv2", simulator)
 
 
 @pytest.mark.parametrize("kind, key", [("Open", "open"), ("Click", "click"), ("Complaint", "complaint")])

@@ -4,6 +4,7 @@ import argparse
 import json
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from app.cli.local.bootstrap import GONE, Ready
 from app.cli.local.demo_story import EXPECTED, read_guests
 from app.cli.local.up import curl
 from app.cli.main import COMMANDS, in_one_line, make_parser
-from app.cli.shell.command import Command, duration
+from app.cli.shell.command import Command, duration, on_gateway
 from app.cli.shell.settings import REQUIRED, variables
 from app.cli.shell.terminal import shown
 from app.cli.submission.send import email_of
@@ -166,3 +167,16 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
         "url", "from", "api_key", "admin_key", "simulator_url", "database_url", "redis_url",
         "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data, typed",
+    [
+        (None, "./postern resume bulk"),
+        (Path("data"), "./postern resume bulk --data data"),
+        (Path("my data"), "./postern resume bulk --data 'my data'"),
+    ],
+)
+def test_a_printed_command_works_on_the_same_gateway(data: Path | None, typed: str) -> None:
+    """It has the data directory that was given, quoted for a shell, and nothing where none was given."""
+    assert on_gateway("./postern resume bulk", data) == typed

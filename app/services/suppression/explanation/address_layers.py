@@ -59,7 +59,7 @@ class AddressFacts:
     bounces: BounceReader
     counting: tuple[pauses.CountedBounce, ...]
     live: bool = False
-    switched_off: frozenset[str] = frozenset()
+    switched_off: tuple[str, ...] = ()
     ses_fault: str | None = None
 
     def asked_live(self, account: SesAccount, *, patience_s: float) -> "AddressFacts":
@@ -72,7 +72,7 @@ class AddressFacts:
         spellings = sorted({self.address.key, self.address.email, *listed})
         try:
             answers = [account.get_suppressed(one, longest_wait_s=max(0.0, until - monotonic())) for one in spellings]
-            off = account.quota().switched_off if any(answers) else frozenset()
+            off = account.quota().switched_off if any(answers) else ()
         except ServiceUnavailable as error:
             return replace(self, live=True, ses_fault=error.detail)
         at_ses = (AtSes(address=one.address, reason=one.reason, updated_at=one.updated_at) for one in answers if one)

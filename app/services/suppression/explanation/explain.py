@@ -139,7 +139,7 @@ class Explain:
             reviews=address_history.reviews_of(connection, {one.review_id for one in entries if one.review_id}),
             at_ses=address_history.at_ses(connection, address.key),
             ses_read_at=at_ses.listed_at,
-            switched_off=frozenset(at_ses.switched_off),
+            switched_off=at_ses.switched_off,
             events=_own_events(address_history.recent_events(connection, names), own),
             bounces=self._bounces,
             counting=counting(connection, address.key),
