@@ -6,6 +6,8 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+import pytest
+
 from app.cli.command_docs import COMMANDS_PAGE, HELP_PAGES, commands_page, help_pages
 from app.cli.main import COMMANDS
 
@@ -25,8 +27,10 @@ def test_the_page_of_commands_is_what_the_parser_says() -> None:
     assert text(COMMANDS_PAGE) == commands_page()
 
 
-def test_the_pages_of_help_are_what_the_parser_says() -> None:
-    """Each fits 80 columns, apart from commands and choices. Python 3.12 and later write some lines differently."""
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_the_pages_of_help_are_what_the_parser_says(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    """Each fits 80 columns on any terminal, apart from commands and choices. Python 3.12 writes some otherwise."""
+    monkeypatch.setenv("COLUMNS", columns)
     kept = json.loads(text(HELP_PAGES))
     made = json.loads(help_pages())
     assert kept.keys() == made.keys() >= {"", "key", *(" ".join(command.words) for command in COMMANDS)}
