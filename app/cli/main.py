@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli.account import setup, sync_list
+from app.cli.account import setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
 from app.cli.apps import apps, keys, streams
 from app.cli.feedback import address_events, bounces, notifications
 from app.cli.local import bench, chaos, demo, simulator, up
@@ -24,10 +24,11 @@ from app.cli.operating import incidents, recovery
 from app.cli.privacy import forget
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
-from app.cli.shell.command import Command, CommandFailed, Ended, UsageMistake
+from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, UsageMistake
 from app.cli.shell.terminal import Terminal
 from app.cli.submission import check, emails, send
 from app.cli.suppression import explain, files, reviews, suppressions
+from app.domain.account.setup.trouble import SetupStopped
 from app.domain.errors import PosternError
 from config import SettingsError
 
@@ -57,6 +58,10 @@ COMMANDS: tuple[Command, ...] = (
     *incidents.COMMANDS,
     notifications.COMMAND,
     *recovery.COMMANDS,
+    setup_plan.COMMAND,
+    setup_apply.COMMAND,
+    setup_destroy.COMMAND,
+    setup_template.COMMAND,
     setup.COMMAND,
     *secret.COMMANDS,
     settings.COMMAND,
@@ -107,14 +112,14 @@ def main(words: Sequence[str]) -> int:
     given = make_parser().parse_args(list(words))
     terminal = Terminal(as_json=given.json)
     try:
-        ended: bool | Ended = given.command.run(given, terminal)
-        return int(ended) if isinstance(ended, Ended) else DONE if ended else FAILED
+        ended: bool | Ended | PlanEnded = given.command.run(given, terminal)
+        return int(ended) if isinstance(ended, Ended | PlanEnded) else DONE if ended else FAILED
     except UsageMistake as mistake:
         terminal.fail(f"{mistake} (see `postern {' '.join(given.command.words)} --help`)")
         return NOT_UNDERSTOOD
     except ChildFailed as death:
         terminal.fail(str(death), tail=death.tail)
-    except (CommandFailed, CannotEmbed, PortInUse, SettingsError) as failure:
+    except (CommandFailed, CannotEmbed, PortInUse, SettingsError, SetupStopped) as failure:
         terminal.fail(str(failure))
     except PosternError as refusal:
         terminal.fail(in_one_line(refusal))

@@ -1,6 +1,8 @@
-"""The area `account`: the comparison of SES's suppression list with ours, and the AWS side that commands check."""
+"""The area `account`: the comparison of SES's suppression list with ours, and the set-up of the AWS account."""
 
+from app.aws.setup.account_resources import account_resources
 from app.aws.setup.resources import AwsSetup, Expected, aws_setup
+from app.services.account.setup import SetUp
 from app.services.account.sync_list import Sync
 from app.wiring.foundation import Ground
 from config import Settings
@@ -22,6 +24,12 @@ def build_sync(settings: Settings, ground: Ground) -> Sync:
 def aws_side(settings: Settings) -> AwsSetup:
     """SES and SNS of the region, with boto3's own credentials and endpoints."""
     return aws_setup(settings.aws_region)
+
+
+def account_setup(settings: Settings) -> SetUp:
+    """The set-up of the AWS account of the environment. Raises `SetupStopped` for an unknown profile."""
+    region = settings.aws_region if "aws_region" in settings.model_fields_set else None
+    return SetUp(account_resources(region, otherwise=settings.aws_region))
 
 
 def expected(settings: Settings) -> Expected:

@@ -19,6 +19,7 @@ from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.traffic import MeasureTraffic
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.operating.workers import Workforce
@@ -100,6 +101,7 @@ class Gateway:
     rotation: Rotation
     health: Health
     measure: Measure
+    measure_traffic: MeasureTraffic
     triage: Triage
     pause_lanes: PauseLanes
 
@@ -162,6 +164,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None, bounds: Bounds = 
         upkeep=operating.upkeep,
         health=operating.health,
         measure=operating.measure,
+        measure_traffic=operating.measure_traffic,
         triage=operating.triage,
         pause_lanes=operating.pause_lanes,
         restore=operating.restore,

@@ -15,6 +15,7 @@ from app.services.operating.local_ownership import LocalOwnership
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
 from app.services.operating.refusals import Refusals
+from app.services.operating.traffic import MeasureTraffic
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.sending.unconfirmed import Reconcile
@@ -44,6 +45,7 @@ class OperatingServices:
     upkeep: Upkeep
     health: Health
     measure: Measure
+    measure_traffic: MeasureTraffic
     triage: Triage
     pause_lanes: PauseLanes
     restore: Restore
@@ -59,6 +61,7 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
         upkeep=_upkeep(settings, ground, swept),
         health=_health(settings, ground, rotation),
         measure=Measure(database=database),
+        measure_traffic=MeasureTraffic(database=database),
         triage=Triage(database=database),
         pause_lanes=PauseLanes(database=database),
         restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),

@@ -32,6 +32,14 @@ class Ended(IntEnum):
     TROUBLE = 2
 
 
+class PlanEnded(IntEnum):
+    """The exit code of a command that compares what is with what shall be."""
+
+    NOTHING_TO_DO = 0
+    TROUBLE = 1
+    TO_DO = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command: `words` as they are typed (`("key", "create")`), a line of help, an example, and its function.
@@ -43,7 +51,7 @@ class Command:
     words: tuple[str, ...]
     summary: str
     example: str
-    run: Callable[[Namespace, Terminal], bool | Ended]
+    run: Callable[[Namespace, Terminal], bool | Ended | PlanEnded]
     arguments: Callable[[ArgumentParser], None] | None = None
     detail: str = ""
     default: bool = False

@@ -39,6 +39,11 @@ def in_state(connection: Connection, state: State, *, limit: int) -> int:
     return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, [state])), limit)
 
 
+def waiting(connection: Connection, *, limit: int) -> int:
+    """Recipients that are still to be written to, due or not."""
+    return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, _CLAIMABLE)), limit)
+
+
 def due_notifications(connection: Connection, *, limit: int) -> Due:
     """Notifications that are due."""
     is_due = (_is(notifications.c.state, _WAITING), notifications.c.due_at <= now())

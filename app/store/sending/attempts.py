@@ -168,3 +168,9 @@ def _attempt(row: Any) -> Attempt:
         started_at=row.started_at,
         ended_at=row.ended_at,
     )
+
+
+def any_since(connection: Connection, moment: datetime) -> bool:
+    """Whether any call began at this moment or later."""
+    found = select(attempts.c.id).where(attempts.c.started_at >= moment).limit(1)
+    return connection.scalar(found) is not None

@@ -115,6 +115,10 @@ ELSEWHERE: Final = {
     ("chaos",),
     ("settings",),
     ("secret", "new"),
+    ("ses", "plan"),
+    ("ses", "apply"),
+    ("ses", "destroy"),
+    ("ses", "template"),
     ("ses", "status"),
     ("suppressions", "sync"),
 }

@@ -1,0 +1,82 @@
+"""`postern ses destroy`: remove what `ses apply` made."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from app.cli.account.setup_apply import ask
+from app.cli.account.setup_options import add_domain, add_name, add_setup_data_option, read_settings
+from app.cli.account.setup_output import plan_as_json, show_change, show_plan
+from app.cli.shell.command import Command, CommandFailed
+from app.cli.shell.operated_gateway import operated_gateway
+from app.cli.shell.terminal import Terminal
+from app.services.account.setup import SetUp
+from app.services.operating.traffic import Traffic
+from app.wiring.account import account_setup
+from config import SettingsError, load
+
+
+def run(given: Namespace, terminal: Terminal) -> bool:
+    """Show what is removed, refuse while email depends on it, ask, and remove it."""
+    settings = read_settings(given.data)
+    setup = account_setup(settings)
+    with terminal.waiting("Asking AWS…"):
+        domains = tuple(given.domain) if given.domain else None
+        planned = setup.plan_removal(given.deployment, domains)
+    show_plan(planned, terminal)
+    if planned.plan.work:
+        if not given.yes_really:
+            _require_no_traffic(_traffic(given.data), setup)
+        if not (given.yes or given.yes_really):
+            ask("destroy", "Events of email that is under way get lost. Type `destroy` to remove all of it")
+        setup.destroy(planned, show=lambda change: show_change(change, terminal))
+        terminal.say("Removed.")
+    terminal.answer(plan_as_json(planned))
+    return True
+
+
+def _traffic(data: Path | None) -> Traffic | None:
+    """What the gateway has under way; None where no gateway is configured."""
+    try:
+        if data is None:
+            load()
+    except SettingsError:
+        return None
+    with operated_gateway(data) as (gateway, _):
+        return gateway.measure_traffic()
+
+
+def _require_no_traffic(traffic: Traffic | None, setup: SetUp) -> None:
+    anyway = "Pass --yes-really to remove it all the same: events of that email are lost"
+    if traffic is None:
+        sent = setup.sent_in_a_day()
+        if sent:
+            raise CommandFailed(f"the account wrote to {sent} recipients within the last day. {anyway}")
+        return
+    if traffic.waiting:
+        raise CommandFailed(f"{traffic.waiting} recipients wait to be written to. {anyway}")
+    if traffic.sent_recently:
+        raise CommandFailed(f"the gateway sent email within the last day. {anyway}")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """The options."""
+    add_name(parser)
+    add_domain(parser, "also remove the identity of this domain, where it is tagged as this deployment's")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument(
+        "--yes-really", action="store_true", help="do not ask, and remove it even while email waits or was just sent"
+    )
+    add_setup_data_option(parser)
+
+
+COMMAND = Command(
+    words=("ses", "destroy"),
+    summary="remove from the AWS account what `ses apply` made",
+    detail=(
+        "Removes only what has the tag of the deployment. Refuses while email waits, and for a day after the last one "
+        "was sent: their events would be lost."
+    ),
+    example="./postern ses destroy --deployment trial",
+    arguments=arguments,
+    run=run,
+)

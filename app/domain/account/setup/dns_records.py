@@ -1,0 +1,61 @@
+"""The DNS records of a sending domain, and how a zone file spells them. It does no I/O.
+
+https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-easy-setup-domain.html
+https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DKIM_HOST: Final = "dkim.amazonses.com"
+"""Where SES publishes the keys, unless it names another zone for an identity."""
+_DOMAIN_OF_SES: Final = "amazonses.com"
+_MX_PREFERENCE: Final = 10
+
+
+class RecordType(StrEnum):
+    """A type of DNS record."""
+
+    CNAME = "CNAME"
+    MX = "MX"
+    TXT = "TXT"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """One record: `value` is the text of a TXT without quotes, the target of a CNAME, preference and host of an MX."""
+
+    name: str
+    type: RecordType
+    value: str
+
+    @property
+    def line(self) -> str:
+        """The record as a line of a zone file (RFC 1035, section 5)."""
+        match self.type:
+            case RecordType.TXT:
+                value = f'"{self.value}"'
+            case RecordType.CNAME | RecordType.MX:
+                value = f"{self.value}."
+        return f"{self.name}. 300 IN {self.type} {value}"
+
+
+def records_of(
+    domain: str, *, region: str, tokens: Sequence[str], hosted_zone: str = "", mail_from: str = ""
+) -> tuple[DnsRecord, ...]:
+    """The records to publish: DKIM's, those of the MAIL FROM domain, and a DMARC policy that only watches.
+
+    `hosted_zone` is where SES keeps the keys of this identity, empty where it does not say.
+    """
+    zone = hosted_zone.rstrip(".") or DKIM_HOST
+    dkim = [DnsRecord(f"{token}._domainkey.{domain}", RecordType.CNAME, f"{token}.{zone}") for token in tokens]
+    bounces = []
+    if mail_from:
+        host = f"feedback-smtp.{region}.{_DOMAIN_OF_SES}"
+        bounces = [
+            DnsRecord(mail_from, RecordType.MX, f"{_MX_PREFERENCE} {host}"),
+            DnsRecord(mail_from, RecordType.TXT, f"v=spf1 include:{_DOMAIN_OF_SES} ~all"),
+        ]
+    return (*dkim, *bounces, DnsRecord(f"_dmarc.{domain}", RecordType.TXT, "v=DMARC1; p=none"))

@@ -1,0 +1,80 @@
+"""One resource at AWS: as it should be, and as it was found. It does no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+Json: TypeAlias = "str | bool | int | Sequence[Json] | Mapping[str, Json] | None"
+Properties: TypeAlias = "Mapping[str, Json]"
+
+TAG = "postern"
+"""The key of the tag that says which deployment made a resource. What does not have it is never touched."""
+DOMAINS_TAG = "postern-domains"
+"""The key of the configuration set's tag that names the domains of a deployment, since SES lists no tags."""
+
+
+class Kind(StrEnum):
+    """A kind of resource, as people call it."""
+
+    CONFIGURATION_SET = "configuration set"
+    TOPIC = "topic"
+    QUEUE = "queue"
+    EVENT_DESTINATION = "event destination"
+    IDENTITY = "identity"
+    SUBSCRIPTION = "subscription"
+    SUPPRESSION_LIST = "suppression list"
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether AWS keeps tags for it. Any other belongs to the deployment of its parent."""
+        return self in {Kind.CONFIGURATION_SET, Kind.TOPIC, Kind.QUEUE, Kind.IDENTITY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where resources are: one region of one account. The parts may be placeholders of a template."""
+
+    partition: str
+    region: str
+    account: str
+
+    def topic_arn(self, name: str) -> str:
+        """The ARN of a topic here."""
+        return f"arn:{self.partition}:sns:{self.region}:{self.account}:{name}"
+
+    def queue_arn(self, name: str) -> str:
+        """The ARN of a queue here."""
+        return f"arn:{self.partition}:sqs:{self.region}:{self.account}:{name}"
+
+    def ses_arn(self, kind: str, name: str) -> str:
+        """The ARN of a `configuration-set` or an `identity` here."""
+        return f"arn:{self.partition}:ses:{self.region}:{self.account}:{kind}/{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource as it should be.
+
+    `parent` is the name of the set of an event destination, and the ARN of the topic of a subscription. `why` says what
+    it is for.
+    """
+
+    kind: Kind
+    name: str
+    properties: Properties
+    why: str
+    parent: str = ""
+
+    @property
+    def key(self) -> tuple[Kind, str]:
+        """What distinguishes it within one place."""
+        return self.kind, self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A resource as AWS has it. `owner` is the deployment of its tag, None without one."""
+
+    properties: Properties
+    owner: str | None

@@ -1,0 +1,36 @@
+"""What a gateway has under way: email that waits, and whether it sent any within a day."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from app.store.engine.database import Database, clock
+from app.store.operating import backlog
+from app.store.sending import attempts
+
+COUNTED_UP_TO: Final = 10_001
+RECENTLY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How many recipients are still to be written to, counted up to a limit, and whether any was within a day."""
+
+    waiting: int
+    sent_recently: bool
+
+
+class MeasureTraffic:
+    """Measures the traffic."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def __call__(self) -> Traffic:
+        """The traffic now. Raises `ServiceUnavailable`."""
+        with self._database.reading() as connection:
+            since = clock(connection) - RECENTLY
+            return Traffic(
+                waiting=backlog.waiting(connection, limit=COUNTED_UP_TO),
+                sent_recently=attempts.any_since(connection, since),
+            )
