@@ -17,9 +17,9 @@ from app.cli.account import setup, setup_apply, setup_destroy, setup_plan, setup
 from app.cli.apps import apps, keys, streams
 from app.cli.feedback import address_events, bounces, notifications
 from app.cli.local import bench, chaos, demo, simulator, up
-from app.cli.local.embedded_valkey import CannotEmbed
-from app.cli.local.port_checks import PortInUse
-from app.cli.local.supervisor import ChildFailed
+from app.cli.local.children.embedded_valkey import CannotEmbed
+from app.cli.local.children.port_checks import PortInUse
+from app.cli.local.children.supervisor import ChildFailed
 from app.cli.operating import incidents, recovery
 from app.cli.privacy import forget
 from app.cli.sending import held, lanes

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from io import TextIOBase
 from typing import Any, Final
 
-from app.cli.local.port_checks import answers
+from app.cli.local.children.port_checks import answers
 from bench.load.arrivals import Strangers
 from bench.load.connection import head_of, request
 from bench.load.notifications import HEADERS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.cli.local.port_checks import answers, free_port
+from app.cli.local.children.port_checks import answers, free_port
 from bench.baselines.bare_boto3 import message
 from bench.measure.cpu import spent_by_kind
 from bench.measure.goals import Json, spread

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from app.cli.local.port_checks import free_port
+from app.cli.local.children.port_checks import free_port
 from bench.baselines.bare_boto3 import RECIPIENT, message
 from bench.load.connection import head_of, request
 from bench.measure.cpu import spent_by_kind

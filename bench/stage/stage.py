@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 
-from app.cli.local.port_checks import answers, free_port
+from app.cli.local.children.port_checks import answers, free_port
 from app.wiring.gateway import Gateway, build
 from bench.load.ses_calls import Call, read
 from bench.stage.processes import running

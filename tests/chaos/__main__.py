@@ -9,7 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from app.cli.local.embedded_valkey import CannotEmbed
+from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.shell.operated_gateway import isolate
 from config import SesTransport
 from tests.chaos.drill import DatabaseKind, Drill

@@ -15,10 +15,11 @@ from alembic.util import CommandError
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.local import ownership, processes
-from app.cli.local.embedded_valkey import valkey
-from app.cli.local.port_checks import require_free_port
-from app.cli.local.supervisor import Supervisor
+from app.cli.local import ownership
+from app.cli.local.children import processes
+from app.cli.local.children.embedded_valkey import valkey
+from app.cli.local.children.port_checks import require_free_port
+from app.cli.local.children.supervisor import Supervisor
 from app.cli.shell import operated_gateway
 from app.cli.shell.command import CommandFailed
 from app.cli.shell.data_dir import DataDir, write_private_json

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.markup import escape
 
 from app.cli.local.bootstrap import Ports, start
+from app.cli.local.children.embedded_valkey import sole_user_of
+from app.cli.local.children.port_checks import free_port
+from app.cli.local.children.supervisor import Supervisor
 from app.cli.local.demo_story import Story, read_guests
-from app.cli.local.embedded_valkey import sole_user_of
-from app.cli.local.port_checks import free_port
-from app.cli.local.supervisor import Supervisor
 from app.cli.shell.command import Command, CommandFailed
 from app.cli.shell.data_dir import DataDir
 from app.cli.shell.operated_gateway import add_environment_option, isolate

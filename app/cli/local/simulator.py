@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from app.cli.local import processes
 from app.cli.local.bootstrap import make_topic
-from app.cli.local.embedded_valkey import sole_user_of
-from app.cli.local.port_checks import answers, free_port, require_free_port
-from app.cli.local.supervisor import Supervisor
+from app.cli.local.children import processes
+from app.cli.local.children.embedded_valkey import sole_user_of
+from app.cli.local.children.port_checks import answers, free_port, require_free_port
+from app.cli.local.children.supervisor import Supervisor
 from app.cli.local.up import PORT, SIMULATOR_PORT, port
 from app.cli.shell import operated_gateway
 from app.cli.shell.command import Command

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.markup import escape
 
 from app.cli.local.bootstrap import GONE, Ports, Ready, start
-from app.cli.local.embedded_valkey import sole_user_of
-from app.cli.local.port_checks import free_port
+from app.cli.local.children.embedded_valkey import sole_user_of
+from app.cli.local.children.port_checks import free_port
+from app.cli.local.children.supervisor import Supervisor
 from app.cli.local.simulator_client import Simulated
-from app.cli.local.supervisor import Supervisor
 from app.cli.shell.command import Command, on_gateway
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.cli.shell.operated_gateway import DEFAULT_DATA, add_environment_option, isolate

@@ -19,7 +19,8 @@ from app.domain.account.setup.resources import Found, Kind, Place, Resource
 from app.domain.account.setup.trouble import SetupStopped
 
 MOST_ROUNDS: Final = 5
-_PAUSE_S: Final = 1.0
+_FIRST_PAUSE_S, _PAUSE_S = 0.05, 1.0
+_FIRST_ASKED_AGAIN_S: Final = 2.0
 ASK_AGAIN_EVERY_S: Final = 15.0
 
 Show = Callable[[Change], None]
@@ -99,20 +100,21 @@ class SetUp:
 
         `show` is called with the seconds that are left. Returns the last look, in which it may still be pending.
         """
-        deadline = self._monotonic() + within_s
-        asked_at = float("-inf")
-        while pending := [one for one in planned.plan.work if is_pending(one)]:
-            left = deadline - self._monotonic()
+        pending = [one for one in planned.plan.work if is_pending(one)]
+        began, pause = self._monotonic(), _FIRST_PAUSE_S
+        ask_at = began + _FIRST_ASKED_AGAIN_S
+        while not self._are_confirmed(pending, planned.wanted):
+            now = self._monotonic()
+            left = began + within_s - now
             if left <= 0:
-                break
-            if self._monotonic() - asked_at >= ASK_AGAIN_EVERY_S:
-                asked_at = self._monotonic()
+                return planned
+            if now >= ask_at:
+                ask_at = now + ASK_AGAIN_EVERY_S
                 self._ask_again(pending, planned.wanted)
             show(left)
-            self._sleep(min(_PAUSE_S, left))
-            if self._are_confirmed(pending, planned.wanted):
-                return self.plan(planned.choices)
-        return planned
+            self._sleep(min(pause, left))
+            pause = min(2 * pause, _PAUSE_S)
+        return self.plan(planned.choices) if pending else planned
 
     def plan_removal(self, name: str, domains: tuple[str, ...] | None) -> Planned:
         """What belongs to this deployment, to be removed. Identities are those of its tag, and of `domains`."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from app.cli.local.supervisor import on_leash, tail_of
+from app.cli.local.children.supervisor import on_leash, tail_of
 
 LOOK_EVERY_S, AGAIN_AFTER_S, UP_WITHIN_S = 0.05, 0.3, 120.0
 

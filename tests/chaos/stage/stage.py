@@ -18,9 +18,9 @@ import urllib3
 from redis import Redis
 
 from app.aws.setup.resources import TARGET, aws_setup
-from app.cli.local import processes
-from app.cli.local.embedded_valkey import valkey_command
-from app.cli.local.port_checks import answers, free_port, pings
+from app.cli.local.children import processes
+from app.cli.local.children.embedded_valkey import valkey_command
+from app.cli.local.children.port_checks import answers, free_port, pings
 from app.cli.shell import operated_gateway
 from app.cli.shell.data_dir import DataDir
 from app.domain.apps.callers import Scope

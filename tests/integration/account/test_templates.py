@@ -26,6 +26,6 @@ def test_cloudformation_accepts_every_template(tmp_path: Path) -> None:
         files.append(tmp_path / f"{number}.json")
         files[-1].write_text(json.dumps(cloudformation.cloudformation(wanted)), encoding="utf-8")
     rules = ["--regions", "eu-west-1", "us-gov-west-1", "--include-checks", "I", "--ignore-checks", _NO_SNAPSHOTS]
-    command = [Path(sys.executable).with_name("cfn-lint"), *rules, "--", *files]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), *rules, "--", *map(str, files)]
     linted = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from app.cli.local.embedded_valkey import CannotEmbed, private_directory, socket_path, sole_user_of, valkey
-from app.cli.local.supervisor import Supervisor
+from app.cli.local.children.embedded_valkey import CannotEmbed, private_directory, socket_path, sole_user_of, valkey
+from app.cli.local.children.supervisor import Supervisor
 
 
 def test_written_data_is_there_after_a_restart(tmp_path: Path) -> None:

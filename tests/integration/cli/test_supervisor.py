@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.local.port_checks import PortInUse, answers, free_port, require_free_port
-from app.cli.local.supervisor import Child, ChildFailed, Supervisor
+from app.cli.local.children.port_checks import PortInUse, answers, free_port, require_free_port
+from app.cli.local.children.supervisor import Child, ChildFailed, Supervisor
 
 PATIENCE_S = 15.0
 
@@ -47,7 +47,7 @@ time.sleep(600)
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from app.cli.local.supervisor import Child, Supervisor
+from app.cli.local.children.supervisor import Child, Supervisor
 directory = Path(sys.argv[1])
 pids = directory / "pids"
 child = Child(name="family", argv=(sys.executable, "-c", sys.argv[2], str(pids)), ready=pids.exists)

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
-from app.cli.local.supervisor import Child, Supervisor, tail_of
+from app.cli.local.children.supervisor import Child, Supervisor, tail_of
 from app.cli.shell import operated_gateway
 from app.domain.sending.state_machine import State
 from app.services.operating.health import Check

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app.cli.local.supervisor import Child, Supervisor, tail_of
+from app.cli.local.children.supervisor import Child, Supervisor, tail_of
 from app.store.engine.database import Database
 from app.store.tables.core import heartbeats
 from tests.support.gateway.gateways import SECRET_KEY, TOPIC

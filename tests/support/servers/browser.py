@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 import urllib3
 
-from app.cli.local.port_checks import free_port
+from app.cli.local.children.port_checks import free_port
 from tests.support.servers.servers import running
 
 PATIENCE_S: Final = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from app.cli.local.port_checks import answers, free_port
+from app.cli.local.children.port_checks import answers, free_port
 from tests.support.gateway.gateways import SECRET_KEY, TOPIC
 from tests.support.servers.cli import CHECKOUT, surroundings, until
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import psycopg
 
-from app.cli.local.embedded_valkey import valkey_command
-from app.cli.local.port_checks import pings
-from app.cli.local.supervisor import on_leash, tail_of
+from app.cli.local.children.embedded_valkey import valkey_command
+from app.cli.local.children.port_checks import pings
+from app.cli.local.children.supervisor import on_leash, tail_of
 
 PREFIX = "postern-tests-"
 SERVERS = "TESTS_OF_POSTERN_SERVERS"

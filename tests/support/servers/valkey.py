@@ -11,7 +11,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from app.cli.local.port_checks import free_port
+from app.cli.local.children.port_checks import free_port
 from tests.support.servers.servers import running_valkey
 
 

@@ -40,7 +40,12 @@ MAY_ASK_THE_HOST = {"app/store/engine/clock.py"}
 WALL_CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.datetime.now", "time.time", "date.today"}
 
 # Settings are read in one place; the environment of a child process is built where it is started.
-MAY_READ_ENVIRONMENT = {"config.py", "postern", "app/cli/local/supervisor.py", "app/cli/shell/operated_gateway.py"}
+MAY_READ_ENVIRONMENT = {
+    "config.py",
+    "postern",
+    "app/cli/local/children/supervisor.py",
+    "app/cli/shell/operated_gateway.py",
+}
 
 # Words of the workplace, spelled in halves so that this file does not contain them.
 FORBIDDEN = tuple(

@@ -87,7 +87,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.cli.submission": {*ENTRANCE, "app.cli.shell"},
     "app.cli.suppression": {*ENTRANCE, "app.cli.shell"},
     # The demo tells a timeline as `send --follow` does.
-    "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "config"},
+    "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
+    "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
     "worker": {*ENTRANCE, "app.broker_url", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.cli.local.port_checks import pings
-from app.cli.local.supervisor import Child
+from app.cli.local.children.port_checks import pings
+from app.cli.local.children.supervisor import Child
 
 SOCKET_PATH_BYTES = 100  # sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from app.cli.local.port_checks import answers
-from app.cli.local.supervisor import Child
+from app.cli.local.children.port_checks import answers
+from app.cli.local.children.supervisor import Child
 from app.cli.shell.operated_gateway import CHECKOUT
 from app.domain.errors import ServiceUnavailable
 from app.services.operating.workers import Workforce
