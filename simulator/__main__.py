@@ -17,6 +17,7 @@ EXAMPLE = """
 example:
   python -m simulator --port 4579 --data /tmp/simulator --latency-ms 60 --max-send-rate 100
   export AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:4579 AWS_ENDPOINT_URL_SNS=http://127.0.0.1:4579
+  export AWS_ENDPOINT_URL_SQS=http://127.0.0.1:4579 AWS_ENDPOINT_URL_STS=http://127.0.0.1:4579
   export SNS_PINNED_CERTIFICATE=/tmp/simulator/sns-signing.pem
     then open http://127.0.0.1:4579/ to see the emails that were "sent"
 """
@@ -48,7 +49,7 @@ def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="A stand-in for Amazon SES v2 and Amazon SNS on loopback.",
+        description="A stand-in for Amazon SES v2, SNS and SQS on loopback.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

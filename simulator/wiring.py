@@ -26,8 +26,13 @@ from simulator.ses.suppression import SuppressionList
 from simulator.sns.api import SnsApi
 from simulator.sns.delivery import Courier
 from simulator.sns.publisher import Publisher
+from simulator.sns.queue_delivery import QueueDelivery
 from simulator.sns.signing import Signer
 from simulator.sns.topics import Topics
+from simulator.sqs.api import SqsApi
+from simulator.sqs.message_calls import MessageCalls
+from simulator.sqs.queue_calls import QueueCalls
+from simulator.sqs.queues import Queues
 from simulator.timestamps import utc_now
 
 LEDGER_FILE = "ledger.jsonl"
@@ -58,7 +63,8 @@ def build(options: Options) -> Parts:
     dice = random.Random(options.seed)
     background_work, poster, faults = BackgroundWork(), HttpPoster(), Faults(dice)
     ledger = Ledger(options.data / LEDGER_FILE, options.ledger_sync)
-    sns = _sns(options, background_work, poster)
+    queues = Queues(region=options.region, account_id=options.account_id, clock=time.time)
+    sns = _sns(options, background_work, poster, queues)
     here = _surroundings(options, background_work, sns.publisher)
     stream = EventStream(here, delay=options.event_delay, dice=dice, clock=utc_now)
     control = Control(
@@ -78,6 +84,7 @@ def build(options: Options) -> Parts:
         ses=_ses_routes(options, here, stream, ledger),
         control=[*control.routes(), *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes()],
         sns=SnsApi(topics=sns.topics, publisher=sns.publisher, account_id=options.account_id, clock=utc_now).answer,
+        sqs=_sqs(options, queues).answer,
         faults=faults,
         api_rate=SendRate(options.api_rate, time.monotonic()) if options.api_rate else None,
         monotonic=time.monotonic,
@@ -86,9 +93,15 @@ def build(options: Options) -> Parts:
     return Parts(front=front, ledger=ledger, background_work=background_work, poster=poster)
 
 
-def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster) -> Sns:
+def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster, queues: Queues) -> Sns:
     topics = Topics(region=options.region, account_id=options.account_id)
-    courier = Courier(poster=poster, background_work=background_work, timeout=options.delivery_timeout, clock=utc_now)
+    courier = Courier(
+        poster=poster,
+        queues=QueueDelivery(queues=queues, account_id=options.account_id),
+        background_work=background_work,
+        timeout=options.delivery_timeout,
+        clock=utc_now,
+    )
     publisher = Publisher(
         topics=topics,
         signer=Signer(options.data, region=options.region, now=utc_now()),
@@ -98,6 +111,15 @@ def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster) 
         clock=utc_now,
     )
     return Sns(topics=topics, courier=courier, publisher=publisher)
+
+
+def _sqs(options: Options, queues: Queues) -> SqsApi:
+    return SqsApi(
+        queues=queues,
+        about_queues=QueueCalls(queues=queues, account_id=options.account_id),
+        about_messages=MessageCalls(queues=queues, sender_id=options.account_id),
+        clock=utc_now,
+    )
 
 
 def _surroundings(options: Options, background_work: BackgroundWork, publisher: Publisher) -> Surroundings:

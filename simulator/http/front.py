@@ -1,4 +1,4 @@
-"""The entry point: routes each request to SES, to SNS or to the control surface.
+"""The entry point: routes each request to SES, to SNS, to SQS or to the control surface.
 
 It also requires a signature whose time is current, keeps the API rate, and applies faults.
 """
@@ -74,6 +74,7 @@ class Front:
         ses: Iterable[Route],
         control: Iterable[Route],
         sns: Callable[[Request], Awaitable[Response]],
+        sqs: Callable[[Request], Awaitable[Response]],
         faults: Faults,
         api_rate: SendRate | None,
         monotonic: Monotonic,
@@ -82,6 +83,7 @@ class Front:
         self._ses = Table(ses)
         self._control = Table(control)
         self._sns = sns
+        self._sqs = sqs
         self._faults = faults
         self._api_rate = api_rate
         self._monotonic = monotonic
@@ -91,6 +93,8 @@ class Front:
         """Return the answer to a request; None closes the connection without one."""
         if request.path.startswith("/v2/"):
             return await self._answer_ses(request)
+        if "x-amz-target" in request.headers:
+            return await self._sqs(request)
         if request.path == "/" and (request.method == "POST" or "Action=" in request.query):
             return await self._sns(request)
         return await self._answer_control(request)

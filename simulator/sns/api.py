@@ -116,7 +116,8 @@ class SnsApi:
 
     def _unsubscribe(self, fields: Fields) -> str:
         subscription = self.topics.unsubscribe(_required(fields, "SubscriptionArn"), signed=bool(fields["Signed"]))
-        self.publisher.tell_unsubscribed(subscription)
+        if subscription.protocol != "sqs":
+            self.publisher.tell_unsubscribed(subscription)
         return ""
 
     def _get_subscription_attributes(self, fields: Fields) -> str:
@@ -137,8 +138,8 @@ class SnsApi:
     def _set_subscription_attributes(self, fields: Fields) -> str:
         subscription = self.topics.subscription(_required(fields, "SubscriptionArn"))
         name = _required(fields, "AttributeName")
-        if name == "RawMessageDelivery" and fields.get("AttributeValue") == "true":
-            raise invalid_parameter("the simulator does not deliver raw messages")
+        if name == "RawMessageDelivery" and fields.get("AttributeValue") == "true" and subscription.protocol != "sqs":
+            raise invalid_parameter("the simulator delivers raw messages to queues only")
         subscription.attributes[name] = fields.get("AttributeValue", "")
         return ""
 

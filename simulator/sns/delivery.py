@@ -1,4 +1,4 @@
-"""Deliveries to subscribed endpoints: a POST, retried as SNS would, every try logged.
+"""Deliveries to subscribed endpoints: a POST, retried as SNS would, or a message in a queue; every try is logged.
 
 It decides what is retried, lost or dead-lettered.
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
@@ -15,6 +15,7 @@ from typing import Any
 
 from simulator.events.background_work import BackgroundWork
 from simulator.http.client import HttpPoster
+from simulator.sns.queue_delivery import QueueDelivery
 from simulator.sns.retries import is_retryable
 from simulator.sns.topics import Subscription
 from simulator.timestamps import iso_millis
@@ -61,9 +62,16 @@ class Courier:
     """Delivers messages to endpoints, and keeps a log of the deliveries."""
 
     def __init__(
-        self, *, poster: HttpPoster, background_work: BackgroundWork, timeout: float, clock: Callable[[], datetime]
+        self,
+        *,
+        poster: HttpPoster,
+        queues: QueueDelivery,
+        background_work: BackgroundWork,
+        timeout: float,
+        clock: Callable[[], datetime],
     ) -> None:
         self._poster = poster
+        self._queues = queues
         self._background_work = background_work
         self._timeout = timeout
         self._clock = clock
@@ -87,7 +95,7 @@ class Courier:
         )
         self._log.append(delivery)
         self._pending += 1
-        body = json.dumps(envelope, ensure_ascii=False, indent=2).encode()
+        body = _body(subscription, envelope)
         return self._background_work.spawn(self._deliver(delivery, subscription, body, delays))
 
     def counts(self) -> dict[str, int]:
@@ -100,28 +108,45 @@ class Courier:
         return [delivery.described() for delivery in list(self._log)[-limit:]] if limit > 0 else []
 
     async def _deliver(
-        self, delivery: Delivery, subscription: Subscription, body: bytes, delays: Sequence[float]
+        self, delivery: Delivery, subscription: Subscription, body: str, delays: Sequence[float]
     ) -> None:
         try:
-            delivery.state = await self._try_all(delivery, subscription, body, delays)
+            if subscription.protocol == "sqs":
+                delivered = self._put(delivery, subscription, body)
+            else:
+                delivered = await self._try_all(delivery, subscription, body.encode(), delays)
         finally:
             self._pending -= 1
+        if delivered:
+            delivery.state = DeliveryState.DELIVERED
+        elif subscription.attributes.get("RedrivePolicy"):
+            delivery.state = DeliveryState.DEAD_LETTER
+            self._queues.put_lost(subscription, body)
+            self.dead_letters.append(delivery.described() | {"body": body if subscription.raw else json.loads(body)})
+        else:
+            delivery.state = DeliveryState.LOST
         self._ended[delivery.state] += 1
-        if delivery.state is DeliveryState.DEAD_LETTER:
-            self.dead_letters.append(delivery.described() | {"body": json.loads(body)})
+
+    def _put(self, delivery: Delivery, subscription: Subscription, body: str) -> bool:
+        error = self._queues.put(subscription.endpoint, body, topic_arn=subscription.topic_arn)
+        outcome = {"status": 200} if error is None else {"error": error}
+        self._tries += 1
+        delivery.tries.append({"time": iso_millis(self._clock())} | outcome)
+        return error is None
 
     async def _try_all(
         self, delivery: Delivery, subscription: Subscription, body: bytes, delays: Sequence[float]
-    ) -> DeliveryState:
+    ) -> bool:
+        """Return whether one try was answered with 2xx."""
         for delay in (0.0, *delays):
             if delay:
                 await asyncio.sleep(delay)
             status = await self._try_once(delivery, subscription, body)
             if status is not None and 200 <= status < 300:
-                return DeliveryState.DELIVERED
+                return True
             if status is not None and not is_retryable(status):
-                return DeliveryState.LOST
-        return DeliveryState.DEAD_LETTER if "RedrivePolicy" in subscription.attributes else DeliveryState.LOST
+                return False
+        return False
 
     async def _try_once(self, delivery: Delivery, subscription: Subscription, body: bytes) -> int | None:
         headers = {
@@ -146,3 +171,7 @@ class Courier:
             attempt["error"] = type(error).__name__
         delivery.tries.append(attempt)
         return attempt.get("status")
+
+
+def _body(subscription: Subscription, envelope: Mapping[str, str]) -> str:
+    return envelope["Message"] if subscription.raw else json.dumps(envelope, ensure_ascii=False, indent=2)

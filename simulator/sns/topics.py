@@ -38,6 +38,11 @@ class Subscription:
     authenticated_unsubscribe: bool = False
     attributes: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def raw(self) -> bool:
+        """Return whether it gets the bare message instead of the envelope."""
+        return self.attributes.get("RawMessageDelivery") == "true"
+
 
 def new_token() -> str:
     """Return a confirmation token in SNS's form."""
@@ -49,6 +54,7 @@ class Topics:
 
     def __init__(self, *, region: str, account_id: str) -> None:
         self._arn_prefix = f"arn:aws:sns:{region}:{account_id}:"
+        self._queue_arn_prefix = f"arn:aws:sqs:{region}:{account_id}:"
         self._topics: dict[str, Topic] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._by_token: dict[str, Subscription] = {}
@@ -88,10 +94,14 @@ class Topics:
     def subscribe(self, topic_arn: str, *, protocol: str, endpoint: str, attributes: dict[str, str]) -> Subscription:
         """Return the subscription of this endpoint; a new one is unconfirmed. Raises SnsError."""
         self.topic(topic_arn)
-        if protocol not in ("http", "https"):
+        if protocol not in ("http", "https", "sqs"):
             raise invalid_parameter(f"the simulator does not deliver by {protocol}")
-        if not endpoint.startswith(f"{protocol}://"):
+        if protocol == "sqs" and not endpoint.startswith(self._queue_arn_prefix):
+            raise invalid_parameter("SQS endpoint ARN")
+        if protocol != "sqs" and not endpoint.startswith(f"{protocol}://"):
             raise invalid_parameter("Endpoint must match the specified protocol")
+        if protocol != "sqs" and attributes.get("RawMessageDelivery") == "true":
+            raise invalid_parameter("the simulator delivers raw messages to queues only")
         for subscription in self.subscriptions(topic_arn):
             if subscription.endpoint == endpoint:
                 return subscription
@@ -102,6 +112,8 @@ class Topics:
             endpoint=endpoint,
             token=new_token(),
             attributes=attributes,
+            # A queue of the topic's own account needs no handshake.
+            confirmed=protocol == "sqs",
         )
         self._subscriptions[subscription.arn] = subscription
         self._by_token[subscription.token] = subscription

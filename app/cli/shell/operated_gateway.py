@@ -69,6 +69,8 @@ def of_aws(simulator_url: str, *, region: str) -> dict[str, str]:
         "AWS_REGION": region,
         "AWS_ENDPOINT_URL_SESV2": simulator_url,
         "AWS_ENDPOINT_URL_SNS": simulator_url,
+        "AWS_ENDPOINT_URL_SQS": simulator_url,
+        "AWS_ENDPOINT_URL_STS": simulator_url,
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "false",
         "AWS_ACCESS_KEY_ID": "simulator",
         "AWS_SECRET_ACCESS_KEY": "simulator",

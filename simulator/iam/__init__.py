@@ -1,0 +1,1 @@
+"""The policies of topics and queues, and who may do what by them."""

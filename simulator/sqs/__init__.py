@@ -1,0 +1,1 @@
+"""The simulated SQS: queues, their messages, and the JSON protocol."""
