@@ -4,9 +4,12 @@ import random
 import time
 from dataclasses import dataclass
 
+from simulator.control.account_control import AccountControl
+from simulator.control.consistency import Consistency
 from simulator.control.control import Control
 from simulator.control.inbox import Inbox
 from simulator.control.inbox_page import InboxPages
+from simulator.control.resources import Resources
 from simulator.events.background_work import BackgroundWork
 from simulator.events.event_stream import EventStream, Surroundings
 from simulator.events.mailbox_behaviours import Behaviours
@@ -14,20 +17,26 @@ from simulator.http.calls import Route
 from simulator.http.client import HttpPoster
 from simulator.http.faults import Faults
 from simulator.http.front import Front
+from simulator.iam.sts import StsApi
 from simulator.options import Options
 from simulator.ses.account import Account
 from simulator.ses.account_api import AccountApi
+from simulator.ses.configuration_set_api import ConfigurationSetApi
 from simulator.ses.configuration_sets import ConfigurationSets
+from simulator.ses.identities import Identities
+from simulator.ses.identity_api import IdentityApi
 from simulator.ses.ledger import Ledger
 from simulator.ses.quota import DailyQuota, SendRate
 from simulator.ses.sending_api import Sending
-from simulator.ses.setup_api import SetupApi
 from simulator.ses.suppression import SuppressionList
+from simulator.ses.tag_api import TagApi
 from simulator.sns.api import SnsApi
 from simulator.sns.delivery import Courier
 from simulator.sns.publisher import Publisher
 from simulator.sns.queue_delivery import QueueDelivery
 from simulator.sns.signing import Signer
+from simulator.sns.subscription_calls import SubscriptionCalls
+from simulator.sns.topic_calls import TopicCalls
 from simulator.sns.topics import Topics
 from simulator.sqs.api import SqsApi
 from simulator.sqs.message_calls import MessageCalls
@@ -63,9 +72,11 @@ def build(options: Options) -> Parts:
     dice = random.Random(options.seed)
     background_work, poster, faults = BackgroundWork(), HttpPoster(), Faults(dice)
     ledger = Ledger(options.data / LEDGER_FILE, options.ledger_sync)
-    queues = Queues(region=options.region, account_id=options.account_id, clock=time.time)
-    sns = _sns(options, background_work, poster, queues)
-    here = _surroundings(options, background_work, sns.publisher)
+    consistency = Consistency(time.monotonic)
+    place = {"region": options.region, "account_id": options.account_id}
+    queues = Queues(**place, consistency=consistency, clock=time.time)
+    sns = _sns(options, background_work, poster, queues, Topics(**place, consistency=consistency))
+    here = _surroundings(options, background_work, sns.publisher, consistency)
     stream = EventStream(here, delay=options.event_delay, dice=dice, clock=utc_now)
     control = Control(
         account=here.account,
@@ -82,8 +93,13 @@ def build(options: Options) -> Parts:
     )
     front = Front(
         ses=_ses_routes(options, here, stream, ledger),
-        control=[*control.routes(), *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes()],
-        sns=SnsApi(topics=sns.topics, publisher=sns.publisher, account_id=options.account_id, clock=utc_now).answer,
+        control=[
+            *control.routes(),
+            *AccountControl(resources=_resources(here, sns.topics, queues), consistency=consistency).routes(),
+            *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes(),
+        ],
+        sns=_sns_api(options, sns).answer,
+        sts=StsApi(account_id=options.account_id, clock=utc_now).answer,
         sqs=_sqs(options, queues).answer,
         faults=faults,
         api_rate=SendRate(options.api_rate, time.monotonic()) if options.api_rate else None,
@@ -93,8 +109,7 @@ def build(options: Options) -> Parts:
     return Parts(front=front, ledger=ledger, background_work=background_work, poster=poster)
 
 
-def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster, queues: Queues) -> Sns:
-    topics = Topics(region=options.region, account_id=options.account_id)
+def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster, queues: Queues, topics: Topics) -> Sns:
     courier = Courier(
         poster=poster,
         queues=QueueDelivery(queues=queues, account_id=options.account_id),
@@ -107,10 +122,21 @@ def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster, 
         signer=Signer(options.data, region=options.region, now=utc_now()),
         courier=courier,
         region=options.region,
+        account_id=options.account_id,
         retry_delay=options.retry_delay,
         clock=utc_now,
     )
     return Sns(topics=topics, courier=courier, publisher=publisher)
+
+
+def _sns_api(options: Options, sns: Sns) -> SnsApi:
+    account_id = options.account_id
+    return SnsApi(
+        about_topics=TopicCalls(topics=sns.topics, account_id=account_id),
+        about_subscriptions=SubscriptionCalls(topics=sns.topics, publisher=sns.publisher, account_id=account_id),
+        publisher=sns.publisher,
+        clock=utc_now,
+    )
 
 
 def _sqs(options: Options, queues: Queues) -> SqsApi:
@@ -122,17 +148,20 @@ def _sqs(options: Options, queues: Queues) -> SqsApi:
     )
 
 
-def _surroundings(options: Options, background_work: BackgroundWork, publisher: Publisher) -> Surroundings:
+def _surroundings(
+    options: Options, background_work: BackgroundWork, publisher: Publisher, consistency: Consistency
+) -> Surroundings:
     account = Account(
         rate=SendRate(options.max_send_rate, time.monotonic()),
         quota=DailyQuota(options.max_24h),
+        identities=Identities(consistency),
         enforce_identities=options.enforce_identities,
         production_access=options.production_access,
     )
     return Surroundings(
         account=account,
         behaviours=Behaviours(),
-        configuration_sets=ConfigurationSets(),
+        configuration_sets=ConfigurationSets(consistency),
         suppression=SuppressionList(),
         inbox=Inbox(),
         publisher=publisher,
@@ -140,6 +169,10 @@ def _surroundings(options: Options, background_work: BackgroundWork, publisher: 
         region=options.region,
         account_id=options.account_id,
     )
+
+
+def _resources(here: Surroundings, topics: Topics, queues: Queues) -> Resources:
+    return Resources(account=here.account, configuration_sets=here.configuration_sets, topics=topics, queues=queues)
 
 
 def _ses_routes(options: Options, here: Surroundings, stream: EventStream, ledger: Ledger) -> list[Route]:
@@ -154,5 +187,12 @@ def _ses_routes(options: Options, here: Surroundings, stream: EventStream, ledge
         clock=utc_now,
     )
     account = AccountApi(account=here.account, suppression=here.suppression, clock=utc_now)
-    setup = SetupApi(account=here.account, configuration_sets=here.configuration_sets, publisher=here.publisher)
-    return [*sending.routes(), *account.routes(), *setup.routes()]
+    identities, configuration_sets = here.account.identities, here.configuration_sets
+    place = {"region": options.region, "account_id": options.account_id}
+    return [
+        *sending.routes(),
+        *account.routes(),
+        *ConfigurationSetApi(configuration_sets=configuration_sets, publisher=here.publisher, **place).routes(),
+        *IdentityApi(identities=identities, configuration_sets=configuration_sets).routes(),
+        *TagApi(identities=identities, configuration_sets=configuration_sets, **place).routes(),
+    ]

@@ -15,9 +15,10 @@ from simulator.events.background_work import BackgroundWork
 from simulator.events.event_json import event_json, notification_json
 from simulator.events.fates import EventKind, Happening, happenings
 from simulator.events.mailbox_behaviours import Behaviours
+from simulator.iam.arns import ses_arn
 from simulator.ses.accepted_email import AcceptedEmail, new_ses_id
 from simulator.ses.account import Account
-from simulator.ses.addresses import is_mailbox_simulator
+from simulator.ses.addresses import domain_of, is_mailbox_simulator
 from simulator.ses.configuration_sets import ConfigurationSets
 from simulator.ses.suppression import Entry, Reason, SuppressionList
 from simulator.sns.errors import SnsError
@@ -77,6 +78,15 @@ class Surroundings:
     account_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What SES publishes to one topic, for the configuration set or identity with `source_arn`."""
+
+    topic_arn: str
+    message: str
+    source_arn: str
+
+
 class EventStream:
     """Publishes the events of accepted emails."""
 
@@ -117,9 +127,9 @@ class EventStream:
         if happening.suppresses:
             self._suppress(email, happening, moment=moment, feedback_id=feedback_id)
         tasks: list[asyncio.Task[None]] = []
-        for topic_arn, message in self._messages(email, happening, moment=moment, feedback_id=feedback_id):
+        for report in self._reports(email, happening, moment=moment, feedback_id=feedback_id):
             for _ in range(copies):
-                tasks.extend(self._publish(topic_arn, message, deliveries))
+                tasks.extend(self._publish(report, deliveries))
         return tasks
 
     def _tell(self, email: AcceptedEmail, happening: Happening) -> list[asyncio.Task[None]]:
@@ -173,27 +183,33 @@ class EventStream:
                     )
                 )
 
-    def _messages(
+    def _reports(
         self, email: AcceptedEmail, happening: Happening, *, moment: datetime, feedback_id: str
-    ) -> list[tuple[str, str]]:
-        account = (self._here.region, self._here.account_id)
-        messages = []
+    ) -> list[Report]:
+        region, account_id = account = (self._here.region, self._here.account_id)
+        reports = []
         used = self._here.configuration_sets.find(email.configuration_set)
         for topic_arn in used.topics_for(happening.kind) if used else ():
             event = event_json(email, happening, account=account, moment=moment, feedback_id=feedback_id)
-            messages.append((topic_arn, event))
+            source_arn = ses_arn("configuration-set", str(email.configuration_set), region, account_id)
+            reports.append(Report(topic_arn=topic_arn, message=event, source_arn=source_arn))
         identity = self._here.account.feedback_of(email.sender)
         if identity is not None and happening.kind in IDENTITY_KINDS and happening.kind in identity.topics:
             notification = notification_json(
                 email, happening, account=account, moment=moment, feedback_id=feedback_id, headers=identity.headers
             )
-            messages.append((identity.topics[happening.kind], notification))
-        return messages
+            source_arn = ses_arn("identity", domain_of(email.sender), region, account_id)
+            reports.append(
+                Report(topic_arn=identity.topics[happening.kind], message=notification, source_arn=source_arn)
+            )
+        return reports
 
-    def _publish(self, topic_arn: str, message: str, deliveries: int) -> list[asyncio.Task[None]]:
+    def _publish(self, report: Report, deliveries: int) -> list[asyncio.Task[None]]:
         try:
-            return self._here.publisher.publish(topic_arn, message, subject=SUBJECT, deliveries=deliveries)[1]
+            return self._here.publisher.publish_for_ses(
+                report.topic_arn, report.message, source_arn=report.source_arn, subject=SUBJECT, deliveries=deliveries
+            )
         except SnsError:
-            # Events for a deleted topic are lost, as at AWS.
+            # Events for a deleted topic, or one whose policy is against it, are lost, as at AWS.
             self.dropped += 1
             return []

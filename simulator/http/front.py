@@ -15,10 +15,11 @@ from uuid import uuid4
 from simulator.http.calls import Call, Route
 from simulator.http.faults import Damage, Fault, Faults, Moment
 from simulator.http.server import Request, Response, json_response, same_origin
+from simulator.http.signature_shape import is_signed, out_of_time
+from simulator.iam.sts import VERSION as STS
 from simulator.ses.errors import SesError, invalid_signature, missing_authentication, too_many_requests
 from simulator.ses.quota import SendRate
 from simulator.ses.send_requests import destination_addresses
-from simulator.ses.signature_shape import is_signed, out_of_time
 from simulator.sns.errors import SnsError
 
 SENDS = frozenset({"SendEmail", "SendBulkEmail"})
@@ -75,6 +76,7 @@ class Front:
         control: Iterable[Route],
         sns: Callable[[Request], Awaitable[Response]],
         sqs: Callable[[Request], Awaitable[Response]],
+        sts: Callable[[Request], Awaitable[Response]],
         faults: Faults,
         api_rate: SendRate | None,
         monotonic: Monotonic,
@@ -84,6 +86,7 @@ class Front:
         self._control = Table(control)
         self._sns = sns
         self._sqs = sqs
+        self._sts = sts
         self._faults = faults
         self._api_rate = api_rate
         self._monotonic = monotonic
@@ -96,7 +99,7 @@ class Front:
         if "x-amz-target" in request.headers:
             return await self._sqs(request)
         if request.path == "/" and (request.method == "POST" or "Action=" in request.query):
-            return await self._sns(request)
+            return await (self._sts if request.form().get("Version") == STS else self._sns)(request)
         return await self._answer_control(request)
 
     async def _answer_control(self, request: Request) -> Response:

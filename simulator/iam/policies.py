@@ -52,6 +52,12 @@ def fault_of_policy(policy: str) -> str | None:
     return None
 
 
+def actions_of(policy: str) -> list[str]:
+    """Return the actions that the statements of a policy name."""
+    statements = _statements(json.loads(policy))
+    return [str(one) for each in statements for one in _list(each.get("Action")) + _list(each.get("NotAction"))]
+
+
 def _statements(document: Mapping[str, Any]) -> Iterator[Any]:
     yield from _list(document.get("Statement"))
 

@@ -50,9 +50,9 @@ class AccountApi:
         return json_response(
             {
                 "DedicatedIpAutoWarmupEnabled": False,
-                "EnforcementStatus": "HEALTHY",
+                "EnforcementStatus": self.account.enforcement.value,
                 "ProductionAccessEnabled": self.account.production_access,
-                "SendingEnabled": self.account.sending_enabled,
+                "SendingEnabled": self.account.may_send,
                 "SendQuota": {
                     "Max24HourSend": quota.ceiling,
                     "MaxSendRate": self.account.rate.per_second,

@@ -91,7 +91,7 @@ class Sending:
 
     def _admit(self, draft: Draft, now: float) -> str | None:
         """Return the configuration set that applies. Raises SesError when the account may not send this now."""
-        if not self.account.sending_enabled:
+        if not self.account.may_send:
             raise SesError(400, "SendingPausedException", "Email sending is disabled for your account.")
         if not self.account.is_verified(draft.sender):
             raise message_rejected(

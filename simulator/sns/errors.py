@@ -1,19 +1,20 @@
 """The errors of SNS, each with the code and status that boto3 shows."""
 
+from simulator.http.query import QueryError
 
-class SnsError(Exception):
-    """An error of the query protocol."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+class SnsError(QueryError):
+    """An error of SNS."""
 
 
 def sns_not_found(message: str) -> SnsError:
     """The topic or subscription does not exist."""
     return SnsError(404, "NotFound", message)
+
+
+def resource_not_found() -> SnsError:
+    """What is to be tagged does not exist."""
+    return SnsError(404, "ResourceNotFound", "Resource does not exist")
 
 
 def invalid_parameter(message: str) -> SnsError:

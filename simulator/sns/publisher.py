@@ -10,6 +10,8 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from simulator.sns.delivery import Courier
+from simulator.sns.errors import authorization_error
+from simulator.sns.permissions import ses_may_publish
 from simulator.sns.retries import healthy_policy, retry_delays
 from simulator.sns.signing import Signer
 from simulator.sns.topics import Subscription, Topic, Topics
@@ -26,12 +28,14 @@ class Publisher:
         signer: Signer,
         courier: Courier,
         region: str,
+        account_id: str,
         retry_delay: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._topics = topics
         self._signer = signer
         self._courier = courier
+        self._account_id = account_id
         self._service_url = f"https://sns.{region}.amazonaws.com/"
         self._retry_delay = retry_delay
         self._clock = clock
@@ -57,6 +61,18 @@ class Publisher:
             message_to_it = signed | {"UnsubscribeURL": url}
             tasks.extend(self._carry(topic, subscription, message_to_it) for _ in range(deliveries))
         return envelope["MessageId"], tasks
+
+    def publish_for_ses(
+        self, topic_arn: str, message: str, *, source_arn: str, subject: str | None = None, deliveries: int = 1
+    ) -> list[asyncio.Task[None]]:
+        """Start the deliveries of what SES reports about a configuration set or identity; return the tasks.
+
+        Raises SnsError when there is no such topic, and when its policy does not let SES publish.
+        """
+        topic = self._topics.topic(topic_arn)
+        if not ses_may_publish(topic, account_id=self._account_id, source_arn=source_arn):
+            raise authorization_error(f"ses.amazonaws.com may not publish to {topic_arn} for {source_arn}")
+        return self.publish(topic_arn, message, subject=subject, deliveries=deliveries)[1]
 
     def ask_to_confirm(self, subscription: Subscription) -> None:
         """Start the delivery of the SubscriptionConfirmation."""

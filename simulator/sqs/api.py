@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from simulator.http.server import Request, Response
-from simulator.ses.signature_shape import is_signed, out_of_time
+from simulator.http.signature_shape import is_signed, out_of_time
 from simulator.sqs.errors import CONTENT_TYPE, SqsError, of_every_service
 from simulator.sqs.message_calls import MessageCalls
 from simulator.sqs.queue import Queue

@@ -34,7 +34,7 @@ class QueueCalls:
 
     async def list(self, content: Content, host: str) -> dict[str, Any]:
         """Return the URLs of all queues whose names start with a prefix, at most a thousand."""
-        found = self.queues.all(content.get("QueueNamePrefix") or "")
+        found = self.queues.visible(content.get("QueueNamePrefix") or "")
         urls = [self._url(queue, host) for queue in found[: content.get("MaxResults") or 1000]]
         return {"QueueUrls": urls} if urls else {}
 

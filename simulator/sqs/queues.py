@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from simulator.control.consistency import Consistency
 from simulator.sqs.attributes import checked
 from simulator.sqs.errors import invalid_value, missing, modelled, no_such_queue, older
 from simulator.sqs.queue import Message, Queue
@@ -19,7 +20,8 @@ class Queues:
     `name_is_taken_for` is how long after a deletion that is, in seconds; SQS has 60, here it is 0 until a test sets it.
     """
 
-    def __init__(self, *, region: str, account_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, *, region: str, account_id: str, consistency: Consistency, clock: Callable[[], float]) -> None:
+        self._consistency = consistency
         self._account_id = account_id
         self._arn_prefix = f"arn:aws:sqs:{region}:{account_id}:"
         self._clock = clock
@@ -46,6 +48,7 @@ class Queues:
         queue.attributes.update({attribute: value for attribute, value in wanted.items() if value})
         queue.tags.update(tags)
         self._queues[name] = queue
+        self._consistency.made(queue.arn)
         return queue
 
     def set_attributes(self, queue: Queue, given: Mapping[str, object]) -> None:
@@ -67,7 +70,7 @@ class Queues:
     def named(self, name: str) -> Queue:
         """Return the queue of this name. Raises SqsError."""
         queue = self._queues.get(name)
-        if queue is None:
+        if queue is None or not self._consistency.shows(queue.arn):
             raise no_such_queue()
         return queue
 
@@ -85,9 +88,13 @@ class Queues:
         queue = self._queues.get(arn.removeprefix(self._arn_prefix))
         return queue if queue is not None and queue.arn == arn else None
 
-    def all(self, prefix: str = "") -> list[Queue]:
-        """Return the queues whose names start so, by name."""
-        return [queue for name, queue in sorted(self._queues.items()) if name.startswith(prefix)]
+    def visible(self, prefix: str = "") -> list[Queue]:
+        """Return the queues that calls see and whose names start so, by name."""
+        return [one for one in self.all() if one.name.startswith(prefix) and self._consistency.shows(one.arn)]
+
+    def all(self) -> list[Queue]:
+        """Return every queue, by name."""
+        return [queue for _, queue in sorted(self._queues.items())]
 
     def exists(self, queue: Queue) -> bool:
         """Return whether the queue was not deleted."""

@@ -1,4 +1,4 @@
-"""Configuration sets, event destinations and identities, as SES v2 answers them.
+"""Configuration sets and event destinations, as SES v2 answers them.
 
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSetEventDestination.html
 """
@@ -9,9 +9,16 @@ from typing import Any
 
 from simulator.http.calls import Call, Route
 from simulator.http.server import Response, json_response
-from simulator.ses.account import Account
-from simulator.ses.configuration_sets import ConfigurationSet, ConfigurationSets, read_destination, read_reasons
+from simulator.iam.arns import ses_arn
+from simulator.ses.configuration_sets import (
+    ConfigurationSet,
+    ConfigurationSets,
+    read_delivery,
+    read_destination,
+    read_reasons,
+)
 from simulator.ses.errors import already_exists, bad_request, not_found
+from simulator.ses.tag_api import read_tags, tag_list
 from simulator.sns.errors import SnsError
 from simulator.sns.publisher import Publisher
 
@@ -19,19 +26,21 @@ SETS = "/v2/email/configuration-sets"
 SET = SETS + "/{ConfigurationSetName}"
 DESTINATIONS = SET + "/event-destinations"
 DESTINATION = DESTINATIONS + "/{EventDestinationName}"
-IDENTITIES = "/v2/email/identities"
+KEPT = ("TrackingOptions", "VdmOptions", "ArchivingOptions", "MessageSecurityOptions")
+"""Parts of a set that do nothing here, and are given back as they were set."""
 GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetupApi:
-    """The calls that an operator makes once, to set up the account."""
+class ConfigurationSetApi:
+    """The calls about configuration sets and their event destinations."""
 
-    account: Account
     configuration_sets: ConfigurationSets
     publisher: Publisher
+    region: str
+    account_id: str
 
     def routes(self) -> list[Route]:
         """Return the routes of these calls."""
@@ -42,14 +51,12 @@ class SetupApi:
             Route("DELETE", SET, "DeleteConfigurationSet", self.delete_set),
             Route("PUT", SET + "/suppression-options", "PutConfigurationSetSuppressionOptions", self.put_reasons),
             Route("PUT", SET + "/sending", "PutConfigurationSetSendingOptions", self.put_sending),
+            Route("PUT", SET + "/reputation-options", "PutConfigurationSetReputationOptions", self.put_reputation),
+            Route("PUT", SET + "/delivery-options", "PutConfigurationSetDeliveryOptions", self.put_delivery),
             Route("POST", DESTINATIONS, "CreateConfigurationSetEventDestination", self.create_destination),
             Route("GET", DESTINATIONS, "GetConfigurationSetEventDestinations", self.get_destinations),
             Route("PUT", DESTINATION, "UpdateConfigurationSetEventDestination", self.update_destination),
             Route("DELETE", DESTINATION, "DeleteConfigurationSetEventDestination", self.delete_destination),
-            Route("POST", IDENTITIES, "CreateEmailIdentity", self.create_identity),
-            Route("POST", "/v2/email/list-identities", "ListEmailIdentities", self.list_identities),
-            Route("GET", IDENTITIES + "/{EmailIdentity}", "GetEmailIdentity", self.get_identity),
-            Route("DELETE", IDENTITIES + "/{EmailIdentity}", "DeleteEmailIdentity", self.delete_identity),
         ]
 
     async def create_set(self, call: Call) -> Response:
@@ -58,12 +65,16 @@ class SetupApi:
         name = str(content.get("ConfigurationSetName", ""))
         if not _NAME.fullmatch(name):
             raise bad_request("ConfigurationSetName must be 1 to 64 of A-Z, a-z, 0-9, '_' and '-'.")
-        options = content.get("SuppressionOptions")
+        options, reputation = content.get("SuppressionOptions"), content.get("ReputationOptions") or {}
         self.configuration_sets.create(
             ConfigurationSet(
                 name=name,
                 suppressed_reasons=read_reasons(options.get("SuppressedReasons")) if options else None,
                 sending_enabled=(content.get("SendingOptions") or {}).get("SendingEnabled", True),
+                delivery=read_delivery(content.get("DeliveryOptions") or {}),
+                reputation_metrics=bool(reputation.get("ReputationMetricsEnabled", False)),
+                others={name: content[name] for name in KEPT if name in content},
+                tags=read_tags(content.get("Tags") or []),
             )
         )
         return json_response({})
@@ -75,9 +86,12 @@ class SetupApi:
     async def get_set(self, call: Call) -> Response:
         """Return a set."""
         found = self._set(call)
-        content: dict[str, Any] = {
+        content: dict[str, Any] = found.others | {
             "ConfigurationSetName": found.name,
+            "DeliveryOptions": found.delivery,
+            "ReputationOptions": {"ReputationMetricsEnabled": found.reputation_metrics},
             "SendingOptions": {"SendingEnabled": found.sending_enabled},
+            "Tags": tag_list(found.tags),
         }
         if found.suppressed_reasons is not None:
             content["SuppressionOptions"] = {"SuppressedReasons": sorted(found.suppressed_reasons)}
@@ -96,6 +110,16 @@ class SetupApi:
     async def put_sending(self, call: Call) -> Response:
         """Pause or resume the set."""
         self._set(call).sending_enabled = bool(call.content().get("SendingEnabled", False))
+        return json_response({})
+
+    async def put_reputation(self, call: Call) -> Response:
+        """Count bounces and complaints of the set as metrics, or do not."""
+        self._set(call).reputation_metrics = bool(call.content().get("ReputationMetricsEnabled", False))
+        return json_response({})
+
+    async def put_delivery(self, call: Call) -> Response:
+        """Replace how emails of the set are delivered."""
+        self._set(call).delivery = read_delivery(call.content())
         return json_response({})
 
     async def create_destination(self, call: Call) -> Response:
@@ -125,56 +149,11 @@ class SetupApi:
             raise not_found(f"Event destination <{name}> does not exist.")
         return json_response({})
 
-    async def create_identity(self, call: Call) -> Response:
-        """Add an identity, verified at once."""
-        content = call.content()
-        identity = str(content.get("EmailIdentity", "")).lower()
-        if not identity:
-            raise bad_request("EmailIdentity is missing.")
-        if identity in self.account.identities:
-            raise already_exists(f"Email identity {identity} already exist.")
-        self.account.identities[identity] = content.get("ConfigurationSetName")
-        return json_response({"IdentityType": _identity_type(identity), "VerifiedForSendingStatus": True})
-
-    async def get_identity(self, call: Call) -> Response:
-        """Return an identity."""
-        identity = self._identity(call)
-        content = {
-            "IdentityType": _identity_type(identity),
-            "FeedbackForwardingStatus": True,
-            "VerifiedForSendingStatus": True,
-            "VerificationStatus": "SUCCESS",
-            "DkimAttributes": {"SigningEnabled": True, "Status": "SUCCESS"},
-        }
-        default_set = self.account.identities[identity]
-        return json_response(content | ({"ConfigurationSetName": default_set} if default_set else {}))
-
-    async def list_identities(self, _call: Call) -> Response:
-        """Return every identity."""
-        identities = [
-            {
-                "IdentityName": identity,
-                "IdentityType": _identity_type(identity),
-                "SendingEnabled": True,
-                "VerificationStatus": "SUCCESS",
-            }
-            for identity in sorted(self.account.identities)
-        ]
-        return json_response({"EmailIdentities": identities})
-
-    async def delete_identity(self, call: Call) -> Response:
-        """Remove an identity."""
-        del self.account.identities[self._identity(call)]
-        return json_response({})
-
     def _set(self, call: Call) -> ConfigurationSet:
         return self.configuration_sets.get(call.parameters["ConfigurationSetName"])
 
-    def _identity(self, call: Call) -> str:
-        identity = call.parameters["EmailIdentity"].lower()
-        if identity not in self.account.identities:
-            raise not_found(f"Email identity {identity} does not exist.")
-        return identity
+    def _set_arn(self, call: Call) -> str:
+        return ses_arn("configuration-set", call.parameters["ConfigurationSetName"], self.region, self.account_id)
 
     def _put_destination(self, call: Call, name: str) -> Response:
         if not _NAME.fullmatch(name):
@@ -182,12 +161,8 @@ class SetupApi:
         destination = read_destination(name, call.content().get("EventDestination") or {})
         if destination.topic_arn is not None:
             try:
-                self.publisher.publish(destination.topic_arn, GREETING)
+                self.publisher.publish_for_ses(destination.topic_arn, GREETING, source_arn=self._set_arn(call))
             except SnsError as refusal:
                 raise bad_request(f"Could not publish to SNS topic <{destination.topic_arn}>.") from refusal
         self._set(call).destinations[name] = destination
         return json_response({})
-
-
-def _identity_type(identity: str) -> str:
-    return "EMAIL_ADDRESS" if "@" in identity else "DOMAIN"
