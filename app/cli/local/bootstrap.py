@@ -5,17 +5,15 @@ before any process opens it. `processes.py` has the command lines, `supervisor.p
 """
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 
 from alembic import command
 from alembic.util import CommandError
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.local import ownership
+from app.cli.local.aws_behind import Open, simulator_behind
 from app.cli.local.children import processes
 from app.cli.local.children.embedded_valkey import valkey
 from app.cli.local.children.port_checks import require_free_port
@@ -26,16 +24,12 @@ from app.cli.shell.data_dir import DataDir, write_private_json
 from app.domain.apps.callers import Scope
 from app.domain.errors import PosternError
 from app.services.apps.issue_keys import IssueKeys
-from app.wiring.account import aws_side
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import alembic_config
 from config import Settings, load
 
-SENDER = "invitations@example.com"
 GONE = "kim.gone@example.com"
 """The address that bounces, in the demo and under `up`."""
-CONFIRMED_WITHIN_S = 30.0
-LOOK_EVERY_S = 0.05
 _OF_AN_APPLICATION = frozenset(Scope) - {Scope.ADMIN, Scope.METRICS_READ}
 
 
@@ -54,7 +48,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The URLs and keys for using the gateway. `sender` is a From address that the API key may use."""
+    """The URLs and keys for using the gateway. `sender` is a From address that the API key may use.
+
+    `simulator_url` is empty where AWS itself stands behind the gateway, and `account` where the simulator does.
+    """
 
     url: str
     api_key: str
@@ -63,6 +60,7 @@ class Ready:
     simulator_url: str
     database_url: str
     redis_url: str
+    account: str = ""
 
     def as_json(self) -> dict[str, str]:
         """The content of `ready.json`."""
@@ -71,8 +69,9 @@ class Ready:
 
     def pages(self) -> dict[str, str]:
         """The pages for people, by name."""
+        inbox = {"inbox_url": f"{self.simulator_url}/"} if self.simulator_url else {}
         return {
-            "inbox_url": f"{self.simulator_url}/",
+            **inbox,
             "docs_url": f"{self.url}/docs",
             "openapi_url": f"{self.url}/openapi.json",
             "readyz_url": f"{self.url}/readyz",
@@ -80,43 +79,46 @@ class Ready:
         }
 
 
-def start(supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable[[str], None]) -> Ready:
+def start(
+    supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable[[str], None], aws: Open | None = None
+) -> Ready:
     """Start every process under `supervisor` and return when emails can be sent.
 
-    `show` is called with the name of each part before it starts. This process takes over the environment of the
-    gateway, so that it works on the same gateway itself. The caller has to call `operated_gateway.isolate` first, so
-    that no setting of another gateway remains.
+    `show` is called with the name of each part before it starts. `aws` stands behind the gateway, by default the
+    simulator. This process takes over the environment of the gateway, so that it works on the same gateway itself. The
+    caller has to call `operated_gateway.isolate` first, so that no setting of another gateway remains.
 
     Raises `ChildFailed`, `CommandFailed`, `CannotEmbed` and `SettingsError`.
     """
-    url, simulator_url = f"http://127.0.0.1:{ports.gateway}", f"http://127.0.0.1:{ports.simulator}"
+    url = f"http://127.0.0.1:{ports.gateway}"
     settings = _start_redis(supervisor, data, show)
-    operated_gateway.assume(operated_gateway.of_aws(simulator_url, region=settings.aws_region))
-    show("the simulator of SES and SNS")
-    supervisor.start(processes.simulator(data.simulator, port=ports.simulator, region=settings.aws_region))
-    aws = aws_side(settings)
-    topic_arn = make_topic(aws.make_topic)
-    variables = operated_gateway.of_the_parts(
-        data=data, public_url=url, simulator_url=simulator_url, settings=settings, topic_arn=topic_arn
-    )
+    variables = operated_gateway.of_the_parts(data=data, public_url=url, settings=settings)
+    open_aws = aws or simulator_behind(data, port=ports.simulator, url=url)
+    behind = open_aws(supervisor, settings, show)
+    variables |= behind.variables
     operated_gateway.assume(variables)
     write_private_json(data.environment, variables)
     show("the database")
     _migrate(settings.database_url)
     gateway = build(load())
     try:
-        _start_processes(supervisor, gateway, ports, show)
-        show("the subscription to the topic of SES's events")
-        aws.subscribe(topic_arn, url)
-        _await_confirmation(supervisor, partial(aws.is_confirmed, topic_arn, url))
-        keys = _keys(gateway, data)
+        show("the web")
+        supervisor.start(processes.web(ports.gateway))
+        # Before the workers: email that waits from an earlier run needs the configuration set.
+        show("the way back of events")
+        behind.connect()
+        show("the workers")
+        supervisor.start(processes.worker(gateway.workforce))
+        supervisor.start(processes.beat())
+        keys = _keys(gateway, data, domain=behind.sender.rpartition("@")[2])
     finally:
         gateway.close()
     return Ready(
         url=url,
         **keys,
-        sender=SENDER,
-        simulator_url=simulator_url,
+        sender=behind.sender,
+        simulator_url=behind.simulator_url,
+        account=behind.account,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
     )
@@ -150,22 +152,6 @@ def _start_redis(supervisor: Supervisor, data: DataDir, show: Callable[[str], No
     return load(**given)
 
 
-def _start_processes(supervisor: Supervisor, gateway: Gateway, ports: Ports, show: Callable[[str], None]) -> None:
-    show("the web")
-    supervisor.start(processes.web(ports.gateway))
-    show("the workers")
-    supervisor.start(processes.worker(gateway.workforce))
-    supervisor.start(processes.beat())
-
-
-def make_topic(make: Callable[[str], str]) -> str:
-    """The ARN of the topic, with the configuration set that publishes to it. Raises `CommandFailed`."""
-    try:
-        return make(operated_gateway.CONFIGURATION_SET)
-    except (BotoCoreError, ClientError) as error:
-        raise CommandFailed(f"the simulator could not be set up: {error}") from error
-
-
 def _migrate(database_url: str) -> None:
     try:
         command.upgrade(alembic_config(database_url), "head")
@@ -173,24 +159,13 @@ def _migrate(database_url: str) -> None:
         raise CommandFailed(f"the database cannot be migrated ({type(error).__name__}): check DATABASE_URL") from error
 
 
-def _await_confirmation(supervisor: Supervisor, is_confirmed: Callable[[], bool]) -> None:
-    """Wait until the gateway has confirmed its subscription by itself."""
-    deadline = time.monotonic() + CONFIRMED_WITHIN_S
-    while not is_confirmed():
-        supervisor.tend()
-        if time.monotonic() > deadline:
-            log = supervisor.log_of("web")
-            raise CommandFailed(f"the gateway did not confirm its subscription: see {log}")
-        time.sleep(LOOK_EVERY_S)
-
-
-def _keys(gateway: Gateway, data: DataDir) -> dict[str, str]:
+def _keys(gateway: Gateway, data: DataDir, *, domain: str) -> dict[str, str]:
     """The keys of the application and the administrator: those in `keys.json` if this database has them, else new."""
     remembered = json.loads(data.keys.read_text(encoding="utf-8")) if data.keys.exists() else {}
     if all(_is_known(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
         return dict(remembered)
     issued = {
-        "api_key": _issue(gateway.issue_keys, "demo", _OF_AN_APPLICATION, senders=("@example.com",)),
+        "api_key": _issue(gateway.issue_keys, "demo", _OF_AN_APPLICATION, senders=(f"@{domain}",)),
         "admin_key": _issue(gateway.issue_keys, "operators", frozenset({Scope.ADMIN})),
     }
     write_private_json(data.keys, issued)

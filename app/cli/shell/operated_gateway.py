@@ -44,22 +44,27 @@ _ITS_OWN = frozenset(
 )
 
 
-def of_the_parts(
-    *, data: DataDir, public_url: str, simulator_url: str, settings: Settings, topic_arn: str
-) -> dict[str, str]:
-    """The variables of web, worker and beat. `settings` has the keys, the database, Redis and the region."""
+def of_the_parts(*, data: DataDir, public_url: str, settings: Settings) -> dict[str, str]:
+    """The variables of web, worker and beat, but for those of AWS. `settings` has keys, database, Redis and region."""
     return {
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "FLIGHT_DIR": str(data.flight.resolve()),
         "SECRET_KEYS": ",".join(key.get_secret_value() for key in settings.secret_keys),
         "PUBLIC_URL": public_url,
+        "AWS_REGION": settings.aws_region,
+        "SNS_SIGNATURE_VERSION": "2",
+        "MALLOC_ARENA_MAX": "2",
+        "PYTHONPATH": str(CHECKOUT),
+    }
+
+
+def of_the_simulator(data: DataDir, *, topic_arn: str) -> dict[str, str]:
+    """The variables by which a gateway believes the events of the simulator."""
+    return {
         "SES_CONFIGURATION_SET": CONFIGURATION_SET,
         "SNS_TOPIC_ARNS": topic_arn,
-        "SNS_SIGNATURE_VERSION": "2",
         "SNS_PINNED_CERTIFICATE": str(data.certificate.resolve()),
-        "MALLOC_ARENA_MAX": "2",
-        **of_aws(simulator_url, region=settings.aws_region),
     }
 
 
@@ -77,7 +82,6 @@ def of_aws(simulator_url: str, *, region: str) -> dict[str, str]:
         "AWS_SESSION_TOKEN": "",
         "NO_PROXY": NO_PROXY,
         "no_proxy": NO_PROXY,
-        "PYTHONPATH": str(CHECKOUT),
     }
 
 

@@ -157,13 +157,9 @@ class _Builder:
             sns_topic_arns=(),
             sns_pinned_certificate=None,
         )
-        told = operated_gateway.of_the_parts(
-            data=self._data,
-            public_url=public_url,
-            simulator_url=f"http://127.0.0.1:{ses}",
-            settings=settings,
-            topic_arn=topic_arn,
-        )
+        told = operated_gateway.of_the_parts(data=self._data, public_url=public_url, settings=settings)
+        told |= operated_gateway.of_aws(f"http://127.0.0.1:{ses}", region=settings.aws_region)
+        told |= operated_gateway.of_the_simulator(self._data, topic_arn=topic_arn)
         operated_gateway.assume(told | self._timers())
         keys = _keys(load())
         self._processes(port, Database(direct, pool_size=1))
