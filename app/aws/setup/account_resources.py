@@ -18,13 +18,12 @@ from app.aws.setup.configuration_sets import ConfigurationSets, EventDestination
 from app.aws.setup.identities import Identities, SuppressionLists
 from app.aws.setup.queues import OF_SQS, Queues
 from app.aws.setup.resource_kind import ResourceKind
-from app.aws.setup.topics import OF_SNS, Subscriptions, Topics
+from app.aws.setup.topics import Subscriptions, Topics
 from app.aws.setup.trouble import DELETED_RECENTLY, NOT_FOUND, aws_calls, code_of
-from app.domain.account.setup.blueprint import FEEDBACK_PATH, Deployment, tags_of
+from app.domain.account.setup.blueprint import Deployment, tags_of
 from app.domain.account.setup.choices import is_reachable_by_aws
 from app.domain.account.setup.dns_records import DnsRecord
-from app.domain.account.setup.plan import remembered_domains
-from app.domain.account.setup.resources import TAG, Found, Kind, Place, Resource
+from app.domain.account.setup.resources import REMEMBERED, TAG, Found, Kind, Place, Resource
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -74,14 +73,12 @@ class AccountResources:
         empty = Deployment(name=name, place=place)
         with aws_calls("ses"):
             tags = tags_in(described_set(self.clients.ses, empty.configuration_set) or {})
-        with aws_calls(OF_SNS):
-            endpoints = Subscriptions(self.clients.sns).endpoints(empty.topic_arn)
-        urls = [one.removesuffix(FEEDBACK_PATH) for one in sorted(endpoints) if one.endswith(FEEDBACK_PATH)]
+        remembered = tags if tags.get(TAG) == name else {}
         return Deployment(
             name=name,
             place=place,
-            domains=remembered_domains(tags) if tags.get(TAG) == name else (),
-            url=urls[0] if urls else "",
+            domains=tuple(remembered.get(REMEMBERED["Domains"], "").split()),
+            url=remembered.get(REMEMBERED["Url"], ""),
             sqs=self._is_there(empty.queue),
             archive=self._is_there(empty.archive_queue),
         )
@@ -100,7 +97,7 @@ class AccountResources:
     def change(self, resource: Resource, names: frozenset[str], deployment: Deployment) -> None:
         """Set these properties as they should be, its tags included."""
         kind = self._kind(resource.kind, deployment)
-        if names - frozenset(resource.properties) or "Domains" in names:
+        if names - frozenset(resource.properties) or names & frozenset(REMEMBERED):
             self._patiently(kind.service, lambda: kind.tag(resource, tags_of(resource, deployment.name)))
         rest = names & frozenset(resource.properties)
         self._patiently(kind.service, lambda: kind.change(resource, rest))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from app.aws.setup.trouble import ALREADY_THERE, NOT_FOUND, code_of
-from app.domain.account.setup.resources import DOMAINS_TAG, TAG, Found, Json, Place, Resource
+from app.domain.account.setup.resources import REMEMBERED, TAG, Found, Json, Place, Resource
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -27,14 +27,14 @@ class ConfigurationSets:
     service: str = OF_SES
 
     def find(self, resource: Resource) -> Found | None:
-        """The set with its reputation metrics, and the domains of its tag."""
+        """The set with its reputation metrics, and what its tags remember."""
         found = described_set(self.ses, resource.name)
         if found is None:
             return None
         tags = tags_in(found)
         properties = {
             "ReputationMetricsEnabled": found.get("ReputationOptions", {}).get("ReputationMetricsEnabled", False),
-            "Domains": tags.get(DOMAINS_TAG, ""),
+            **{name: tags.get(key, "") for name, key in REMEMBERED.items()},
         }
         return Found(properties=properties, owner=tags.get(TAG))
 
@@ -52,18 +52,19 @@ class ConfigurationSets:
                 raise
 
     def change(self, resource: Resource, names: frozenset[str]) -> None:
-        """Set the reputation metrics. The domains are a tag."""
+        """Set the reputation metrics. All else is in tags."""
         if "ReputationMetricsEnabled" in names:
             self.ses.put_configuration_set_reputation_options(
                 ConfigurationSetName=resource.name, ReputationMetricsEnabled=True
             )
 
     def tag(self, resource: Resource, tags: dict[str, str]) -> None:
-        """Give the set these tags, and take off that of domains where there are none."""
+        """Give the set these tags, and take off those of what is not remembered any more."""
         arn = self.place.ses_arn("configuration-set", resource.name)
         self.ses.tag_resource(ResourceArn=arn, Tags=as_list(tags))
-        if DOMAINS_TAG not in tags:
-            self.ses.untag_resource(ResourceArn=arn, TagKeys=[DOMAINS_TAG])
+        obsolete = [key for key in REMEMBERED.values() if key not in tags]
+        if obsolete:
+            self.ses.untag_resource(ResourceArn=arn, TagKeys=obsolete)
 
     def remove(self, resource: Resource) -> None:
         """Remove the set."""

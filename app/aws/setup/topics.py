@@ -122,10 +122,6 @@ class Subscriptions:
         if arn not in {None, PENDING}:
             self.sns.unsubscribe(SubscriptionArn=str(arn))
 
-    def endpoints(self, topic_arn: str) -> frozenset[str]:
-        """The endpoints that are subscribed to a topic, confirmed or not."""
-        return frozenset(one["Endpoint"] for one in self._listed(topic_arn))
-
     def _arn(self, resource: Resource) -> str | None:
         found = (one for one in self._listed(resource.parent) if one["Endpoint"] == resource.name)
         return next((str(one["SubscriptionArn"]) for one in found), None)

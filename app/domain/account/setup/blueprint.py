@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain.account.setup.policies import queue_policy, topic_policy
-from app.domain.account.setup.resources import DOMAINS_TAG, TAG, Json, Kind, Place, Resource
+from app.domain.account.setup.resources import REMEMBERED, TAG, Json, Kind, Place, Resource
 
 EVENT_TYPES: Final = ("SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY", "RENDERING_FAILURE")
 """Every type but opens and clicks, for which SES rewrites the links of an email and adds a picture."""
@@ -122,7 +122,7 @@ def _configuration_set(wanted: Deployment) -> Resource:
     return Resource(
         kind=Kind.CONFIGURATION_SET,
         name=wanted.configuration_set,
-        properties={"ReputationMetricsEnabled": True, "Domains": " ".join(sorted(wanted.domains))},
+        properties={"ReputationMetricsEnabled": True, "Domains": " ".join(sorted(wanted.domains)), "Url": wanted.url},
         why="every email is sent with it; SES publishes events of no other",
     )
 
@@ -191,7 +191,6 @@ def _subscription(wanted: Deployment, endpoint: str, more: dict[str, Json], *, w
 def tags_of(resource: Resource, deployment: str) -> dict[str, str]:
     """The tags that a resource of this deployment has."""
     tags = {TAG: deployment}
-    domains = resource.properties.get("Domains")
-    if resource.kind is Kind.CONFIGURATION_SET and domains:
-        tags[DOMAINS_TAG] = str(domains)
+    if resource.kind is Kind.CONFIGURATION_SET:
+        tags |= {key: str(resource.properties[name]) for name, key in REMEMBERED.items() if resource.properties[name]}
     return tags

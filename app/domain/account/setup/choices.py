@@ -12,6 +12,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN: Final = re.compile(rf"(?=.{{4,253}}$){_LABEL}(?:\.{_LABEL})+")
 _MOST_CHARACTERS_OF_A_TAG: Final = 256
+_OF_A_TAG: Final = re.compile(r"[A-Za-z0-9+=._:/@-]{1,256}")
+"""What AWS lets a tag hold, in which the URL is remembered."""
 DEFAULT_NAME: Final = "postern"
 
 
@@ -81,8 +83,9 @@ def gateway_url(text: str) -> str:
     url = text.strip().rstrip("/").removesuffix(FEEDBACK_PATH)
     try:
         parts = urlsplit(url)
-        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not (parts.query or parts.fragment)
-        is_valid = is_valid and parts.username is None and (parts.port is None or parts.port > 0)
+        has_host = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        has_more = bool(parts.query or parts.fragment) or parts.username is not None
+        is_valid = has_host and not has_more and bool(_OF_A_TAG.fullmatch(url))
     except ValueError:
         is_valid = False
     if not is_valid:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.domain.account.setup.policies import canonical
-from app.domain.account.setup.resources import DOMAINS_TAG, TAG, Found, Json, Kind, Place, Resource
+from app.domain.account.setup.resources import TAG, Found, Json, Kind, Place, Resource
 
 MISSING: Final = "not set"
 
@@ -80,11 +80,16 @@ def changes_to(
 def removals(
     unwanted: Iterable[Resource], found: Mapping[tuple[Kind, str], Found], *, deployment: str, reason: str
 ) -> list[Change]:
-    """What is to be removed of these: only what is there and belongs to the deployment. The last made goes first."""
+    """What is to be removed of these: only what is there and belongs to the deployment. The last made goes first.
+
+    A subscription that waits for confirmation cannot be removed. SNS drops it by itself.
+    """
     return [
         Change(action=Action.REMOVE, resource=one, reason=reason)
         for one in reversed(list(unwanted))
-        if one.key in found and found[one.key].owner == deployment
+        if one.key in found
+        and found[one.key].owner == deployment
+        and found[one.key].properties.get("Confirmed") is not False
     ]
 
 
@@ -151,8 +156,3 @@ def _in_words(value: Json) -> str:
     if value is None or value == "":
         return MISSING
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def remembered_domains(tags: Mapping[str, str]) -> tuple[str, ...]:
-    """The domains that the tags of a configuration set name."""
-    return tuple(tags.get(DOMAINS_TAG, "").split())

@@ -10,8 +10,9 @@ Properties: TypeAlias = "Mapping[str, Json]"
 
 TAG = "postern"
 """The key of the tag that says which deployment made a resource. What does not have it is never touched."""
-DOMAINS_TAG = "postern-domains"
-"""The key of the configuration set's tag that names the domains of a deployment, since SES lists no tags."""
+REMEMBERED = {"Domains": "postern-domains", "Url": "postern-url"}
+"""What the tags of a configuration set remember of its deployment, and their keys: SES can list no tags, and SNS goes
+on listing a subscription that was not confirmed when it is not wanted any more."""
 
 
 class Kind(StrEnum):

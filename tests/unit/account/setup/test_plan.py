@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.account.setup.blueprint import DELIVERY_POLICY, blueprint, tags_of
 from app.domain.account.setup.plan import Action, Change, changes_to, differences_of, removals
 from app.domain.account.setup.resources import Found, Kind, Resource
-from tests.support.aws.deployments import deployment, every_way
+from tests.support.aws.deployments import URL, deployment, every_way
 
 OURS = "postern"
 WHOLE = blueprint(deployment(sqs=True, archive=True))
@@ -142,9 +142,9 @@ def test_a_policy_that_says_the_same_in_another_form_is_no_difference() -> None:
         assert differences_of(topic, found(topic, Policy=broken))
 
 
-def test_the_configuration_set_remembers_the_domains_in_a_tag() -> None:
-    """Its tags name the deployment and the domains; a deployment without domains has no such tag."""
+def test_the_configuration_set_remembers_the_deployment_in_its_tags() -> None:
+    """Its tags have the name, the domains and the URL; what a deployment does not have has no tag."""
     resource = blueprint(deployment(domains=("b.example", "a.example")))[0]
-    assert tags_of(resource, OURS) == {"postern": OURS, "postern-domains": "a.example b.example"}
-    bare = replace(resource, properties={**resource.properties, "Domains": ""})
+    assert tags_of(resource, OURS) == {"postern": OURS, "postern-domains": "a.example b.example", "postern-url": URL}
+    bare = replace(resource, properties={**resource.properties, "Domains": "", "Url": ""})
     assert tags_of(bare, OURS) == {"postern": OURS}
