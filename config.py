@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from config_faults import explain
 from config_names import misspelt
-from config_urls import usable_brokers, usable_database, usable_redis
+from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
 _TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -102,8 +102,14 @@ class Settings(BaseSettings):
     ses_threads: int = Field(25, ge=1, le=200, description="Calls to SES at the same time in one worker process.")
 
     sns_topic_arns: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Topics whose notifications are accepted, comma separated. The web needs one to start."
+        (),
+        description="Topics whose notifications are accepted, comma separated. Without `SQS_QUEUE_URLS` the web "
+        "needs one to start.",
     )
+    sqs_queue_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Queues from which workers take notifications of these topics, comma separated URLs."
+    )
+    sqs_pollers: int = Field(1, ge=1, le=16, description="Threads that poll a queue at once, in all workers together.")
     sns_signature_version: int = Field(2, ge=1, le=2, description="Lowest signature version accepted. 1 is SHA-1.")
     bounce_rules: Path | None = Field(None, description="TOML file of rules for replies, read before the own ones.")
     sns_pinned_certificate: Path | None = Field(
@@ -211,7 +217,10 @@ class Settings(BaseSettings):
         description="Directory where worker processes note their calls to SES, so that few are unknown after a crash.",
     )
 
-    @field_validator("sns_topic_arns", "secret_keys", "feedback_accounts", "feedback_configuration_sets", mode="before")
+    @field_validator(
+        *("sns_topic_arns", "sqs_queue_urls", "secret_keys", "feedback_accounts", "feedback_configuration_sets"),
+        mode="before",
+    )
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -250,6 +259,7 @@ class Settings(BaseSettings):
 
     _database_url = field_validator("database_url")(usable_database)
     _redis_url = field_validator("redis_url")(usable_redis)
+    _sqs_queue_urls = field_validator("sqs_queue_urls")(usable_queues)
     _celery_broker_url = field_validator("celery_broker_url")(usable_brokers)
 
     @field_validator("ses_configuration_set")

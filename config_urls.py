@@ -1,9 +1,10 @@
 """The URLs among the settings: which ones are usable, and which spellings are accepted for them.
 
-It decides what `config.py` refuses in DATABASE_URL, REDIS_URL and CELERY_BROKER_URL. It connects to nothing; it only
-checks that the files that a URL names exist.
+It decides what `config.py` refuses in DATABASE_URL, REDIS_URL, CELERY_BROKER_URL and SQS_QUEUE_URLS. It connects to
+nothing; it only checks that the files that a URL names exist.
 """
 
+import re
 from collections.abc import Container
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +14,16 @@ _ALIASES = {"valkey": "redis", "valkeys": "rediss", "valkey+socket": "redis+sock
 _TLS_SCHEMES = ("rediss", "amqps")
 _TLS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 _VERIFIED = {"ssl_cert_reqs": ("required", "cert_required"), "ssl_check_hostname": ("true", "1", "yes", "on")}
+_MOST_QUEUES = 10
+_LONGEST_QUEUE_URL = 400
+_QUEUE_OF_AWS = re.compile(
+    r"https://(?:(?:vpce-[a-z0-9-]{1,80}\.)?sqs(?:-fips)?\.[a-z0-9-]{6,32}\.(?:vpce\.)?(?:amazonaws\.(?:com(?:\.cn)?|eu)"
+    r"|api\.aws|api\.amazonwebservices\.(?:com\.cn|eu))|(?:[a-z0-9-]{6,32}\.)?queue\.amazonaws\.com(?:\.cn)?)"
+    r"/[0-9]{12}/[A-Za-z0-9_-]{1,80}"
+)
+_QUEUE_OF_A_SIMULATOR = re.compile(
+    r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?/[0-9]{12}/[A-Za-z0-9_-]{1,80}"
+)
 
 
 def usable_database(url: str) -> str:
@@ -35,6 +46,19 @@ def usable_redis(url: str) -> str:
 def usable_brokers(urls: str) -> str:
     """The URLs of one or more brokers, as Celery takes them. Raises `ValueError` as `usable_redis` does."""
     return ";".join(_usable_broker(url) for url in urls.split(";"))
+
+
+def usable_queues(urls: tuple[str, ...]) -> tuple[str, ...]:
+    """The URLs, which are of SQS queues that SNS can deliver to. Raises `ValueError`, also for too many or repeated."""
+    if len(urls) > _MOST_QUEUES or len(set(urls)) < len(urls):
+        raise ValueError(f"at most {_MOST_QUEUES} queues, each once")
+    for url in urls:
+        if url.endswith(".fifo"):
+            raise ValueError("a FIFO queue cannot be subscribed to a topic of SES; no .fifo works here")
+        known = _QUEUE_OF_AWS.fullmatch(url) or _QUEUE_OF_A_SIMULATOR.fullmatch(url)
+        if len(url) > _LONGEST_QUEUE_URL or known is None:
+            raise ValueError("each must be the URL of a queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    return urls
 
 
 def _usable_broker(url: str) -> str:

@@ -19,18 +19,18 @@ from app.web.suppression.unsubscribe import unsubscribe
 from app.wiring import startup_checks
 from app.wiring.foundation import REQUESTS
 from app.wiring.gateway import Gateway, build
-from config import Settings, SettingsError, load
+from config import Settings, load
 
 
 def create_app(settings: Settings | None = None, gateway: Gateway | None = None) -> Flask:
     """The web application of one process, over `gateway` or one that is built of `settings` (default: the environment).
 
-    Raises `SettingsError` when they cannot serve: without a topic whose notifications count, on a Redis Cluster, or
+    Raises `SettingsError` when they cannot serve: without any way in for notifications, on a Redis Cluster, or
     without a key that the database needs.
     """
     settings = gateway.settings if gateway is not None else settings or load()
-    if not settings.sns_topic_arns:
-        raise SettingsError("Postern cannot start: SNS_TOPIC_ARNS: is not set; name the topics whose bounces count.")
+    if not settings.sqs_queue_urls:
+        startup_checks.require_topics(settings)
     if gateway is None:
         startup_checks.refuse_clusters(settings)
         startup_checks.require_keys(settings)

@@ -17,7 +17,7 @@ from kombu.entity import Queue as CeleryQueue
 from app import telemetry
 from app.queue import Queue, make_celery
 from app.wiring.gateway import build
-from app.wiring.startup_checks import refuse_clusters, require_keys, warn_of_misspelt_names
+from app.wiring.startup_checks import refuse_clusters, require_keys, require_topics, warn_of_misspelt_names
 from config import Settings, SettingsError, load
 from worker import tasks
 from worker.consumer import PatientConsumer
@@ -30,6 +30,8 @@ def _settings() -> Settings:
     try:
         settings = load()
         refuse_clusters(settings)
+        if settings.sqs_queue_urls:
+            require_topics(settings)
     except SettingsError as error:
         sys.exit(str(error))
     return settings

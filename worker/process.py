@@ -1,9 +1,9 @@
-"""The gateway of one worker process, and its background threads: pulse, understudy, relief and ears.
+"""The gateway of one worker process, and its background threads: pulse, understudy, relief, ears and queue pollers.
 
 The pulse records regularly that the process is alive. The understudy claims by itself when no bell has come for a
 while, and runs sweeps that have not run for long: then the broker is away, or its queues are long, and work must not
 wait for it. The relief claims at once when the broker does not take the bell for the rest of a drain. The ears check
-whether messages still come through, and have a deaf worker restarted.
+whether messages still come through, and have a deaf worker restarted. The pollers are in `worker.queue_pollers`.
 """
 
 import os
@@ -26,6 +26,7 @@ from app.wiring.gateway import Gateway
 from worker.broker_liveness import BrokerLiveness
 from worker.consumer import last_refusal
 from worker.node import Node
+from worker.queue_pollers import QueuePollers
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class Crew:
         self._start("relief", self._go_on, 0.0)
         if self._broker_liveness is not None:
             self._start("ears", self._listen, self._broker_liveness.pause_s)
+        self._pollers = QueuePollers(gateway.queue_intakes)
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""
@@ -81,6 +83,7 @@ class Crew:
         """Finish the calls on the wire. The threads get a moment to end, since they hold connections."""
         self._over.set()
         self._left_over.set()
+        self._pollers.close()
         for thread in self._threads:
             thread.join(_LOOK_LASTS_S)
         self.gateway.close()

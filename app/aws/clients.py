@@ -1,4 +1,4 @@
-"""How boto3 is built for Amazon SES and SNS.
+"""How boto3 is built for Amazon SES, SNS and SQS.
 
 It decides attempts, timeouts and connections, and makes clients on request. It keeps no client and names no endpoint:
 boto3 itself finds credentials and `AWS_ENDPOINT_URL_*`.
@@ -14,6 +14,7 @@ from app.aws.credentials import following_session
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 CONNECT_TIMEOUT_S = 3.0
 READ_TIMEOUT_S = 20.0
@@ -32,6 +33,13 @@ def sns_client(region: str) -> "SNSClient":
     """A client for SNS, with which the gateway confirms the subscriptions of its own topics."""
     config = one_attempt(1, CONFIRM_WITHIN_S)
     client: SNSClient = _session(region).client("sns", config=config)
+    return client
+
+
+def sqs_client(region: str) -> "SQSClient":
+    """A client for SQS: a thread receives with it while another keeps messages hidden."""
+    config = one_attempt(2, READ_TIMEOUT_S)
+    client: SQSClient = _session(region).client("sqs", config=config)
     return client
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import telemetry
 from app.cli.account import setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
 from app.cli.apps import apps, keys, streams
-from app.cli.feedback import address_events, bounces, notifications
+from app.cli.feedback import address_events, bounces, notifications, redrive, refused
 from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
@@ -57,6 +57,8 @@ COMMANDS: tuple[Command, ...] = (
     *held.COMMANDS,
     *incidents.COMMANDS,
     notifications.COMMAND,
+    refused.COMMAND,
+    redrive.COMMAND,
     *recovery.COMMANDS,
     setup_plan.COMMAND,
     setup_apply.COMMAND,
@@ -71,6 +73,7 @@ COMMANDS: tuple[Command, ...] = (
 GROUPS = {
     "suppressions": "the suppression list",
     "bounces": "how replies of mail servers are read",
+    "feedback": "notifications from SNS, and the queues that hold them",
     "incidents": "incidents that an operator has to look at",
     "key": "the API keys of applications",
     "app": "applications: their senders, lanes and choices",

@@ -11,6 +11,8 @@ from app.services.apps.change_app import ChangeApp
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
+from app.services.feedback.queues.intake import QueueIntake
+from app.services.feedback.queues.redrive import Redrive
 from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
 from app.services.operating.database_recovery import Restore
@@ -60,7 +62,7 @@ from config import Settings
 class Gateway:
     """All services of Postern.
 
-    `receive` is None where no topic is configured: only the web needs it.
+    `receive` is None where no topic is configured, and `queue_intakes` are of use to a worker only.
     """
 
     settings: Settings
@@ -86,6 +88,8 @@ class Gateway:
     explain: Explain
     forget: Forget
     receive: Receive | None
+    queue_intakes: tuple[QueueIntake, ...]
+    redrive: Redrive
     deliver: Deliver
     settle: Settle
     bounce_review: BounceReview
@@ -159,6 +163,8 @@ def build(settings: Settings, *, mailer: Mailer | None = None, bounds: Bounds = 
         reconcile=sending.reconcile,
         recover=sending.recover,
         receive=feedback.receive,
+        queue_intakes=feedback.queue_intakes,
+        redrive=feedback.redrive,
         settle=feedback.settle,
         bounce_review=feedback.bounce_review,
         upkeep=operating.upkeep,

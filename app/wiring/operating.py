@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from app.aws.sqs.queue_url import parse_queue_url
 from app.services.account.sync_list import Sync
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
@@ -22,6 +23,7 @@ from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
 from app.store.engine.database import Database
+from app.store.feedback.queue_positions import cursor_of
 from app.wiring.feedback import pinned_certificate, signing_names
 from app.wiring.foundation import Ground
 from app.wiring.migrations import head_revision
@@ -85,6 +87,7 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
         head_revision=head_revision(),
         pinned=pinned.certificate if pinned else None,
         signing_names=signing_names(settings),
+        queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},
         **ground.to_be_asked,
     )
 

@@ -40,6 +40,19 @@ def refuse_clusters(settings: Settings) -> None:
                 )
 
 
+def require_topics(settings: Settings) -> None:
+    """Raise `SettingsError` without a topic: a message from a URL or a queue is believed for a listed topic only.
+
+    The policy of a queue says who may write to it, and is no proof of who wrote a message.
+    """
+    if settings.sns_topic_arns:
+        return
+    because = "; each message of SQS_QUEUE_URLS would be refused, as of a foreign topic" * bool(settings.sqs_queue_urls)
+    raise SettingsError(
+        f"Postern cannot start: SNS_TOPIC_ARNS: is not set{because}; name the topics whose bounces count."
+    )
+
+
 def require_keys(settings: Settings) -> None:
     """Refuse keys that do not open what every process needs: the key of the pseudonyms.
 

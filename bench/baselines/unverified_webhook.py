@@ -10,14 +10,14 @@ from flask import Flask
 from app import create_app, telemetry
 from app.aws.sns.envelope import SnsEnvelope
 from app.aws.sns.verifier import SnsVerifier
-from app.wiring import gateway
+from app.wiring import feedback
 from config import load
 
 
 class Believes(SnsVerifier):
     """Reads the envelope but checks neither topic nor age nor certificate nor signature."""
 
-    def _check(self, envelope: SnsEnvelope) -> None:
+    def _check(self, envelope: SnsEnvelope, *, of_any_age: bool) -> None:
         """Accept every envelope."""
 
 
@@ -25,5 +25,5 @@ def unverified_app() -> Flask:
     """Return the application of one process, built as in `wsgi`."""
     settings = load()
     telemetry.configure(settings.log_level)
-    with patch.object(gateway, "SnsVerifier", Believes):
+    with patch.object(feedback, "SnsVerifier", Believes):
         return create_app(settings)

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from app.aws.events.json_depth import holds_too_much, nests_too_deep
+from app.domain.errors import MalformedNotification
 from app.domain.feedback.rejections import Reason, rejected
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -36,6 +37,8 @@ _TOPIC_ARN = re.compile(r"[!-~]{1,400}")
 _CERTIFICATE_URL = re.compile(r"[!-~]{1,400}")
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{4,1400}={0,2}")
 _SIGNATURE_VERSION = re.compile(r"[1-9][0-9]{0,2}")
+
+_KINDS_OF_SES = frozenset({"eventType", "notificationType"})
 
 _HEADER_OF_FIELD = {
     "Type": "x-amz-sns-message-type",
@@ -111,6 +114,15 @@ def read_envelope(body: bytes, headers: Mapping[str, str]) -> SnsEnvelope:
         signing_cert_url=_matching(fields, "SigningCertURL", _CERTIFICATE_URL),
         signed_bytes=_string_to_sign(signed),
     )
+
+
+def is_bare_event(body: bytes) -> bool:
+    """Whether the body is an event of SES without an envelope, as raw message delivery leaves it."""
+    try:
+        fields = _parse(body)
+    except MalformedNotification:
+        return False
+    return "Type" not in fields and not _KINDS_OF_SES.isdisjoint(fields)
 
 
 def _parse(body: bytes) -> dict[str, object]:

@@ -103,8 +103,11 @@ class SnsVerifier:
         named = next((value for name, value in headers.items() if name.lower() == _TOPIC_HEADER), None)
         return named if named in self.topics else None
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> SnsMessage:
-        """Return the message, or raise.
+    def verify(self, body: bytes, headers: Mapping[str, str], *, of_any_age: bool = False) -> SnsMessage:
+        """Return the message, or raise. A message from a queue has no headers.
+
+        `of_any_age` is for a person who brings back what a queue has kept: the age protects a public URL against posts
+        of old messages, and the store takes none twice.
 
         MalformedNotification when it is not an SNS message, NotAuthentic when AWS certainly did not write it to us, and
         ServiceUnavailable when the cause may be a fault of our own, so that SNS posts it again. Each error has its
@@ -115,7 +118,7 @@ class SnsVerifier:
         if named.get("x-amz-sns-rawdelivery", "false").lower() != "false":
             raise rejected(Reason.RAW_DELIVERY)
         envelope = read_envelope(body, named)
-        self._check(envelope)
+        self._check(envelope, of_any_age=of_any_age)
         return SnsMessage(
             type=envelope.type,
             message_id=envelope.message_id,
@@ -126,10 +129,10 @@ class SnsVerifier:
             token=envelope.token,
         )
 
-    def _check(self, envelope: SnsEnvelope) -> None:
-        """Raise unless AWS signed it recently, for a topic of ours."""
+    def _check(self, envelope: SnsEnvelope, *, of_any_age: bool) -> None:
+        """Raise unless AWS signed it recently, or ever, for a topic of ours."""
         topic = self._topic(envelope)
-        self._check_age(envelope)
+        self._check_age(envelope, of_any_age=of_any_age)
         self._check_version(envelope)
         key = self._certificates.public_key(_certificate_url(envelope, topic), topic)
         if not _is_signed(envelope, key):
@@ -150,11 +153,11 @@ class SnsVerifier:
         except ValueError:
             return False
 
-    def _check_age(self, envelope: SnsEnvelope) -> None:
+    def _check_age(self, envelope: SnsEnvelope, *, of_any_age: bool) -> None:
         now = self._clock()
         if envelope.timestamp > now + self._max_ahead:
             raise rejected(Reason.FROM_THE_FUTURE, expected=_text(now), found=_text(envelope.timestamp))
-        if envelope.timestamp < now - self._max_age:
+        if envelope.timestamp < now - self._max_age and not of_any_age:
             is_certain = envelope.timestamp < self._second_clock() - self._max_age
             reason = Reason.TOO_OLD if is_certain else Reason.CLOCKS_DISAGREE
             raise rejected(reason, expected=f"since {_text(now - self._max_age)}", found=_text(envelope.timestamp))

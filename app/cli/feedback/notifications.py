@@ -1,4 +1,4 @@
-"""`postern feedback`: SNS notifications that wait to be read again, or were set aside for a person."""
+"""`postern feedback list`: SNS notifications that wait to be read again, or were set aside for a person."""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -82,7 +82,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 COMMAND = Command(
-    words=("feedback",),
+    words=("feedback", "list"),
+    default=True,
     summary="list notifications that are set aside or parked, show one, retry them",
     detail=(
         "A quarantined notification made its reader fail five times, cannot be read, or names another AWS account\n"

@@ -68,15 +68,16 @@ class Receive:
         self._rejections.report(error, topic_arn=self._verifier.topic_named_in(headers))
 
     def _take_in(self, message: SnsMessage) -> Receipt:
-        match message.type:
-            case SnsType.NOTIFICATION:
-                return self._store(message)
-            case SnsType.SUBSCRIPTION_CONFIRMATION:
-                return self._confirm(message)
+        return self._store(message) if message.type is SnsType.NOTIFICATION else self.answer(message)
+
+    def answer(self, message: SnsMessage) -> Receipt:
+        """Confirm a subscription, or note that one has ended. Raises `ServiceUnavailable`: then it is asked again."""
+        if message.type is SnsType.SUBSCRIPTION_CONFIRMATION:
+            return self._confirm(message)
         return self._note_unsubscribed(message)
 
     def _store(self, message: SnsMessage) -> Receipt:
-        committed = self._store_notifications(_new(message))
+        committed = self._store_notifications(new_notification(message))
         if any(committed.to_ring):
             self._bells.ring(SETTLE)
         return Receipt.STORED if committed.outcome else Receipt.DUPLICATE
@@ -99,7 +100,8 @@ class Receive:
         return Receipt.UNSUBSCRIBED
 
 
-def _new(message: SnsMessage) -> NewNotification:
+def new_notification(message: SnsMessage) -> NewNotification:
+    """The row of the inbox for a verified notification."""
     return NewNotification(
         id=new_id(),
         sns_message_id=message.message_id,

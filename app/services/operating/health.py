@@ -1,8 +1,9 @@
 """Is everything there that email needs? One check per part, each with a sentence for the person on call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -18,7 +19,7 @@ from app.services.operating.upkeep import Sweep
 from app.store.engine import redis_trouble
 from app.store.engine.clock import host_clock
 from app.store.engine.database import Database, clock, is_read_only
-from app.store.feedback import certificates
+from app.store.feedback import certificates, queue_positions
 from app.store.operating import heartbeats, server_timeline
 from app.store.sending import circuits
 
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 _BROKER_HEARD_WITHIN: Final = timedelta(minutes=1)
+_QUEUE_POLLED_WITHIN: Final = timedelta(minutes=2)
 _TURNS_MISSED: Final = 5
 _ENDS_SOON: Final = timedelta(days=14)
 _SHORTEST_TURN_S: Final = 5.0
@@ -65,8 +67,12 @@ class Health:
         head_revision: str | None,
         pinned: SigningCertificate | None = None,
         signing_names: frozenset[str] = frozenset(),
+        queues: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own."""
+        """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own.
+
+        `queues` has the name of each queue that is to be polled, by the cursor of its first poller.
+        """
         self._database = database
         self._redis = redis
         self._redis_of_broker = broker
@@ -74,6 +80,7 @@ class Health:
         self._head_revision = head_revision
         self._pinned = pinned
         self._signing_names = signing_names
+        self._queues = queues
 
     def close(self) -> None:
         """Close the connections."""
@@ -100,6 +107,7 @@ class Health:
             self._guarded("sweeps", self._sweeps),
             self._guarded("circuits", self._circuits),
             self._guarded("signing_certificate", self._certificate),
+            *([self._guarded("queues", self._polled)] if self._queues else []),
         )
 
     def look_at_start(self) -> None:
@@ -169,9 +177,7 @@ class Health:
         late = {sweep: seen for sweep, seen in last.items() if seen is None or now - seen > _patience(sweep)}
         if not late:
             return Check("sweeps", ok=True, detail="Each succeeded recently.", required=False)
-        names = ", ".join(
-            f"{sweep} ({f'{seen:%Y-%m-%d %H:%M:%S} UTC' if seen else 'never'})" for sweep, seen in late.items()
-        )
+        names = ", ".join(f"{sweep} ({_when(seen)})" for sweep, seen in late.items())
         return Check("sweeps", ok=False, detail=f"These have not succeeded recently: {names}.", required=False)
 
     def _circuits(self) -> Check:
@@ -181,6 +187,17 @@ class Health:
             return Check("circuits", ok=True, detail="Nothing is held back.", required=False)
         reasons = " ".join(f"{one.scope}: {one.reason}" for one in waiting)
         return Check("circuits", ok=False, detail=reasons, required=False)
+
+    def _polled(self) -> Check:
+        with self._database.reading() as connection:
+            now = clock(connection)
+            polled = {name: queue_positions.polled_at(connection, cursor) for cursor, name in self._queues.items()}
+        late = {name: seen for name, seen in polled.items() if seen is None or now - seen > _QUEUE_POLLED_WITHIN}
+        if not late:
+            return Check("queues", ok=True, detail="Each was polled recently.", required=False)
+        names = ", ".join(f"{name} ({_when(seen)})" for name, seen in late.items())
+        detail = f"No worker has polled these recently: {names}. Their notifications wait in them."
+        return Check("queues", ok=False, detail=detail, required=False)
 
     def _certificate(self) -> Check:
         with self._database.reading() as connection:
@@ -222,6 +239,10 @@ class Health:
         if trouble:
             return Check("redis", ok=False, detail=f"{trouble} Meanwhile SQL is asked instead.", required=False)
         return Check("redis", ok=True, detail="It takes what is written.", required=False)
+
+
+def _when(seen: datetime | None) -> str:
+    return f"{seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never"
 
 
 def _certificate_check(*, ok: bool, detail: str) -> Check:

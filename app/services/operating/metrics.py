@@ -18,10 +18,12 @@ from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
 from app.services.tally import BOUNCE, EVENTS
 from app.store.engine.database import Database, clock
+from app.store.feedback import queue_positions
+from app.store.feedback.queue_positions import QueuePosition
 from app.store.operating import backlog, heartbeats, incidents, tallies
 from app.store.operating.backlog import Due
 
-__all__ = ["COUNTED_UP_TO", "Due", "Figures", "Measure", "last_swept"]
+__all__ = ["COUNTED_UP_TO", "Due", "Figures", "Measure", "QueuePosition", "last_swept"]
 
 COUNTED_UP_TO: Final = 10_001
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
@@ -32,7 +34,8 @@ class Figures:
     """The figures at `now`. Counts stop at `COUNTED_UP_TO`; a time is None where there is nothing to count from.
 
     `circuits` are counted by the first word of their scope, `incidents` by their kind. `events` are the recipients that
-    each event has happened to since the gateway began, `bounces` the bounces by type and cause.
+    each event has happened to since the gateway began, `bounces` the bounces by type and cause. `queues` are those of
+    SQS that were polled within a day.
     """
 
     now: datetime
@@ -49,6 +52,7 @@ class Figures:
     incidents: Mapping[str, int]
     events: Mapping[str, int]
     bounces: Mapping[tuple[str, str], int]
+    queues: tuple[QueuePosition, ...]
 
 
 class Measure:
@@ -82,6 +86,7 @@ def _figures(connection: Connection) -> Figures:
         incidents=incidents.count_open(connection, limit=limit),
         events={event: totals.get((event, ""), 0) for event in EVENTS},
         bounces={_type_and_cause(label): number for (what, label), number in totals.items() if what == BOUNCE},
+        queues=queue_positions.figures(connection),
     )
 
 

@@ -1,4 +1,4 @@
-"""What an operator has to look at: open incidents, and notifications that are parked or quarantined.
+"""What an operator has to look at: open incidents, and notifications that are parked, quarantined or refused.
 
 It shows and closes incidents, and shows and retries notifications. It never drops a notification and never interprets
 one: that is the work of `app.services.feedback.settle`, which a retry only asks to look again.
@@ -10,12 +10,13 @@ from uuid import UUID
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
 from app.store.engine.database import Database
-from app.store.feedback import notifications
+from app.store.feedback import notifications, refused_messages
 from app.store.feedback.notifications import InboxState, Waiting
+from app.store.feedback.refused_messages import RefusedMessage
 from app.store.operating import audit, incidents
 from app.store.operating.incidents import Incident
 
-__all__ = ["MOST_AT_ONCE", "InboxState", "Incident", "Triage", "Waiting"]
+__all__ = ["MOST_AT_ONCE", "InboxState", "Incident", "RefusedMessage", "Triage", "Waiting"]
 
 MOST_AT_ONCE: Final = 10_000
 _LISTS: Final = {InboxState.QUARANTINED: notifications.set_aside, InboxState.PARKED: notifications.parked}
@@ -57,6 +58,21 @@ class Triage:
             found = notifications.find(connection, notification_id)
         if found is None:
             raise NotFound("There is no such notification.")
+        return found
+
+    def refused(self, caller: Caller, *, limit: int) -> tuple[RefusedMessage, ...]:
+        """Messages of queues that were refused and kept aside, the newest first."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return refused_messages.newest(connection, limit=limit)
+
+    def refused_message(self, caller: Caller, refused_id: UUID) -> tuple[RefusedMessage, str]:
+        """One of them, and its text as far as it is kept. It may be forged. Raises `NotFound`."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            found = refused_messages.find(connection, refused_id)
+        if found is None:
+            raise NotFound("There is no such message.")
         return found
 
     def retry(self, caller: Caller, notification_id: UUID) -> None:

@@ -24,7 +24,7 @@ from app.services.suppression.unsuppress import Unsuppress
 from app.services.tally import tally_of
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
-from app.store.feedback import notifications
+from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, tallies
 from app.store.sending import attempts, claims, recipients
 from app.store.submission import emails
@@ -219,7 +219,8 @@ class Upkeep:
     def _erase_notifications(self) -> int:
         def batch(connection: Connection) -> int:
             before = clock(connection) - self._notifications_last
-            return notifications.erase(connection, received_before=before, limit=_BATCH)
+            erased = notifications.erase(connection, received_before=before, limit=_BATCH)
+            return erased + refused_messages.erase(connection, refused_before=before, limit=_BATCH)
 
         return self._until_none(batch)
 

@@ -124,6 +124,12 @@ def store(connection: Connection, new: Sequence[NewNotification]) -> frozenset[U
     return _STORE(connection, [{name: getattr(one, name) for name in _NEW} for one in in_order])
 
 
+def known(connection: Connection, sns_message_ids: Iterable[str]) -> frozenset[str]:
+    """Those of these that are stored already."""
+    ids = notifications.c.sns_message_id
+    return frozenset(connection.scalars(select(ids).where(ids.in_(list(sns_message_ids)))))
+
+
 def take(connection: Connection, *, limit: int) -> tuple[Notification, ...]:
     """Due notifications, oldest first, locked until the transaction ends. Those locked by other workers are skipped."""
     return tuple(

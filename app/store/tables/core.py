@@ -28,6 +28,7 @@ from app.store.tables.operating import (
     database_server,
     heartbeats,
     incidents,
+    refused_messages,
     signing_certificates,
     tallies,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "notifications",
     "peppers",
     "recipients",
+    "refused_messages",
     "reviews",
     "ses_suppressions",
     "signing_certificates",

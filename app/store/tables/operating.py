@@ -89,6 +89,22 @@ signing_certificates = Table(
     Column("valid_until", UtcDateTime, nullable=False),
 )
 
+# Messages of queues that were refused, kept for a person. `raw` is not authentic: it is never read as a notification.
+refused_messages = Table(
+    "refused_messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("queue", String(80), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("refused_at", UtcDateTime, nullable=False, index=True),
+    UniqueConstraint("queue", "message_id"),
+)
+
 # Each count is the sum of its shards.
 tallies = Table(
     "tallies",

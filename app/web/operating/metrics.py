@@ -1,7 +1,7 @@
 """`/metrics`: the figures of `app.services.operating.metrics` in the format of Prometheus.
 
-They cover the whole gateway, not only the process that answers. No label holds an address, an application, a sender or
-a host.
+They cover the whole gateway, not only the process that answers. No label holds an address, an application, a sender, a
+host or an AWS account.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app.domain.apps.callers import Caller, Scope
-from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures
+from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures, QueuePosition
 from app.web.http.context import current_gateway
 from app.web.http.routing import Operation, Routes
 
@@ -58,6 +58,7 @@ class _Told(Collector):
             _timestamp(figures.broker_last_seen),
         )
         yield from self._queues()
+        yield from self._queues_of_sqs()
         yield _figure(
             "postern_recipients_unconfirmed", f"Recipients of unknown outcome. {_COUNTED}", figures.unconfirmed
         )
@@ -78,6 +79,30 @@ class _Told(Collector):
         for labels, number in self._figures.bounces.items():
             bounces.add_metric(labels, number)
         yield bounces
+
+    def _queues_of_sqs(self) -> Iterator[Metric]:
+        """Of each queue: what came of its messages, the age of the oldest one at the last poll, and when that was."""
+        messages = CounterMetricFamily(
+            "postern_sqs_messages_total",
+            "Messages of SQS, by what was done with them.",
+            labels=["queue", "region", "done"],
+        )
+        names = ["queue", "region"]
+        oldest = GaugeMetricFamily(
+            "postern_sqs_oldest_seconds",
+            "How long the oldest message of the last poll had been in its queue; 0 if there was none.",
+            labels=names,
+        )
+        polled = GaugeMetricFamily(
+            "postern_sqs_last_poll_timestamp_seconds", "When each queue was last polled successfully.", labels=names
+        )
+        for one in self._figures.queues:
+            labels = [one.queue, one.region]
+            for done, number in one.counts.items():
+                messages.add_metric([*labels, done], number)
+            oldest.add_metric(labels, _oldest(one, self._figures.now))
+            polled.add_metric(labels, _timestamp(one.polled_at))
+        yield from (messages, oldest, polled)
 
     def _queues(self) -> Iterator[GaugeMetricFamily]:
         figures = self._figures
@@ -105,6 +130,10 @@ def _family(name: str, help_text: str, label: str, values: Mapping[str, float]) 
 
 def _timestamp(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0
+
+
+def _oldest(one: QueuePosition, now: datetime) -> float:
+    return max(0.0, (now - one.oldest_sent_at).total_seconds()) if one.oldest_sent_at else 0.0
 
 
 def _age(due: Due, now: datetime) -> float:

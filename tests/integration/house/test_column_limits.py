@@ -42,9 +42,11 @@ from tests.support.database.column_limits import (
     MESSAGE,
     MESSAGE_OF_EVENT,
     OURS,
+    QUEUE,
     REPORTED,
     SCOPE,
     SENDER,
+    SQS_MESSAGE,
     STREAM,
     TOPIC,
     USER,
@@ -85,6 +87,16 @@ class Account:
         return True
 
 
+class Sqs:
+    """A queue with one message, under a longer id than SQS gives: the contract of boto3's client."""
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        return {"Messages": [{"MessageId": SQS_MESSAGE + "m", "ReceiptHandle": "r", "Body": "no JSON"}]}
+
+    def delete_message_batch(self, **_: Any) -> dict[str, Any]:
+        return {"Successful": [{"Id": "0"}]}
+
+
 @pytest.fixture
 def mailer() -> ScriptedMailer:
     return ScriptedMailer(answers={ADDRESS: Accepted(MESSAGE)})
@@ -97,9 +109,15 @@ def account() -> Account:
 
 @pytest.fixture
 def gateway(
-    migrated_postgres_url: str, redis_url: str, mailer: ScriptedMailer, account: Account, tmp_path: Path
+    migrated_postgres_url: str,
+    redis_url: str,
+    mailer: ScriptedMailer,
+    account: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Gateway]:
     """A gateway on PostgreSQL that listens to the topic with the longest ARN and takes two bounces for a burst."""
+    monkeypatch.setattr("app.wiring.feedback.sqs_client", lambda _: Sqs())
     pem = tmp_path / "signing.pem"
     pem.write_bytes(sns_signing.signer("sns-us-gov-west-1.amazonaws.com").certificate_pem)
     settings = settings_for(
@@ -108,6 +126,7 @@ def gateway(
         flight_dir=tmp_path / "flight",
         aws_region="us-gov-west-1",
         sns_topic_arns=TOPIC,
+        sqs_queue_urls=f"https://sqs.us-gov-west-1.amazonaws.com/123456789012/{QUEUE}",
         sns_pinned_certificate=pem,
         review_bounces=2,
         ses_list_sync=SesListSync.PULL,
@@ -171,6 +190,11 @@ def a_topic_is_left(gateway: Gateway, _mailer: ScriptedMailer, _account: Account
         gateway.receive(sns_signing.body(envelope), sns_signing.headers(envelope))
 
 
+def a_message_of_a_queue_is_refused(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
+    """A message with the longest id comes from the queue with the longest name."""
+    assert gateway.queue_intakes[0].turn() == 0.0
+
+
 def a_person_acts(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
     """An operator with the longest name suppresses the longest address in the longest scope, and unsuppresses it."""
     who = operator(USER)
@@ -208,6 +232,7 @@ SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]]
     events_are_settled,
     a_burst_is_reviewed,
     a_topic_is_left,
+    a_message_of_a_queue_is_refused,
     a_person_acts,
     workers_are_alive,
 )

@@ -6,13 +6,16 @@ from typing import Final
 from app.aws.sns.verifier import SnsType
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
+from app.domain.feedback.rejections import Reason
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.queue import Lane
+from app.services.feedback.queues.verdicts import CRASHED
 from app.services.tally import BOUNCE, EVENTS
 from app.store.account.ses_list import CURSOR
 from app.store.feedback.notifications import InboxState
+from app.store.feedback.queue_positions import cursor_of
 from app.store.operating.heartbeats import CANARY, STAND_IN, SWEEPER, WORKER
 from app.store.sending.attempts import AttemptOutcome, OutcomeSource
 from app.store.suppression import reviews
@@ -40,6 +43,8 @@ MESSAGE: Final = "m" * 256
 MESSAGE_OF_EVENT: Final = "e" * 256
 # 256 characters of a name, in the partition and the region with the longest names.
 TOPIC: Final = f"arn:aws-us-gov:sns:us-gov-west-1:123456789012:{'t' * 256}"
+QUEUE: Final = "q" * 80
+SQS_MESSAGE: Final = "m" * 128  # SQS gives 36 characters, and allows 100
 USER: Final = "u" * 256  # LOGIN_NAME_MAX of Linux
 ACTOR: Final = f"cli:{USER}"[:200]
 HOST: Final = "h" * 64  # HOST_NAME_MAX of Linux; other systems have 255
@@ -54,7 +59,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "attempts.evidence": frozenset(OutcomeSource),
     "attempts.outcome": frozenset(AttemptOutcome),
     "audit.action": frozenset({"undo_unsuppress", "review_confirm", "ses_list_sync", "recovery_begin", "forget"}),
-    "cursors.name": frozenset({CURSOR}),
+    "cursors.name": frozenset({CURSOR, cursor_of("https://sqs.us-gov-west-1.amazonaws.com/123456789012/postern", 15)}),
     "database_server.identity": frozenset({"1" * 20 + "/FFFFFFFF"}),
     "emails.lane": frozenset(Lane),
     "emails.on_unconfirmed": frozenset(OnUnconfirmed),
@@ -70,6 +75,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "recipients.lane": frozenset(Lane),
     "recipients.pseudonym": frozenset({"#" + "0" * 22}),
     "recipients.state": frozenset(State),
+    "refused_messages.reason": frozenset({*Reason, CRASHED}),
     "reviews.decision": frozenset({reviews.UNDO, reviews.CONFIRM, reviews.WITHDRAWN}),
     "suppression_events.origin": frozenset(Origin),
     "suppression_events.type": frozenset(Change),
@@ -103,6 +109,8 @@ LONGEST: Final[Mapping[str, str]] = {
     "recipients.scope": SCOPE,
     "recipients.sender_domain": DOMAIN,
     "recipients.ses_message_id": MESSAGE,
+    "refused_messages.message_id": SQS_MESSAGE,
+    "refused_messages.queue": QUEUE,
     "reviews.decided_by": ACTOR,
     "reviews.domain": DOMAIN,
     "ses_suppressions.address": AT_SES,

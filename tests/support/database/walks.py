@@ -120,6 +120,7 @@ ELSEWHERE: Final = {
     ("ses", "destroy"),
     ("ses", "template"),
     ("ses", "status"),
+    ("feedback", "redrive"),
     ("suppressions", "sync"),
 }
 """Commands that do not query the history: they call AWS, the API or nothing, or start a gateway of their own.
@@ -170,7 +171,10 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("discard",): [[ids["also_held"], *why]],
         ("incidents", "list"): [[]],
         ("incidents", "close"): [[ids["held"], *why]],
-        ("feedback",): [["--state", state, *more] for state in ("parked", "quarantined") for more in ([], ["--retry"])],
+        ("feedback", "refused"): [[]],
+        ("feedback", "list"): [
+            ["--state", state, *more] for state in ("parked", "quarantined") for more in ([], ["--retry"])
+        ],
         ("recovery", "begin"): [why],
         ("recovery", "status"): [[]],
         ("recovery", "end"): [[], ["--force"]],
