@@ -13,6 +13,7 @@ from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
 from tests.mutants.seeded.lock_order import OF_ORDER
 from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
+from tests.mutants.seeded.queues import OF_QUEUES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
@@ -272,6 +273,7 @@ MUTANTS: Final = (
     *OF_ACCEPTING,
     *OF_LOCAL_COMMANDS,
     *OF_NEWS,
+    *OF_QUEUES,
     *OF_SNS,
     *OF_ORDER,
     *OF_PEOPLE,

@@ -48,7 +48,8 @@ class QueueStage:
     def build(self, **more: Any) -> Gateway:
         """Another gateway on the same database, as that of another worker process."""
         values = {"aws_region": "us-west-2", "sns_topic_arns": sns_signing.TOPIC_ARN, "sqs_queue_urls": self.queue.url}
-        built = build(settings_for(self.database_url, self.redis_url, **values | more), mailer=ScriptedMailer())
+        database_url = more.pop("database_url", self.database_url)
+        built = build(settings_for(database_url, self.redis_url, **values | more), mailer=ScriptedMailer())
         self.gateways.append(built)
         return built
 
