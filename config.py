@@ -20,12 +20,11 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from config_aws import accounts, configuration_set, configuration_sets, topic_arns
 from config_faults import explain
 from config_names import misspelt
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
-_TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
-_CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY_CHARACTERS = 43
 
 # Names the file that is read besides the environment; if it is empty, no file is read. It is not a setting itself.
@@ -200,6 +199,21 @@ class Settings(BaseSettings):
         description="How long an unconfirmed email must stay without an event before it may be resent.",
     )
 
+    canary_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Every so many minutes an email to SES's mailbox simulator must come back as an event; 0 turns "
+        "this off. It needs `CANARY_FROM`.",
+    )
+    canary_from: str = Field("", description="From address of the canary; its identity must be verified in SES.")
+    canary_within_seconds: int = Field(
+        300, ge=5, le=3600, description="A canary without an event after this is an incident."
+    )
+    canary_pauses_bulk: bool = Field(
+        default=False, description="Pause the bulk lane while the last canary has not come back."
+    )
+
     body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after an email has ended.")
     feedback_retention_days: int = Field(
         90,
@@ -225,27 +239,6 @@ class Settings(BaseSettings):
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("sns_topic_arns")
-    @classmethod
-    def _are_topic_arns(cls, arns: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_TOPIC_ARN.fullmatch(arn) for arn in arns):
-            raise ValueError("each must be the ARN of a topic, arn:aws:sns:REGION:ACCOUNT:NAME; no .fifo works here")
-        return arns
-
-    @field_validator("feedback_accounts")
-    @classmethod
-    def _are_accounts(cls, accounts: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"[0-9]{12}", account) for account in accounts):
-            raise ValueError("each must be the 12 digits of an AWS account")
-        return accounts
-
-    @field_validator("feedback_configuration_sets")
-    @classmethod
-    def _are_configuration_sets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_CONFIGURATION_SET.fullmatch(name) for name in names):
-            raise ValueError("each must be 1 to 64 letters, digits, - and _")
-        return names
-
     @field_validator("secret_keys")
     @classmethod
     def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -262,12 +255,10 @@ class Settings(BaseSettings):
     _sqs_queue_urls = field_validator("sqs_queue_urls")(usable_queues)
     _celery_broker_url = field_validator("celery_broker_url")(usable_brokers)
 
-    @field_validator("ses_configuration_set")
-    @classmethod
-    def _is_a_configuration_set(cls, name: str) -> str:
-        if name and not _CONFIGURATION_SET.fullmatch(name):
-            raise ValueError("must be 1 to 64 letters, digits, - and _")
-        return name
+    _sns_topic_arns = field_validator("sns_topic_arns")(topic_arns)
+    _ses_configuration_set = field_validator("ses_configuration_set")(configuration_set)
+    _feedback_accounts = field_validator("feedback_accounts")(accounts)
+    _feedback_configuration_sets = field_validator("feedback_configuration_sets")(configuration_sets)
 
     @field_validator("sns_pinned_certificate")
     @classmethod
@@ -280,6 +271,12 @@ class Settings(BaseSettings):
     def _topics_are_in_the_region(self) -> "Settings":
         if any(arn.split(":")[3] != self.aws_region for arn in self.sns_topic_arns):
             raise ValueError("SNS_TOPIC_ARNS: SES publishes only to topics of its own region (AWS_REGION)")
+        return self
+
+    @model_validator(mode="after")
+    def _the_canary_has_a_sender(self) -> "Settings":
+        if self.canary_minutes and not self.canary_from:
+            raise ValueError("CANARY_FROM: CANARY_MINUTES needs it: an address whose identity is verified in SES")
         return self
 
     @property

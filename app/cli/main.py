@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
-from app.cli.account import setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
+from app.cli.account import doctor, setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
 from app.cli.apps import apps, keys, streams
 from app.cli.feedback import address_events, bounces, notifications, redrive, refused
 from app.cli.local import bench, chaos, demo, simulator, up
@@ -60,6 +60,7 @@ COMMANDS: tuple[Command, ...] = (
     refused.COMMAND,
     redrive.COMMAND,
     *recovery.COMMANDS,
+    doctor.COMMAND,
     setup_plan.COMMAND,
     setup_apply.COMMAND,
     setup_destroy.COMMAND,

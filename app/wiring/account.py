@@ -1,7 +1,7 @@
 """The area `account`: the comparison of SES's suppression list with ours, and the set-up of the AWS account."""
 
 from app.aws.setup.account_resources import account_resources
-from app.aws.setup.resources import AwsSetup, Expected, aws_setup
+from app.aws.setup.resources import AwsSetup, aws_setup
 from app.services.account.setup import SetUp
 from app.services.account.sync_list import Sync
 from app.wiring.foundation import Ground
@@ -30,13 +30,3 @@ def account_setup(settings: Settings) -> SetUp:
     """The set-up of the AWS account of the environment. Raises `SetupStopped` for an unknown profile."""
     region = settings.aws_region if "aws_region" in settings.model_fields_set else None
     return SetUp(account_resources(region, otherwise=settings.aws_region))
-
-
-def expected(settings: Settings) -> Expected:
-    """The AWS set-up that a gateway with these settings needs."""
-    return Expected(
-        configuration_set=settings.ses_configuration_set,
-        topic_arns=settings.sns_topic_arns,
-        signature_version=settings.sns_signature_version,
-        public_url=settings.public_url,
-    )

@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from app.aws.sqs.queue_url import parse_queue_url
+from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.sync_list import Sync
+from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
 from app.services.operating.health import Health
@@ -27,7 +29,7 @@ from app.store.feedback.queue_positions import cursor_of
 from app.wiring.feedback import pinned_certificate, signing_names
 from app.wiring.foundation import Ground
 from app.wiring.migrations import head_revision
-from config import Settings
+from config import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
     return OperatingServices(
         upkeep=_upkeep(settings, ground, swept),
         health=_health(settings, ground, rotation),
-        measure=Measure(database=database),
+        measure=Measure(database=database, has_canary=settings.canary_minutes > 0),
         measure_traffic=MeasureTraffic(database=database),
         triage=Triage(database=database),
         pause_lanes=PauseLanes(database=database),
@@ -88,6 +90,7 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
         pinned=pinned.certificate if pinned else None,
         signing_names=signing_names(settings),
         queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},
+        has_canary=settings.canary_minutes > 0,
         **ground.to_be_asked,
     )
 
@@ -102,6 +105,32 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reconcile=swept.reconcile,
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
+        canary=_canary(settings, ground, swept.reconcile),
         body_lasts=timedelta(hours=settings.body_retention_hours),
         notifications_last=timedelta(days=settings.feedback_retention_days),
+    )
+
+
+def _canary(settings: Settings, ground: Ground, reconcile: Reconcile) -> Canary:
+    return Canary(
+        database=ground.database,
+        key_ring=ground.key_ring,
+        bells=ground.bells,
+        reconcile=reconcile,
+        plan=_canary_plan(settings) if settings.canary_minutes else None,
+    )
+
+
+def _canary_plan(settings: Settings) -> CanaryPlan:
+    """Raises `SettingsError` if CANARY_FROM is no address."""
+    try:
+        sender = parse_address(settings.canary_from)
+    except InvalidAddress as error:
+        raise SettingsError(f"Postern cannot start: CANARY_FROM: {error}") from error
+    return CanaryPlan(
+        every=timedelta(minutes=settings.canary_minutes),
+        within=timedelta(seconds=settings.canary_within_seconds),
+        sender=sender.email,
+        sender_domain=sender.domain,
+        pauses_bulk=settings.canary_pauses_bulk,
     )

@@ -21,6 +21,7 @@ PARTS = (
     "tests",
     "worker",
     "config.py",
+    "config_aws.py",
     "config_faults.py",
     "config_names.py",
     "config_urls.py",

@@ -90,7 +90,7 @@ COMMAND = Command(
         "or configuration set. A parked notification is about an email that is not known yet, and is read again\n"
         "automatically. Both are kept, and neither delays any other."
     ),
-    example="./postern feedback --state quarantined --retry",
+    example="./postern feedback list --state quarantined --retry",
     arguments=arguments,
     run=run,
 )

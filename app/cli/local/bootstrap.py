@@ -46,6 +46,9 @@ class Ports:
         require_free_port("127.0.0.1", self.simulator, option="--simulator-port")
 
 
+_OF_ONE_SIDE = {"simulator_url", "account"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """The URLs and keys for using the gateway. `sender` is a From address that the API key may use.
@@ -64,7 +67,7 @@ class Ready:
 
     def as_json(self) -> dict[str, str]:
         """The content of `ready.json`."""
-        rest = asdict(self)
+        rest = {name: text for name, text in asdict(self).items() if text or name not in _OF_ONE_SIDE}
         return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest, **self.pages()}
 
     def pages(self) -> dict[str, str]:
@@ -80,13 +83,20 @@ class Ready:
 
 
 def start(
-    supervisor: Supervisor, data: DataDir, ports: Ports, *, show: Callable[[str], None], aws: Open | None = None
+    supervisor: Supervisor,
+    data: DataDir,
+    ports: Ports,
+    *,
+    show: Callable[[str], None],
+    aws: Open | None = None,
+    canary: bool = False,
 ) -> Ready:
     """Start every process under `supervisor` and return when emails can be sent.
 
     `show` is called with the name of each part before it starts. `aws` stands behind the gateway, by default the
     simulator. This process takes over the environment of the gateway, so that it works on the same gateway itself. The
-    caller has to call `operated_gateway.isolate` first, so that no setting of another gateway remains.
+    caller has to call `operated_gateway.isolate` first, so that no setting of another gateway remains. With `canary`
+    one is sent every minute.
 
     Raises `ChildFailed`, `CommandFailed`, `CannotEmbed` and `SettingsError`.
     """
@@ -96,6 +106,8 @@ def start(
     open_aws = aws or simulator_behind(data, port=ports.simulator, url=url)
     behind = open_aws(supervisor, settings, show)
     variables |= behind.variables
+    if canary:
+        variables |= {"CANARY_MINUTES": "1", "CANARY_FROM": behind.sender}
     operated_gateway.assume(variables)
     write_private_json(data.environment, variables)
     show("the database")

@@ -57,7 +57,9 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         try:
             with Supervisor(data.logs, announce=lambda line: terminal.say(escape(line))) as supervisor:
                 with terminal.waiting("Starting") as status:
-                    ready = start(supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"))
+                    ready = start(
+                        supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"), canary=True
+                    )
                 Simulated(ready.simulator_url).show({GONE: "bounce"})
                 write_private_json(data.ready, ready.as_json())
                 welcome(terminal, ready, data, as_default=given.data == DEFAULT_DATA and not ignored)

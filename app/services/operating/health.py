@@ -12,6 +12,7 @@ from sqlalchemy import column, inspect, select, table
 
 from app.aws.sns.certificates import SigningCertificate
 from app.domain.errors import ServiceUnavailable
+from app.services.operating.canary import state as canary_state
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import last_swept
 from app.services.operating.sweep_intervals import EVERY_S
@@ -68,10 +69,12 @@ class Health:
         pinned: SigningCertificate | None = None,
         signing_names: frozenset[str] = frozenset(),
         queues: Mapping[str, str] = MappingProxyType({}),
+        has_canary: bool = False,
     ) -> None:
         """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own.
 
         `queues` has the name of each queue that is to be polled, by the cursor of its first poller.
+        `has_canary`: canaries are sent.
         """
         self._database = database
         self._redis = redis
@@ -81,6 +84,7 @@ class Health:
         self._pinned = pinned
         self._signing_names = signing_names
         self._queues = queues
+        self._has_canary = has_canary
 
     def close(self) -> None:
         """Close the connections."""
@@ -108,6 +112,7 @@ class Health:
             self._guarded("circuits", self._circuits),
             self._guarded("signing_certificate", self._certificate),
             *([self._guarded("queues", self._polled)] if self._queues else []),
+            *([self._guarded("canary", self._canary)] if self._has_canary else []),
         )
 
     def look_at_start(self) -> None:
@@ -198,6 +203,17 @@ class Health:
         names = ", ".join(f"{name} ({_when(seen)})" for name, seen in late.items())
         detail = f"No worker has polled these recently: {names}. Their notifications wait in them."
         return Check("queues", ok=False, detail=detail, required=False)
+
+    def _canary(self) -> Check:
+        with self._database.reading() as connection:
+            found = canary_state.read(connection)
+        last = "None has come back yet."
+        if found.back_at is not None and found.seconds is not None:
+            last = f"The last one came back at {found.back_at:%Y-%m-%d %H:%M:%S} UTC, after {found.seconds:.1f} s."
+        if not found.missed:
+            return Check("canary", ok=True, detail=last, required=False)
+        missing = f"Missing in a row: {found.missed}. So events may not arrive. {last}"
+        return Check("canary", ok=False, detail=missing, required=False)
 
     def _certificate(self) -> Check:
         with self._database.reading() as connection:

@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import State
 from app.queue import Lane
+from app.services.operating.canary import state as canary_state
+from app.services.operating.canary.state import CanaryState
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
 from app.services.tally import BOUNCE, EVENTS
@@ -23,7 +25,7 @@ from app.store.feedback.queue_positions import QueuePosition
 from app.store.operating import backlog, heartbeats, incidents, tallies
 from app.store.operating.backlog import Due
 
-__all__ = ["COUNTED_UP_TO", "Due", "Figures", "Measure", "QueuePosition", "last_swept"]
+__all__ = ["COUNTED_UP_TO", "CanaryState", "Due", "Figures", "Measure", "QueuePosition", "last_swept"]
 
 COUNTED_UP_TO: Final = 10_001
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
@@ -35,7 +37,7 @@ class Figures:
 
     `circuits` are counted by the first word of their scope, `incidents` by their kind. `events` are the recipients that
     each event has happened to since the gateway began, `bounces` the bounces by type and cause. `queues` are those of
-    SQS that were polled within a day.
+    SQS that were polled within a day. `canary` is None where none is sent.
     """
 
     now: datetime
@@ -53,21 +55,24 @@ class Figures:
     events: Mapping[str, int]
     bounces: Mapping[tuple[str, str], int]
     queues: tuple[QueuePosition, ...]
+    canary: CanaryState | None
 
 
 class Measure:
     """Takes the figures."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, has_canary: bool = False) -> None:
         self._database = database
+        self._has_canary = has_canary
 
     def __call__(self) -> Figures:
         """The figures now. Raises `ServiceUnavailable`."""
         with self._database.reading() as connection:
-            return _figures(connection)
+            canary = canary_state.read(connection) if self._has_canary else None
+            return _figures(connection, canary)
 
 
-def _figures(connection: Connection) -> Figures:
+def _figures(connection: Connection, canary: CanaryState | None) -> Figures:
     limit = COUNTED_UP_TO
     totals = tallies.totals(connection)
     due_notifications = backlog.due_notifications(connection, limit=limit)
@@ -87,6 +92,7 @@ def _figures(connection: Connection) -> Figures:
         events={event: totals.get((event, ""), 0) for event in EVENTS},
         bounces={_type_and_cause(label): number for (what, label), number in totals.items() if what == BOUNCE},
         queues=queue_positions.figures(connection),
+        canary=canary,
     )
 
 

@@ -16,6 +16,7 @@ from app.domain.sending.state_machine import CLAIMABLE, Event, State, Transition
 from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
+from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
@@ -53,6 +54,7 @@ class Sweep(StrEnum):
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
+    CANARY = "canary"
 
 
 class Upkeep:
@@ -69,6 +71,7 @@ class Upkeep:
         reconcile: Reconcile,
         reviews: Reviews,
         refusals: Refusals,
+        canary: Canary,
         body_lasts: timedelta,
         notifications_last: timedelta,
     ) -> None:
@@ -91,6 +94,7 @@ class Upkeep:
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: self.erase,
+            Sweep.CANARY: canary.sweep,
         }
 
     def run(self, sweep: Sweep) -> int:

@@ -42,6 +42,7 @@ log = structlog.get_logger()
 CANARY: Final = "success+postern-canary@simulator.amazonses.com"
 _OWN_APP: Final = "postern"
 _STREAM: Final = "canary"
+_QUESTION: Final = "Postern asks whether the stream of events has caught up."
 _BATCH: Final = 200
 _NOT_HELD: Final = "Only a held email can be resent or discarded."
 _REASONS: Final = {
@@ -184,38 +185,44 @@ class Reconcile:
         last = unconfirmed.last_canary(connection, CANARY)
         if last is not None and last > max(lonely[-1].since, now - self._quiet):
             return
-        emails.add(connection, [self._canary(lonely[-1], owner=_own_app(connection))])
+        latest = lonely[-1]
+        sent = canary_email(
+            connection, self._key_ring, sender=latest.sender, sender_domain=latest.sender_domain, text=_QUESTION
+        )
+        emails.add(connection, [sent])
         log.info("canary_sent", unconfirmed=len(lonely))
 
-    def _canary(self, lonely: Unconfirmed, *, owner: App) -> NewEmail:
-        email_id = new_id()
-        body = pack(Body(text="Postern asks whether the stream of events has caught up.", html=None))
-        canary = NewRecipient(
-            id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, pseudonym="", state=State.QUEUED
-        )
-        return NewEmail(
-            id=email_id,
-            app_id=owner.id,
-            stream=_STREAM,
-            scope=scope_of(owner.name, _STREAM),
-            lane=Lane.TRANSACTIONAL,
-            sender=lonely.sender,
-            sender_name=None,
-            sender_domain=lonely.sender_domain,
-            reply_to=(),
-            subject="Canary",
-            headers=(),
-            tags=(),
-            body=self._key_ring.seal(body, row_id=email_id),
-            on_unconfirmed=OnUnconfirmed.HOLD,
-            scheduled_at=None,
-            expires_at=None,
-            recipients=(canary,),
-        )
+
+def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, sender_domain: str, text: str) -> NewEmail:
+    """An email of Postern itself to the mailbox simulator, not added yet. It is never resent by itself."""
+    email_id, owner = new_id(), own_app(connection)
+    body = pack(Body(text=text, html=None))
+    recipient = NewRecipient(
+        id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, pseudonym="", state=State.QUEUED
+    )
+    return NewEmail(
+        id=email_id,
+        app_id=owner.id,
+        stream=_STREAM,
+        scope=scope_of(owner.name, _STREAM),
+        lane=Lane.TRANSACTIONAL,
+        sender=sender,
+        sender_name=None,
+        sender_domain=sender_domain,
+        reply_to=(),
+        subject="Canary",
+        headers=(),
+        tags=(),
+        body=key_ring.seal(body, row_id=email_id),
+        on_unconfirmed=OnUnconfirmed.HOLD,
+        scheduled_at=None,
+        expires_at=None,
+        recipients=(recipient,),
+    )
 
 
-def _own_app(connection: Connection) -> App:
-    """The application that owns the canaries, so that they appear in no other application's list."""
+def own_app(connection: Connection) -> App:
+    """The application that owns what Postern sends to itself, so that it is in no other application's list."""
     own = keys.app_by_name(connection, _OWN_APP)
     if own is None:
         own = App(id=new_id(), name=_OWN_APP, senders=(), default_lane=Lane.TRANSACTIONAL, reason_optional=False)

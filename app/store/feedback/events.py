@@ -108,6 +108,14 @@ def of_recipients(connection: Connection, recipient_ids: Iterable[UUID]) -> tupl
     return tuple(_stored(row) for row in connection.execute(query))
 
 
+def first_recorded(connection: Connection, recipient_id: UUID) -> datetime | None:
+    """When the first event of a recipient was stored, whatever its type."""
+    first: datetime | None = connection.scalar(
+        select(func.min(events.c.recorded_at)).where(events.c.recipient_id == recipient_id)
+    )
+    return first
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One stored bounce or complaint of a recipient: when it happened, and what SES said of it."""

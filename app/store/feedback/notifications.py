@@ -192,6 +192,16 @@ def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     return _waiting(connection, is_parked, notifications.c.due_at.desc(), limit)
 
 
+def unsettled_about(connection: Connection, ses_message_id: str) -> Waiting | None:
+    """A notification about this SES message that is not settled: due, parked or quarantined."""
+    names_it = notifications.c.raw.contains(ses_message_id, autoescape=True)
+    for which in (IS_WAITING, IS_QUARANTINED):
+        found = _waiting(connection, which & names_it, notifications.c.received_at, 1)
+        if found:
+            return found[0]
+    return None
+
+
 def find(connection: Connection, notification_id: UUID) -> tuple[Waiting, str] | None:
     """One notification in any state, and its raw text."""
     columns = [notifications.c[field] for field in Waiting.__dataclass_fields__]

@@ -22,6 +22,17 @@ def read(connection: Connection, name: str) -> Json:
     return state or {}
 
 
+def lock(connection: Connection, name: str) -> Json:
+    """The state, which nothing else changes until the transaction ends; empty if there is none."""
+    add_once(connection, cursors, name=name, state={}, updated_at=now())
+    return _locked(connection, name)
+
+
+def write(connection: Connection, name: str, state: Json) -> None:
+    """Store the state of a cursor that is locked."""
+    _write(connection, name, state)
+
+
 def take(connection: Connection, name: str, *, holder: UUID, lease: timedelta) -> Json | None:
     """The state, held by this holder from now on; None while the lease of another holder runs."""
     add_once(connection, cursors, name=name, state={}, updated_at=now())

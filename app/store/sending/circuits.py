@@ -106,6 +106,17 @@ def pause(connection: Connection, scope: str, *, reason: str) -> None:
     connection.execute(insert(circuits).values(scope=scope, reason=reason, opened_at=now()))
 
 
+def pause_unless_open(connection: Connection, scope: str, *, reason: str) -> bool:
+    """Open a circuit that only `resume` and `resume_of` close; False when it is open already, for whatever reason."""
+    return add_once(connection, circuits, scope=scope, reason=reason, opened_at=now())
+
+
+def resume_of(connection: Connection, scope: str, *, reason: str) -> bool:
+    """Close a circuit that was opened for this reason; False when it is not open, or open for another."""
+    mine = (circuits.c.scope == scope) & (circuits.c.reason == reason)
+    return connection.execute(delete(circuits).where(mine)).rowcount == 1
+
+
 def resume(connection: Connection, scope: str) -> bool:
     """Close a circuit of any kind; False when it was not open."""
     return connection.execute(delete(circuits).where(circuits.c.scope == scope)).rowcount == 1

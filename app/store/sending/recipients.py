@@ -120,6 +120,12 @@ def lock_of_key(connection: Connection, key: str) -> dict[UUID, Recipient]:
     return _locked(connection, select(*COLUMNS).where(recipients.c.key == key))
 
 
+def held_of_key(connection: Connection, key: str, *, limit: int) -> tuple[UUID, ...]:
+    """The recipients of one address that are held."""
+    query = select(recipients.c.id).where(is_in([State.HELD]), recipients.c.key == key).limit(limit)
+    return tuple(connection.scalars(query))
+
+
 def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
     """Recipients whose lease ran out, without those locked by others."""
     query = select(*COLUMNS).where(is_in([State.SENDING]), recipients.c.lease_until < now())

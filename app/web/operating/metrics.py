@@ -59,6 +59,7 @@ class _Told(Collector):
         )
         yield from self._queues()
         yield from self._queues_of_sqs()
+        yield from self._canary()
         yield _figure(
             "postern_recipients_unconfirmed", f"Recipients of unknown outcome. {_COUNTED}", figures.unconfirmed
         )
@@ -79,6 +80,18 @@ class _Told(Collector):
         for labels, number in self._figures.bounces.items():
             bounces.add_metric(labels, number)
         yield bounces
+
+    def _canary(self) -> Iterator[Metric]:
+        """How old the last canary is that came back. Before the first one there is no figure."""
+        canary, now = self._figures.canary, self._figures.now
+        if canary is None:
+            return
+        yield _figure("postern_canaries_missing", "Canaries that are missing since one came back.", canary.missed)
+        if canary.back_at is None or canary.seconds is None:
+            return
+        age = max(0.0, (now - canary.back_at).total_seconds())
+        yield _figure("postern_canary_age_seconds", "How long ago the last canary came back.", age)
+        yield _figure("postern_canary_round_trip_seconds", "From its acceptance to its first event.", canary.seconds)
 
     def _queues_of_sqs(self) -> Iterator[Metric]:
         """Of each queue: what came of its messages, the age of the oldest one at the last poll, and when that was."""

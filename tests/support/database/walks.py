@@ -115,6 +115,7 @@ ELSEWHERE: Final = {
     ("chaos",),
     ("settings",),
     ("secret", "new"),
+    ("doctor",),
     ("ses", "plan"),
     ("ses", "apply"),
     ("ses", "destroy"),

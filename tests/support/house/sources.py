@@ -16,6 +16,7 @@ OURS = (
     "bench",
     "tests",
     "config.py",
+    "config_aws.py",
     "config_faults.py",
     "config_names.py",
     "config_urls.py",

@@ -21,7 +21,7 @@ _OF_RESEND: Final = {
     "broadcasts": "Postern has no broadcasts. Send the emails with POST /v1/emails/batch, in the lane `bulk`.",
     "contact-properties": "Postern keeps no contacts. Your application does.",
     "contacts": "Postern keeps no contacts. Who must not get emails is at /v1/suppressions.",
-    "domains": "Domains are verified in SES. `./postern ses status` shows them to the operators of this gateway.",
+    "domains": "Domains are verified in SES. `./postern doctor` shows them to the operators of this gateway.",
     "events": "Postern takes no events of your own. What happened to an email is at /v1/emails/{id}/events.",
     "inboxes": "Postern receives no email.",
     "logs": "Postern serves no logs. What happened to an email is at /v1/emails/{id}/events.",

@@ -7,7 +7,7 @@ import pytest
 
 from app.services.account.setup import SetUp
 from simulator import Options, Simulator
-from tests.support.aws.account_setup import REGION, setup_at
+from tests.support.aws.setup.account_setup import REGION, setup_at
 
 
 @pytest.fixture

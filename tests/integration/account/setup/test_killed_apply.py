@@ -7,7 +7,7 @@ from typing import Final
 
 from app.services.account.setup import SetUp
 from simulator import Simulator
-from tests.support.aws.account_setup import account_at, apply
+from tests.support.aws.setup.account_setup import account_at, apply
 from tests.support.servers.cli import CHECKOUT, surroundings
 
 ROUNDS: Final = 25
@@ -18,7 +18,7 @@ def test_apply_killed_at_random_moments_and_repeated_ends_the_same(simulator: Si
     apply(setup)
     whole = account_at(simulator.url)
     setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
-    words = ["-m", "tests.support.aws.killed_apply", simulator.url, "7", str(ROUNDS)]
+    words = ["-m", "tests.support.aws.setup.killed_apply", simulator.url, "7", str(ROUNDS)]
     ended = subprocess.run(
         [sys.executable, *words], cwd=CHECKOUT, env=surroundings(), capture_output=True, text=True, check=False
     )

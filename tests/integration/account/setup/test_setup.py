@@ -12,7 +12,7 @@ from app.domain.account.setup.resources import Kind
 from app.domain.account.setup.trouble import SetupStopped
 from app.services.account.setup import SetUp, is_pending
 from simulator import Simulator
-from tests.support.aws.account_setup import CHOICES, account_at, apply, clients, lines, setup_at
+from tests.support.aws.setup.account_setup import CHOICES, account_at, apply, clients, lines, setup_at
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:postern-feedback"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:postern-feedback"

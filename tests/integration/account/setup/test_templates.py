@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.account.setup import cloudformation
-from tests.support.aws.deployments import deployment
+from tests.support.aws.setup.deployments import deployment
 
 _NO_SNAPSHOTS: Final = "I3011"
 """It asks for policies that keep what a stack removes. Queues and identities have no snapshots."""

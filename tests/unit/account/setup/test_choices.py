@@ -11,7 +11,7 @@ from app.domain.account.setup.choices import (
     require_tag_room,
     sending_domain,
 )
-from tests.support.aws.deployments import URL, deployment
+from tests.support.aws.setup.deployments import URL, deployment
 
 EMPTY = deployment(domains=(), url="")
 

@@ -9,7 +9,7 @@ from app.domain.account.setup.blueprint import blueprint
 from app.domain.account.setup.dns_records import RecordType, records_of
 from app.domain.account.setup.env_lines import env_lines, merged
 from app.domain.account.setup.permissions import policy_of_processes, policy_of_setup
-from tests.support.aws.deployments import URL, deployment, every_way
+from tests.support.aws.setup.deployments import URL, deployment, every_way
 
 TOKENS = ["aaa", "bbb", "ccc"]
 

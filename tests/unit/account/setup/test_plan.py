@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.account.setup.blueprint import DELIVERY_POLICY, blueprint, tags_of
 from app.domain.account.setup.plan import Action, Change, changes_to, differences_of, removals
 from app.domain.account.setup.resources import Found, Kind, Resource
-from tests.support.aws.deployments import URL, deployment, every_way
+from tests.support.aws.setup.deployments import URL, deployment, every_way
 
 OURS = "postern"
 WHOLE = blueprint(deployment(sqs=True, archive=True))

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.account.setup import cloudformation, terraform
 from app.domain.account.setup.blueprint import Deployment
-from tests.support.aws.deployments import every_way
+from tests.support.aws.setup.deployments import every_way
 
 TERRAFORM_JSON: Final[dict[str, Any]] = {
     "type": "object",

@@ -1,0 +1,1 @@
+"""Checks of the AWS account behind the gateway. They only read."""

@@ -1,0 +1,95 @@
+"""The clients with which the account is checked: patient, paced, and aware of AWS's clock.
+
+An operator can wait, a worker must not: these repeat calls, those of `app.aws.clients` do not. SES takes one call a
+second of each kind that is no send (https://docs.aws.amazon.com/ses/latest/dg/quotas.html).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import boto3.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sns import SNSClient
+
+_SECONDS_BETWEEN_CALLS: Final = 1.0
+_CONFIG: Final = Config(
+    retries={"total_max_attempts": 4, "mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=2
+)
+_OF_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws")
+
+
+@dataclass
+class AwsClock:
+    """How far this host's clock, `now`, is ahead of AWS's, from the Date header of the last answer; None before any."""
+
+    now: Callable[[], datetime]
+    ahead: timedelta | None = None
+
+    def note(self, http_response: Any, **_: Any) -> None:
+        """Compare the clocks; a handler of botocore's `after-call`."""
+        try:
+            date = parsedate_to_datetime(http_response.headers["Date"])
+        except (KeyError, TypeError, ValueError):
+            return
+        if date.tzinfo is not None:
+            self.ahead = self.now() - date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsClients:
+    """SES, SNS, SQS and STS of one region.
+
+    SQS and STS are None where SES is a stand-in and they are not: a made-up key must not be shown to AWS itself.
+    """
+
+    region: str
+    ses: "SESV2Client"
+    sns: "SNSClient"
+    clock: AwsClock
+    sqs: Any = None
+    sts: Any = None
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether SES is AWS's own, not a stand-in for it."""
+        return _is_of_aws(self.ses)
+
+
+def aws_clients(region: str, *, now: Callable[[], datetime]) -> AwsClients:
+    """Clients with the credentials and endpoints that boto3 finds."""
+    session = boto3.session.Session(region_name=region)
+    clock = AwsClock(now)
+    made: dict[str, Any] = {name: session.client(name, config=_CONFIG) for name in ("sesv2", "sns", "sqs", "sts")}
+    is_aws = _is_of_aws(made["sesv2"])
+    for client in made.values():
+        client.meta.events.register("after-call", clock.note)
+    if is_aws:
+        made["sesv2"].meta.events.register("before-call", _Pace().wait)
+    same = {name: client if is_aws or not _is_of_aws(client) else None for name, client in made.items()}
+    return AwsClients(region=region, ses=made["sesv2"], sns=made["sns"], sqs=same["sqs"], sts=same["sts"], clock=clock)
+
+
+class _Pace:
+    """Lets one call begin each second."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    def wait(self, **_: Any) -> None:
+        """Wait for the turn; a handler of botocore's `before-call`."""
+        pause = self._next_at - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+        self._next_at = time.monotonic() + _SECONDS_BETWEEN_CALLS
+
+
+def _is_of_aws(client: Any) -> bool:
+    return (urlsplit(client.meta.endpoint_url).hostname or "").endswith(_OF_AWS)

@@ -1,0 +1,92 @@
+"""One check apart from the others: what AWS refuses, or a network that is away, is a finding and no end of the run.
+
+It decides what a refusal means for the operator: a missing permission names the action and the line of a policy that
+allows it, and nothing is asked of a service again that could not be reached.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.parsers import ResponseParserError
+
+from app.domain.account.findings import Finding, Group, unknown, wrong
+
+_DENIED: Final = ("AccessDenied", "AuthorizationError", "NotAuthorized", "UnauthorizedOperation")
+_NO_SUCH_KEY: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"}
+    | {"UnrecognizedClientException", "MissingAuthenticationToken", "MissingAuthenticationTokenException"}
+)
+_BAD_SIGNATURE: Final = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired"})
+_THROTTLED: Final = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "LimitExceeded")
+_ABSENT: Final = frozenset(
+    {"NotFoundException", "NotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
+)
+_CHECK_NETWORK: Final = "check the network, the proxy and AWS_REGION, then run this again"
+_SET_CREDENTIALS: Final = "give this process AWS credentials: a role, a profile or AWS_ACCESS_KEY_ID"
+
+
+class Guard:
+    """Runs checks; one per run."""
+
+    def __init__(self) -> None:
+        self._away: dict[str, str] = {}
+
+    def run(self, group: Group, name: str, *, needs: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+        """The findings of one check that calls the service `needs`, or one finding that says why there are none."""
+        if (why := self._away.get(needs)) is not None:
+            yield unknown(group, name, why, "as above")
+            return
+        try:
+            yield from look()
+        except ClientError as error:
+            yield self._refused(group, name, error, needs)
+        except (BotoCoreError, ResponseParserError) as error:
+            found, fix = _trouble(error)
+            self._away[needs] = f"{needs.upper()} was not asked again"
+            yield unknown(group, name, found, fix)
+
+    def _refused(self, group: Group, name: str, error: ClientError, needs: str) -> Finding:
+        code = code_of(error)
+        if is_denied(error):
+            action = f"{needs}:{error.operation_name}"
+            return unknown(group, name, f"{action} is denied", allow(action))
+        if code in _NO_SUCH_KEY:
+            self._away[needs] = f"{needs.upper()} was not asked again"
+            return unknown(group, name, f"AWS answered {code}", "renew the AWS credentials of this process")
+        if code in _BAD_SIGNATURE:
+            self._away[needs] = f"{needs.upper()} was not asked again"
+            return unknown(group, name, f"AWS answered {code}", "correct the secret key, or this host's clock")
+        if code.startswith(_THROTTLED):
+            return unknown(group, name, "AWS throttles these calls", "run this again in a minute")
+        if is_absent(error):
+            return wrong(group, name, "does not exist in AWS_REGION", "create it, or correct its name")
+        return unknown(group, name, f"AWS answered {code}", "check AWS credentials and AWS_REGION")
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's code of a refusal."""
+    return str(error.response.get("Error", {}).get("Code", "an error"))
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether the credentials lack the permission for this call."""
+    return code_of(error).startswith(_DENIED)
+
+
+def is_absent(error: ClientError) -> bool:
+    """Whether AWS has no such thing."""
+    return code_of(error) in _ABSENT
+
+
+def allow(action: str, resource: str = "*") -> str:
+    """The advice to allow this action, with the statement of an IAM policy that does."""
+    statement = json.dumps({"Effect": "Allow", "Action": action, "Resource": resource})
+    return f"add to the policy of these credentials: {statement}"
+
+
+def _trouble(error: Any) -> tuple[str, str]:
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return "no AWS credentials were found", _SET_CREDENTIALS
+    return f"AWS was not reached ({type(error).__name__})", _CHECK_NETWORK

@@ -1,0 +1,1 @@
+"""The network beyond AWS, the database and Redis: today the DNS."""

@@ -1,0 +1,54 @@
+"""Records of the DNS, as texts. It decides which resolver is asked, and how long."""
+
+from typing import Final
+
+from dns.exception import DNSException
+from dns.rdatatype import RdataType
+from dns.resolver import NXDOMAIN, Answer, NoAnswer, Resolver
+
+from app.domain.account.published import DnsSilent
+
+_ANSWER_WITHIN_S: Final = 4.0
+
+
+class Resolved:
+    """Asks one resolver; see `app.domain.account.published.Records`."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    def cname(self, name: str) -> tuple[str, ...]:
+        """The targets of the CNAME. Raises `DnsSilent`."""
+        return tuple(_host(record.target.to_text()) for record in self._ask(name, RdataType.CNAME))
+
+    def mx(self, name: str) -> tuple[str, ...]:
+        """The mail exchangers. Raises `DnsSilent`."""
+        return tuple(_host(record.exchange.to_text()) for record in self._ask(name, RdataType.MX))
+
+    def txt(self, name: str) -> tuple[str, ...]:
+        """The texts. Raises `DnsSilent`."""
+        return tuple(b"".join(record.strings).decode("utf-8", "replace") for record in self._ask(name, RdataType.TXT))
+
+    def _ask(self, name: str, kind: RdataType) -> Answer | tuple[()]:
+        """The records of a kind. The trailing dot keeps search lists out."""
+        try:
+            return self._resolver.resolve(f"{name}.", kind, lifetime=_ANSWER_WITHIN_S)
+        except (NXDOMAIN, NoAnswer):
+            return ()
+        except DNSException as error:
+            raise DnsSilent(type(error).__name__) from error
+
+
+def resolved(resolver: tuple[str, int] | None = None) -> Resolved:
+    """By the resolver at this IP address and port, else by that of this host. Raises `DnsSilent` where it has none."""
+    try:
+        asked = Resolver(configure=resolver is None)
+    except DNSException as error:
+        raise DnsSilent(type(error).__name__) from error
+    if resolver is not None:
+        asked.nameservers, asked.port = [resolver[0]], resolver[1]
+    return Resolved(asked)
+
+
+def _host(name: str) -> str:
+    return name.removesuffix(".").lower()

@@ -1,0 +1,147 @@
+"""The checks of the gateway itself: settings, clock, database, Redis, broker, workers, and what was refused here.
+
+What `/readyz` checks is checked by the same code (`app.services.operating.health`). While the database is away, what
+needs it is unknown.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.domain.account.findings import Finding, Group, judged, unknown, warning, well, wrong
+from app.domain.errors import ServiceUnavailable
+from app.services.feedback.rejections import DOUBTED, REFUSED
+from app.services.operating.health import Check, Health
+from app.store.apps import keys
+from app.store.engine.database import Database, clock
+from app.store.operating import incidents
+from app.store.sending import circuits
+
+_MOST_INCIDENTS: Final = 1_000
+_CLOCKS_DIFFER: Final = timedelta(seconds=30)
+_ABOUT_FEEDBACK: Final = frozenset({REFUSED, DOUBTED, "feedback_unsubscribed"})
+_FIXES: Final = {
+    "database": "see that DATABASE_URL names a PostgreSQL that answers and takes writes",
+    "migrations": "run `alembic upgrade head` with the code that runs",
+    "keys": "put the missing key back at the end of SECRET_KEYS",
+    "worker": "start a worker: docs/operations.md",
+    "redis": "docs/operations.md has what to do, under Redis",
+    "broker": "docs/operations.md has what to do, under Redis",
+    "sweeps": "start beat, and look for the errors of the named sweeps in the workers' log",
+    "queues": "start a worker with SQS_QUEUE_URLS, and look for errors of the poller in its log",
+    "canary": "run this with --live: it says where an event stops",
+    "signing_certificate": "docs/operations.md has what to do, under /readyz",
+}
+_IN_A_MOMENT: Final = ("broker", "sweeps")
+_TURNS: Final = 20
+_TURN_S: Final = 1.0
+_NEEDING_THE_DATABASE: Final = ("keys", "worker", "broker", "sweeps", "circuits", "notifications")
+
+
+class LookHere:
+    """Makes these checks. Safe to run on a gateway that works."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        health: Health,
+        host_clock: Callable[[], datetime],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._database = database
+        self._health = health
+        self._host_clock = host_clock
+        self._sleep = sleep
+
+    def __call__(self, *, misspelt: Mapping[str, str]) -> Iterator[Finding]:
+        """The findings. `misspelt` are names that look like settings, each with the setting that it resembles."""
+        yield _settings(misspelt)
+        checks = self._settled()
+        database = checks["database"]
+        if not database.ok:
+            yield unknown(Group.HERE, "database", database.detail, _FIXES["database"])
+        for check in checks.values():
+            if check.name not in {"database", "circuits"} or (check.name == "database" and check.ok):
+                yield _of(check)
+        if not database.ok or not checks.get("migrations", database).ok:
+            for name in _NEEDING_THE_DATABASE:
+                yield unknown(Group.HERE, name, "needs the database", "as above")
+            return
+        try:
+            yield from self._of_rows()
+        except ServiceUnavailable as error:
+            yield unknown(Group.HERE, "database", self._database.trouble(error), _FIXES["database"])
+
+    def _settled(self) -> dict[str, Check]:
+        """What `/readyz` checks. Workers that have just started get a moment for what they have not done yet."""
+        for _ in range(_TURNS):
+            checks = {check.name: check for check in self._health.ready()}
+            works = "worker" in checks and checks["worker"].ok
+            if not works or all(checks[name].ok for name in _IN_A_MOMENT):
+                break
+            self._sleep(_TURN_S)
+        return checks
+
+    def senders(self) -> tuple[str, ...] | None:
+        """The senders of the applications that have a valid key; None while the database cannot be used."""
+        try:
+            with self._database.reading() as connection:
+                now = clock(connection)
+                valid = [
+                    key
+                    for key in keys.all_keys(connection)
+                    if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+                ]
+        except ServiceUnavailable:
+            return None
+        return tuple(sorted({sender for key in valid for sender in key.app.senders}))
+
+    def _of_rows(self) -> Iterator[Finding]:
+        with self._database.reading() as connection:
+            now, ours = clock(connection), self._host_clock()
+            waiting = circuits.all_open(connection)
+            open_incidents = incidents.all_open(connection, limit=_MOST_INCIDENTS)
+        yield _clock(ours - now)
+        yield from _circuits(waiting)
+        about = [one for one in open_incidents if one.kind in _ABOUT_FEEDBACK]
+        if not about:
+            yield well(Group.HERE, "notifications")
+        for one in about:
+            found = f"{one.subject}, {one.last_at:%Y-%m-%d %H:%M} UTC: {one.detail}"
+            yield wrong(Group.HERE, "notifications", found, f"mend it, then `./postern incidents close {one.id}`")
+
+
+def _settings(misspelt: Mapping[str, str]) -> Finding:
+    named = ", ".join(f"{name} (meant {meant}?)" for name, meant in misspelt.items())
+    fix = "correct the name: as it is, it has no effect"
+    return judged(Group.HERE, "settings", ok=not misspelt, found=named, fix=fix)
+
+
+def _of(check: Check) -> Finding:
+    if check.ok:
+        return well(Group.HERE, check.name)
+    return wrong(Group.HERE, check.name, check.detail, _FIXES[check.name])
+
+
+def _clock(ahead: timedelta) -> Finding:
+    """Notifications are judged by the database's clock, signatures of calls to AWS by this host's."""
+    found = f"{abs(ahead.total_seconds()):.1f} s {'behind' if ahead > timedelta() else 'ahead of'} ours"
+    if abs(ahead) > _CLOCKS_DIFFER:
+        return wrong(Group.HERE, "clock", f"the database's is {found}", "set both clocks: run an NTP client")
+    return well(Group.HERE, "clock")
+
+
+def _circuits(waiting: tuple[circuits.Circuit, ...]) -> Iterator[Finding]:
+    if not waiting:
+        yield well(Group.HERE, "circuits")
+    for one in waiting:
+        name = f"circuit {one.scope}"
+        if one.probe_at is not None:
+            yield wrong(Group.HERE, name, one.reason, "it closes by itself once its cause is gone")
+        elif one.scope == "recovery":
+            yield warning(Group.HERE, name, one.reason, "`./postern recovery status` says when it may end")
+        else:
+            resume = f"`./postern resume {one.scope.partition(':')[2]}` ends the pause"
+            yield warning(Group.HERE, name, one.reason, resume)
