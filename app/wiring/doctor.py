@@ -39,6 +39,7 @@ def wanted(settings: Settings, *, senders: tuple[str, ...] | None) -> Wanted:
         topic_arns=settings.sns_topic_arns,
         signature_version=settings.sns_signature_version,
         public_url=settings.public_url,
+        queue_urls=settings.sqs_queue_urls,
         senders=senders,
     )
 

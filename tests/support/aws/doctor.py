@@ -8,5 +8,11 @@ from tests.support.aws.simulator import REGION, client
 
 def clients_of(simulator: Simulator) -> AwsClients:
     """Return clients of the simulator that make exactly one wire request per call."""
-    ses, sns = client("sesv2", simulator), client("sns", simulator)
-    return AwsClients(region=REGION, ses=ses, sns=sns, clock=AwsClock(host_clock))
+    return AwsClients(
+        region=REGION,
+        ses=client("sesv2", simulator),
+        sns=client("sns", simulator),
+        clock=AwsClock(host_clock),
+        sqs=lambda _region: client("sqs", simulator),
+        sts=client("sts", simulator),
+    )

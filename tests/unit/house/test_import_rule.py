@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.aws.sns": {DOMAIN, "app.aws", "app.aws.events"},
     "app.aws.sqs": {DOMAIN, "app.aws"},
     "app.aws.setup": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns"},
-    "app.aws.setup.checks": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns", "app.aws.setup"},
+    "app.aws.setup.checks": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns", "app.aws.sqs", "app.aws.setup"},
     "app.net": {DOMAIN},
     "app.net.dns": {DOMAIN, "app.net"},
     "app.services": HELPERS,
@@ -77,7 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.operating.doctor": {
         *IN_SERVICES,
         *BEFORE_FEEDBACK,
-        "app.services.feedback",
+        "app.services.feedback.*",
         "app.services.operating.canary",
     },
     "app.wiring": {*HELPERS, "app.net.*", "app.services.*", "app.broker_url", "config"},

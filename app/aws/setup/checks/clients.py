@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ class AwsClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsClients:
-    """SES, SNS, SQS and STS of one region.
+    """SES, SNS, SQS and STS of one region; `sqs` makes the client of any region.
 
     SQS and STS are None where SES is a stand-in and they are not: a made-up key must not be shown to AWS itself.
     """
@@ -54,8 +55,14 @@ class AwsClients:
     ses: "SESV2Client"
     sns: "SNSClient"
     clock: AwsClock
-    sqs: Any = None
+    sqs: Callable[[str], Any] | None = None
     sts: Any = None
+
+    def sqs_of(self, region: str | None) -> Any:
+        """SQS of this region, by default of our own. Raises ValueError where there is none."""
+        if self.sqs is None:
+            raise ValueError("there is no SQS to ask")
+        return self.sqs(region or self.region)
 
     @property
     def is_aws(self) -> bool:
@@ -67,14 +74,25 @@ def aws_clients(region: str, *, now: Callable[[], datetime]) -> AwsClients:
     """Clients with the credentials and endpoints that boto3 finds."""
     session = boto3.session.Session(region_name=region)
     clock = AwsClock(now)
-    made: dict[str, Any] = {name: session.client(name, config=_CONFIG) for name in ("sesv2", "sns", "sqs", "sts")}
-    is_aws = _is_of_aws(made["sesv2"])
-    for client in made.values():
+
+    @cache
+    def made(name: str, of_region: str) -> Any:
+        client: Any = session.client(name, config=_CONFIG, region_name=of_region)
         client.meta.events.register("after-call", clock.note)
+        return client
+
+    ses, sqs, sts = made("sesv2", region), made("sqs", region), made("sts", region)
+    is_aws = _is_of_aws(ses)
     if is_aws:
-        made["sesv2"].meta.events.register("before-call", _Pace().wait)
-    same = {name: client if is_aws or not _is_of_aws(client) else None for name, client in made.items()}
-    return AwsClients(region=region, ses=made["sesv2"], sns=made["sns"], sqs=same["sqs"], sts=same["sts"], clock=clock)
+        ses.meta.events.register("before-call", _Pace().wait)
+    return AwsClients(
+        region=region,
+        ses=ses,
+        sns=made("sns", region),
+        clock=clock,
+        sqs=partial(made, "sqs") if is_aws or not _is_of_aws(sqs) else None,
+        sts=sts if is_aws or not _is_of_aws(sts) else None,
+    )
 
 
 class _Pace:

@@ -11,9 +11,11 @@ from app.aws.setup.checks.clients import AwsClients
 from app.aws.setup.checks.guard import Guard
 from app.aws.setup.checks.identity import identity, verified_domains
 from app.aws.setup.checks.permissions import permissions
+from app.aws.setup.checks.queues import queue
 from app.aws.setup.checks.subscription import subscription
 from app.aws.setup.checks.topic import topic
 from app.aws.sns.topic_arn import parse_topic_arn
+from app.aws.sqs.queue_url import QueueUrl, parse_queue_url
 from app.domain.account.findings import Finding, Group, skipped, unknown, warning, wrong
 from app.domain.account.published import Records, published
 
@@ -31,7 +33,13 @@ class Wanted:
     topic_arns: tuple[str, ...]
     signature_version: int
     public_url: str
+    queue_urls: tuple[str, ...]
     senders: tuple[str, ...] | None
+
+    @property
+    def queues(self) -> tuple[QueueUrl, ...]:
+        """The queues, by what their URLs say."""
+        return tuple(map(parse_queue_url, self.queue_urls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class AwsChecks:
         clients, name = self.clients, wanted.configuration_set
         yield Group.ACCOUNT, "credentials", "sts", partial(account.credentials, clients)
         yield Group.ACCOUNT, "account", "ses", partial(account.sending, clients)
-        tries = partial(permissions, clients, self.guard, topic_arns=wanted.topic_arns)
+        tries = partial(permissions, clients, self.guard, topic_arns=wanted.topic_arns, queues=wanted.queues)
         yield Group.PERMISSIONS, "permissions", "ses", tries
         yield Group.IDENTITY, "identities", "ses", partial(self._identities, wanted)
         yield Group.EVENTS, "configuration set", "ses", partial(events.configuration_set, clients, name=name)
@@ -68,6 +76,9 @@ class AwsChecks:
             yield Group.EVENTS, "topic", "sns", _no_topic
         for arn in wanted.topic_arns:
             yield from self._of_topic(wanted, arn)
+        for url in wanted.queues:
+            look = partial(self._queue, url, wanted.topic_arns)
+            yield Group.QUEUES, f"queue {url.name}", "sqs", look
         yield Group.ACCOUNT, "AWS's clock", "clock", partial(account.clock, clients)
 
     def _of_topic(self, wanted: Wanted, arn: str) -> Iterator[tuple[Group, str, str, Look]]:
@@ -80,8 +91,16 @@ class AwsChecks:
             configuration_set=wanted.configuration_set,
         )
         yield Group.EVENTS, f"topic {called}", "sns", look
-        subscribed = partial(subscription, self.clients, arn, public_url=wanted.public_url)
+        subscribed = partial(
+            subscription, self.clients, arn, public_url=wanted.public_url, has_queues=bool(wanted.queue_urls)
+        )
         yield Group.EVENTS, f"subscription of {called}", "sns", subscribed
+
+    def _queue(self, url: QueueUrl, topic_arns: tuple[str, ...]) -> Iterator[Finding]:
+        if self.clients.sqs is None:
+            yield skipped(Group.QUEUES, f"queue {url.name}", "SES is a simulator")
+            return
+        yield from queue(self.clients, url, topic_arns=topic_arns)
 
     def _identities(self, wanted: Wanted) -> Iterator[Finding]:
         """Of each sender of an application; of every verified domain where an application may use all addresses."""

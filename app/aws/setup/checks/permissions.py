@@ -13,11 +13,13 @@ from botocore.exceptions import ClientError
 
 from app.aws.setup.checks.clients import AwsClients
 from app.aws.setup.checks.guard import Guard, allow, is_absent, is_denied
+from app.aws.sqs.queue_url import QueueUrl
 from app.domain.account.findings import Finding, Group, well, wrong
 
 _NOBODY: Final = "postern-doctor@example.invalid"
 _UNUSABLE: Final = "postern-doctor"
 _ANSWERS_OF_SNS: Final = frozenset({"InvalidParameter", "InvalidParameterException"})
+_ANSWERS_OF_SQS: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +33,16 @@ class Trial:
     answers: frozenset[str] = frozenset()
 
 
-def permissions(clients: AwsClients, guard: Guard, *, topic_arns: tuple[str, ...]) -> Iterator[Finding]:
-    """A finding for each permission that can be tried."""
-    for trial in (*_of_the_list(clients), *(_of_a_topic(clients, arn) for arn in topic_arns)):
+def permissions(
+    clients: AwsClients, guard: Guard, *, topic_arns: tuple[str, ...], queues: tuple[QueueUrl, ...]
+) -> Iterator[Finding]:
+    """A finding for each permission that can be tried. Where queues are used, no subscription has to be confirmed."""
+    trials = [*_of_the_list(clients)]
+    if not queues:
+        trials += [_of_a_topic(clients, arn) for arn in topic_arns]
+    if clients.sqs is not None:
+        trials += [trial for url in queues for trial in _of_a_queue(clients, url)]
+    for trial in trials:
         name = f"{trial.service}:{trial.action}"
         yield from guard.run(Group.PERMISSIONS, name, needs=trial.service, look=partial(_try, trial))
 
@@ -73,3 +82,16 @@ def _of_a_topic(clients: AwsClients, topic_arn: str) -> Trial:
         ),
         answers=_ANSWERS_OF_SNS,
     )
+
+
+def _of_a_queue(clients: AwsClients, url: QueueUrl) -> Iterator[Trial]:
+    """Receiving is left out: it would count against each message. That workers poll is seen in `/readyz`."""
+    sqs = clients.sqs_of(url.region)
+    arn = f"arn:*:sqs:*:*:{url.name}"
+    message = {"QueueUrl": url.url, "ReceiptHandle": _UNUSABLE}
+    calls: dict[str, Callable[[], Any]] = {
+        "DeleteMessage": lambda: sqs.delete_message(**message),
+        "ChangeMessageVisibility": lambda: sqs.change_message_visibility(**message, VisibilityTimeout=0),
+    }
+    for action, call in calls.items():
+        yield Trial(service="sqs", action=action, resource=arn, call=call, answers=_ANSWERS_OF_SQS)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.aws.setup.checks.clients import AwsClients
 from app.aws.setup.checks.entrance import why_unconfirmed
+from app.aws.setup.checks.queues import depth_of
 from app.aws.setup.resources import TARGET
 from app.aws.sns.topic_arn import parse_topic_arn
 from app.domain.account.findings import Finding, Group, judged, skipped, unknown, warning, well, wrong
@@ -19,7 +20,6 @@ _LASTS_S: Final = 1800
 """SNS repeats for an hour at most; half of that outlasts a deployment and most restarts."""
 _IN_MINUTES: Final = 120
 _PATIENT: Final = "docs/ses-setup.md has a delivery policy that repeats for most of an hour"
-_DEPTH: Final = "ApproximateNumberOfMessages"
 
 # SNS's own policy where none is set: three retries, twenty seconds apart.
 _DEFAULT: Final = {"minDelayTarget": 20, "maxDelayTarget": 20, "numRetries": 3}
@@ -45,12 +45,15 @@ def find(clients: AwsClients, topic_arn: str, *, public_url: str) -> Subscriptio
     return Subscription(parse_topic_arn(topic_arn).name, endpoint, confirmed)
 
 
-def subscription(clients: AwsClients, topic_arn: str, *, public_url: str) -> Iterator[Finding]:
-    """Whether the topic reaches the gateway, and what happens while it does not."""
+def subscription(clients: AwsClients, topic_arn: str, *, public_url: str, has_queues: bool) -> Iterator[Finding]:
+    """Whether the topic reaches the gateway, and what happens while it does not. With queues it need not."""
     name = f"subscription of {parse_topic_arn(topic_arn).name}"
     ours = find(clients, topic_arn, public_url=public_url)
     endpoint = public_url.rstrip("/") + TARGET
     subscribe = f"subscribe {endpoint} to the topic while the gateway runs"
+    if ours is None and has_queues:
+        yield skipped(Group.EVENTS, name, "events come through SQS")
+        return
     if ours is None:
         yield wrong(Group.EVENTS, name, "missing", subscribe)
         return
@@ -113,13 +116,12 @@ def dead_letters(clients: AwsClients, redrive: str | None, topic: str) -> Iterat
     if clients.sqs is None:
         yield skipped(Group.EVENTS, name, "SES is a simulator")
         return
-    *_, account, queue = json.loads(redrive)["deadLetterTargetArn"].split(":")
-    url = clients.sqs.get_queue_url(QueueName=queue, QueueOwnerAWSAccountId=account)["QueueUrl"]
-    depth = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[_DEPTH])["Attributes"][_DEPTH]
+    arn = json.loads(redrive)["deadLetterTargetArn"]
+    depth, url = depth_of(clients, arn)
     yield judged(
         Group.EVENTS,
         name,
-        ok=int(depth) == 0,
-        found="none" if int(depth) == 0 else f"{depth} wait in {queue}",
+        ok=depth == 0,
+        found="none" if depth == 0 else f"{depth} wait in {arn.rpartition(':')[2]}",
         fix=f"mend what stopped them, then `./postern feedback redrive {url}`",
     )

@@ -11,16 +11,23 @@ from typing import Final
 
 from app.domain.account.findings import Finding, Group, judged, unknown, warning, well, wrong
 from app.domain.errors import ServiceUnavailable
+from app.services.feedback.queues.intake import NOT_POLLED
+from app.services.feedback.queues.store_batch import MESSAGE_REFUSED, MESSAGE_WAITS
 from app.services.feedback.rejections import DOUBTED, REFUSED
 from app.services.operating.health import Check, Health
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
+from app.store.feedback import queue_positions
+from app.store.feedback.queue_positions import QueuePosition
 from app.store.operating import incidents
 from app.store.sending import circuits
 
 _MOST_INCIDENTS: Final = 1_000
 _CLOCKS_DIFFER: Final = timedelta(seconds=30)
-_ABOUT_FEEDBACK: Final = frozenset({REFUSED, DOUBTED, "feedback_unsubscribed"})
+_OLD: Final = timedelta(minutes=5)
+_ABOUT_FEEDBACK: Final = frozenset(
+    {REFUSED, DOUBTED, "feedback_unsubscribed", MESSAGE_REFUSED, MESSAGE_WAITS, NOT_POLLED}
+)
 _FIXES: Final = {
     "database": "see that DATABASE_URL names a PostgreSQL that answers and takes writes",
     "migrations": "run `alembic upgrade head` with the code that runs",
@@ -103,8 +110,10 @@ class LookHere:
             now, ours = clock(connection), self._host_clock()
             waiting = circuits.all_open(connection)
             open_incidents = incidents.all_open(connection, limit=_MOST_INCIDENTS)
+            queues = queue_positions.figures(connection)
         yield _clock(ours - now)
         yield from _circuits(waiting)
+        yield from (_age(one, now) for one in queues)
         about = [one for one in open_incidents if one.kind in _ABOUT_FEEDBACK]
         if not about:
             yield well(Group.HERE, "notifications")
@@ -131,6 +140,15 @@ def _clock(ahead: timedelta) -> Finding:
     if abs(ahead) > _CLOCKS_DIFFER:
         return wrong(Group.HERE, "clock", f"the database's is {found}", "set both clocks: run an NTP client")
     return well(Group.HERE, "clock")
+
+
+def _age(queue: QueuePosition, now: datetime) -> Finding:
+    """How old the oldest message of the last poll was."""
+    age = now - queue.oldest_sent_at if queue.oldest_sent_at is not None else timedelta()
+    name, found = f"oldest in {queue.queue}", f"{age.total_seconds():.0f} s"
+    if age > _OLD:
+        return warning(Group.QUEUES, name, found, "bounces take effect late: see that workers poll it, and their log")
+    return well(Group.QUEUES, name, found)
 
 
 def _circuits(waiting: tuple[circuits.Circuit, ...]) -> Iterator[Finding]:
