@@ -1,7 +1,8 @@
 """`python -m tests.support.aws.setup.killed_apply URL SEED ROUNDS`: `apply` is killed at random moments, and repeated.
 
 Each round begins with an empty account behind the endpoint. A child process applies everything and is killed with
-SIGKILL right before one of its calls, or once that was answered. Another applies it again, to its end. The last line is
+SIGKILL right before one of its calls, or once that was answered. The rounds go through the calls, by steps of random
+length. Another child applies it again, to its end. The last line is
 a JSON object: the accounts after the second one, without doubles, and how many resources each killed one had made.
 """
 
@@ -25,9 +26,10 @@ def main(url: str, seed: int, rounds: int) -> None:
     """Play the rounds and print what came of them."""
     dice, own = random.Random(seed), setup_at(url)
     accounts, resources = set(), []
-    for _ in range(rounds):
+    for number in range(rounds):
         own.destroy(own.plan_removal("postern", ("example.com",)), show=lambda _: None)
-        status = _in_child(url, moment=dice.choice(MOMENTS), call=dice.randrange(_CALLS))
+        call = int((number + dice.random()) * _CALLS / rounds)
+        status = _in_child(url, moment=dice.choice(MOMENTS), call=call)
         if status not in {0, -signal.SIGKILL}:
             raise SystemExit("the first apply failed")
         resources.append(sum(len(named) for named in account_at(url).values()))
