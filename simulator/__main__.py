@@ -49,7 +49,7 @@ def read_arguments(arguments: list[str]) -> tuple[Options, Path | None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="A stand-in for Amazon SES v2, SNS and SQS on loopback.",
+        description="A stand-in for Amazon SES v2, SNS, SQS and STS on loopback.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

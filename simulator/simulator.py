@@ -49,7 +49,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The endpoint for boto3, for both SES and SNS."""
+        """The endpoint for boto3, for every service."""
         return f"http://{self.options.host}:{self.port}"
 
     @property

@@ -17,6 +17,7 @@ from simulator.http.calls import Route
 from simulator.http.client import HttpPoster
 from simulator.http.faults import Faults
 from simulator.http.front import Front
+from simulator.iam.denials import Denials
 from simulator.iam.sts import StsApi
 from simulator.options import Options
 from simulator.ses.account import Account
@@ -91,6 +92,7 @@ def build(options: Options) -> Parts:
         suppression=here.suppression,
         topics=sns.topics,
     )
+    denials = Denials(**place)
     front = Front(
         ses=_ses_routes(options, here, stream, ledger),
         control=[
@@ -98,9 +100,12 @@ def build(options: Options) -> Parts:
             *AccountControl(resources=_resources(here, sns.topics, queues), consistency=consistency).routes(),
             *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes(),
         ],
-        sns=_sns_api(options, sns).answer,
-        sts=StsApi(account_id=options.account_id, clock=utc_now).answer,
-        sqs=_sqs(options, queues).answer,
+        services={
+            "sns": _sns_api(options, sns, denials),
+            "sqs": _sqs_api(options, queues, denials),
+            "sts": StsApi(**place, denials=denials, clock=utc_now),
+        },
+        denials=denials,
         faults=faults,
         api_rate=SendRate(options.api_rate, time.monotonic()) if options.api_rate else None,
         monotonic=time.monotonic,
@@ -129,21 +134,25 @@ def _sns(options: Options, background_work: BackgroundWork, poster: HttpPoster, 
     return Sns(topics=topics, courier=courier, publisher=publisher)
 
 
-def _sns_api(options: Options, sns: Sns) -> SnsApi:
-    account_id = options.account_id
+def _sns_api(options: Options, sns: Sns, denials: Denials) -> SnsApi:
+    region, account_id = options.region, options.account_id
     return SnsApi(
         about_topics=TopicCalls(topics=sns.topics, account_id=account_id),
-        about_subscriptions=SubscriptionCalls(topics=sns.topics, publisher=sns.publisher, account_id=account_id),
+        about_subscriptions=SubscriptionCalls(
+            topics=sns.topics, publisher=sns.publisher, region=region, account_id=account_id
+        ),
         publisher=sns.publisher,
+        denials=denials,
         clock=utc_now,
     )
 
 
-def _sqs(options: Options, queues: Queues) -> SqsApi:
+def _sqs_api(options: Options, queues: Queues, denials: Denials) -> SqsApi:
     return SqsApi(
         queues=queues,
         about_queues=QueueCalls(queues=queues, account_id=options.account_id),
         about_messages=MessageCalls(queues=queues, sender_id=options.account_id),
+        denials=denials,
         clock=utc_now,
     )
 

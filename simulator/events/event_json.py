@@ -10,6 +10,7 @@ from email.utils import getaddresses
 from typing import Any
 
 from simulator.events.fates import EventKind, Happening
+from simulator.iam.arns import ses_arn
 from simulator.ses.accepted_email import AcceptedEmail, Headers, header, readable
 from simulator.ses.addresses import domain_of
 from simulator.timestamps import iso_millis
@@ -71,7 +72,7 @@ def _mail_object(mail: AcceptedEmail, *, account: Account, headers: bool) -> dic
     about: dict[str, Any] = {
         "timestamp": iso_millis(mail.accepted_at),
         "source": mail.sender,
-        "sourceArn": f"arn:aws:ses:{region}:{account_id}:identity/{domain_of(mail.sender)}",
+        "sourceArn": ses_arn("identity", domain_of(mail.sender), region, account_id),
         "sendingAccountId": account_id,
         "messageId": mail.ses_message_id,
         "destination": list(mail.recipients),

@@ -1,4 +1,4 @@
-"""Faults on the wire: which calls go wrong, and how, before or after the email is accepted.
+"""Faults on the wire: which calls of which service go wrong, and how, before or after they take effect.
 
 It decides which fault strikes a call. The caller of `draw` applies the fault.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from simulator.ses.errors import SesError, too_many_requests
+from simulator.http.refusals import Refusal
 
 HOLD_SECONDS = 120.0
 
@@ -38,13 +38,17 @@ class Fault:
     name: str
     moment: Moment
     damage: Damage
-    error: SesError | None = None
+    refusal: Refusal | None = None
     seconds: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """Which calls a fault strikes; `remaining` counts down how many more, None means no end."""
+    """Which calls a fault strikes; `remaining` counts down how many more, None means no end.
+
+    `operation` may start with a service: `sns:TagResource`; without it the calls of every service match that have the
+    name. `*` stands for all operations.
+    """
 
     fault: Fault
     operation: str = "SendEmail"
@@ -53,9 +57,9 @@ class Rule:
     remaining: int | None = None
     struck: int = field(default=0)
 
-    def strikes(self, operation: str, recipients: Sequence[str], dice: random.Random) -> bool:
+    def strikes(self, service: str, operation: str, recipients: Sequence[str], dice: random.Random) -> bool:
         """Return whether the fault strikes this call, and count the strike."""
-        if self.remaining == 0 or self.operation not in ("*", operation):
+        if self.remaining == 0 or not self._is_about(service, operation):
             return False
         if self.recipient is not None and self.recipient not in (address.lower() for address in recipients):
             return False
@@ -66,6 +70,10 @@ class Rule:
         self.struck += 1
         return True
 
+    def _is_about(self, service: str, operation: str) -> bool:
+        its_service, colon, its_operation = self.operation.rpartition(":")
+        return its_operation in ("*", operation) and (not colon or its_service.lower() == service)
+
 
 class Faults:
     """The rules in force; the first match wins."""
@@ -74,10 +82,10 @@ class Faults:
         self._dice = dice
         self.rules: list[Rule] = []
 
-    def draw(self, operation: str, recipients: Sequence[str]) -> Fault | None:
+    def draw(self, service: str, operation: str, recipients: Sequence[str]) -> Fault | None:
         """Return the fault that strikes this call, if any."""
         for rule in self.rules:
-            if rule.strikes(operation, recipients, self._dice):
+            if rule.strikes(service, operation, recipients, self._dice):
                 return rule.fault
         return None
 
@@ -118,7 +126,7 @@ def read_fault(name: str, milliseconds: float | None = None) -> Fault:
     `milliseconds` is how long a latency or a hang takes. Raises ValueError.
     """
     if name == "429":
-        return _error(name, Moment.BEFORE, too_many_requests("Maximum sending rate exceeded."))
+        return _error(name, Moment.BEFORE, Refusal(code="Throttling"))
     if name == "no_message_id":
         return Fault(name=name, moment=Moment.AFTER, damage=Damage.NO_MESSAGE_ID)
     if name == "latency":
@@ -127,7 +135,7 @@ def read_fault(name: str, milliseconds: float | None = None) -> Fault:
     status, colon, words = name.partition(":")
     if colon and status.isdecimal() and 400 <= int(status) <= 599:
         code, _, message = words.partition(":")
-        return _error(name, Moment.BEFORE, SesError(int(status), code, message or "Refused by a fault rule."))
+        return _error(name, Moment.BEFORE, Refusal(status=int(status), code=code, message=message or None))
     kind, _, moment = name.rpartition("_")
     if moment not in tuple(Moment):
         raise ValueError(f"unknown fault: {name}")
@@ -135,9 +143,9 @@ def read_fault(name: str, milliseconds: float | None = None) -> Fault:
         seconds = HOLD_SECONDS if milliseconds is None else milliseconds / 1000
         return Fault(name=name, moment=Moment(moment), damage=Damage(kind), seconds=seconds)
     if kind.isdecimal() and 500 <= int(kind) <= 599:
-        return _error(name, Moment(moment), SesError(int(kind), "InternalServiceErrorException", "Internal failure."))
+        return _error(name, Moment(moment), Refusal(status=int(kind), code="InternalFailure"))
     raise ValueError(f"unknown fault: {name}")
 
 
-def _error(name: str, moment: Moment, error: SesError) -> Fault:
-    return Fault(name=name, moment=moment, damage=Damage.ERROR, error=error)
+def _error(name: str, moment: Moment, refusal: Refusal) -> Fault:
+    return Fault(name=name, moment=moment, damage=Damage.ERROR, refusal=refusal)

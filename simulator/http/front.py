@@ -1,4 +1,4 @@
-"""The entry point: routes each request to SES, to SNS, to SQS or to the control surface.
+"""The entry point: routes each request to a service or to the control surface.
 
 It also requires a signature whose time is current, keeps the API rate, and applies faults.
 """
@@ -6,18 +6,21 @@ It also requires a signature whose time is current, keeps the API rate, and appl
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
 from simulator.http.calls import Call, Route
 from simulator.http.faults import Damage, Fault, Faults, Moment
 from simulator.http.server import Request, Response, json_response, same_origin
+from simulator.http.services import Service
 from simulator.http.signature_shape import is_signed, out_of_time
+from simulator.iam.denials import Denials
 from simulator.iam.sts import VERSION as STS
-from simulator.ses.errors import SesError, invalid_signature, missing_authentication, too_many_requests
+from simulator.ses.errors import SesError, invalid_signature, missing_authentication, refused, too_many_requests
 from simulator.ses.quota import SendRate
 from simulator.ses.send_requests import destination_addresses
 from simulator.sns.errors import SnsError
@@ -67,16 +70,15 @@ class Table:
 
 
 class Front:
-    """Answers every request of one simulator."""
+    """Answers every request of one simulator. `services` are those other than SES, by their prefix in IAM's actions."""
 
     def __init__(
         self,
         *,
         ses: Iterable[Route],
         control: Iterable[Route],
-        sns: Callable[[Request], Awaitable[Response]],
-        sqs: Callable[[Request], Awaitable[Response]],
-        sts: Callable[[Request], Awaitable[Response]],
+        services: Mapping[str, Service],
+        denials: Denials,
         faults: Faults,
         api_rate: SendRate | None,
         monotonic: Monotonic,
@@ -84,9 +86,8 @@ class Front:
     ) -> None:
         self._ses = Table(ses)
         self._control = Table(control)
-        self._sns = sns
-        self._sqs = sqs
-        self._sts = sts
+        self._services = services
+        self._denials = denials
         self._faults = faults
         self._api_rate = api_rate
         self._monotonic = monotonic
@@ -97,9 +98,9 @@ class Front:
         if request.path.startswith("/v2/"):
             return await self._answer_ses(request)
         if "x-amz-target" in request.headers:
-            return await self._sqs(request)
+            return await self._answer_service("sqs", request)
         if request.path == "/" and (request.method == "POST" or "Action=" in request.query):
-            return await (self._sts if request.form().get("Version") == STS else self._sns)(request)
+            return await self._answer_service("sts" if request.form().get("Version") == STS else "sns", request)
         return await self._answer_control(request)
 
     async def _answer_control(self, request: Request) -> Response:
@@ -112,6 +113,21 @@ class Front:
             return await match.route.answer(Call(request=request, parameters=match.parameters))
         except (SesError, SnsError, ValueError, KeyError, TypeError) as mistake:
             return json_response({"error": f"{type(mistake).__name__}: {mistake}"}, status=400)
+
+    async def _answer_service(self, name: str, request: Request) -> Response | None:
+        service = self._services[name]
+        fault = self._faults.draw(name, service.operation(request), []) if self._faults.rules else None
+        if fault is None or fault.damage is Damage.NO_MESSAGE_ID:
+            return await service.answer(request)
+        if fault.damage is Damage.LATENCY:
+            await asyncio.sleep(fault.seconds)
+            return await service.answer(request)
+        if fault.moment is Moment.AFTER:
+            await service.answer(request)
+        if fault.refusal is not None:
+            return service.refused(request, fault.refusal)
+        await _hang(fault)
+        return None
 
     async def _answer_ses(self, request: Request) -> Response | None:
         try:
@@ -141,36 +157,42 @@ class Front:
 
     def _draw(self, operation: str, call: Call) -> Fault | None:
         # Reading the recipients parses the body a second time, so do it only while there are rules.
-        return self._faults.draw(operation, _recipients(call)) if self._faults.rules else None
+        return self._faults.draw("ses", operation, _recipients(call)) if self._faults.rules else None
 
     async def _answer_with(self, fault: Fault, route: Route, call: Call) -> Response | None:
         if fault.damage is Damage.LATENCY:
             await asyncio.sleep(fault.seconds)
             return await route.answer(call)
-        if fault.moment is Moment.BEFORE:
-            return await _strike(fault)
-        call.mode = fault.name
-        await route.answer(call)
-        return await _strike(fault)
+        if fault.moment is Moment.AFTER:
+            call.mode = fault.name
+            await route.answer(call)
+        if fault.refusal is not None:
+            raise refused(fault.refusal, self._denials.of_ses(route.operation, _named(call)))
+        if fault.damage is Damage.NO_MESSAGE_ID:
+            return json_response({})
+        await _hang(fault)
+        return None
 
 
-async def _strike(fault: Fault) -> Response | None:
-    if fault.error is not None:
-        raise fault.error
+async def _hang(fault: Fault) -> None:
     if fault.damage is Damage.HANG:
         await asyncio.sleep(fault.seconds)
-    if fault.damage is Damage.NO_MESSAGE_ID:
-        return json_response({})
-    return None
 
 
-def _recipients(call: Call) -> list[str]:
-    if "EmailAddress" in call.parameters:
-        return [call.parameters["EmailAddress"]]
+def _named(call: Call) -> dict[str, Any]:
+    """Return what the path, the query and the body of a call name."""
     try:
         content = json.loads(call.request.body or b"{}")
     except ValueError:
-        return []
+        content = {}
+    query = {name: values[0] for name, values in parse_qs(call.request.query).items()}
+    return query | (content if isinstance(content, dict) else {}) | dict(call.parameters)
+
+
+def _recipients(call: Call) -> list[str]:
+    content = _named(call)
+    if "EmailAddress" in call.parameters:
+        return [call.parameters["EmailAddress"]]
     entries = [content, *content.get("BulkEmailEntries", [])]
     addresses = [address for entry in entries for address in destination_addresses(entry.get("Destination") or {})]
     return addresses + ([content["EmailAddress"]] if "EmailAddress" in content else [])

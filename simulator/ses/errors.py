@@ -2,7 +2,16 @@
 
 import json
 
+from simulator.http.refusals import Kind, Refusal
 from simulator.http.server import Response
+
+NAMES = {
+    Kind.DENIED: "AccessDeniedException",
+    Kind.EXPIRED: "ExpiredTokenException",
+    Kind.UNKNOWN_CALLER: "UnrecognizedClientException",
+    Kind.THROTTLED: "TooManyRequestsException",
+    Kind.FAILED: "InternalServiceErrorException",
+}
 
 
 class SesError(Exception):
@@ -21,6 +30,14 @@ class SesError(Exception):
             json.dumps({"message": self.message}).encode(),
             headers=(("x-amzn-RequestId", request_id), ("x-amzn-ErrorType", self.code)),
         )
+
+
+def refused(refusal: Refusal, denial: str) -> SesError:
+    """What a fault rule asks for; `denial` is what SES says to a caller who may not do this."""
+    words = refusal.words(denial)
+    if refusal.kind is Kind.THROTTLED:
+        words = refusal.message or "Maximum sending rate exceeded."
+    return SesError(refusal.status or 429, refusal.code_among(NAMES), words)
 
 
 def bad_request(message: str) -> SesError:

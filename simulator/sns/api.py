@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from simulator.http.query import Fields, QueryError, element, result
+from simulator.http.refusals import Kind, Refusal
 from simulator.http.server import Request, Response
 from simulator.http.signature_shape import is_signed, out_of_time
+from simulator.iam.denials import Denials
 from simulator.sns.errors import SnsError
 from simulator.sns.publisher import Publisher
 from simulator.sns.subscription_calls import SubscriptionCalls
 from simulator.sns.topic_calls import TopicCalls, required
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
+NAMES = {
+    Kind.DENIED: "AuthorizationError",
+    Kind.EXPIRED: "ExpiredToken",
+    Kind.UNKNOWN_CALLER: "InvalidClientTokenId",
+    Kind.THROTTLED: "Throttling",
+    Kind.FAILED: "InternalError",
+}
 OPEN_ACTIONS = frozenset({"ConfirmSubscription", "Unsubscribe"})
 """Callers that have the token or the ARN may call these without credentials."""
 
@@ -24,7 +33,18 @@ class SnsApi:
     about_topics: TopicCalls
     about_subscriptions: SubscriptionCalls
     publisher: Publisher
+    denials: Denials
     clock: Callable[[], datetime]
+
+    def operation(self, request: Request) -> str:
+        """Return the action that the request names."""
+        return request.form().get("Action", "")
+
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        """Return the answer that refuses the request."""
+        denial = self.denials.of_sns(self.operation(request), request.form())
+        error = SnsError(refusal.status or 400, refusal.code_among(NAMES), refusal.words(denial))
+        return error.response(NAMESPACE)
 
     async def answer(self, request: Request) -> Response:
         """Return the answer to one query request."""

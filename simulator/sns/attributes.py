@@ -67,7 +67,11 @@ def checked_for_subscription(name: str, value: str, *, protocol: str, queue_arn_
         if value == "true" and protocol != "sqs":
             raise invalid_parameter("the simulator delivers raw messages to queues only")
     if name == "RedrivePolicy" and value:
-        target = _object(name, value).get("deadLetterTargetArn")
+        policy = _object(name, value)
+        unknown = min(set(policy) - {"deadLetterTargetArn"}, default=None)
+        if unknown is not None:
+            raise invalid_parameter(f"RedrivePolicy: invalid JSON. Attribute {unknown} is unknown.")
+        target = policy.get("deadLetterTargetArn")
         if not isinstance(target, str) or not target.startswith(queue_arn_prefix):
             raise invalid_parameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
     if name == "DeliveryPolicy" and value:

@@ -9,6 +9,7 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import uuid4
 
+from simulator.iam.arns import dns_suffix
 from simulator.sns.delivery import Courier
 from simulator.sns.errors import authorization_error
 from simulator.sns.permissions import ses_may_publish
@@ -36,7 +37,7 @@ class Publisher:
         self._signer = signer
         self._courier = courier
         self._account_id = account_id
-        self._service_url = f"https://sns.{region}.amazonaws.com/"
+        self._service_url = f"https://sns.{region}.{dns_suffix(region)}/"
         self._retry_delay = retry_delay
         self._clock = clock
 

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from simulator.iam.arns import dns_suffix, partition_of
+
 CERTIFICATE_FILE = "sns-signing.pem"
 KEY_FILE = "sns-signing.key"
 VALIDITY = timedelta(days=398)
@@ -46,6 +48,15 @@ NOTIFICATION_FIELDS = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn
 HANDSHAKE_FIELDS = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
 
+def certificate_name(region: str) -> str:
+    """Return for which name the certificate of a region is, by the table in AWS's own SDK for Java."""
+    if region in REGIONS_WITH_OWN_NAME:
+        return f"sns-signing.{region}.amazonaws.com"
+    if partition_of(region) == "aws-cn":
+        return f"sns-{region}.amazonaws.com.cn"
+    return "sns-us-gov-west-1.amazonaws.com" if partition_of(region) == "aws-us-gov" else "sns.amazonaws.com"
+
+
 def string_to_sign(envelope: Mapping[str, str]) -> bytes:
     """Return the canonical text of a notification or handshake, without Subject if there is none."""
     fields = NOTIFICATION_FIELDS if envelope["Type"] == "Notification" else HANDSHAKE_FIELDS
@@ -58,8 +69,7 @@ class Signer:
     def __init__(self, data: Path, *, region: str, now: datetime) -> None:
         self.certificate_path = data / CERTIFICATE_FILE
         key_path = data / KEY_FILE
-        own = region in REGIONS_WITH_OWN_NAME
-        name = f"sns-signing.{region}.amazonaws.com" if own else "sns.amazonaws.com"
+        name = certificate_name(region)
         if not _is_usable(self.certificate_path, key_path, name=name, now=now):
             _make(self.certificate_path, key_path, name=name, now=now)
         key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
@@ -67,7 +77,7 @@ class Signer:
             raise TypeError(f"{key_path} holds no RSA key")
         self._key = key
         fingerprint = hashlib.sha256(self.certificate_path.read_bytes()).hexdigest()[:32]
-        self.certificate_url = f"https://sns.{region}.amazonaws.com/SimpleNotificationService-{fingerprint}.pem"
+        self.certificate_url = f"https://sns.{region}.{dns_suffix(region)}/SimpleNotificationService-{fingerprint}.pem"
 
     def signed(self, envelope: Mapping[str, str], version: str) -> dict[str, str]:
         """Return the envelope with its signature; version "1" is SHA-1, "2" is SHA-256."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.http.query import Fields, element, entries, members, read_map
-from simulator.iam.callers import caller_arn
+from simulator.iam.arns import caller_arn
 from simulator.sns.errors import authorization_error
 from simulator.sns.paging import page
 from simulator.sns.publisher import Publisher
@@ -20,6 +20,7 @@ class SubscriptionCalls:
 
     topics: Topics
     publisher: Publisher
+    region: str
     account_id: str
 
     def actions(self) -> dict[str, Callable[[Fields], str]]:
@@ -76,7 +77,7 @@ class SubscriptionCalls:
             "PendingConfirmation": "false" if subscription.confirmed else "true",
             "ConfirmationWasAuthenticated": "true" if subscription.authenticated_unsubscribe else "false",
             "RawMessageDelivery": "false",
-            "SubscriptionPrincipal": caller_arn(self.account_id),
+            "SubscriptionPrincipal": caller_arn(self.region, self.account_id),
         }
         return entries("Attributes", shown | subscription.attributes)
 

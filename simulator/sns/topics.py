@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from simulator.control.consistency import Consistency
+from simulator.iam.arns import arn_of
 from simulator.sns.attributes import are_equal, checked_for_subscription, checked_for_topic
 from simulator.sns.errors import authorization_error, invalid_parameter, sns_not_found
 
@@ -56,8 +57,8 @@ class Topics:
 
     def __init__(self, *, region: str, account_id: str, consistency: Consistency) -> None:
         self._consistency = consistency
-        self._arn_prefix = f"arn:aws:sns:{region}:{account_id}:"
-        self._queue_arn_prefix = f"arn:aws:sqs:{region}:{account_id}:"
+        self._arn_prefix = arn_of("sns", "", region, account_id)
+        self._queue_arn_prefix = arn_of("sqs", "", region, account_id)
         self._topics: dict[str, Topic] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._by_token: dict[str, Subscription] = {}
@@ -177,7 +178,8 @@ class Topics:
         subscription = self.subscription(arn)
         if not subscription.confirmed:
             # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
-            raise invalid_parameter("SubscriptionArn Reason: a subscription that is pending confirmation stays")
+            reason = "Cannot unsubscribe a subscription that is pending confirmation"
+            raise invalid_parameter(f"SubscriptionArn Reason: {reason}")
         if subscription.authenticated_unsubscribe and not signed:
             raise authorization_error("This subscription was confirmed with AuthenticateOnUnsubscribe")
         del self._subscriptions[arn]

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from simulator.http.refusals import Refusal
 from simulator.http.server import Request, Response
 from simulator.http.signature_shape import is_signed, out_of_time
-from simulator.sqs.errors import CONTENT_TYPE, SqsError, of_every_service
+from simulator.iam.denials import Denials
+from simulator.sqs.errors import CONTENT_TYPE, SqsError, of_every_service, refused
 from simulator.sqs.message_calls import MessageCalls
 from simulator.sqs.queue import Queue
 from simulator.sqs.queue_calls import QueueCalls
@@ -31,7 +33,17 @@ class SqsApi:
     queues: Queues
     about_queues: QueueCalls
     about_messages: MessageCalls
+    denials: Denials
     clock: Callable[[], datetime]
+
+    def operation(self, request: Request) -> str:
+        """Return the action that the request names."""
+        return request.headers.get("x-amz-target", "").removeprefix(TARGET)
+
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        """Return the answer that refuses the request."""
+        denial = self.denials.of_sqs(self.operation(request), _content(request))
+        return refused(refusal, denial).response(str(uuid4()))
 
     async def answer(self, request: Request) -> Response:
         """Return the answer to one request."""
@@ -49,7 +61,7 @@ class SqsApi:
         )
 
     async def _result(self, request: Request) -> dict[str, Any]:
-        name = operation_of(request) or ""
+        name = self.operation(request)
         content = _content(request)
         without_queue = self._without_queue().get(name)
         if without_queue is not None:
@@ -94,12 +106,6 @@ class SqsApi:
             "ChangeMessageVisibility": self.about_messages.change,
             "ChangeMessageVisibilityBatch": self.about_messages.change_batch,
         }
-
-
-def operation_of(request: Request) -> str | None:
-    """Return the action that the request names, None when it is not for SQS."""
-    target = request.headers.get("x-amz-target", "")
-    return target.removeprefix(TARGET) if target.startswith(TARGET) else None
 
 
 def _content(request: Request) -> dict[str, Any]:

@@ -5,11 +5,27 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-m
 
 import json
 
+from simulator.http.refusals import Kind, Refusal
 from simulator.http.server import Response
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 OF_THE_SERVICE = "com.amazonaws.sqs#"
 OF_EVERY_SERVICE = "com.amazon.coral.service#"
+NAMES = {
+    Kind.DENIED: "AccessDenied",
+    Kind.EXPIRED: "ExpiredToken",
+    Kind.UNKNOWN_CALLER: "InvalidClientTokenId",
+    Kind.THROTTLED: "RequestThrottled",
+    Kind.FAILED: "InternalFailure",
+}
+SHAPES = {
+    "AccessDenied": OF_EVERY_SERVICE + "AccessDeniedException",
+    "ExpiredToken": OF_EVERY_SERVICE + "ExpiredTokenException",
+    "InvalidClientTokenId": OF_EVERY_SERVICE + "UnrecognizedClientException",
+    "RequestThrottled": OF_THE_SERVICE + "RequestThrottled",
+    "OverLimit": OF_THE_SERVICE + "OverLimit",
+    "AWS.SimpleQueueService.NonExistentQueue": OF_THE_SERVICE + "QueueDoesNotExist",
+}
 
 
 class SqsError(Exception):
@@ -64,3 +80,10 @@ def missing(name: str) -> SqsError:
 def of_every_service(status: int, code: str, message: str, *, shape: str | None = None) -> SqsError:
     """An error that any AWS service may answer, such as a refusal of the caller."""
     return SqsError(status, code, message, shape=OF_EVERY_SERVICE + (shape or code))
+
+
+def refused(refusal: Refusal, denial: str) -> SqsError:
+    """What a fault rule asks for; `denial` is what SQS says to a caller who may not do this."""
+    code = refusal.code_among(NAMES)
+    shape = SHAPES.get(code, OF_EVERY_SERVICE + code)
+    return SqsError(refusal.status or 400, code, refusal.words(denial), shape=shape)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from simulator.control.consistency import Consistency
-from simulator.sqs.attributes import checked
+from simulator.iam.arns import arn_of
+from simulator.sqs.attributes import checked, redrive_of
 from simulator.sqs.errors import invalid_value, missing, modelled, no_such_queue, older
 from simulator.sqs.queue import Message, Queue
 
@@ -23,7 +24,7 @@ class Queues:
     def __init__(self, *, region: str, account_id: str, consistency: Consistency, clock: Callable[[], float]) -> None:
         self._consistency = consistency
         self._account_id = account_id
-        self._arn_prefix = f"arn:aws:sqs:{region}:{account_id}:"
+        self._arn_prefix = arn_of("sqs", "", region, account_id)
         self._clock = clock
         self._queues: dict[str, Queue] = {}
         self._deleted: dict[str, float] = {}
@@ -36,7 +37,7 @@ class Queues:
         """
         if not _NAME.fullmatch(name):
             raise invalid_value("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-        wanted = checked(attributes)
+        wanted = self._checked(attributes)
         queue = self._queues.get(name)
         if queue is not None:
             _require_the_same(queue, wanted)
@@ -53,7 +54,7 @@ class Queues:
 
     def set_attributes(self, queue: Queue, given: Mapping[str, object]) -> None:
         """Change attributes; an empty text removes one. Raises SqsError."""
-        for name, value in checked(given).items():
+        for name, value in self._checked(given).items():
             if value:
                 queue.attributes[name] = value
             else:
@@ -99,6 +100,15 @@ class Queues:
     def exists(self, queue: Queue) -> bool:
         """Return whether the queue was not deleted."""
         return self._queues.get(queue.name) is queue
+
+    def _checked(self, given: Mapping[str, object]) -> dict[str, str]:
+        attributes = checked(given)
+        redrive = redrive_of(attributes)
+        if redrive is not None and self.by_arn(redrive[0]) is None:
+            value = attributes["RedrivePolicy"]
+            reason = "Dead letter target does not exist."
+            raise invalid_value(f"Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}")
+        return attributes
 
     def _give(self, arn: str, message: Message) -> bool:
         queue = self.by_arn(arn)

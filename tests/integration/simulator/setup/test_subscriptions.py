@@ -77,6 +77,7 @@ def test_attributes_can_be_changed_and_removed(sns: Any, topic: str, silent: End
     assert json.loads(change("RedrivePolicy", json.dumps(REDRIVE))["RedrivePolicy"]) == REDRIVE
     for name, value in (
         ("RedrivePolicy", '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:999999999999:dead"}'),
+        ("RedrivePolicy", json.dumps(REDRIVE | {"maxReceiveCount": 3})),
         ("DeliveryPolicy", '{"healthyRetryPolicy": {"numRetries": 101}}'),
         ("DeliveryPolicy", "{"),
         ("RawMessageDelivery", "true"),
@@ -91,8 +92,8 @@ def test_a_pending_subscription_cannot_be_ended(sns: Any, topic: str, silent: En
     """SNS refuses both its ARN and the words in its place; it goes with the topic, and its token confirms nothing."""
     request = {"TopicArn": topic, "Protocol": "http", "Endpoint": silent.url, "ReturnSubscriptionArn": True}
     arn = sns.subscribe(**request)["SubscriptionArn"]
-    for name in (arn, "PendingConfirmation"):
-        with pytest.raises(sns.exceptions.InvalidParameterException):
+    for name, reason in ((arn, "pending confirmation"), ("PendingConfirmation", "An ARN must have")):
+        with pytest.raises(sns.exceptions.InvalidParameterException, match=reason):
             sns.unsubscribe(SubscriptionArn=name)
     token = until(lambda: silent.received)[0].envelope["Token"]
     sns.delete_topic(TopicArn=topic)

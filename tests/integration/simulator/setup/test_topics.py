@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulator import Simulator
+from tests.support.aws.queues import bodies, make_queue
 from tests.support.aws.simulator import client, control, publish_events, send_watched, until
 
 ACCOUNT = "123456789012"
@@ -127,13 +128,16 @@ def test_events_stop_and_go_on_with_the_policy(simulator: Simulator, sns: Any) -
     arn = sns.create_topic(Name="feedback")["TopicArn"]
     set_policy(sns, arn, for_ses("postern"))
     publish_events(simulator, arn)
+    queue = make_queue(simulator, "intake", topics=[arn])
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"})
     set_policy(sns, arn, for_ses("another"))
     ses = client("sesv2", simulator)
     send_watched(ses, "ann@example.com")
     until(lambda: control(simulator, "GET", "events")["dropped"] == 2)
     set_policy(sns, arn, for_ses("postern"))
     send_watched(ses, "ben@example.com")
-    until(lambda: control(simulator, "GET", "ledger")["counts"])
+    events = [json.loads(body) for body in bodies(simulator, queue, number=2)]
+    assert [event["mail"]["destination"] for event in events] == [["ben@example.com"]] * 2
     assert control(simulator, "GET", "events")["dropped"] == 2
 
 

@@ -168,9 +168,11 @@ def test_a_message_that_is_received_too_often_is_moved_aside(sqs: Any, url: str)
 
 
 def test_a_queue_without_its_dead_letter_queue_keeps_the_message(sqs: Any, url: str) -> None:
-    """When the queue that the policy names does not exist, nothing is lost."""
+    """When the queue that the policy names was deleted, nothing is lost."""
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     policy = json.dumps({"deadLetterTargetArn": DEAD, "maxReceiveCount": 1})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+    sqs.delete_queue(QueueUrl=dead)
     sqs.send_message(QueueUrl=url, MessageBody="poison")
     assert [len(receive(sqs, url, VisibilityTimeout=0)) for _ in range(3)] == [1, 1, 1]
 

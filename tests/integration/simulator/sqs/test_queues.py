@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from simulator import Simulator
 from tests.support.aws.simulator import client, fetch
@@ -57,6 +58,7 @@ def test_attributes_have_the_defaults_of_sqs_and_can_be_changed(sqs: Any) -> Non
     assert (found["VisibilityTimeout"], found["MessageRetentionPeriod"]) == ("30", "345600")
     assert found["ApproximateNumberOfMessages"] == found["ApproximateNumberOfMessagesNotVisible"] == "0"
     assert int(found["CreatedTimestamp"]) > 0
+    sqs.create_queue(QueueName="dead")
     redrive = '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:dead","maxReceiveCount":5}'
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive, "MessageRetentionPeriod": "1209600"})
     asked = ["RedrivePolicy", "MessageRetentionPeriod", "Policy"]
@@ -82,6 +84,20 @@ def test_an_attribute_that_sqs_would_refuse_is_refused(sqs: Any, attributes: dic
     with pytest.raises(getattr(sqs.exceptions, error)):
         sqs.create_queue(QueueName="feedback", Attributes=attributes)
     assert "QueueUrls" not in sqs.list_queues()
+
+
+def test_a_dead_letter_queue_exists_before_it_is_named(sqs: Any) -> None:
+    """SQS refuses a redrive policy whose target is no queue, for a new queue and for one that exists."""
+    redrive = {"RedrivePolicy": '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:123456789012:dead","maxReceiveCount":5}'}
+    url = sqs.create_queue(QueueName="feedback")["QueueUrl"]
+    for call, request in (
+        (sqs.create_queue, {"QueueName": "other"}),
+        (sqs.set_queue_attributes, {"QueueUrl": url}),
+    ):
+        with pytest.raises(ClientError, match="Dead letter target does not exist") as caught:
+            call(**request, Attributes=redrive)
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterValue"
+    assert sqs.list_queues()["QueueUrls"] == [url]
 
 
 def test_tags_are_kept(sqs: Any) -> None:
