@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.http.calls import Call, Route
+from simulator.http.paging import page
 from simulator.http.server import Response, json_response
 from simulator.iam.arns import ses_arn
 from simulator.ses.configuration_sets import (
@@ -79,9 +80,10 @@ class ConfigurationSetApi:
         )
         return json_response({})
 
-    async def list_sets(self, _call: Call) -> Response:
-        """Return every name."""
-        return json_response({"ConfigurationSets": self.configuration_sets.names()})
+    async def list_sets(self, call: Call) -> Response:
+        """Return a page of the names."""
+        shown, token = page(self.configuration_sets.names(), call.content())
+        return json_response({"ConfigurationSets": shown} | token)
 
     async def get_set(self, call: Call) -> Response:
         """Return a set."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.http.calls import Call, Route
+from simulator.http.paging import page
 from simulator.http.server import Response, json_response
 from simulator.ses.configuration_sets import ConfigurationSets
 from simulator.ses.errors import bad_request
@@ -26,7 +27,6 @@ class IdentityApi:
         return [
             Route("POST", IDENTITIES, "CreateEmailIdentity", self.create),
             Route("POST", "/v2/email/list-identities", "ListEmailIdentities", self.list),
-            Route("GET", IDENTITIES, "ListEmailIdentities", self.list),
             Route("GET", IDENTITY, "GetEmailIdentity", self.get),
             Route("DELETE", IDENTITY, "DeleteEmailIdentity", self.delete),
             Route("PUT", IDENTITY + "/dkim", "PutEmailIdentityDkimAttributes", self.put_dkim),
@@ -73,8 +73,9 @@ class IdentityApi:
         name = identity.configuration_set
         return json_response(content | ({"ConfigurationSetName": name} if name else {}))
 
-    async def list(self, _call: Call) -> Response:
-        """Return every identity."""
+    async def list(self, call: Call) -> Response:
+        """Return a page of the identities."""
+        shown, token = page(self.identities.visible(), call.content())
         identities = [
             {
                 "IdentityName": identity.name,
@@ -82,9 +83,9 @@ class IdentityApi:
                 "SendingEnabled": identity.is_verified,
                 "VerificationStatus": identity.verification.value,
             }
-            for identity in self.identities.visible()
+            for identity in shown
         ]
-        return json_response({"EmailIdentities": identities})
+        return json_response({"EmailIdentities": identities} | token)
 
     async def delete(self, call: Call) -> Response:
         """Remove an identity."""

@@ -59,22 +59,17 @@ def checked_for_subscription(name: str, value: str, *, protocol: str, queue_arn_
     """Return the value as a subscription keeps it, an empty one removes it. Raises SnsError."""
     if name not in OF_SUBSCRIPTIONS:
         raise invalid_parameter("AttributeName")
+    if not value:
+        return value
     if name == "RawMessageDelivery":
-        if value not in ("true", "false"):
-            raise invalid_parameter(
-                f"Attributes Reason: RawMessageDelivery: Invalid value [{value}]. Must be true or false."
-            )
-        if value == "true" and protocol != "sqs":
-            raise invalid_parameter("the simulator delivers raw messages to queues only")
-    if name == "RedrivePolicy" and value:
-        policy = _object(name, value)
-        unknown = min(set(policy) - {"deadLetterTargetArn"}, default=None)
-        if unknown is not None:
-            raise invalid_parameter(f"RedrivePolicy: invalid JSON. Attribute {unknown} is unknown.")
-        target = policy.get("deadLetterTargetArn")
-        if not isinstance(target, str) or not target.startswith(queue_arn_prefix):
-            raise invalid_parameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
-    if name == "DeliveryPolicy" and value:
+        _check_raw(value, protocol)
+    if name == "RedrivePolicy":
+        _check_redrive(_object(name, value), queue_arn_prefix)
+    if name == "FilterPolicy":
+        return json.dumps(_object(name, value))
+    if name == "FilterPolicyScope" and value != "MessageAttributes":
+        raise invalid_parameter("the simulator filters by message attributes only")
+    if name == "DeliveryPolicy":
         if protocol not in ("http", "https"):
             raise invalid_parameter("Attributes Reason: Delivery protocol [sqs] does not support delivery policies.")
         return _completed(_object(name, value))
@@ -107,6 +102,23 @@ def effective_delivery(policy: str | None) -> str:
     own: Mapping[str, Any] = json.loads(policy).get("http", {}) if policy else {}
     default = DEFAULT_DELIVERY["http"]
     return json.dumps({"http": default | dict(own)})
+
+
+def _check_raw(value: str, protocol: str) -> None:
+    if value not in ("true", "false"):
+        reason = f"RawMessageDelivery: Invalid value [{value}]. Must be true or false."
+        raise invalid_parameter(f"Attributes Reason: {reason}")
+    if value == "true" and protocol != "sqs":
+        raise invalid_parameter("the simulator delivers raw messages to queues only")
+
+
+def _check_redrive(policy: Mapping[str, Any], queue_arn_prefix: str) -> None:
+    unknown = min(set(policy) - {"deadLetterTargetArn"}, default=None)
+    if unknown is not None:
+        raise invalid_parameter(f"RedrivePolicy: invalid JSON. Attribute {unknown} is unknown.")
+    target = policy.get("deadLetterTargetArn")
+    if not isinstance(target, str) or not target.startswith(queue_arn_prefix):
+        raise invalid_parameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
 
 
 def _check_policy(value: str) -> None:

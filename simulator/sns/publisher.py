@@ -46,18 +46,19 @@ class Publisher:
     ) -> tuple[str, list[asyncio.Task[None]]]:
         """Start the deliveries of a notification, each `deliveries` times; return its message id and the tasks.
 
+        A subscription with a filter policy gets nothing: messages have no attributes here.
         Raises SnsError when there is no such topic.
         """
         topic = self._topics.topic(topic_arn)
         envelope = self._envelope(topic, "Notification", message)
         if subject is not None:
             envelope["Subject"] = subject
-        confirmed = [each for each in self._topics.subscriptions(topic_arn) if each.confirmed]
-        if not confirmed:
+        taking = [each for each in self._topics.subscriptions(topic_arn) if each.takes_messages]
+        if not taking:
             return envelope["MessageId"], []
         signed = self._signer.signed(envelope, topic.signature_version)
         tasks: list[asyncio.Task[None]] = []
-        for subscription in confirmed:
+        for subscription in taking:
             url = f"{self._service_url}?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
             message_to_it = signed | {"UnsubscribeURL": url}
             tasks.extend(self._carry(topic, subscription, message_to_it) for _ in range(deliveries))

@@ -61,7 +61,7 @@ class SubscriptionCalls:
     def unsubscribe(self, fields: Fields) -> str:
         """End a confirmed subscription, and tell an HTTP endpoint so."""
         subscription = self.topics.unsubscribe(required(fields, "SubscriptionArn"), signed=bool(fields["Signed"]))
-        if subscription.protocol != "sqs":
+        if subscription is not None and subscription.protocol != "sqs":
             self.publisher.tell_unsubscribed(subscription)
         return ""
 

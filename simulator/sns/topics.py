@@ -42,6 +42,11 @@ class Subscription:
     attributes: dict[str, str] = field(default_factory=dict)
 
     @property
+    def takes_messages(self) -> bool:
+        """Return whether it gets messages that have no attributes, as those of SES: not with a filter on them."""
+        return self.confirmed and self.attributes.get("FilterPolicy", "{}") == "{}"
+
+    @property
     def raw(self) -> bool:
         """Return whether it gets the bare message instead of the envelope."""
         return self.attributes.get("RawMessageDelivery") == "true"
@@ -132,8 +137,9 @@ class Topics:
             endpoint=endpoint,
             token=new_token(),
             attributes=wanted,
-            # A queue of the topic's own account needs no handshake.
+            # A queue of the topic's own account needs no handshake: the caller's signature stands for it.
             confirmed=protocol == "sqs",
+            authenticated_unsubscribe=protocol == "sqs",
         )
         self._subscriptions[subscription.arn] = subscription
         self._by_token[subscription.token] = subscription
@@ -171,10 +177,15 @@ class Topics:
         self._subscriptions[subscription.arn] = subscription
         return subscription
 
-    def unsubscribe(self, arn: str, *, signed: bool) -> Subscription:
-        """End the subscription and return it with a new token, which restores it. Raises SnsError."""
+    def unsubscribe(self, arn: str, *, signed: bool) -> Subscription | None:
+        """End the subscription and return it with a new token, which restores it. Raises SnsError.
+
+        What is gone already is ended without an error: then the answer is None.
+        """
         if not arn.startswith("arn:"):
             raise invalid_parameter("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+        if arn not in self._subscriptions:
+            return None
         subscription = self.subscription(arn)
         if not subscription.confirmed:
             # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.sqs.attributes import known
-from simulator.sqs.errors import missing, modelled
+from simulator.sqs.errors import invalid_value, missing, modelled
 from simulator.sqs.queue import Queue
 from simulator.sqs.queues import Queues
 
 Content = Mapping[str, Any]
 
 MOST_TAGS = 50
+LARGEST_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,16 @@ class QueueCalls:
         return {"QueueUrl": self._url(self.queues.named(_required(content, "QueueName")), host)}
 
     async def list(self, content: Content, host: str) -> dict[str, Any]:
-        """Return the URLs of all queues whose names start with a prefix, at most a thousand."""
+        """Return a page of the URLs of queues whose names start with a prefix."""
         found = self.queues.visible(content.get("QueueNamePrefix") or "")
-        urls = [self._url(queue, host) for queue in found[: content.get("MaxResults") or 1000]]
-        return {"QueueUrls": urls} if urls else {}
+        size, token = content.get("MaxResults") or LARGEST_PAGE, str(content.get("NextToken") or "0")
+        if not isinstance(size, int) or not 0 < size <= LARGEST_PAGE or not token.isdecimal():
+            raise invalid_value(f"MaxResults must be 1 to {LARGEST_PAGE}, and NextToken that of the page before.")
+        start = int(token)
+        urls = [self._url(queue, host) for queue in found[start : start + size]]
+        # SQS gives a token only to callers who say how many they want.
+        further = {"NextToken": str(start + size)} if "MaxResults" in content and start + size < len(found) else {}
+        return ({"QueueUrls": urls} if urls else {}) | further
 
     async def get_attributes(self, queue: Queue, content: Content) -> dict[str, Any]:
         """Return the attributes that are asked for, as far as the queue has them."""

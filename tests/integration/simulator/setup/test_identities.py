@@ -173,6 +173,22 @@ def test_a_configuration_set_keeps_its_options(ses: Any) -> None:
         ses.put_configuration_set_delivery_options(ConfigurationSetName=SET, MaxDeliverySeconds=50_401)
 
 
+def test_long_lists_come_in_pages(ses: Any) -> None:
+    """PageSize and NextToken work for identities and for configuration sets."""
+    names = [f"name-{number}" for number in range(5)]
+    for name in names:
+        ses.create_configuration_set(ConfigurationSetName=name)
+        ses.create_email_identity(EmailIdentity=f"{name}.example")
+    first = ses.list_configuration_sets(PageSize=3)
+    second = ses.list_configuration_sets(PageSize=3, NextToken=first["NextToken"])
+    assert (first["ConfigurationSets"], second["ConfigurationSets"]) == (names[:3], names[3:])
+    found = ses.list_email_identities(PageSize=5)
+    assert [one["IdentityName"] for one in found["EmailIdentities"]] == [f"{name}.example" for name in names]
+    assert "NextToken" not in second | found
+    with pytest.raises(ses.exceptions.InvalidNextTokenException):
+        ses.list_configuration_sets(NextToken="guessed")
+
+
 def test_the_account_may_be_under_review(simulator: Simulator, ses: Any) -> None:
     """EnforcementStatus is what the control surface says; an account that is shut down sends nothing."""
     assert ses.get_account()["EnforcementStatus"] == "HEALTHY"

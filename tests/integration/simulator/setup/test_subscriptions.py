@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from simulator import Simulator
+from tests.support.aws.queues import bodies, make_queue
 from tests.support.aws.simulator import Endpoint, client, listening, subscribe, until
 
 POLICY = {"healthyRetryPolicy": {"minDelayTarget": 1, "maxDelayTarget": 60, "numRetries": 50}}
@@ -64,6 +65,18 @@ def test_attributes_come_with_the_subscription(sns: Any, topic: str, silent: End
         sns.subscribe(**request, Attributes=other)
 
 
+def test_a_filter_on_attributes_keeps_everything_away(simulator: Simulator, sns: Any, topic: str) -> None:
+    """Messages of SES have no attributes, so a filter policy lets none through, until it is removed."""
+    queue = make_queue(simulator, "intake", topics=[topic])
+    arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)["SubscriptionArn"]
+    request = {"SubscriptionArn": arn, "AttributeName": "FilterPolicy"}
+    sns.set_subscription_attributes(**request, AttributeValue='{"kind": ["bounce"]}')
+    sns.publish(TopicArn=topic, Message="filtered")
+    sns.set_subscription_attributes(**request, AttributeValue="{}")
+    sns.publish(TopicArn=topic, Message="let through")
+    assert [json.loads(body)["Message"] for body in bodies(simulator, queue)] == ["let through"]
+
+
 def test_attributes_can_be_changed_and_removed(sns: Any, topic: str, silent: Endpoint) -> None:
     """An empty value removes one; a wrong one changes nothing."""
     request = {"TopicArn": topic, "Protocol": "http", "Endpoint": silent.url, "ReturnSubscriptionArn": True}
@@ -102,6 +115,17 @@ def test_a_pending_subscription_cannot_be_ended(sns: Any, topic: str, silent: En
     with pytest.raises(sns.exceptions.InvalidParameterException):
         sns.confirm_subscription(TopicArn=topic, Token=token)
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+
+
+def test_ending_a_subscription_twice_is_no_error(simulator: Simulator, sns: Any, topic: str) -> None:
+    """The second call finds nothing to do; the subscription is in no list any more."""
+    queue = make_queue(simulator, "intake", topics=[topic])
+    arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)["SubscriptionArn"]
+    sns.unsubscribe(SubscriptionArn=arn)
+    sns.unsubscribe(SubscriptionArn=arn)
+    assert sns.list_subscriptions()["Subscriptions"] == []
+    with pytest.raises(sns.exceptions.NotFoundException):
+        sns.get_subscription_attributes(SubscriptionArn=arn)
 
 
 def test_a_deleted_topic_takes_its_subscriptions_along(simulator: Simulator, sns: Any, topic: str) -> None:

@@ -34,6 +34,15 @@ def test_a_queue_is_found_by_name_and_by_prefix(sqs: Any) -> None:
     assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix="nothing")
 
 
+def test_long_lists_come_in_pages(sqs: Any) -> None:
+    """With MaxResults there is a token for the next page, which the last one lacks."""
+    urls = [sqs.create_queue(QueueName=f"queue-{number}")["QueueUrl"] for number in range(5)]
+    first = sqs.list_queues(MaxResults=3)
+    second = sqs.list_queues(MaxResults=3, NextToken=first["NextToken"])
+    assert (first["QueueUrls"], second["QueueUrls"]) == (urls[:3], urls[3:])
+    assert "NextToken" not in second
+
+
 def test_a_queue_that_does_not_exist_is_an_error_of_its_own(simulator: Simulator, sqs: Any) -> None:
     """Every call on it raises QueueDoesNotExist, whose code is still that of the query protocol."""
     url = f"{simulator.url}/123456789012/nowhere"

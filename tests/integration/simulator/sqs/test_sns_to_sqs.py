@@ -14,6 +14,7 @@ from tests.support.aws.simulator import (
     Endpoint,
     client,
     control,
+    fetch,
     is_authentic,
     listening,
     publish_events,
@@ -68,6 +69,10 @@ def test_a_queue_is_subscribed_at_once_and_gets_signed_envelopes(simulator: Simu
     assert is_authentic(envelope, simulator)
     assert (envelope["Type"], envelope["MessageId"], envelope["Message"]) == ("Notification", message_id, "Grüße")
     assert envelope["UnsubscribeURL"].endswith(arn)
+    found = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    assert (found["PendingConfirmation"], found["ConfirmationWasAuthenticated"]) == ("false", "true")
+    query = envelope["UnsubscribeURL"].partition("?")[2]
+    assert fetch(simulator, f"/?{query}").status == 403
 
 
 def test_events_of_ses_reach_a_queue(simulator: Simulator, sns: Any, topic: str) -> None:
