@@ -11,6 +11,8 @@ from simulator.http.server import Response, json_response
 from simulator.ses.account import Enforcement
 from simulator.ses.identities import Verification
 
+PARTS = ("dkim", "mail_from")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountControl:
@@ -42,13 +44,19 @@ class AccountControl:
         return json_response(self.resources.described()["account"])
 
     async def put_identities(self, call: Call) -> Response:
-        """Say how far the verification of new identities gets, or of one: `{"verification", "identity"?}`."""
-        asked, identities = _asked(call, {"verification", "identity"}), self.resources.account.identities
-        verification = Verification(asked["verification"])
+        """Say how far the verification of new identities gets: `{"verification"}`.
+
+        With `identity` it is about that one, and `dkim` and `mail_from` may differ from the rest of it.
+        """
+        asked, identities = _asked(call, {"verification", *PARTS, "identity"}), self.resources.account.identities
+        given = {name: Verification(asked[name]) for name in ("verification", *PARTS) if name in asked}
         if "identity" in asked:
-            identities.get(str(asked["identity"])).verification = verification
+            identity = identities.get(str(asked["identity"]))
+            identity.verification = given.get("verification", identity.verification)
+            identity.dkim_verification = given.get("dkim", identity.dkim_verification)
+            identity.mail_from_verification = given.get("mail_from", identity.mail_from_verification)
         else:
-            identities.new_ones = verification
+            identities.new_ones = given["verification"]
         return json_response({"verification": identities.new_ones.value})
 
     async def get_consistency(self, _call: Call) -> Response:

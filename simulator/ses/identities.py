@@ -28,10 +28,12 @@ class Verification(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Identity:
-    """A domain or an address, lower-cased; DKIM and MAIL FROM share its verification."""
+    """A domain or an address, lower-cased; DKIM and MAIL FROM share its verification, unless they have their own."""
 
     name: str
     verification: Verification = Verification.SUCCESS
+    dkim_verification: Verification | None = None
+    mail_from_verification: Verification | None = None
     configuration_set: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     forwards_feedback: bool = True
@@ -56,6 +58,11 @@ class Identity:
         """Return whether it may send."""
         return self.verification is Verification.SUCCESS
 
+    @property
+    def dkim_status(self) -> str:
+        """Return whether SES found the records of its keys."""
+        return (self.dkim_verification or self.verification).value
+
     def tokens(self) -> list[str]:
         """Return what its DNS records are named by: three tokens, always the same ones, or its own selector."""
         if not self.is_domain:
@@ -70,7 +77,7 @@ class Identity:
             return {"SigningEnabled": False, "Status": "NOT_STARTED", "SigningAttributesOrigin": EASY_DKIM}
         shown: dict[str, Any] = {
             "SigningEnabled": self.signs,
-            "Status": self.verification.value,
+            "Status": self.dkim_status,
             "Tokens": self.tokens(),
             "SigningAttributesOrigin": EASY_DKIM if self.own_selector is None else OWN_KEY,
         }
@@ -84,7 +91,8 @@ class Identity:
         shown = {"BehaviorOnMxFailure": self.on_mx_failure}
         if self.mail_from is None:
             return shown
-        return shown | {"MailFromDomain": self.mail_from, "MailFromDomainStatus": self.verification.value}
+        status = self.mail_from_verification or self.verification
+        return shown | {"MailFromDomain": self.mail_from, "MailFromDomainStatus": status.value}
 
     def sign_with(self, given: Mapping[str, Any]) -> None:
         """Change how it is signed for: by keys of SES, of a length, or by a key of the caller's. Raises SesError."""

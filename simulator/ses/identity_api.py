@@ -108,7 +108,7 @@ class IdentityApi:
         if (origin == OWN_KEY) != ("DomainSigningSelector" in given):
             raise bad_request(f"DomainSigningSelector and DomainSigningPrivateKey are for {OWN_KEY} only.")
         identity.sign_with(given)
-        shown = {"DkimStatus": identity.verification.value, "DkimTokens": identity.tokens()}
+        shown = {"DkimStatus": identity.dkim_status, "DkimTokens": identity.tokens()}
         return json_response(shown)
 
     async def put_mail_from(self, call: Call) -> Response:

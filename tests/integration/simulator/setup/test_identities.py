@@ -124,6 +124,18 @@ def test_an_identity_may_stay_pending(simulator: Simulator, ses: Any) -> None:
     assert send(ses, "ann@example.net")
 
 
+def test_dkim_and_mail_from_may_fail_alone(simulator: Simulator, ses: Any) -> None:
+    """The identity stays verified, and each part shows its own state."""
+    ses.create_email_identity(EmailIdentity="example.com")
+    ses.put_email_identity_mail_from_attributes(EmailIdentity="example.com", MailFromDomain="bounce.example.com")
+    control(simulator, "PUT", "identities", {"identity": "example.com", "dkim": "FAILED", "mail_from": "PENDING"})
+    found = ses.get_email_identity(EmailIdentity="example.com")
+    assert found["VerificationStatus"] == "SUCCESS"
+    assert found["DkimAttributes"]["Status"] == "FAILED"
+    assert found["MailFromAttributes"]["MailFromDomainStatus"] == "PENDING"
+    assert send(ses, "ann@example.net")
+
+
 def test_tags_are_kept_by_arn(ses: Any) -> None:
     """Identities and configuration sets have tags; other ARNs are not found, what is no ARN is refused."""
     ses.create_email_identity(EmailIdentity="example.com")
