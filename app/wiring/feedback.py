@@ -14,6 +14,7 @@ from app.services.feedback.apply import Conclude
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
 from app.services.feedback.queues.redrive import Redrive
+from app.services.feedback.queues.retry_refused import RetryRefused
 from app.services.feedback.queues.store_batch import StoreBatch
 from app.services.feedback.queues.verdicts import Judge
 from app.services.feedback.receive import Receive
@@ -36,6 +37,7 @@ class FeedbackServices:
     receive: Receive | None
     queue_intakes: tuple[QueueIntake, ...]
     redrive: Redrive
+    retry_refused: RetryRefused
     settle: Settle
     bounce_review: BounceReview
 
@@ -53,6 +55,7 @@ def build_feedback(settings: Settings, ground: Ground) -> FeedbackServices:
             verifier=verifier,
             queues=lambda url: _queue(settings, url),
         ),
+        retry_refused=RetryRefused(database=ground.database, bells=ground.bells, verifier=verifier),
         settle=_settle(settings, ground),
         bounce_review=BounceReview(
             database=ground.database,

@@ -13,6 +13,7 @@ from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
 from app.services.feedback.queues.redrive import Redrive
+from app.services.feedback.queues.retry_refused import RetryRefused
 from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
 from app.services.operating.database_recovery import Restore
@@ -90,6 +91,7 @@ class Gateway:
     receive: Receive | None
     queue_intakes: tuple[QueueIntake, ...]
     redrive: Redrive
+    retry_refused: RetryRefused
     deliver: Deliver
     settle: Settle
     bounce_review: BounceReview
@@ -165,6 +167,7 @@ def build(settings: Settings, *, mailer: Mailer | None = None, bounds: Bounds = 
         receive=feedback.receive,
         queue_intakes=feedback.queue_intakes,
         redrive=feedback.redrive,
+        retry_refused=feedback.retry_refused,
         settle=feedback.settle,
         bounce_review=feedback.bounce_review,
         upkeep=operating.upkeep,

@@ -17,9 +17,11 @@ COLUMNS = ("message", "queue", "refused", "sent", "characters", "reason", "why")
 
 
 def run(given: Namespace, terminal: Terminal) -> bool:
-    """List the messages, or show one."""
-    if given.raw and given.message is None:
-        raise UsageMistake("--raw shows one message: name its ID")
+    """List the messages, show one, or have them judged again."""
+    if given.raw and (given.message is None or given.retry):
+        raise UsageMistake("--raw shows one message: name its ID, and leave out --retry")
+    if given.retry:
+        return _retry(given, terminal)
     return _show_all(given, terminal) if given.message is None else _show(given, terminal)
 
 
@@ -43,23 +45,34 @@ def _show(given: Namespace, terminal: Terminal) -> bool:
     return True
 
 
+def _retry(given: Namespace, terminal: Terminal) -> bool:
+    with operated_gateway(given.data) as (gateway, caller):
+        counts = gateway.retry_refused(caller, given.message)
+    told = {name: counts[name] for name in ("stored", "duplicate", "refused")}
+    terminal.say(f"{told['stored']} stored, {told['duplicate']} stored before, {told['refused']} refused again.")
+    terminal.answer(told)
+    return not told["refused"]
+
+
 def _row(one: RefusedMessage) -> tuple[object, ...]:
     return (one.id, one.queue, one.refused_at, one.sent_at, one.length, one.reason, one.detail)
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """The message to show."""
+    """The message, and what to do with it."""
     parser.add_argument("message", type=UUID, nargs="?", metavar="ID", help="show this message, without its addresses")
+    parser.add_argument("--retry", action="store_true", help="judge this message again, or all: a setting was wrong")
     parser.add_argument("--raw", action="store_true", help="show the message with its addresses")
     add_data_option(parser)
 
 
 COMMAND = Command(
     words=("feedback", "refused"),
-    summary="list messages of SQS queues that were refused and kept aside, show one",
+    summary="list messages of SQS queues that were refused and kept aside, show one, retry them",
     detail=(
         "Such a message is not from AWS for one of our topics, or makes Postern fail. It was deleted from its queue,\n"
-        "and nothing followed from it. The newest 1,000 are kept, of each the first 65,536 characters."
+        "and nothing followed from it. The newest 1,000 are kept, of each the first 65,536 characters. A retry stores\n"
+        "what is authentic by now, of any age; the exit code is 1 when messages are refused again."
     ),
     example="./postern feedback refused",
     arguments=arguments,

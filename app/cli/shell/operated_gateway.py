@@ -39,16 +39,8 @@ _ISOLATED = {
 }
 # Settings that a gateway of `up` always chooses itself, even with `--use-environment`.
 _ITS_OWN = frozenset(
-    {
-        "CANARY_FROM",
-        "CANARY_MINUTES",
-        "CELERY_BROKER_URL",
-        "FLIGHT_DIR",
-        "PUBLIC_URL",
-        "SECRET_KEYS",
-        "SES_CONFIGURATION_SET",
-    }
-    | {"SNS_PINNED_CERTIFICATE", "SNS_SIGNATURE_VERSION", "SNS_TOPIC_ARNS"}
+    {"CANARY_FROM", "CANARY_MINUTES", "CELERY_BROKER_URL", "FLIGHT_DIR", "PUBLIC_URL", "SECRET_KEYS"}
+    | {"SES_CONFIGURATION_SET", "SNS_PINNED_CERTIFICATE", "SNS_SIGNATURE_VERSION", "SNS_TOPIC_ARNS", "SQS_QUEUE_URLS"}
 )
 
 

@@ -90,6 +90,11 @@ def find(connection: Connection, refused_id: UUID) -> tuple[RefusedMessage, str]
     return RefusedMessage(**{name: row[name] for name in RefusedMessage.__dataclass_fields__}), row["raw"]
 
 
+def remove(connection: Connection, refused_id: UUID) -> None:
+    """Keep this one no longer."""
+    connection.execute(delete(refused_messages).where(refused_messages.c.id == refused_id))
+
+
 def erase(connection: Connection, *, refused_before: datetime, limit: int) -> int:
     """Delete up to `limit` that are past their retention. How many."""
     old = select(refused_messages.c.id).where(refused_messages.c.refused_at < refused_before).limit(limit)

@@ -172,7 +172,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("discard",): [[ids["also_held"], *why]],
         ("incidents", "list"): [[]],
         ("incidents", "close"): [[ids["held"], *why]],
-        ("feedback", "refused"): [[]],
+        ("feedback", "refused"): [[], ["--retry"]],
         ("feedback", "list"): [
             ["--state", state, *more] for state in ("parked", "quarantined") for more in ([], ["--retry"])
         ],

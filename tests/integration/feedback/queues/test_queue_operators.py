@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,22 @@ def test_refused_messages_are_few_and_end(stage: QueueStage, monkeypatch: pytest
     age(stage.gateway, "refused_messages", "refused_at", timedelta(days=91))
     stage.gateway.upkeep.run(Sweep.RETENTION)
     assert count(stage.gateway, "refused_messages") == 0
+
+
+def test_refused_messages_are_judged_again_when_asked(stage: QueueStage, run: Run) -> None:
+    """After a setting was mended: what is authentic now is stored and settled, the rest stays as it is."""
+    elsewhere = sns_signing.OTHER_ACCOUNTS_TOPIC_ARN
+    stage.put(notification(NEWS, topic_arn=elsewhere, at=datetime.now(UTC) - timedelta(days=20)), NEWS)
+    stage.turns()
+    assert run("feedback", "refused", "--retry") == (FAILED, {"stored": 0, "duplicate": 0, "refused": 2})
+    mended = stage.build(sns_topic_arns=f"{sns_signing.TOPIC_ARN},{elsewhere}")
+    assert +mended.retry_refused(ROOT) == {"stored": 1, "refused": 1}
+    [row] = rows(stage.gateway, "notifications")
+    assert (row["raw"], row["topic_arn"]) == (NEWS, elsewhere)
+    assert [row["reason"] for row in rows(stage.gateway, "refused_messages")] == ["raw_delivery"]
+    assert count(stage.gateway, "audit", action="refused_retry") == 1
+    left = str(rows(stage.gateway, "refused_messages")[0]["id"])
+    assert run("feedback", "refused", left, "--retry") == (FAILED, {"stored": 0, "duplicate": 0, "refused": 1})
 
 
 def test_a_forgotten_person_is_taken_out_of_refused_messages(stage: QueueStage) -> None:
