@@ -20,7 +20,7 @@ from app.store.operating import incidents
 from app.store.tables.core import recipients
 from app.wiring.gateway import Gateway, build
 from config import SettingsError
-from tests.support.gateway.canaries import OPTIONS, canaries, come_back, open_incidents, pass_by, sweep
+from tests.integration.operating.canary.canaries import OPTIONS, canaries, come_back, open_incidents, pass_by, sweep
 from tests.support.gateway.emails import ROOT, state_of
 from tests.support.gateway.gateways import ScriptedMailer, gateway_on, settings_for
 from tests.support.gateway.web import web_on

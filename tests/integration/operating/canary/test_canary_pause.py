@@ -12,7 +12,14 @@ from app.services.operating.upkeep import Sweep
 from app.store.sending import circuits
 from app.store.tables.core import audit
 from app.wiring.gateway import Gateway
-from tests.support.gateway.canaries import OPTIONS, come_back_after_all, lanes, miss, open_incidents, pass_by
+from tests.integration.operating.canary.canaries import (
+    OPTIONS,
+    come_back_after_all,
+    lanes,
+    miss,
+    open_incidents,
+    pass_by,
+)
 from tests.support.gateway.emails import ROOT, state_of, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
 
