@@ -1,12 +1,9 @@
 """The options of `ses plan`, `apply`, `destroy` and `template`, and what they work on."""
 
-import argparse
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from app.cli.shell.command import UsageMistake
+from app.cli.shell.command import UsageMistake, parsed_by
 from app.cli.shell.operated_gateway import take_from
 from app.domain.account.setup.choices import (
     DEFAULT_NAME,
@@ -29,7 +26,7 @@ def add_choices(parser: ArgumentParser) -> None:
     url = parser.add_mutually_exclusive_group()
     url.add_argument(
         "--url",
-        type=_argument(gateway_url),
+        type=parsed_by(gateway_url),
         help="where SNS reaches the gateway, for the HTTPS subscription; default: PUBLIC_URL",
     )
     url.add_argument("--no-url", action="store_true", help="no HTTPS subscription")
@@ -55,7 +52,7 @@ def add_name(parser: ArgumentParser) -> None:
     """Add `--deployment`."""
     parser.add_argument(
         "--deployment",
-        type=_argument(deployment_name),
+        type=parsed_by(deployment_name),
         default=DEFAULT_NAME,
         metavar="NAME",
         help="names and tags the resources (%(default)s)",
@@ -64,7 +61,7 @@ def add_name(parser: ArgumentParser) -> None:
 
 def add_domain(parser: ArgumentParser, description: str) -> None:
     """Add `--domain`."""
-    parser.add_argument("--domain", action="append", type=_argument(sending_domain), metavar="D", help=description)
+    parser.add_argument("--domain", action="append", type=parsed_by(sending_domain), metavar="D", help=description)
 
 
 def add_setup_data_option(parser: ArgumentParser) -> None:
@@ -107,15 +104,3 @@ def read_choices(given: Namespace, *, default_url: str) -> Choices:
         adopt=frozenset(given.adopt),
         default_url=default_url,
     )
-
-
-def _argument(read: Callable[[str], str]) -> Callable[[str], Any]:
-    """An argparse type whose error names the rule."""
-
-    def parse(text: str) -> str:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return parse

@@ -6,6 +6,7 @@ It decides the variables by which the processes find it, and how events come bac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Final
 
@@ -45,9 +46,17 @@ Open = Callable[[Supervisor, Settings, Callable[[str], None]], Behind]
 """Starts what stands behind the gateway, or looks it up; the last argument is called with the name of each part."""
 
 
-def simulator_behind(data: DataDir, *, port: int, url: str) -> Open:
+class Intake(StrEnum):
+    """How events come to the gateway."""
+
+    HTTPS = "https"
+    SQS = "sqs"
+    BOTH = "both"
+
+
+def simulator_behind(data: DataDir, *, port: int, url: str, intake: Intake) -> Open:
     """The simulator, whose account is set up as `ses apply` sets up one at AWS. `url` is that of the gateway."""
-    return partial(_open_simulator, data=data, port=port, url=url)
+    return partial(_open_simulator, data=data, port=port, url=url, intake=intake)
 
 
 def account_behind(deployment: str) -> Open:
@@ -73,18 +82,28 @@ def await_confirmation(setup: SetUp, planned: Planned, *, tend: Callable[[], Non
 
 
 def _open_simulator(
-    supervisor: Supervisor, settings: Settings, show: Callable[[str], None], *, data: DataDir, port: int, url: str
+    supervisor: Supervisor,
+    settings: Settings,
+    show: Callable[[str], None],
+    *,
+    data: DataDir,
+    port: int,
+    url: str,
+    intake: Intake,
 ) -> Behind:
     simulator_url = f"http://127.0.0.1:{port}"
     variables = operated_gateway.of_aws(simulator_url, region=settings.aws_region)
     operated_gateway.assume(variables)
     show("the simulator of SES and SNS")
     supervisor.start(processes.simulator(data.simulator, port=port, region=settings.aws_region))
-    setup, choices = account_setup(settings), Choices(domains=(DOMAIN,), url=url)
+    setup = account_setup(settings)
+    choices = Choices(domains=(DOMAIN,), url="" if intake is Intake.SQS else url, sqs=intake is not Intake.HTTPS)
     with simulator_calls():
-        topic_arn = setup.plan(choices).wanted.topic_arn
+        wanted = setup.plan(choices).wanted
+    if wanted.sqs:
+        variables["SQS_QUEUE_URLS"] = f"{simulator_url}/{wanted.place.account}/{wanted.queue}"
     return Behind(
-        variables=variables | operated_gateway.of_the_simulator(data, topic_arn=topic_arn),
+        variables=variables | operated_gateway.of_the_simulator(data, topic_arn=wanted.topic_arn),
         sender=_SENDER + DOMAIN,
         connect=partial(_set_up, setup, choices, supervisor),
         simulator_url=simulator_url,

@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.local import ownership
-from app.cli.local.aws_behind import Open, simulator_behind
+from app.cli.local.aws_behind import Open
 from app.cli.local.children import processes
 from app.cli.local.children.embedded_valkey import valkey
 from app.cli.local.children.port_checks import require_free_port
@@ -39,6 +39,11 @@ class Ports:
 
     gateway: int
     simulator: int
+
+    @property
+    def url(self) -> str:
+        """The URL of the gateway."""
+        return f"http://127.0.0.1:{self.gateway}"
 
     def require_free(self) -> None:
         """Raise `PortInUse` unless both ports are free."""
@@ -88,23 +93,21 @@ def start(
     ports: Ports,
     *,
     show: Callable[[str], None],
-    aws: Open | None = None,
+    aws: Open,
     canary: bool = False,
 ) -> Ready:
     """Start every process under `supervisor` and return when emails can be sent.
 
-    `show` is called with the name of each part before it starts. `aws` stands behind the gateway, by default the
-    simulator. This process takes over the environment of the gateway, so that it works on the same gateway itself. The
-    caller has to call `operated_gateway.isolate` first, so that no setting of another gateway remains. With `canary`
-    one is sent every minute.
+    `show` is called with the name of each part before it starts. `aws` opens what stands behind the gateway. With
+    `canary` one is sent every minute. This process takes over the environment of the gateway, so that it works on the
+    same gateway itself. The caller has to call `operated_gateway.isolate` first, so that no setting of another gateway
+    remains.
 
     Raises `ChildFailed`, `CommandFailed`, `CannotEmbed` and `SettingsError`.
     """
-    url = f"http://127.0.0.1:{ports.gateway}"
     settings = _start_redis(supervisor, data, show)
-    variables = operated_gateway.of_the_parts(data=data, public_url=url, settings=settings)
-    open_aws = aws or simulator_behind(data, port=ports.simulator, url=url)
-    behind = open_aws(supervisor, settings, show)
+    variables = operated_gateway.of_the_parts(data=data, public_url=ports.url, settings=settings)
+    behind = aws(supervisor, settings, show)
     variables |= behind.variables
     if canary:
         variables |= {"CANARY_MINUTES": "1", "CANARY_FROM": behind.sender}
@@ -126,7 +129,7 @@ def start(
     finally:
         gateway.close()
     return Ready(
-        url=url,
+        url=ports.url,
         **keys,
         sender=behind.sender,
         simulator_url=behind.simulator_url,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from app.cli.local.aws_behind import Intake, simulator_behind
 from app.cli.local.bootstrap import Ports, start
 from app.cli.local.children.embedded_valkey import sole_user_of
 from app.cli.local.children.port_checks import free_port
@@ -35,7 +36,8 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         with Supervisor(data.logs, announce=lambda line: terminal.say(escape(line))) as supervisor:
             with terminal.waiting("Starting") as status:
                 ports = Ports(gateway=free_port(), simulator=free_port())
-                ready = start(supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"))
+                aws = simulator_behind(data, port=ports.simulator, url=ports.url, intake=Intake.HTTPS)
+                ready = start(supervisor, data, ports, aws=aws, show=lambda part: status.update(f"Starting {part}"))
             terminal.say(
                 "A gateway with its workers and a simulator of SES and SNS is up, on loopback, for this demo.\n"
                 "No email leaves this machine."

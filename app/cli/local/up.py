@@ -5,17 +5,21 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from app.cli.local.aws_behind import Intake, Open, account_behind, simulator_behind
 from app.cli.local.bootstrap import GONE, Ports, Ready, start
 from app.cli.local.children.embedded_valkey import sole_user_of
 from app.cli.local.children.port_checks import free_port
 from app.cli.local.children.supervisor import Supervisor
 from app.cli.local.simulator_client import Simulated
-from app.cli.shell.command import Command, on_gateway
+from app.cli.shell.command import Command, UsageMistake, on_gateway, parsed_by
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.cli.shell.operated_gateway import DEFAULT_DATA, add_environment_option, isolate
 from app.cli.shell.terminal import Terminal
+from app.domain.account.setup.choices import DEFAULT_NAME, deployment_name
 
 PORT, SIMULATOR_PORT = 8025, 8026
+AWS_DATA = DEFAULT_DATA / "aws"
+"""What was sent through a real account is not mixed with what the simulator saw."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -30,9 +34,26 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         type=Path,
-        default=DEFAULT_DATA,
         metavar="DIR",
-        help="keep all files here, for the next run too (%(default)s)",
+        help=f"keep all files here, for the next run too ({DEFAULT_DATA}, with --aws {AWS_DATA})",
+    )
+    parser.add_argument(
+        "--intake",
+        choices=[str(one) for one in Intake],
+        help="how events come from the simulator: posted by SNS (https), through a queue (sqs), or both (https)",
+    )
+    parser.add_argument(
+        "--aws",
+        action="store_true",
+        help="send through SES in the AWS account of the environment; events come through the queue of a deployment "
+        "that `ses apply --sqs` has made",
+    )
+    parser.add_argument(
+        "--deployment",
+        type=parsed_by(deployment_name),
+        default=DEFAULT_NAME,
+        metavar="NAME",
+        help="the deployment that --aws uses (%(default)s)",
     )
     add_environment_option(parser)
 
@@ -47,8 +68,11 @@ def port(text: str) -> int:
 
 def run(given: Namespace, terminal: Terminal) -> bool:
     """Start the gateway, show how to use it, watch it, and stop it."""
-    ignored = isolate(use_environment=given.use_environment)
-    data = DataDir(given.data)
+    if given.aws and (given.intake or given.use_environment):
+        raise UsageMistake("--aws reads the queue of its deployment and keeps SQLite: leave the other option out")
+    ignored = isolate(use_environment=given.use_environment, keep_aws=given.aws)
+    directory = given.data or (AWS_DATA if given.aws else DEFAULT_DATA)
+    data = DataDir(directory)
     ports = Ports(gateway=given.port or free_port(), simulator=given.simulator_port or free_port())
     ports.require_free()
     data.make()
@@ -58,11 +82,17 @@ def run(given: Namespace, terminal: Terminal) -> bool:
             with Supervisor(data.logs, announce=lambda line: terminal.say(escape(line))) as supervisor:
                 with terminal.waiting("Starting") as status:
                     ready = start(
-                        supervisor, data, ports, show=lambda part: status.update(f"Starting {part}"), canary=True
+                        supervisor,
+                        data,
+                        ports,
+                        aws=_behind(given, data, ports),
+                        show=lambda part: status.update(f"Starting {part}"),
+                        canary=not given.aws,
                     )
-                Simulated(ready.simulator_url).show({GONE: "bounce"})
+                if ready.simulator_url:
+                    Simulated(ready.simulator_url).show({GONE: "bounce"})
                 write_private_json(data.ready, ready.as_json())
-                welcome(terminal, ready, data, as_default=given.data == DEFAULT_DATA and not ignored)
+                welcome(terminal, ready, data, as_default=directory == DEFAULT_DATA and not ignored)
                 if ignored:
                     say_what_is_ignored(terminal, ignored, data, used=given.use_environment)
                 supervisor.run_until_signal()
@@ -72,28 +102,54 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     return True
 
 
+def _behind(given: Namespace, data: DataDir, ports: Ports) -> Open:
+    if given.aws:
+        return account_behind(given.deployment)
+    intake = Intake(given.intake or Intake.HTTPS)
+    return simulator_behind(data, port=ports.simulator, url=ports.url, intake=intake)
+
+
 def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool) -> None:
     """Show how to use the gateway; `as_default`: a command without `--data` works on it."""
-    terminal.say("\n[bold]Postern is up.[/] Its emails go to the simulator and never leave this machine.\n")
+    where = (
+        "Its emails go to the simulator and never leave this machine."
+        if ready.simulator_url
+        else f"Its emails go out through SES: {ready.account}."
+    )
+    terminal.say(escape(f"\nPostern is up. {where}\n").replace("Postern is up.", "[bold]Postern is up.[/]"))
     rows = {
         "gateway": f"{ready.url}/",
         "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
         "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
-        "inbox": f"{ready.simulator_url}/   sent emails and their events",
+        **({"inbox": f"{ready.simulator_url}/   sent emails and their events"} if ready.simulator_url else {}),
         "API key": ready.api_key,
         "admin key": ready.admin_key,
         "files": f"{data.path}   ({data.ready.name} for scripts, {data.logs.name}/ when something is wrong)",
     }
     for name, value in rows.items():
         terminal.say(f"  [bold]{name:<10}[/] {escape(value)}")
+    as_given = None if as_default else data.path
+    if ready.simulator_url:
+        _suggest_simulated(terminal, ready, as_given)
+    else:
+        _suggest_real(terminal, ready, as_given)
+    terminal.answer(ready.as_json())
+
+
+def _suggest_simulated(terminal: Terminal, ready: Ready, data: Path | None) -> None:
     terminal.say("\nSend an email, then look at the inbox:\n")
     terminal.say(escape(curl(ready, to="ann@example.net")))
     terminal.say(escape(f"\nThis one bounces, and {GONE} is suppressed from then on:\n"))
     terminal.say(escape(curl(ready, to=GONE)))
-    explain = on_gateway(f"./postern suppressions explain {GONE}", None if as_default else data.path)
-    terminal.say(escape(f"\nThen: {explain}"))
+    terminal.say(escape("\nThen: " + on_gateway(f"./postern suppressions explain {GONE}", data)))
     terminal.say("Or: ./postern send --help. Ctrl-C drains and stops.")
-    terminal.answer(ready.as_json())
+
+
+def _suggest_real(terminal: Terminal, ready: Ready, data: Path | None) -> None:
+    terminal.say("\nThis one bounces at SES's own mailbox simulator, which costs no reputation:\n")
+    terminal.say(escape(curl(ready, to="bounce@simulator.amazonses.com")))
+    terminal.say(escape("\nThen: " + on_gateway("./postern emails", data)))
+    terminal.say(escape("Or: " + on_gateway("./postern doctor --live", data) + ". Ctrl-C drains and stops."))
 
 
 def say_what_is_ignored(terminal: Terminal, ignored: tuple[str, ...], data: DataDir, *, used: bool) -> None:
@@ -119,8 +175,10 @@ COMMAND = Command(
     summary="run the whole gateway on this machine, for development",
     detail=(
         "Starts the web server, the workers, beat and a simulator of SES and SNS on loopback, prints how to\n"
-        "use them, and writes DIR/ready.json when emails can be sent. It always uses the simulator, never AWS.\n"
+        "use them, and writes DIR/ready.json when emails can be sent. Without --aws no email leaves the machine.\n"
         "In production, run each process separately (docs/operations.md).\n\n"
+        "With --aws the same gateway sends through SES: a laptop without a public address runs the whole loop.\n"
+        "It makes nothing at AWS. First: `./postern ses apply --sqs --domain YOUR.DOMAIN`.\n\n"
         "Uses SQLite and an embedded Valkey, whatever the environment and .env say. To use PostgreSQL and Redis:\n"
         "  DATABASE_URL=postgresql:///postern_dev REDIS_URL=redis://127.0.0.1/9 ./postern up --use-environment\n"
         "A database that is neither empty nor made by an earlier `up` or `demo` is refused."

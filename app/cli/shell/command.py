@@ -65,6 +65,18 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def parsed_by(read: Callable[[str], str]) -> Callable[[str], str]:
+    """An argparse type that reads text by a rule, and whose error names the rule."""
+
+    def parse(text: str) -> str:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse
+
+
 def on_gateway(command: str, data: Path | None) -> str:
     """The command with the `--data` that was given to this one, so that it works on the same gateway when pasted."""
     return f"{command} --data {shlex.quote(str(data))}" if data else command

@@ -21,6 +21,7 @@ from app.services.apps.authenticate import operator
 from app.wiring.gateway import Gateway, build
 from config import ENV_FILE, Settings, SettingsError, load, written
 
+_SIMULATED = "AWS_ENDPOINT_URL_SESV2"
 CHECKOUT = Path(__file__).resolve().parents[3]
 DEFAULT_DATA = Path("data")
 CONFIGURATION_SET = "postern"
@@ -29,7 +30,7 @@ NO_PROXY = "127.0.0.1,localhost"
 # Variables that decide where Postern, or a library that it uses, connects to, and that may name a production system.
 _OURS = frozenset(name.upper() for name in Settings.model_fields)
 _PREFIXES = ("AWS_", "CELERY_", "FLASK_", "GUNICORN_", "POSTERN_")
-_OF_POSTGRESQL = "PG"
+_OF_POSTGRESQL, _OF_AWS, _REGION = "PG", "AWS_", "AWS_REGION"
 _OTHERS = frozenset({"WEB_CONCURRENCY"})
 _ISOLATED = {
     ENV_FILE: "",
@@ -85,18 +86,22 @@ def of_aws(simulator_url: str, *, region: str) -> dict[str, str]:
     }
 
 
-def isolate(*, use_environment: bool = False) -> tuple[str, ...]:
+def isolate(*, use_environment: bool = False, keep_aws: bool = False) -> tuple[str, ...]:
     """Remove every setting of the environment and of `.env`, for this process and all that it starts.
 
     Returns the names of the variables that were set and are ignored. With `use_environment` they stay, except those
-    that a gateway of `up` chooses itself. So do the `PG…` variables, which complete the URL of a PostgreSQL.
+    that a gateway of `up` chooses itself. So do the `PG…` variables, which complete the URL of a PostgreSQL. With
+    `keep_aws` those of boto3 stay: the account, the credentials and the region.
     """
     found = {name.upper(): text for name, text in written().items()}
     kept = {name: text for name, text in found.items() if name not in _ITS_OWN} if use_environment else {}
+    if keep_aws and _REGION in found:
+        kept[_REGION] = found[_REGION]
+    stays = tuple([_OF_POSTGRESQL] * use_environment + [_OF_AWS] * keep_aws)
     for name in [one for one in os.environ if _decides_where(one.upper())]:
-        if not (use_environment and name.startswith(_OF_POSTGRESQL)):
+        if not name.startswith(stays):
             del os.environ[name]
-    assume(_ISOLATED | kept)
+    assume({name: text for name, text in _ISOLATED.items() if not name.startswith(stays)} | kept)
     return tuple(sorted(found.keys() - kept.keys()))
 
 
@@ -174,8 +179,11 @@ def user() -> str:
 
 
 def _take(remembered: Mapping[str, str]) -> None:
-    """Set exactly these variables: a setting that they leave out must not come from another gateway's environment."""
-    isolate()
+    """Set exactly these variables: a setting that they leave out must not come from another gateway's environment.
+
+    Where AWS itself stands behind that gateway, the credentials are those of the environment: no file keeps them.
+    """
+    isolate(keep_aws=_SIMULATED not in remembered)
     assume(remembered)
 
 
