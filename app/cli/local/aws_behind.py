@@ -116,7 +116,9 @@ def _set_up(setup: SetUp, choices: Choices, supervisor: Supervisor) -> None:
     await_confirmation(setup, planned, tend=supervisor.tend, log=supervisor.log_of("web"))
 
 
-def _open_account(deployment: str, _supervisor: Supervisor, settings: Settings, show: Callable[[str], None]) -> Behind:
+def _open_account(
+    _supervisor: Supervisor, settings: Settings, show: Callable[[str], None], *, deployment: str
+) -> Behind:
     show("the deployment at AWS")
     try:
         setup = account_setup(settings)
@@ -130,9 +132,10 @@ def _open_account(deployment: str, _supervisor: Supervisor, settings: Settings, 
             f"the account has no complete deployment {deployment} with a queue: `./postern ses apply{named} --sqs "
             f"--domain YOUR.DOMAIN` makes it, and `./postern ses plan{named} --sqs` says what is missing"
         )
-    place = planned.wanted.place
+    place, certificate = planned.wanted.place, settings.sns_pinned_certificate
+    pinned = {"SNS_PINNED_CERTIFICATE": str(certificate.resolve())} if certificate else {}
     return Behind(
-        variables={name: text for name, text in steps.env.items() if name != "PUBLIC_URL"},
+        variables={name: text for name, text in steps.env.items() if name != "PUBLIC_URL"} | pinned,
         sender=_SENDER + planned.wanted.domains[0],
         connect=lambda: None,
         account=f"account {place.account}, region {place.region}",

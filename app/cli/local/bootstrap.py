@@ -141,7 +141,7 @@ def start(
 
 def _start_redis(supervisor: Supervisor, data: DataDir, show: Callable[[str], None]) -> Settings:
     """The settings with a database and a running Redis: those of the environment, else SQLite and embedded Valkey."""
-    given = {"secret_keys": data.secret_key(), "sns_topic_arns": (), "sns_pinned_certificate": None}
+    given = {"secret_keys": data.secret_key(), "sns_topic_arns": ()}
     chosen = load(**given)
     if "database_url" in chosen.model_fields_set:
         ownership.take_database(

@@ -30,7 +30,8 @@ NO_PROXY = "127.0.0.1,localhost"
 # Variables that decide where Postern, or a library that it uses, connects to, and that may name a production system.
 _OURS = frozenset(name.upper() for name in Settings.model_fields)
 _PREFIXES = ("AWS_", "CELERY_", "FLASK_", "GUNICORN_", "POSTERN_")
-_OF_POSTGRESQL, _OF_AWS, _REGION = "PG", "AWS_", "AWS_REGION"
+_OF_POSTGRESQL, _OF_AWS = "PG", "AWS_"
+_WITH_AWS = ("AWS_REGION", "SNS_PINNED_CERTIFICATE")
 _OTHERS = frozenset({"WEB_CONCURRENCY"})
 _ISOLATED = {
     ENV_FILE: "",
@@ -91,12 +92,12 @@ def isolate(*, use_environment: bool = False, keep_aws: bool = False) -> tuple[s
 
     Returns the names of the variables that were set and are ignored. With `use_environment` they stay, except those
     that a gateway of `up` chooses itself. So do the `PG…` variables, which complete the URL of a PostgreSQL. With
-    `keep_aws` those of boto3 stay: the account, the credentials and the region.
+    `keep_aws` those of boto3 stay, that is the account, the credentials and the region, and a pinned certificate.
     """
     found = {name.upper(): text for name, text in written().items()}
     kept = {name: text for name, text in found.items() if name not in _ITS_OWN} if use_environment else {}
-    if keep_aws and _REGION in found:
-        kept[_REGION] = found[_REGION]
+    if keep_aws:
+        kept |= {name: found[name] for name in _WITH_AWS if name in found}
     stays = tuple([_OF_POSTGRESQL] * use_environment + [_OF_AWS] * keep_aws)
     for name in [one for one in os.environ if _decides_where(one.upper())]:
         if not name.startswith(stays):

@@ -16,7 +16,8 @@ FEEDBACK_PATH: Final = "/feedback/sns"
 MAIL_FROM: Final = "bounce"
 _FOURTEEN_DAYS_S: Final = "1209600"
 _VISIBILITY_S: Final = "120"
-_RECEIVES: Final = "20"
+_RECEIVES: Final = "100"
+"""How often a message may be received before SQS moves it: trouble on our side costs receives, too."""
 DELIVERY_POLICY: Final[dict[str, Json]] = {
     "healthyRetryPolicy": {
         "numRetries": 50,
