@@ -2,6 +2,8 @@
 
 from app.aws.setup.account_resources import account_resources
 from app.aws.setup.resources import AwsSetup, aws_setup
+from app.domain.account.published import DnsSilent, Records
+from app.net.dns.records import resolved
 from app.services.account.setup import SetUp
 from app.services.account.sync_list import Sync
 from app.wiring.foundation import Ground
@@ -26,7 +28,19 @@ def aws_side(settings: Settings) -> AwsSetup:
     return aws_setup(settings.aws_region)
 
 
-def account_setup(settings: Settings) -> SetUp:
-    """The set-up of the AWS account of the environment. Raises `SetupStopped` for an unknown profile."""
+def account_setup(settings: Settings, *, resolver: tuple[str, int] | None = None) -> SetUp:
+    """The set-up of the AWS account of the environment; `resolver` is the IP address and port of the DNS to ask.
+
+    Without one that of the host is asked, and none for a simulator, whose domains are in no DNS. Raises `SetupStopped`
+    for an unknown profile.
+    """
     region = settings.aws_region if "aws_region" in settings.model_fields_set else None
-    return SetUp(account_resources(region, otherwise=settings.aws_region))
+    resources = account_resources(region, otherwise=settings.aws_region)
+    return SetUp(resources, records=_records(resolver) if resolver or resources.is_aws else None)
+
+
+def _records(resolver: tuple[str, int] | None) -> Records | None:
+    try:
+        return resolved(resolver)
+    except DnsSilent:
+        return None

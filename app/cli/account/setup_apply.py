@@ -6,7 +6,13 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from app.cli.account.setup_options import add_choices, add_setup_data_option, read_choices, read_settings
+from app.cli.account.setup_options import (
+    add_choices,
+    add_resolver_option,
+    add_setup_data_option,
+    read_choices,
+    read_settings,
+)
 from app.cli.account.setup_output import plan_as_json, show_change, show_next_steps, show_plan, steps_as_json
 from app.cli.shell.command import Command, CommandFailed, PlanEnded, UsageMistake, on_gateway
 from app.cli.shell.data_dir import write_private
@@ -22,7 +28,7 @@ WAIT_S = 120.0
 def run(given: Namespace, terminal: Terminal) -> PlanEnded:
     """Show the plan, ask, do it, and wait for the gateway to confirm its subscription."""
     settings = read_settings(given.data)
-    setup = account_setup(settings)
+    setup = account_setup(settings, resolver=given.resolver)
     with terminal.waiting("Asking AWS…"):
         planned = setup.plan(read_choices(given, default_url=settings.public_url))
     show_plan(planned, terminal)
@@ -53,8 +59,10 @@ def _await_confirmation(given: Namespace, setup: SetUp, planned: Planned, termin
                 show=lambda left: status.update(f"Waiting for the confirmation, {left:.0f} s left…"),
             )
     if planned.plan.work:
+        why = setup.why_unconfirmed(planned.wanted)
         again = on_gateway("./postern ses apply", given.data)
-        terminal.say(escape(f"\nThe subscription waits. Start the gateway with these settings, then `{again}` again."))
+        terminal.say(escape(f"\nThe subscription waits: {why.found}. {why.fix[0].upper()}{why.fix[1:]}."))
+        terminal.say(escape(f"Then run `{again}` again: SNS sends the confirmation once more."))
     else:
         doctor = on_gateway("./postern doctor", given.data)
         terminal.say(escape(f"\nAll is there. `{doctor}` checks the whole way of an email and its events."))
@@ -107,6 +115,7 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait until the gateway confirms its subscription (%(default).0f)",
     )
+    add_resolver_option(parser)
     add_setup_data_option(parser)
 
 

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
+from app.cli.account.doctor import resolver
 from app.cli.shell.command import UsageMistake, parsed_by
 from app.cli.shell.operated_gateway import take_from
 from app.domain.account.setup.choices import (
@@ -72,6 +73,16 @@ def add_setup_data_option(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="work on the simulator of this data directory of a running `postern up`; default: on the AWS account of "
         "the environment",
+    )
+
+
+def add_resolver_option(parser: ArgumentParser) -> None:
+    """Add `--resolver`."""
+    parser.add_argument(
+        "--resolver",
+        type=resolver,
+        metavar="HOST[:PORT]",
+        help="ask this DNS resolver, an IP address; default: that of the host, and none for a simulator",
     )
 
 

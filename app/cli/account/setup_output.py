@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from app.cli.shell.terminal import Terminal
 from app.domain.account.setup.blueprint import Deployment
-from app.domain.account.setup.dns_records import DnsRecord
+from app.domain.account.setup.dns_records import DnsRecord, Standing
 from app.domain.account.setup.permissions import policy_of_processes, policy_of_setup
 from app.domain.account.setup.plan import Action, Change, Plan
 from app.domain.account.setup.resources import Kind, Resource
@@ -36,9 +36,10 @@ def show_change(change: Change, terminal: Terminal) -> None:
 def show_next_steps(steps: NextSteps, wanted: Deployment, terminal: Terminal) -> None:
     """Which records to publish, which lines `.env` needs, and which policy the processes."""
     if steps.dns:
-        terminal.say("\nPublish these DNS records; SES looks for them by itself:\n")
-        for record in steps.dns:
-            terminal.say(escape(f"  {record.line}"))
+        terminal.say("\nDNS records to publish, as lines of a zone; SES looks for them by itself:\n")
+        for record, found in steps.dns:
+            remark = "" if found is Standing.NOT_ASKED else f" ; {found}"
+            terminal.say(escape(f"  {record.line}{remark}"))
     terminal.say("\nSet for web, workers and beat:\n")
     for name, value in steps.env.items():
         terminal.say(escape(f"  {name}={value}"))
@@ -74,7 +75,7 @@ def plan_as_json(planned: Planned) -> dict[str, Any]:
 
 def steps_as_json(steps: NextSteps) -> dict[str, Any]:
     """The next steps for a program."""
-    return {"dns": [_record(one) for one in steps.dns], "env": steps.env}
+    return {"dns": [_record(record) | {"standing": str(found)} for record, found in steps.dns], "env": steps.env}
 
 
 def short_name(resource: Resource) -> str:

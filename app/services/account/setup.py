@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.aws.setup.account_resources import AccountResources
+from app.aws.setup.checks.entrance import Why, why_unconfirmed
+from app.domain.account.published import Records
 from app.domain.account.setup.blueprint import Deployment, blueprint
 from app.domain.account.setup.choices import Choices, chosen, is_reachable_by_aws
-from app.domain.account.setup.dns_records import DnsRecord
+from app.domain.account.setup.dns_records import DnsRecord, Standing, standing
 from app.domain.account.setup.env_lines import env_lines
 from app.domain.account.setup.plan import Action, Change, Plan, changes_to, removals
 from app.domain.account.setup.resources import Found, Kind, Place, Resource
 from app.domain.account.setup.trouble import SetupStopped
+from app.store.engine.clock import host_clock
 
 MOST_ROUNDS: Final = 5
 _FIRST_PAUSE_S, _PAUSE_S = 0.05, 1.0
@@ -40,7 +43,7 @@ class Planned:
 class NextSteps:
     """What a person does once the resources are there: records to publish, and lines for `.env`."""
 
-    dns: tuple[DnsRecord, ...]
+    dns: tuple[tuple[DnsRecord, Standing], ...]
     env: dict[str, str]
 
 
@@ -51,10 +54,13 @@ class SetUp:
         self,
         resources: AccountResources,
         *,
+        records: Records | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`records` is the DNS, None where its answers would not count."""
         self._resources = resources
+        self._records = records
         self._sleep = sleep
         self._monotonic = monotonic
 
@@ -144,7 +150,12 @@ class SetUp:
     def next_steps(self, wanted: Deployment) -> NextSteps:
         """The DNS records and the lines for `.env` of a deployment that is there."""
         queue_url = self._resources.queue_url(wanted.queue) if wanted.sqs else ""
-        return NextSteps(dns=self._resources.dns_records(wanted), env=env_lines(wanted, queue_url=queue_url))
+        dns = tuple((one, standing(one, self._records)) for one in self._resources.dns_records(wanted))
+        return NextSteps(dns=dns, env=env_lines(wanted, queue_url=queue_url))
+
+    def why_unconfirmed(self, wanted: Deployment) -> Why:
+        """Why the gateway may not have confirmed its subscription, tried from here."""
+        return why_unconfirmed(wanted.url, wanted.topic_arn, now=host_clock())
 
     def sent_in_a_day(self) -> int:
         """How many recipients the account wrote to in the last 24 hours."""

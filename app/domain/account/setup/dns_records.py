@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from app.domain.account.published import DnsSilent, Records
+
 DKIM_HOST: Final = "dkim.amazonses.com"
 """Where SES publishes the keys, unless it names another zone for an identity."""
 _DOMAIN_OF_SES: Final = "amazonses.com"
 _MX_PREFERENCE: Final = 10
+_DMARC: Final = "v=DMARC1"
 
 
 class RecordType(StrEnum):
@@ -42,6 +45,36 @@ class DnsRecord:
         return f"{self.name}. 300 IN {self.type} {value}"
 
 
+class Standing(StrEnum):
+    """What the DNS says of a record."""
+
+    PUBLISHED = "published"
+    MISSING = "missing"
+    NOT_ASKED = "not asked"
+
+
+def standing(record: DnsRecord, records: Records | None) -> Standing:
+    """Whether the DNS has the record. Any SPF that names SES serves, and any DMARC policy."""
+    if records is None:
+        return Standing.NOT_ASKED
+    try:
+        return Standing.PUBLISHED if _is_published(record, records) else Standing.MISSING
+    except DnsSilent:
+        return Standing.NOT_ASKED
+
+
+def _is_published(record: DnsRecord, records: Records) -> bool:
+    match record.type:
+        case RecordType.CNAME:
+            return record.value.lower() in records.cname(record.name)
+        case RecordType.MX:
+            return record.value.lower().rpartition(" ")[2] in records.mx(record.name)
+        case RecordType.TXT:
+            kind = record.value.partition(";")[0].partition(" ")[0]
+            texts = [text for text in records.txt(record.name) if text.startswith(kind)]
+            return any(kind == _DMARC or f"include:{_DOMAIN_OF_SES}" in text.split() for text in texts)
+
+
 def records_of(
     domain: str, *, region: str, tokens: Sequence[str], hosted_zone: str = "", mail_from: str = ""
 ) -> tuple[DnsRecord, ...]:
@@ -58,4 +91,4 @@ def records_of(
             DnsRecord(mail_from, RecordType.MX, f"{_MX_PREFERENCE} {host}"),
             DnsRecord(mail_from, RecordType.TXT, f"v=spf1 include:{_DOMAIN_OF_SES} ~all"),
         ]
-    return (*dkim, *bounces, DnsRecord(f"_dmarc.{domain}", RecordType.TXT, "v=DMARC1; p=none"))
+    return (*dkim, *bounces, DnsRecord(f"_dmarc.{domain}", RecordType.TXT, f"{_DMARC}; p=none"))

@@ -260,7 +260,7 @@ def test_the_next_steps_are_those_of_the_account(simulator: Simulator, setup: Se
     steps = setup.next_steps(made.wanted)
     of = clients(simulator.url)
     tokens = of.ses.get_email_identity(EmailIdentity="example.com")["DkimAttributes"]["Tokens"]
-    assert [one.name for one in steps.dns[:3]] == [f"{token}._domainkey.example.com" for token in tokens]
+    assert [record.name for record, _ in steps.dns[:3]] == [f"{token}._domainkey.example.com" for token in tokens]
     assert steps.env["SQS_QUEUE_URLS"] == of.sqs.get_queue_url(QueueName="postern-feedback")["QueueUrl"]
     assert steps.env["SNS_TOPIC_ARNS"] == TOPIC
 
