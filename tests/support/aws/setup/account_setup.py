@@ -38,9 +38,9 @@ def clients(url: str, *, attempts: int = 4) -> Clients:
     return Clients(ses=named("sesv2"), sns=named("sns"), sqs=named("sqs"), sts=named("sts"))
 
 
-def setup_at(url: str, *, attempts: int = 4) -> SetUp:
-    """Return the set-up of the account behind an endpoint."""
-    return SetUp(AccountResources(clients=clients(url, attempts=attempts), region=REGION))
+def setup_at(url: str, *, attempts: int = 4, through: Clients | None = None) -> SetUp:
+    """Return the set-up of the account behind an endpoint, through these clients or new ones."""
+    return SetUp(AccountResources(clients=through or clients(url, attempts=attempts), region=REGION))
 
 
 def apply(setup: SetUp, choices: Choices = CHOICES, *, show: Callable[[Change], None] = lambda _: None) -> Planned:
