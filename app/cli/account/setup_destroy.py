@@ -10,7 +10,6 @@ from app.cli.shell.command import Command, CommandFailed
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.services.account.setup import SetUp
-from app.services.operating.traffic import Traffic
 from app.wiring.account import account_setup
 from config import SettingsError, load
 
@@ -25,7 +24,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     show_plan(planned, terminal)
     if planned.plan.work:
         if not given.yes_really:
-            _require_no_traffic(_traffic(given.data), setup)
+            _require_no_traffic(given.data, setup, planned.wanted.configuration_set)
         if not (given.yes or given.yes_really):
             ask("destroy", "Events of email that is under way get lost. Type `destroy` to remove all of it")
         setup.destroy(planned, show=lambda change: show_change(change, terminal))
@@ -34,24 +33,20 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     return True
 
 
-def _traffic(data: Path | None) -> Traffic | None:
-    """What the gateway has under way; None where no gateway is configured."""
-    try:
-        if data is None:
-            load()
-    except SettingsError:
-        return None
-    with operated_gateway(data) as (gateway, _):
-        return gateway.measure_traffic()
-
-
-def _require_no_traffic(traffic: Traffic | None, setup: SetUp) -> None:
+def _require_no_traffic(data: Path | None, setup: SetUp, deployment: str) -> None:
+    """Refuse while email depends on the deployment, as far as the gateway that is configured here can tell."""
     anyway = "Pass --yes-really to remove it all the same: events of that email are lost"
-    if traffic is None:
+    try:
+        uses = load().ses_configuration_set
+    except SettingsError:
         sent = setup.sent_in_a_day()
         if sent:
-            raise CommandFailed(f"the account wrote to {sent} recipients within the last day. {anyway}")
+            raise CommandFailed(f"the account wrote to {sent} recipients within the last day. {anyway}") from None
         return
+    if uses != deployment:
+        return
+    with operated_gateway(data) as (gateway, _):
+        traffic = gateway.measure_traffic()
     if traffic.waiting:
         raise CommandFailed(f"{traffic.waiting} recipients wait to be written to. {anyway}")
     if traffic.sent_recently:

@@ -22,7 +22,7 @@ LOCAL_PART_LIMIT = 64
 NAME_LIMIT = 256
 _REMEMBERED = 1000
 
-_SIMULATOR_DOMAIN = "simulator.amazonses.com"
+MAILBOX_SIMULATOR = "simulator.amazonses.com"
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
@@ -157,7 +157,7 @@ def is_mailbox_simulator(address: Address) -> bool:
 
     https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
     """
-    return address.domain == _SIMULATOR_DOMAIN
+    return address.domain == MAILBOX_SIMULATOR
 
 
 def _check_local_part(local_part: str) -> None:

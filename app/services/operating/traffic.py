@@ -1,9 +1,13 @@
-"""What a gateway has under way: email that waits, and whether it sent any within a day."""
+"""What a gateway has under way: email that waits, and whether it sent any within a day.
+
+Email to SES's mailbox simulator does not count: nothing is lost with its events.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from app.domain.message.address import MAILBOX_SIMULATOR
 from app.store.engine.database import Database, clock
 from app.store.operating import backlog
 from app.store.sending import attempts
@@ -31,6 +35,6 @@ class MeasureTraffic:
         with self._database.reading() as connection:
             since = clock(connection) - RECENTLY
             return Traffic(
-                waiting=backlog.waiting(connection, limit=COUNTED_UP_TO),
-                sent_recently=attempts.any_since(connection, since),
+                waiting=backlog.waiting(connection, besides_domain=MAILBOX_SIMULATOR, limit=COUNTED_UP_TO),
+                sent_recently=attempts.any_since(connection, since, besides_domain=MAILBOX_SIMULATOR),
             )

@@ -39,9 +39,10 @@ def in_state(connection: Connection, state: State, *, limit: int) -> int:
     return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, [state])), limit)
 
 
-def waiting(connection: Connection, *, limit: int) -> int:
-    """Recipients that are still to be written to, due or not."""
-    return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, _CLAIMABLE)), limit)
+def waiting(connection: Connection, *, besides_domain: str, limit: int) -> int:
+    """Recipients that are still to be written to, due or not, outside this domain."""
+    is_outside = recipients.c.key.not_like(f"%@{besides_domain}")
+    return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, _CLAIMABLE), is_outside), limit)
 
 
 def due_notifications(connection: Connection, *, limit: int) -> Due:

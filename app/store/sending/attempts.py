@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
 from app.store.engine.bulk_statements import Among, Given, Insert, Row, Update
 from app.store.engine.database import add_once, now
-from app.store.tables.core import attempts
+from app.store.tables.core import attempts, recipients
 
 
 class AttemptOutcome(StrEnum):
@@ -170,7 +170,12 @@ def _attempt(row: Any) -> Attempt:
     )
 
 
-def any_since(connection: Connection, moment: datetime) -> bool:
-    """Whether any call began at this moment or later."""
-    found = select(attempts.c.id).where(attempts.c.started_at >= moment).limit(1)
+def any_since(connection: Connection, moment: datetime, *, besides_domain: str) -> bool:
+    """Whether any call began at this moment or later, for a recipient outside this domain."""
+    found = (
+        select(attempts.c.id)
+        .join(recipients, recipients.c.id == attempts.c.recipient_id)
+        .where(attempts.c.started_at >= moment, recipients.c.key.not_like(f"%@{besides_domain}"))
+        .limit(1)
+    )
     return connection.scalar(found) is not None

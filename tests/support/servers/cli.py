@@ -108,9 +108,9 @@ class Up:
 
 
 @contextmanager
-def up(directory: Path, *words: str, **environment: str) -> Iterator[Up]:
+def up(directory: Path, *words: str, data: str = "data", **environment: str) -> Iterator[Up]:
     """Run `postern up` in a directory, ready; its data is in `data` there. It is killed at the end of the block."""
-    ready = directory / "data" / "ready.json"
+    ready = directory / data / "ready.json"
     process = subprocess.Popen(
         command("up", "--port", "0", "--simulator-port", "0", *words),
         cwd=directory,
