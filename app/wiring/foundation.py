@@ -76,8 +76,8 @@ class Ground:
     bounces: BounceReader
 
 
-def lay(settings: Settings, *, bounds: Bounds = WORKERS) -> Ground:
-    """The foundation of this process. It connects to nothing yet."""
+def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | None = None) -> Ground:
+    """The foundation of this process; `account` replaces that of SES. It connects to nothing yet."""
     database = Database(settings.database_url, patience=bounds.database)
     redis, breaker = connect(settings.redis_url), RedisBreaker()
     key_ring = make_key_ring(settings)
@@ -97,7 +97,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS) -> Ground:
         list_writer=writer,
         pseudonyms=pseudonyms,
         ses=ses,
-        account=SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
+        account=account or SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
         bounces=build_bounce_reader(settings),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
+from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
 from app.services.account.sync_list import Sync
 from app.services.apps.authenticate import Authenticate
@@ -120,12 +121,14 @@ class Gateway:
         self.health.close()
 
 
-def build(settings: Settings, *, mailer: Mailer | None = None, bounds: Bounds = WORKERS) -> Gateway:
-    """The gateway of this process; `mailer` replaces SES itself.
+def build(
+    settings: Settings, *, mailer: Mailer | None = None, account: SesAccount | None = None, bounds: Bounds = WORKERS
+) -> Gateway:
+    """The gateway of this process; `mailer` and `account` replace SES itself.
 
     It connects to nothing yet. Make one per process, after forking.
     """
-    ground = lay(settings, bounds=bounds)
+    ground = lay(settings, bounds=bounds, account=account)
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)

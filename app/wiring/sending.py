@@ -8,7 +8,7 @@ from app.aws.ses.early_mailer import FastMailer
 from app.aws.ses.fast_client import BehindAProxy, fast_client
 from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer
 from app.services.sending.call_pools import Calls, CallsOnThreads, EarlyCalls
-from app.services.sending.call_ses import Call
+from app.services.sending.call_ses import Call, CallParts
 from app.services.sending.crash_recovery import Recover
 from app.services.sending.deliver import Deliver, DrainParts, Limits
 from app.services.sending.last_look import LastLook
@@ -47,7 +47,7 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
     pace = Pace(pacer, breaker=RedisBreaker(), workers=ground.workforce.count)
     recorder = FlightRecorder(settings.flight_dir)
     look = LastLook(ground.database)
-    call = Call(last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease)
+    call = Call(CallParts(last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease))
     return DrainParts(
         database=ground.database,
         key_ring=ground.key_ring,

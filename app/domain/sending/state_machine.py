@@ -124,7 +124,7 @@ class Decision:
     changed: bool = True
 
 
-_EVIDENCE = {
+EVIDENCE = {
     Event.ACCEPTED: State.SENT,
     Event.SES_TOOK_IT: State.SENT,
     Event.SES_NOTED: State.SENT,
@@ -134,9 +134,10 @@ _EVIDENCE = {
     Event.SES_BOUNCED: State.BOUNCED,
     Event.SES_COMPLAINED: State.COMPLAINED,
 }
+"""What proves that SES has the email, and the state that it reports."""
 
 # What the holder of the lease may report of its own call. A worker that lost its lease is believed in one thing only:
-# that SES accepted, which is in _EVIDENCE.
+# that SES accepted, which is in `EVIDENCE`.
 _OWN_CALL = {
     Event.FIND_SUPPRESSED: (State.SUPPRESSED, frozenset({Effect.DROP_LEASE})),
     Event.GIVE_BACK: (State.QUEUED, frozenset({Effect.DROP_LEASE})),
@@ -159,8 +160,8 @@ def first_state(*, suppressed: bool, scheduled: bool) -> State:
 
 def decide(state: State, event: Event, facts: TransitionFacts) -> Decision:
     """The state after `event`, for every state and event; an event with no effect in a state changes nothing."""
-    if event in _EVIDENCE:
-        return _evidence(state, _EVIDENCE[event], facts)
+    if event in EVIDENCE:
+        return _evidence(state, EVIDENCE[event], facts)
     if event in _OWN_CALL:
         return _own_call(state, event, facts)
     return _steps(state, event, facts) or _verdict(state, event, facts) or Decision(state, changed=False)

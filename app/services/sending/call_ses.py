@@ -6,6 +6,7 @@ called, every doubt ends as *unknown*, which is never repeated blindly (promise 
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -28,30 +29,35 @@ _LONGEST_FENCE_S: Final = 10.0
 _BRAKE_S: Final = 1.0
 
 
-class Call:
-    """Calls SES for one claimed email."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallParts:
+    """What a call works with. `monotonic` counts seconds and never goes back."""
 
-    def __init__(
-        self,
-        *,
-        last_look: LastLook,
-        mailer: Mailer,
-        pace: Pace,
-        recorder: FlightRecorder,
-        lease: timedelta,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._recorder = recorder
-        self._look = last_look
-        self._mailer = mailer
-        self._pace = pace
-        # A worker that was stopped and wakes up must not call SES under a claim that other processes may have given up
-        # already.
-        self._fence_s = min(_LONGEST_FENCE_S, lease.total_seconds() / 6)
-        self._monotonic = monotonic
+    last_look: LastLook
+    mailer: Mailer
+    pace: Pace
+    recorder: FlightRecorder
+    lease: timedelta
+    monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def fence_s(self) -> float:
+        """How long after its claim a call may begin.
+
+        A worker that was stopped and wakes up must not call SES under a claim that other processes may have given up
+        already.
+        """
+        return min(_LONGEST_FENCE_S, self.lease.total_seconds() / 6)
+
+
+class Call:
+    """Calls SES for one claimed email. Each call works with the `parts` that are set when it begins."""
+
+    def __init__(self, parts: CallParts) -> None:
+        self.parts = parts
 
     def __call__(self, attempt: OpenAttempt, sealed_email: SealedEmail, *, claimed_at: float) -> Result:
-        """The result of the call. `claimed_at` is from the same clock as `monotonic`. Never raises."""
+        """The result of the call. `claimed_at` is from the clock `parts.monotonic`. Never raises."""
         ready = self.prepare(attempt, sealed_email)
         if not isinstance(ready, Envelope):
             return ready
@@ -83,29 +89,29 @@ class Call:
     def look(self, emails: Sequence[OpenAttempt]) -> Sequence[Refusal | None]:
         """The last look at emails that are about to be sent: for each, why it must not be, or None."""
         try:
-            return self._look.together(emails)
+            return self.parts.last_look.together(emails)
         except Exception as error:
             log.exception("last_look_failed")
             return [_look_failed(error)] * len(emails)
 
     def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | None:
         """Note that the call begins now, or return why it must not."""
-        if self._monotonic() - claimed_at > self._fence_s:
+        if self.parts.monotonic() - claimed_at > self.parts.fence_s:
             return NotCalled("The worker was held up for too long after it had claimed the email.")
-        if not self._noted(lambda: self._recorder.start(attempt.attempt_id)):
+        if not self._noted(lambda: self.parts.recorder.start(attempt.attempt_id)):
             return NotCalled("The call could not be noted before it began.")
         return None
 
     def end(self, attempt: OpenAttempt, outcome: Outcome) -> Outcome:
         """Note the outcome of the call."""
-        self._noted(lambda: self._recorder.answer(attempt.attempt_id, noted(outcome)))
+        self._noted(lambda: self.parts.recorder.answer(attempt.attempt_id, noted(outcome)))
         if isinstance(outcome, Throttled):
-            self._pace.brake(_BRAKE_S)
+            self.parts.pace.brake(_BRAKE_S)
         return outcome
 
     def _last_look(self, attempt: OpenAttempt) -> Refusal | None:
         try:
-            return self._look(attempt)
+            return self.parts.last_look(attempt)
         except Exception as error:
             log.exception("last_look_failed")
             return _look_failed(error)
@@ -121,7 +127,7 @@ class Call:
 
     def _send(self, ready: Envelope) -> Outcome:
         try:
-            return self._mailer.send(ready)
+            return self.parts.mailer.send(ready)
         except Exception as error:
             log.exception("call_failed")
             return Ambiguous(f"Postern failed during the call ({type(error).__name__}).")

@@ -67,7 +67,7 @@ class Record:
             written = self._write_accepted(connection, reports, seen.now)
             left = [report for report in reports if report.attempt.recipient.id not in written]
             moved = self._write_under_lock(connection, left, seen.now)
-            attempts.close(connection, [_closing(report) for report in reports])
+            attempts.close(connection, [closing(report) for report in reports])
             _note_incidents(connection, reports)
             move_circuits(connection, reports, are_open=seen.circuits_open)
             tallies.add(connection, Counter({(SENT, ""): len(written)}) + moved)
@@ -79,7 +79,7 @@ class Record:
         is made from that.
         """
         accepted = {report.attempt.recipient.id: report for report in reports if isinstance(report.result, Accepted)}
-        moved = [row for one in accepted.values() if (row := self._move(one.attempt.recipient, one, now)) is not None]
+        moved = [row for one in accepted.values() if (row := self.move(one.attempt.recipient, one, now)) is not None]
         return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in accepted.items()})
 
     def _write_under_lock(
@@ -98,12 +98,13 @@ class Record:
         moved: dict[UUID, Recipient] = {}
         for report in reports:
             recipient_id = report.attempt.recipient.id
-            after = self._move(moved.get(recipient_id, rows[recipient_id]), report, now)
+            after = self.move(moved.get(recipient_id, rows[recipient_id]), report, now)
             if after is not None:
                 moved[recipient_id] = after
         return list(moved.values())
 
-    def _move(self, row: Recipient, report: Report, now: datetime) -> Recipient | None:
+    def move(self, row: Recipient, report: Report, now: datetime) -> Recipient | None:
+        """What becomes of the row by the report; None when nothing does. It only decides, and writes nothing."""
         facts = TransitionFacts(lease_held=row.lease_token == report.token, taken_by_ses=row.ses_message_id is not None)
         result = report.result
         match result:
@@ -170,7 +171,8 @@ _ATTEMPT = {
 }
 
 
-def _closing(report: Report) -> Closing:
+def closing(report: Report) -> Closing:
+    """How the report closes its attempt."""
     attempt_id, result = report.attempt.attempt_id, report.result
     if isinstance(result, Accepted):
         return Closing(

@@ -5,7 +5,6 @@ in any order, but each comes. People suppress, unsuppress, cancel and reschedule
 answers.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,7 +119,7 @@ class Machine(RuleBasedStateMachine):
             outcome = self._call(one)
             if phase == "answered":
                 recorder.answer(one.attempt_id, noted(outcome))
-        os.close(recorder._file or 0)
+        recorder.hand_over()
 
     @rule()
     def recover(self) -> None:

@@ -28,7 +28,7 @@ from app.wiring.gateway import Gateway, build
 from tests.support.aws.notifications import complained, put
 from tests.support.gateway.early_mailers import ScriptedEarlyMailer
 from tests.support.gateway.emails import submission
-from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_call_parts, settings_for
 from tests.support.gateway.rows import change, rows
 
 WORKERS, THREADS, SETTLERS = 2, 6, 2
@@ -51,7 +51,9 @@ class Witness:
 class WitnessedLook(LastLook):
     """The last look of a worker, which the witness precedes."""
 
-    witness: Witness
+    def __init__(self, database: Database, witness: Witness) -> None:
+        super().__init__(database)
+        self.witness = witness
 
     def __call__(self, attempt: OpenAttempt) -> NotCalled | FoundSuppressed | None:
         self.witness.look(attempt.recipient.key)
@@ -80,8 +82,8 @@ class EarlySes(Ses, ScriptedEarlyMailer):
 
 
 @contextmanager
-def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[list[Gateway]]:
-    """Gateways as of several worker processes on one database; a witness precedes each of their looks."""
+def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[tuple[list[Gateway], Witness]]:
+    """Gateways as of several worker processes on one database, and the witness that precedes each of their looks."""
     with ExitStack() as open_ones:
         made = []
         for number in range(WORKERS):
@@ -90,9 +92,8 @@ def workers(url: str, redis_url: str, mailer: Ses, directory: Path) -> Iterator[
             open_ones.callback(made[-1].close)
         witness = Witness(made[0].database)
         for gateway in made:
-            gateway.deliver.parts.calls.call._look = look = WitnessedLook(gateway.database)
-            look.witness = witness
-        yield made
+            replace_call_parts(gateway, last_look=WitnessedLook(gateway.database, witness))
+        yield made, witness
 
 
 def complain(gateway: Gateway, addresses: list[str], begun: threading.Event) -> None:
@@ -150,14 +151,13 @@ def run(
     """The addresses that were called, that the witness saw on the list, and that were claimed before the complaint."""
     mailer = ses or Ses()
     addresses = [address_of(number) for number in range(emails)]
-    with workers(url, redis_url, mailer, directory) as gateways:
+    with workers(url, redis_url, mailer, directory) as (gateways, witness):
         race(gateways, mailer, addresses)
         assert {row["key"] for row in rows(gateways[0], "suppressions")} == set(addresses)
         assert not rows(gateways[0], "recipients", state="sending")
         keys = {row["id"]: row["key"] for row in rows(gateways[0], "recipients")}
         claimed = {keys[row["recipient_id"]] for row in rows(gateways[0], "attempts")}
-        seen = gateways[0].deliver.parts.calls.call._look.witness.seen  # type: ignore[attr-defined]
-    return {one.recipient for one in mailer.sent}, seen, claimed
+    return {one.recipient for one in mailer.sent}, witness.seen, claimed
 
 
 def test_no_call_begins_after_a_complaint_on_postgresql(

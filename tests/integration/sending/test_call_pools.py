@@ -19,12 +19,12 @@ from app.queue import Lane
 from app.services.sending import call_pools
 from app.services.sending.call_pools import CallOrder, EarlyCalls
 from app.services.sending.call_results import Result
+from app.services.sending.last_look import LastLook
 from app.store.engine.database import Database
-from app.store.sending.flight_recorder import FlightRecorder
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.early_mailers import Heard, ScriptedEarlyMailer
 from tests.support.gateway.emails import claimed, state_of, submission, submit
-from tests.support.gateway.gateways import caller, settings_for
+from tests.support.gateway.gateways import caller, replace_call_parts, settings_for
 from tests.support.gateway.rows import outcomes, rows
 
 PATIENCE_S = 10.0
@@ -134,8 +134,8 @@ class Away(Database):
 def test_without_a_last_look_no_email_is_called(gateway: Gateway, mailer: Slow, failure: Exception) -> None:
     """The database leaves after the claim, so the suppressions are not known: the emails go back to the queue."""
     emails = submit_two(gateway)
-    look = gateway.deliver.parts.calls.call._look
-    look._database = away = Away(gateway.database, failure)
+    away = Away(gateway.database, failure)
+    replace_call_parts(gateway, last_look=LastLook(away))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert mailer.sent == []
     assert {state_of(gateway, one) for one in emails} == {State.QUEUED}
@@ -149,11 +149,10 @@ def test_a_call_is_noted_before_it_begins(gateway: Gateway, mailer: Slow) -> Non
     """A process that dies in a call leaves a note that the call began, so the email does not count as uncalled."""
     submit_two(gateway)
     noted: list[int] = []
-    recorder = gateway.deliver.parts.recorder
 
     def count() -> None:
-        assert isinstance(recorder, FlightRecorder)
-        noted.append(recorder._path.read_bytes().count(b'"start"'))
+        [notes] = gateway.settings.flight_dir.glob("*.flight")
+        noted.append(notes.read_bytes().count(b'"start"'))
 
     mailer.happens = count
     gateway.deliver.drain(Lane.TRANSACTIONAL)

@@ -20,7 +20,7 @@ from app.store.engine.ids import new_id
 from app.store.sending.flight_recorder import FlightRecorder, RecordedAnswer, Remains, each_of_the_dead
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import claimed, state_of, submit
-from tests.support.gateway.gateways import ScriptedMailer, caller, replace_parts
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_call_parts, replace_parts
 from tests.support.gateway.rows import outcomes
 
 
@@ -114,8 +114,8 @@ def test_an_email_whose_call_cannot_be_noted_is_not_called(
 ) -> None:
     """After a crash no note would show that call, and the email would be sent twice."""
     attempt, sealed_email = claimed(gateway, "ann@example.net")
+    replace_call_parts(gateway, recorder=FullDisk(tmp_path, full_at="start"))
     call = gateway.deliver.parts.calls.call
-    call._recorder = FullDisk(tmp_path, full_at="start")
     assert isinstance(call(attempt, sealed_email, claimed_at=time.monotonic()), NotCalled)
     assert mailer.sent == []
 
@@ -124,7 +124,7 @@ def test_an_answer_that_cannot_be_noted_is_recorded_all_the_same(
     gateway: Gateway, mailer: ScriptedMailer, tmp_path: Path
 ) -> None:
     """The notes are for crashes: while the worker lives, SES's answer goes to the database."""
-    gateway.deliver.parts.calls.call._recorder = FullDisk(tmp_path, full_at="answer")
+    replace_call_parts(gateway, recorder=FullDisk(tmp_path, full_at="answer"))
     email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert (state_of(gateway, email), outcomes(gateway, email)) == (State.SENT, ["accepted"])
@@ -158,13 +158,13 @@ def test_a_note_that_was_cut_short_leaves_the_others_readable(tmp_path: Path, mo
     assert (left.claims, left.started, left.whole) == ({claim}, {made}, True)
 
 
-def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, mailer: ScriptedMailer) -> None:
+def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something fails on the call's thread, so it is unknown whether SES was called: the email may have been sent."""
 
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("what nobody foresaw")
 
-    object.__setattr__(gateway.deliver.parts.calls, "call", breaks)
+    monkeypatch.setattr(gateway.deliver.parts.calls, "call", breaks)
     email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert state_of(gateway, email) is State.UNCONFIRMED

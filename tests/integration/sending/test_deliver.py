@@ -19,7 +19,7 @@ from app.store.engine.database import Database
 from app.store.sending.send_rate import STATE
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import state_of, submission, submit
-from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on, replace_parts
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on, replace_call_parts, replace_parts
 from tests.support.gateway.rows import age, outcomes, recipient_of
 
 DAY = timedelta(days=1)
@@ -70,7 +70,7 @@ def test_a_worker_that_was_held_up_does_not_call(gateway: Gateway, mailer: Scrip
     """Stopped for a minute right after its claim, a worker gives the email back instead of calling late."""
     email = submit(gateway, caller(gateway), "ann@example.net")
     clock = Clock()
-    gateway.deliver.parts.calls.call._monotonic = clock
+    replace_call_parts(gateway, monotonic=clock)
 
     def stop_for_a_minute() -> None:
         clock.forward += 60

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.sending.call_results import Report
+from app.services.sending.crash_recovery import Recover
 from app.store.engine.database import Database
 from app.store.sending.claims import Claim
 from app.store.sending.flight_recorder import FlightRecorder, Remains, each_of_the_dead
@@ -178,9 +180,8 @@ def test_calls_on_the_wire_beside_such_a_claim_are_finished_first(
     """The notes are handed over when every call of the drain has been answered and recorded."""
     who = caller(gateway)
     emails = [submit(gateway, who, f"guest{number}@example.net") for number in range(3)]
-    limits = gateway.deliver.parts.limits
-    object.__setattr__(limits, "batch", 1)
-    replace_parts(gateway, database=Unanswered(gateway.database, at=3))
+    one_by_one = replace(gateway.deliver.parts.limits, batch=1)
+    replace_parts(gateway, database=Unanswered(gateway.database, at=3), limits=one_by_one)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert sorted(state_of(gateway, email) for email in emails) == [State.SENDING, State.SENT, State.SENT]
     assert gateway.recover() >= 1
@@ -209,11 +210,17 @@ def test_notes_of_a_claim_that_was_never_committed_are_dropped(gateway: Gateway,
     recorder.claim(uuid4())
     recorder.hand_over()
     (path,) = flight_dir.iterdir()
-    gateway.recover._monotonic = lambda: 100.0
-    gateway.recover()
+    passed = [0.0]
+    recover = Recover(
+        database=gateway.database,
+        record=gateway.deliver.parts.record,
+        directory=flight_dir,
+        monotonic=lambda: 100.0 + passed[-1],
+    )
+    recover()
     assert path.exists()
-    gateway.recover._monotonic = lambda: 110.0
-    gateway.recover()
+    passed.append(10.0)
+    recover()
     assert not path.exists()
 
 

@@ -21,7 +21,7 @@ from app.store.sending.claims import Look, OpenAttempt, look_again
 from app.store.sending.recipients import Recipient
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.emails import delivery, feed, state_of, submission, submit, take
-from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_call_parts, settings_for
 from tests.support.gateway.rows import age, change, outcomes, recipient_of
 
 ANN, BOB = "ann@example.net", "bob@example.net"
@@ -150,7 +150,7 @@ class AwayOnce(Database):
 def test_a_look_that_fails_ends_in_not_called(gateway: Gateway, mailer: ScriptedMailer, error: Exception) -> None:
     """The answer is unknown, so SES is not called: the email goes back to the queue, and no attempt is burned."""
     email = submit(gateway, caller(gateway), ANN)
-    gateway.deliver.parts.calls.call._look = LastLook(AwayOnce(gateway.database, error))
+    replace_call_parts(gateway, last_look=LastLook(AwayOnce(gateway.database, error)))
     for _ in range(2):
         gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert outcomes(gateway, email) == ["not_sent", "accepted"]
@@ -180,9 +180,8 @@ def test_while_the_database_is_away_no_email_is_called(gateway: Gateway) -> None
 def test_a_worker_that_is_held_up_after_its_look_makes_no_call(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """The answer was good when it came, and is too old now: the self-fence stops the call."""
     email = submit(gateway, caller(gateway), ANN)
-    call = gateway.deliver.parts.calls.call
-    call._look = look = SlowLook(gateway.database)
-    call._monotonic = lambda: time.monotonic() + look.forward
+    look = SlowLook(gateway.database)
+    replace_call_parts(gateway, last_look=look, monotonic=lambda: time.monotonic() + look.forward)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert mailer.sent == []
     assert state_of(gateway, email) is State.QUEUED

@@ -15,12 +15,13 @@ from app.domain.sending.call_outcome import Accepted, Ambiguous, Outcome, Refuse
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
+from app.services.sending.record import Record
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.sending import recipients
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.emails import bounce, feed, submit, take
-from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_parts, settings_for
 from tests.support.gateway.reports import claimed, record
 from tests.support.gateway.rows import age, change, outcomes, recipient_of, rows
 
@@ -193,7 +194,8 @@ class AwayFor(Database):
 def test_an_answer_of_ses_outlives_a_database_that_is_away(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """The report waits for the database, and SES is not called a second time."""
     email = submit(gateway, caller(gateway), "ann@example.net")
-    gateway.deliver.parts.record._database = away = AwayFor(gateway.database, times=3)
+    away = AwayFor(gateway.database, times=3)
+    replace_parts(gateway, record=Record(database=away, max_attempts=gateway.settings.max_attempts))
     drained = gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert away.refusals == 0
     assert drained.reported == 1

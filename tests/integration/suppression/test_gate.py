@@ -23,11 +23,13 @@ from app.services.sending.call_results import FoundSuppressed, NotCalled
 from app.services.sending.last_look import LastLook
 from app.services.suppression.gate import Addressee, Gate
 from app.store.engine.database import Database
+from app.store.engine.redis import RedisBreaker
 from app.store.sending.claims import OpenAttempt
+from app.store.sending.send_rate import Pace
 from app.wiring.gateway import Gateway, build
 from tests.support.aws.notifications import Event, bounced, complained, fresh_address, put
 from tests.support.gateway.emails import state_of, submission, submit
-from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
+from tests.support.gateway.gateways import ScriptedMailer, caller, replace_call_parts, replace_parts, settings_for
 from tests.support.gateway.rows import outcomes, recipient_of, rows
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -142,8 +144,9 @@ def get_recipients(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> se
     once = [lambda: step(3)]
     mailer.sent.clear()
     mailer.before = lambda: once.pop()() if once else None
-    gateway.deliver.parts.calls.call._look = look = MeddlingLook(gateway.database)
+    look = MeddlingLook(gateway.database)
     look.before = [lambda: step(2)]
+    replace_call_parts(gateway, last_look=look)
     step(0)
     gateway.accept(who, [submission(name) for name in names], idempotency=None, answer=lambda _: {})
     step(1)
@@ -157,10 +160,15 @@ def get_recipients(gateway: Gateway, mailer: MeddlingMailer, story: Story) -> se
 def hasty(migrated_url: str, redis_url: str, mailer: MeddlingMailer, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that claims ten emails and calls SES for one after the other; without Redis time passes quickly."""
     gateway = build(settings_for(migrated_url, redis_url, ses_threads=5, flight_dir=tmp_path), mailer=mailer)
-    parts = gateway.deliver.parts
-    object.__setattr__(parts, "calls", CallsOnThreads(parts.calls.call, threads=1))
-    parts.pace._alone._clock = lambda: 200 * time.monotonic()
-    object.__setattr__(parts, "sleep", lambda _: time.sleep(0.005))
+    pace = Pace(
+        gateway.redis,
+        breaker=RedisBreaker(),
+        workers=gateway.workforce.count,
+        clock=lambda: 200 * time.monotonic(),
+    )
+    calls = CallsOnThreads(gateway.deliver.parts.calls.call, threads=1)
+    replace_parts(gateway, calls=calls, pace=pace, sleep=lambda _: time.sleep(0.005))
+    replace_call_parts(gateway, pace=pace)
     yield gateway
     gateway.close()
 

@@ -63,19 +63,24 @@ MUTANTS: Final = (
     Mutant(
         name="a worker does not stop when its lease ends",
         file="app/services/sending/call_ses.py",
-        edits=(("if self._monotonic() - claimed_at > self._fence_s:", "if self._monotonic() < claimed_at:"),),
+        edits=(
+            ("if self.parts.monotonic() - claimed_at > self.parts.fence_s:", "if self.parts.monotonic() < claimed_at:"),
+        ),
         killed_by="tests/integration/sending/test_claim_to_record.py::test_a_worker_that_was_held_up_makes_no_call",
     ),
     Mutant(
         name="the recorder notes a call only once it is over",
         file="app/services/sending/call_ses.py",
         edits=(
-            ("if not self._noted(lambda: self._recorder.start(attempt.attempt_id)):", "if attempt.attempt_id is None:"),
             (
-                "        self._noted(lambda: self._recorder.answer(attempt.attempt_id, noted(outcome)))\n",
+                "if not self._noted(lambda: self.parts.recorder.start(attempt.attempt_id)):",
+                "if attempt.attempt_id is None:",
+            ),
+            (
+                "        self._noted(lambda: self.parts.recorder.answer(attempt.attempt_id, noted(outcome)))\n",
                 (
-                    "        self._noted(lambda: self._recorder.start(attempt.attempt_id))\n"
-                    "        self._noted(lambda: self._recorder.answer(attempt.attempt_id, noted(outcome)))\n"
+                    "        self._noted(lambda: self.parts.recorder.start(attempt.attempt_id))\n"
+                    "        self._noted(lambda: self.parts.recorder.answer(attempt.attempt_id, noted(outcome)))\n"
                 ),
             ),
         ),

@@ -89,3 +89,9 @@ def caller(gateway: Gateway, **more: Any) -> Caller:
 def replace_parts(gateway: Gateway, **parts: Any) -> None:
     """Have the drains of this gateway work with other parts from now on."""
     gateway.deliver.parts = replace(gateway.deliver.parts, **parts)
+
+
+def replace_call_parts(gateway: Gateway, **parts: Any) -> None:
+    """Have the calls of this gateway work with other parts from now on."""
+    call = gateway.deliver.parts.calls.call
+    call.parts = replace(call.parts, **parts)

@@ -22,7 +22,7 @@ from app.domain.sending.state_machine import CLAIMABLE, Event, State, Transition
 from app.domain.sending.unconfirmed_policy import GIVE_UP_AFTER, Peers, verdict
 from app.domain.suppression.rules import ListEffect, outlived_by, rule
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report, Result, noted, recalled
-from app.services.sending.record import Record, _closing
+from app.services.sending.record import Record, closing
 from app.services.sending.transition import advance
 from app.store.engine.database import Database
 from app.store.sending.attempts import AttemptOutcome
@@ -147,7 +147,7 @@ class Game:
         email = world.emails[hand.email]
         row = self._reported(email.row, hand.call, result) or email.row
         news = max(email.news, NEWS["send"]) if isinstance(result, Accepted) else email.news
-        closed = self._close(email.calls, hand.call, _closing(self._report_of(email.row, hand.call, result)).outcome)
+        closed = self._close(email.calls, hand.call, closing(self._report_of(email.row, hand.call, result)).outcome)
         after = email._replace(row=row, calls=closed, news=news)
         rest = tuple(one for one in world.hands if one != hand)
         return Step("report", hand.email, with_mail(world, hand.email, after, rest), result)
@@ -303,7 +303,7 @@ class Game:
         key = (row, place, result)
         if key not in self._known:
             report = self._report_of(row, place, result)
-            after = self._record._move(recipient_of(row), report, NOW)
+            after = self._record.move(recipient_of(row), report, NOW)
             self._known[key] = row_of(after) if after else None
         return self._known[key]
 

@@ -51,7 +51,7 @@ def queues_lapsed_mail_again(state: State, event: Event, facts: TransitionFacts)
 
 
 def lets_the_last_event_win(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
-    return state_machine.decide(State.QUEUED, event, TransitionFacts()) if event in state_machine._EVIDENCE else None
+    return state_machine.decide(State.QUEUED, event, TransitionFacts()) if event in state_machine.EVIDENCE else None
 
 
 def forgets_the_flag(state: State, event: Event, facts: TransitionFacts) -> Decision | None:
