@@ -12,10 +12,9 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.errors import ServiceUnavailable
 from app.domain.sending.call_outcome import Accepted, Ambiguous
 from app.services.sending.call_results import NotCalled, Report, Result, recalled
-from app.services.sending.record import Record
+from app.services.sending.record import Record, record_isolated
 from app.store.engine.database import Database
 from app.store.sending import claims
 from app.store.sending.flight_recorder import Remains, each_of_the_dead
@@ -81,20 +80,9 @@ class Recover:
         return True
 
     def _write(self, reports: list[Report]) -> None:
-        """Write the reports in batches. One that cannot be written fails alone: the end of its lease settles it."""
+        """Write the reports in batches."""
         for start in range(0, len(reports), _BATCH):
-            batch = reports[start : start + _BATCH]
-            try:
-                self._record(batch)
-            except ServiceUnavailable:
-                raise
-            except Exception as error:
-                if len(batch) == 1:
-                    recipient_id = str(batch[0].attempt.recipient.id)
-                    log.exception("report_refused", recipient_id=recipient_id, error=type(error).__name__)
-                    continue
-                for report in batch:
-                    self._write([report])
+            record_isolated(reports[start : start + _BATCH], self._record)
 
 
 def _result(attempt_id: UUID, left: Remains) -> Result:

@@ -7,7 +7,7 @@ call does is in `app.services.sending.call_ses`, and how calls share threads in 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -16,14 +16,13 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import DELIVER, Bells, Lane
 from app.services.sending.call_pools import CallOrder, Calls
 from app.services.sending.call_results import NotCalled, Report, Result
 from app.services.sending.claim_order import claim_in_turn
-from app.services.sending.record import Record
+from app.services.sending.record import Record, record_isolated
 from app.services.sending.render import SealedEmail
 from app.services.suppression.unsubscribe_links import Links
 from app.store.engine.database import Database
@@ -243,7 +242,7 @@ class _Drain:
         batch = self._gather() if self._in_flight else []
         if batch:
             self._in_flight -= len(batch)
-            self._record(batch)
+            record_isolated(batch, self._record)
             self._drained = replace(
                 self._drained,
                 reported=self._drained.reported + len(batch),
@@ -274,8 +273,8 @@ class _Drain:
         for _ in range(self._in_flight):
             self._reports.get()
 
-    def _record(self, batch: list[Report]) -> None:
-        """Record a batch. While the database is away, wait and claim nothing more: SES's answers must be stored."""
+    def _record(self, batch: Sequence[Report]) -> None:
+        """Record reports. While the database is away, wait and claim nothing more: SES's answers must be stored."""
         gives_up = self._parts.monotonic() + _KEEP_TRYING_TO_RECORD_S
         pause = 0.1
         while True:
@@ -287,16 +286,5 @@ class _Drain:
                 log.warning("record_waits", reports=len(batch), pause_s=pause)
                 self._parts.sleep(pause)
                 pause = min(2 * pause, 2.0)
-            except SQLAlchemyError as error:
-                self._record_one_by_one(batch, error)
-                return
             else:
                 return
-
-    def _record_one_by_one(self, batch: list[Report], error: SQLAlchemyError) -> None:
-        """Record each report by itself. If the database refuses one, its lease runs out and events settle it."""
-        if len(batch) == 1:
-            log.error("report_refused", recipient_id=str(batch[0].attempt.recipient.id), error=type(error).__name__)
-            return
-        for report in batch:
-            self._record([report])

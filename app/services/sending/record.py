@@ -8,13 +8,17 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
+from app.domain.errors import ServiceUnavailable
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Refused, Retry, Throttled, Tripped
 from app.domain.sending.state_machine import Event, TransitionFacts
 from app.services.deadlock_retry import again
+from app.services.isolation import one_by_one
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
 from app.services.sending.circuits import move_circuits
 from app.services.sending.transition import advance
@@ -29,6 +33,8 @@ from app.store.sending.circuits import KEYS
 from app.store.sending.recipients import Recipient
 from app.store.sending.recording import look_before_recording
 from app.store.suppression.gate_sql import reason_for
+
+log = structlog.get_logger()
 
 _LONGEST_WAIT = timedelta(minutes=15)
 # How long an email waits that this process cannot open although it opens others: as long as it has waited so far,
@@ -136,6 +142,39 @@ class Record:
         """Full jitter: anywhere up to a bound that doubles with each attempt."""
         bound = min(timedelta(seconds=2 ** min(earlier_attempts + 1, 20)), _LONGEST_WAIT)
         return bound * self._jitter()
+
+
+def record_isolated(reports: Sequence[Report], write: Callable[[Sequence[Report]], None]) -> None:
+    """Write the reports, together if possible and else each by itself.
+
+    One that cannot be written holds up no other: its lease runs out, and the events of SES settle its email. Raises
+    `ServiceUnavailable` as `write` does; what was written by then stays.
+    """
+    try:
+        write(reports)
+    except ServiceUnavailable:
+        raise
+    except Exception as error:
+        alone = one_by_one(reports, partial(_written, write), failed=_as_outcome) if len(reports) > 1 else [error]
+        for report, failure in zip(reports, alone, strict=True):
+            if isinstance(failure, ServiceUnavailable):
+                raise failure from error
+            if failure is not None:
+                _log_refused(report, failure)
+
+
+def _written(write: Callable[[Sequence[Report]], None], reports: Sequence[Report]) -> list[Exception | None]:
+    write(reports)
+    return [None]
+
+
+def _as_outcome(error: Exception) -> Exception | None:
+    return error
+
+
+def _log_refused(report: Report, error: Exception) -> None:
+    recipient_id = str(report.attempt.recipient.id)
+    log.error("report_refused", recipient_id=recipient_id, error=type(error).__name__, exc_info=error)
 
 
 def _wait_without_key(waited: timedelta) -> timedelta:

@@ -174,6 +174,17 @@ def test_one_report_that_the_database_refuses_takes_no_other_with_it(gateway: Ga
     assert len(mailer.sent) == 4
 
 
+def test_one_report_that_cannot_be_written_takes_no_other_with_it(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """No driver takes the text of its answer, and says so by an error of its own; the others are written."""
+    who = caller(gateway)
+    emails = [submit(gateway, who, f"{name}@example.net") for name in ("a", "b", "c")]
+    mailer.answers["b@example.net"] = Accepted("ses-\ud800")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    states = [recipient_of(gateway, email).state for email in emails]
+    assert states == [State.SENT, State.SENDING, State.SENT]
+    assert len(mailer.sent) == 3
+
+
 class AwayFor(Database):
     """A database that is away for the first few transactions."""
 
