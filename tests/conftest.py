@@ -26,6 +26,7 @@ from botocore.loaders import create_loader
 from hypothesis import settings
 from redis import Redis
 
+from app.aws.ses.account import SesAccount
 from app.cli.shell.operated_gateway import isolate
 from app.store.engine import database
 from app.wiring.gateway import Gateway, build
@@ -43,8 +44,6 @@ from tests.support.servers.servers import (
 
 KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
-
-_STALLED, _STALLED_HERE = (f"idle_in_transaction_session_timeout={s}000" for s in (5, 60))
 
 # On two shared cores any deadline fails at random, and a failure must be the same in the next run.
 settings.register_profile("postern", deadline=None, derandomize=True)
@@ -90,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     isolate()
     # A test process that waits for a busy machine must not have its transactions ended as those of a stalled one.
     patch = pytest.MonkeyPatch()
-    patch.setattr(database, "_POSTGRES_OPTIONS", database._POSTGRES_OPTIONS.replace(_STALLED, _STALLED_HERE))
+    patch.setattr(database, "TRANSACTION_MAY_IDLE_S", 60)
     config.add_cleanup(patch.undo)
     if hasattr(config, "workerinput"):
         end_with_parent()
@@ -234,9 +233,18 @@ def mailer() -> ScriptedMailer:
 
 
 @pytest.fixture
-def gateway(migrated_url: str, redis_url: str, mailer: ScriptedMailer, tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway on a fresh database and an empty Valkey, in which `mailer` answers in place of SES."""
-    built = build(settings_for(migrated_url, redis_url, flight_dir=tmp_path / "flight"), mailer=mailer)
+def account() -> SesAccount | None:
+    """What answers in place of the account at SES; None for SES itself. A module may have its own."""
+    return None
+
+
+@pytest.fixture
+def gateway(
+    migrated_url: str, redis_url: str, mailer: ScriptedMailer, account: SesAccount | None, tmp_path: Path
+) -> Iterator[Gateway]:
+    """A gateway on a fresh database and an empty Valkey, in which `mailer` and `account` answer in place of SES."""
+    settings = settings_for(migrated_url, redis_url, flight_dir=tmp_path / "flight")
+    built = build(settings, mailer=mailer, account=account)
     yield built
     built.close()
 

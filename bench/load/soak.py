@@ -50,7 +50,7 @@ def soak(
     heads = head_of(endpoint.url, dict(endpoint.headers)), head_of(f"{base}/feedback/sns", HEADERS)
     began = time.monotonic()
     with there.standin.journal.open() as journal:
-        batches = _events(journal)
+        batches = events_in_batches(journal)
         for number in range(int(seconds * rate)):
             due = began + number * gap
             emails.listen(due - gap / 2)
@@ -70,7 +70,7 @@ def soak(
     return samples
 
 
-def _events(journal: TextIOBase) -> Iterator[list[tuple[str, str]]]:
+def events_in_batches(journal: TextIOBase) -> Iterator[list[tuple[str, str]]]:
     """Yield, each time, the events for the calls that are new in the journal, each with the number of its call."""
     number, rest = journal.read().count("\n"), ""
     calls: deque[str] = deque()

@@ -36,7 +36,8 @@ class BehindAProxy(Exception):
 class FastSesClient:
     """What `SesMailer` needs of boto3's client: `send_email`. Safe to call from many threads; made after forking.
 
-    `session` gives credentials, endpoint and CA bundle; `clock`, aware UTC, dates the requests. Raises `BehindAProxy`.
+    `session` gives credentials, endpoint and CA bundle; `clock`, aware UTC, dates the requests, which go to
+    `url`. Raises `BehindAProxy`.
     """
 
     def __init__(
@@ -52,12 +53,12 @@ class FastSesClient:
         endpoint, model = reference.meta.endpoint_url, reference.meta.service_model
         if _goes_through_a_proxy(endpoint):
             raise BehindAProxy
-        url = endpoint.rstrip("/") + PATH
-        self._head = _head(url, user_agent=session.user_agent())
-        self._sign = Signer(url, region=reference.meta.region_name, service=model.signing_name, clock=clock)
+        self.url = endpoint.rstrip("/") + PATH
+        self._head = _head(self.url, user_agent=session.user_agent())
+        self._sign = Signer(self.url, region=reference.meta.region_name, service=model.signing_name, clock=clock)
         self._credentials: Credentials | None = session.get_credentials()
         ca_bundle = session.get_config_variable("ca_bundle")
-        self._connections = KeptConnections(url, ca_bundle=ca_bundle, read_timeout_s=read_timeout_s, now=monotonic)
+        self._connections = KeptConnections(self.url, ca_bundle=ca_bundle, read_timeout_s=read_timeout_s, now=monotonic)
         self._answer_shape = model.shape_for("SendEmailResponse")
         self._parser = RestJSONParser()
         reference.close()

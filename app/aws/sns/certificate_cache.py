@@ -51,14 +51,7 @@ class HttpsCertificateSource:
     """
 
     def __init__(self, *, ca_file: str | None = None) -> None:
-        self._http = urllib3.PoolManager(
-            num_pools=2,
-            maxsize=1,
-            retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT_OR_READ_SECONDS, read=_CONNECT_OR_READ_SECONDS),
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=ca_file or get_cert_path(verify=True),
-        )
+        self._http = https_connections(ca_file)
 
     def fetch(self, url: str) -> bytes:
         """Return at most 16 KiB within 5 seconds, or raise ServiceUnavailable."""
@@ -73,6 +66,18 @@ class HttpsCertificateSource:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ServiceUnavailable("the signing certificate could not be fetched") from error
+
+
+def https_connections(ca_file: str | None) -> urllib3.PoolManager:
+    """Connections that verify TLS, by the authorities of the file or those of boto3, and try each call once."""
+    return urllib3.PoolManager(
+        num_pools=2,
+        maxsize=1,
+        retries=False,
+        timeout=urllib3.Timeout(connect=_CONNECT_OR_READ_SECONDS, read=_CONNECT_OR_READ_SECONDS),
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=ca_file or get_cert_path(verify=True),
+    )
 
 
 def _bounded(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:

@@ -33,12 +33,15 @@ _ROWS = TextColumn("{task.fields[rows]:,} rows, {task.fields[rate]:,}/s")
 
 
 class Terminal:
-    """The output of one command. `as_json` is the option `--json`."""
+    """The output of one command. `as_json` is the option `--json`.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    `width` is in characters; without it, the width is that of the terminal.
+    """
+
+    def __init__(self, *, as_json: bool = False, width: int | None = None) -> None:
         self.as_json = as_json
-        self._words = Console(stderr=as_json, highlight=False)
-        if not self._words.is_terminal:
+        self._words = Console(stderr=as_json, highlight=False, width=width)
+        if width is None and not self._words.is_terminal:
             self._words.width = max(self._words.width, NARROWEST)
 
     def say(self, text: str = "") -> None:

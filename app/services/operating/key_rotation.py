@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 _KEY_BYTES: Final = 32
 _PAGE: Final = 2000
-_BATCH: Final = 500
+BATCH: Final = 500
 _LOOKED_AT: Final = 500
 
 
@@ -173,8 +173,8 @@ class Rotation:
         done = Resealed()
         for kind, page in self._pages():
             older = [row.id for row in page.sealed if not self._key_ring.seals_as(row.key)]
-            for start in range(0, len(older), _BATCH):
-                self._seal_again(kind, older[start : start + _BATCH], done)
+            for start in range(0, len(older), BATCH):
+                self._seal_again(kind, older[start : start + BATCH], done)
                 yield done
             done.looked_at += page.looked_at
             yield done

@@ -47,10 +47,14 @@ WORKING: Final = Patience()
 ANSWERING: Final = Patience(connections=20, more=20, connection_s=2.0, lock_s=2.0, writer_s=2.0)
 """For requests: a client gets an error and may retry, before all requests wait."""
 
-# A session that hangs must not hold up others: a transaction left open by a stalled process keeps every sweeper waiting
-# for its locks.
+TRANSACTION_MAY_IDLE_S = 5
+"""How long a transaction may do nothing, in seconds, before PostgreSQL ends its session.
+
+A transaction left open by a stalled process keeps every sweeper waiting for its locks.
+"""
+
 _POSTGRES_OPTIONS = (
-    "-c statement_timeout=5000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
+    "-c statement_timeout=5000 -c timezone=UTC"
     # By default the planner assumes that a random page costs four times as much as the next one, which no longer
     # holds for disks: it would read a list of some hundred addresses whole, for each email.
     " -c random_page_cost=1.1"
@@ -236,7 +240,10 @@ def make_engine(url: str, *, patience: Patience = WORKING) -> Engine:
         max_overflow=patience.more,
         pool_timeout=patience.connection_s,
         connect_args={
-            "options": f"{_POSTGRES_OPTIONS} -c lock_timeout={1000 * patience.lock_s:.0f}",
+            "options": (
+                f"{_POSTGRES_OPTIONS} -c idle_in_transaction_session_timeout={TRANSACTION_MAY_IDLE_S}s"
+                f" -c lock_timeout={1000 * patience.lock_s:.0f}"
+            ),
             "connect_timeout": min(3, int(patience.connection_s)),
             "application_name": "postern",
         },

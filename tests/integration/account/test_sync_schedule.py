@@ -128,14 +128,11 @@ def test_a_sweep_that_ses_refuses_rests(world: World, fault: str, *, told: bool)
     assert world.sync.sweep() == (1 if told else 0)
 
 
-def test_upkeep_runs_it(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upkeep_runs_it(world: World) -> None:
     """As a sweep like any other, on the gateway as it is wired."""
-    with two_lists(gateway, tmp_path) as world:
-        world.at_ses("kim@example.net")
-        monkeypatch.setattr(gateway.sync, "_mode", SesListSync.PULL)
-        monkeypatch.setattr(gateway.sync._pull, "_account", world.ses_account())
-        assert gateway.upkeep.run(Sweep.SES_LIST) == 1
-        assert count(gateway, "heartbeats", name="sweep:ses_list") == 1
+    world.at_ses("kim@example.net")
+    assert world.gateway.upkeep.run(Sweep.SES_LIST) == 1
+    assert count(world.gateway, "heartbeats", name="sweep:ses_list") == 1
 
 
 def test_of_two_syncs_only_one_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

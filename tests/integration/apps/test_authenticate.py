@@ -1,13 +1,16 @@
 """The application of a key: found by its public half, proven by its secret, refused soon after it was revoked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from app.domain.apps.callers import Scope
-from app.domain.errors import InvalidApiKey, MissingApiKey, NotFound, ValidationFailed
+from app.domain.errors import InvalidApiKey, MissingApiKey, NotFound, ServiceUnavailable, ValidationFailed
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.authenticate import Authenticate
@@ -106,12 +109,37 @@ def test_an_expired_key_is_refused(gateway: Gateway) -> None:
         gateway.authenticate(f"Bearer {issued.token}")
 
 
+class MayLeave(Database):
+    """A database that fails each transaction while it is `away`."""
+
+    def __init__(self, database: Database) -> None:
+        self.away = False
+        self._database = database
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        self._fail()
+        with self._database.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        self._fail()
+        with self._database.transaction() as connection:
+            yield connection
+
+    def _fail(self) -> None:
+        if self.away:
+            raise ServiceUnavailable("Away.")
+
+
 def test_a_cached_key_needs_no_database(gateway: Gateway) -> None:
     """While a key is cached, only its secret is checked."""
     token = issue(gateway).token
-    authenticate = Authenticate(database=gateway.database, monotonic=Clock())
+    database = MayLeave(gateway.database)
+    authenticate = Authenticate(database=database, monotonic=Clock())
     who = authenticate(f"Bearer {token}")
-    authenticate._database = Database("sqlite:////nowhere/at/all.db")
+    database.away = True
     assert authenticate(f"Bearer {token}") == who
 
 

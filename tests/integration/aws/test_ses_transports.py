@@ -238,7 +238,8 @@ def test_it_starts_where_boto3_would_use_no_proxy(
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     boto = sesv2_client("eu-west-1", pool=1)
-    assert boto._endpoint.http_session._proxy_config.proxy_url_for(boto.meta.endpoint_url) is None  # type: ignore[attr-defined]
+    session = boto._endpoint.http_session  # type: ignore[attr-defined] # noqa: SLF001 - botocore has no public name
+    assert session._proxy_config.proxy_url_for(boto.meta.endpoint_url) is None  # noqa: SLF001 - likewise
     boto.close()
     fast_client("eu-west-1", clock=clock).close()
 
@@ -246,8 +247,8 @@ def test_it_starts_where_boto3_would_use_no_proxy(
 def test_it_calls_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an endpoint in the environment, it is the one that boto3 would call."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
-    client = fast_client("eu-west-1", clock=clock)
-    assert b"Host: email.eu-west-1.amazonaws.com\r\n" in client._request(b"{}")
+    with closing(fast_client("eu-west-1", clock=clock)) as client:
+        assert client.url == "https://email.eu-west-1.amazonaws.com/v2/email/outbound-emails"
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 12:00:00 GMT\r\n"

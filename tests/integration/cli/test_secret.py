@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from app.cli.main import main
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.operating.key_rotation import _BATCH
+from app.services.operating.key_rotation import BATCH
 from app.store.operating import sealed_rows
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at
@@ -107,7 +107,7 @@ def test_reseal_may_be_interrupted_and_repeated(gateway: Gateway, mailer: Script
         assert second.sealed == {"emails": 3}
         *_, third = both.rotation.reseal(ROOT)
         assert third.sealed.total() == 0
-    assert _BATCH <= 500
+    assert BATCH <= 500
 
 
 def test_a_body_that_is_erased_meanwhile_stays_erased(

@@ -3,19 +3,19 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 
-from app.aws.sns.verifier import SnsMessage
+from app.aws.sns.verifier import SnsMessage, SubscriptionConfirmer
 from app.domain.errors import MalformedNotification, NotAuthentic, ServiceUnavailable
 from app.queue import SETTLE
-from app.services.feedback.receive import Receipt, Receive
-from app.services.feedback.store_notifications import StoreNotifications
+from app.services.feedback.receive import Receipt
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway, build
 from tests.support.aws import sns_signing
-from tests.support.aws.notifications import bounced, know_the_certificate
+from tests.support.aws.notifications import bounced, know_the_certificate, receiver
 from tests.support.aws.sns_signing import Envelope
 from tests.support.gateway.gateways import ScriptedMailer, settings_for
 from tests.support.gateway.rows import count, rows
@@ -52,10 +52,10 @@ def receive(gateway: Gateway, envelope: Envelope) -> Receipt:
     return gateway.receive(sns_signing.body(envelope), sns_signing.headers(envelope))
 
 
-def confirming(gateway: Gateway, confirmer: Confirmer) -> Receive:
-    assert gateway.receive is not None
-    gateway.receive._confirmer = confirmer  # type: ignore[assignment]
-    return gateway.receive
+def confirming(gateway: Gateway, confirmer: Confirmer) -> Gateway:
+    """The gateway with this stand-in for SNS where it confirms a subscription."""
+    stand_in = cast("SubscriptionConfirmer", confirmer)
+    return replace(gateway, receive=receiver(gateway, topic_arn=sns_signing.TOPIC_ARN, confirmer=stand_in))
 
 
 def test_a_notification_is_stored_as_it_came_and_the_bell_is_rung(gateway: Gateway) -> None:
@@ -107,10 +107,10 @@ def test_an_authentic_notification_of_any_shape_is_stored(gateway: Gateway, mess
 
 def test_while_the_database_is_away_sns_is_asked_to_retry(gateway: Gateway) -> None:
     """No 2xx is answered for a notification that was not committed."""
-    assert gateway.receive is not None
-    gateway.receive._store_notifications = StoreNotifications(Database("sqlite:////nowhere/at/all.db"))
+    nowhere = Database("sqlite:////nowhere/at/all.db")
+    receives = receiver(gateway, topic_arn=sns_signing.TOPIC_ARN, database=nowhere)
     with pytest.raises(ServiceUnavailable):
-        receive(gateway, sns_signing.signer().notification(NEWS))
+        receive(replace(gateway, receive=receives), sns_signing.signer().notification(NEWS))
 
 
 def test_a_subscription_is_confirmed_through_the_api(gateway: Gateway) -> None:

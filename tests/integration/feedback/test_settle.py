@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.feedback.provenance import Known
 from app.domain.sending.call_outcome import Ambiguous
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.feedback.apply import Conclude, Conclusions
 from app.services.feedback.interpret import ReceivedEvent
+from app.services.feedback.set_aside import Doubts
+from app.services.feedback.settle import Settle
+from app.services.privacy.anonymise import Unname
 from app.store.feedback import events
 from app.store.feedback.notifications import InboxState
 from app.wiring.gateway import Gateway, build
@@ -150,6 +155,19 @@ def test_two_settlers_at_once_settle_each_event_once(migrated_postgres_url: str,
     gateway.close()
 
 
+def settling(gateway: Gateway, conclude: Conclude, **more: Any) -> Gateway:
+    """The gateway with a settler that applies events in this way."""
+    settle = Settle(
+        database=gateway.database,
+        conclude=conclude,
+        unname=Unname(gateway.pseudonyms),
+        doubts=Doubts(Known(accounts=frozenset(), configuration_sets=frozenset())),
+        bells=gateway.deliver.parts.bells,
+        **more,
+    )
+    return replace(gateway, settle=settle)
+
+
 class Choking(Conclude):
     """Fails on one message, as a reader would on a case that it does not foresee."""
 
@@ -164,7 +182,7 @@ class Choking(Conclude):
 
 def test_a_poison_notification_delays_no_other_and_is_kept(gateway: Gateway) -> None:
     """It leaves nothing half done, is tried five times, then set aside. Those beside it are settled at once."""
-    gateway.settle._conclude = Choking(writer=gateway.list_writer, **PARTS)
+    gateway = settling(gateway, Choking(writer=gateway.list_writer, **PARTS))
     tell(
         gateway,
         bounced("one@example.net", message="m1"),
@@ -201,8 +219,8 @@ def test_ninety_nine_are_settled_beside_one_that_the_database_refuses(
     gateway: Gateway, told: Callable[..., Event]
 ) -> None:
     """In one batch, whether that one is settled together with others or alone; none counts twice."""
-    gateway.settle._conclude = Spoiling(writer=gateway.list_writer, **PARTS)
-    gateway.settle._monotonic = lambda: 0.0  # no batch is cut short, however busy the machine
+    spoiling = Spoiling(writer=gateway.list_writer, **PARTS)
+    gateway = settling(gateway, spoiling, monotonic=lambda: 0.0)  # no batch is cut short, however busy the machine
     email = submit(gateway, caller(gateway), "kim@example.net")
     change(gateway, "recipients", {"state": State.SENT, "ses_message_id": "m0"}, email_id=email)
     news = [delivered("kim@example.net", message="m0"), bounced("gone@example.net", message="m1")]

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from app import create_app
 from app.aws.sns.verifier import SubscriptionConfirmer
 from app.domain.errors import ServiceUnavailable
-from app.services.feedback.store_notifications import StoreNotifications
+from app.services.feedback.receive import Receive
 from app.store.engine.database import Database
 from tests.support.aws import sns_signing
-from tests.support.aws.notifications import know_the_certificate
+from tests.support.aws.notifications import know_the_certificate, receiver
 from tests.support.gateway.gateways import TOPIC
 from tests.support.gateway.rows import age, change, rows
 from tests.support.gateway.web import Web, body_of, problem_of, web_on
@@ -44,6 +44,12 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
     with web_on(migrated_url, redis_url) as web:
         know_the_certificate(web.gateway)
         yield web
+
+
+def receiving(web: Web, receive: Receive) -> Web:
+    """The same application, which receives notifications in this way."""
+    gateway = dataclasses.replace(web.gateway, receive=receive)
+    return dataclasses.replace(web, gateway=gateway, client=create_app(gateway=gateway).test_client())
 
 
 def notification(**more: Any) -> sns_signing.Envelope:
@@ -179,12 +185,9 @@ def test_each_rejection_is_logged_with_its_reason_and_its_topic(web: Web) -> Non
     assert {line["topic_arn"] for line in lines if line["event"] == "notification_rejected"} == {TOPIC}
 
 
-def test_a_database_that_is_away_is_logged_as_that(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_away_is_logged_as_that(web: Web) -> None:
     """The answer is a 503, and there is no incident, since none could be stored."""
-    assert web.gateway.receive is not None
-    monkeypatch.setattr(
-        web.gateway.receive, "_store_notifications", StoreNotifications(Database("sqlite:////nowhere/at/all.db"))
-    )
+    web = receiving(web, receiver(web.gateway, database=Database("sqlite:////nowhere/at/all.db")))
     with structlog.testing.capture_logs() as lines:
         problem_of(post(web, notification()), 503, "service_unavailable")
     assert told_of(lines) == [(503, "not_stored")]
@@ -226,9 +229,7 @@ def test_a_subscription_that_sns_does_not_confirm_is_an_incident_at_once(
                 {"Error": {"Code": "AuthorizationError", "Message": "no permission"}}, "ConfirmSubscription"
             )
 
-    receive = web.gateway.receive
-    assert receive is not None
-    receive._confirmer = SubscriptionConfirmer(clients=lambda _: Refusing())
+    web = receiving(web, receiver(web.gateway, confirmer=SubscriptionConfirmer(clients=lambda _: Refusing())))
     problem_of(post(web, sns_signing.signer().subscription_confirmation(topic_arn=TOPIC)), 503, "service_unavailable")
     assert incidents_of(web) == [("feedback_doubted", TOPIC, 1)]
     assert "Found: AuthorizationError: no permission." in rows(web.gateway, "incidents")[0]["detail"]

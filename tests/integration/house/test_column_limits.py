@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from sqlalchemy import String, func, select
 
-from app.aws.ses.account import Quota, Suppressed, SuppressedPage
+from app.aws.ses.account import Quota, SesAccount, Suppressed, SuppressedPage
 from app.domain.errors import ValidationFailed
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
@@ -131,9 +131,7 @@ def gateway(
         review_bounces=2,
         ses_list_sync=SesListSync.PULL,
     )
-    built = build(settings, mailer=mailer)
-    built.unsuppress._account = account  # type: ignore[assignment]
-    built.sync._account = built.sync._pull._account = account  # type: ignore[assignment]
+    built = build(settings, mailer=mailer, account=cast("SesAccount", account))
     yield built
     built.close()
 

@@ -88,7 +88,7 @@ def test_no_sweep_scans_a_table_that_grows(url: str, redis_url: str, tmp_path: P
         if sweep is Sweep.SES_LIST:
             world.sync.sweep()
         else:
-            gateway.upkeep.run(sweep)
+            world.gateway.upkeep.run(sweep)
     assert watch.did() == {sweep}
     require_cheap(watch)
 

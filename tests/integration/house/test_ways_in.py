@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.suppression.unsubscribe_link import Wish, write_token
 from app.queue import Lane
+from app.wiring.foundation import make_key_ring
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, complained, put
 from tests.support.gateway.emails import ROOT, submit
@@ -61,7 +62,8 @@ def an_undone_removal(gateway: Gateway, _: Path) -> None:
 def the_link_in_a_mail(gateway: Gateway, _: Path) -> None:
     email = submit(gateway, caller(gateway), KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    token = write_token(recipient_of(gateway, email).id, gateway.unsubscribe._links._keys)
+    keys = make_key_ring(gateway.settings).derive_each("unsubscribe")
+    token = write_token(recipient_of(gateway, email).id, keys)
     gateway.unsubscribe(token, Wish.UNSUBSCRIBE)
 
 

@@ -48,11 +48,6 @@ def account() -> AccountList:
     return AccountList()
 
 
-@pytest.fixture
-def gateway(gateway: Gateway, account: AccountList) -> Gateway:
-    return with_account(gateway, account)
-
-
 def full_life(gateway: Gateway) -> dict[str, Any]:
     """A person with rows in every table; the emails by name."""
     who = caller(gateway)

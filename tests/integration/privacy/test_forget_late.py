@@ -15,7 +15,7 @@ from app.services.submission.accept import Submission
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced
 from tests.support.gateway.emails import bounce, complaint, delivery, feed, state_of, submission, submit, take
-from tests.support.gateway.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, live, with_account
+from tests.support.gateway.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, live
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, change, everything_stored, recipient_of, rows
 from tests.support.gateway.web import AccountList
@@ -29,11 +29,6 @@ def mailer() -> OpaqueMailer:
 @pytest.fixture
 def account() -> AccountList:
     return AccountList()
-
-
-@pytest.fixture
-def gateway(gateway: Gateway, account: AccountList) -> Gateway:
-    return with_account(gateway, account)
 
 
 @pytest.mark.parametrize("known", [True, False])

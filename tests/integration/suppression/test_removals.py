@@ -63,7 +63,7 @@ def test_a_scope_without_a_complaint_needs_no_force(gateway: Gateway) -> None:
 
 def test_a_forgotten_person_is_unsuppressed_by_the_address(gateway: Gateway) -> None:
     """The person alone knows the address, and it leads to the pseudonym. SES's sweep is not asked to remove it."""
-    place(gateway, Origin.ERASURE, key=gateway.suppress._naming._pseudonyms(KIM))
+    place(gateway, Origin.ERASURE, key=gateway.pseudonyms(KIM))
     assert gateway.suppress.find(ROOT, KIM).entries[0].origin == "erasure"
     gateway.unsuppress(caller(gateway), KIM, reason="She asked.", force=True)
     assert live(gateway) == []

@@ -3,18 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
+from app.aws.ses.account import SesAccount
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import NotFound, RestrictedApiKey, ServiceUnavailable, ValidationFailed
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.paging import Page
 from app.services.suppression.list_writer import ListWriter
+from app.services.suppression.resolve import Naming
+from app.services.suppression.unsuppress import Unsuppress
 from app.store.engine.database import clock
 from app.store.engine.redis import RedisBreaker
 from app.store.suppression.positive_cache import Positives
+from app.wiring.foundation import make_key_ring
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, state_of, submit, take
 from tests.support.gateway.gateways import caller
@@ -24,9 +29,9 @@ from tests.support.gateway.rows import age, rows
 class SesList:
     """Stands in for SES's own list, which compares exactly: the contract of `SesAccount.remove_suppressed`."""
 
-    def __init__(self, *addresses: str, away: bool = False) -> None:
-        self.addresses = set(addresses)
-        self.away = away
+    def __init__(self) -> None:
+        self.addresses: set[str] = set()
+        self.away = False
 
     def remove_suppressed(self, address: str) -> bool:
         if self.away:
@@ -36,8 +41,9 @@ class SesList:
         return found
 
 
-def with_ses(gateway: Gateway, ses: SesList) -> None:
-    gateway.unsuppress._account = ses  # type: ignore[assignment]
+@pytest.fixture
+def account() -> SesList:
+    return SesList()
 
 
 def actions(gateway: Gateway) -> list[tuple[str, str | None]]:
@@ -75,7 +81,6 @@ def test_a_removal_needs_a_reason_and_leaves_a_tombstone(gateway: Gateway) -> No
     """Without a reason it is refused; with one the entry ends, and history and audit keep actor and reason."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
-    with_ses(gateway, SesList())
     for reason in (None, "", "   "):
         with pytest.raises(ValidationFailed):
             gateway.unsuppress(who, "kim@example.net", reason=reason)
@@ -113,15 +118,22 @@ class SuppressedMeanwhile(Positives):
         return super().remove(keys)
 
 
-def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway) -> None:
+def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway, account: SesList) -> None:
     """An entry committed while Redis is cleared stays in Redis, so that acceptance reports it."""
     who = caller(gateway)
     gateway.upkeep.warm_positives()
     gateway.suppress.add(who, "kim@example.net")
-    late = SuppressedMeanwhile(gateway.redis, key=gateway.positives._key, breaker=RedisBreaker())
+    key = make_key_ring(gateway.settings).derive("positives")
+    late = SuppressedMeanwhile(gateway.redis, key=key, breaker=RedisBreaker())
     late.gateway, late.who = gateway, who
-    gateway.unsuppress._writer = ListWriter(database=gateway.database, positives=late)
-    gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
+    unsuppress = Unsuppress(
+        database=gateway.database,
+        writer=ListWriter(database=gateway.database, positives=late),
+        naming=Naming(gateway.pseudonyms),
+        account=cast("SesAccount", account),
+        bells=gateway.deliver.parts.bells,
+    )
+    unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=False)
     assert gateway.suppress.find(who, "kim@example.net").entries[0].reason == "Fresh evidence."
     assert gateway.positives.look_up(["kim@example.net"]) == frozenset({"kim@example.net"})
 
@@ -129,29 +141,29 @@ def test_a_removal_never_hides_a_suppression_that_came_after_it(gateway: Gateway
 @pytest.mark.parametrize(
     "listed, answer", [("Kim@example.net", "removed"), ("kim@example.net", "removed"), ("", "absent")]
 )
-def test_a_removal_takes_the_address_off_the_list_of_ses(gateway: Gateway, listed: str, answer: str) -> None:
+def test_a_removal_takes_the_address_off_the_list_of_ses(
+    gateway: Gateway, account: SesList, listed: str, answer: str
+) -> None:
     """In the spelling that SES has, and in lower case, since its list compares exactly."""
     who = caller(gateway)
     gateway.suppress.add(who, "Kim@example.net")
-    ses = SesList(listed)
-    with_ses(gateway, ses)
+    account.addresses = {listed}
     removed = gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=True)
     assert removed.ses_account == answer
-    assert ses.addresses <= {""}
+    assert account.addresses <= {""}
 
 
-def test_a_removal_at_ses_that_failed_is_done_by_upkeep(gateway: Gateway) -> None:
+def test_a_removal_at_ses_that_failed_is_done_by_upkeep(gateway: Gateway, account: SesList) -> None:
     """SES is away: the answer says that it is pending, and the sweep does it once SES is back."""
     who = caller(gateway)
     gateway.suppress.add(who, "kim@example.net")
-    ses = SesList("kim@example.net", away=True)
-    with_ses(gateway, ses)
+    account.addresses, account.away = {"kim@example.net"}, True
     removed = gateway.unsuppress(who, "kim@example.net", reason="She is back.", wait_for_ses=True)
     assert removed.ses_account == "pending"
     assert gateway.upkeep.remove_at_ses() == 0
-    ses.away = False
+    account.away = False
     assert gateway.upkeep.remove_at_ses() == 1
-    assert ses.addresses == set()
+    assert account.addresses == set()
     assert gateway.upkeep.remove_at_ses() == 0
 
 

@@ -66,7 +66,8 @@ def routes(web: Web) -> list[tuple[Rule, str, Operation]]:
 
 def path_of(rule: Rule, value: bytes) -> str:
     """The path of a route with this value in each of its variables."""
-    parts = [quote_from_bytes(value, safe="") if is_value else text for is_value, text in rule._trace]
+    trace = rule._trace  # noqa: SLF001 - werkzeug has no public name for the parts of a rule
+    parts = [quote_from_bytes(value, safe="") if is_value else text for is_value, text in trace]
     return "".join(parts).removeprefix("|").replace("|", "")
 
 

@@ -1,7 +1,10 @@
 """Fakes for tests of the signing certificates: a clock, a host and a shared store."""
 
 import datetime as dt
+import gc
 import threading
+import tracemalloc
+from collections.abc import Callable
 
 from app.aws.sns.certificate_cache import FetchedCertificates, KeptCertificate
 from app.aws.sns.topic_arn import parse_topic_arn
@@ -89,3 +92,15 @@ class AwsHost(Host):
     def fetch(self, url: str) -> bytes:
         self.away = url != URL
         return super().fetch(url)
+
+
+def memory_kept(work: Callable[[], None]) -> int:
+    """Return how many bytes of memory this work has taken and still keeps."""
+    tracemalloc.start()
+    try:
+        work()
+        gc.collect()
+        kept, _most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return kept

@@ -5,9 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from app.aws.clients import sns_client
 from app.aws.sns.certificate_cache import KeptCertificate
+from app.aws.sns.certificates import PinnedCertificate
+from app.aws.sns.verifier import SnsVerifier, SubscriptionConfirmer
+from app.services.feedback.receive import Receive
 from app.services.feedback.shared_certificates import PURPOSE, SharedCertificates
-from app.store.engine.database import clock
+from app.store.engine.clock import host_clock
+from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.feedback import notifications
 from app.store.feedback.notifications import NewNotification
@@ -84,6 +89,32 @@ def know_the_certificate(gateway: Gateway, *, topic_arn: str = TOPIC, pem: bytes
     shelf = SharedCertificates(gateway.database, keys=ring.derive_each(PURPOSE))
     shelf.keep(url, kept, until=sns_signing.VALID_TO)
     return url
+
+
+def receiver(
+    gateway: Gateway,
+    *,
+    topic_arn: str = TOPIC,
+    confirmer: SubscriptionConfirmer | None = None,
+    database: Database | None = None,
+) -> Receive:
+    """Return a service that receives for this topic and has the certificate of the tests' signer.
+
+    `confirmer` stands in for SNS where a subscription is confirmed; `database` for that of the gateway.
+    """
+    pem = sns_signing.signer().certificate_pem
+    verifier = SnsVerifier(
+        topic_arns=frozenset({topic_arn}),
+        certificates=PinnedCertificate(pem, clock=host_clock),
+        minimum_version=gateway.settings.sns_signature_version,
+        clock=host_clock,
+    )
+    return Receive(
+        database=database or gateway.database,
+        verifier=verifier,
+        confirmer=confirmer or SubscriptionConfirmer(clients=sns_client),
+        bells=gateway.deliver.parts.bells,
+    )
 
 
 def put(gateway: Gateway, *payloads: str) -> None:

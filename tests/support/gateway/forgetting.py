@@ -38,14 +38,13 @@ class AwayList(AccountList):
 
 
 def with_account(gateway: Gateway, account: AccountList) -> Gateway:
-    """Return the gateway with this list in place of SES's."""
+    """Return the gateway, with this list in place of SES's where it forgets people."""
     forget = Forget(
         database=gateway.database,
         writer=gateway.list_writer,
         pseudonyms=gateway.pseudonyms,
         account=cast("SesAccount", account),
     )
-    gateway.unsuppress._account = cast("SesAccount", account)
     return replace(gateway, forget=forget)
 
 

@@ -1,7 +1,7 @@
 """Gateways for tests: a migrated database, a real Redis, an application with a key, a scripted mailer."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic import command
 
+from app.aws.ses.account import SesAccount
 from app.domain.apps.callers import Caller, Scope
 from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
 from app.services.apps.authenticate import caller_of
@@ -57,16 +58,29 @@ def migrate(database_url: str) -> None:
 
 @contextmanager
 def gateway_on(
-    database_url: str, redis_url: str, *, mailer: ScriptedMailer | None = None, **more: Any
+    database_url: str,
+    redis_url: str,
+    *,
+    mailer: ScriptedMailer | None = None,
+    account: SesAccount | None = None,
+    **more: Any,
 ) -> Iterator[Gateway]:
-    """Yield a gateway on a migrated database, closed at the end; `mailer` answers in place of SES."""
+    """Yield a gateway on a migrated database; `mailer` and `account` answer in place of SES."""
     with TemporaryDirectory() as flight_dir:
         settings = settings_for(database_url, redis_url, **{"flight_dir": flight_dir} | more)
-        gateway = build(settings, mailer=mailer or ScriptedMailer())
-        try:
+        with closing(build(settings, mailer=mailer or ScriptedMailer(), account=account)) as gateway:
             yield gateway
-        finally:
-            gateway.close()
+
+
+@contextmanager
+def another_process(gateway: Gateway, *, account: SesAccount, **more: Any) -> Iterator[Gateway]:
+    """Yield the gateway of another process, on the same database and Redis, with the same mailer.
+
+    `account` answers in place of the one at SES; `more` overrides settings.
+    """
+    settings, mailer = gateway.settings.model_copy(update=more), gateway.deliver.parts.calls.call.parts.mailer
+    with closing(build(settings, mailer=mailer, account=account)) as other:
+        yield other
 
 
 def issue(gateway: Gateway, *, app: str = "invites", scopes: frozenset[Scope] | None = None, **more: Any) -> Issued:

@@ -21,6 +21,7 @@ from simulator import Options, Simulator
 from tests.support.aws.bounces import bounce_reader
 from tests.support.aws.simulator import client, control
 from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import another_process
 from tests.support.gateway.rows import change, rows
 
 EVERYTHING = Order(full=True)
@@ -43,16 +44,13 @@ class Seconds:
 class World:
     """A gateway, a simulator with its list, and the sync of the two."""
 
-    def __init__(self, gateway: Gateway, simulator: Simulator) -> None:
+    def __init__(self, gateway: Gateway, simulator: Simulator, account: SesAccount, seconds: Seconds) -> None:
         self.gateway = gateway
         self.simulator = simulator
         self.ses = client("sesv2", simulator)
-        self.seconds = Seconds()
+        self.account = account
+        self.seconds = seconds
         self.sync = self.another()
-        gateway.unsuppress._account = gateway.sync._pull._account = self.ses_account()
-
-    def ses_account(self) -> SesAccount:
-        return SesAccount(self.ses, clock=self.seconds, sleep=self.seconds.sleep)
 
     def another(self, mode: SesListSync = SesListSync.PULL) -> Sync:
         """Return the sync of another process of the same gateway."""
@@ -60,7 +58,7 @@ class World:
             database=self.gateway.database,
             writer=self.gateway.list_writer,
             pseudonyms=self.gateway.pseudonyms,
-            account=self.ses_account(),
+            account=self.account,
             cause_of=bounce_reader().cause_of,
             exempt_mailbox_simulator=True,
             mode=mode,
@@ -118,6 +116,12 @@ class World:
 
 @contextmanager
 def two_lists(gateway: Gateway, directory: Path, **options: Any) -> Iterator[World]:
-    """Yield a world with a simulator that keeps its files in this directory."""
+    """Yield a world with a simulator that keeps its files in this directory.
+
+    Its gateway is that of another process on the same database, whose account at SES is that of the simulator.
+    """
+    seconds = Seconds()
     with Simulator(Options(data=directory / "ses", event_delay=(0, 0), **options)) as simulator:
-        yield World(gateway, simulator)
+        account = SesAccount(client("sesv2", simulator), clock=seconds, sleep=seconds.sleep)
+        with another_process(gateway, account=account, ses_list_sync=SesListSync.PULL) as other:
+            yield World(other, simulator, account, seconds)

@@ -23,7 +23,7 @@ def rows(gateway: Gateway, table: str, **where: Any) -> list[Row]:
     if "id" in of.c:
         query = query.order_by(of.c.id)
     with gateway.database.reading() as connection:
-        return [dict(row._mapping) for row in connection.execute(query)]
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def count(gateway: Gateway, table: str, **where: Any) -> int:

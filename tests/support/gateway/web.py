@@ -73,8 +73,8 @@ class Web:
 def web_on(database_url: str, redis_url: str, **more: Any) -> Iterator[Web]:
     """Yield the application on a migrated database; `more` overrides settings."""
     mailer, account = ScriptedMailer(), AccountList()
-    with gateway_on(database_url, redis_url, mailer=mailer, **more) as built:
-        built.unsuppress._account = cast("SesAccount", account)
+    ours: dict[str, Any] = {"mailer": mailer, "account": cast("SesAccount", account)}
+    with gateway_on(database_url, redis_url, **ours, **more) as built:
         yield Web(built, mailer, account, create_app(gateway=built).test_client())
 
 

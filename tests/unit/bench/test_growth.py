@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bench.load.soak import Sample, _events
+from bench.load.soak import Sample, events_in_batches
 from bench.measure.disk_footprint import Bytes, grown, together
 from bench.measure.drain_window import Drained, Moment, between
 from bench.measure.resident_memory import Resident
@@ -85,7 +85,7 @@ def test_a_soak_reports_new_calls_in_their_order() -> None:
     """Each once, a second after it was made; one in a hundred is a bounce; calls from before the soak are left out."""
     now = time.monotonic()
     journal = io.StringIO("".join(f"{now - 9:.6f} 1 old{number}@example.net\n" for number in range(99)))
-    news = _events(journal)
+    news = events_in_batches(journal)
     assert next(news) == []
     end = journal.tell()
     journal.write(f"{now - 5:.6f} 1 ann@example.net\n{now - 4:.6f} 1 bo@example.net\n{now + 60:.6f} 1 cy@example.net\n")

@@ -57,8 +57,7 @@ def test_the_last_column_wraps_between_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A long reason takes two lines of a table that fits, and no other cell is broken."""
-    terminal = Terminal()
-    monkeypatch.setattr(terminal._words, "width", 80)
+    terminal = Terminal(width=80)
     reason = "The address is on the suppression list, after a complaint of its owner."
     terminal.table(("recipient", "state", "reason"), [("lee.annoyed@example.com", "suppressed", reason)])
     page = capsys.readouterr().out
@@ -71,8 +70,7 @@ def test_a_table_that_is_too_wide_is_printed_in_blocks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """On 80 columns an id, an address and a sentence do not fit beside each other, and no word is torn apart."""
-    terminal = Terminal()
-    monkeypatch.setattr(terminal._words, "width", 80)
+    terminal = Terminal(width=80)
     terminal.table(("email", "application", "recipient", "why"), ROWS)
     assert capsys.readouterr().out == (
         "email        01a2268c-e795-73a5-8921-0d5940ddf12d\n"
@@ -92,7 +90,6 @@ def test_an_empty_table_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
 ) -> None:
     """In the words of the command."""
-    terminal = Terminal()
-    monkeypatch.setattr(terminal._words, "width", width)
+    terminal = Terminal(width=width)
     terminal.table(("a", "b"), [], empty="No email is held.")
     assert capsys.readouterr().out == "No email is held.\n"

@@ -6,11 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.httpsession import get_cert_path
 
-from app.aws.sns.certificate_cache import FetchedCertificates, HttpsCertificateSource, KeptCertificate
+from app.aws.sns.certificate_cache import FetchedCertificates, KeptCertificate, https_connections
 from app.aws.sns.fetch_budget import FETCHES
 from app.domain.errors import ServiceUnavailable
 from tests.support.aws import sns_signing
-from tests.support.aws.certificates import START, TOPIC, URL, AwsHost, Clock, Host, Shelf, SlowHost, is_believed, url
+from tests.support.aws.certificates import (
+    START,
+    TOPIC,
+    URL,
+    AwsHost,
+    Clock,
+    Host,
+    Shelf,
+    SlowHost,
+    is_believed,
+    memory_kept,
+    url,
+)
 
 
 @pytest.fixture
@@ -61,11 +73,14 @@ def test_a_flood_that_repeats_its_names_does_not_starve_the_right_one(clock: Clo
 
 def test_names_without_a_fetched_certificate_are_forgotten(clock: Clock) -> None:
     """A flood of names takes bounded memory."""
-    host = AwsHost()
-    fresh = FetchedCertificates(source=host, clock=clock)
-    for number in range(20_000):
-        is_believed(fresh, url(number))
-    assert len(fresh._budget._came) <= 4096
+    fresh = FetchedCertificates(source=AwsHost(), clock=clock)
+
+    def flood(names: int) -> None:
+        for number in range(names):
+            is_believed(fresh, url(number))
+
+    flood(100)
+    assert memory_kept(lambda: flood(20_000)) < 2_000_000
 
 
 def test_a_certificate_fetched_by_another_process_is_not_fetched_again(clock: Clock, host: Host) -> None:
@@ -154,11 +169,11 @@ def test_no_thread_waits_long_for_the_fetch_of_another(clock: Clock) -> None:
 
 def test_the_authorities_of_boto3_are_trusted_where_no_file_is_named() -> None:
     """One trust store for all that is asked at AWS."""
-    named = [HttpsCertificateSource(ca_file=file)._http.connection_pool_kw for file in (None, "own.pem")]
+    named = [https_connections(file).connection_pool_kw for file in (None, "own.pem")]
     assert [one["ca_certs"] for one in named] == [get_cert_path(verify=True), "own.pem"]
     assert {one["cert_reqs"] for one in named} == {"CERT_REQUIRED"}
 
 
 def test_a_host_that_fails_is_not_asked_again_by_the_library() -> None:
     """How often it is asked is the budget's business."""
-    assert HttpsCertificateSource()._http.connection_pool_kw["retries"].total is False
+    assert https_connections(None).connection_pool_kw["retries"].total is False

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from app.aws.sns.certificate_cache import FetchedCertificates
 from app.aws.sns.certificates import PinnedCertificate
+from app.aws.sns.topic_arn import parse_topic_arn
 from app.aws.sns.verifier import SnsVerifier
 from app.domain.errors import PosternError, ServiceUnavailable
 from app.domain.feedback.rejections import REJECTIONS, Reason, is_final, rejected
@@ -76,8 +78,10 @@ def why(
         clock=clock,
         second_clock=lambda: second,
     )
+    topic = parse_topic_arn(sns_signing.TOPIC_ARN)
     for number in range(asked):
-        fetched._answer(sns_signing.certificate_url(name=f"SimpleNotificationService-{number:032x}.pem"))
+        with suppress(PosternError):
+            fetched.public_key(sns_signing.certificate_url(name=f"SimpleNotificationService-{number:032x}.pem"), topic)
     posted = change(sns_signing.signer().notification("x", at=at, version=version))
     with pytest.raises(PosternError) as refusal:
         verifier.verify(sns_signing.body(posted) if body is None else body, headers or {})

@@ -51,7 +51,8 @@ def test_the_page_of_commands_has_every_option() -> None:
         parser = ArgumentParser()
         if command.arguments is not None:
             command.arguments(parser)
-        options = {name for action in parser._actions for name in action.option_strings} - {"-h", "--help"}
+        actions = parser._actions  # noqa: SLF001 - argparse has no public name for them
+        options = {name for action in actions for name in action.option_strings} - {"-h", "--help"}
         assert [name for name in options if not re.search(f"`{name}[` ]", sections[" ".join(command.words)])] == []
 
 

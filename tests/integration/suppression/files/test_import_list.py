@@ -137,7 +137,7 @@ def test_a_dry_run_changes_nothing(gateway: Gateway) -> None:
 
 def test_a_forgotten_address_is_not_stored_again(gateway: Gateway) -> None:
     """The person stays suppressed under the pseudonym, and the address in the file is not stored."""
-    pseudonym = gateway.import_list._pseudonyms("ann@example.net")
+    pseudonym = gateway.pseudonyms("ann@example.net")
     put(gateway, {"key": pseudonym, "address": pseudonym, "origin": "erasure"})
     data = csv_of(("email", "origin"), ("Ann@example.net", "complaint"))
     assert take(gateway, data, dry_run=True) == ["kept"]
