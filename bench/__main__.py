@@ -49,14 +49,14 @@ def main() -> int:
     isolate()
     telemetry.configure("WARNING")
     machine = Machine()
-    _tell(f"machine: {machine.name}; medians, with the minimum and maximum of the runs in brackets")
-    result: Json = {"benchmark": given.benchmark, "machine": machine.name, **given.measure(given, _tell)}
+    _print(f"machine: {machine.name}; medians, with the minimum and maximum of the runs in brackets")
+    result: Json = {"benchmark": given.benchmark, "machine": machine.name, **given.measure(given, _print)}
     result["others"] = round(machine.others, 3)
     for line in goal_lines(result["goals"]):
-        _tell(line)
-    _tell(f"meanwhile other processes took {result['others']:.0%} of this machine's CPU")
+        _print(line)
+    _print(f"meanwhile other processes took {result['others']:.0%} of this machine's CPU")
     if given.json:
-        _tell(json.dumps(result))
+        _print(json.dumps(result))
     missed = given.strict and not all(goal["met"] for goal in result["goals"])
     return int(missed or bool(result.get("failed")))
 
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -49,7 +49,7 @@ def main(order: str) -> None:
                     asked += 1
                     client.post(next(requests))
     seconds = time.monotonic() - began
-    _tell(took, statuses, seconds)
+    _print(took, statuses, seconds)
 
 
 def _connect(url: str, ready: selectors.BaseSelector) -> Connection:
@@ -66,7 +66,7 @@ def _requests(given: dict[str, Any]) -> Iterator[bytes]:
         yield request(head + f"Idempotency-Key: {run}-{number}\r\n".encode(), body)
 
 
-def _tell(took: list[float], statuses: Counter[str], seconds: float) -> None:
+def _print(took: list[float], statuses: Counter[str], seconds: float) -> None:
     percentiles = statistics.quantiles(took, n=100, method="inclusive")
     result = {
         "rate": len(took) / seconds,

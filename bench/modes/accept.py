@@ -23,7 +23,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_amounts(parser, REQUESTS, RUNS)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     requests, runs = REQUESTS.of(given), RUNS.of(given)
     rounds: dict[str, list[Posted]] = {SINGLE: [], BATCH: [], TUTORIAL: []}
@@ -35,9 +35,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             rounds[BATCH].append(postern[100].post(max(requests // 25, 32)))
             rounds[TUTORIAL].append(tutorial.post(requests // 4))
             rates = ", ".join(f"{name} {of[-1].rate:.0f}/s" for name, of in rounds.items())
-            tell(f"round {number} of {runs}: {rates}")
+            say(f"round {number} of {runs}: {rates}")
     for line in table(rounds):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(rounds)],
         "systems": {name: [one.as_json() for one in of] for name, of in rounds.items()},

@@ -39,15 +39,15 @@ def add_options(parser: ArgumentParser) -> None:
     )
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     django = environment.prepare() if given.django else None
     with stage(latency_ms=given.latency_ms) as there:
         most = ceiling(there.directory)
-        tell(most.line)
-        rounds = run(there, emails=EMAILS.of(given), runs=RUNS.of(given), tell=tell, django=django)
+        say(most.line)
+        rounds = run(there, emails=EMAILS.of(given), runs=RUNS.of(given), say=say, django=django)
     for line in table(rounds):
-        tell(line)
+        say(line)
     highest = max(one.rate for of in rounds.values() for one in of)
     return {
         "goals": [goal.as_json() for goal in (*goals(rounds), most.over("drain", highest))],
@@ -56,9 +56,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     }
 
 
-def run(there: Stage, *, emails: int, runs: int, tell: Callable[[str], None], django: Path | None = None) -> Rounds:
-    """Measure every contestant in every round; `tell` gets a line for each. `django` is the Python of that baseline."""
-    best = _best_pool(there, emails // 8, tell)
+def run(there: Stage, *, emails: int, runs: int, say: Callable[[str], None], django: Path | None = None) -> Rounds:
+    """Measure every contestant in every round; `say` prints a line for each. `django` is its Python."""
+    best = _best_pool(there, emails // 8, say)
     contestants: dict[str, Contestant] = {
         BARE: Bare(processes=2, threads=50),
         TUTORIAL: best,
@@ -71,7 +71,7 @@ def run(there: Stage, *, emails: int, runs: int, tell: Callable[[str], None], dj
     for number in range(1, runs + 1):
         for name, contestant in contestants.items():
             rounds[name].append(contestant.drain(shares.get(name, emails)))
-            tell(f"round {number} of {runs}: {name} {rounds[name][-1].rate:.0f}/s")
+            say(f"round {number} of {runs}: {name} {rounds[name][-1].rate:.0f}/s")
     return rounds
 
 
@@ -97,14 +97,14 @@ def table(rounds: Rounds) -> list[str]:
     return [*lines, WHY_DJANGO if DJANGO in rounds else f"{DJANGO:18}not measured; --django adds it"]
 
 
-def _best_pool(there: Stage, emails: int, tell: Callable[[str], None]) -> Tutorial:
+def _best_pool(there: Stage, emails: int, say: Callable[[str], None]) -> Tutorial:
     tried = {
         name: Tutorial(there, pool=pool, processes=processes, concurrency=concurrency)
         for name, (pool, processes, concurrency) in POOLS.items()
     }
     rates = {name: one.drain(emails).rate for name, one in tried.items()}
     best = max(rates, key=lambda name: rates[name])
-    tell(f"the tutorial's pool: {', '.join(f'{name} {rate:.0f}/s' for name, rate in rates.items())}; it gets {best}")
+    say(f"the tutorial's pool: {', '.join(f'{name} {rate:.0f}/s' for name, rate in rates.items())}; it gets {best}")
     return tried[best]
 
 

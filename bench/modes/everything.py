@@ -35,13 +35,13 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="each in its quick form")
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run them all, pass on their output, and return their goals and results.
 
     One that fails is named under `failed`; the others still run.
     """
-    results = {run: _run(run, quick=given.quick, tell=tell) for run in RUNS}
-    tell("\nall goals:")
+    results = {run: _run(run, quick=given.quick, say=say) for run in RUNS}
+    say("\nall goals:")
     return together(results)
 
 
@@ -55,17 +55,17 @@ def together(results: dict[str, Json | None]) -> Json:
     }
 
 
-def _run(run: str, *, quick: bool, tell: Callable[[str], None]) -> Json | None:
-    tell(f"\n{run}:")
+def _run(run: str, *, quick: bool, say: Callable[[str], None]) -> Json | None:
+    say(f"\n{run}:")
     words = (sys.executable, "-m", "bench", *run.split(), "--json", *(("--quick",) if quick else ()))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
         last = ""
         for line in process.stdout or ():
             if last:
-                tell(last)
+                say(last)
             last = line.rstrip("\n")
     if process.returncode:
-        tell(f"{last}\n{run} ended with {process.returncode}")
+        say(f"{last}\n{run} ended with {process.returncode}")
         return None
     result: Json = json.loads(last)
     return result

@@ -66,7 +66,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="add a million waiting and ten million listed: 15 GB")
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     axes, emails, runs = given.only or AXES, EMAILS.of(given), RUNS.of(given)
     rounds: dict[Size, list[Drained]] = {size: [] for size in sizes(axes, quick=given.quick, full=given.full)}
@@ -78,9 +78,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
                 for size in of:
                     rounds[size].append(drained(there, size, emails))
                     one = rounds[size][-1]
-                    tell(f"round {number} of {runs}: {size.name}: {one.rate:.0f}/s, {one.cpu_per_mail * 1e6:.0f} us")
+                    say(f"round {number} of {runs}: {size.name}: {one.rate:.0f}/s, {one.cpu_per_mail * 1e6:.0f} us")
     for line in table(rounds, long):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(rounds, long)],
         "rounds": {size.name: [_as_json(one) for one in of] for size, of in rounds.items()},

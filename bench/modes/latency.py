@@ -65,14 +65,14 @@ def add_options(parser: ArgumentParser) -> None:
     add_transport(parser)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     emails, runs = EMAILS.of(given), RUNS.of(given)
     straight: list[Took] = []
     rounds: dict[str, list[Took]] = {IDLE: [], HALF: []}
     with stage(latency_ms=60) as there, _up(there, given.transport) as endpoint:
         most = ceiling(there.directory)
-        tell(most.line)
+        say(most.line)
         post = Poster(there, endpoint)
         through(there, endpoint, 200)
         for number in range(1, runs + 1):
@@ -84,11 +84,11 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             spreads = ", ".join(
                 f"{name} p50 {of[-1].p50_ms:.1f} p99 {of[-1].p99_ms:.1f} ms" for name, of in rounds.items()
             )
-            tell(f"round {number} of {runs}: {spreads}; maximum {maximum:.0f}/s")
+            say(f"round {number} of {runs}: {spreads}; maximum {maximum:.0f}/s")
     for line in table(rounds):
-        tell(line)
+        say(line)
     floor = f"p50 {spread([one.p50_ms for one in straight])}, p99 {spread([one.p99_ms for one in straight])} ms"
-    tell(f"the same client directly to the stand-in: {floor}")
+    say(f"the same client directly to the stand-in: {floor}")
     highest = 2 * max(one.rate for one in rounds[HALF])
     return {
         "goals": [

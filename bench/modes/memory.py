@@ -47,22 +47,22 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--samples", type=Path, metavar="FILE", help="write a line of JSON for each sample of the soak")
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Measure all three, print the tables, and return the goals and the figures."""
     seconds, emails = 60 * MINUTES.of(given), EMAILS.of(given)
     with stage(latency_ms=60) as there:
         one, further = _queued(there, QUEUED.of(given))
         for line in queue_table(one, further):
-            tell(line)
+            say(line)
         with _up(there, given.transport) as endpoints:
             before, after, redis = _through(there, endpoints, emails)
             for line in size_table(before, after, emails=emails):
-                tell(line)
-            tell(f"Redis' own count: {redis[0] / 1e6:.1f} MB before, {redis[1] / 1e6:.1f} MB after")
+                say(line)
+            say(f"Redis' own count: {redis[0] / 1e6:.1f} MB before, {redis[1] / 1e6:.1f} MB after")
             looked = _keeper(given.samples)
             samples = soak(there, endpoints[1], seconds=seconds, rate=RATE.of(given), looked=looked) if seconds else []
     for line in trend_table(samples):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(one, samples)],
         "queued": [asdict(of) for of in one],

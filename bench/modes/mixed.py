@@ -28,7 +28,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_amounts(parser, EMAILS, RUNS)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     emails, runs = EMAILS.of(given), RUNS.of(given)
     rounds: dict[str, list[Drained]] = {SINGLE: [], BATCH: [], BARE: []}
@@ -41,9 +41,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
                 rounds[BATCH].append(through(there, endpoints[100], emails))
                 rounds[BARE].append(Bare(processes=2, threads=50).drain(emails))
                 costs = ", ".join(f"{name} {of[-1].cpu_per_mail * 1e6:.0f} us" for name, of in rounds.items())
-                tell(f"round {number} of {runs}: {costs}")
+                say(f"round {number} of {runs}: {costs}")
     for line in table(rounds):
-        tell(line)
+        say(line)
     systems = {name: [round(one.cpu_per_mail * 1e6, 1) for one in of] for name, of in rounds.items()}
     return {"goals": [goal.as_json() for goal in goals(rounds)], "cpu_us": systems}
 

@@ -70,16 +70,16 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--emails", type=int, help=f"emails in the queue (default {EMAILS})")
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     runs, emails, rounds = RUNS.of(given), given.emails or EMAILS[given.transport], []
     for number in range(1, runs + 1):
         with stage(latency_ms=60) as there:
             rounds.append(_round(there, given.transport, emails=emails, before_s=BEFORE.of(given)))
         one = rounds[-1]
-        tell(f"round {number} of {runs}: {one.before:.0f}/s, then {one.after:.0f}/s without Redis")
+        say(f"round {number} of {runs}: {one.before:.0f}/s, then {one.after:.0f}/s without Redis")
     for line in table(rounds):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(given.transport, rounds)],
         "transport": given.transport,

@@ -39,7 +39,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_transport(parser)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     runs, emails = RUNS.of(given), int(RATE * SECONDS.of(given))
     rounds = []
@@ -47,9 +47,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
         postern = Postern(there, transport=given.transport, more={"SES_MAX_SEND_RATE": str(RATE)})
         for number in range(1, runs + 1):
             rounds.append(_round(there, postern, emails))
-            tell(f"round {number} of {runs}: {rounds[-1].rate:.2f}/s, {rounds[-1].throttled} throttled")
+            say(f"round {number} of {runs}: {rounds[-1].rate:.2f}/s, {rounds[-1].throttled} throttled")
     for line in table(rounds):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(rounds)],
         "transport": given.transport,

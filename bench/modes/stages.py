@@ -84,7 +84,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_amounts(parser, BATCHES)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Take the batches through all steps, print the table, and return the goals and the figures."""
     with stage(latency_ms=0) as there, _parts(there) as parts:
         way = Way(parts)
@@ -94,7 +94,7 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
         for _ in range(BATCHES.of(given)):
             way.go(meter)
     for line in table(meter):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(meter)],
         "stages": {name: asdict(meter.median(name)) for name in WHAT},
@@ -177,13 +177,13 @@ class Way:
     def _hear(self, meter: Meter, reports: Sequence[Report]) -> None:
         receive = self._parts.gateway.receive
         assert receive is not None
-        notifications = [signer().notification(_news(report), topic_arn=TOPIC) for report in reports]
+        notifications = [signer().notification(_event(report), topic_arn=TOPIC) for report in reports]
         posts = [(body(one), headers(one)) for one in notifications]
         meter(RECEIVE, BATCH, lambda: [receive(*post) for post in posts])
         meter(SETTLE, BATCH, self._parts.gateway.settle.drain)
 
 
-def _news(report: Report) -> str:
+def _event(report: Report) -> str:
     assert isinstance(report.result, Accepted)
     return dumps(delivered(report.attempt.recipient.address, message=report.result.ses_message_id))
 

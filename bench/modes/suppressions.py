@@ -86,7 +86,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, help="rounds of the look-ups (default 5, quick 3)")
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run it, print the tables, and return the goals and the figures."""
     size = QUICK if given.quick else given.size
     runs = given.runs or (3 if given.quick else 5)
@@ -94,15 +94,15 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
     with stage(latency_ms=0, postgres_settings=POSTGRES) as there:
         began = time.monotonic()
         fill(there.environment["DATABASE_URL"], size)
-        tell(f"{size:,} entries, filled by SQL in {time.monotonic() - began:.0f} s (not the import)")
+        say(f"{size:,} entries, filled by SQL in {time.monotonic() - began:.0f} s (not the import)")
         _warm(there.gateway)
-        redis = _positives(there.gateway, size, tell)
-        asked, bare = _rounds(there, size=size, runs=runs, asking=ASKED_QUICK if given.quick else ASKED, tell=tell)
+        redis = _positives(there.gateway, size, say)
+        asked, bare = _rounds(there, size=size, runs=runs, asking=ASKED_QUICK if given.quick else ASKED, say=say)
         sql = _bytes(there.gateway, "suppressions", size)
-        moved = _move(there, rows=given.rows or min(max(size // 10, 50_000), 1_000_000), tell=tell)
+        moved = _move(there, rows=given.rows or min(max(size // 10, 50_000), 1_000_000), say=say)
     goals = _goals(asked, bare, size, redis["bytes_an_address"])
     for line in _table(asked, bare):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals],
         "size": size,
@@ -126,7 +126,7 @@ def _warm(gateway: Gateway) -> None:
         )
 
 
-def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json:
+def _positives(gateway: Gateway, size: int, say: Callable[[str], None]) -> Json:
     """Let upkeep refill the positives, as when Redis has lost them; return their memory and the time it took."""
     before = _used_memory(gateway.redis)
     began, spent = time.monotonic(), spent_by_kind() | {"client": time.process_time()}
@@ -139,7 +139,7 @@ def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json
     seconds = time.monotonic() - began
     cpu = {kind: after[kind] - spent[kind] for kind in ("client", "database", "redis")}
     held = (_used_memory(gateway.redis) - before) / size
-    tell(
+    say(
         f"positives: {held:.1f} bytes per address in Redis; refilled in {seconds:.0f} s "
         f"({', '.join(f'{kind} {one:.0f} s of CPU' for kind, one in cpu.items())}; tries: {tries})"
     )
@@ -147,7 +147,7 @@ def _positives(gateway: Gateway, size: int, tell: Callable[[str], None]) -> Json
 
 
 def _rounds(
-    there: Stage, *, size: int, runs: int, asking: int, tell: Callable[[str], None]
+    there: Stage, *, size: int, runs: int, asking: int, say: Callable[[str], None]
 ) -> tuple[dict[str, list[Asked]], list[float]]:
     asked: dict[str, list[Asked]] = {name: [] for name in (CLAIM, CLAIM_ONE, LOOK, LOOK_ONE)}
     bare = []
@@ -162,7 +162,7 @@ def _rounds(
         asked[LOOK].append(_ask_redis(there.gateway, wanted, pseudonyms, at_a_time=BATCH))
         asked[LOOK_ONE].append(_ask_redis(there.gateway, wanted[:ASKED_ONE], pseudonyms, at_a_time=1))
         bare.append(_boto3())
-        tell(f"round {number + 1} of {runs}: gate {asked[CLAIM][-1].cpu_us:.1f} us, boto3 {bare[-1]:.0f} us per email")
+        say(f"round {number + 1} of {runs}: gate {asked[CLAIM][-1].cpu_us:.1f} us, boto3 {bare[-1]:.0f} us per email")
     return asked, bare
 
 
@@ -241,7 +241,7 @@ def _bytes(gateway: Gateway, table: str, rows: int) -> dict[str, float]:
     return {**sizes, "together": round(sum(size for _, size in found) / rows, 1)}
 
 
-def _move(there: Stage, *, rows: int, tell: Callable[[str], None]) -> Json:
+def _move(there: Stage, *, rows: int, say: Callable[[str], None]) -> Json:
     """Import a file of `rows` new addresses, import it again, and export the whole list, each by a command."""
     file, out = there.directory / "import.csv", there.directory / "export.csv"
     with file.open("wb") as written:
@@ -255,7 +255,7 @@ def _move(there: Stage, *, rows: int, tell: Callable[[str], None]) -> Json:
     for name, words in commands.items():
         ran[name] = _run(words, there.directory)
         one = ran[name]
-        tell(
+        say(
             f"{name:14} {one.rows:>10,} rows  {one.rate:>8,.0f} rows/s  {one.cpu_us:>4.0f} us of CPU per row in all"
             f"  {one.peak_mb:.0f} MB peak (1 run)"
         )

@@ -40,7 +40,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_amounts(parser, EMAILS)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Fill, run, print the table, and return the goals and the figures."""
     emails = EMAILS.of(given)
     with (
@@ -52,10 +52,10 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
         migrate(url)
         began = time.monotonic()
         fill(url, emails=emails)
-        tell(f"filled with {emails:,} emails in {time.monotonic() - began:.0f} s")
+        say(f"filled with {emails:,} emails in {time.monotonic() - began:.0f} s")
         gateway = build(settings_for(url, redis, flight_dir=directory / "flight"))
         try:
-            took = {name: _timed(name, work, tell) for name, work in _work(gateway).items()}
+            took = {name: _timed(name, work, say) for name, work in _work(gateway).items()}
         finally:
             gateway.close()
     return {"goals": [goal.as_json() for goal in goals(took)], "emails": emails, "seconds": took}
@@ -109,9 +109,9 @@ def _work(gateway: Gateway) -> dict[str, Callable[[], object]]:
     }
 
 
-def _timed(name: str, work: Callable[[], object], tell: Callable[[str], None]) -> float:
+def _timed(name: str, work: Callable[[], object], say: Callable[[str], None]) -> float:
     began = time.monotonic()
     work()
     took = time.monotonic() - began
-    tell(f"{name:48}{took:10.3f} s")
+    say(f"{name:48}{took:10.3f} s")
     return round(took, 4)

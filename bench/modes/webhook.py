@@ -37,7 +37,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_amounts(parser, EVENTS, RUNS)
 
 
-def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
+def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds, print the table, and return the goals and the figures."""
     rounds: dict[str, list[Posted]] = {VERIFIED: [], UNVERIFIED: []}
     runs, events = RUNS.of(given), EVENTS.of(given)
@@ -48,9 +48,9 @@ def measure(given: Namespace, tell: Callable[[str], None]) -> Json:
             for name in list(endpoints)[:: 1 if number % 2 else -1]:
                 rounds[name].append(_post(there, endpoints[name], events))
             rates = ", ".join(f"{name} {of[-1].rate:.0f}/s" for name, of in rounds.items())
-            tell(f"round {number} of {runs}: {rates}")
+            say(f"round {number} of {runs}: {rates}")
     for line in table(rounds):
-        tell(line)
+        say(line)
     return {
         "goals": [goal.as_json() for goal in goals(rounds)],
         "systems": {name: [one.as_json() for one in of] for name, of in rounds.items()},

@@ -53,7 +53,7 @@ def _one(drill: Drill, report: Report, *, keep: bool) -> Result:
     root = Path(tempfile.mkdtemp(prefix=f"postern-chaos-{drill.seed}-"))
     keeping = True
     try:
-        result = play(drill, root, tell=report.moment)
+        result = play(drill, root, show=report.moment)
         keeping = keep or bool(result.verdict.broken)
         report.result(result, root if keeping else None)
     finally:
@@ -65,12 +65,12 @@ def _one(drill: Drill, report: Report, *, keep: bool) -> Result:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="postern chaos",
-        description="Attack a whole gateway of real processes while mail flows, then compare what clients were told,\n"
+        description="Attack a whole gateway of real processes while mail flows, then compare the answers of clients,\n"
         "what the database says and what SES took.",
         formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100),
     )
     options(parser)
-    parser.add_argument("--json", action="store_true", help="tell the figures as one JSON object, in the last line")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object, in the last line")
     return parser
 
 

@@ -49,25 +49,25 @@ class FillsTheDisk(Nemesis):
 
     def _fill(self) -> None:
         # Some calls are on the wire when the disk fills.
-        self._stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 500, "match": {"rate": 0.5}}])
+        self._stage.simulator.call("POST", "faults", [{"fault": "latency", "ms": 500, "match": {"rate": 0.5}}])
         time.sleep(0.5)
         if self._stage.database_url.startswith("sqlite"):
             give_back_the_log(self._stage.database_url.removeprefix("sqlite:///"))
         self._disk.fill()
         self._journal.write(FULL)
         self.struck += 1
-        self._stage.simulator.tell("POST", "events", {"message": NOTIFICATION})
+        self._stage.simulator.call("POST", "events", {"message": NOTIFICATION})
 
     def _make_room(self) -> None:
         """Once a caller and SNS were both put off, which may take a while on a busy machine."""
         deadline = time.monotonic() + FULL_AT_MOST_S
-        while time.monotonic() < deadline and not all(503 in told for told in self._told().values()):
+        while time.monotonic() < deadline and not all(503 in statuses for statuses in self._answered().values()):
             time.sleep(0.5)
         self._journal.write(ROOM)
         self._disk.make_room()
 
-    def _told(self) -> dict[str, dict[int, int]]:
-        deliveries = self._stage.simulator.tell("GET", "deliveries?limit=1000")["deliveries"]
+    def _answered(self) -> dict[str, dict[int, int]]:
+        deliveries = self._stage.simulator.call("GET", "deliveries?limit=1000")["deliveries"]
         return answers(self._stage.root / "journal.jsonl", deliveries)
 
 
@@ -90,7 +90,7 @@ class Looker:
         self.replaced = False
 
     def __call__(self, _: Moment) -> None:
-        self.deliveries = self._stage.simulator.tell("GET", "deliveries?limit=1000")["deliveries"]
+        self.deliveries = self._stage.simulator.call("GET", "deliveries?limit=1000")["deliveries"]
         machines = [self._stage.machines[name] for name in ("web", "worker")]
         there = {process for machine in machines for process in machine.main + machine.children}
         self.replaced = self.replaced or not self._seen <= there
@@ -129,19 +129,24 @@ def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
         tablespace.mkdir()
     with staged(drill, root, tablespace=tablespace) as stage:
         looker, disk = Looker(stage), mounted or without_a_file_system(stage)
-        result = play_on(stage, tell=looker, harm=lambda stage, journal: FillsTheDisk(stage, journal, disk))
+        result = play_on(stage, show=looker, harm=lambda stage, journal: FillsTheDisk(stage, journal, disk))
         lost = looker.answered_200() - stored(stage.database_url)
     broken = [f"{finding.promise}: {finding.what}" for finding in result.verdict.broken]
-    told = {"broken": broken, "small_file_system": small, "replaced": looker.replaced, "notifications_lost": len(lost)}
-    return result.as_json() | told | answers(root / "journal.jsonl", looker.deliveries)
+    figures = {
+        "broken": broken,
+        "small_file_system": small,
+        "replaced": looker.replaced,
+        "notifications_lost": len(lost),
+    }
+    return result.as_json() | figures | answers(root / "journal.jsonl", looker.deliveries)
 
 
 def answers(journal_path: Path, deliveries: list[dict[str, Any]]) -> dict[str, dict[int, int]]:
     """How often callers and SNS got each status while the disk was full."""
-    told = list(journal.read(journal_path))
-    [since] = [entry["at"] for entry in told if entry["what"] == FULL]
-    until = next((entry["at"] for entry in told if entry["what"] == ROOM), time.time())
-    meanwhile = [entry for entry in told if since < entry["at"] < until]
+    noted = list(journal.read(journal_path))
+    [since] = [entry["at"] for entry in noted if entry["what"] == FULL]
+    until = next((entry["at"] for entry in noted if entry["what"] == ROOM), time.time())
+    meanwhile = [entry for entry in noted if since < entry["at"] < until]
     emails = [entry.get("status", 200) for entry in meanwhile if entry["what"] in {"accepted", "put_off", "refused"}]
     # A request of the drill's operator may break a rule of the list, and is then refused for that.
     entries = [entry["status"] for entry in meanwhile if entry["what"] in {"suppressed", "unsuppressed"}]

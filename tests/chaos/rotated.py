@@ -42,10 +42,10 @@ def run(database: DatabaseKind, kind: Kind, root: Path) -> dict[str, Any]:
     """One drill below `root`."""
     drill = Drill(seed=1, seconds=AT_S + LASTS_S + 6, database=database, rate=SENDS_ALWAYS, drain_s=200)
     with staged(drill, root) as stage:
-        result = play_on(stage, tell=lambda _: None, harm=lambda stage, to: OnlyRotates(stage, to, kind))
+        result = play_on(stage, show=lambda _: None, harm=lambda stage, to: OnlyRotates(stage, to, kind))
         under = used_keys(stage.database_url)
-    told = list(journal.read(root / "journal.jsonl"))
-    rings = [entry["ring"] for entry in told if entry["what"] == "keys"]
+    entries = list(journal.read(root / "journal.jsonl"))
+    rings = [entry["ring"] for entry in entries if entry["what"] == "keys"]
     broken = [f"{finding.promise}: {finding.what}" for finding in result.verdict.broken]
     return result.as_json() | {"broken": broken, "rings": rings, "keys": dict(under), "restarts": result.restarts}
 

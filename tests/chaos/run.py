@@ -77,18 +77,18 @@ class Moment:
     waiting: int = 0
 
 
-def play(drill: Drill, root: Path, *, tell: Callable[[Moment], None]) -> Result:
+def play(drill: Drill, root: Path, *, show: Callable[[Moment], None]) -> Result:
     """Run the drill below `root`, which holds logs, journal, ledger and database afterwards."""
-    tell(Moment(phase="starting", elapsed_s=0))
+    show(Moment(phase="starting", elapsed_s=0))
     with staged(drill, root) as stage:
-        return play_on(stage, tell=tell)
+        return play_on(stage, show=show)
 
 
 def play_on(
-    stage: Stage, *, tell: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis] | None = None
+    stage: Stage, *, show: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis] | None = None
 ) -> Result:
     """The same on a stage that is up; `harm` makes the source of other faults than the plan's."""
-    return _Play(stage, tell, harm or _as_planned).run()
+    return _Play(stage, show, harm or _as_planned).run()
 
 
 def _as_planned(stage: Stage, journal: Journal) -> Nemesis:
@@ -98,9 +98,9 @@ def _as_planned(stage: Stage, journal: Journal) -> Nemesis:
 class _Play:
     """One drill on its stage."""
 
-    def __init__(self, stage: Stage, tell: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis]) -> None:
+    def __init__(self, stage: Stage, show: Callable[[Moment], None], harm: Callable[[Stage, Journal], Nemesis]) -> None:
         self._stage = stage
-        self._tell = tell
+        self._show_moment = show
         self._drill = stage.drill
         self._journal_path = stage.root / "journal.jsonl"
         self._journal = Journal(self._journal_path)
@@ -114,7 +114,7 @@ class _Play:
         self._database = Database(stage.database_url, pool_size=1)
 
     def run(self) -> Result:
-        self._stage.simulator.tell("POST", "behaviours", behaviours())
+        self._stage.simulator.call("POST", "behaviours", behaviours())
         with ExitStack() as ending:
             for part in (self._witness, self._applications, self._operator, self._nemesis):
                 part.start()
@@ -152,7 +152,7 @@ class _Play:
 
     def _waiting(self) -> int:
         """Requests without an answer, emails without an end, events on their way, notifications not settled."""
-        pending = int(self._stage.simulator.tell("GET", "deliveries?limit=0")["counts"]["pending"])
+        pending = int(self._stage.simulator.call("GET", "deliveries?limit=0")["counts"]["pending"])
         states = WAITING - {State.HELD} - ({State.UNCONFIRMED} if self._drill.lossy else set())
         try:
             with self._database.reading() as connection:
@@ -168,7 +168,7 @@ class _Play:
 
     def _show(self, phase: str, elapsed: float, waiting: int = 0) -> None:
         applications = self._applications
-        self._tell(
+        self._show_moment(
             Moment(
                 phase=phase,
                 elapsed_s=elapsed,

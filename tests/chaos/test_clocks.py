@@ -105,7 +105,7 @@ def playing() -> Iterator[Play]:
     """A stage with right clocks, in a directory that PostgreSQL's user may enter."""
     with TemporaryDirectory(prefix="postern-clocks-") as directory, ExitStack() as ending:
         clocks = Clocks(Path(directory) / "clocks", "web", "worker", "beat")
-        stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), told=clocks.told))
+        stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), variables=clocks.variables))
         database = Database(stage.database_url, pool_size=1)
         yield Play(
             stage=stage,
@@ -123,7 +123,7 @@ def test_a_web_process_with_a_wrong_clock_does_as_the_database_says() -> None:
         for seconds in (HOUR, -HOUR, DAY, -DAY):
             play.put("web", seconds)
             play.put("beat", seconds)
-            assert_answers_tell_another_time(play, seconds)
+            assert_answers_show_another_time(play, seconds)
             name = f"{seconds}@example.net".replace("-", "minus-")
             emails = due_by_the_database(play, name)
             suppressions_last_as_long_as_the_database_says(play, name)
@@ -134,7 +134,7 @@ def test_a_web_process_with_a_wrong_clock_does_as_the_database_says() -> None:
                 assert taken >= due
 
 
-def assert_answers_tell_another_time(play: Play, seconds: int) -> None:
+def assert_answers_show_another_time(play: Play, seconds: int) -> None:
     """Otherwise the test would prove nothing."""
     answer = urllib3.request("GET", f"{play.stage.url}/healthz", retries=False)
     off = parsedate_to_datetime(answer.headers["Date"]) - play.now()
@@ -167,14 +167,14 @@ def suppressions_last_as_long_as_the_database_says(play: Play, name: str) -> Non
 
 def a_bounce_counts_and_a_removal_sticks(play: Play, name: str) -> None:
     address = f"gone-{name}"
-    play.stage.simulator.tell("POST", "behaviours", {address: "bounce"})
+    play.stage.simulator.call("POST", "behaviours", {address: "bounce"})
     email = play.submit(address)
     play.reaches(email, "bounced")
     assert play.is_suppressed(address)
     assert play.operator.call("DELETE", f"/v1/suppressions/{address}", {"reason": "a test"}).status == 200
     stored, _ = play.notifications()
     late = {"ses_message_id": play.row(email).ses_message_id, "type": "Bounce"}
-    play.stage.simulator.tell("POST", "events", late)
+    play.stage.simulator.call("POST", "events", late)
     until(lambda: play.notifications() > (stored, stored))
     until(lambda: len(set(play.notifications())) == 1)
     assert not play.is_suppressed(address)
@@ -204,13 +204,13 @@ def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right(
 
 def a_call_that_is_on(play: Play, address: str, seconds: int) -> str:
     """The worker's clock jumps during a call to SES: no lease has ended, and the answer counts."""
-    play.stage.simulator.tell("POST", "faults", [{"fault": "latency", "ms": 2000}])
+    play.stage.simulator.call("POST", "faults", [{"fault": "latency", "ms": 2000}])
     email = play.submit(address)
-    until(lambda: play.stage.simulator.tell("GET", "faults")[0]["struck"])
+    until(lambda: play.stage.simulator.call("GET", "faults")[0]["struck"])
     play.put("worker", seconds)
     assert play.state(email) == "sending"
     play.reaches(email, "delivered")
-    play.stage.simulator.tell("DELETE", "faults")
+    play.stage.simulator.call("DELETE", "faults")
     return email
 
 

@@ -103,7 +103,7 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     ("a mail is said to be delivered that SES never took", never_taken, {Promise.LOST, Promise.INVARIANT}),
     ("SES took a mail twice, by one attempt", again(attempt_id=ATTEMPTS[1]), {Promise.DUPLICATE_UNFLAGGED}),
     (
-        "SES took a mail twice, and nobody marked it",
+        "SES took a mail twice, and it is not marked",
         lambda e: again(attempt_id=UUID(int=9))(replace(e, tries=(*e.tries, replace(attempt(1), id=UUID(int=9))))),
         {Promise.DUPLICATE_UNFLAGGED},
     ),
@@ -182,13 +182,13 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     ),
     ("a mail still waits", second_row(state=State.UNCONFIRMED), {Promise.UNSETTLED, Promise.LEDGER_MINUS_DATABASE}),
     (
-        "a mail is held that nobody wanted held",
+        "a mail is held without a reason",
         second_row(state=State.HELD),
         {Promise.UNSETTLED, Promise.LEDGER_MINUS_DATABASE},
     ),
     ("notifications are left", lambda e: replace(e, unread=1), {Promise.UNSETTLED}),
     ("a lease is left", second_row(leased=True), {Promise.INVARIANT}),
-    ("a bounce suppressed nobody", lambda e: replace(e, blamed=frozenset(ADDRESSES[:1])), {Promise.INVARIANT}),
+    ("a bounce suppressed no address", lambda e: replace(e, blamed=frozenset(ADDRESSES[:1])), {Promise.INVARIANT}),
 ]
 
 INNOCENT: list[tuple[str, Tamper]] = [

@@ -47,13 +47,13 @@ def test_a_person_finds_out_why_an_address_gets_no_email_and_fixes_it(home: Path
         refused = run(home, *send, expect=1, stdin="Do come.")
         assert [one["state"] for one in refused["recipients"]] == ["suppressed"]
 
-        told = postern("suppressions", "explain", "kim@example.net", cwd=home)
-        assert told.returncode == 0
-        assert "Would an email be sent now: no." in told.stdout.splitlines()[-1]
+        explained = postern("suppressions", "explain", "kim@example.net", cwd=home)
+        assert explained.returncode == 0
+        assert "Would an email be sent now: no." in explained.stdout.splitlines()[-1]
         why = run(home, "suppressions", "explain", "kim@example.net")
         [finding] = why["layers"][0]["findings"]
         assert (why["would_send"], finding["scope"]) == (False, "*")
-        assert finding["remedy"]["command"] in told.stdout
+        assert finding["remedy"]["command"] in explained.stdout
         checked = run(home, "check", "kim@example.net", "ann@example.net", expect=1)["checked"]
         assert [one["would_send"] for one in checked] == [False, True]
 

@@ -129,5 +129,5 @@ def test_the_suite_leaves_production_alone(checkout: Path, on_postgres: Producti
 
 def run(directory: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run a program of the copy to its end."""
-    told = surroundings(**environment) | {"PYTHONPATH": str(directory), "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
-    return subprocess.run(words, cwd=directory, env=told, capture_output=True, text=True, timeout=400, check=False)
+    variables = surroundings(**environment) | {"PYTHONPATH": str(directory), "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
+    return subprocess.run(words, cwd=directory, env=variables, capture_output=True, text=True, timeout=400, check=False)

@@ -70,8 +70,8 @@ def test_it_prints_the_environment_and_subscribes_the_gateway(
     tmp_path: Path, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With what it prints boto3 reaches it; the gateway is asked to confirm; Ctrl-C ends it with nothing left."""
-    with simulated(tmp_path, f"http://127.0.0.1:{gateway.server_port}") as (process, told):
-        environment = told["environment"]
+    with simulated(tmp_path, f"http://127.0.0.1:{gateway.server_port}") as (process, printed):
+        environment = printed["environment"]
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         sets = (

@@ -27,9 +27,9 @@ with_seccomp = pytest.mark.skipif(
 def test_a_unit_is_little_exposed(unit: Path) -> None:
     """Its exposure is below 2.5 of 10; a service without any sandbox has 9.6."""
     words = ("systemd-analyze", "security", "--offline=true", "--no-pager", str(unit))
-    told = subprocess.run(words, capture_output=True, text=True, check=False)
-    level = re.search(r"Overall exposure level for \S+: ([\d.]+)", told.stdout)
-    assert level, told.stderr
+    analysed = subprocess.run(words, capture_output=True, text=True, check=False)
+    level = re.search(r"Overall exposure level for \S+: ([\d.]+)", analysed.stdout)
+    assert level, analysed.stderr
     assert float(level[1]) < MOST_EXPOSED
 
 

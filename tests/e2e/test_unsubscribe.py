@@ -64,8 +64,8 @@ class Town:
 
     def entries(self, address: str) -> list[tuple[str, str]]:
         """Return the scope and origin of each entry of an address."""
-        told = self.gateway.call("GET", f"/v1/suppressions?q={address}")["data"]
-        return [(one["scope"], one["origin"]) for one in told]
+        listed = self.gateway.call("GET", f"/v1/suppressions?q={address}")["data"]
+        return [(one["scope"], one["origin"]) for one in listed]
 
 
 @pytest.fixture(scope="module")

@@ -35,9 +35,9 @@ def test_an_email_submitted_by_http_is_delivered(database_url: str, redis_url: s
         assert gateway.ready["redis_url"] == redis_url
         email_id = gateway.submit("ann@example.net")
         gateway.arrives(email_id)
-        told = [event["type"] for event in gateway.call("GET", f"/v1/emails/{email_id}/events")["data"]]
-        assert told[0] == "accepted"
-        assert {"attempt", "send", "delivery"} <= set(told)
+        types = [event["type"] for event in gateway.call("GET", f"/v1/emails/{email_id}/events")["data"]]
+        assert types[0] == "accepted"
+        assert {"attempt", "send", "delivery"} <= set(types)
         below = family(gateway.process.pid)
         gateway.stop(signal.SIGTERM)
         assert gateway.process.returncode == 0
@@ -119,10 +119,10 @@ def test_a_part_that_dies_for_good_ends_all_with_its_last_words(home: Path) -> N
     with up(home) as gateway:
         below = family(gateway.process.pid)
         os.kill(member(gateway.process.pid, called="-m simulator"), signal.SIGKILL)
-        _, told = gateway.process.communicate(timeout=60)
+        _, printed = gateway.process.communicate(timeout=60)
         assert gateway.process.returncode == 1
-        assert told.startswith("postern: simulator was ended by SIGKILL (log: ")
-        assert "simulator listening on" in told
+        assert printed.startswith("postern: simulator was ended by SIGKILL (log: ")
+        assert "simulator listening on" in printed
         assert not any(map(lives, below))
         assert not (home / "data" / "ready.json").exists()
 

@@ -80,8 +80,8 @@ def _change(old: str, new: str) -> tuple[str, str]:
     before, after = old.splitlines(), new.splitlines()
     start = _alike(before, after)
     end = _alike(before[start:][::-1], after[start:][::-1])
-    told = [" ".join(map(str.strip, lines[start : len(lines) - end])) for lines in (before, after)]
-    return told[0], told[1]
+    texts = [" ".join(map(str.strip, lines[start : len(lines) - end])) for lines in (before, after)]
+    return texts[0], texts[1]
 
 
 def _alike(some: list[str], others: list[str]) -> int:

@@ -57,8 +57,8 @@ def run(*, checkout: str, sources: dict[str, str], tests: list[str], output: str
     os.chdir(checkout)
     sys.path.insert(0, checkout)
     sys.meta_path.insert(0, Alter(sources))
-    told, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), os.open(os.devnull, os.O_RDONLY)
-    for descriptor, place in ((nothing, 0), (told, 1), (told, 2)):
+    printed, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), os.open(os.devnull, os.O_RDONLY)
+    for descriptor, place in ((nothing, 0), (printed, 1), (printed, 2)):
         os.dup2(descriptor, place)
     return int(pytest.main([*OPTIONS, *tests]))
 

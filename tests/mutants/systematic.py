@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
         began = time.monotonic()
         found = _run(nursery, faults, deadline=began + given.seconds)
     noticed = found.run - found.listed - found.new
-    _tell(
+    _print(
         f"{found.run} of {len(faults)} faults in {time.monotonic() - began:.0f} s: {noticed} noticed, "
         f"{found.listed} survived and are listed, {found.new} survived and are not"
     )
@@ -67,16 +67,16 @@ def _run(nursery: Nursery, faults: Sequence[Fault], *, deadline: float) -> Found
             found.listed += 1
         elif code == TESTS_PASSED:
             found.new += 1
-            _tell(_entry(fault.name))
+            _print(_entry(fault.name))
     return found
 
 
 def _patience(nursery: Nursery, file: str, tests: Sequence[str]) -> int:
     """How many seconds the tests of a module may take with a fault, based on their time without one."""
     began = time.monotonic()
-    code, told = nursery.run(*tests, sources={}, at_most_s=ALL_AT_MOST_S)
+    code, printed = nursery.run(*tests, sources={}, at_most_s=ALL_AT_MOST_S)
     if code != TESTS_PASSED:
-        raise BadTests(f"without any fault the tests of {file} end with {code}:\n{told[-3000:]}")
+        raise BadTests(f"without any fault the tests of {file} end with {code}:\n{printed[-3000:]}")
     return math.ceil(max(LEAST_PATIENCE_S, TIMES_AS_LONG * (time.monotonic() - began)))
 
 
@@ -94,7 +94,7 @@ def _drawn(fault: Fault) -> str:
     return hashlib.sha256(repr(fault.name).encode()).hexdigest()
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

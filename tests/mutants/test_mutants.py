@@ -36,9 +36,9 @@ def altered(mutant: Mutant) -> dict[str, str]:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_seeded_fault_is_noticed(nursery: Nursery, mutant: Mutant) -> None:
     """With the fault in the code, the tests for it fail."""
-    code, told = nursery.run(mutant.killed_by, sources=altered(mutant))
-    assert code == TESTS_FAILED, f"{mutant.name} survived\n{told[-4000:]}"
-    assert re.search(r"^1 failed", told, re.MULTILINE), told[-2000:]
+    code, printed = nursery.run(mutant.killed_by, sources=altered(mutant))
+    assert code == TESTS_FAILED, f"{mutant.name} survived\n{printed[-4000:]}"
+    assert re.search(r"^1 failed", printed, re.MULTILINE), printed[-2000:]
 
 
 def of_each_kind() -> dict[str, str]:
@@ -53,8 +53,8 @@ def of_each_kind() -> dict[str, str]:
 @pytest.mark.parametrize("test", of_each_kind().values(), ids=of_each_kind())
 def test_without_a_fault_a_test_passes_there_too(nursery: Nursery, test: str) -> None:
     """So a failure above is caused by the fault."""
-    code, told = nursery.run(test, sources={})
-    assert code == TESTS_PASSED, told[-4000:]
+    code, printed = nursery.run(test, sources={})
+    assert code == TESTS_PASSED, printed[-4000:]
 
 
 def test_there_are_enough_faults() -> None:

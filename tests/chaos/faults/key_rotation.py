@@ -76,7 +76,7 @@ class Keys:
 
     def _give(self, machine: Machine, ring: str) -> None:
         """Another fault may hit the process meanwhile: it only counts that it was started with the new ring."""
-        machine.tell(SECRET_KEYS=ring)
+        machine.set_environment(SECRET_KEYS=ring)
         before = machine.starts
         machine.kill(self._dice.choice([signal.SIGTERM, signal.SIGKILL]))
         deadline = time.monotonic() + GRACE_S
@@ -89,15 +89,15 @@ class Keys:
     def _finish(self, ring: str) -> None:
         """Reseal until nothing is under an older key; the database may be away meanwhile."""
         deadline = time.monotonic() + WITHIN_S
-        told: list[str] = []
+        answered: list[str] = []
         while not self._over.is_set():
             for verb in ("reseal", "check"):
                 status, answer = self._run(verb, ring)
-                told.append(f"{verb} {status}: {answer}")
+                answered.append(f"{verb} {status}: {answer}")
             if status == 0:
                 return
             if time.monotonic() > deadline:
-                raise NotUp("the rotation did not come to an end\n" + "\n".join(told[-6:]))
+                raise NotUp("the rotation did not come to an end\n" + "\n".join(answered[-6:]))
 
     def _run(self, verb: str, ring: str) -> tuple[int, Any]:
         done = subprocess.run(

@@ -93,7 +93,7 @@ class Nemesis:
         except Exception as failure:  # noqa: BLE001 - raised again by `join`
             self.failure = failure
         finally:
-            self._stage.simulator.tell("DELETE", "faults")
+            self._stage.simulator.call("DELETE", "faults")
             for name in ("redis", "ses", "webhook", *(["database"] if "database" in self._stage.machines else [])):
                 self._stage.networks.change(name, FAIR)
 
@@ -175,10 +175,10 @@ class Nemesis:
             redis.flushall()
 
     def _rules(self, rules: list[dict[str, Any]]) -> None:
-        self._stage.simulator.tell("POST", "faults", rules + EVERYDAY)
+        self._stage.simulator.call("POST", "faults", rules + EVERYDAY)
 
     def _stream(self, faults: dict[str, Any]) -> None:
-        self._stage.simulator.tell("POST", "events", {"stream": faults})
+        self._stage.simulator.call("POST", "events", {"stream": faults})
 
     def _unruly(self, name: str) -> dict[str, Any]:
         delay = list(self._stage.drill.event_delay_ms)

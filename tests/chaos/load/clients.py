@@ -42,9 +42,12 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Make one request."""
-        told = {"Content-Type": "application/json", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        further = {
+            "Content-Type": "application/json",
+            **{name.replace("_", "-"): text for name, text in headers.items()},
+        }
         try:
-            answer = self._pool.request(method, self._url + path, json=body, headers=self._headers | told)
+            answer = self._pool.request(method, self._url + path, json=body, headers=self._headers | further)
             return Answer(answer.status, answer.json() if answer.data else None)
         except (HTTPError, ValueError):
             return Answer(0, None)

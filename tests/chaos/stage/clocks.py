@@ -21,7 +21,7 @@ class Clocks:
             self._write(part, 0)
 
     @property
-    def told(self) -> dict[str, dict[str, str]]:
+    def variables(self) -> dict[str, dict[str, str]]:
         """The further environment variables of each part."""
         path = os.pathsep.join([str(WRONG_CLOCK), str(CHECKOUT)])
         return {part.name: {"PYTHONPATH": path, "WRONG_CLOCK": str(part)} for part in sorted(self._directory.iterdir())}

@@ -102,17 +102,17 @@ class RefusedWrites:
 
     def fill(self) -> None:
         """Refuse writes."""
-        self._tell("CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION full_disk()")
+        self._execute("CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {} EXECUTE FUNCTION full_disk()")
 
     def make_room(self) -> None:
         """Accept writes again."""
-        self._tell("DROP TRIGGER IF EXISTS full_disk ON {}")
+        self._execute("DROP TRIGGER IF EXISTS full_disk ON {}")
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
-    def _tell(self, statement: str) -> None:
+    def _execute(self, statement: str) -> None:
         # A table at a time: locking several could deadlock with transactions that lock them in another order.
         for table in metadata.sorted_tables:
             with self._database.transaction() as connection:

@@ -76,10 +76,10 @@ class Machine:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def tell(self, **told: str) -> None:
+    def set_environment(self, **variables: str) -> None:
         """Set these environment variables from its next start on."""
         with self._lock:
-            self.env = {**self.env, **told}
+            self.env = {**self.env, **variables}
 
     def kill(self, number: signal.Signals = signal.SIGKILL, *, hold_down: bool = False) -> None:
         """Send a signal to the main process; held down, it stays away until `launch`."""

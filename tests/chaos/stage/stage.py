@@ -75,7 +75,7 @@ class Simulated:
 
     url: str
 
-    def tell(self, method: str, path: str, content: Any = None) -> Any:
+    def call(self, method: str, path: str, content: Any = None) -> Any:
         """Make one request and return the answer."""
         with urllib3.PoolManager(retries=False, timeout=10) as pool:
             answer = pool.request(method, f"{self.url}/_simulator/{path}", json=content)
@@ -88,12 +88,12 @@ def staged(
     drill: Drill,
     root: Path,
     *,
-    told: Mapping[str, Mapping[str, str]] | None = None,
+    variables: Mapping[str, Mapping[str, str]] | None = None,
     tablespace: Path | None = None,
 ) -> Iterator[Stage]:
     """A running gateway below `root`; afterwards only its files remain.
 
-    Meanwhile this process has the environment of the parts. `told` has further variables of single parts, by name;
+    Meanwhile this process has the environment of the parts. `variables` has further variables of single parts, by name;
     `tablespace` is an empty directory for PostgreSQL's tables, if they are not to be beside its log.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def staged(
     data = DataDir(root / "gateway")
     data.path.mkdir(exist_ok=True)
     with _own_environment(), Networks() as networks, Keeper() as keeper:
-        yield _Builder(drill, root, data, networks, keeper, told or {}, tablespace).build()
+        yield _Builder(drill, root, data, networks, keeper, variables or {}, tablespace).build()
 
 
 @contextmanager
@@ -126,10 +126,10 @@ class _Builder:
         data: DataDir,
         networks: Networks,
         keeper: Keeper,
-        told: Mapping[str, Mapping[str, str]],
+        variables: Mapping[str, Mapping[str, str]],
         tablespace: Path | None,
     ) -> None:
-        self._told = told
+        self._variables = variables
         self._tablespace = tablespace
         self._drill = drill
         self._root = root
@@ -157,10 +157,10 @@ class _Builder:
             sns_topic_arns=(),
             sns_pinned_certificate=None,
         )
-        told = operated_gateway.of_the_parts(data=self._data, public_url=public_url, settings=settings)
-        told |= operated_gateway.of_aws(f"http://127.0.0.1:{ses}", region=settings.aws_region)
-        told |= operated_gateway.of_the_simulator(self._data, topic_arn=topic_arn)
-        operated_gateway.assume(told | self._timers())
+        environment = operated_gateway.of_the_parts(data=self._data, public_url=public_url, settings=settings)
+        environment |= operated_gateway.of_aws(f"http://127.0.0.1:{ses}", region=settings.aws_region)
+        environment |= operated_gateway.of_the_simulator(self._data, topic_arn=topic_arn)
+        operated_gateway.assume(environment | self._timers())
         keys = _keys(load())
         self._processes(port, Database(direct, pool_size=1))
         aws.sns.subscribe(
@@ -217,8 +217,8 @@ class _Builder:
     def _simulator(self) -> str:
         port = free_port()
         part = processes.simulator(self._data.simulator, port=port, region="us-east-1")
-        told = ("--latency-ms", "40", "--max-send-rate", "2000", "--max-24h", "-1", "--retry-delay", "1")
-        argv = (*part.argv, *told, "--event-delay-ms", "20", "300", "--seed", str(self._drill.seed))
+        options = ("--latency-ms", "40", "--max-send-rate", "2000", "--max-24h", "-1", "--retry-delay", "1")
+        argv = (*part.argv, *options, "--event-delay-ms", "20", "300", "--seed", str(self._drill.seed))
         self._start(
             Machine(
                 name="simulator",
@@ -269,7 +269,7 @@ class _Builder:
             processes.beat(),
         ):
             ready = partial(answers, f"http://127.0.0.1:{port}/healthz") if part.name == "web" else part.ready
-            env = {**part.env, **self._told.get(part.name, {})}
+            env = {**part.env, **self._variables.get(part.name, {})}
             self._start(Machine(name=part.name, argv=part.argv, env=env, log=self._log(part.name), ready=ready))
         database.close()
 

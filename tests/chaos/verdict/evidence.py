@@ -102,9 +102,9 @@ def gather(
     journal_path: Path, database_url: str, ledger: Path, *, seen: Mapping[UUID, datetime], canary_key: str
 ) -> Evidence:
     """Collect all the evidence; the rows leave out the canaries that the gateway sends itself."""
-    told = list(journal.read(journal_path))
-    bodies = {entry["key"]: entry["body"] for entry in told if entry["what"] == "offer"}
-    heard = [(entry["key"], UUID(entry["id"])) for entry in told if entry["what"] == "accepted"]
+    entries = list(journal.read(journal_path))
+    bodies = {entry["key"]: entry["body"] for entry in entries if entry["what"] == "offer"}
+    heard = [(entry["key"], UUID(entry["id"])) for entry in entries if entry["what"] == "accepted"]
     answers: dict[str, set[UUID]] = {}
     for key, email_id in heard:
         answers.setdefault(key, set()).add(email_id)
@@ -117,7 +117,7 @@ def gather(
                 ),
                 answers={key: frozenset(ids) for key, ids in answers.items()},
                 offered=frozenset(bodies),
-                refused=tuple(entry["key"] for entry in told if entry["what"] == "refused"),
+                refused=tuple(entry["key"] for entry in entries if entry["what"] == "refused"),
                 rows=tuple(row for row in _rows(connection) if row.key != canary_key),
                 tries=tuple(_tries(connection)),
                 taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),

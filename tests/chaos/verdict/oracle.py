@@ -83,7 +83,7 @@ class _Case:
         for one in evidence.tries:
             self.tries_of[one.recipient_id].append(one)
 
-    def tell(self, row: Row) -> str:
+    def describe(self, row: Row) -> str:
         """One recipient in a line, with its attempts and the ledger's entries."""
         calls = ", ".join(f"{one.outcome} {one.started_at:%H:%M:%S.%f}" for one in self.tries_of[row.id])
         taken = ", ".join(f"{one.at:%H:%M:%S.%f} {one.mode}" for one in self.taken_of[row.id])
@@ -140,19 +140,19 @@ def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
         yield Finding(Promise.INVARIANT, key, f"{key} was refused")
 
 
-def _nobody_gets_it_twice(case: _Case) -> Iterator[Finding]:
+def _no_recipient_gets_it_twice(case: _Case) -> Iterator[Finding]:
     """I1, I5: SES took each email once, except those marked as possible duplicates; no attempt called it twice."""
     for recipient_id, taken in case.taken_of.items():
         row = case.rows.get(recipient_id)
         if len(taken) > 1 and row is not None:
             flagged = Promise.DUPLICATE_FLAGGED if row.possible_duplicate else Promise.DUPLICATE_UNFLAGGED
-            yield Finding(flagged, str(recipient_id), case.tell(row))
+            yield Finding(flagged, str(recipient_id), case.describe(row))
     for attempt_id, number in Counter(one.attempt_id for one in case.evidence.taken if one.attempt_id).items():
         if number > 1:
             yield Finding(Promise.DUPLICATE_UNFLAGGED, str(attempt_id), f"attempt {attempt_id} called {number} times")
 
 
-def _nobody_is_sent_to_after_suppression(case: _Case) -> Iterator[Finding]:
+def _no_email_leaves_after_suppression(case: _Case) -> Iterator[Finding]:
     """I8: no attempt began while a suppression of its address and scope was known to be committed."""
     listed_of: dict[str, list[Listed]] = defaultdict(list)
     for listed in case.evidence.listed:
@@ -162,7 +162,7 @@ def _nobody_is_sent_to_after_suppression(case: _Case) -> Iterator[Finding]:
         for listed in listed_of[row.key] if row is not None else ():
             if row is not None and listed.scope in (EVERY_EMAIL, row.scope) and _was_live(listed, one.started_at):
                 since = f"suppressed since {listed.created_at:%H:%M:%S.%f}, seen {listed.seen_at:%H:%M:%S.%f}"
-                yield Finding(Promise.SENT_AFTER_SUPPRESSION, str(row.id), f"{since}; {case.tell(row)}")
+                yield Finding(Promise.SENT_AFTER_SUPPRESSION, str(row.id), f"{since}; {case.describe(row)}")
 
 
 def _was_live(listed: Listed, moment: datetime) -> bool:
@@ -177,13 +177,13 @@ def _what_ses_took_is_known(case: _Case) -> Iterator[Finding]:
     for recipient_id, taken in case.taken_of.items():
         row = case.rows.get(recipient_id)
         if row is not None and not _is_taken(row) and (case.lossless or row.state not in WAITING):
-            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(recipient_id), case.tell(row))
+            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(recipient_id), case.describe(row))
         for one in taken:
             if row is None or not case.lossless or one.attempt_id is None:
                 continue
             if outcomes.get(one.attempt_id) != "accepted":
-                told = f"SES took attempt {one.attempt_id}, which is {outcomes.get(one.attempt_id, 'unknown here')}"
-                yield Finding(Promise.INVARIANT, str(one.attempt_id), f"{told}; {case.tell(row)}")
+                unnoted = f"SES took attempt {one.attempt_id}, which is {outcomes.get(one.attempt_id, 'unknown here')}"
+                yield Finding(Promise.INVARIANT, str(one.attempt_id), f"{unnoted}; {case.describe(row)}")
 
 
 def _is_taken(row: Row) -> bool:
@@ -194,7 +194,7 @@ def _what_is_said_to_be_sent_was_taken(case: _Case) -> Iterator[Finding]:
     """I2, I3: no email is recorded as sent that SES never took."""
     for row in case.evidence.rows:
         if row.state in TAKEN_BY_SES and not case.taken_of.get(row.id):
-            yield Finding(Promise.LOST, str(row.id), case.tell(row))
+            yield Finding(Promise.LOST, str(row.id), case.describe(row))
     taken = {one.attempt_id for one in case.evidence.taken}
     for one in case.evidence.tries:
         if one.outcome == "accepted" and one.id not in taken and one.recipient_id in case.rows:
@@ -205,7 +205,7 @@ def _what_ended_unsent_was_not_taken(case: _Case) -> Iterator[Finding]:
     """I4, I16: suppressed, failed, expired and canceled emails were never sent."""
     for row in case.evidence.rows:
         if row.state in ENDED_UNSENT and row.ses_message_id is None and case.taken_of.get(row.id):
-            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(row.id), case.tell(row))
+            yield Finding(Promise.LEDGER_MINUS_DATABASE, str(row.id), case.describe(row))
 
 
 def _what_failed_was_refused(case: _Case) -> Iterator[Finding]:
@@ -214,7 +214,7 @@ def _what_failed_was_refused(case: _Case) -> Iterator[Finding]:
         failed = row.state is State.FAILED and row.ses_message_id is None and not case.taken_of.get(row.id)
         refused = any(one.outcome == "rejected" for one in case.tries_of[row.id])
         if failed and not (refused and (row.reason or "").startswith(REFUSED_BY_SES)):
-            yield Finding(Promise.LOST, str(row.id), f"failed, and SES never refused it; {case.tell(row)}")
+            yield Finding(Promise.LOST, str(row.id), f"failed, and SES never refused it; {case.describe(row)}")
 
 
 def _everything_has_ended(case: _Case) -> Iterator[Finding]:
@@ -225,9 +225,9 @@ def _everything_has_ended(case: _Case) -> Iterator[Finding]:
         if row.state is State.UNCONFIRMED and not case.lossless:
             continue
         if row.state in WAITING:
-            yield Finding(Promise.UNSETTLED, str(row.id), case.tell(row))
+            yield Finding(Promise.UNSETTLED, str(row.id), case.describe(row))
         elif row.leased:
-            yield Finding(Promise.INVARIANT, str(row.id), f"a lease is left; {case.tell(row)}")
+            yield Finding(Promise.INVARIANT, str(row.id), f"a lease is left; {case.describe(row)}")
     if case.evidence.unread and case.lossless:
         yield Finding(Promise.UNSETTLED, "feedback", f"{case.evidence.unread} notifications were not settled")
 
@@ -242,8 +242,8 @@ def _who_is_to_blame_is_listed(case: _Case) -> Iterator[Finding]:
 RULES = (
     _every_promise_is_kept,
     _every_key_is_one_mail,
-    _nobody_gets_it_twice,
-    _nobody_is_sent_to_after_suppression,
+    _no_recipient_gets_it_twice,
+    _no_email_leaves_after_suppression,
     _what_ses_took_is_known,
     _what_is_said_to_be_sent_was_taken,
     _what_ended_unsent_was_not_taken,

@@ -54,11 +54,11 @@ def test_a_failed_page_is_read_again(world: World, monkeypatch: pytest.MonkeyPat
     """Throttled: read again at once. Any other error: the run ends and says so, and the next one continues there."""
     monkeypatch.setattr(account, "PAGE_SIZE", 2)
     world.at_ses(*(f"r{number}@example.net" for number in range(6)))
-    told: list[int] = []
+    shown: list[int] = []
 
     def fail_the_second(place: SyncPosition, _tally: Tally) -> None:
-        told.append(place.pages)
-        if len(told) == 1:
+        shown.append(place.pages)
+        if len(shown) == 1:
             world.faults({"match": {"operation": "ListSuppressedDestinations", "count": 1}, "fault": fault})
 
     if fault == "429":

@@ -115,17 +115,17 @@ def test_a_sandbox_is_reported_once_a_day(gateway: Gateway, tmp_path: Path) -> N
         assert [log["event"] for log in logs] == ["ses_list_not_put"]
 
 
-@pytest.mark.parametrize("fault, told", [("400:AccessDeniedException", True), ("500_before", True), ("429", False)])
-def test_a_sweep_that_ses_refuses_rests(world: World, fault: str, *, told: bool) -> None:
+@pytest.mark.parametrize("fault, reported", [("400:AccessDeniedException", True), ("500_before", True), ("429", False)])
+def test_a_sweep_that_ses_refuses_rests(world: World, fault: str, *, reported: bool) -> None:
     """It does not fail: it reports the refusal, unless it was throttled, and tries again a quarter of an hour later."""
     world.at_ses("kim@example.net")
     world.faults({"match": {"operation": "ListSuppressedDestinations", "count": 1}, "fault": fault})
     with capture_logs() as logs:
         assert world.sync.sweep() == 0
-    assert [log["event"] for log in logs] == (["ses_list_waits"] if told else [])
-    assert world.sync.sweep() == (0 if told else 1)
+    assert [log["event"] for log in logs] == (["ses_list_waits"] if reported else [])
+    assert world.sync.sweep() == (0 if reported else 1)
     world.later(timedelta(minutes=16))
-    assert world.sync.sweep() == (1 if told else 0)
+    assert world.sync.sweep() == (1 if reported else 0)
 
 
 def test_upkeep_runs_it(world: World) -> None:
@@ -229,8 +229,8 @@ def test_three_thousand_entries_survive_a_kill(world: World, tmp_path: Path) -> 
     """A process is killed while it waits for a page: the next one reads that page, and every entry is there once."""
     world.at_ses(*(f"Reader.{number}@example.net" for number in range(3000)))
     words = command("suppressions", "sync", "--direction", "pull")
-    told = surroundings(**environment(world))
-    with subprocess.Popen(words, cwd=tmp_path, env=told, stdout=subprocess.DEVNULL) as run:
+    variables = surroundings(**environment(world))
+    with subprocess.Popen(words, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL) as run:
         until(lambda: world.place().pages)
         world.faults({"match": {"operation": "ListSuppressedDestinations", "count": 1}, "fault": "hang_before"})
         until(lambda: control(world.simulator, "GET", "faults")[0]["struck"])
@@ -278,7 +278,7 @@ def test_a_sync_that_is_not_possible_is_a_failure(
     """A sandbox that takes nothing: code 1, with the reason; options that exclude each other: code 2."""
     monkeypatch.chdir(tmp_path)
     with two_lists(gateway, tmp_path, production_access=False) as world:
-        code, told = run_command(world, monkeypatch, capsys, "--direction", "push")
-        assert (code, "sandbox" in told["push_refused"]) == (1, True)
+        code, answer = run_command(world, monkeypatch, capsys, "--direction", "push")
+        assert (code, "sandbox" in answer["push_refused"]) == (1, True)
         assert run_command(world, monkeypatch, capsys, "--direction", "pull", "--manual-too")[0] == 2
         assert run_command(world, monkeypatch, capsys, "--direction", "push", "--accept-departures")[0] == 2

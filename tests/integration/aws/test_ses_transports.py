@@ -284,13 +284,13 @@ def test_an_answer_is_read_however_it_is_framed(
 
 def test_the_caller_is_notified_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """To open a connection, or to write more than is taken at once; not for a short email on an open connection."""
-    told: list[str] = []
+    notified: list[str] = []
     calls = {"first": ENVELOPE, "second": ENVELOPE, "long": replace(ENVELOPE, raw=b"." * TAKEN_AT_ONCE)}
     answer = HEAD + b"Content-Length: 23\r\n\r\n" + BODY
     with endpoint(monkeypatch, answer=answer) as server, closing(fast_client("eu-west-1", clock=clock)) as client:
         mailer = FastMailer(client, configuration_set=None)
         for name, envelope in calls.items():
-            begun = mailer.begin(envelope, before_waiting=partial(told.append, name))
+            begun = mailer.begin(envelope, before_waiting=partial(notified.append, name))
             assert not isinstance(begun, Outcome)
             assert begun.wait() == Accepted("0100-1")
-    assert (told, server.connections) == (["first", "long"], 1)
+    assert (notified, server.connections) == (["first", "long"], 1)

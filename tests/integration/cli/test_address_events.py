@@ -22,7 +22,7 @@ def test_a_bounce_of_a_foreign_email_is_shown_with_its_exemption(
     # Of an account of ours: what is of another one is set aside.
     feed(gateway, json.loads(BOUNCE.read_text().replace("154131996403", TOPIC.split(":")[4])))
     assert main(["events", "bounce@simulator.amazonses.com", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])["events"]
-    assert [one["type"] for one in told] == ["bounce"]
-    assert "mailbox simulator" in told[0]["effect"]
+    listed = json.loads(capsys.readouterr().out.splitlines()[-1])["events"]
+    assert [one["type"] for one in listed] == ["bounce"]
+    assert "mailbox simulator" in listed[0]["effect"]
     assert main(["suppressions", "bounce@simulator.amazonses.com", "--json"]) == 1

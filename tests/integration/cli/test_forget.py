@@ -40,8 +40,8 @@ def run(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     def run_one(*words: str) -> tuple[bool, Json, str]:
         given = make_parser().parse_args([*words, "--json"])
         done = given.command.run(given, Terminal(as_json=True))
-        told = capsys.readouterr()
-        return done, json.loads(told.out.splitlines()[-1]), told.err
+        printed = capsys.readouterr()
+        return done, json.loads(printed.out.splitlines()[-1]), printed.err
 
     return run_one
 
@@ -52,14 +52,14 @@ def test_addresses_are_checked_by_hand_and_from_a_file(
     """The exit code says whether all would be sent to; the table gives the reasons, and suggests corrections."""
     gateway.suppress.add(ROOT, "kim@example.net", reason="By phone.")
     gateway.suppress.add(ROOT, "ben@example.net", scope="invites/news")
-    done, told, words = run("check", "kim@example.net", "ann@gmial.com", "no address", "ben@example.net")
-    assert (done, told["would_send"]) == (False, 2)
-    assert [one["would_send"] for one in told["checked"]] == [False, True, False, True]
+    done, answer, words = run("check", "kim@example.net", "ann@gmial.com", "no address", "ben@example.net")
+    assert (done, answer["would_send"]) == (False, 2)
+    assert [one["would_send"] for one in answer["checked"]] == [False, True, False, True]
     assert "ann@gmail.com" in words
     assert "no spaces" in words
     monkeypatch.setattr("sys.stdin", io.StringIO("ben@example.net\n\n  ann@example.net \n"))
-    done, told, _ = run("check", "-", "--app", "invites", "--stream", "news")
-    assert [(one["given"], one["would_send"]) for one in told["checked"]] == [
+    done, answer, _ = run("check", "-", "--app", "invites", "--stream", "news")
+    assert [(one["given"], one["would_send"]) for one in answer["checked"]] == [
         ("ben@example.net", False),
         ("ann@example.net", True),
     ]
@@ -69,15 +69,15 @@ def test_addresses_are_checked_by_hand_and_from_a_file(
 def test_an_operator_finds_the_reason_and_how_to_unsuppress(gateway: Gateway, run: Run) -> None:
     """Layer by layer, with the command to type; the last line is the answer. Any address is allowed."""
     gateway.suppress.add(ROOT, "kim@example.net", reason="By phone.")
-    done, told, words = run("suppressions", "explain", "kim@example.net")
+    done, answer, words = run("suppressions", "explain", "kim@example.net")
     lines = words.splitlines()
     assert done
-    assert (told["would_send"], told["layers"][0]["verdict"]) == (False, "blocks")
+    assert (answer["would_send"], answer["layers"][0]["verdict"]) == (False, "blocks")
     assert lines[0].startswith("1. our list, the address: blocks.")
     assert any("./postern unsuppress kim@example.net --reason '...'" in line for line in lines)
     assert lines[-1] == "Would an email be sent now: no. No email is sent: manual, for every email."
-    done, told, words = run("suppressions", "explain", "ann@example.net", "--app", "invites", "--stream", "news")
-    assert (done, told["would_send"]) == (True, True)
+    done, answer, words = run("suppressions", "explain", "ann@example.net", "--app", "invites", "--stream", "news")
+    assert (done, answer["would_send"]) == (True, True)
     assert words.splitlines()[-1] == "Would an email be sent now: yes. An email would be sent."
 
 
@@ -92,10 +92,10 @@ def test_a_person_is_forgotten_only_after_confirmation(
     with pytest.raises(UsageMistake, match="--yes"):
         run(*words)
     assert recipient_of(gateway, email).address == "kim@example.net"
-    done, told, said = run(*words, "--yes")
+    done, answer, said = run(*words, "--yes")
     assert done
-    assert (told["canceled"], told["ses_account"]) == (1, "kept")
-    assert told["suppressed"] == [{"scope": "invites", "origin": "manual"}]
+    assert (answer["canceled"], answer["ses_account"]) == (1, "kept")
+    assert answer["suppressed"] == [{"scope": "invites", "origin": "manual"}]
     assert "Still suppressed: invites (manual)." in said
     assert state_of(gateway, email) is State.CANCELED
     assert "kim@example.net" not in everything_stored(gateway)

@@ -87,6 +87,6 @@ def test_a_suppression_that_is_over_is_still_shown(gateway: Gateway, capsys: pyt
     assert main(["suppress", "kim@example.net", "--reason", "She left."]) == 0
     gateway.unsuppress(caller(gateway), "kim@example.net", reason="She is back.", wait_for_ses=False)
     assert main(["suppressions", "kim@example.net", "--json"]) == 0
-    told = capsys.readouterr().out
-    assert '"suppressions": []' in told
-    assert "She is back." in told
+    printed = capsys.readouterr().out
+    assert '"suppressions": []' in printed
+    assert "She is back." in printed

@@ -124,9 +124,9 @@ def test_a_second_run_prepares_nothing(checkout: Checkout) -> None:
 def test_help_installs_nothing(checkout: Checkout, words: tuple[str, ...]) -> None:
     """Not even what the command itself would need; other words with `--help` go to the command."""
     shutil.copy(LAUNCHER.parent / "app" / "cli" / "help_pages.json", checkout.path / "app" / "cli")
-    told = checkout.run(*words)
-    assert (told.returncode, told.stderr, checkout.installs) == (0, "", 0)
-    assert told.stdout.startswith(" ".join(["usage: postern", *words[:-1], "[-h]"]))
+    ended = checkout.run(*words)
+    assert (ended.returncode, ended.stderr, checkout.installs) == (0, "", 0)
+    assert ended.stdout.startswith(" ".join(["usage: postern", *words[:-1], "[-h]"]))
     assert not (checkout.path / ".venv").exists()
     assert checkout.run("send", "more", "--help").stdout.startswith("send|more|--help|")
 

@@ -34,9 +34,9 @@ def test_an_exported_list_is_imported_again(here: Settings, tmp_path: Path) -> N
     dry = last_object(run("import", "list.csv", "--dry-run", "--json", cwd=tmp_path, here=here, code=1).stdout)
     assert (dry["dry_run"], dry["added"], dry["refused"]) == (True, 1, 1)
     run("import", "list.csv", "--dry-run", "--skip-refused", cwd=tmp_path, here=here)
-    told = run("import", "list.csv", "--report", "report.csv", cwd=tmp_path, here=here, code=1).stdout
-    assert "added to the list" in told
-    assert "Give one address, with exactly one @." in told
+    printed = run("import", "list.csv", "--report", "report.csv", cwd=tmp_path, here=here, code=1).stdout
+    assert "added to the list" in printed
+    assert "Give one address, with exactly one @." in printed
     with (tmp_path / "report.csv").open(newline="") as report:
         assert list(csv.reader(report)) == [
             ["line", "verdict", "rule", "detail"],
@@ -89,11 +89,11 @@ def test_memory_does_not_grow_with_the_list(migrated_postgres_url: str, redis_ur
         file = tmp_path / f"{size}.csv"
         with file.open("wb") as written:
             written.writelines(many(size))
-        told, peak = _measured(here, tmp_path, "import", str(file))
-        assert told["rows"] == size
+        answer, peak = _measured(here, tmp_path, "import", str(file))
+        assert answer["rows"] == size
         peaks["import"].append(peak)
-        told, peak = _measured(here, tmp_path, "export", "--file", str(tmp_path / "out.csv"))
-        assert told["entries"] == size
+        answer, peak = _measured(here, tmp_path, "export", "--file", str(tmp_path / "out.csv"))
+        assert answer["entries"] == size
         peaks["export"].append(peak)
     for few, many_ in peaks.values():
         assert many_ - few < 7_168, peaks
@@ -101,12 +101,12 @@ def test_memory_does_not_grow_with_the_list(migrated_postgres_url: str, redis_ur
 
 def _measured(here: Settings, directory: Path, *words: str) -> tuple[dict[str, Any], int]:
     """The command's output, and its largest resident set in kilobytes."""
-    with (directory / "told").open("w+") as told:
+    with (directory / "output").open("w+") as output:
         process = subprocess.Popen(
-            command("suppressions", *words, "--json"), cwd=directory, env=surroundings(**here), stdout=told
+            command("suppressions", *words, "--json"), cwd=directory, env=surroundings(**here), stdout=output
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
-        told.seek(0)
-        return last_object(told.read()), usage.ru_maxrss
+        output.seek(0)
+        return last_object(output.read()), usage.ru_maxrss

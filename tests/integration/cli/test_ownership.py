@@ -88,7 +88,7 @@ def test_a_foreign_sqlite_file_is_read_without_a_trace(sqlite_file: Path, open_e
 
 def test_a_file_that_is_no_database_is_left_alone(sqlite_file: Path) -> None:
     """One line names it, and nothing is written to it."""
-    sqlite_file.write_text("a letter to nobody, longer than the head of a database " * 4)
+    sqlite_file.write_text("a letter that is longer than the head of a database " * 4)
     with pytest.raises(CommandFailed, match=r"the database cannot be used \(DatabaseError\)"):
         take(f"sqlite:///{sqlite_file}")
     assert sqlite_file.read_text().startswith("a letter")

@@ -60,16 +60,16 @@ def counted(answer: dict[str, Any]) -> list[tuple[object, ...]]:
 def test_a_rotation_is_checked_and_finished(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
     """Check counts rows by key; reseal moves them to the first key; then the older key may go, and emails are sent."""
     waiting = fill(gateway, mailer, waiting=2, ended=3)
-    code, told = run(OLD, "secret", "check")
-    assert (code, told["verdict"], counted(told)) == (0, "finished", [(1, 1, 5, 0, False)])
-    code, told = run(BOTH, "secret", "check")
-    assert (code, told["verdict"]) == (1, "unfinished")
-    assert counted(told) == [(1, 0, 0, 0, False), (2, 1, 5, 2, False)]
-    code, told = run(BOTH, "secret", "reseal")
-    assert (code, told["sealed"]) == (0, {"peppers": 1, "emails": 5})
-    code, told = run(BOTH, "secret", "check")
-    assert (code, told["verdict"]) == (0, "finished")
-    assert counted(told) == [(1, 1, 5, 0, False), (2, 0, 0, 0, True)]
+    code, answer = run(OLD, "secret", "check")
+    assert (code, answer["verdict"], counted(answer)) == (0, "finished", [(1, 1, 5, 0, False)])
+    code, answer = run(BOTH, "secret", "check")
+    assert (code, answer["verdict"]) == (1, "unfinished")
+    assert counted(answer) == [(1, 0, 0, 0, False), (2, 1, 5, 2, False)]
+    code, answer = run(BOTH, "secret", "reseal")
+    assert (code, answer["sealed"]) == (0, {"peppers": 1, "emails": 5})
+    code, answer = run(BOTH, "secret", "check")
+    assert (code, answer["verdict"]) == (0, "finished")
+    assert counted(answer) == [(1, 1, 5, 0, False), (2, 0, 0, 0, True)]
     assert run(NEW, "secret", "check")[0] == 0
     with gateway_on(gateway.settings.database_url, gateway.settings.redis_url, mailer=mailer, secret_keys=NEW) as new:
         new.deliver.drain(Lane.TRANSACTIONAL)
@@ -81,11 +81,11 @@ def test_a_rotation_is_checked_and_finished(gateway: Gateway, mailer: ScriptedMa
 def test_a_missing_key_is_named_by_its_id_with_exit_code_2(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
     """With the number of emails that wait for it; reseal leaves those rows alone and says so."""
     fill(gateway, mailer, waiting=1, ended=0)
-    code, told = run(NEW, "secret", "check")
-    assert (code, told["verdict"]) == (2, "cannot_be_opened")
-    assert counted(told) == [(1, 0, 0, 0, False), (None, 1, 1, 1, False)]
-    code, told = run(NEW, "secret", "reseal")
-    assert (code, told["sealed"], told["left"]) == (1, {"peppers": 0, "emails": 0}, {"peppers": 1, "emails": 1})
+    code, answer = run(NEW, "secret", "check")
+    assert (code, answer["verdict"]) == (2, "cannot_be_opened")
+    assert counted(answer) == [(1, 0, 0, 0, False), (None, 1, 1, 1, False)]
+    code, answer = run(NEW, "secret", "reseal")
+    assert (code, answer["sealed"], answer["left"]) == (1, {"peppers": 0, "emails": 0}, {"peppers": 1, "emails": 1})
     assert run(OLD, "secret", "check")[0] == 0
 
 

@@ -44,10 +44,10 @@ def review(gateway: Gateway, reply_class: str, words: str) -> BounceReview:
     )
 
 
-def settle(gateway: Gateway, *told: tuple[str, dict[str, Any]]) -> None:
+def settle(gateway: Gateway, *reported: tuple[str, dict[str, Any]]) -> None:
     with gateway.database.reading() as connection:
         now = clock(connection)
-    events = [bounced(KIM, message=message, fields=fields, at=now - timedelta(hours=1)) for message, fields in told]
+    events = [bounced(KIM, message=message, fields=fields, at=now - timedelta(hours=1)) for message, fields in reported]
     put(gateway, *map(json.dumps, events))
     gateway.settle.drain()
 

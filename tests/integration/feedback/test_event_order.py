@@ -34,7 +34,7 @@ class ReceivedEvent:
     minute: int
 
 
-news = st.builds(
+received = st.builds(
     ReceivedEvent,
     who=st.sampled_from(PEOPLE),
     what=st.sampled_from(["gone", "soft", "soft", "at ses", "complaint", "delivery"]),
@@ -49,7 +49,7 @@ def gateway(migrated_url: str, redis_url: str) -> Iterator[Gateway]:
         yield made
 
 
-def told(one: ReceivedEvent, domain: str, at: datetime, number: int) -> Event:
+def as_notification(one: ReceivedEvent, domain: str, at: datetime, number: int) -> Event:
     """The notification of an email that had left a minute before."""
     address, message = f"{one.who}@{domain}", f"{domain}-{number}"
     when: dict[str, Any] = {"message": message, "at": at, "sent_at": at - timedelta(minutes=1)}
@@ -96,8 +96,8 @@ def listed(gateway: Gateway, domain: str) -> tuple[list[tuple[object, ...]], lis
 
 
 @given(
-    early=st.lists(news, min_size=2, max_size=9),
-    late=st.lists(news, max_size=7),
+    early=st.lists(received, min_size=2, max_size=9),
+    late=st.lists(received, max_size=7),
     removed=st.sets(st.sampled_from(PEOPLE)),
     seed=st.integers(0, 999),
 )
@@ -112,10 +112,11 @@ def test_the_order_of_events_never_changes_the_list(
     for shuffle in (None, random.Random(seed), random.Random(seed + 1)):
         domain = f"d{new_id().hex}.example"
         before = [
-            told(one, domain, start - timedelta(minutes=60 - one.minute), number) for number, one in enumerate(early)
+            as_notification(one, domain, start - timedelta(minutes=60 - one.minute), number)
+            for number, one in enumerate(early)
         ]
         after = [
-            told(one, domain, start + timedelta(minutes=60 + one.minute), 100 + number)
+            as_notification(one, domain, start + timedelta(minutes=60 + one.minute), 100 + number)
             for number, one in enumerate(late)
         ]
         if shuffle is not None:

@@ -27,16 +27,16 @@ def sent(gateway: Gateway, address: str = "kim@example.net") -> UUID:
 
 def not_sent(gateway: Gateway, email: UUID, subtype: str, **more: Any) -> Any:
     """A complaint as SES reports it for an address on its own list: without a type and without a recipient."""
-    told = complaint(gateway, email, **more)
-    told["complaint"] = {name: told["complaint"][name] for name in ("feedbackId", "timestamp")}
-    return told | {"complaint": told["complaint"] | {"complaintSubType": subtype}}
+    reported = complaint(gateway, email, **more)
+    reported["complaint"] = {name: reported["complaint"][name] for name in ("feedbackId", "timestamp")}
+    return reported | {"complaint": reported["complaint"] | {"complaintSubType": subtype}}
 
 
-def without_words(told: Any) -> Any:
+def without_words(reported: Any) -> Any:
     """The same bounce without any server's diagnosis."""
-    (recipient,) = told["bounce"]["bouncedRecipients"]
+    (recipient,) = reported["bounce"]["bouncedRecipients"]
     recipient.pop("diagnosticCode")
-    return told
+    return reported
 
 
 def reason(gateway: Gateway, email: UUID) -> str | None:
@@ -89,13 +89,13 @@ def test_the_reason_is_the_same_in_any_order(gateway: Gateway) -> None:
     reasons = set()
     for order in permutations(range(3)):
         email = sent(gateway, fresh_address())
-        told = [
+        reported = [
             not_sent(gateway, email, LISTED[0]),
             bounce(gateway, email),
             without_words(bounce(gateway, email, kind="Transient", feedback_id=f"soft-{email}")),
         ]
         for number in order:
-            feed(gateway, told[number])
+            feed(gateway, reported[number])
         reasons.add(reason(gateway, email))
     assert reasons == {"smtp; 550 5.1.1 user unknown"}
 

@@ -30,8 +30,8 @@ def delayed(message: str) -> Event:
     return event("DeliveryDelay", {"delayType": "General", "delayedRecipients": [report]}, message=message, to=[KIM])
 
 
-def settle(gateway: Gateway, told: Event) -> None:
-    put(gateway, json.dumps(told))
+def settle(gateway: Gateway, reported: Event) -> None:
+    put(gateway, json.dumps(reported))
     gateway.settle.drain()
 
 
@@ -77,9 +77,9 @@ def test_a_complaint_is_a_reason(gateway: Gateway, *, first_delivered: bool) -> 
 
 def test_one_of_several_who_may_have_complained_is_suppressed_as_such(gateway: Gateway) -> None:
     """Other software wrote to two people at once, and SES names both. The entries say that it is a guess."""
-    told = complained("ann@example.net", message="0100-theirs", to=["ann@example.net", "bob@example.net"])
-    told["complaint"]["complainedRecipients"] = [{"emailAddress": f"{who}@example.net"} for who in ("ann", "bob")]
-    settle(gateway, told)
+    reported = complained("ann@example.net", message="0100-theirs", to=["ann@example.net", "bob@example.net"])
+    reported["complaint"]["complainedRecipients"] = [{"emailAddress": f"{who}@example.net"} for who in ("ann", "bob")]
+    settle(gateway, reported)
     words = "One of 2 recipients reported the email as spam; SES does not know which one."
     assert [row["reason"] for row in rows(gateway, "suppressions")] == [words, words]
 

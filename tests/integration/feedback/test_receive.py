@@ -20,7 +20,7 @@ from tests.support.aws.sns_signing import Envelope
 from tests.support.gateway.gateways import ScriptedMailer, settings_for
 from tests.support.gateway.rows import count, rows
 
-NEWS = json.dumps(bounced("kim@example.net", message="m1"))
+BOUNCE = json.dumps(bounced("kim@example.net", message="m1"))
 
 
 @dataclass
@@ -60,10 +60,10 @@ def confirming(gateway: Gateway, confirmer: Confirmer) -> Gateway:
 
 def test_a_notification_is_stored_as_it_came_and_the_bell_is_rung(gateway: Gateway) -> None:
     """The raw text is in the database before the answer; a worker settles it later."""
-    envelope = sns_signing.signer().notification(NEWS)
+    envelope = sns_signing.signer().notification(BOUNCE)
     assert receive(gateway, envelope) is Receipt.STORED
     [row] = rows(gateway, "notifications")
-    assert (row["sns_message_id"], row["raw"], row["state"]) == (envelope["MessageId"], NEWS, "new")
+    assert (row["sns_message_id"], row["raw"], row["state"]) == (envelope["MessageId"], BOUNCE, "new")
     assert row["topic_arn"] == sns_signing.TOPIC_ARN
     assert gateway.redis.exists(f"postern:bell:{SETTLE.name}")
     assert count(gateway, "suppressions") == 0
@@ -71,7 +71,7 @@ def test_a_notification_is_stored_as_it_came_and_the_bell_is_rung(gateway: Gatew
 
 def test_a_notification_that_comes_twice_is_stored_once(gateway: Gateway) -> None:
     """SNS delivers at least once, and may deliver two copies at the same moment."""
-    envelope = sns_signing.signer().notification(NEWS)
+    envelope = sns_signing.signer().notification(BOUNCE)
     with ThreadPoolExecutor(8) as threads:
         receipts = [each.result() for each in [threads.submit(receive, gateway, envelope) for _ in range(8)]]
     assert sorted(receipts) == [Receipt.DUPLICATE] * 7 + [Receipt.STORED]
@@ -81,10 +81,10 @@ def test_a_notification_that_comes_twice_is_stored_once(gateway: Gateway) -> Non
 @pytest.mark.parametrize(
     "forged",
     [
-        lambda: sns_signing.forger().notification(NEWS),
-        lambda: sns_signing.signer().notification(NEWS, topic_arn=sns_signing.OTHER_ACCOUNTS_TOPIC_ARN),
-        lambda: sns_signing.signer().notification(NEWS) | {"Message": NEWS.replace("kim", "ann")},
-        lambda: sns_signing.signer().notification(NEWS, version=1),
+        lambda: sns_signing.forger().notification(BOUNCE),
+        lambda: sns_signing.signer().notification(BOUNCE, topic_arn=sns_signing.OTHER_ACCOUNTS_TOPIC_ARN),
+        lambda: sns_signing.signer().notification(BOUNCE) | {"Message": BOUNCE.replace("kim", "ann")},
+        lambda: sns_signing.signer().notification(BOUNCE, version=1),
     ],
     ids=["key", "topic", "text", "version"],
 )
@@ -110,7 +110,7 @@ def test_while_the_database_is_away_sns_is_asked_to_retry(gateway: Gateway) -> N
     nowhere = Database("sqlite:////nowhere/at/all.db")
     receives = receiver(gateway, topic_arn=sns_signing.TOPIC_ARN, database=nowhere)
     with pytest.raises(ServiceUnavailable):
-        receive(replace(gateway, receive=receives), sns_signing.signer().notification(NEWS))
+        receive(replace(gateway, receive=receives), sns_signing.signer().notification(BOUNCE))
 
 
 def test_a_subscription_is_confirmed_through_the_api(gateway: Gateway) -> None:

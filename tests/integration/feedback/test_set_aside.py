@@ -31,17 +31,17 @@ UNREADABLE = {
 }
 
 
-def of_account(told: Event, account: str) -> Event:
-    return told | {"mail": told["mail"] | {"sendingAccountId": account}}
+def of_account(reported: Event, account: str) -> Event:
+    return reported | {"mail": reported["mail"] | {"sendingAccountId": account}}
 
 
-def of_set(told: Event, name: str) -> Event:
-    tags = told["mail"]["tags"] | {"ses:configuration-set": [name]}
-    return told | {"mail": told["mail"] | {"tags": tags}}
+def of_set(reported: Event, name: str) -> Event:
+    tags = reported["mail"]["tags"] | {"ses:configuration-set": [name]}
+    return reported | {"mail": reported["mail"] | {"tags": tags}}
 
 
-def settle(gateway: Gateway, *told: Event | str) -> list[Any]:
-    put(gateway, *(one if isinstance(one, str) else json.dumps(one) for one in told))
+def settle(gateway: Gateway, *reported: Event | str) -> list[Any]:
+    put(gateway, *(one if isinstance(one, str) else json.dumps(one) for one in reported))
     gateway.settle.drain()
     return rows(gateway, "notifications")
 
@@ -76,9 +76,9 @@ def test_an_unreadable_notification_is_set_aside_listed_and_an_incident(gateway:
 
 def test_the_readable_part_of_a_notification_is_settled(gateway: Gateway) -> None:
     """A bounce of more recipients than SES allows suppresses those that were read; a person sees the rest."""
-    told = bounced("r0@example.net", message="m1")
-    told["bounce"]["bouncedRecipients"] *= 101
-    [row] = settle(gateway, told)
+    reported = bounced("r0@example.net", message="m1")
+    reported["bounce"]["bouncedRecipients"] *= 101
+    [row] = settle(gateway, reported)
     assert row["state"] == InboxState.QUARANTINED
     assert [one["key"] for one in rows(gateway, "suppressions")] == ["r0@example.net"]
 
@@ -94,8 +94,8 @@ def test_an_event_of_another_account_suppresses_nothing_and_is_kept(gateway: Gat
     """Another account with access to the topic cannot suppress our recipients. The notification waits for a person."""
     email = submit(gateway, caller(gateway), "kim@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    told = bounce(gateway, email) if ours else bounced("kim@example.net", message="not-ours")
-    [row] = settle(gateway, of_account(told, "999999999999"))
+    reported = bounce(gateway, email) if ours else bounced("kim@example.net", message="not-ours")
+    [row] = settle(gateway, of_account(reported, "999999999999"))
     assert (row["state"], row["note"]) == (InboxState.QUARANTINED, "of another AWS account")
     assert (rows(gateway, "suppressions"), rows(gateway, "events")) == ([], [])
     assert state_of(gateway, email) is State.SENT
@@ -128,9 +128,9 @@ def test_a_known_or_absent_account_and_set_make_no_difference(
     gateway: Gateway, account: str | None, name: str | None
 ) -> None:
     """The account of the topic, our own set, and notifications of an identity, which name no set."""
-    told = bounced("kim@example.net", message="m1")
-    told = of_account(told, account) if account else told
-    settle(gateway, of_set(told, name) if name else told)
+    reported = bounced("kim@example.net", message="m1")
+    reported = of_account(reported, account) if account else reported
+    settle(gateway, of_set(reported, name) if name else reported)
     assert rows(gateway, "incidents") == []
     assert [one["key"] for one in rows(gateway, "suppressions")] == ["kim@example.net"]
 

@@ -44,8 +44,8 @@ def sent(gateway: Gateway, address: str = "kim@example.net", **more: Any) -> UUI
     return email
 
 
-def tell(gateway: Gateway, *told: Event) -> None:
-    put(gateway, *map(json.dumps, told))
+def settle_events(gateway: Gateway, *reported: Event) -> None:
+    put(gateway, *map(json.dumps, reported))
     gateway.settle.drain()
 
 
@@ -62,7 +62,7 @@ def make_due(gateway: Gateway) -> None:
 
 
 # The events that one email can have, each in a notification of its own.
-NEWS: list[Callable[[str, str], Event]] = [
+EVENTS: list[Callable[[str, str], Event]] = [
     lambda address, message: event("Send", {}, message=message, to=[address]),
     lambda address, message: event("DeliveryDelay", {"delayType": "General"}, message=message, to=[address]),
     lambda address, message: delivered(address, message=message),
@@ -75,7 +75,7 @@ NEWS: list[Callable[[str, str], Event]] = [
 ]
 
 
-def told_of(gateway: Gateway, email: UUID) -> dict[str, Any]:
+def stored_of(gateway: Gateway, email: UUID) -> dict[str, Any]:
     """What is stored of an email after its events, without ids and times of storing."""
     row = recipient_of(gateway, email)
     return {
@@ -91,7 +91,7 @@ def told_of(gateway: Gateway, email: UUID) -> dict[str, Any]:
 
 
 @given(
-    chosen=st.lists(st.sampled_from(range(len(NEWS))), min_size=1, max_size=6, unique=True),
+    chosen=st.lists(st.sampled_from(range(len(EVENTS))), min_size=1, max_size=6, unique=True),
     repeated=st.integers(0, 5),
     known_late=st.booleans(),
     order=st.randoms(use_true_random=False),
@@ -106,18 +106,18 @@ def test_events_in_any_order_and_number_leave_the_same_rows(
         address = fresh_address()
         email = submit(gateway, caller(gateway), address)
         message = f"ses-{address}"
-        news = [NEWS[index](address, message) for index in chosen]
+        reported = [EVENTS[index](address, message) for index in chosen]
         if shuffled:
-            news += [news[repeated % len(news)]]
-            order.shuffle(news)
+            reported += [reported[repeated % len(reported)]]
+            order.shuffle(reported)
         if not (shuffled and known_late):
             change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=email)
-        tell(gateway, *news)
+        settle_events(gateway, *reported)
         if shuffled and known_late:
             change(gateway, "recipients", {"state": State.SENT, "ses_message_id": message}, email_id=email)
             make_due(gateway)
             gateway.settle.drain()
-        ends.append(told_of(gateway, email))
+        ends.append(stored_of(gateway, email))
     assert ends[0] == ends[1]
 
 
@@ -135,8 +135,8 @@ def test_two_settlers_at_once_settle_each_event_once(migrated_postgres_url: str,
     """Two workers hold copies of the same events, about the same addresses, in either order."""
     gateway = build(settings_for(migrated_postgres_url, redis_url), mailer=ScriptedMailer())
     kinds = (bounced, delivered)
-    told = [kinds[number % 2](f"r{number % 20}@example.net", message=f"m{number}") for number in range(60)]
-    put(gateway, *map(json.dumps, told), *map(json.dumps, reversed(told)))
+    reported = [kinds[number % 2](f"r{number % 20}@example.net", message=f"m{number}") for number in range(60)]
+    put(gateway, *map(json.dumps, reported), *map(json.dumps, reversed(reported)))
 
     def settle() -> int:
         refused = 0
@@ -176,14 +176,14 @@ class Choking(Conclude):
     ) -> Conclusions:
         after = super().__call__(connection, received, *more, **named)
         if any(one.ses_event.ses_message_id == "poison" for one in received):
-            raise KeyError("nobody has thought of this")
+            raise KeyError("unforeseen")
         return after
 
 
 def test_a_poison_notification_delays_no_other_and_is_kept(gateway: Gateway) -> None:
     """It leaves nothing half done, is tried five times, then set aside. Those beside it are settled at once."""
     gateway = settling(gateway, Choking(writer=gateway.list_writer, **PARTS))
-    tell(
+    settle_events(
         gateway,
         bounced("one@example.net", message="m1"),
         bounced("two@example.net", message="poison"),
@@ -214,18 +214,18 @@ class Spoiling(Conclude):
         return after
 
 
-@pytest.mark.parametrize("told", [delivered, bounced])
+@pytest.mark.parametrize("kind", [delivered, bounced])
 def test_ninety_nine_are_settled_beside_one_that_the_database_refuses(
-    gateway: Gateway, told: Callable[..., Event]
+    gateway: Gateway, kind: Callable[..., Event]
 ) -> None:
     """In one batch, whether that one is settled together with others or alone; none counts twice."""
     spoiling = Spoiling(writer=gateway.list_writer, **PARTS)
     gateway = settling(gateway, spoiling, monotonic=lambda: 0.0)  # no batch is cut short, however busy the machine
     email = submit(gateway, caller(gateway), "kim@example.net")
     change(gateway, "recipients", {"state": State.SENT, "ses_message_id": "m0"}, email_id=email)
-    news = [delivered("kim@example.net", message="m0"), bounced("gone@example.net", message="m1")]
-    news += [delivered(f"r{number}@example.net", message=f"m{number}") for number in range(2, 99)]
-    put(gateway, *map(json.dumps, [*news, told("poison@example.net", message="poison")]))
+    reported = [delivered("kim@example.net", message="m0"), bounced("gone@example.net", message="m1")]
+    reported += [delivered(f"r{number}@example.net", message=f"m{number}") for number in range(2, 99)]
+    put(gateway, *map(json.dumps, [*reported, kind("poison@example.net", message="poison")]))
     assert gateway.settle.batch() == 100
     assert count(gateway, "events") == 99
     assert state_of(gateway, email) is State.DELIVERED
@@ -259,20 +259,20 @@ def test_an_event_that_came_too_early_is_matched_later(gateway: Gateway, mailer:
     email = sent(gateway)
     tags = dict(mailer.sent[0].tags)
     known = {"recipient tag": "postern_recipient", "attempt tag": "postern_attempt"}.get(by, "")
-    tell(gateway, bounced("kim@example.net", message="ses-1", tags={}))
+    settle_events(gateway, bounced("kim@example.net", message="ses-1", tags={}))
     assert inbox_states(gateway) == [InboxState.PARKED]
     assert state_of(gateway, email) is State.UNCONFIRMED
     assert live_keys(gateway) == ["kim@example.net"]
     if known:
-        tell(gateway, event("Send", {}, message="ses-1", to=["kim@example.net"], tags={known: tags[known]}))
+        settle_events(gateway, event("Send", {}, message="ses-1", to=["kim@example.net"], tags={known: tags[known]}))
     else:
         change(gateway, "attempts", {"ses_message_id": "ses-1"})
     make_due(gateway)
     gateway.settle.drain()
     assert state_of(gateway, email) is State.BOUNCED
     assert inbox_states(gateway) == [InboxState.PROCESSED] * (2 if known else 1)
-    [told] = rows(gateway, "events", type="bounce")
-    assert told["recipient_id"] == recipient_of(gateway, email).id
+    [stored] = rows(gateway, "events", type="bounce")
+    assert stored["recipient_id"] == recipient_of(gateway, email).id
 
 
 def test_an_event_with_the_tag_of_the_call_closes_that_call(gateway: Gateway, mailer: ScriptedMailer) -> None:
@@ -280,7 +280,7 @@ def test_an_event_with_the_tag_of_the_call_closes_that_call(gateway: Gateway, ma
     mailer.answers["kim@example.net"] = Ambiguous("Silence.")
     email = sent(gateway)
     assert outcomes(gateway, email) == ["unknown"]
-    tell(gateway, delivered("kim@example.net", message="ses-1", tags=dict(mailer.sent[0].tags)))
+    settle_events(gateway, delivered("kim@example.net", message="ses-1", tags=dict(mailer.sent[0].tags)))
     [attempt] = rows(gateway, "attempts")
     assert (attempt["outcome"], attempt["evidence"], attempt["ses_message_id"]) == ("accepted", "event", "ses-1")
 
@@ -308,11 +308,11 @@ def test_a_bounce_of_a_foreign_email_to_the_mailbox_simulator_is_understood(gate
     put(gateway, (CORPUS / "identity-bounce.json").read_text().replace("154131996403", "123456789012"))
     gateway.settle.drain()
     with gateway.database.reading() as connection:
-        [told] = events.of_address(connection, "bounce@simulator.amazonses.com")
-    assert told.type == "bounce"
-    assert told.detail == "Permanent bounce (General), status 5.1.1."
-    assert told.effect == "An address of the SES mailbox simulator; exempt, or each could be tried only once."
-    assert told.data["diagnostic"] == "smtp; 550 5.1.1 user unknown"
+        [shown] = events.of_address(connection, "bounce@simulator.amazonses.com")
+    assert shown.type == "bounce"
+    assert shown.detail == "Permanent bounce (General), status 5.1.1."
+    assert shown.effect == "An address of the SES mailbox simulator; exempt, or each could be tried only once."
+    assert shown.data["diagnostic"] == "smtp; 550 5.1.1 user unknown"
     assert live_keys(gateway) == []
     assert inbox_states(gateway) == [InboxState.PARKED]
 
@@ -321,7 +321,7 @@ def test_the_mailbox_simulator_is_exempt_by_a_setting(migrated_url: str, redis_u
     """Without the exemption its addresses are suppressed like any other."""
     settings = settings_for(migrated_url, redis_url, exempt_mailbox_simulator=False)
     gateway = build(settings, mailer=ScriptedMailer())
-    tell(gateway, bounced("bounce@simulator.amazonses.com", message="m"))
+    settle_events(gateway, bounced("bounce@simulator.amazonses.com", message="m"))
     assert live_keys(gateway) == ["bounce@simulator.amazonses.com"]
     gateway.close()
 

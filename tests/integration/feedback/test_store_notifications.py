@@ -32,15 +32,15 @@ class Door(Turnstile):
 
     def __init__(self, gateway: Gateway) -> None:
         super().__init__(gateway)
-        self.store_news = StoreNotifications(gateway.database)
+        self.store = StoreNotifications(gateway.database)
 
     def bring(self, new: NewNotification | None = None) -> Future[Committed[bool]]:
         """Store one in a thread."""
-        return self._threads.submit(self.store_news, new or notification())
+        return self._threads.submit(self.store, new or notification())
 
     def gather(self, number: int) -> None:
         """Wait until so many notifications wait for the commit that is held."""
-        wait_until(lambda: self.store_news.waiting >= number)
+        wait_until(lambda: self.store.waiting >= number)
 
 
 @pytest.fixture

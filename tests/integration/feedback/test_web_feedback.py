@@ -139,7 +139,7 @@ def test_our_own_trouble_is_a_5xx(web: Web) -> None:
         problem_of(answer, status, name)
 
 
-def told_of(lines: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+def rejections_in(lines: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
     return [(line["status"], line["reason"]) for line in lines if line["event"] == "notification_rejected"]
 
 
@@ -171,7 +171,7 @@ def test_each_rejection_is_logged_with_its_reason_and_its_topic(web: Web) -> Non
             web.client.post(
                 PATH, input_stream=BytesIO(b"{"), environ_overrides=cut_off, headers=sns_signing.headers(envelope)
             )
-    assert told_of(lines) == [
+    assert rejections_in(lines) == [
         (403, "forged"),
         (400, "wrong_form"),
         (400, "not_json"),
@@ -190,7 +190,7 @@ def test_a_database_that_is_away_is_logged_as_that(web: Web) -> None:
     web = receiving(web, receiver(web.gateway, database=Database("sqlite:////nowhere/at/all.db")))
     with structlog.testing.capture_logs() as lines:
         problem_of(post(web, notification()), 503, "service_unavailable")
-    assert told_of(lines) == [(503, "not_stored")]
+    assert rejections_in(lines) == [(503, "not_stored")]
 
 
 def test_a_gateway_without_topics_says_so(web: Web) -> None:
@@ -221,7 +221,7 @@ def test_repeated_doubts_for_a_topic_of_ours_are_an_incident_of_their_own(web: W
 def test_a_subscription_that_sns_does_not_confirm_is_an_incident_at_once(
     web: Web, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """AWS signed it, so nobody else can have posted it; the log and the incident have what SNS answered."""
+    """AWS signed it, so it is genuine; the log and the incident have what SNS answered."""
 
     class Refusing:
         def confirm_subscription(self, **_: str) -> NoReturn:
@@ -294,9 +294,9 @@ def test_a_pinned_certificate_out_of_date_is_reported_at_start_and_by_readyz(
         assert "2024-01-01" in next(line["detail"] for line in lines if line["event"] == "pinned_certificate_not_fit")
         assert post(web, notification()).status_code == 503
         ready = problem_of(web.client.get("/readyz"), 503, "service_unavailable")
-        told = next(check for check in ready["checks"] if check["name"] == "signing_certificate")
-        assert (told["ok"], told["required"]) == (False, False)
-        assert "SNS_PINNED_CERTIFICATE" in told["detail"]
+        shown = next(check for check in ready["checks"] if check["name"] == "signing_certificate")
+        assert (shown["ok"], shown["required"]) == (False, False)
+        assert "SNS_PINNED_CERTIFICATE" in shown["detail"]
 
 
 def test_a_pinned_certificate_that_aws_no_longer_uses_puts_off(

@@ -43,7 +43,7 @@ def only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadlock_retry, "TRIES", 1)
 
 
-def news(gateway: Gateway, *events: Event) -> None:
+def put_events(gateway: Gateway, *events: Event) -> None:
     put(gateway, *map(json.dumps, events))
 
 
@@ -60,7 +60,7 @@ def test_recording_and_settling_lock_recipients_in_one_order(gateway: Gateway, f
         Report(attempt=attempt[emails[0]], token=claim.token, result=first),
     ]
     ids = [recipient_of(gateway, email).id for email in emails]
-    news(
+    put_events(
         gateway,
         *(
             delivered(f"r{number}@example.net", message=f"ses-{number}", tags={"postern_recipient": str(ids[number])})
@@ -79,12 +79,12 @@ def test_recording_and_settling_lock_recipients_in_one_order(gateway: Gateway, f
 def test_two_settlers_note_incidents_in_one_order(gateway: Gateway) -> None:
     """One settler has a refusal of domain `a` first, the other of domain `z`."""
     for domain in ("a.example", "z.example"):
-        news(gateway, bounced(f"x@{domain}", message=f"first-{domain}", fields=POLICY))
+        put_events(gateway, bounced(f"x@{domain}", message=f"first-{domain}", fields=POLICY))
     gateway.settle.drain()
     with others(gateway) as crowd:
         with locked(gateway, "incidents", subject="a.example: block-list"):
             for turn, order in (("one", "az"), ("other", "za")):
-                news(
+                put_events(
                     gateway,
                     *(
                         bounced(f"{place}@{name}.example", message=f"{turn}-{name}", fields=POLICY)
@@ -136,7 +136,7 @@ def test_work_that_was_ended_for_a_deadlock_is_done_again(gateway: Gateway) -> N
     emails = [submit(gateway, who, f"r{number}@example.net") for number in range(2)]
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     recipients = [recipient_of(gateway, email) for email in emails]
-    news(gateway, *(delivered(one.address, message=str(one.ses_message_id)) for one in recipients))
+    put_events(gateway, *(delivered(one.address, message=str(one.ses_message_id)) for one in recipients))
     with others(gateway) as crowd:
         with locked(gateway, "recipients", id=recipients[1].id) as connection:
             connection.execute(text("SET LOCAL deadlock_timeout = '60s'"))

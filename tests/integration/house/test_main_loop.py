@@ -62,7 +62,7 @@ def test_a_suppression_after_accept_is_found_by_the_claim(gateway: Gateway, mail
     [
         (Refused("No."), State.FAILED),
         (Ambiguous("Silence."), State.UNCONFIRMED),
-        (Retry("Nobody there."), State.RETRY_WAIT),
+        (Retry("No server there."), State.RETRY_WAIT),
     ],
 )
 def test_each_outcome_of_a_call_has_its_state(

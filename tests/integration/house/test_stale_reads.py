@@ -66,7 +66,7 @@ def live(gateway: Gateway) -> list[tuple[str, str]]:
     return sorted((row["key"], row["origin"]) for row in found)
 
 
-def tell(gateway: Gateway, *events: dict[str, object]) -> None:
+def settle_events(gateway: Gateway, *events: dict[str, object]) -> None:
     put(gateway, *map(json.dumps, events))
     gateway.settle.drain()
 
@@ -75,8 +75,8 @@ def test_an_address_that_complained_meanwhile_is_not_unsuppressed_without_force(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The entry was a bounce when the operator looked; the complaint came before the removal."""
-    tell(gateway, bounced(ANN, message="b"))
-    just_after(monkeypatch, suppressions, "live", lambda: tell(gateway, complained(ANN, message="c")))
+    settle_events(gateway, bounced(ANN, message="b"))
+    just_after(monkeypatch, suppressions, "live", lambda: settle_events(gateway, complained(ANN, message="c")))
     with pytest.raises(ValidationFailed, match="reported an email as spam"):
         gateway.unsuppress(ROOT, ANN, reason="She asked.")
     assert live(gateway) == [(ANN, "complaint")]
@@ -87,12 +87,12 @@ def test_undoing_a_burst_leaves_an_address_that_complained_meanwhile(
 ) -> None:
     """That entry is no longer under review: it is about that one address."""
     at = datetime.now(UTC) - timedelta(minutes=5)
-    tell(gateway, *(bounced(f"r{one}@example.net", message=f"m{one}", at=at) for one in range(3)))
+    settle_events(gateway, *(bounced(f"r{one}@example.net", message=f"m{one}", at=at) for one in range(3)))
     assert gateway.reviews.sweep() == 3
     with others(gateway) as crowd:
         # The complaint is about a newer email, so it counts after the removal too.
         complaint = complained("r1@example.net", message="c", at=datetime.now(UTC) + timedelta(hours=1))
-        just_after(monkeypatch, reviews, "entries_of", lambda: crowd.begin(lambda: tell(gateway, complaint)))
+        just_after(monkeypatch, reviews, "entries_of", lambda: crowd.begin(lambda: settle_events(gateway, complaint)))
         gateway.reviews.decide(ROOT, "example.net", Decision.UNDO, reason="Their server erred.")
         crowd.results()
     assert live(gateway) == [("r1@example.net", "complaint")]
@@ -103,10 +103,10 @@ def test_an_address_that_complained_meanwhile_is_not_put_under_review(
 ) -> None:
     """A burst is about bounces: undoing it must not undo a complaint."""
     at = datetime.now(UTC) - timedelta(minutes=5)
-    tell(gateway, *(bounced(f"r{one}@example.net", message=f"m{one}", at=at) for one in range(3)))
+    settle_events(gateway, *(bounced(f"r{one}@example.net", message=f"m{one}", at=at) for one in range(3)))
     with others(gateway) as crowd:
         complaint = complained("r1@example.net", message="c")
-        just_after(monkeypatch, reviews, "undecided", lambda: crowd.begin(lambda: tell(gateway, complaint)))
+        just_after(monkeypatch, reviews, "undecided", lambda: crowd.begin(lambda: settle_events(gateway, complaint)))
         gateway.reviews.sweep()
         crowd.results()
     reviewed = [row["key"] for row in rows(gateway, "suppressions") if row["review_id"] is not None]
@@ -117,7 +117,7 @@ def test_a_removal_that_comes_while_an_older_bounce_is_settled_sticks(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bounced email left before the removal: whichever commits first, the address is off the list."""
-    tell(gateway, bounced(ANN, message="first"))
+    settle_events(gateway, bounced(ANN, message="first"))
     with others(gateway) as crowd:
         just_after(
             monkeypatch,
@@ -125,7 +125,7 @@ def test_a_removal_that_comes_while_an_older_bounce_is_settled_sticks(
             "last_removal",
             lambda: crowd.begin(lambda: gateway.unsuppress(ROOT, ANN, reason="It is back.", wait_for_ses=False)),
         )
-        tell(gateway, bounced(ANN, message="second"))
+        settle_events(gateway, bounced(ANN, message="second"))
         crowd.results()
     assert live(gateway) == []
 
@@ -135,7 +135,7 @@ def test_an_entry_that_a_person_adds_while_a_pause_ends_stays(
 ) -> None:
     """The delivery ends the pause of the address, not the entry that has replaced it."""
     at = datetime.now(UTC) - timedelta(hours=1)
-    tell(gateway, *(bounced(ANN, message=f"s{one}", kind="Transient", at=at) for one in range(3)))
+    settle_events(gateway, *(bounced(ANN, message=f"s{one}", kind="Transient", at=at) for one in range(3)))
     assert live(gateway) == [(ANN, "bounce")]
     with others(gateway) as crowd:
         just_after(
@@ -144,7 +144,7 @@ def test_an_entry_that_a_person_adds_while_a_pause_ends_stays(
             "last_delivery",
             lambda: crowd.begin(lambda: gateway.suppress.add(ROOT, ANN, reason="She called.")),
         )
-        tell(gateway, delivered(ANN, message="d", at=datetime.now(UTC)))
+        settle_events(gateway, delivered(ANN, message="d", at=datetime.now(UTC)))
         crowd.results()
     assert live(gateway) == [(ANN, "manual")]
 
@@ -155,7 +155,7 @@ def test_soft_bounces_that_are_settled_at_the_same_time_are_all_counted(
     """Two settlers hold one bounce each and see the other's only after its commit; the address is still paused."""
     at = datetime.now(UTC) - timedelta(hours=1)
     first, second, third = (bounced(ANN, message=f"s{one}", kind="Transient", at=at) for one in range(3))
-    tell(gateway, first)
+    settle_events(gateway, first)
     put(gateway, json.dumps(second))
     with others(gateway) as crowd:
 

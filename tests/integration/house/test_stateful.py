@@ -173,7 +173,7 @@ class Machine(RuleBasedStateMachine):
                 recipient_of(self.gateway, email).state not in {State.QUEUED, State.SCHEDULED} or change == "send now"
             )
 
-    @rule(harm=st.sampled_from(["flush", "lose marker", "positive of nobody", "nonsense", "warm up"]))
+    @rule(harm=st.sampled_from(["flush", "lose marker", "positive of an unknown address", "nonsense", "warm up"]))
     def harm_redis(self, harm: str) -> None:
         with Redis.from_url(self.gateway.settings.redis_url) as redis:
             match harm:
@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
                     redis.flushall()
                 case "lose marker":
                     redis.delete(WARM)
-                case "positive of nobody":
+                case "positive of an unknown address":
                     self.gateway.positives.add(ADDRESSES)
                 case "nonsense":
                     for bucket in redis.scan_iter("postern:positives:????"):
@@ -219,7 +219,7 @@ class Machine(RuleBasedStateMachine):
         assert (after.state, after.possible_duplicate) == (State.RETRY_WAIT, row["possible_duplicate"])
 
     @invariant()
-    def nobody_is_mailed_while_suppressed(self) -> None:
+    def no_suppressed_address_is_mailed(self) -> None:
         """I8, and I13: whatever Redis answers."""
         assert self.ses.wronged == []
 
@@ -276,7 +276,7 @@ class Machine(RuleBasedStateMachine):
         self.gateway.upkeep.expire()
         assert self._in_state(*(WAITING - {State.HELD})) == []
         self.each_mail_stands_as_the_ledger_says()
-        self.nobody_is_mailed_while_suppressed()
+        self.no_suppressed_address_is_mailed()
 
     def _call(self, one: claims.OpenAttempt) -> Outcome:
         address = one.recipient.address

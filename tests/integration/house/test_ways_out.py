@@ -23,7 +23,7 @@ from tests.support.gateway.rows import change, rows
 from tests.support.gateway.web import Headers, Web, web_on
 
 OWN, FOREIGN, UNKNOWN, IMPORTED = (f"{name}@example.net" for name in ("own", "foreign", "unknown", "imported"))
-SECRET: Final = "5.1.1 told-to-the-shop-alone"
+SECRET: Final = "5.1.1 for-the-shop-alone"
 DIAGNOSIS: Final = {"action": "failed", "status": "5.1.1", "diagnosticCode": f"smtp; 550 {SECRET}"}
 NAMES: Final = (FOREIGN, UNKNOWN, IMPORTED)
 WHY: Final = {"reason": "They asked."}

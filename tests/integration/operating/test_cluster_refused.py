@@ -26,10 +26,10 @@ def cluster() -> Iterator[FailingValkey]:
 def test_no_process_starts_on_a_cluster(cluster: FailingValkey, tmp_path: Path, process: str, name: str) -> None:
     """The line names the variable and the reason, without a traceback."""
     urls = {"REDIS_URL": NOWHERE, "CELERY_BROKER_URL": NOWHERE} | {name: cluster.url}
-    told = {"SECRET_KEYS": SECRET_KEY, "SNS_TOPIC_ARNS": TOPIC, "PYTHONPATH": str(CHECKOUT)} | urls
+    variables = {"SECRET_KEYS": SECRET_KEY, "SNS_TOPIC_ARNS": TOPIC, "PYTHONPATH": str(CHECKOUT)} | urls
     ended = subprocess.run(
         [sys.executable, "-c", f"import {process}"],
-        env={"PATH": os.environ["PATH"]} | told,
+        env={"PATH": os.environ["PATH"]} | variables,
         cwd=tmp_path,
         capture_output=True,
         text=True,

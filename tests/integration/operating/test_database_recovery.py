@@ -87,7 +87,7 @@ def test_only_waiting_notifications_are_counted(gateway: Gateway) -> None:
     assert progress is not None
     assert progress.unread == 0
     asked: list[str] = []
-    event.listen(gateway.database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    event.listen(gateway.database.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     gateway.restore.end(ROOT, force=True)
     assert not [statement for statement in asked if "notifications" in statement]
 

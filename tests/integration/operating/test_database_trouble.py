@@ -26,11 +26,11 @@ def trouble_of(url: str) -> str:
 def test_a_refused_password_is_reported_with_its_user_and_server(postgres: Postgres) -> None:
     """And never the password itself."""
     url = make_url(postgres.url("postgres")).set(username="stranger", password="hidden-value")
-    told = trouble_of(url.render_as_string(hide_password=False))
-    assert "stranger" in told
-    assert "hidden-value" not in told
-    assert told.startswith("The server at ")
-    assert told.count("\n") == 0
+    trouble = trouble_of(url.render_as_string(hide_password=False))
+    assert "stranger" in trouble
+    assert "hidden-value" not in trouble
+    assert trouble.startswith("The server at ")
+    assert trouble.count("\n") == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_process_says_it_once_when_it_starts(
     """And starts all the same, since the database may be back soon."""
     settings: Settings = settings_for("postgresql+psycopg://postern:secret@127.0.0.1:1/postern", redis_url)
     require_keys(settings)
-    told = capsys.readouterr().out
-    assert told.count("database_not_usable") == 1
-    assert "127.0.0.1:1" in told
-    assert "secret@" not in json.dumps(told)
+    printed = capsys.readouterr().out
+    assert printed.count("database_not_usable") == 1
+    assert "127.0.0.1:1" in printed
+    assert "secret@" not in json.dumps(printed)

@@ -33,28 +33,28 @@ def test_all_is_well_once_a_worker_was_seen(gateway: Gateway) -> None:
 def test_a_database_that_is_away_is_reported_and_not_used_further(redis_url: str) -> None:
     """One sentence, no exception, and no check that would only repeat it."""
     gateway = build(settings_for("sqlite:////nowhere/at/all.db", redis_url))
-    told = checks(gateway)
-    assert not told["database"].ok
-    assert told["database"].required
-    assert set(told) == {"database", "redis"}
+    found = checks(gateway)
+    assert not found["database"].ok
+    assert found["database"].required
+    assert set(found) == {"database", "redis"}
     gateway.close()
 
 
 def test_a_redis_that_is_away_is_reported_but_not_required(migrated_url: str) -> None:
     """SQL is used instead: slower, and with the same result."""
     gateway = build(settings_for(migrated_url, "redis://127.0.0.1:1/0"))
-    told = checks(gateway)["redis"]
-    assert (told.ok, told.required) == (False, False)
-    assert "SQL is asked instead" in told.detail
+    found = checks(gateway)["redis"]
+    assert (found.ok, found.required) == (False, False)
+    assert "SQL is asked instead" in found.detail
     gateway.close()
 
 
 def test_another_revision_than_the_codes_is_reported(gateway: Gateway, migrated_url: str) -> None:
     """A database that was not migrated gives the command to run."""
     command.downgrade(alembic_config(migrated_url), "base")
-    told = checks(gateway)["migrations"]
-    assert not told.ok
-    assert "alembic upgrade head" in told.detail
+    found = checks(gateway)["migrations"]
+    assert not found.ok
+    assert "alembic upgrade head" in found.detail
 
 
 def test_repeated_probes_take_no_memory(gateway: Gateway) -> None:
@@ -89,6 +89,6 @@ def test_an_open_circuit_is_reported_with_its_reason(gateway: Gateway) -> None:
     """It is no reason to take the gateway out of service."""
     with gateway.database.transaction() as connection:
         circuits.trip(connection, "account", reason="The account is paused.")
-    told = checks(gateway)["circuits"]
-    assert (told.ok, told.required) == (False, False)
-    assert "The account is paused." in told.detail
+    found = checks(gateway)["circuits"]
+    assert (found.ok, found.required) == (False, False)
+    assert "The account is paused." in found.detail

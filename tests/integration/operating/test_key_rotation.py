@@ -176,8 +176,10 @@ def test_a_process_that_lacks_the_key_of_the_pseudonyms_does_not_start(
     with process(OLD) as gateway:
         gateway.pseudonyms(ANN)
         missing = sealed_key_of(gateway, "peppers")[:4].hex()
-        told = environment(gateway, NEW, tmp_path)
-        ended = subprocess.run(argv, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        variables = environment(gateway, NEW, tmp_path)
+        ended = subprocess.run(
+            argv, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
     assert ended.returncode == status, ended.stderr
     (line,) = [line for line in ended.stderr.splitlines() if "SECRET_KEYS" in line]
     assert line.startswith(f"Postern cannot start: SECRET_KEYS: lacks the key {missing}")
@@ -190,14 +192,14 @@ def test_a_web_process_starts_with_the_key_or_without_a_database(process: Proces
     with process(OLD) as gateway:
         gateway.pseudonyms(ANN)
         before = sealed_key_of(gateway, "peppers")
-        told = environment(gateway, f"{NEW},{OLD}", tmp_path)
-        subprocess.run(WEB, env=told, cwd=tmp_path, check=True, timeout=120)
+        variables = environment(gateway, f"{NEW},{OLD}", tmp_path)
+        subprocess.run(WEB, env=variables, cwd=tmp_path, check=True, timeout=120)
         assert sealed_key_of(gateway, "peppers") != before
         with gateway.database.transaction() as connection:
             connection.exec_driver_sql("DROP TABLE peppers")
-        subprocess.run(WEB, env=told, cwd=tmp_path, check=True, timeout=120)
+        subprocess.run(WEB, env=variables, cwd=tmp_path, check=True, timeout=120)
     for away in (f"sqlite:///{tmp_path / 'empty.db'}", "postgresql://postgres@127.0.0.1:9/nowhere"):
-        subprocess.run(WEB, env=told | {"DATABASE_URL": away}, cwd=tmp_path, check=True, timeout=120)
+        subprocess.run(WEB, env=variables | {"DATABASE_URL": away}, cwd=tmp_path, check=True, timeout=120)
 
 
 def test_the_rotation_has_every_sealed_column() -> None:

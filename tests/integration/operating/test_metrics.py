@@ -49,7 +49,7 @@ def scraped(web: Web) -> dict[str, float]:
 
 def note_incident(gateway: Gateway, kind: str, subject: str) -> None:
     with gateway.database.transaction() as connection:
-        incidents.note(connection, kind=kind, subject=subject, detail="Told by a server.")
+        incidents.note(connection, kind=kind, subject=subject, detail="As a server said.")
 
 
 def test_the_rates_that_aws_judges_an_account_by_can_be_shown(web: Web) -> None:
@@ -59,20 +59,20 @@ def test_the_rates_that_aws_judges_an_account_by_can_be_shown(web: Web) -> None:
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     feed(web.gateway, bounce(web.gateway, emails[0]))
     feed(web.gateway, complaint(web.gateway, emails[1]))
-    told = scraped(web)
-    assert told["postern_recipients_total sent"] == 3
-    assert told["postern_recipients_total complained"] == 1
-    assert told["postern_bounces_total mailbox_gone permanent"] == 1
+    figures = scraped(web)
+    assert figures["postern_recipients_total sent"] == 3
+    assert figures["postern_recipients_total complained"] == 1
+    assert figures["postern_bounces_total mailbox_gone permanent"] == 1
 
 
 def test_a_quiet_gateway_has_every_figure(web: Web) -> None:
-    """Zero where there is nothing, so that an alert can tell zero from unknown."""
-    told = scraped(web)
-    assert {name for name, value in told.items() if value} == set()
-    assert {f"postern_sweep_last_success_timestamp_seconds {sweep}" for sweep in Sweep} <= set(told)
-    assert {f"postern_queue_due {lane}" for lane in Lane} <= set(told)
-    assert {f"postern_recipients_total {event}" for event in EVENTS} <= set(told)
-    assert {f"postern_notifications {state}" for state in ("due", "parked", "quarantined")} <= set(told)
+    """Zero where there is nothing, so that an alert can distinguish zero from unknown."""
+    figures = scraped(web)
+    assert {name for name, value in figures.items() if value} == set()
+    assert {f"postern_sweep_last_success_timestamp_seconds {sweep}" for sweep in Sweep} <= set(figures)
+    assert {f"postern_queue_due {lane}" for lane in Lane} <= set(figures)
+    assert {f"postern_recipients_total {event}" for event in EVENTS} <= set(figures)
+    assert {f"postern_notifications {state}" for state in ("due", "parked", "quarantined")} <= set(figures)
 
 
 def test_waiting_emails_are_counted(web: Web) -> None:
@@ -86,12 +86,12 @@ def test_waiting_emails_are_counted(web: Web) -> None:
     change(gateway, "recipients", {"state": State.UNCONFIRMED}, address="one1@example.net")
     change(gateway, "recipients", {"state": State.HELD}, address="one2@example.net")
     age(gateway, "recipients", "due_at", -timedelta(minutes=10), address="two0@example.net")
-    told = scraped(web)
-    assert told["postern_queue_due transactional"] == 3
-    assert told["postern_queue_due bulk"] == 0
-    assert 600 <= told["postern_queue_oldest_due_seconds transactional"] < 700
-    assert told["postern_queue_oldest_due_seconds bulk"] == 0
-    assert (told["postern_recipients_unconfirmed"], told["postern_recipients_held"]) == (1, 1)
+    figures = scraped(web)
+    assert figures["postern_queue_due transactional"] == 3
+    assert figures["postern_queue_due bulk"] == 0
+    assert 600 <= figures["postern_queue_oldest_due_seconds transactional"] < 700
+    assert figures["postern_queue_oldest_due_seconds bulk"] == 0
+    assert (figures["postern_recipients_unconfirmed"], figures["postern_recipients_held"]) == (1, 1)
 
 
 def test_waiting_notifications_are_counted(web: Web) -> None:
@@ -103,9 +103,9 @@ def test_waiting_notifications_are_counted(web: Web) -> None:
     change(gateway, "notifications", {"state": InboxState.QUARANTINED}, raw="c")
     change(gateway, "notifications", {"state": InboxState.PROCESSED}, raw="d")
     age(gateway, "notifications", "due_at", timedelta(minutes=10), raw="e")
-    told = scraped(web)
-    assert [told[f"postern_notifications {state}"] for state in ("due", "parked", "quarantined")] == [2, 1, 1]
-    assert 600 <= told["postern_notifications_oldest_due_seconds"] < 700
+    figures = scraped(web)
+    assert [figures[f"postern_notifications {state}"] for state in ("due", "parked", "quarantined")] == [2, 1, 1]
+    assert 600 <= figures["postern_notifications_oldest_due_seconds"] < 700
 
 
 def test_circuits_and_incidents_are_counted_by_kind(web: Web) -> None:
@@ -119,11 +119,11 @@ def test_circuits_and_incidents_are_counted_by_kind(web: Web) -> None:
     note_incident(gateway, "poison_row", "1")
     with gateway.database.transaction() as connection:
         incidents.close(connection, incidents.all_open(connection, limit=1)[0].id)
-    told = scraped(web)
-    assert (told["postern_circuits_open sender"], told["postern_circuits_open account"]) == (1, 1)
-    assert told["postern_incidents_open refused_for_policy"] == 2
-    assert "postern_incidents_open poison_row" not in told
-    assert "secret" not in str(told)
+    figures = scraped(web)
+    assert (figures["postern_circuits_open sender"], figures["postern_circuits_open account"]) == (1, 1)
+    assert figures["postern_incidents_open refused_for_policy"] == 2
+    assert "postern_incidents_open poison_row" not in figures
+    assert "secret" not in str(figures)
 
 
 def test_workers_and_sweeps_are_shown(web: Web) -> None:
@@ -134,12 +134,12 @@ def test_workers_and_sweeps_are_shown(web: Web) -> None:
     gateway.workforce.was_reached("host:1")
     age(gateway, "heartbeats", "seen_at", timedelta(minutes=2), name="host:3")
     gateway.upkeep.run(Sweep.LEASES)
-    told = scraped(web)
-    assert told["postern_workers_alive"] == 1
+    figures = scraped(web)
+    assert figures["postern_workers_alive"] == 1
     now = Measure(database=gateway.database)().now.timestamp()
-    assert now - 60 < told["postern_broker_last_heard_timestamp_seconds"] <= now
-    assert now - 60 < told["postern_sweep_last_success_timestamp_seconds leases"] <= now
-    assert told["postern_sweep_last_success_timestamp_seconds expiry"] == 0
+    assert now - 60 < figures["postern_broker_last_heard_timestamp_seconds"] <= now
+    assert now - 60 < figures["postern_sweep_last_success_timestamp_seconds leases"] <= now
+    assert figures["postern_sweep_last_success_timestamp_seconds expiry"] == 0
 
 
 def test_counting_stops_at_a_bound(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,16 +199,16 @@ def test_every_count_has_an_index(gateway: Gateway) -> None:
 def test_a_sweep_that_has_not_succeeded_lately_is_named(gateway: Gateway) -> None:
     """Reported by readiness and not required: after five intervals, of five seconds at least."""
 
-    def told() -> Any:
+    def sweeps() -> Any:
         return next(check for check in gateway.health.ready() if check.name == "sweeps")
 
-    assert "never" in told().detail
+    assert "never" in sweeps().detail
     with gateway.database.transaction() as connection:
         for sweep in EVERY_S:
             heartbeats.beat(connection, f"sweep:{sweep}", kind=heartbeats.SWEEPER)
-    assert told().ok
+    assert sweeps().ok
     age(gateway, "heartbeats", "seen_at", timedelta(seconds=26), name="sweep:bells")
     age(gateway, "heartbeats", "seen_at", timedelta(seconds=26), name="sweep:expiry")
-    assert (told().ok, told().required) == (False, False)
-    assert "bells (" in told().detail
-    assert "expiry" not in told().detail
+    assert (sweeps().ok, sweeps().required) == (False, False)
+    assert "bells (" in sweeps().detail
+    assert "expiry" not in sweeps().detail

@@ -36,7 +36,7 @@ def test_a_trouble_is_named_and_email_is_accepted(
         checks = {check.name: check for check in web.gateway.health.ready()}
         for name in ("broker",) if trouble.name in OF_THE_BROKER_ALONE else ("broker", "redis"):
             assert (checks[name].ok, checks[name].required) == (False, False)
-            assert trouble.told in checks[name].detail
+            assert trouble.message in checks[name].detail
         key = web.key()
         began = time.monotonic()
         web.gateway.suppress.add(caller(web.gateway, app="lists"), "kim@example.com")

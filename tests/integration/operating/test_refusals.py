@@ -28,7 +28,7 @@ def now(gateway: Gateway) -> datetime:
 
 
 def test_refusals_are_one_incident_for_each_provider_and_rule(gateway: Gateway) -> None:
-    """However many domains a provider serves; a domain of nobody known is a group of its own."""
+    """However many domains a provider serves; a domain of an unknown provider is a group of its own."""
     settle(
         gateway,
         bounced("kim@outlook.com", message="m1", fields=LISTED),

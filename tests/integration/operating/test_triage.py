@@ -36,7 +36,7 @@ def poison(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> UUID:
     put(gateway, json.dumps(bounced("kim@example.net", message="m1")))
 
     def choke(*_: object, **__: object) -> None:
-        raise KeyError("nobody has thought of this")
+        raise KeyError("unforeseen")
 
     with monkeypatch.context() as patch:
         patch.setattr(Conclude, "__call__", choke)
@@ -60,12 +60,12 @@ def test_open_incidents_are_listed_and_closed(gateway: Gateway, run: Run) -> Non
     notify(gateway, "a.example")
     notify(gateway, "b.example")
     notify(gateway, "a.example", "Again.")
-    told = run("incidents")["incidents"]
-    assert [(one["subject"], one["count"], one["detail"]) for one in told] == [
+    listed = run("incidents")["incidents"]
+    assert [(one["subject"], one["count"], one["detail"]) for one in listed] == [
         ("a.example", 2, "Again."),
         ("b.example", 1, "It refuses us."),
     ]
-    run("incidents", "close", told[0]["id"], "--reason", "Off the list.")
+    run("incidents", "close", listed[0]["id"], "--reason", "Off the list.")
     assert [one["subject"] for one in run("incidents", "list")["incidents"]] == ["b.example"]
     [entry] = rows(gateway, "audit", action="incident_close")
     assert entry["reason"] == "Off the list."
@@ -102,9 +102,9 @@ def test_a_missing_or_settled_item_is_refused(
 def test_a_poison_notification_is_an_incident(gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list of incidents shows the kind of its error, and where to look."""
     poison(gateway, monkeypatch)
-    [told] = run("incidents")["incidents"]
-    assert (told["kind"], told["subject"], told["count"]) == ("poison_notification", "KeyError", 1)
-    assert "./postern feedback" in told["detail"]
+    [incident] = run("incidents")["incidents"]
+    assert (incident["kind"], incident["subject"], incident["count"]) == ("poison_notification", "KeyError", 1)
+    assert "./postern feedback" in incident["detail"]
 
 
 def test_a_quarantined_notification_is_shown_without_addresses(
@@ -169,5 +169,5 @@ def test_the_answer_says_when_there_are_more(gateway: Gateway, run: Run) -> None
     """At most a hundred are listed."""
     for number in range(101):
         notify(gateway, f"{number}.example")
-    told: Json = run("incidents")
-    assert (len(told["incidents"]), told["has_more"]) == (100, True)
+    answer: Json = run("incidents")
+    assert (len(answer["incidents"]), answer["has_more"]) == (100, True)

@@ -61,11 +61,11 @@ def test_a_database_that_is_away_is_reported(web: Web, sqlite_file: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "variables, told",
+    "variables, message",
     [({"SECRET_KEYS": SECRET_KEY}, "SNS_TOPIC_ARNS"), ({"SECRET_KEYS": "short"}, "SECRET_KEYS")],
     ids=["no topic", "bad key"],
 )
-def test_an_unusable_configuration_ends_the_process(variables: dict[str, str], told: str, tmp_path: Path) -> None:
+def test_an_unusable_configuration_ends_the_process(variables: dict[str, str], message: str, tmp_path: Path) -> None:
     """With the name of the variable, and without a traceback or the value."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **variables}
     ended = subprocess.run(
@@ -77,6 +77,6 @@ def test_an_unusable_configuration_ends_the_process(variables: dict[str, str], t
         check=False,
     )
     assert ended.returncode == 3
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "short" not in ended.stderr

@@ -54,9 +54,9 @@ def full_life(gateway: Gateway) -> dict[str, Any]:
     alone = submit(gateway, who, NAMED, tags=(("user", "kim.gone"),), idempotency=f"invite-{KIM}")
     shared = submit(gateway, who, "Ann <ann@example.net>", NAMED)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    news = bounce(gateway, alone)
-    news["bounce"]["bouncedRecipients"][0]["diagnosticCode"] = f"smtp; 550 5.1.1 <{KIM}> is unknown here"
-    feed(gateway, news)
+    reported = bounce(gateway, alone)
+    reported["bounce"]["bouncedRecipients"][0]["diagnosticCode"] = f"smtp; 550 5.1.1 <{KIM}> is unknown here"
+    feed(gateway, reported)
     about_ann = delivery(gateway, shared)
     about_ann["mail"]["headers"] = [{"name": "To", "value": f"Ann <ann@example.net>, {NAMED}"}]
     feed(gateway, about_ann)

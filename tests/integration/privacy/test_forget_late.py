@@ -73,10 +73,10 @@ def test_a_forward_to_a_forgotten_person_is_not_recorded(gateway: Gateway) -> No
     forget(gateway)
     email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
-    news = bounce(gateway, email)
-    news["bounce"]["bouncedRecipients"][0] |= {"emailAddress": KIM, "diagnosticCode": f"550 5.1.1 {KIM} is unknown"}
-    news["mail"]["timestamp"] = "2026-01-01T00:00:00Z"
-    feed(gateway, news)
+    reported = bounce(gateway, email)
+    reported["bounce"]["bouncedRecipients"][0] |= {"emailAddress": KIM, "diagnosticCode": f"550 5.1.1 {KIM} is unknown"}
+    reported["mail"]["timestamp"] = "2026-01-01T00:00:00Z"
+    feed(gateway, reported)
     assert live(gateway) == {("ann@example.net", "*", "bounce")}
     assert KEY not in everything_stored(gateway).lower()
 

@@ -130,7 +130,7 @@ class Away(Database):
             yield connection
 
 
-@pytest.mark.parametrize("failure", [ServiceUnavailable("Away."), RuntimeError("what nobody foresaw")], ids=str)
+@pytest.mark.parametrize("failure", [ServiceUnavailable("Away."), RuntimeError("unforeseen")], ids=str)
 def test_without_a_last_look_no_email_is_called(gateway: Gateway, mailer: Slow, failure: Exception) -> None:
     """The database leaves after the claim, so the suppressions are not known: the emails go back to the queue."""
     emails = submit_two(gateway)
@@ -163,7 +163,7 @@ def test_a_call_that_breaks_leaves_its_outcome_unknown_and_stops_no_other(gatewa
     """Its email may have been sent, so the call is not repeated, and the next email goes on."""
 
     def breaks() -> None:
-        raise RuntimeError("what nobody foresaw")
+        raise RuntimeError("unforeseen")
 
     first, second = submit_two(gateway)
     mailer.happens = breaks

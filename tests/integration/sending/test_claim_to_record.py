@@ -162,7 +162,7 @@ def test_a_call_that_breaks_holds_up_no_drain(gateway: Gateway, monkeypatch: pyt
     """Something fails on the call's thread, so it is unknown whether SES was called: the email may have been sent."""
 
     def breaks(*_: object, **__: object) -> None:
-        raise RuntimeError("what nobody foresaw")
+        raise RuntimeError("unforeseen")
 
     monkeypatch.setattr(gateway.deliver.parts.calls, "call", breaks)
     email = submit(gateway, caller(gateway), "ann@example.net")

@@ -27,7 +27,7 @@ ID = "5f0c8a3e2b1d4c6f8a9b0c1d2e3f4a5b"
 NOT_UNDERSTOOD = {
     "a kind of note that is not known": f'["landed", "{ID}"]',
     "a start with more than an id": f'["start", "{ID}", 3]',
-    "an id that is none": '["start", "nobody"]',
+    "an id that is none": '["start", "no id"]',
     "no list": f'{{"start": "{ID}"}}',
     "numbers": "[1, 2]",
     "a single text": '"start"',
@@ -239,7 +239,7 @@ def test_a_drain_that_breaks_loses_no_answer(gateway: Gateway, mailer: ScriptedM
     email = submit(gateway, caller(gateway), "ann@example.net")
 
     def broken(reports: list[Report]) -> None:
-        raise RuntimeError("what nobody foresaw")
+        raise RuntimeError("unforeseen")
 
     record = gateway.deliver.parts.record
     replace_parts(gateway, record=broken)

@@ -146,7 +146,7 @@ class AwayOnce(Database):
             yield connection
 
 
-@pytest.mark.parametrize("error", [ServiceUnavailable("Away."), RuntimeError("what nobody foresaw")], ids=repr)
+@pytest.mark.parametrize("error", [ServiceUnavailable("Away."), RuntimeError("unforeseen")], ids=repr)
 def test_a_look_that_fails_ends_in_not_called(gateway: Gateway, mailer: ScriptedMailer, error: Exception) -> None:
     """The answer is unknown, so SES is not called: the email goes back to the queue, and no attempt is burned."""
     email = submit(gateway, caller(gateway), ANN)

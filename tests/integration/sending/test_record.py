@@ -121,10 +121,10 @@ def test_after_the_last_attempt_a_person_has_to_decide(gateway: Gateway) -> None
     """After the twelfth failed call that ends no email it is held, with the number of calls and the reason."""
     email, report = claimed(gateway)
     change(gateway, "recipients", {"attempts": 11})
-    record(gateway, report(Retry("Nobody answers.")))
+    record(gateway, report(Retry("No answer.")))
     row = recipient_of(gateway, email)
     assert (row.state, row.attempts, row.lease_token) == (State.HELD, 12, None)
-    assert row.reason == "Not sent in 12 attempts; a person has to decide. Nobody answers."
+    assert row.reason == "Not sent in 12 attempts; a person has to decide. No answer."
 
 
 @pytest.mark.parametrize("scope", ["ses", "account", "configuration_set", "sender:example.com"])

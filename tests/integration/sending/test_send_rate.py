@@ -79,7 +79,7 @@ def take_for(pace: Pace, seconds: float, *, rate: float, limit: int = 100) -> li
     return grants
 
 
-def told(takers: list["subprocess.Popen[str]"], start: str) -> list[list[float]]:
+def grants_of(takers: list["subprocess.Popen[str]"], start: str) -> list[list[float]]:
     """The times of the grants of each taker, once all have got the time to start."""
     for taker in takers:
         assert taker.stdin is not None
@@ -104,7 +104,7 @@ def test_four_threads_in_two_processes_share_one_rate(redis_url: str, redis: Red
         assert taker.stdout is not None
         assert taker.stdout.readline() == "ready\n"
     start = time.time() + 0.2
-    granted = [moment for taker in told(takers, f"{start}\n") for moment in taker]
+    granted = [moment for taker in grants_of(takers, f"{start}\n") for moment in taker]
     assert busiest_second(granted) <= 50
     assert len(granted) >= 0.98 * 150
 

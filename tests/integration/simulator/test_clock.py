@@ -37,11 +37,11 @@ def test_a_signature_of_another_time_is_refused(
 ) -> None:
     """As AWS refuses a clock more than five minutes off: SES with its own code, SNS with another."""
     put_off_clock_of_boto3(monkeypatch, minutes)
-    status, code, told = refusal(client("sesv2", simulator).get_account)
-    assert (status, code, told[: len(words)]) == (403, "InvalidSignatureException", words)
-    assert told.endswith(" - 5 min.)" if minutes < 0 else " + 5 min.)")
-    status, code, told = refusal(client("sns", simulator).list_topics)
-    assert (status, code, told[: len(words)]) == (403, "SignatureDoesNotMatch", words)
+    status, code, message = refusal(client("sesv2", simulator).get_account)
+    assert (status, code, message[: len(words)]) == (403, "InvalidSignatureException", words)
+    assert message.endswith(" - 5 min.)" if minutes < 0 else " + 5 min.)")
+    status, code, message = refusal(client("sns", simulator).list_topics)
+    assert (status, code, message[: len(words)]) == (403, "SignatureDoesNotMatch", words)
 
 
 @pytest.mark.parametrize("minutes", [-4, 4])

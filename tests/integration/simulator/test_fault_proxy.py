@@ -80,10 +80,10 @@ def dial(proxies: Proxies, server: int) -> Callable[[], socket.socket]:
 def said_to(connection: socket.socket, line: bytes = b"hello\n") -> bytes:
     """The bytes that come back until the connection ends or the line came twice."""
     connection.sendall(line)
-    told = b""
-    while len(told) < 2 * len(line) and (piece := connection.recv(4096)):
-        told += piece
-    return told
+    answered = b""
+    while len(answered) < 2 * len(line) and (piece := connection.recv(4096)):
+        answered += piece
+    return answered
 
 
 def say_anew(dial: Callable[[], socket.socket]) -> None:
@@ -99,11 +99,11 @@ def test_a_fair_network_passes_everything(dial: Callable[[], socket.socket]) -> 
     with closing(dial()) as connection:
         writer = threading.Thread(target=connection.sendall, args=(line,))
         writer.start()
-        told = b""
-        while len(told) < 2 * len(line):
-            told += connection.recv(65_536)
+        answered = b""
+        while len(answered) < 2 * len(line):
+            answered += connection.recv(65_536)
         writer.join()
-    assert told == 2 * line
+    assert answered == 2 * line
 
 
 def test_the_end_of_one_half_is_passed_on(dial: Callable[[], socket.socket]) -> None:
@@ -111,8 +111,8 @@ def test_the_end_of_one_half_is_passed_on(dial: Callable[[], socket.socket]) -> 
     with closing(dial()) as connection:
         connection.sendall(b"hello\n")
         connection.shutdown(socket.SHUT_WR)
-        told = b"".join(iter(lambda: connection.recv(4096), b""))
-    assert told == b"hello\nhello\n"
+        answered = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answered == b"hello\nhello\n"
 
 
 def test_latency_delays_each_way(proxies: Proxies, dial: Callable[[], socket.socket]) -> None:
@@ -167,10 +167,10 @@ def test_a_reset_ends_open_connections(proxies: Proxies, dial: Callable[[], sock
 
 def test_a_server_that_is_gone_is_a_reset(proxies: Proxies, tmp_path: Path) -> None:
     """Without the server behind the proxy, a connection is made and ends at once."""
-    port = proxies.open("nobody", unix(tmp_path / "socket"))
+    port = proxies.open("absent", unix(tmp_path / "socket"))
     with pytest.raises(ConnectionError):
         say_anew(lambda: socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
-    assert proxies.connections("nobody") == 1
+    assert proxies.connections("absent") == 1
 
 
 def test_proxies_may_be_a_process(server: int) -> None:
@@ -181,19 +181,19 @@ def test_proxies_may_be_a_process(server: int) -> None:
         assert questions is not None
         assert answers is not None
 
-        def tell(question: object) -> Any:
+        def ask(question: object) -> Any:
             questions.write(json.dumps(question) + "\n")
             questions.flush()
             return json.loads(answers.readline())
 
-        port = tell({"open": "echo", "tcp": ["127.0.0.1", server]})["port"]
+        port = ask({"open": "echo", "tcp": ["127.0.0.1", server]})["port"]
 
         def dial() -> socket.socket:
             return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
 
         with closing(dial()) as connection:
             assert said_to(connection) == b"hello\nhello\n"
-        assert tell({"change": "echo", "weather": {"damage": "refuse"}}) == {}
+        assert ask({"change": "echo", "weather": {"damage": "refuse"}}) == {}
         with pytest.raises(ConnectionError):
             say_anew(dial)
         questions.close()

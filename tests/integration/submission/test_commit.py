@@ -47,7 +47,7 @@ class Turnstile:
 
     def arrived(self) -> None:
         """Wait until a thread wants to commit."""
-        assert self._arrived.acquire(timeout=PATIENCE_S), "nobody commits"
+        assert self._arrived.acquire(timeout=PATIENCE_S), "no commit began"
 
     def let_through(self) -> None:
         """Let one more commit through."""

@@ -61,7 +61,7 @@ def test_a_failed_email_is_sent_again(gateway: Gateway, mailer: ScriptedMailer, 
 
 def test_attempts_are_counted_from_zero_again(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> None:
     """An email that used most of its attempts has all of them again: one more failure does not end it."""
-    mailer.answers[ANN] = Retry("Nobody there.")
+    mailer.answers[ANN] = Retry("No server there.")
     email = submit(gateway, who, ANN)
     for _ in range(gateway.settings.max_attempts - 2):
         make_due(gateway)
@@ -70,7 +70,7 @@ def test_attempts_are_counted_from_zero_again(gateway: Gateway, mailer: Scripted
     make_due(gateway)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert (state_of(gateway, email), recipient_of(gateway, email).attempts) == (State.FAILED, 11)
-    mailer.answers[ANN] = Retry("Nobody there.")
+    mailer.answers[ANN] = Retry("No server there.")
     again(gateway, email)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     assert (state_of(gateway, email), recipient_of(gateway, email).attempts) == (State.RETRY_WAIT, 1)
@@ -219,4 +219,4 @@ def wait_for_a_lock(gateway: Gateway) -> None:
         with gateway.database.asking() as connection:
             if connection.exec_driver_sql(query).scalar_one():
                 return
-        assert time.monotonic() < deadline, "nobody waits for a lock"
+        assert time.monotonic() < deadline, "no transaction waits for a lock"

@@ -49,8 +49,8 @@ def test_unsuppressing_the_covering_entry_leaves_the_unsubscription(web: Web, or
         web.client.post(path, data=ONE_CLICK)
     put(web.gateway, origin)
     assert live(web) == [(STREAM, origin)]
-    [told] = web.gateway.explain(ROOT, KIM, Ask()).layers[0].findings
-    assert "unsubscribed" in told.says
+    [finding] = web.gateway.explain(ROOT, KIM, Ask()).layers[0].findings
+    assert "unsubscribed" in finding.says
     lift = {"path": f"/v1/suppressions/{KIM}", "json": {"reason": "Enough.", "force": True}, "headers": headers}
     removed = body_of(web.client.delete(**lift))
     assert live(web) == [(STREAM, Origin.UNSUBSCRIBE)]

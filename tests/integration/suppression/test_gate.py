@@ -256,9 +256,9 @@ def test_an_address_suppressed_after_the_claim_is_caught_by_the_last_look(
     gateway.close()
 
 
-@pytest.mark.parametrize("news", [bounced, complained], ids=["bounce", "complaint"])
+@pytest.mark.parametrize("kind", [bounced, complained], ids=["bounce", "complaint"])
 def test_an_event_that_comes_after_the_claim_is_caught_by_the_last_look(
-    migrated_url: str, redis_url: str, news: Callable[..., Event]
+    migrated_url: str, redis_url: str, kind: Callable[..., Event]
 ) -> None:
     """Two emails are claimed; during the first call the second's address bounces or complains: no call for it."""
     mailer = MeddlingMailer()
@@ -269,7 +269,7 @@ def test_an_event_that_comes_after_the_claim_is_caught_by_the_last_look(
     second = submit(gateway, who, "second@example.net")
 
     def settle() -> None:
-        put(gateway, json.dumps(news("second@example.net", message="an-earlier-one")))
+        put(gateway, json.dumps(kind("second@example.net", message="an-earlier-one")))
         gateway.settle.drain()
 
     mailer.before = settle

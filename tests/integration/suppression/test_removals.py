@@ -179,8 +179,8 @@ def test_an_administrator_sees_the_changes_of_an_entry(gateway: Gateway) -> None
     place(gateway, Origin.COMPLAINT)
     gateway.unsuppress(who, KIM, reason="She asked.", force=True, wait_for_ses=False)
     gateway.undo(who, KIM, reason="Wrong Kim.")
-    told = gateway.suppress.find(ROOT, KIM).changes
-    assert [(one.type, one.origin, one.reason) for one in told] == [
+    changes = gateway.suppress.find(ROOT, KIM).changes
+    assert [(one.type, one.origin, one.reason) for one in changes] == [
         ("restored", "complaint", "Wrong Kim."),
         ("removed", "complaint", "She asked."),
         ("replaced", "complaint", "By complaint."),

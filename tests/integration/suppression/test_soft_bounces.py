@@ -23,7 +23,7 @@ def now(gateway: Gateway) -> datetime:
         return clock(connection)
 
 
-def tell(gateway: Gateway, *events: Event) -> None:
+def settle_events(gateway: Gateway, *events: Event) -> None:
     put(gateway, *map(json.dumps, events))
     gateway.settle.drain()
 
@@ -53,9 +53,9 @@ def close_to(moment: datetime | None, expected: datetime) -> bool:
 def test_the_third_message_in_a_week_pauses_for_two(gateway: Gateway) -> None:
     """Two soft bounces cause no pause; the third pauses for 14 days from then, for every email, with the reason."""
     start = now(gateway) - 3 * DAY
-    tell(gateway, soft("kim@example.net", "m1", start), soft("kim@example.net", "m2", start + DAY))
+    settle_events(gateway, soft("kim@example.net", "m1", start), soft("kim@example.net", "m2", start + DAY))
     assert rows(gateway, "suppressions") == []
-    tell(gateway, soft("kim@example.net", "m3", start + 2 * DAY))
+    settle_events(gateway, soft("kim@example.net", "m3", start + 2 * DAY))
     [row] = rows(gateway, "suppressions")
     assert (row["scope"], row["origin"], row["expires_at"]) == ("*", "bounce", start + 16 * DAY)
     assert row["reason"] == "3 emails bounced softly within 7 days."
@@ -67,7 +67,7 @@ def test_the_third_message_in_a_week_pauses_for_two(gateway: Gateway) -> None:
 def test_the_three_lie_within_seven_days(gateway: Gateway, hours: list[int], paused: bool) -> None:
     """A bounce of eight days ago no longer counts."""
     start = now(gateway) - 8 * DAY
-    tell(gateway, *(soft("kim@example.net", f"m{hour}", start + timedelta(hours=hour)) for hour in hours))
+    settle_events(gateway, *(soft("kim@example.net", f"m{hour}", start + timedelta(hours=hour)) for hour in hours))
     assert (paused_until(gateway, "kim@example.net") is not None) is paused
 
 
@@ -78,16 +78,16 @@ def test_one_message_counts_once(gateway: Gateway) -> None:
         bounced("kim@example.net", message="m1", kind="Transient", feedback_id=f"f{number}", at=start)
         for number in range(5)
     ]
-    tell(gateway, *again, soft("kim@example.net", "m2", start))
+    settle_events(gateway, *again, soft("kim@example.net", "m2", start))
     assert rows(gateway, "suppressions") == []
 
 
 def test_a_late_bounce_ends_no_pause(gateway: Gateway) -> None:
     """One bounce days after the three, of an email already on its way, is no sign that the mailbox works."""
     start = now(gateway) - 12 * DAY
-    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     until = paused_until(gateway, "kim@example.net")
-    tell(gateway, soft("kim@example.net", "m9", start + 11 * DAY))
+    settle_events(gateway, soft("kim@example.net", "m9", start + 11 * DAY))
     assert until == start + 14 * DAY
     assert paused_until(gateway, "kim@example.net") == until
 
@@ -95,12 +95,12 @@ def test_a_late_bounce_ends_no_pause(gateway: Gateway) -> None:
 def test_a_newer_delivery_ends_the_pause(gateway: Gateway) -> None:
     """Email arrived again: Postern ends the pause, and the bounces before it no longer count."""
     start = now(gateway) - 2 * DAY
-    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
-    tell(gateway, delivered("kim@example.net", message="m4", at=start + DAY))
+    settle_events(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    settle_events(gateway, delivered("kim@example.net", message="m4", at=start + DAY))
     assert paused_until(gateway, "kim@example.net") is None
     [row] = rows(gateway, "suppressions")
     assert (row["removed_by"], row["ses_removal"]) == ("postern", None)
-    tell(gateway, *(soft("kim@example.net", f"n{number}", start + 1.5 * DAY) for number in range(2)))
+    settle_events(gateway, *(soft("kim@example.net", f"n{number}", start + 1.5 * DAY) for number in range(2)))
     assert paused_until(gateway, "kim@example.net") is None
 
 
@@ -109,7 +109,7 @@ def test_each_pause_served_doubles_the_next(gateway: Gateway) -> None:
     for number, length in enumerate((14, 28, 56)):
         at = now(gateway) + timedelta(milliseconds=10)
         for message in range(4):
-            tell(gateway, soft("kim@example.net", f"m{number}-{message}", at))
+            settle_events(gateway, soft("kim@example.net", f"m{number}-{message}", at))
         assert close_to(paused_until(gateway, "kim@example.net"), at + length * DAY), length
         serve(gateway, "kim@example.net")
 
@@ -118,7 +118,7 @@ def test_a_pause_that_the_sweep_has_ended_counts_as_served(gateway: Gateway) -> 
     """It is a tombstone of the moment when it expired, gone from Redis, and the next pause is twice as long."""
     gateway.upkeep.warm_positives()
     start = now(gateway) - DAY
-    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     served = serve(gateway, "kim@example.net")
     assert gateway.upkeep.run(Sweep.SUPPRESSIONS) == 1
     assert gateway.upkeep.run(Sweep.SUPPRESSIONS) == 0
@@ -126,27 +126,29 @@ def test_a_pause_that_the_sweep_has_ended_counts_as_served(gateway: Gateway) -> 
     assert (row["removed_at"], row["removed_by"]) == (served, "postern")
     assert gateway.positives.look_up(["kim@example.net"]) == frozenset()
     at = served + timedelta(milliseconds=20)
-    tell(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
     assert close_to(paused_until(gateway, "kim@example.net"), at + 28 * DAY)
 
 
 def test_a_bounce_after_a_pause_is_the_first_of_three(gateway: Gateway) -> None:
     """The bounces that led to a pause no longer count after it."""
     start = now(gateway) - DAY
-    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     served = serve(gateway, "kim@example.net")
-    tell(gateway, *(soft("kim@example.net", f"n{number}", served + timedelta(seconds=1)) for number in range(2)))
+    settle_events(
+        gateway, *(soft("kim@example.net", f"n{number}", served + timedelta(seconds=1)) for number in range(2))
+    )
     assert paused_until(gateway, "kim@example.net") is None
 
 
 def test_a_delivery_after_a_pause_resets_the_length(gateway: Gateway) -> None:
     """The next pause is 14 days again."""
     start = now(gateway) - DAY
-    tell(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"m{number}", start) for number in range(3)))
     served = serve(gateway, "kim@example.net")
-    tell(gateway, delivered("kim@example.net", message="d", at=served + timedelta(milliseconds=10)))
+    settle_events(gateway, delivered("kim@example.net", message="d", at=served + timedelta(milliseconds=10)))
     at = served + timedelta(milliseconds=20)
-    tell(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
+    settle_events(gateway, *(soft("kim@example.net", f"n{number}", at) for number in range(3)))
     assert close_to(paused_until(gateway, "kim@example.net"), at + 14 * DAY)
 
 
@@ -157,9 +159,11 @@ def test_soft_bounces_of_email_sent_before_a_removal_pause_no_address(gateway: G
     gateway.unsuppress(who, "kim@example.net", reason="She asked for it.", wait_for_ses=False)
     later = now(gateway) + timedelta(seconds=1)
     old = [soft("kim@example.net", f"old{number}", later, sent_at=later - timedelta(hours=1)) for number in range(3)]
-    tell(gateway, *old)
+    settle_events(gateway, *old)
     assert paused_until(gateway, "kim@example.net") is None
-    tell(gateway, *(soft("kim@example.net", f"new{number}", later + DAY, sent_at=later) for number in range(3)))
+    settle_events(
+        gateway, *(soft("kim@example.net", f"new{number}", later + DAY, sent_at=later) for number in range(3))
+    )
     assert close_to(paused_until(gateway, "kim@example.net"), later + 15 * DAY)
 
 
@@ -167,20 +171,20 @@ def test_a_pause_neither_replaces_nor_shortens_a_hard_bounce(gateway: Gateway) -
     """In either order, an address whose mailbox is gone stays suppressed without an end."""
     at = now(gateway) - DAY
     for address, hard_first in (("one@example.net", True), ("two@example.net", False)):
-        told = [soft(address, f"{address}{number}", at) for number in range(3)]
+        softs = [soft(address, f"{address}{number}", at) for number in range(3)]
         gone = bounced(address, message=f"{address}-gone", at=at)
-        tell(gateway, *([gone, *told] if hard_first else [*told, gone]))
+        settle_events(gateway, *([gone, *softs] if hard_first else [*softs, gone]))
         [live] = rows(gateway, "suppressions", key=address, removed_at=None)
         assert live["expires_at"] is None
 
 
 @given(
-    told=st.lists(st.tuples(st.integers(0, 14), st.sampled_from(["soft", "delivery"])), min_size=2, max_size=6),
+    drawn=st.lists(st.tuples(st.integers(0, 14), st.sampled_from(["soft", "delivery"])), min_size=2, max_size=6),
     order=st.randoms(use_true_random=False),
 )
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_pause_does_not_depend_on_the_order_of_the_events(
-    gateway: Gateway, told: list[tuple[int, str]], order: object
+    gateway: Gateway, drawn: list[tuple[int, str]], order: object
 ) -> None:
     """In whatever order SNS brings bounces and deliveries, the address is paused until the same moment."""
     start = now(gateway).replace(microsecond=0) - 15 * DAY
@@ -191,12 +195,12 @@ def test_the_pause_does_not_depend_on_the_order_of_the_events(
             soft(address, f"{address}{number}", start + day * DAY + timedelta(minutes=number))
             if kind == "soft"
             else delivered(address, message=f"{address}{number}", at=start + day * DAY + timedelta(minutes=number))
-            for number, (day, kind) in enumerate(told)
+            for number, (day, kind) in enumerate(drawn)
         ]
         if shuffle:
             events.append(events[0])
             order.shuffle(events)  # type: ignore[attr-defined]
-        tell(gateway, *events)
+        settle_events(gateway, *events)
         ends.append(paused_until(gateway, address))
     assert ends[0] == ends[1]
 
@@ -210,21 +214,21 @@ def laid_to_us(message: str, at: datetime) -> Event:
 def test_a_mailbox_that_alone_refuses_us_again_and_again_is_paused(gateway: Gateway) -> None:
     """While others of its domain get email, the fault is not ours; the explanation says so. A delivery ends it."""
     start = now(gateway) - 5 * DAY
-    tell(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(3)))
+    settle_events(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(3)))
     assert rows(gateway, "suppressions") == []
     assert "3 of 3 refusals that are laid to us" in gateway.explain(ROOT, "kim@example.net").layers[5].summary
-    tell(gateway, delivered("ann@example.net", message="m8", at=start + 3 * DAY))
-    tell(gateway, laid_to_us("m9", start + 4 * DAY))
+    settle_events(gateway, delivered("ann@example.net", message="m8", at=start + 3 * DAY))
+    settle_events(gateway, laid_to_us("m9", start + 4 * DAY))
     [row] = rows(gateway, "suppressions")
     assert row["reason"] == "4 emails in a row were refused as our fault, while others of its domain got email."
     assert row["expires_at"] == start + 18 * DAY
-    tell(gateway, delivered("kim@example.net", message="m10", at=start + 4 * DAY + timedelta(hours=1)))
+    settle_events(gateway, delivered("kim@example.net", message="m10", at=start + 4 * DAY + timedelta(hours=1)))
     assert paused_until(gateway, "kim@example.net") is None
 
 
 def test_refusals_laid_to_us_by_a_whole_domain_pause_none(gateway: Gateway) -> None:
     """A delivery elsewhere proves nothing about this domain."""
     start = now(gateway) - 9 * DAY
-    tell(gateway, delivered("ann@example.org", message="m0", at=start + 8 * DAY))
-    tell(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(1, 8)))
+    settle_events(gateway, delivered("ann@example.org", message="m0", at=start + 8 * DAY))
+    settle_events(gateway, *(laid_to_us(f"m{number}", start + number * DAY) for number in range(1, 8)))
     assert rows(gateway, "suppressions") == []

@@ -36,8 +36,8 @@ def put(gateway: Gateway, origin: Origin, *, expires_in: timedelta | None = None
 def changes(gateway: Gateway) -> list[tuple[str, str, str, str]]:
     """The changes of Kim's entries, oldest first."""
     with gateway.database.reading() as connection:
-        told = of_keys(connection, [KIM])
-    return [(one.type, one.origin, one.actor, one.reason) for one in reversed(told)]
+        found = of_keys(connection, [KIM])
+    return [(one.type, one.origin, one.actor, one.reason) for one in reversed(found)]
 
 
 def live(gateway: Gateway) -> Suppression:
@@ -63,8 +63,8 @@ def test_a_stronger_reason_replaces_a_weaker_one(gateway: Gateway) -> None:
 @pytest.mark.parametrize("lasting_first", [True, False])
 def test_a_lasting_entry_outweighs_a_pause(gateway: Gateway, lasting_first: bool) -> None:
     """In either order, and although a bounce is stronger: otherwise the address would be free after the pause."""
-    told = [(Origin.MANUAL, None), (Origin.BOUNCE, timedelta(days=14))]
-    for origin, lasts in told if lasting_first else reversed(told):
+    entries = [(Origin.MANUAL, None), (Origin.BOUNCE, timedelta(days=14))]
+    for origin, lasts in entries if lasting_first else reversed(entries):
         put(gateway, origin, expires_in=lasts)
     assert (live(gateway).origin, live(gateway).expires_at) == ("manual", None)
 

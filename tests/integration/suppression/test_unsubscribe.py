@@ -52,9 +52,9 @@ def test_unsubscribing_stops_that_stream_and_no_other(web: Web) -> None:
     assert web.client.post(path_of(web), data=ONE_CLICK).status_code == 200
     later = submit(web.gateway, who, "Kim <KIM@example.net>", stream="news")
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
-    told = [web.gateway.look_up.email(ROOT, email).recipients[0] for email in (waiting, later, other, somebody)]
-    assert [one.state for one in told] == ["suppressed", "suppressed", "sent", "sent"]
-    assert told[0].reason == "The address is on the suppression list (unsubscribe)."
+    found = [web.gateway.look_up.email(ROOT, email).recipients[0] for email in (waiting, later, other, somebody)]
+    assert [one.state for one in found] == ["suppressed", "suppressed", "sent", "sent"]
+    assert found[0].reason == "The address is on the suppression list (unsubscribe)."
 
 
 def test_unsubscribing_twice_counts_once(web: Web) -> None:
@@ -203,16 +203,16 @@ def test_the_answer_does_not_show_which_links_are_ours(web: Web, wish: dict[str,
     """A POST is answered byte for byte the same for a valid link, for one without a recipient, and for a forgery."""
     mailed(web)
     path = path_of(web)
-    nobody = f"/unsubscribe/{web.gateway.deliver.parts.links(UUID(int=7)).rpartition('/')[2]}"
+    unknown = f"/unsubscribe/{web.gateway.deliver.parts.links(UUID(int=7)).rpartition('/')[2]}"
     forged = path[:-1] + ("A" if path[-1] != "A" else "B")
-    genuine, other, forgery = [web.client.post(one, data=wish) for one in (path, nobody, forged)]
+    genuine, other, forgery = [web.client.post(one, data=wish) for one in (path, unknown, forged)]
     assert page_of(genuine) == page_of(other) == page_of(forgery)
     kept = [
         {name: value for name, value in answer.headers if name != "X-Request-Id"}
         for answer in (genuine, other, forgery)
     ]
     assert kept[0] == kept[1] == kept[2]
-    assert page_of(web.client.get(nobody)) == page_of(web.client.get(forged))
+    assert page_of(web.client.get(unknown)) == page_of(web.client.get(forged))
     assert KIM not in web.client.get(path).text
 
 

@@ -148,8 +148,8 @@ def test_a_worker_lives_through_every_trouble_of_its_broker(
                 worker.sends()
                 redis, broker = worker.what_readyz_says()
                 assert not broker.ok, trouble
-                assert trouble.told in broker.detail, trouble
-                assert redis.ok or trouble.told in redis.detail, trouble
+                assert trouble.message in broker.detail, trouble
+                assert redis.ok or trouble.message in redis.detail, trouble
             worker.hears()
         assert "Unrecoverable" not in worker.log
         assert "worker_deaf" not in worker.log

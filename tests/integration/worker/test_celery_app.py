@@ -15,7 +15,7 @@ from tests.support.gateway.gateways import SECRET_KEY
 
 CHECKOUT = Path(__file__).parents[3]
 # Importing the worker reads the environment, so it happens in a separate process.
-TELL = """
+PRINT_WORKER = """
 import json
 from worker.celery import app
 print(json.dumps({
@@ -44,7 +44,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def worker() -> dict[str, Any]:
-    ended = run(TELL, SECRET_KEYS=SECRET_KEY)
+    ended = run(PRINT_WORKER, SECRET_KEYS=SECRET_KEY)
     assert ended.returncode == 0, ended.stderr
     answer: dict[str, Any] = json.loads(ended.stdout)
     return answer

@@ -61,7 +61,7 @@ class Worker:
         ends = time.monotonic() + seconds
         self.tend_until(lambda: time.monotonic() >= ends)
 
-    def told(self) -> str:
+    def logged(self) -> str:
         """The log of the workers."""
         return self.supervisor.log_of("worker").read_text()
 
@@ -98,7 +98,7 @@ def test_a_worker_that_hears_its_broker_goes_on(tmp_path: Path, migrated_postgre
         worker.tend_for(2.5 * SILENCE_S)
         assert worker.main == main
         assert worker.heard() != before
-        assert "worker_deaf" not in worker.told()
+        assert "worker_deaf" not in worker.logged()
 
 
 def test_a_frozen_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:
@@ -108,7 +108,7 @@ def test_a_frozen_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, r
         frozen = worker.main
         os.kill(frozen, signal.SIGSTOP)
         worker.tend_until(lambda: worker.main not in {0, frozen} and worker.has_heard(worker.main))
-        assert "worker_deaf" in worker.told()
+        assert "worker_deaf" in worker.logged()
 
 
 def test_a_deaf_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:
@@ -118,7 +118,7 @@ def test_a_deaf_worker_is_replaced(tmp_path: Path, migrated_sqlite_url: str, red
         deaf = worker.main
         worker.tend_until(lambda: worker.main not in {0, deaf} and worker.has_heard(worker.main))
         assert not worker.has_heard(deaf)
-        assert "worker_deaf" in worker.told()
+        assert "worker_deaf" in worker.logged()
 
 
 @pytest.mark.parametrize("gone", ["frozen", "killed"])
@@ -130,4 +130,4 @@ def test_without_its_broker_no_worker_is_stopped(tmp_path: Path, migrated_sqlite
         valkey.freeze() if gone == "frozen" else valkey.kill()
         worker.tend_for(2.5 * SILENCE_S)
         assert worker.main == main
-        assert "worker_deaf" not in worker.told()
+        assert "worker_deaf" not in worker.logged()

@@ -7,7 +7,7 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.seeded.feedback import OF_NEWS
+from tests.mutants.seeded.feedback import OF_NOTIFICATIONS
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
 from tests.mutants.seeded.lock_order import OF_ORDER
@@ -277,7 +277,7 @@ MUTANTS: Final = (
     *OF_KEYS,
     *OF_ACCEPTING,
     *OF_LOCAL_COMMANDS,
-    *OF_NEWS,
+    *OF_NOTIFICATIONS,
     *OF_QUEUES,
     *OF_SNS,
     *OF_ORDER,

@@ -6,9 +6,9 @@ from tests.mutants.mutant import Mutant
 
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 _SETTLE = "tests/integration/feedback/test_settle.py"
-_STORE_NEWS = "tests/integration/feedback/test_store_notifications.py"
+_STORE_NOTIFICATIONS = "tests/integration/feedback/test_store_notifications.py"
 
-OF_NEWS: Final = (
+OF_NOTIFICATIONS: Final = (
     Mutant(
         name="a bounce without its suppression",
         file="app/services/feedback/apply.py",
@@ -41,7 +41,7 @@ OF_NEWS: Final = (
                 "            committed = [Committed((True,)) for _ in requests]\n",
             ),
         ),
-        killed_by=f"{_STORE_NEWS}::test_when_a_commit_fails_sns_is_asked_to_retry_all_of_them[sqlite]",
+        killed_by=f"{_STORE_NOTIFICATIONS}::test_when_a_commit_fails_sns_is_asked_to_retry_all_of_them[sqlite]",
     ),
     Mutant(
         name="tombstones are ignored",

@@ -84,7 +84,7 @@ OF_THE_CALL: Final = (
         name="calls that share a look are made when the look breaks",
         file="app/services/sending/call_ses.py",
         edits=(("return [_look_failed(error)] * len(emails)", "return [None] * len(emails)"),),
-        killed_by=f"{_EARLY}::test_without_a_last_look_no_email_is_called[sqlite-what nobody foresaw]",
+        killed_by=f"{_EARLY}::test_without_a_last_look_no_email_is_called[sqlite-unforeseen]",
     ),
     Mutant(
         name="half an answer is read as a whole one",

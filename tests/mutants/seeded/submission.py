@@ -32,8 +32,8 @@ OF_ACCEPTING: Final = (
             (
                 "            committed = self._kept(requests)\n",
                 (
-                    "            told = [SimpleNamespace(earlier=None, emails=one.emails) for one in requests]\n"
-                    "            committed = [Committed((one,)) for one in told]\n"
+                    "            answers = [SimpleNamespace(earlier=None, emails=one.emails) for one in requests]\n"
+                    "            committed = [Committed((one,)) for one in answers]\n"
                     "            here = threading.current_thread().name\n"
                     "            threading.Thread(target=self._commit, args=[requests], name=here).start()\n"
                 ),

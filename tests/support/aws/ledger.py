@@ -46,7 +46,7 @@ class Ses(ScriptedMailer):
             case "refuses":
                 return Refused("No.")
             case "is away":
-                return Retry("Nobody there.")
+                return Retry("No server there.")
             case "is silent":
                 return Ambiguous("Silence.")
             case mood:

@@ -12,7 +12,7 @@ from tests.support.aws.notifications import Event, bounced, complained, delivere
 def about(envelope: Envelope, kind: str, ses_message_id: str, *, sent_at: datetime | None = None) -> Event:
     """Return the `Send`, `Delivery`, `Bounce` or `Complaint` of this call, which began at `sent_at`, by default now."""
     left = sent_at or datetime.now(UTC)
-    told: dict[str, Any] = {
+    common: dict[str, Any] = {
         "message": ses_message_id,
         "at": left,
         "sent_at": left,
@@ -20,12 +20,12 @@ def about(envelope: Envelope, kind: str, ses_message_id: str, *, sent_at: dateti
     }
     match kind:
         case "Delivery":
-            return delivered(envelope.recipient, **told)
+            return delivered(envelope.recipient, **common)
         case "Bounce":
-            return bounced(envelope.recipient, **told)
+            return bounced(envelope.recipient, **common)
         case "Complaint":
-            return complained(envelope.recipient, **told)
-    return event(kind, {}, to=[envelope.recipient], **told)
+            return complained(envelope.recipient, **common)
+    return event(kind, {}, to=[envelope.recipient], **common)
 
 
 def bring(gateway: Gateway, *events: Event) -> None:

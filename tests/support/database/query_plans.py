@@ -48,13 +48,13 @@ class Watch:
 
     def reads_through(self) -> list[str]:
         """Describe the statements that scan a growing table: one of each kind."""
-        return _told(
+        return _described(
             (cost, f"reads through {', '.join(sorted(cost.read_through))}") for cost in self.costs if cost.read_through
         )
 
     def reads_more_than(self, pages: int) -> list[str]:
         """Describe the statements that read more than `pages` pages: they scan, perhaps along an index."""
-        return _told((cost, f"reads {cost.pages} pages") for cost in self.costs if cost.pages > pages)
+        return _described((cost, f"reads {cost.pages} pages") for cost in self.costs if cost.pages > pages)
 
     def did(self) -> set[str]:
         """Return the activities that had statements."""
@@ -73,10 +73,10 @@ class Watch:
             cursor.execute("BEGIN" if alone else "SAVEPOINT explaining")
             before = dict(cursor.execute(_READ_THROUGH, [list(TABLES)]).fetchall())
             analyze = "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) "
-            [[[told]]] = cursor.execute(analyze + statement, given).fetchall()
+            [[[explained]]] = cursor.execute(analyze + statement, given).fetchall()
             after = dict(cursor.execute(_READ_THROUGH, [list(TABLES)]).fetchall())
             cursor.execute("ROLLBACK" if alone else "ROLLBACK TO SAVEPOINT explaining")
-        plan = told["Plan"]
+        plan = explained["Plan"]
         self.costs.append(
             Cost(
                 said_by=self.said_by,
@@ -99,7 +99,7 @@ def watching() -> Iterator[Watch]:
         event.remove(Engine, "before_cursor_execute", watch.explain)
 
 
-def _told(dear: Iterable[tuple[Cost, str]]) -> list[str]:
+def _described(dear: Iterable[tuple[Cost, str]]) -> list[str]:
     kinds = {(cost.said_by, cost.statement): (cost, why) for cost, why in dear}
     return [f"{cost.said_by}: {why}\n{cost.statement}\n{cost.plan}" for cost, why in kinds.values()]
 

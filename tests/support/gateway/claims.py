@@ -26,7 +26,7 @@ def wanted(gateway: Gateway, **options: Any) -> Claim:
 
 
 def open_circuit(gateway: Gateway, scope: str, *, probe_in: timedelta | None = timedelta(minutes=1)) -> None:
-    """A circuit that is open, to be probed at a given time, or by nobody."""
+    """A circuit that is open, to be probed at a given time, or never."""
     with gateway.database.transaction() as connection:
         circuits.pause(connection, scope, reason="For this test.")
         if probe_in is not None:

@@ -26,9 +26,9 @@ class Waiting:
         begun = self._mailer.begin(envelope, before_waiting=lambda: None)
         if isinstance(begun, Outcome):
             return begun
-        told: SimpleQueue[Outcome] = SimpleQueue()
-        self._answers.expect(begun, told.put)
-        return told.get(timeout=PATIENCE_S)
+        outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._answers.expect(begun, outcomes.put)
+        return outcomes.get(timeout=PATIENCE_S)
 
     def close(self) -> None:
         """Stop the loop that reads answers."""

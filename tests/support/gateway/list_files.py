@@ -51,11 +51,11 @@ def take(
     gateway: Gateway, data: bytes, *, who: Caller = ADMIN, dry_run: bool = False, fresh: bool = False, **how: Any
 ) -> list[str]:
     """Import a file, and return the verdict on each row, or the rule that it breaks."""
-    told: list[RowResult] = []
+    results: list[RowResult] = []
     gateway.import_list(
-        who, pieces_of(data), How(reading=Reading(**how), dry_run=dry_run, fresh=fresh), report=told.extend
+        who, pieces_of(data), How(reading=Reading(**how), dry_run=dry_run, fresh=fresh), report=results.extend
     )
-    return [one.code or one.verdict.value for one in told]
+    return [one.code or one.verdict.value for one in results]
 
 
 def export(gateway: Gateway, who: Caller = ADMIN, **which: Any) -> bytes:

@@ -56,10 +56,10 @@ class Browser:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Run one WebDriver command, which must succeed, and return its value."""
         answer = self.pool.request(method, f"{self.session}{path}", json=body)
-        told = answer.json()["value"]
+        answered = answer.json()["value"]
         if answer.status != 200:
-            raise CannotDo(f"{told['error']}: {told['message']}")
-        return told
+            raise CannotDo(f"{answered['error']}: {answered['message']}")
+        return answered
 
     def open(self, url: str) -> None:
         """Open a page and wait until it is loaded."""

@@ -55,9 +55,9 @@ def postern(*words: str, cwd: Path, stdin: str = "", **environment: str) -> "sub
 
 def last_object(output: str) -> Json:
     """Return the JSON object in the last line."""
-    told = json.loads(output.splitlines()[-1])
-    assert isinstance(told, dict)
-    return told
+    result = json.loads(output.splitlines()[-1])
+    assert isinstance(result, dict)
+    return result
 
 
 def until(look: Callable[[], Found]) -> Found:
@@ -84,8 +84,8 @@ class Up:
         headers = {"Authorization": f"Bearer {self.ready['api_key']}", "Content-Type": "application/json"}
         answer = self.pool.request(method, self.ready["url"] + path, body=content, headers=headers)
         assert answer.status == 200, answer.data
-        told: Json = answer.json()
-        return told
+        answered: Json = answer.json()
+        return answered
 
     def submit(self, to: str) -> str:
         """Submit an email and return its id."""
@@ -103,8 +103,8 @@ class Up:
     def stop(self, number: signal.Signals = signal.SIGINT) -> str:
         """Send a signal, wait for the end, and return the standard error."""
         self.process.send_signal(number)
-        _, told = self.process.communicate(timeout=PATIENCE_S)
-        return told
+        _, answered = self.process.communicate(timeout=PATIENCE_S)
+        return answered
 
 
 @contextmanager
@@ -180,5 +180,5 @@ def lives(process: int) -> bool:
 
 def settings_of(directory: Path) -> Mapping[str, str]:
     """Return the settings of the parts of the gateway in this directory."""
-    told: Mapping[str, str] = json.loads((directory / "data" / "environment.json").read_text())
-    return told
+    settings: Mapping[str, str] = json.loads((directory / "data" / "environment.json").read_text())
+    return settings

@@ -26,13 +26,13 @@ FILLERS: Final = 60_000
 class Trouble:
     """One trouble of a server that answers: the commands that cause and end it.
 
-    `told` is part of the message of `/readyz`. With `slow`, the last command answers only when the trouble is over.
+    `message` is part of the message of `/readyz`. With `slow`, the last command answers only when the trouble is over.
     """
 
     name: str
     begin: tuple[Command, ...]
     end: tuple[Command, ...]
-    told: str
+    message: str
     slow: bool = False
 
 
@@ -41,67 +41,67 @@ TROUBLES: Final = (
         name="a read-only replica",
         begin=(("REPLICAOF", "127.0.0.1", 1),),
         end=(("REPLICAOF", "NO", "ONE"),),
-        told="read-only replica",
+        message="read-only replica",
     ),
     Trouble(
         name="a replica without its primary",
         begin=(("CONFIG", "SET", "replica-serve-stale-data", "no"), ("REPLICAOF", "127.0.0.1", 1)),
         end=(("REPLICAOF", "NO", "ONE"), ("CONFIG", "SET", "replica-serve-stale-data", "yes")),
-        told="replica",
+        message="replica",
     ),
     Trouble(
         name="full",
         begin=(("CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", 1),),
         end=(("CONFIG", "SET", "maxmemory", 0),),
-        told="is full",
+        message="is full",
     ),
     Trouble(
         name="another password",
         begin=(("ACL", "SETUSER", "default", "resetpass", ">another"), HANG_UP),
         end=(ANYBODY,),
-        told="password",
+        message="password",
     ),
     Trouble(
         name="a user that is off",
         begin=(("ACL", "SETUSER", "default", "off"), HANG_UP),
         end=(ANYBODY,),
-        told="password",
+        message="password",
     ),
     Trouble(
         name="no permission to write",
         begin=(("ACL", "SETUSER", "default", "-@write"),),
         end=(ANYBODY,),
-        told="permission",
+        message="permission",
     ),
     Trouble(
         name="no permission to publish and consume",
         begin=(("ACL", "SETUSER", "default", "-lpush", "-brpop"),),
         end=(ANYBODY,),
-        told="permission",
+        message="permission",
     ),
     Trouble(
         name="no permission to consume",
         begin=(("ACL", "SETUSER", "default", "-brpop"),),
         end=(ANYBODY,),
-        told="permission",
+        message="permission",
     ),
     Trouble(
         name="no permission for our keys",
         begin=(("ACL", "SETUSER", "default", "resetkeys", "~elsewhere:*"),),
         end=(ANYBODY,),
-        told="permission",
+        message="permission",
     ),
     Trouble(
         name="cannot save",
         begin=(("CONFIG", "SET", "dbfilename", "taken", "save", "3600 1000000"), ("BGSAVE",)),
         end=(("CONFIG", "SET", "dbfilename", "dump.rdb", "save", ""),),
-        told="cannot save",
+        message="cannot save",
     ),
     Trouble(
         name="too few replicas",
         begin=(("CONFIG", "SET", "min-replicas-to-write", 1),),
         end=(("CONFIG", "SET", "min-replicas-to-write", 0),),
-        told="replicas",
+        message="replicas",
     ),
     Trouble(
         name="loading",
@@ -110,7 +110,7 @@ TROUBLES: Final = (
             ("DEBUG", "RELOAD"),
         ),
         end=(("CONFIG", "SET", "key-load-delay", 0),),
-        told="loading",
+        message="loading",
         slow=True,
     ),
 )
@@ -131,8 +131,8 @@ class TroubledValkey:
         """Be in this trouble during the block, and healthy before and after it."""
         until(self.is_well)
         *first, last = trouble.begin
-        self._tell(*first)
-        slow = threading.Thread(target=self._tell, args=(last,))
+        self._send(*first)
+        slow = threading.Thread(target=self._send, args=(last,))
         slow.start()
         if not trouble.slow:
             slow.join()
@@ -141,7 +141,7 @@ class TroubledValkey:
             yield
             assert not self.is_well()
         finally:
-            self._tell(*trouble.end)
+            self._send(*trouble.end)
             slow.join()
             until(self.is_well)
 
@@ -154,7 +154,7 @@ class TroubledValkey:
             except exceptions.RedisError:
                 return False
 
-    def _tell(self, *commands: Command) -> None:
+    def _send(self, *commands: Command) -> None:
         for command in commands:
             with self._client(username="admin", password="any") as client, suppress(exceptions.ConnectionError):
                 client.execute_command(*command)  # a command that closes all connections may close its own

@@ -56,7 +56,7 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
 
     def create_database(self, *, template: str = "template0") -> str:
-        """Make a database and return its new name: empty, or a copy of another that nobody is connected to."""
+        """Make a database and return its new name: empty, or a copy of another to which nothing is connected."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         # Copying files takes 7 ms where going through the log takes 19.
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')

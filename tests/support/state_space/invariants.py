@@ -7,14 +7,14 @@ from app.domain.sending.call_outcome import Throttled
 from app.domain.sending.state_machine import ENDED_UNSENT, TAKEN_BY_SES, WAITING, State
 from app.services.sending.call_results import FoundSuppressed, NotCalled
 from app.store.sending.attempts import AttemptOutcome
-from tests.support.state_space.world import HARD, NEWS, Email, Step, World
+from tests.support.state_space.world import HARD, SEVERITY, Email, Step, World
 
 # From the best event to the worst, repeated here on purpose: the state of an email is the worst of its events.
 WORST_HEARD: Final = {
-    NEWS["send"]: State.SENT,
-    NEWS["delivery"]: State.DELIVERED,
-    NEWS["bounce"]: State.BOUNCED,
-    NEWS["complaint"]: State.COMPLAINED,
+    SEVERITY["send"]: State.SENT,
+    SEVERITY["delivery"]: State.DELIVERED,
+    SEVERITY["bounce"]: State.BOUNCED,
+    SEVERITY["complaint"]: State.COMPLAINED,
 }
 
 
@@ -44,9 +44,9 @@ def unsent_means_not_taken(_: World, email: Email) -> bool:
     return email.row.state not in ENDED_UNSENT or (not email.in_doubt and (email.taken == 0 or email.excused))
 
 
-def worst_news_shows(_: World, email: Email) -> bool:
+def the_worst_event_shows(_: World, email: Email) -> bool:
     """I9: in whatever order and number events come, the state is the worst of them."""
-    return not email.news or email.row.state is WORST_HEARD[email.news]
+    return not email.worst or email.row.state is WORST_HEARD[email.worst]
 
 
 def one_lease(world: World, email: Email) -> bool:
@@ -61,12 +61,12 @@ OF_A_WORLD: Final[tuple[Callable[[World, Email], bool], ...]] = (
     acceptance_is_true,
     sent_means_taken,
     unsent_means_not_taken,
-    worst_news_shows,
+    the_worst_event_shows,
     one_lease,
 )
 
 
-def nobody_is_mailed_while_suppressed(before: World, step: Step) -> bool:
+def no_suppressed_address_is_mailed(before: World, step: Step) -> bool:
     """I8: SES accepts no email to an address that is suppressed."""
     return not before.suppressed or _taken(before) == _taken(step.after)
 
@@ -79,7 +79,7 @@ def ended_mail_is_not_called(before: World, step: Step) -> bool:
 
 def a_repeated_event_changes_nothing(before: World, step: Step) -> bool:
     """I10: an event that adds nothing new leaves the email as it is."""
-    if step.what not in NEWS or before.emails[step.email].news < NEWS[step.what]:
+    if step.what not in SEVERITY or before.emails[step.email].worst < SEVERITY[step.what]:
         return True
     return before.emails[step.email].row == step.after.emails[step.email].row
 
@@ -115,7 +115,7 @@ def an_outcome_is_never_forgotten(before: World, step: Step) -> bool:
 
 
 OF_A_STEP: Final[tuple[Callable[[World, Step], bool], ...]] = (
-    nobody_is_mailed_while_suppressed,
+    no_suppressed_address_is_mailed,
     ended_mail_is_not_called,
     a_repeated_event_changes_nothing,
     hard_feedback_suppresses,

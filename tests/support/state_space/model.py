@@ -1,6 +1,6 @@
 """The steps that are possible in a small world around the rules of delivery.
 
-Every decision is made by the code of the product: `advance` and `decide`, `verdict`, `rule`, `news_of`, `outlived_by`
+Every decision is made by the code of the product: `advance` and `decide`, `verdict`, `rule`, `events_of`, `outlived_by`
 and `Record`'s reading of an outcome. Around them workers stall and die, SES accepts emails without an answer, and
 events come in any order, repeatedly or never. `Rules` holds the guards that are SQL or threads in the product, so that
 a test can leave out each of them, to show that it is needed.
@@ -30,8 +30,8 @@ from app.store.sending.claims import OpenAttempt
 from tests.support.aws.bounces import bounce_reader
 from tests.support.state_space.world import (
     FEEDBACK,
-    NEWS,
     NOW,
+    SEVERITY,
     Attempt,
     Email,
     Hand,
@@ -53,7 +53,7 @@ MOST_CALLS: Final = 3
 WORKERS: Final = 2
 
 AMBIGUOUS, REFUSED = Ambiguous("silence"), Refused("no")
-NOT_TAKEN: Final[tuple[Result, ...]] = (REFUSED, Retry("nobody there"), Throttled("too fast"))
+NOT_TAKEN: Final[tuple[Result, ...]] = (REFUSED, Retry("no server there"), Throttled("too fast"))
 FOUND, NOT_CALLED = FoundSuppressed("bounce"), NotCalled("held up")
 
 
@@ -146,9 +146,9 @@ class Game:
         """Record a result as `Record` does, for the row and for the attempt."""
         email = world.emails[hand.email]
         row = self._reported(email.row, hand.call, result) or email.row
-        news = max(email.news, NEWS["send"]) if isinstance(result, Accepted) else email.news
+        worst = max(email.worst, SEVERITY["send"]) if isinstance(result, Accepted) else email.worst
         closed = self._close(email.calls, hand.call, closing(self._report_of(email.row, hand.call, result)).outcome)
-        after = email._replace(row=row, calls=closed, news=news)
+        after = email._replace(row=row, calls=closed, worst=worst)
         rest = tuple(one for one in world.hands if one != hand)
         return Step("report", hand.email, with_mail(world, hand.email, after, rest), result)
 
@@ -211,7 +211,7 @@ class Game:
             if call.taken and not call.lost:
                 for name in FEEDBACK:
                     yield self.hear(world, number, place, name)
-                if not email.news:
+                if not email.worst:
                     calls = put(email.calls, place, call._replace(lost=True))
                     yield Step("lose events", number, with_mail(world, number, email._replace(calls=calls)))
 
@@ -223,7 +223,7 @@ class Game:
             self._advance(email, events_of(feedback, _cause(feedback)), self._facts(email), message=place) or email.row
         )
         calls = self._close(email.calls, place, AttemptOutcome.ACCEPTED)
-        after = email._replace(row=row, calls=calls, news=max(email.news, NEWS[name]))
+        after = email._replace(row=row, calls=calls, worst=max(email.worst, SEVERITY[name]))
         fresh = not (self.rules.tombstones and call.old) or outlived_by(NOW, feedback)
         hit = (
             rule(feedback, _cause(feedback), exempt=False).verdict is ListEffect.SUPPRESS

@@ -45,7 +45,7 @@ class Attempt(NamedTuple):
 
 
 class Email(NamedTuple):
-    """An email to one recipient. `news` is its worst event so far, `resent` how often it was resent."""
+    """An email to one recipient. `worst` is how bad its worst event is, `resent` how often it was resent."""
 
     row: Row = Row()
     calls: tuple[Attempt, ...] = ()
@@ -53,7 +53,7 @@ class Email(NamedTuple):
     past_deadline: bool = False
     resent: int = 0
     by_person: bool = False
-    news: int = 0
+    worst: int = 0
 
     @property
     def taken(self) -> int:
@@ -128,7 +128,7 @@ FEEDBACK: Final = {
 }
 HARD: Final = ("bounce", "complaint")
 # Repeated here on purpose: the worst event counts, in whatever order they come.
-NEWS: Final = {"send": 1, "delivery": 4, "bounce": 5, "complaint": 6}
+SEVERITY: Final = {"send": 1, "delivery": 4, "bounce": 5, "complaint": 6}
 
 
 @cache
@@ -138,11 +138,11 @@ def token_of(place: int) -> UUID:
 
 @cache
 def recipient_of(row: Row) -> Recipient:
-    nobody = UUID(int=0)
+    no_id = UUID(int=0)
     return Recipient(
-        id=nobody,
-        email_id=nobody,
-        app_id=nobody,
+        id=no_id,
+        email_id=no_id,
+        app_id=no_id,
         lane="transactional",
         scope="invites/default",
         sender_domain="example.com",

@@ -201,6 +201,6 @@ def test_all_are_run_and_each_has_a_quick_form() -> None:
 def test_all_reports_the_goals_of_each_benchmark_and_names_failed_ones() -> None:
     """A benchmark that fails does not stop the others."""
     goal = at_least("rate", 2.0, [3.0]).as_json()
-    told = everything.together({"drain": {"goals": [goal]}, "pace": None})
-    assert (told["goals"], told["failed"]) == ([goal], ["pace"])
-    assert json.loads(json.dumps(told)) == told
+    result = everything.together({"drain": {"goals": [goal]}, "pace": None})
+    assert (result["goals"], result["failed"]) == ([goal], ["pace"])
+    assert json.loads(json.dumps(result)) == result

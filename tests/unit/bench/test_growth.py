@@ -57,8 +57,8 @@ def test_each_axis_begins_where_nothing_is_varied() -> None:
 def test_growth_is_judged_against_the_baseline_of_its_round() -> None:
     """A case that was not measured has no goal."""
     usual, long = sizes(["queue"], quick=False, full=False)
-    told = goals({usual: [_drained(1.0), _drained(2.0)], long: [_drained(1.1), _drained(2.2)]}, [])
-    assert [one.measured for one in told] == [pytest.approx((1.1, 1.1))]
+    found = goals({usual: [_drained(1.0), _drained(2.0)], long: [_drained(1.1), _drained(2.2)]}, [])
+    assert [one.measured for one in found] == [pytest.approx((1.1, 1.1))]
     assert goals({size: [_drained(1.0)] for size in sizes(["processes"], quick=False, full=False)}, []) == []
     assert [one.measured for one in goals({}, [_drained(1.0), _drained(9.0), _drained(1.2)])] == [pytest.approx((1.2,))]
 
@@ -76,25 +76,25 @@ def test_only_a_soak_that_is_long_enough_is_judged(minutes: int, judged: bool) -
         Sample(at=at, emails=1, processes=(_process(1, "worker", 9000), _process(2, "web", int(5000 + 2 * at))))
         for at in range(0, 60 * minutes + 1, 10)
     ]
-    told = memory_goals([], samples)[1:]
-    assert [one.median for one in told] == ([pytest.approx(7200, rel=0.01)] if judged else [])
-    assert not any(one.met for one in told)
+    found = memory_goals([], samples)[1:]
+    assert [one.median for one in found] == ([pytest.approx(7200, rel=0.01)] if judged else [])
+    assert not any(one.met for one in found)
 
 
 def test_a_soak_reports_new_calls_in_their_order() -> None:
     """Each once, a second after it was made; one in a hundred is a bounce; calls from before the soak are left out."""
     now = time.monotonic()
     journal = io.StringIO("".join(f"{now - 9:.6f} 1 old{number}@example.net\n" for number in range(99)))
-    news = events_in_batches(journal)
-    assert next(news) == []
+    batches = events_in_batches(journal)
+    assert next(batches) == []
     end = journal.tell()
     journal.write(f"{now - 5:.6f} 1 ann@example.net\n{now - 4:.6f} 1 bo@example.net\n{now + 60:.6f} 1 cy@example.net\n")
     journal.seek(end)
-    told = next(news)
-    assert [number for number, _ in told] == ["100", "101"]
-    assert ['"Bounce"' in event for _, event in told] == [True, False]
-    assert "0100000000000064-bench-000000" in told[0][1]
-    assert next(news) == []
+    batch = next(batches)
+    assert [number for number, _ in batch] == ["100", "101"]
+    assert ['"Bounce"' in event for _, event in batch] == [True, False]
+    assert "0100000000000064-bench-000000" in batch[0][1]
+    assert next(batches) == []
 
 
 def _drained(cpu: float) -> Drained:

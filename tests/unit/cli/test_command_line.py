@@ -160,9 +160,9 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
     )  # fmt: skip
-    told = curl(ready, to=GONE)
-    assert "Bearer ptn_k" in told
-    assert json.loads(told.partition("-d '")[2].rstrip("'"))["to"] == GONE
+    pasted = curl(ready, to=GONE)
+    assert "Bearer ptn_k" in pasted
+    assert json.loads(pasted.partition("-d '")[2].rstrip("'"))["to"] == GONE
     assert list(ready.as_json()) == [
         "url", "from", "api_key", "admin_key", "simulator_url", "database_url", "redis_url",
         "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",

@@ -24,8 +24,8 @@ def feedback(kind: EventType, *, bounce: Bounce | None = None, complaint: Compla
     )
 
 
-def event_of(told: SesEvent) -> Event:
-    return events_of(told, read.cause if (read := bounce_reader().read_event(told)) else None)
+def event_of(reported: SesEvent) -> Event:
+    return events_of(reported, read.cause if (read := bounce_reader().read_event(reported)) else None)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_no_call_hangs_when_the_leader_dies(death: BaseException, dies_at: int) 
     assert combine(9) == 81
 
 
-def test_an_answer_too_few_is_nobodys() -> None:
+def test_an_answer_too_few_goes_to_no_caller() -> None:
     """A query with too few answers answers no call, so that no call gets the answer of another."""
     combine: Combine[int, int] = Combine(lambda _: [], at_most=200, patience_s=PATIENCE_S)
     with pytest.raises(ValueError, match="shorter"):

@@ -158,7 +158,7 @@ def test_the_passwords_of_urls_are_in_no_representation() -> None:
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL"])
 @pytest.mark.parametrize(
-    "url, told",
+    "url, message",
     [
         ("sentinel://host:26379", "Sentinel is not supported: name the primary itself"),
         ("redis+sentinel://host:26379/mymaster/0", "Sentinel is not supported"),
@@ -173,11 +173,11 @@ def test_the_passwords_of_urls_are_in_no_representation() -> None:
     ],
 )
 def test_a_broker_that_cannot_work_or_is_unsafe_is_refused(
-    monkeypatch: pytest.MonkeyPatch, name: str, url: str, told: str
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, message: str
 ) -> None:
     """The error says what to do instead, without the password."""
     faults = faults_of(monkeypatch, **{name: url})
-    assert f"{name}: {told}" in faults
+    assert f"{name}: {message}" in faults
     assert "hunter2" not in faults
 
 

@@ -221,8 +221,8 @@ def test_every_field_of_an_email_is_documented() -> None:
 
 def test_no_page_names_a_setting_that_is_none() -> None:
     """After a variable is renamed, no page uses the old name."""
-    told = {word for page in PAGES for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text(page))}
-    assert sorted(told - {name.upper() for name in Settings.model_fields} - NO_SETTINGS) == []
+    named = {word for page in PAGES for word in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text(page))}
+    assert sorted(named - {name.upper() for name in Settings.model_fields} - NO_SETTINGS) == []
 
 
 def test_every_error_is_documented() -> None:
@@ -234,7 +234,7 @@ def test_every_error_is_documented() -> None:
 
 def test_the_table_of_the_state_machine_is_the_state_machine() -> None:
     """Every transition of `decide`, and no other."""
-    told = {
+    documented = {
         (event, state): State(target)
         for line in text(DOCS / "architecture.md").splitlines()
         if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) == 4
@@ -243,7 +243,7 @@ def test_the_table_of_the_state_machine_is_the_state_machine() -> None:
         for target in words(cells[2])
     }
     decided = {(event, state): decide(state, event, TransitionFacts()) for event in Event for state in State}
-    assert told == {place: decision.state for place, decision in decided.items() if decision.changed}
+    assert documented == {place: decision.state for place, decision in decided.items() if decision.changed}
 
 
 def words(cell: str) -> set[str]:
@@ -279,8 +279,10 @@ def test_every_sweep_is_documented_with_its_rhythm() -> None:
 
 def test_every_figure_is_explained() -> None:
     """The docs say what each metric means and when to worry; no page names a metric that does not exist."""
-    told = set(re.findall(r"`(postern_[a-z_]+)(?:\{[\w,]+\})?`", text(DOCS / "operations.md")))
-    assert told == set(re.findall(r'"(postern_[a-z_]+)"', text(CHECKOUT / "app" / "web" / "operating" / "metrics.py")))
+    explained = set(re.findall(r"`(postern_[a-z_]+)(?:\{[\w,]+\})?`", text(DOCS / "operations.md")))
+    assert explained == set(
+        re.findall(r'"(postern_[a-z_]+)"', text(CHECKOUT / "app" / "web" / "operating" / "metrics.py"))
+    )
 
 
 def test_every_log_event_is_explained() -> None:

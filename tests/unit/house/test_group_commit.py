@@ -81,9 +81,9 @@ def test_requests_that_wait_share_one_commit_and_its_leader_rings_for_all(commit
     """Each has its own outcome; one thread has those of all to ring for, and the others have none."""
     asked = commits.shared("ann", "bob", "eve")
     commits.let(1)
-    told = [one.result(PATIENCE_S) for one in asked]
-    assert [one.outcome for one in told] == ["ann kept", "bob kept", "eve kept"]
-    assert [one.to_ring for one in told] == [("ann kept", "bob kept", "eve kept"), (), ()]
+    results = [one.result(PATIENCE_S) for one in asked]
+    assert [one.outcome for one in results] == ["ann kept", "bob kept", "eve kept"]
+    assert [one.to_ring for one in results] == [("ann kept", "bob kept", "eve kept"), (), ()]
     assert commits.tried == [("first",), ("ann", "bob", "eve")]
 
 
@@ -91,11 +91,11 @@ def test_a_request_that_is_refused_fails_alone(commits: Commits) -> None:
     """Those that shared its commit are committed one by one, and the leader rings for what was kept."""
     asked = commits.shared("bad", "ann", "bob")
     commits.let(4)
-    told = [one.result(PATIENCE_S) for one in asked]
+    results = [one.result(PATIENCE_S) for one in asked]
     with pytest.raises(Refused):
-        told[0].outcome  # noqa: B018 - reading it raises
-    assert [one.outcome for one in told[1:]] == ["ann kept", "bob kept"]
-    assert [one.to_ring for one in told] == [("ann kept", "bob kept"), (), ()]
+        results[0].outcome  # noqa: B018 - reading it raises
+    assert [one.outcome for one in results[1:]] == ["ann kept", "bob kept"]
+    assert [one.to_ring for one in results] == [("ann kept", "bob kept"), (), ()]
     assert commits.tried[1:] == [("bad", "ann", "bob"), ("bad",), ("ann",), ("bob",)]
 
 

@@ -141,10 +141,10 @@ def test_a_log_line_of_a_library_has_no_text_of_an_exception(
 ) -> None:
     """Neither Celery's line of a failed task, with its own format, nor gunicorn's or SQLAlchemy's own handlers."""
     error = ValueError(f"{SUBJECT} for {ADDRESS}")
-    told = {"name": "postern.deliver", "id": "0b7f", "description": "raised unexpected", "exc": repr(error)}
-    told |= {"args": SUBJECT, "kwargs": SUBJECT, "traceback": SUBJECT}
+    fields = {"name": "postern.deliver", "id": "0b7f", "description": "raised unexpected", "exc": repr(error)}
+    fields |= {"args": SUBJECT, "kwargs": SUBJECT, "traceback": SUBJECT}
     logging.getLogger("celery.app.trace").error(
-        "Task %(name)s[%(id)s] %(description)s: %(exc)s", told, exc_info=(ValueError, error, None)
+        "Task %(name)s[%(id)s] %(description)s: %(exc)s", fields, exc_info=(ValueError, error, None)
     )
     gunicorn = logging.getLogger("gunicorn.error")
     gunicorn.error("Error handling request %s %s", "GET", f"/v1/suppressions/{SUBJECT}", exc_info=error)
@@ -174,8 +174,8 @@ def test_a_failing_test_prints_a_plain_traceback(capsys: pytest.CaptureFixture[s
         int("no answer")
     except ValueError:
         structlog.get_logger().exception("failed", of=len(address))
-    told = capsys.readouterr().out
-    assert "Traceback (most recent call last)" in told
-    assert "ValueError: invalid literal" in told
-    assert address not in told
-    assert "╭" not in told
+    printed = capsys.readouterr().out
+    assert "Traceback (most recent call last)" in printed
+    assert "ValueError: invalid literal" in printed
+    assert address not in printed
+    assert "╭" not in printed

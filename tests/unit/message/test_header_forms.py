@@ -1,4 +1,4 @@
-"""Forms of headers as clients write them, and faults that name what nobody can see."""
+"""Forms of headers as clients write them, and faults that name a character which cannot be seen."""
 
 import pytest
 

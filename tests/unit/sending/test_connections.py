@@ -126,7 +126,7 @@ def test_a_request_that_cannot_be_written_may_have_left(line: Line) -> None:
 def test_an_unforeseen_error_closes_the_connection_and_is_raised_as_it_is(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No request follows on a connection that nobody knows the state of."""
+    """No request follows on a connection whose state is unknown."""
 
     def broken(_received: bytes) -> None:
         raise ZeroDivisionError

@@ -61,7 +61,7 @@ def matches(recipients: list[Seen], wanted: Behind) -> bool:
     return any(map(is_asked_for, recipients)) and not any(one.state in wanted.without for one in recipients)
 
 
-def is_told_apart(recipients: list[Seen]) -> bool:
+def is_of_one_kind(recipients: list[Seen]) -> bool:
     """False if only some recipients have read the email: the lists of two values may then both have it."""
     return len({one.state for one in recipients if one.state in {S.SENT, S.DELIVERED}}) < 2 and (
         len({(one.opened, one.clicked) for one in recipients if one.state in {S.SENT, S.DELIVERED}}) < 2
@@ -74,7 +74,7 @@ def test_the_filter_finds_each_email_under_its_last_event(recipients: list[Seen]
     assert matches(recipients, behind(last_event(recipients)))
 
 
-@given(st.lists(seen, min_size=1, max_size=5).filter(is_told_apart))
+@given(st.lists(seen, min_size=1, max_size=5).filter(is_of_one_kind))
 def test_the_filter_finds_no_email_under_another_last_event(recipients: list[Seen]) -> None:
     """The filter by a value of another recipient does not find an email."""
     found = {word for word in LAST_EVENTS if matches(recipients, behind(word))}

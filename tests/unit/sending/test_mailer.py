@@ -91,7 +91,7 @@ ANSWERS = [
     ("ServiceUnavailable", 503, "", Ambiguous),
     ("504", 504, "", Ambiguous),
     ("SomethingNewException", 400, "", Retry),
-    ("SomethingNewException", 409, "of which nobody has heard", Retry),
+    ("SomethingNewException", 409, "which is unknown", Retry),
     ("408", 408, "", Ambiguous),
     ("499", 499, "", Ambiguous),
     ("302", 302, "", Ambiguous),
@@ -105,7 +105,7 @@ def test_every_answer_of_ses_proves_one_thing(code: str, status: int, message: s
 
 
 @pytest.mark.parametrize(
-    "code, message, is_told",
+    "code, message, is_named",
     [
         ("InvalidSignatureException", "Signature expired: 20261126T0821Z is now earlier than 20261126T0916Z", True),
         ("SignatureDoesNotMatch", "Signature not yet current: 20261126T1021Z is still later than …", True),
@@ -113,11 +113,11 @@ def test_every_answer_of_ses_proves_one_thing(code: str, status: int, message: s
         ("InvalidSignatureException", "The request signature we calculated does not match.", False),
     ],
 )
-def test_a_wrong_clock_is_distinguished_from_a_wrong_key(code: str, message: str, is_told: bool) -> None:
+def test_a_wrong_clock_is_distinguished_from_a_wrong_key(code: str, message: str, is_named: bool) -> None:
     """The codes are the same; an operator needs to know which of the two to fix."""
     outcome = classify(answer(code, message, status=403), ENVELOPE)
     assert isinstance(outcome, Tripped)
-    assert (outcome.scope, "clock of this worker's host is wrong" in outcome.reason) == ("account", is_told)
+    assert (outcome.scope, "clock of this worker's host is wrong" in outcome.reason) == ("account", is_named)
 
 
 def test_the_corpus_covers_the_whole_error_table() -> None:
@@ -148,7 +148,7 @@ def test_the_corpus_covers_the_whole_error_table() -> None:
         (answer("AccessDenied", status=403, operation="AssumeRole"), Tripped),
         (answer("InternalFailure", status=500, operation="AssumeRole"), Tripped),
         (boto.ParamValidationError(report="of a call that was never made"), Retry),
-        (ValueError("nobody expected this"), Ambiguous),
+        (ValueError("unexpected"), Ambiguous),
     ],
     ids=lambda value: str(value).replace(URL, "SES") if isinstance(value, Exception) else None,
 )
@@ -246,9 +246,9 @@ def test_trouble_with_the_account_is_recognised_by_its_text(code: str, text: str
 )
 def test_a_code_is_known_with_and_without_its_suffix(code: str) -> None:
     """SDKs append `Exception` to codes, or remove it."""
-    told = [classify(answer(code + suffix), ENVELOPE) for suffix in ("", "Exception")]
-    assert told[0] == told[1]
-    assert isinstance(told[0], Tripped | Throttled)
+    outcomes = [classify(answer(code + suffix), ENVELOPE) for suffix in ("", "Exception")]
+    assert outcomes[0] == outcomes[1]
+    assert isinstance(outcomes[0], Tripped | Throttled)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def tls_error(reason: str) -> boto.SSLError:
 
 
 class Ses:
-    """SES as far as one call goes: keeps what was asked, and answers or fails as told."""
+    """SES as far as one call goes: keeps what was asked, and answers or fails as scripted."""
 
     def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
         self.asked: list[Mapping[str, Any]] = []
@@ -126,11 +126,11 @@ def in_a_circle() -> Exception:
 )
 def test_the_reason_of_tls_is_found_wherever_it_is_wrapped(wrapped: Exception) -> None:
     """As a cause or as an argument, beside others that say nothing, and in what refers to itself."""
-    told = ssl.SSLError(1, "[SSL: x]")
-    told.reason = "WRONG_VERSION_NUMBER"
+    cause = ssl.SSLError(1, "[SSL: x]")
+    cause.reason = "WRONG_VERSION_NUMBER"
     error = boto.SSLError(endpoint_url=URL, error=wrapped)
     assert isinstance(classify(error, ENVELOPE), Ambiguous)
-    error.__cause__ = Exception(told)
+    error.__cause__ = Exception(cause)
     assert classify(error, ENVELOPE) == Tripped(
         "ses", "SES could not be reached: TLS handshake failed (WRONG_VERSION_NUMBER)"
     )

@@ -68,7 +68,7 @@ LEGAL = {
 }
 
 
-def is_news(state: State, event: Event, facts: TransitionFacts) -> bool:
+def is_worse(state: State, event: Event, facts: TransitionFacts) -> bool:
     """Restate the rule: evidence of acceptance counts if it is worse than the state, once SES has the email."""
     known = RANK.get(state, 0) if facts.taken_by_ses or state in TAKEN_BY_SES else 0
     return known < RANK[EVIDENCE[event]]
@@ -79,7 +79,7 @@ def test_every_state_has_an_answer_for_every_event() -> None:
     for state, event, facts in EVERYTHING:
         decision = decide(state, event, facts)
         if event in EVIDENCE:
-            assert decision.changed == is_news(state, event, facts), (state, event, facts)
+            assert decision.changed == is_worse(state, event, facts), (state, event, facts)
             assert decision.state is (EVIDENCE[event] if decision.changed else state), (state, event, facts)
         elif decision.changed:
             assert decision.state is LEGAL[state, event], (state, event, facts)
@@ -216,7 +216,7 @@ def test_every_effect_is_written_by_the_transition() -> None:
     )
 
 
-def tell(state: State, events: list[Event], *, taken: bool) -> tuple[State, bool]:
+def after(state: State, events: list[Event], *, taken: bool) -> tuple[State, bool]:
     """Return the state after these events, decided one by one, and whether SES is known to have the email."""
     facts = TransitionFacts(lease_held=False, taken_by_ses=taken)
     for event in events:
@@ -237,7 +237,7 @@ def test_events_in_any_order_and_number_end_alike(
     taken = taken or state in TAKEN_BY_SES
     shuffled = [*events, events[0], events[-1]]
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert tell(state, shuffled, taken=taken) == tell(state, events, taken=taken)
+    assert after(state, shuffled, taken=taken) == after(state, events, taken=taken)
 
 
 @given(events=st.lists(st.sampled_from(sorted(set(Event) - set(EVIDENCE))), max_size=10), facts=st.sampled_from(FACTS))

@@ -96,7 +96,7 @@ def forgets_to_give_up(state: State, event: Event, facts: TransitionFacts) -> De
         (claims_what_is_claimed, "only_a_claim_takes_a_lease"),
         (claims_what_is_claimed, "accepted_once_or_flagged"),
         (queues_lapsed_mail_again, "accepted_once_or_flagged"),
-        (lets_the_last_event_win, "worst_news_shows"),
+        (lets_the_last_event_win, "the_worst_event_shows"),
         (lets_the_last_event_win, "a_repeated_event_changes_nothing"),
         (forgets_the_flag, "accepted_once_or_flagged"),
         (cancels_what_may_have_left, "ended_mail_is_not_called"),
@@ -131,8 +131,8 @@ def asks_no_peers(
 @pytest.mark.parametrize(
     "rules, breaks",
     [
-        (Rules(gate=False, last_look=False), "nobody_is_mailed_while_suppressed"),
-        (Rules(last_look=False), "nobody_is_mailed_while_suppressed"),
+        (Rules(gate=False, last_look=False), "no_suppressed_address_is_mailed"),
+        (Rules(last_look=False), "no_suppressed_address_is_mailed"),
         (Rules(fence=False, still_mine=False), "accepted_once_while_no_event_is_lost"),
         (Rules(verdict=never_waits), "accepted_once_while_no_event_is_lost"),
         (Rules(verdict=asks_no_peers), "accepted_once_while_no_event_is_lost"),

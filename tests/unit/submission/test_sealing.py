@@ -44,10 +44,10 @@ def test_a_new_key_still_opens_what_the_old_one_sealed() -> None:
 def test_a_missing_key_is_no_lost_body() -> None:
     """A body without a key is not treated as lost, since another process may open it; the error names the key."""
     sealed = KeyRing([NEW]).seal(b"Come and see.", row_id=MAIL)
-    with pytest.raises(UnknownSealingKey) as told:
+    with pytest.raises(UnknownSealingKey) as refused:
         KeyRing([OLD]).open(sealed, row_id=MAIL)
-    assert not isinstance(told.value, Unsealable)
-    assert told.value.key_id == sealed.key[:4].hex()
+    assert not isinstance(refused.value, Unsealable)
+    assert refused.value.key_id == sealed.key[:4].hex()
 
 
 def test_a_body_opens_only_for_its_own_email() -> None:

@@ -102,7 +102,7 @@ def test_a_reason_in_the_encoding_of_old_spreadsheets_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "data, told",
+    "data, message",
     [
         (b"", "Line 1: The file is empty; the first line names the columns."),
         (b"\xff\xfee\0m\0", "Line 1, column 1: The file is UTF-16; save it as UTF-8."),
@@ -124,10 +124,10 @@ def test_a_reason_in_the_encoding_of_old_spreadsheets_is_read() -> None:
         (b'[{"address": "' + b"a" * 200_000 + b'"}]', "Line 1: This is no JSON"),
     ],
 )
-def test_the_error_of_a_broken_file_has_place_and_cause(data: bytes, told: str) -> None:
+def test_the_error_of_a_broken_file_has_place_and_cause(data: bytes, message: str) -> None:
     """The error has the line, the column if known, and what to do, but never the contents."""
     for size in (3 if len(data) < 1000 else 7_000, 65_536):
-        with pytest.raises(UnreadableFile, match=f"^{re.escape(told)}") as caught:
+        with pytest.raises(UnreadableFile, match=f"^{re.escape(message)}") as caught:
             read(data, size=size)
         assert "example" not in str(caught.value)
 
@@ -211,7 +211,7 @@ def test_no_bytes_break_the_reading(data: bytes) -> None:
         try:
             rows = read(beginning + data, size=16)
         except UnreadableFile as error:
-            told = str(error)
+            message = str(error)
         else:
-            told = "Line" if all(isinstance(row, ListRow | Refused) for row in rows) else ""
-        assert told.startswith("Line")
+            message = "Line" if all(isinstance(row, ListRow | Refused) for row in rows) else ""
+        assert message.startswith("Line")

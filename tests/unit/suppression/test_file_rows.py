@@ -46,8 +46,8 @@ def test_a_row_never_weakens_the_list(
     """It replaces only an entry that ends sooner, or one that ends at the same time and is weaker."""
     lasts, lasted = ends or datetime.max.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC)
     better = (lasts, STRENGTH[origin]) > (lasted, STRENGTH[stands])
-    told = becomes(row(origin=origin, expires_at=ends), Standing(stands, until))
-    assert told is (RowVerdict.REPLACED if better else RowVerdict.KEPT)
+    decided = becomes(row(origin=origin, expires_at=ends), Standing(stands, until))
+    assert decided is (RowVerdict.REPLACED if better else RowVerdict.KEPT)
 
 
 def test_a_row_without_an_existing_entry_is_added() -> None:
@@ -67,8 +67,8 @@ def test_a_row_that_has_ended_is_not_put() -> None:
 def test_a_removal_sticks(standing: Standing | None, origin: Origin) -> None:
     """Promise 6: a row older than the removal does not suppress again, and a row without a date counts as older."""
     for dated in (BEFORE, NOW - timedelta(days=1), None):
-        told = becomes(row(origin=origin, dated=dated), standing, removed_at=NOW - timedelta(days=1))
-        assert told is RowVerdict.REMOVED_SINCE
+        decided = becomes(row(origin=origin, dated=dated), standing, removed_at=NOW - timedelta(days=1))
+        assert decided is RowVerdict.REMOVED_SINCE
     newer = becomes(row(origin=origin, dated=NOW), standing, removed_at=NOW - timedelta(days=1))
     assert newer is (RowVerdict.ADDED if standing is None else RowVerdict.REPLACED)
 

@@ -21,7 +21,7 @@ def names(found: frozenset[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "told, burst",
+    "bounces, burst",
     [
         ([(0, "a"), (1, "b"), (2, "c")], ""),
         ([(0, "a"), (1, "b"), (2, "c"), (3, "d")], "abcd"),
@@ -34,24 +34,24 @@ def names(found: frozenset[str]) -> str:
         ([(0, "a"), (700, "b"), (701, "c"), (702, "d"), (703, "e"), (1400, "f")], "bcde"),
     ],
 )
-def test_a_burst_is_many_addresses_within_minutes(told: list[tuple[int, str]], burst: str) -> None:
+def test_a_burst_is_many_addresses_within_minutes(bounces: list[tuple[int, str]], burst: str) -> None:
     """A burst has all addresses of the window, also those before the limit was reached, and none outside it."""
-    assert names(in_bursts([bounce(*one) for one in told], {}, BREAKER)) == burst
+    assert names(in_bursts([bounce(*one) for one in bounces], {}, BREAKER)) == burst
 
 
 @pytest.mark.parametrize("others, burst", [(0, "abcd"), (3, "abcd"), (4, ""), (1000, "")])
 def test_a_burst_is_the_larger_share_of_the_emails(others: int, burst: str) -> None:
     """A few dead addresses among many delivered emails are normal for a large provider."""
-    told = [bounce(second, address) for second, address in enumerate("abcd")]
-    assert names(in_bursts(told, {minute_of(NOON): others}, BREAKER)) == burst
-    assert names(in_bursts(told, {minute_of(NOON) - 1: others, minute_of(NOON) + 1: others}, BREAKER)) == "abcd"
+    bounces = [bounce(second, address) for second, address in enumerate("abcd")]
+    assert names(in_bursts(bounces, {minute_of(NOON): others}, BREAKER)) == burst
+    assert names(in_bursts(bounces, {minute_of(NOON) - 1: others, minute_of(NOON) + 1: others}, BREAKER)) == "abcd"
 
 
 def test_only_bounces_within_the_window_count_for_its_share() -> None:
     """Earlier bounces do not turn four addresses beside five delivered emails into a burst."""
-    told = [bounce(second, address) for second, address in ((0, "z"), (1, "y"), *enumerate("abcd", 700))]
-    assert names(in_bursts(told, {minute_of(NOON) + 11: 5}, BREAKER)) == ""
-    assert names(in_bursts(told, {minute_of(NOON) + 11: 3}, BREAKER)) == "abcd"
+    bounces = [bounce(second, address) for second, address in ((0, "z"), (1, "y"), *enumerate("abcd", 700))]
+    assert names(in_bursts(bounces, {minute_of(NOON) + 11: 5}, BREAKER)) == ""
+    assert names(in_bursts(bounces, {minute_of(NOON) + 11: 3}, BREAKER)) == "abcd"
 
 
 @pytest.mark.parametrize("second, minute", [(0, 0), (59, 0), (60, 1), (119, 1), (120, 2), (86_399, 1439)])
@@ -63,24 +63,24 @@ def test_a_minute_has_sixty_seconds(second: int, minute: int) -> None:
 def test_a_limit_of_none_is_never_reached() -> None:
     """This setting turns the detection off."""
     assert in_bursts([], {}, BurstLimit(limit=0, window=timedelta(minutes=10))) == frozenset()
-    told = [bounce(0, address) for address in "abcdef"]
-    assert in_bursts(told, {}, BurstLimit(limit=0, window=timedelta(minutes=10))) == frozenset()
+    bounces = [bounce(0, address) for address in "abcdef"]
+    assert in_bursts(bounces, {}, BurstLimit(limit=0, window=timedelta(minutes=10))) == frozenset()
 
 
-told_bounces = st.lists(st.builds(bounce, st.integers(0, 3000), st.sampled_from("abcdefgh")), max_size=14)
+some_bounces = st.lists(st.builds(bounce, st.integers(0, 3000), st.sampled_from("abcdefgh")), max_size=14)
 
 
-@given(told=told_bounces, others=st.dictionaries(st.integers(0, 50), st.integers(0, 6)), order=st.randoms())
-def test_a_burst_does_not_depend_on_the_order(told: list[HardBounce], others: dict[int, int], order: object) -> None:
+@given(bounces=some_bounces, others=st.dictionaries(st.integers(0, 50), st.integers(0, 6)), order=st.randoms())
+def test_a_burst_does_not_depend_on_the_order(bounces: list[HardBounce], others: dict[int, int], order: object) -> None:
     """Nor on repetitions of an event; the result is the same as that of a check of every window."""
     emails = {minute_of(NOON) + minute: count for minute, count in others.items()}
-    found = in_bursts(told, emails, BREAKER)
-    again = [*told, *told]
+    found = in_bursts(bounces, emails, BREAKER)
+    again = [*bounces, *bounces]
     order.shuffle(again)  # type: ignore[attr-defined]
     assert in_bursts(again, emails, BREAKER) == found
     plainly: set[str] = set()
-    for end in {one.at for one in told}:
-        window = {one for one in told if end - BREAKER.window <= one.at <= end}
+    for end in {one.at for one in bounces}:
+        window = {one for one in bounces if end - BREAKER.window <= one.at <= end}
         since = minute_of(min(one.at for one in window))
         elsewhere = sum(count for minute, count in emails.items() if since <= minute <= minute_of(end))
         if len({one.key for one in window}) >= BREAKER.limit and len(window) > elsewhere:

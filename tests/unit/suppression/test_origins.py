@@ -26,10 +26,10 @@ def table() -> dict[str, list[str]]:
 
 def test_the_table_of_origins_matches_the_code() -> None:
     """Every origin has a row with scope, end, force, SES's list and strength."""
-    told = table()
-    assert set(told) == set(Origin) == set(TERMS) == set(STRENGTH)
+    documented = table()
+    assert set(documented) == set(Origin) == set(TERMS) == set(STRENGTH)
     for origin in Origin:
-        _, scope, ends, lifts, at_ses, strength = told[origin]
+        _, scope, ends, lifts, at_ses, strength = documented[origin]
         terms = TERMS[origin]
         assert ("stream" in scope) is terms.in_stream
         assert (ends == "never") is not terms.may_expire
@@ -60,11 +60,11 @@ entries = st.builds(
 )
 
 
-@given(told=st.lists(entries, min_size=1, max_size=4))
-def test_the_same_entry_wins_in_any_order(told: list[Placed]) -> None:
+@given(drawn=st.lists(entries, min_size=1, max_size=4))
+def test_the_same_entry_wins_in_any_order(drawn: list[Placed]) -> None:
     """The one that lasts longest wins, and among those the strongest."""
     stands = set()
-    for order in permutations(told):
+    for order in permutations(drawn):
         live = order[0]
         for new in order[1:]:
             live = new if takes_the_place_of(new, live) else live

@@ -34,8 +34,8 @@ def feedback(kind: EventType, **more: object) -> SesEvent:
     return SesEvent(kind=kind, **values | more)  # type: ignore[arg-type]
 
 
-def ruling_on(told: SesEvent, *, exempt: bool = False) -> Ruling:
-    return rule(told, read.cause if (read := bounce_reader().read_event(told)) else None, exempt=exempt)
+def ruling_on(reported: SesEvent, *, exempt: bool = False) -> Ruling:
+    return rule(reported, read.cause if (read := bounce_reader().read_event(reported)) else None, exempt=exempt)
 
 
 def on_bounce(kind: BounceType, subtype: str, *, exempt: bool = False, **fields: Any) -> Ruling:
@@ -183,8 +183,8 @@ def test_only_a_bounce_and_a_complaint_are_claims() -> None:
     """Nothing else can ask anything of the list."""
     bounce = feedback(EventType.BOUNCE, bounce=Bounce(type=P, subtype="General"))
     complaint = feedback(EventType.COMPLAINT, complaint=Complaint(feedback_type=None, subtype=None))
-    told = [is_claim(one) for one in (bounce, complaint, feedback(EventType.DELIVERY))]
-    assert told == [True, True, False]
+    claims = [is_claim(one) for one in (bounce, complaint, feedback(EventType.DELIVERY))]
+    assert claims == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ class Entry:
     name: str = ""
 
 
-def test_the_strongest_entry_tells_why_and_of_equals_the_first() -> None:
+def test_the_strongest_entry_gives_the_reason_and_of_equals_the_first() -> None:
     """An erasure before a complaint, a bounce, SES's own list, a person's word and an unsubscription."""
     by_strength = ["unsubscribe", "manual", "ses_account", "bounce", "complaint", "erasure"]
     for weaker, stronger in pairwise(by_strength):

@@ -204,10 +204,10 @@ def test_an_application_learns_of_its_own_email_alone(gateway: Gateway) -> None:
     assert (entry.scope, entry.email_id, entry.diagnostic) == ("*", None, None)
     assert "mailbox does not exist" in entry.says
     assert found.last_event is None
-    told = repr(found)
-    assert str(email) not in told
-    assert "shop" not in told
-    assert "user unknown" not in told
+    shown = repr(found)
+    assert str(email) not in shown
+    assert "shop" not in shown
+    assert "user unknown" not in shown
     own = explain(gateway, who=shop)
     assert own.last_event is not None
     assert layer(own, LayerName.LIST).findings[0].email_id == email
@@ -218,8 +218,8 @@ def test_the_reason_of_an_entry_for_another_applications_email_is_hidden(gateway
     shop, invites = caller(gateway, app="shop"), caller(gateway, app="invites")
     email = submit(gateway, shop, KIM)
     suppress(gateway, KEY, source={"email_id": str(email)})
-    [told] = layer(explain(gateway, who=invites), LayerName.LIST).findings
-    assert told.says == "An event about an email of another application."
+    [finding] = layer(explain(gateway, who=invites), LayerName.LIST).findings
+    assert finding.says == "An event about an email of another application."
     [own] = layer(explain(gateway, who=shop), LayerName.LIST).findings
     assert own.says == "For the test."
 

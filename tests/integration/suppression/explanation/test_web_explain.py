@@ -20,19 +20,19 @@ def test_the_route_gives_the_same_explanation(web: Web) -> None:
     """In JSON, for any spelling of the path; with a problem where the service refuses."""
     key, admin = web.key(), web.key("operators", Scope.ADMIN)
     web.client.post("/v1/suppressions", json={"email": "k/m@example.net", "reason": "By phone."}, headers=key)
-    told = body_of(web.client.get("/v1/suppressions/k%2Fm@example.net/explain?stream=news", headers=key))
-    assert (told["object"], told["email"], told["app"], told["stream"]) == (
+    explained = body_of(web.client.get("/v1/suppressions/k%2Fm@example.net/explain?stream=news", headers=key))
+    assert (explained["object"], explained["email"], explained["app"], explained["stream"]) == (
         "explanation",
         "k/m@example.net",
         "invites",
         "news",
     )
-    assert told["would_send"] is False
-    assert [one["layer"] for one in told["layers"]] == [name.value for name in LayerName]
-    [entry] = told["layers"][0]["findings"]
+    assert explained["would_send"] is False
+    assert [one["layer"] for one in explained["layers"]] == [name.value for name in LayerName]
+    [entry] = explained["layers"][0]["findings"]
     assert (entry["says"], entry["origin"], entry["scope"]) == ("By phone.", "manual", "*")
     assert entry["lift"]["call"].startswith("DELETE /v1/suppressions/k%2Fm@example.net?scope=*")
-    assert json.dumps(told)
+    assert json.dumps(explained)
     plain = body_of(web.client.get("/v1/suppressions/k/m@example.net/explain", headers=admin))
     assert plain["would_send"] is False
     problem_of(web.client.get("/v1/suppressions/nobody/explain", headers=key), 422, "validation_error")

@@ -34,8 +34,8 @@ def test_an_import_that_is_killed_and_run_again_is_whole(migrated_url: str, redi
         assert count(gateway, "suppressions") == 2 * BATCH
         assert count(gateway, "suppression_events") == 2 * BATCH
         assert [one["action"] for one in rows(gateway, "audit", actor=ADMIN.actor)] == ["import"]
-        told = take(gateway, file.read_bytes())
-        assert told == ["kept"] * (2 * BATCH) + ["added"] * (3 * BATCH)
+        verdicts = take(gateway, file.read_bytes())
+        assert verdicts == ["kept"] * (2 * BATCH) + ["added"] * (3 * BATCH)
         assert len({one["key"] for one in rows(gateway, "suppressions", removed_at=None)}) == 5 * BATCH
     finally:
         gateway.close()

@@ -223,8 +223,8 @@ def test_every_good_row_before_a_broken_line_is_kept(gateway: Gateway, first: st
 
 def test_rows_before_a_broken_line_are_reported(gateway: Gateway) -> None:
     """The report has a line for each of them, refused rows as well."""
-    told: list[RowResult] = []
+    reported: list[RowResult] = []
     data = b'email\na@example.net\nno address\n"open\n'
     with pytest.raises(ValidationFailed):
-        gateway.import_list(ADMIN, [data], How(), report=told.extend)
-    assert [(one.line, one.verdict.value) for one in told] == [(2, "added"), (3, "refused")]
+        gateway.import_list(ADMIN, [data], How(), report=reported.extend)
+    assert [(one.line, one.verdict.value) for one in reported] == [(2, "added"), (3, "refused")]

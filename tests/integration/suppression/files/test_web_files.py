@@ -38,8 +38,8 @@ def sent(web: Web, key: Headers, data: bytes, query: str = "", content_type: str
 def test_a_file_is_imported_and_exported(web: Web, key: Headers) -> None:
     """The answer counts every verdict and names the refused rows; the export has what the import brought."""
     data = csv_of(("email", "scope"), ("Ann@example.net", ""), ("bad", ""), ("lee@example.net", "other/news"))
-    told = sent(web, key, data)
-    assert {name: told[name] for name in ("object", "dry_run", "format", "rows", "added", "kept", "refused")} == {
+    report = sent(web, key, data)
+    assert {name: report[name] for name in ("object", "dry_run", "format", "rows", "added", "kept", "refused")} == {
         "object": "suppression_import",
         "dry_run": False,
         "format": "ours",
@@ -48,7 +48,7 @@ def test_a_file_is_imported_and_exported(web: Web, key: Headers) -> None:
         "kept": 0,
         "refused": 2,
     }
-    assert [(one["line"], one["code"]) for one in told["refusals"]] == [(3, "one_at_sign"), (4, "not_yours")]
+    assert [(one["line"], one["code"]) for one in report["refusals"]] == [(3, "one_at_sign"), (4, "not_yours")]
     answer = web.client.get(EXPORT, headers=key)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="suppressions.csv"'
@@ -79,14 +79,14 @@ def test_lists_of_vendors_are_imported(
     web: Web, key: Headers, name: str, query: str, content_type: str, added: int
 ) -> None:
     """As the vendor saved them; parameters give what the columns do not say."""
-    told = sent(web, key, (CORPUS / name).read_bytes(), query, content_type)
-    assert (told["added"], told["refused"]) == (added, 0)
+    report = sent(web, key, (CORPUS / name).read_bytes(), query, content_type)
+    assert (report["added"], report["refused"]) == (added, 0)
 
 
 def test_the_answer_names_a_thousand_refusals_and_counts_all(web: Web, key: Headers) -> None:
     """However many rows break a rule, the answer stays small."""
-    told = sent(web, key, csv_of(("email",), *(("bad",) for _ in range(BATCH + 1))))
-    assert (told["refused"], len(told["refusals"])) == (BATCH + 1, 1000)
+    report = sent(web, key, csv_of(("email",), *(("bad",) for _ in range(BATCH + 1))))
+    assert (report["refused"], len(report["refusals"])) == (BATCH + 1, 1000)
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
