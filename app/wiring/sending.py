@@ -7,13 +7,13 @@ from app.aws.clients import READ_TIMEOUT_S
 from app.aws.ses.early_mailer import FastMailer
 from app.aws.ses.fast_client import BehindAProxy, fast_client
 from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer
+from app.services.sending.account_rate import AccountRate
 from app.services.sending.call_pools import Calls, CallsOnThreads, EarlyCalls
 from app.services.sending.call_ses import Call, CallParts
 from app.services.sending.crash_recovery import Recover
 from app.services.sending.deliver import Deliver, DrainParts, Limits
 from app.services.sending.last_look import LastLook
 from app.services.sending.record import Record
-from app.services.sending.send_rate import SendRate
 from app.services.sending.unconfirmed import Reconcile
 from app.store.engine.redis import RedisBreaker, connect
 from app.store.sending.flight_recorder import FlightRecorder
@@ -56,7 +56,7 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,
-        rate=SendRate(account=ground.account, fixed=settings.ses_max_send_rate),
+        rate=AccountRate(account=ground.account, fixed=settings.ses_max_send_rate),
         bells=ground.bells,
         limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
     )

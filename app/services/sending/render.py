@@ -11,7 +11,7 @@ from app.domain.suppression.unsubscribe_link import headers, with_link
 from app.services.suppression.unsubscribe_links import Links
 from app.store.sending.claims import OpenAttempt
 from app.store.sending.drafts import Draft, Named
-from app.store.submission.bodies import unpack
+from app.store.submission.body_packing import unpack
 from app.store.submission.sealing import KeyRing, Unsealable
 
 RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"

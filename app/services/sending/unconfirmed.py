@@ -32,7 +32,7 @@ from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
 from app.store.sending.recipients import Recipient
 from app.store.sending.unconfirmed import Unconfirmed
 from app.store.submission import emails
-from app.store.submission.bodies import Body, pack
+from app.store.submission.body_packing import Body, pack
 from app.store.submission.emails import NewEmail, NewRecipient
 from app.store.submission.sealing import KeyRing
 

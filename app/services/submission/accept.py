@@ -26,7 +26,7 @@ from app.store.apps import keys
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.privacy.pseudonyms import Pseudonyms
-from app.store.submission.bodies import Body, pack
+from app.store.submission.body_packing import Body, pack
 from app.store.submission.emails import NewEmail, NewRecipient
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.gate_sql import reason_for

@@ -23,7 +23,7 @@ from app.store.sending import attempts, circuits, recipients
 from app.store.sending.circuits import Circuit
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages, emails
-from app.store.submission.bodies import Body, unpack
+from app.store.submission.body_packing import Body, unpack
 from app.store.submission.email_pages import Filter
 from app.store.submission.emails import Email
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable

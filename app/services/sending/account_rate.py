@@ -18,7 +18,7 @@ _ASK_AGAIN_S: Final = 5.0
 _CAUTIOUS: Final = 1.0
 
 
-class SendRate:
+class AccountRate:
     """The rate, in emails per second."""
 
     def __init__(
