@@ -18,6 +18,7 @@ from app.services.operating.local_ownership import LocalOwnership
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
 from app.services.operating.refusals import Refusals
+from app.services.operating.retention import Retention
 from app.services.operating.traffic import MeasureTraffic
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
@@ -95,6 +96,14 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
     )
 
 
+def _retention(settings: Settings, ground: Ground) -> Retention:
+    return Retention(
+        database=ground.database,
+        body_lasts=timedelta(hours=settings.body_retention_hours),
+        notifications_last=timedelta(days=settings.feedback_retention_days),
+    )
+
+
 def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
     return Upkeep(
         database=ground.database,
@@ -106,8 +115,7 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
-        body_lasts=timedelta(hours=settings.body_retention_hours),
-        notifications_last=timedelta(days=settings.feedback_retention_days),
+        retention=_retention(settings, ground),
     )
 
 

@@ -1,4 +1,4 @@
-"""Work that no request triggers: ring bells again, end leases, expire emails, erase old bodies.
+"""Work that no request triggers: ring bells again, end leases, expire emails, and run the sweeps of other services.
 
 Each sweep is small and safe to run twice and at the same time as any other; each notes when it last succeeded. A sweep
 never sends an email and never moves one from `sending` back to the queue on time alone.
@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Final
 
 import structlog
-from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
 from app.queue import DELIVER, SETTLE, Bells, Lane
@@ -18,24 +17,23 @@ from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
+from app.services.operating.retention import Retention
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
 from app.services.tally import tally_of
-from app.store.apps import keys
 from app.store.engine.database import Database, clock
-from app.store.feedback import notifications, refused_messages
+from app.store.feedback import notifications
 from app.store.operating import heartbeats, tallies
 from app.store.sending import attempts, claims, recipients
-from app.store.submission import emails
 from app.store.suppression import pages, ses_removals
 from app.store.suppression.positive_cache import Positives
 from app.store.suppression.suppressions import POSTERN, Suppression
 
 log = structlog.get_logger()
 
-_BATCH: Final = 200
+BATCH: Final = 200
 _KEYS: Final = 5_000
 _MAY_EXPIRE: Final = CLAIMABLE | {State.HELD}
 
@@ -72,16 +70,13 @@ class Upkeep:
         reviews: Reviews,
         refusals: Refusals,
         canary: Canary,
-        body_lasts: timedelta,
-        notifications_last: timedelta,
+        retention: Retention,
     ) -> None:
         self._database = database
         self._positives = positives
         self._bells = bells
         self._unsuppress = unsuppress
         self._sync = sync
-        self._body_lasts = body_lasts
-        self._notifications_last = notifications_last
         self._sweeps: Mapping[Sweep, Callable[[], int]] = {
             Sweep.BELLS: self.ring_bells,
             Sweep.LEASES: self.end_leases,
@@ -93,7 +88,7 @@ class Upkeep:
             Sweep.REFUSALS: refusals.sweep,
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
-            Sweep.RETENTION: self.erase,
+            Sweep.RETENTION: retention.sweep,
             Sweep.CANARY: canary.sweep,
         }
 
@@ -127,7 +122,7 @@ class Upkeep:
         """Move emails whose worker never reported to `unconfirmed`: they may have been sent. One batch per run."""
         with self._database.transaction() as connection:
             now = clock(connection)
-            lapsed = recipients.lock_lapsed(connection, limit=_BATCH)
+            lapsed = recipients.lock_lapsed(connection, limit=BATCH)
             reason = "The worker did not report in time; the email may have been sent."
             moved = [
                 advance(row, Event.LEASE_EXPIRED, TransitionFacts(), now=now, reason=reason) for row in lapsed.values()
@@ -140,7 +135,7 @@ class Upkeep:
         """Expire emails that may no longer be sent, unless a call may have sent them."""
         with self._database.transaction() as connection:
             now = clock(connection)
-            late = recipients.lock_expired(connection, states=_MAY_EXPIRE, limit=_BATCH)
+            late = recipients.lock_expired(connection, states=_MAY_EXPIRE, limit=BATCH)
             flying = attempts.still_open(connection, late)
             reason = "The email expired before it could be sent."
             moved = [
@@ -189,59 +184,3 @@ class Upkeep:
         if entry.removed_by == POSTERN:
             return self._sync.remove_ended(entry)
         return self._unsuppress.remove_at_ses([entry]) != "pending"
-
-    def erase(self) -> int:
-        """Erase all bodies, notifications and idempotency keys past their retention, a batch at a time.
-
-        Each batch of each kind is a transaction, so a slow or failed one undoes nothing of the others. Raises the error
-        of the first kind that failed, once the others were erased.
-        """
-        kinds = (self._erase_bodies, self._erase_notifications, self._erase_idempotency_keys, self._erase_heartbeats)
-        erased, failures = 0, []
-        for kind in kinds:
-            try:
-                erased += kind()
-            except Exception as error:  # noqa: BLE001 - raised below, once the other kinds had their turn
-                # Without the text of the error, which may hold what should be erased.
-                fields = {"kind": kind.__name__.removeprefix("_erase_"), "error": type(error).__name__}
-                log.error("retention_failed", **fields)  # noqa: TRY400
-                failures.append(error)
-        if failures:
-            raise failures[0]
-        return erased
-
-    def _erase_bodies(self) -> int:
-        erased, after = 0, None
-        while True:
-            with self._database.transaction() as connection:
-                before = clock(connection) - self._body_lasts
-                batch = emails.erase_bodies(connection, ended_before=before, after=after, limit=_BATCH)
-            erased, after = erased + batch.erased, batch.last
-            if after is None:
-                return erased
-
-    def _erase_notifications(self) -> int:
-        def batch(connection: Connection) -> int:
-            before = clock(connection) - self._notifications_last
-            erased = notifications.erase(connection, received_before=before, limit=_BATCH)
-            return erased + refused_messages.erase(connection, refused_before=before, limit=_BATCH)
-
-        return self._until_none(batch)
-
-    def _erase_idempotency_keys(self) -> int:
-        return self._until_none(lambda connection: keys.forget_expired(connection, limit=_BATCH))
-
-    def _erase_heartbeats(self) -> int:
-        with self._database.transaction() as connection:
-            heartbeats.forget(connection, before=clock(connection) - timedelta(days=1))
-        return 0
-
-    def _until_none(self, batch: Callable[[Connection], int]) -> int:
-        """Run batches, one transaction each, until one erases nothing. How many rows they erased."""
-        erased = 0
-        while True:
-            with self._database.transaction() as connection:
-                found = batch(connection)
-            if not found:
-                return erased
-            erased += found

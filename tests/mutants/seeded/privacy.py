@@ -46,9 +46,9 @@ OF_PEOPLE: Final = (
     ),
     Mutant(
         name="a failure of one kind of retention undoes the others",
-        file="app/services/operating/upkeep.py",
+        file="app/services/operating/retention.py",
         edits=(("                failures.append(error)\n", "                raise\n"),),
-        killed_by="tests/integration/operating/test_upkeep.py::test_a_kind_that_cannot_be_erased_delays_no_other"
+        killed_by="tests/integration/operating/test_retention.py::test_a_kind_that_cannot_be_erased_delays_no_other"
         "[sqlite-emails.erase_bodies]",
     ),
     Mutant(
