@@ -48,10 +48,7 @@ ANSWERING: Final = Patience(connections=20, more=20, connection_s=2.0, lock_s=2.
 """For requests: a client gets an error and may retry, before all requests wait."""
 
 TRANSACTION_MAY_IDLE_S = 5
-"""How long a transaction may do nothing, in seconds, before PostgreSQL ends its session.
-
-A transaction left open by a stalled process keeps every sweeper waiting for its locks.
-"""
+"""How long a transaction may do nothing: one of a stalled process keeps every sweeper waiting for its locks."""
 
 _POSTGRES_OPTIONS = (
     "-c statement_timeout=5000 -c timezone=UTC"

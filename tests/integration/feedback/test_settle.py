@@ -1,9 +1,8 @@
 """Notifications settled on real SQL: each event counts once, in any order, and none is lost by an accident."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,19 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.feedback.provenance import Known
 from app.domain.sending.call_outcome import Ambiguous
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.feedback.apply import Conclude, Conclusions
-from app.services.feedback.interpret import ReceivedEvent
-from app.services.feedback.set_aside import Doubts
-from app.services.feedback.settle import Settle
-from app.services.privacy.anonymise import Unname
 from app.store.feedback import events
 from app.store.feedback.notifications import InboxState
 from app.wiring.gateway import Gateway, build
-from tests.support.aws.bounces import bounce_reader
 from tests.support.aws.notifications import Event, bounced, complained, delivered, event, fresh_address, put
 from tests.support.gateway.emails import bounce, complaint, delivery, feed, state_of, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
 from tests.support.gateway.rows import age, change, count, outcomes, recipient_of, rows
 
-PARTS: dict[str, Any] = {"bounces": bounce_reader(), "exempt_mailbox_simulator": True}
 CORPUS = Path(__file__).parents[2] / "corpus" / "ses"
 
 
@@ -153,85 +143,6 @@ def test_two_settlers_at_once_settle_each_event_once(migrated_postgres_url: str,
     assert count(gateway, "events") == 60
     assert sorted(live_keys(gateway)) == sorted(f"r{number}@example.net" for number in range(0, 20, 2))
     gateway.close()
-
-
-def settling(gateway: Gateway, conclude: Conclude, **more: Any) -> Gateway:
-    """The gateway with a settler that applies events in this way."""
-    settle = Settle(
-        database=gateway.database,
-        conclude=conclude,
-        unname=Unname(gateway.pseudonyms),
-        doubts=Doubts(Known(accounts=frozenset(), configuration_sets=frozenset())),
-        bells=gateway.deliver.parts.bells,
-        **more,
-    )
-    return replace(gateway, settle=settle)
-
-
-class Choking(Conclude):
-    """Fails on one message, as a reader would on a case that it does not foresee."""
-
-    def __call__(
-        self, connection: Connection, received: Sequence[ReceivedEvent], *more: Any, **named: Any
-    ) -> Conclusions:
-        after = super().__call__(connection, received, *more, **named)
-        if any(one.ses_event.ses_message_id == "poison" for one in received):
-            raise KeyError("unforeseen")
-        return after
-
-
-def test_a_poison_notification_delays_no_other_and_is_kept(gateway: Gateway) -> None:
-    """It leaves nothing half done, is tried five times, then set aside. Those beside it are settled at once."""
-    gateway = settling(gateway, Choking(writer=gateway.list_writer, **PARTS))
-    settle_events(
-        gateway,
-        bounced("one@example.net", message="m1"),
-        bounced("two@example.net", message="poison"),
-        bounced("three@example.net", message="m3"),
-    )
-    assert live_keys(gateway) == ["one@example.net", "three@example.net"]
-    assert count(gateway, "events") == 2
-    for _ in range(4):
-        make_due(gateway)
-        gateway.settle.drain()
-    [poison] = [row for row in rows(gateway, "notifications") if "poison" in row["raw"]]
-    assert (poison["state"], poison["tries"]) == (InboxState.QUARANTINED, 5)
-    assert poison["note"] == "made its reader fail: KeyError"
-    make_due(gateway)
-    gateway.settle.drain()
-    assert [row["tries"] for row in rows(gateway, "notifications", id=poison["id"])] == [5]
-
-
-class Spoiling(Conclude):
-    """Makes the database refuse every write for one message, which undoes everything since the last savepoint."""
-
-    def __call__(
-        self, connection: Connection, received: Sequence[ReceivedEvent], *more: Any, **named: Any
-    ) -> Conclusions:
-        after = super().__call__(connection, received, *more, **named)
-        if any(one.ses_event.ses_message_id == "poison" for one in received):
-            connection.execute(text("INSERT INTO attempts (id) VALUES (NULL)"))
-        return after
-
-
-@pytest.mark.parametrize("kind", [delivered, bounced])
-def test_ninety_nine_are_settled_beside_one_that_the_database_refuses(
-    gateway: Gateway, kind: Callable[..., Event]
-) -> None:
-    """In one batch, whether that one is settled together with others or alone; none counts twice."""
-    spoiling = Spoiling(writer=gateway.list_writer, **PARTS)
-    gateway = settling(gateway, spoiling, monotonic=lambda: 0.0)  # no batch is cut short, however busy the machine
-    email = submit(gateway, caller(gateway), "kim@example.net")
-    change(gateway, "recipients", {"state": State.SENT, "ses_message_id": "m0"}, email_id=email)
-    reported = [delivered("kim@example.net", message="m0"), bounced("gone@example.net", message="m1")]
-    reported += [delivered(f"r{number}@example.net", message=f"m{number}") for number in range(2, 99)]
-    put(gateway, *map(json.dumps, [*reported, kind("poison@example.net", message="poison")]))
-    assert gateway.settle.batch() == 100
-    assert count(gateway, "events") == 99
-    assert state_of(gateway, email) is State.DELIVERED
-    assert live_keys(gateway) == ["gone@example.net"]
-    [poison] = [row for row in rows(gateway, "notifications") if "poison" in row["raw"]]
-    assert poison["note"] == "made its reader fail: IntegrityError"
 
 
 def test_copies_in_one_batch_are_one_event(gateway: Gateway) -> None:

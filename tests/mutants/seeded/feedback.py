@@ -5,7 +5,7 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
-_SETTLE = "tests/integration/feedback/test_settle.py"
+_POISON = "tests/integration/feedback/test_poison.py"
 _STORE_NOTIFICATIONS = "tests/integration/feedback/test_store_notifications.py"
 
 OF_NOTIFICATIONS: Final = (
@@ -24,13 +24,13 @@ OF_NOTIFICATIONS: Final = (
         name="half of a poison notification is written",
         file="app/services/isolation.py",
         edits=(("        with connection.begin_nested():\n", "        if connection:\n"),),
-        killed_by=f"{_SETTLE}::test_a_poison_notification_delays_no_other_and_is_kept[sqlite]",
+        killed_by=f"{_POISON}::test_a_poison_notification_delays_no_other_and_is_kept[sqlite]",
     ),
     Mutant(
         name="one poison notification delays those settled with it",
         file="app/services/feedback/settle.py",
         edits=(('log.info("batch_settled_one_by_one", error=type(error).__name__)', "raise error"),),
-        killed_by=f"{_SETTLE}::test_ninety_nine_are_settled_beside_one_that_the_database_refuses[sqlite-delivered]",
+        killed_by=f"{_POISON}::test_ninety_nine_are_settled_beside_one_that_the_database_refuses[sqlite-delivered]",
     ),
     Mutant(
         name="SNS gets a 200 although the commit has failed",
