@@ -43,7 +43,9 @@ def build_suppression(settings: Settings, ground: Ground) -> SuppressionServices
             database=database, writer=writer, naming=naming, account=ground.account, bells=ground.bells
         ),
         undo=Undo(database=database, writer=writer, naming=naming),
-        reviews=Reviews(database=database, writer=writer, breaker=_breaker(settings), cause_of=ground.bounces.cause_of),
+        reviews=Reviews(
+            database=database, writer=writer, burst_limit=_burst_limit(settings), cause_of=ground.bounces.cause_of
+        ),
         unsubscribe=Unsubscribe(database=database, writer=writer, links=ground.links),
         explain=Explain(
             database=database, pseudonyms=ground.pseudonyms, account=ground.account, bounces=ground.bounces
@@ -58,5 +60,5 @@ def build_suppression(settings: Settings, ground: Ground) -> SuppressionServices
     )
 
 
-def _breaker(settings: Settings) -> BurstLimit:
+def _burst_limit(settings: Settings) -> BurstLimit:
     return BurstLimit(limit=settings.review_bounces, window=timedelta(minutes=settings.review_minutes))

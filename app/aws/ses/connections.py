@@ -63,7 +63,7 @@ class KeptConnections:
         rested = self._rested()
         if rested is None or len(request) > TAKEN_AT_ONCE:
             before_waiting()
-        exchange = Exchange(rested or self._connect(), url=self._url, rest=self._rest)
+        exchange = Exchange(rested or self.connect(), url=self._url, rest=self._rest)
         exchange.write(request)
         return exchange
 
@@ -87,7 +87,7 @@ class KeptConnections:
             connection.close()
         return None
 
-    def _connect(self) -> socket.socket:
+    def connect(self) -> socket.socket:
         """A connected socket, after the handshake where there is one."""
         opening = self._opening()
         try:
@@ -148,7 +148,7 @@ class Exchange:
             finally:
                 self._connection.settimeout(patience_s)
             self.has_begun = True
-            answer = _plain(self._received)
+            answer = read_plain(self._received)
         if answer:
             self._rest(self._connection)
         return answer
@@ -187,7 +187,7 @@ class Exchange:
 
 def _whole(received: bytes, connection: socket.socket) -> tuple[HttpResponse, bool]:
     """The whole answer that begins with `received`, and whether the connection may carry another request."""
-    if plain := _plain(received):
+    if plain := read_plain(received):
         return plain, True
     response = HTTPResponse(_Received(received, connection), method="POST")  # type: ignore[arg-type]
     response.begin()
@@ -198,7 +198,7 @@ def _whole(received: bytes, connection: socket.socket) -> tuple[HttpResponse, bo
     return (response.status, HeadersDict(response.getheaders()), content), whole
 
 
-def _plain(received: bytes) -> HttpResponse | None:
+def read_plain(received: bytes) -> HttpResponse | None:
     """A whole 200 that came in one piece and says its length; None for everything else."""
     head, end, content = received.partition(_END_OF_HEAD)
     if not end or not head.startswith(_PLAIN):

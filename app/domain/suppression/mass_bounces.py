@@ -30,14 +30,14 @@ def minute_of(moment: datetime) -> int:
     return int(moment.timestamp() // 60)
 
 
-def in_bursts(bounces: Sequence[HardBounce], others: Mapping[int, int], breaker: BurstLimit) -> frozenset[str]:
+def in_bursts(bounces: Sequence[HardBounce], others: Mapping[int, int], burst_limit: BurstLimit) -> frozenset[str]:
     """The addresses of one domain that bounced in a burst.
 
     `others` counts the domain's emails with another outcome, by minute. A burst is a window with as many distinct
     addresses as the limit, in which more emails bounced than had another outcome. So a few dead addresses among many
     deliveries are no burst.
     """
-    if not breaker.limit:
+    if not burst_limit.limit:
         return frozenset()
     in_order = sorted(set(bounces))
     inside: Counter[str] = Counter()
@@ -45,14 +45,14 @@ def in_bursts(bounces: Sequence[HardBounce], others: Mapping[int, int], breaker:
     first, marked = 0, 0
     for last, bounce in enumerate(in_order):
         inside[bounce.key] += 1
-        while in_order[first].at < bounce.at - breaker.window:
+        while in_order[first].at < bounce.at - burst_limit.window:
             inside.subtract([in_order[first].key])
             if not inside[in_order[first].key]:
                 del inside[in_order[first].key]
             first += 1
         if last + 1 < len(in_order) and in_order[last + 1].at == bounce.at:
             continue
-        if len(inside) >= breaker.limit and last - first + 1 > _others_in(others, in_order[first].at, bounce.at):
+        if len(inside) >= burst_limit.limit and last - first + 1 > _others_in(others, in_order[first].at, bounce.at):
             found |= {one.key for one in in_order[max(first, marked) : last + 1]}
             marked = last + 1
     return frozenset(found)

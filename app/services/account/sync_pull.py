@@ -39,11 +39,11 @@ CONTESTED: Final = frozenset({Standing.REMOVED_HERE, Standing.LISTED_AGAIN, Stan
 
 _BATCH: Final = 200
 _MOST_RESTARTS: Final = 5
-_PART: Final = 1_000
+PART: Final = 1_000
 _PARTS: Final = 50
 # SES erases its list some time after an account was paused, and other credentials may lead to another account: when a
 # list loses so many entries at once, that is not taken for the work of a person.
-_MANY: Final = 1_000
+MANY: Final = 1_000
 _FEW: Final = 20
 
 
@@ -142,7 +142,7 @@ class Pull:
         since = place.started_at or self._now()
         for _ in range(_PARTS):
             with self._database.reading() as connection:
-                rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=_PART)
+                rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=PART)
                 from_ses = [one for one in rows if ses_list.is_because_of_ses(one)]
                 listed = ses_list.listed_since(connection, [one.key for one in from_ses], since=since)
             gone = tuple(str(one.id) for one in from_ses if one.key not in listed)
@@ -152,7 +152,7 @@ class Pull:
                 leaving=place.leaving + gone,
                 from_ses=place.from_ses + len(from_ses),
             )
-            if not rows or len(place.leaving) > _MANY:
+            if not rows or len(place.leaving) > MANY:
                 return self._believe(place, tally)
         return place
 
@@ -229,7 +229,7 @@ class Pull:
 
     def _believe(self, place: SyncPosition, tally: Tally) -> SyncPosition:
         gone = len(place.leaving)
-        few = gone <= _FEW or (gone <= _MANY and gone * 10 <= place.from_ses)
+        few = gone <= _FEW or (gone <= MANY and gone * 10 <= place.from_ses)
         if few or place.order.accept_departures:
             return replace(place, stage=Stage.LEAVING)
         detail = f"{gone} of {place.from_ses} entries have left SES's list at once; none was unsuppressed here."
@@ -270,7 +270,7 @@ class Pull:
         gone = True
         while since is not None and gone:
             with self._database.transaction() as connection:
-                gone = ses_list.drop_unseen(connection, since=since, limit=_PART)
+                gone = ses_list.drop_unseen(connection, since=since, limit=PART)
 
     def _drop(self, spelling: str) -> None:
         with self._database.transaction() as connection:

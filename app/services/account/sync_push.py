@@ -28,7 +28,7 @@ SANDBOX: Final = (
     "The SES account is in the sandbox, where nothing can be put on its suppression list: ask for production access."
 )
 
-_LOOK_AT: Final = 1_000
+LOOK_AT: Final = 1_000
 _MOST_REFUSED: Final = 5
 _RESTS: Final = timedelta(days=1)
 
@@ -95,7 +95,7 @@ class Push:
     def _part(self, place: SyncPosition) -> tuple[list[Suppression], UUID | None]:
         """The entries to put among the next of ours, and the last one that was looked at."""
         with self._database.reading() as connection:
-            rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=_LOOK_AT)
+            rows = ses_list.ours(connection, after=UUID(place.after) if place.after else None, limit=LOOK_AT)
             chosen = self.for_ses(connection, rows, place.order.origins)
             listed = ses_list.listed_since(connection, [one.key for one in chosen], since=place.mirrored_at)
         return [one for one in chosen if one.key not in listed], rows[-1].id if rows else None

@@ -43,7 +43,7 @@ CANARY: Final = "success+postern-canary@simulator.amazonses.com"
 _OWN_APP: Final = "postern"
 _STREAM: Final = "canary"
 _QUESTION: Final = "Postern asks whether the stream of events has caught up."
-_BATCH: Final = 200
+BATCH: Final = 200
 _NOT_HELD: Final = "Only a held email can be resent or discarded."
 _REASONS: Final = {
     Event.PROVEN_ABSENT: "SES was proven not to have accepted the email; it is resent, marked as a possible duplicate.",
@@ -114,7 +114,7 @@ class Reconcile:
     def _next(self, after: Unconfirmed | None) -> tuple[Unconfirmed, ...]:
         with self._database.reading() as connection:
             quiet_since = clock(connection) - self._quiet
-            return unconfirmed.quiet_since(connection, quiet_since, after=after, limit=_BATCH)
+            return unconfirmed.quiet_since(connection, quiet_since, after=after, limit=BATCH)
 
     def _look(self, page: Sequence[Unconfirmed]) -> int:
         """Settle these emails together; if one of them fails, each by itself. How many changed state."""

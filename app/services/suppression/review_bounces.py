@@ -1,4 +1,4 @@
-"""The breaker for mass bounces: addresses that bounce in a burst wait for a person, who decides for the whole domain.
+"""Mass bounces: addresses that bounce in a burst wait for a person, who decides for the whole domain.
 
 The entries suppress while they wait, which is the safe side. A sweep works out what is under review from the stored
 events alone, each time anew. So the result does not depend on the order in which SNS delivers them, or on delays.
@@ -45,12 +45,12 @@ class Reviews:
         *,
         database: Database,
         writer: ListWriter,
-        breaker: BurstLimit,
+        burst_limit: BurstLimit,
         cause_of: Callable[[Bounce], BounceCause],
     ) -> None:
         self._database = database
         self._writer = writer
-        self._breaker = breaker
+        self._burst_limit = burst_limit
         self._cause_of = cause_of
 
     def sweep(self) -> int:
@@ -58,7 +58,7 @@ class Reviews:
 
         Returns how many entries changed.
         """
-        if not self._breaker.limit:
+        if not self._burst_limit.limit:
             return 0
         with self._database.reading() as connection:
             spans = reviews.spans(connection, since=clock(connection) - reviews.LOOK_BACK)
@@ -93,13 +93,13 @@ class Reviews:
         return len(entries)
 
     def _look(self, span: Span) -> int:
-        window = self._breaker.window
+        window = self._burst_limit.window
         wider = Span(span.domain, span.first - window, span.last + window)
         with self._database.transaction() as connection:
             outcomes = reviews.outcomes(
                 connection, wider, self._cause_of, after=reviews.last_decision(connection, span.domain)
             )
-            keys = in_bursts(outcomes.bounces, outcomes.others, self._breaker)
+            keys = in_bursts(outcomes.bounces, outcomes.others, self._burst_limit)
             return self._hold(connection, span.domain, keys) + self._release(connection, span.domain, keys)
 
     def _hold(self, connection: Connection, domain: str, keys: frozenset[str]) -> int:
@@ -107,7 +107,7 @@ class Reviews:
             return 0
         review_id, opened = reviews.open_one(connection, domain)
         entry_ids = reviews.undecided(connection, sorted(keys))
-        minutes = self._breaker.window // timedelta(minutes=1)
+        minutes = self._burst_limit.window // timedelta(minutes=1)
         reason = f"Many addresses of this domain bounced within {minutes} minutes: a person has to decide."
         waiting = self._writer.put_under_review(connection, entry_ids, review_id=review_id, reason=reason)
         if opened:

@@ -96,7 +96,7 @@ def test_a_push_alone_adds_nothing_to_our_list(world: World) -> None:
 @pytest.mark.parametrize("fault", ["500_after", "close_after"])
 def test_a_push_goes_on_where_it_stopped(world: World, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """A call whose answer was lost is made again, which changes nothing; earlier calls are not repeated."""
-    monkeypatch.setattr(sync_push, "_LOOK_AT", 2)
+    monkeypatch.setattr(sync_push, "LOOK_AT", 2)
     keys = [f"r{number}@example.net" for number in range(5)]
     for key in keys:
         world.put(key, Origin.BOUNCE)

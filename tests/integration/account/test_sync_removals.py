@@ -222,8 +222,8 @@ def test_a_list_that_empties_at_once_is_not_believed(world: World) -> None:
 @pytest.mark.parametrize("most", [1_000, 7])
 def test_a_person_may_confirm_that_the_list_is_empty(world: World, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Then each entry is looked up by name, in as many rounds as needed; missing ones are unsuppressed, others stay."""
-    monkeypatch.setattr(sync_pull, "_MANY", most)
-    monkeypatch.setattr(sync_pull, "_PART", 5)
+    monkeypatch.setattr(sync_pull, "MANY", most)
+    monkeypatch.setattr(sync_pull, "PART", 5)
     everybody = [f"r{number}@example.net" for number in range(30)]
     world.at_ses(*everybody)
     world.run()

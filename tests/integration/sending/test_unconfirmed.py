@@ -158,7 +158,7 @@ def test_many_emails_without_proof_do_not_hold_up_those_with_it(
     gateway: Gateway, mailer: ScriptedMailer, who: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep looks past the emails that have to wait, however many there are."""
-    monkeypatch.setattr(unconfirmed, "_BATCH", 2)
+    monkeypatch.setattr(unconfirmed, "BATCH", 2)
     stuck = submit_in_silence(gateway, mailer, who, *(f"stuck{number}@example.net" for number in range(4)))
     be_quiet(gateway, timedelta(hours=2))
     provable = submit_in_silence(gateway, mailer, who, ANN)[0]

@@ -131,7 +131,7 @@ def test_an_unforeseen_error_closes_the_connection_and_is_raised_as_it_is(
     def broken(_received: bytes) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("app.aws.ses.connections._plain", broken)
+    monkeypatch.setattr("app.aws.ses.connections.read_plain", broken)
     line.theirs.sendall(OK + BODY)
     with pytest.raises(ZeroDivisionError):
         line.exchange.look()
@@ -212,7 +212,7 @@ class Kept:
         self.kept = KeptConnections(
             "http://ses.example", ca_bundle=None, read_timeout_s=PATIENCE_S, now=lambda: self.now_s
         )
-        monkeypatch.setattr(self.kept, "_connect", self._connect)
+        monkeypatch.setattr(self.kept, "connect", self._connect)
 
     def _connect(self) -> socket.socket:
         ours, theirs = socket.socketpair()

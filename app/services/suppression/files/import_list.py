@@ -33,7 +33,7 @@ BATCH: Final = 2_000
 """Rows of one transaction: about 0.1 s in which other writers of SQLite wait."""
 
 _TRIES: Final = 5
-_PAUSE_S: Final = 0.5
+PAUSE_S: Final = 0.5
 
 OnResults = Callable[[Sequence[RowResult]], None]
 
@@ -115,7 +115,7 @@ class ImportList:
             except ServiceUnavailable:
                 if not remaining:
                     raise
-                time.sleep(_PAUSE_S)
+                time.sleep(PAUSE_S)
         raise AssertionError("the last try ends by itself")
 
     def _rehearse(self, run: _Run, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:

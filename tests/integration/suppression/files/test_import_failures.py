@@ -54,7 +54,7 @@ def _import_and_die(database_url: str, redis_url: str, file: str) -> None:
 
 def test_a_batch_is_tried_again_while_the_database_is_away(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a moment; then the import ends, and may be run again."""
-    monkeypatch.setattr(import_module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(import_module, "PAUSE_S", 0.0)
     failures = iter([True, True])
     real = bulk.put_all
 
@@ -93,7 +93,7 @@ def test_an_entry_added_during_an_import_is_found(other_connection: Gateway, mon
         return found
 
     monkeypatch.setattr(bulk, "places", places)
-    monkeypatch.setattr(import_module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(import_module, "PAUSE_S", 0.0)
     data = csv_of(("email", "origin"), ("ann@example.net", "bounce"), ("lee@example.net", "bounce"))
     assert take(gateway, data) == ["kept", "added"]
     assert [one["origin"] for one in rows(gateway, "suppressions", key="ann@example.net")] == ["complaint"]
