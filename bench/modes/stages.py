@@ -47,14 +47,14 @@ WARM: Final = 3
 BATCH: Final = 100
 SINGLES: Final = 20
 ACCEPT, ACCEPT_ONE = "accept, 100 in a batch", "accept, one by one"
-CLAIM, LETTERS, RENDER, LOOK, NOTE = "claim, with the gate", "read emails", "render", "look", "note"
+CLAIM, READ, RENDER, LOOK, NOTE = "claim, with the gate", "read emails", "render", "look", "note"
 FAST, BOTO3 = "call, fast", "call, boto3"
 RECORD, RECEIVE, SETTLE = "record", "feedback, received", "feedback, settled"
 WHAT: Final = {
     ACCEPT: "gate, seal, insert, commit",
     ACCEPT_ONE: "the same, each with a commit of its own",
     CLAIM: "one transaction: circuits, rows leased, attempts opened",
-    LETTERS: "the emails read",
+    READ: "the emails read",
     RENDER: "opened and written as MIME",
     LOOK: "lease and suppression checked again",
     NOTE: "two lines in the flight recorder",
@@ -64,7 +64,7 @@ WHAT: Final = {
     RECEIVE: "one notification verified and stored",
     SETTLE: "a `Delivery` applied",
 }
-OWN: Final = (ACCEPT, CLAIM, LETTERS, RENDER, LOOK, NOTE, RECORD)
+OWN: Final = (ACCEPT, CLAIM, READ, RENDER, LOOK, NOTE, RECORD)
 """The steps that Postern adds to a call to SES, with batch posts."""
 
 
@@ -115,7 +115,7 @@ class Way:
         self._accept(meter)
         claim = meter(CLAIM, BATCH, self._claim)
         assert len(claim.emails) == BATCH
-        opened = meter(LETTERS, BATCH, lambda: self._sealed_emails(claim))
+        opened = meter(READ, BATCH, lambda: self._sealed_emails(claim))
         envelopes = meter(RENDER, BATCH, lambda: [one.envelope(attempt) for one, attempt in opened])
         meter(LOOK, BATCH, lambda: self._look(claim.emails))
         outcomes = self._call(meter, envelopes)
