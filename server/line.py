@@ -104,7 +104,7 @@ class Line(socket.socket):
         except OSError:
             return True
 
-    def tell(self, text: bytes) -> None:
+    def send_at_once(self, text: bytes) -> None:
         """Send a few bytes if they can be sent at once."""
         self.settimeout(0.0)
         try:
@@ -126,7 +126,7 @@ class Line(socket.socket):
         self._expires = min(self._moved + PROGRESS_S, self._whole(self._begun, self._received))
         if self._arrival.expects_continue and not self._continued:
             self._continued = True
-            self.tell(_CONTINUE)
+            self.send_at_once(_CONTINUE)
 
     # In a thread: each wait is bounded by the timeout that `setblocking` sets.
 

@@ -169,7 +169,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
         self.poller.unregister(conn.sock)
 
     def _refuse(self, conn: TConn, why: tuple[int, str, str, str]) -> None:
-        conn.sock.tell(_answer(why))
+        conn.sock.send_at_once(_answer(why))
         self._end(conn)
 
     def _end(self, conn: TConn) -> None:

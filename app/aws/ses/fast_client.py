@@ -65,7 +65,7 @@ class FastSesClient:
 
     def send_email(self, **request: Any) -> Mapping[str, Any]:
         """SES's answer to `SendEmail` of raw content. Raises what boto3 raises; never sends a request twice."""
-        return self.answer(self.begin(_give_way_to_nobody, **request).read())
+        return self.answer(self.begin(_do_nothing, **request).read())
 
     def begin(self, before_waiting: Callable[[], None], /, **request: Any) -> Exchange:
         """The same call until its request is written; `answer` parses what is then read. Raises what boto3 raises.
@@ -114,7 +114,7 @@ def _goes_through_a_proxy(endpoint: str) -> bool:
     return bool(get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme))
 
 
-def _give_way_to_nobody() -> None:
+def _do_nothing() -> None:
     """Do nothing: the caller waits for the answer in any case."""
 
 

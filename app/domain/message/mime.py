@@ -35,7 +35,7 @@ _ADDED_LATER = 32 * 1024
 _BOUNDARY_LINES = 256
 
 # SES refuses an email without a To, and takes this empty group for one.
-_NOBODY_NAMED = plain_field("To", "undisclosed-recipients:;")
+_UNDISCLOSED = plain_field("To", "undisclosed-recipients:;")
 _AUTOMATIC = ("Auto-Submitted", "auto-generated")
 
 _RECIPIENT_ID = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
@@ -208,7 +208,7 @@ def _address_fields(message: Message) -> list[Field]:
         for name, mailboxes in lists
         if mailboxes
     ]
-    return fields if message.to else [*fields, _NOBODY_NAMED]
+    return fields if message.to else [*fields, _UNDISCLOSED]
 
 
 def _other_fields(own: tuple[tuple[str, str], ...], extra: tuple[tuple[str, str], ...]) -> list[Field]:

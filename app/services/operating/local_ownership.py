@@ -19,7 +19,7 @@ class LocalOwnership:
         A database that is known to be ours from before there were marks gets one. Raises `ServiceUnavailable`, and
         `sqlite3.Error` for a file that is no database.
         """
-        if self._is_file_of_somebody() and not made_before_marks:
+        if self._is_a_strangers_file() and not made_before_marks:
             return False
         with self._database.transaction() as connection:
             local_mark.wait_for_migrations(connection)
@@ -35,6 +35,6 @@ class LocalOwnership:
         """Close the connection."""
         self._database.close()
 
-    def _is_file_of_somebody(self) -> bool:
+    def _is_a_strangers_file(self) -> bool:
         table_names = local_mark.table_names_in_file(self._file) if self._file is not None else frozenset()
         return bool(table_names) and local_mark.MARK.name not in table_names

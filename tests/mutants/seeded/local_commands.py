@@ -13,7 +13,7 @@ OF_LOCAL_COMMANDS: Final = (
         name="a database with content is taken all the same",
         file="app/services/operating/local_ownership.py",
         edits=(
-            ("        if self._is_file_of_somebody() and not made_before_marks:\n            return False\n", ""),
+            ("        if self._is_a_strangers_file() and not made_before_marks:\n            return False\n", ""),
             ("            if table_names and not made_before_marks:\n                return False\n", ""),
         ),
         killed_by=f"{_OWNERSHIP}::test_another_gateways_database_is_not_ours[sqlite]",
