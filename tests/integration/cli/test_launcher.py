@@ -25,7 +25,7 @@ if [ "$1" = venv ]; then
     for home; do :; done
     exec "{python}" -I -m venv --without-pip "$home"
 fi
-echo install >> "{directory}/installs"
+echo install $UV_COMPILE_BYTECODE >> "{directory}/installs"
 while [ -e "{directory}/slow" ]; do sleep 0.05; done
 [ -e "{directory}/broken" ] && {{ cat "{directory}/broken"; exit 2; }}
 exit 0
@@ -276,6 +276,15 @@ def test_a_uv_that_is_not_the_locked_one_is_refused(without_uv: Checkout) -> Non
     refused = without_uv.run("demo")
     assert refused.returncode == 1
     assert "a package is not the one that was locked and was refused" in refused.stderr
+
+
+@pytest.mark.parametrize("may_write", [True, False])
+def test_packages_are_compiled_where_no_process_may_do_it(checkout: Checkout, may_write: bool) -> None:
+    """Otherwise each process compiles all of them anew at each start, and the first demo takes twice as long."""
+    checkout.environment.update({} if may_write else {"PYTHONDONTWRITEBYTECODE": "1"})
+    assert checkout.run("demo").returncode == 0
+    [install] = (checkout.path.parent / "installs").read_text().splitlines()
+    assert install == ("install" if may_write else "install 1")
 
 
 def test_a_long_install_shows_its_progress(checkout: Checkout) -> None:
