@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import ServiceUnavailable
 from app.queue import DELIVER, Bells, Lane
@@ -242,7 +243,8 @@ class _Drain:
         batch = self._gather() if self._in_flight else []
         if batch:
             self._in_flight -= len(batch)
-            record_isolated(batch, self._record)
+            # Any other error may be a fault of ours in every report: it ends the drain, and the notes have the answers.
+            record_isolated(batch, self._record, faults=SQLAlchemyError)
             self._drained = replace(
                 self._drained,
                 reported=self._drained.reported + len(batch),

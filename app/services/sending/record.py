@@ -144,20 +144,22 @@ class Record:
         return bound * self._jitter()
 
 
-def record_isolated(reports: Sequence[Report], write: Callable[[Sequence[Report]], None]) -> None:
+def record_isolated(
+    reports: Sequence[Report], write: Callable[[Sequence[Report]], None], *, faults: type[Exception] = Exception
+) -> None:
     """Write the reports, together if possible and else each by itself.
 
-    One that cannot be written holds up no other: its lease runs out, and the events of SES settle its email. Raises
-    `ServiceUnavailable` as `write` does; what was written by then stays.
+    One that cannot be written holds up no other: its lease runs out, and the events of SES settle its email. `faults`
+    are the errors that one report can cause. Any other is raised, as is `ServiceUnavailable`; what was written stays.
     """
     try:
         write(reports)
     except ServiceUnavailable:
         raise
-    except Exception as error:
+    except faults as error:
         alone = one_by_one(reports, partial(_written, write), failed=_as_outcome) if len(reports) > 1 else [error]
         for report, failure in zip(reports, alone, strict=True):
-            if isinstance(failure, ServiceUnavailable):
+            if isinstance(failure, ServiceUnavailable) or not isinstance(failure, faults | None):
                 raise failure from error
             if failure is not None:
                 _log_refused(report, failure)

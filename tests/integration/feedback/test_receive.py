@@ -116,7 +116,7 @@ def test_while_the_database_is_away_sns_is_asked_to_retry(gateway: Gateway) -> N
 def test_a_subscription_is_confirmed_through_the_api(gateway: Gateway) -> None:
     """Only for our own topic, and by SNS's API: the URL in the message is never called."""
     confirmer = Confirmer()
-    confirming(gateway, confirmer)
+    gateway = confirming(gateway, confirmer)
     assert receive(gateway, sns_signing.signer().subscription_confirmation()) is Receipt.CONFIRMED
     assert confirmer.confirmed == [sns_signing.TOPIC_ARN]
     confirmer.away = True
@@ -127,7 +127,7 @@ def test_a_subscription_is_confirmed_through_the_api(gateway: Gateway) -> None:
 def test_the_end_of_the_subscription_is_an_incident(gateway: Gateway) -> None:
     """Without notifications no address is suppressed any more, so a person has to know."""
     confirmer = Confirmer()
-    confirming(gateway, confirmer)
+    gateway = confirming(gateway, confirmer)
     for _ in range(2):
         receipt = receive(gateway, sns_signing.signer().unsubscribe_confirmation())
         assert receipt is Receipt.UNSUBSCRIBED
