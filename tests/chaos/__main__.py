@@ -12,7 +12,7 @@ from pathlib import Path
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.shell.operated_gateway import isolate
 from config import SesTransport
-from tests.chaos.drill import DatabaseKind, Drill
+from tests.chaos.drill import DatabaseKind, Drill, Intake
 from tests.chaos.run import Result, play
 from tests.chaos.stage.machines import NotUp
 from tests.chaos.verdict.report import Report
@@ -38,6 +38,7 @@ def main(words: list[str]) -> int:
                     rate=given.rate,
                     lossy=given.lossy,
                     drain_s=given.drain,
+                    intake=given.intake,
                 )
                 results.append(_one(drill, report, keep=given.keep))
             report.table(results)
@@ -92,6 +93,13 @@ def options(parser: argparse.ArgumentParser) -> None:
         choices=list(SesTransport),
         default=SesTransport.BOTO3,
         help="the way to SES (%(default)s)",
+    )
+    parser.add_argument(
+        "--intake",
+        type=Intake,
+        choices=list(Intake),
+        default=Intake.HTTPS,
+        help="how notifications come: to the webhook, through a queue, or both (%(default)s)",
     )
     parser.add_argument("--rate", type=float, default=44, metavar="N", help="mails offered a second (%(default)s)")
     parser.add_argument(

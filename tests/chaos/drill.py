@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONG_S = 100.0
+HIDDEN_S = 30
 
 
 class DatabaseKind(StrEnum):
@@ -14,6 +15,14 @@ class DatabaseKind(StrEnum):
 
     POSTGRESQL = "postgresql"
     SQLITE = "sqlite"
+
+
+class Intake(StrEnum):
+    """How the notifications of SNS come to the gateway."""
+
+    HTTPS = "https"
+    SQS = "sqs"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,7 @@ class Drill:
     lossy: bool = False
     drain_s: float = 60.0
     padding: int = 0
+    intake: Intake = Intake.HTTPS
 
     @property
     def lease_s(self) -> int:
@@ -49,5 +59,9 @@ class Drill:
 
     @property
     def drain_within_s(self) -> float:
-        """Time after the last fault until everything must be settled, including a last lease and quiet period."""
-        return self.drain_s + self.lease_s + self.quiet_s
+        """Time after the last fault until everything must be settled, including a last lease and quiet period.
+
+        What a dead poller had received is hidden in its queue for half a minute.
+        """
+        hidden_s = 0 if self.intake is Intake.HTTPS else HIDDEN_S
+        return self.drain_s + self.lease_s + self.quiet_s + hidden_s

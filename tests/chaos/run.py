@@ -54,6 +54,7 @@ class Result:
         figures: dict[str, object] = {
             "seed": self.drill.seed,
             "database": self.drill.database.value,
+            "intake": self.drill.intake.value,
             "seconds": self.drill.seconds,
             "accepted": self.accepted,
             "offered_per_s": round(self.offered / self.drill.seconds, 1),
@@ -164,7 +165,10 @@ class _Play:
                 )
         except ServiceUnavailable:
             return 1
-        return self._applications.unanswered + pending + (emails or 0) + (unread or 0)
+        return self._applications.unanswered + pending + self._in_queue() + (emails or 0) + (unread or 0)
+
+    def _in_queue(self) -> int:
+        return self._stage.queue.count() if self._stage.queue else 0
 
     def _show(self, phase: str, elapsed: float, waiting: int = 0) -> None:
         applications = self._applications
@@ -188,6 +192,7 @@ class _Play:
             self._stage.ledger,
             seen=self._witness.seen,
             canary_key=CANARY,
+            in_queue=self._in_queue(),
         )
         return Result(
             drill=self._drill,

@@ -42,3 +42,13 @@ def test_no_promise_is_broken_under_fire(database: str) -> None:
     assert status == 0, printed
     assert run["faults"] >= seconds * 0.25
     assert run["accepted"] > seconds * 15
+
+
+def test_no_promise_is_broken_when_notifications_come_through_a_queue() -> None:
+    """The same without a webhook: workers that poll are killed and frozen, and SQS and the database are cut off."""
+    status, run, told = drill(
+        "--intake", "sqs", "--seconds", "30", "--first-seed", "8", "--rate", "20", "--drain", "200"
+    )
+    assert {promise: run[promise] for promise in Promise} == dict.fromkeys(Promise, 0), told
+    assert (status, run["intake"]) == (0, "sqs"), told
+    assert run["accepted"] > 30 * 15

@@ -10,6 +10,7 @@ from app.cli.shell.terminal import Terminal
 
 DATABASES = ("postgresql", "sqlite")
 TRANSPORTS = ("boto3", "fast")
+INTAKES = ("https", "sqs", "both")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -19,6 +20,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="how long each lasts (%(default)s)")
     parser.add_argument("--database", choices=DATABASES, default=DATABASES[0], help="the database (%(default)s)")
     parser.add_argument("--transport", choices=TRANSPORTS, default=TRANSPORTS[0], help="the way to SES (%(default)s)")
+    parser.add_argument("--intake", choices=INTAKES, default=INTAKES[0], help="how notifications come (%(default)s)")
     parser.add_argument("--rate", type=float, default=44.0, metavar="N", help="emails offered a second (%(default)s)")
     parser.add_argument(
         "--drain", type=float, default=60.0, metavar="S", help="how long settling may take after that (%(default)s)"
@@ -37,6 +39,7 @@ def run(given: Namespace, _terminal: Terminal) -> bool:
         "--seconds": given.seconds,
         "--database": given.database,
         "--transport": given.transport,
+        "--intake": given.intake,
         "--rate": given.rate,
         "--drain": given.drain,
     }

@@ -28,10 +28,11 @@ from app.services.operating.workers import Workforce
 from app.store.engine.database import Database
 from app.wiring.gateway import build
 from config import Settings, load
-from tests.chaos.drill import DatabaseKind, Drill
+from tests.chaos.drill import DatabaseKind, Drill, Intake
 from tests.chaos.faults.plan import ATTEMPTS
 from tests.chaos.stage.machines import Keeper, Machine, NotUp
 from tests.chaos.stage.networks import Networks
+from tests.chaos.stage.queue import DrillQueue, make_queue
 from tests.support.gateway.gateways import issue, migrate
 from tests.support.servers.servers import Postgres, postgres_binaries, run_as, unprivileged_user
 
@@ -48,7 +49,7 @@ DELIVERY_POLICY = '{"healthyRetryPolicy":{"numRetries":100,"minDelayTarget":1,"m
 class Stage:
     """The gateway of a drill. `secret_key` is the first value of SECRET_KEYS.
 
-    `database_url` and `ledger` are for observers: they bypass the networks that fail.
+    `database_url`, `ledger` and `queue` are for observers: they bypass the networks that fail.
     """
 
     drill: Drill
@@ -63,6 +64,7 @@ class Stage:
     database_url: str
     redis_url: str
     ledger: Path
+    queue: DrillQueue | None = None
 
     def redis(self) -> Redis:
         """Redis itself, without the proxy."""
@@ -146,6 +148,7 @@ class _Builder:
         operated_gateway.assume(operated_gateway.of_aws(simulator.url, region="us-east-1"))
         aws = aws_setup("us-east-1")
         topic_arn = aws.make_topic(operated_gateway.CONFIGURATION_SET)
+        queue = None if self._drill.intake is Intake.HTTPS else make_queue(simulator.url, topic_arn)
         port = free_port()
         webhook = self._networks.open_tcp("webhook", port)
         public_url = f"http://127.0.0.1:{webhook}"
@@ -160,16 +163,19 @@ class _Builder:
         environment = operated_gateway.of_the_parts(data=self._data, public_url=public_url, settings=settings)
         environment |= operated_gateway.of_aws(f"http://127.0.0.1:{ses}", region=settings.aws_region)
         environment |= operated_gateway.of_the_simulator(self._data, topic_arn=topic_arn)
-        operated_gateway.assume(environment | self._timers())
+        operated_gateway.assume(environment | self._timers() | ({"SQS_QUEUE_URLS": queue.url} if queue else {}))
         keys = _keys(load())
         self._processes(port, Database(direct, pool_size=1))
-        aws.sns.subscribe(
-            TopicArn=topic_arn,
-            Protocol="http",
-            Endpoint=public_url + TARGET,
-            Attributes={"DeliveryPolicy": DELIVERY_POLICY},
-        )
-        _until(lambda: aws.is_confirmed(topic_arn, public_url), "the subscription is confirmed")
+        if queue is not None:
+            aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue.arn)
+        if self._drill.intake is not Intake.SQS:
+            aws.sns.subscribe(
+                TopicArn=topic_arn,
+                Protocol="http",
+                Endpoint=public_url + TARGET,
+                Attributes={"DeliveryPolicy": DELIVERY_POLICY},
+            )
+            _until(lambda: aws.is_confirmed(topic_arn, public_url), "the subscription is confirmed")
         return Stage(
             drill=self._drill,
             root=self._root,
@@ -183,6 +189,7 @@ class _Builder:
             database_url=direct,
             redis_url=f"unix://{self._root / 'redis' / 'socket'}",
             ledger=self._data.simulator / "ledger.jsonl",
+            queue=queue,
         )
 
     def _timers(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from app.domain.sending.state_machine import State
 from app.store.engine.database import Database
-from app.store.tables.core import attempts, emails, events, notifications, recipients, suppressions
+from app.store.tables.core import attempts, emails, events, notifications, recipients, refused_messages, suppressions
 from tests.chaos.load import journal
 
 
@@ -83,7 +83,8 @@ class Listed:
 class Evidence:
     """All the evidence. `blamed` has the keys of addresses with a settled complaint or permanent bounce.
 
-    `unread` is how many notifications still wait.
+    `unread` is how many notifications still wait, in their queue or in the database, or were refused: the simulator
+    sends genuine ones only.
     """
 
     promised: tuple[Promised, ...] = ()
@@ -99,7 +100,13 @@ class Evidence:
 
 
 def gather(
-    journal_path: Path, database_url: str, ledger: Path, *, seen: Mapping[UUID, datetime], canary_key: str
+    journal_path: Path,
+    database_url: str,
+    ledger: Path,
+    *,
+    seen: Mapping[UUID, datetime],
+    canary_key: str,
+    in_queue: int = 0,
 ) -> Evidence:
     """Collect all the evidence; the rows leave out the canaries that the gateway sends itself."""
     entries = list(journal.read(journal_path))
@@ -123,12 +130,15 @@ def gather(
                 taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
                 listed=tuple(_listed(connection, seen)),
                 blamed=frozenset(_blamed(connection)),
-                unread=len(
-                    connection.execute(select(notifications.c.id).where(notifications.c.state != "processed")).all()
-                ),
+                unread=in_queue + _unread(connection),
             )
     finally:
         database.close()
+
+
+def _unread(connection: Connection) -> int:
+    waiting = select(notifications.c.id).where(notifications.c.state != "processed")
+    return sum(len(connection.execute(query).all()) for query in (waiting, select(refused_messages.c.id)))
 
 
 def addresses_of(body: Mapping[str, Any]) -> frozenset[str]:
