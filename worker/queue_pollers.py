@@ -9,6 +9,7 @@ from app.services.feedback.queues.intake import QueueIntake
 
 _LONGEST_STOP_S: Final = 1.0
 _LONGEST_RELEASE_S: Final = 0.5
+_LOOK_EVERY_S: Final = 0.01
 
 
 class QueuePollers:
@@ -24,7 +25,7 @@ class QueuePollers:
             thread.start()
 
     def close(self) -> None:
-        """Stop within about a second. A thread that waits for an answer of SQS is left behind.
+        """Stop at once, or within about a second if messages are at work. A thread that waits for SQS is left behind.
 
         What such a poll still receives becomes visible again by itself, after half a minute.
         """
@@ -32,12 +33,18 @@ class QueuePollers:
         for intake in self._intakes:
             intake.stop()
         deadline = time.monotonic() + _LONGEST_STOP_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        while self._at_work() and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY_S)
         # Without a database this takes longer, and the leases end by themselves.
         releasing = threading.Thread(target=self._release, name="release", daemon=True)
         releasing.start()
         releasing.join(_LONGEST_RELEASE_S)
+
+    def _at_work(self) -> bool:
+        return any(
+            thread.is_alive() and not intake.receiving
+            for thread, intake in zip(self._threads, self._intakes, strict=True)
+        )
 
     def _release(self) -> None:
         for intake in self._intakes:

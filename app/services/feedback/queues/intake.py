@@ -61,7 +61,10 @@ class Backoff:
 
 
 class QueueIntake:
-    """One poller of one queue in this process. `turn` is for one thread; `stop` and `release` may come from another."""
+    """One poller of one queue in this process. `turn` is for one thread; `stop` and `release` may come from another.
+
+    `receiving`: it waits for an answer of SQS, and holds no message.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class QueueIntake:
         self._judge = judge
         self._store = store
         self._over = threading.Event()
+        self.receiving = False
         self._backoff, self._jitter = Backoff(jitter), jitter
         self.poller = Poller(
             queue=queue.name,
@@ -136,7 +140,11 @@ class QueueIntake:
 
     def _poll(self) -> bool:
         """Whether the poll succeeded and, if it brought messages, at least one of them left the queue."""
-        messages = self._queue.receive(wait_s=POLL_S, hidden_s=HIDDEN_S)
+        self.receiving = True
+        try:
+            messages = self._queue.receive(wait_s=POLL_S, hidden_s=HIDDEN_S)
+        finally:
+            self.receiving = False
         if self._over.is_set():
             self._queue.hide(dict.fromkeys(messages, 0))
             return True

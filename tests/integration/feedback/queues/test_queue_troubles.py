@@ -267,3 +267,22 @@ def test_a_worker_stops_within_two_seconds_and_lets_another_poll(
         stage.turns()
     assert count(stage.gateway, "notifications") == 1
     assert stage.held() == (0, 0)
+
+
+def test_a_worker_that_stops_finishes_what_it_has_received(stage: QueueStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that are at work are stored and deleted before the process ends."""
+    began = threading.Event()
+    store = notifications.store
+
+    def slow(*given: Any) -> Any:
+        began.set()
+        time.sleep(0.5)
+        return store(*given)
+
+    monkeypatch.setattr(notifications, "store", slow)
+    stage.put(notification(NEWS))
+    pollers = QueuePollers(stage.build().queue_intakes)
+    assert began.wait(10)
+    pollers.close()
+    assert count(stage.gateway, "notifications") == 1
+    assert stage.held() == (0, 0)
