@@ -24,7 +24,7 @@ from app.services.feedback.queues.visibility import HIDDEN_S, kept_hidden, wait_
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.feedback import queue_positions
-from app.store.feedback.queue_positions import DELETED, cursor_of
+from app.store.feedback.queue_positions import cursor_of
 
 log = structlog.get_logger()
 
@@ -155,14 +155,15 @@ class QueueIntake:
 
     def _keep_position(self) -> None:
         with self._database.transaction() as connection:
-            self.poller.holds = keep(connection, self.poller, self.poller.counts, ())
+            counts, holds = keep(connection, self.poller, {}, ())
+        self.poller.counts, self.poller.deleted, self.poller.holds = counts, 0, holds
 
     def _take_in(self, messages: tuple[QueueMessage, ...]) -> bool:
         with kept_hidden(self._queue, messages):
             judged = self._stored({one: self._judge(one) for one in messages})
         done = [one for one, verdict in judged.items() if not isinstance(verdict, Left)]
         left = {one: wait_of(one.receives) for one, verdict in judged.items() if isinstance(verdict, Left)}
-        self.poller.counts[DELETED] += self._queue.delete(done)
+        self.poller.deleted += self._queue.delete(done)
         self._queue.hide(left)
         return bool(done)
 

@@ -20,7 +20,7 @@ from app.queue import SETTLE, Bells
 from app.services.feedback.queues.verdicts import Answered, Left, Refused, Stored, Verdict, crashed
 from app.store.engine.database import Database
 from app.store.feedback import notifications, queue_positions, refused_messages
-from app.store.feedback.queue_positions import DUPLICATE, RECEIVED, REFUSED, STORED, QueuePosition
+from app.store.feedback.queue_positions import DELETED, DUPLICATE, RECEIVED, REFUSED, STORED, QueuePosition
 from app.store.feedback.refused_messages import NewRefused
 from app.store.operating import incidents
 from app.store.operating.incidents import Noted
@@ -38,7 +38,10 @@ _SEE: Final = "see `./postern feedback refused`"
 
 @dataclass(slots=True)
 class Poller:
-    """One poller of one queue, its lease, and what it has counted so far."""
+    """One poller of one queue, its lease, and what it has counted so far.
+
+    `deleted` is how many messages were deleted since the counts were written.
+    """
 
     queue: str
     region: str
@@ -46,6 +49,7 @@ class Poller:
     holder: UUID
     lease: timedelta
     counts: Counter[str] = field(default_factory=Counter)
+    deleted: int = 0
     holds: bool = False
 
 
@@ -98,9 +102,8 @@ class StoreBatch:
             aside = refused_messages.add(connection, [_aside(*each, poller.queue) for each in refused.items()])
             incidents.note_all(connection, noted)
             more = {RECEIVED: len(judged), STORED: len(fresh), DUPLICATE: len(new) - len(fresh), REFUSED: aside}
-            counts = poller.counts + Counter(more)
-            holds = keep(connection, poller, counts, judged)
-        poller.counts, poller.holds = counts, holds
+            counts, holds = keep(connection, poller, more, judged)
+        poller.counts, poller.deleted, poller.holds = counts, 0, holds
         if fresh:
             self._bells.ring(SETTLE)
         _log(judged, poller)
@@ -140,11 +143,18 @@ class StoreBatch:
         return [Noted(kind=kind, subject=poller.queue, detail=detail)]
 
 
-def keep(connection: Connection, poller: Poller, counts: Counter[str], received: Collection[QueueMessage]) -> bool:
-    """Write the position of a poll that brought these messages, and renew the lease. False if another one polls."""
+def keep(
+    connection: Connection, poller: Poller, more: Mapping[str, int], received: Collection[QueueMessage]
+) -> tuple[Counter[str], bool]:
+    """Write the position of a poll that brought these messages, and renew the lease.
+
+    Returns the counts that were written, and whether the lease still is this poller's.
+    """
+    counts = poller.counts + Counter(more) + Counter({DELETED: poller.deleted})
     oldest = min((one.sent_at for one in received if one.sent_at is not None), default=None)
     position = QueuePosition(queue=poller.queue, region=poller.region, counts=counts, oldest_sent_at=oldest)
-    return queue_positions.keep(connection, poller.cursor, position, holder=poller.holder, lease=poller.lease)
+    holds = queue_positions.keep(connection, poller.cursor, position, holder=poller.holder, lease=poller.lease)
+    return counts, holds
 
 
 def _aside(message: QueueMessage, verdict: Refused, queue: str) -> NewRefused:
