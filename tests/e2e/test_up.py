@@ -92,6 +92,16 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
         gateway.arrives(gateway.submit("ben@example.net"))
 
 
+def test_a_canary_comes_back_every_minute(running: Up) -> None:
+    """A newcomer sees it at `/readyz`."""
+
+    def canary() -> str:
+        checks = running.pool.request("GET", running.ready["readyz_url"]).json()["checks"]
+        return str(next(check["detail"] for check in checks if check["name"] == "canary" and check["ok"]))
+
+    until(lambda: "came back at" in canary())
+
+
 def test_a_killed_worker_is_replaced_and_emails_are_still_sent(running: Up) -> None:
     """When the Celery worker dies another takes its place, and emails accepted meanwhile are sent."""
     running.arrives(running.submit("ann@example.net"))

@@ -12,7 +12,7 @@ from app.domain.account.findings import Finding, Group, Status, overall
 from app.wiring.doctor import wanted
 from config import Settings
 from simulator import Options, Simulator
-from tests.support.aws.doctor import clients_of
+from tests.integration.account.aws_clients import clients_of
 from tests.support.aws.simulator import client, control, listening, until
 from tests.support.gateway.gateways import settings_for
 
@@ -188,9 +188,10 @@ def test_credentials_that_ended_are_reported_once(simulator: Simulator) -> None:
     """Everything after them is unknown without another call, and the fix is said where they were noticed."""
     refuse(simulator, "*", "403:ExpiredTokenException:old")
     known = named(simulator, settings())
-    assert known["account"].found == "AWS answered ExpiredTokenException"
-    assert "renew the AWS credentials" in known["account"].fix
-    assert known["configuration set"].found == "SES was not asked again"
+    assert known["credentials"].found == "AWS answered ExpiredToken"
+    assert "renew the AWS credentials" in known["credentials"].fix
+    assert {one.found for name, one in known.items() if name != "credentials"} >= {"AWS was not asked again"}
+    assert overall(known.values()) is None
     assert control(simulator, "GET", "faults")[0]["struck"] == 1
 
 

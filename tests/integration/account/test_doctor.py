@@ -17,6 +17,7 @@ from app.store.engine.database import clock
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway
 from simulator import Options, Simulator
+from tests.integration.account.nameserver import nameserver
 from tests.integration.cli.test_operators import point_at
 from tests.support.aws.simulator import client, listening, until
 from tests.support.gateway.emails import ROOT
@@ -157,6 +158,23 @@ def test_a_database_that_is_away_leaves_the_rest_to_look_at(
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_without_credentials_aws_cannot_be_looked_at(
+    gateway: Gateway, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 2, said once with what to give; what is here is looked at all the same."""
+    make_alive(gateway)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    code, checks = doctor()
+    assert code == 2
+    assert (
+        "AWS_ACCESS_KEY_ID" in next(check for check in checks.values() if "no AWS credentials" in check["found"])["fix"]
+    )
+    assert checks["event destination"]["found"] == "AWS was not asked again"
+    assert checks["worker"]["ok"]
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 def test_an_old_database_has_to_be_migrated(doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty file is the oldest."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/empty.sqlite3")
@@ -202,6 +220,22 @@ def test_the_former_command_says_its_new_name(
     }
     make_alive(gateway)
     assert main(["ses", "status"]) == 0
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_the_records_are_asked_of_the_resolver_that_is_named(doctor: Doctor, simulator: Simulator) -> None:
+    """With a simulator in the place of SES, too: they are those that it names."""
+    identity = client("sesv2", simulator).get_email_identity(EmailIdentity="example.com")
+    tokens = identity["DkimAttributes"]["Tokens"]
+    published = {f"{token}._domainkey.example.com. CNAME": [f"{token}.dkim.amazonses.com."] for token in tokens}
+    with nameserver(published | {"_dmarc.example.com. TXT": ['"v=DMARC1; p=none"']}) as port:
+        checks = doctor("--resolver", f"127.0.0.1:{port}")[1]
+    assert checks["DKIM by DNS, example.com"]["found"] == f"{len(tokens)} records"
+    assert checks["DMARC by DNS, example.com"]["ok"]
+    with nameserver({}) as port:
+        checks = doctor("--resolver", f"127.0.0.1:{port}")[1]
+    assert checks["DKIM by DNS, example.com"]["ok"] is False
+    assert tokens[0] in checks["DKIM by DNS, example.com"]["fix"]
 
 
 @pytest.mark.parametrize("text", ["resolver.example.com", "127.0.0.1:0", "127.0.0.1:dns", "::1:99999x", ""])

@@ -17,7 +17,7 @@ from app.domain.account.findings import Finding, Status
 from app.store.engine.clock import host_clock
 from app.wiring.doctor import wanted
 from simulator import Options, Simulator
-from tests.support.aws.doctor import clients_of
+from tests.integration.account.aws_clients import clients_of
 from tests.support.aws.simulator import listening, until
 from tests.support.gateway.gateways import settings_for
 

@@ -1,9 +1,6 @@
 """The DNS records of an identity, asked of a small DNS server: each one that is missing or wrong is named."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from socketserver import BaseRequestHandler, ThreadingUDPServer
-from threading import Thread
+from collections.abc import Mapping
 
 import dns.flags
 import dns.message
@@ -14,6 +11,7 @@ import pytest
 from app.domain.account.findings import Finding, Status
 from app.domain.account.published import Identity, published
 from app.net.dns.records import resolved
+from tests.integration.account.nameserver import nameserver
 
 DOMAIN = Identity(name="example.com", verified=True, dkim_tokens=("Aaa", "bbb", "ccc"), mail_from="bounce.example.com")
 WELL = {
@@ -30,37 +28,6 @@ NAMES = (
     "SPF by DNS, bounce.example.com",
     "DMARC by DNS, example.com",
 )
-
-
-@contextmanager
-def nameserver(records: Mapping[str, list[str]], *, rcode: dns.rcode.Rcode | None = None) -> Iterator[int]:
-    """Serve these records by UDP on loopback; with `rcode` every question gets that. Yields the port."""
-
-    class Handler(BaseRequestHandler):
-        def handle(self) -> None:
-            data, socket = self.request
-            asked = dns.message.from_wire(data)
-            answer = dns.message.make_response(asked)
-            answer.flags |= dns.flags.RA
-            [question] = asked.question
-            name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
-            found = records.get(f"{name} {kind}")
-            if rcode is not None:
-                answer.set_rcode(rcode)
-            elif found is not None:
-                answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *found))
-            elif not any(key.startswith(f"{name} ") for key in records):
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-            socket.sendto(answer.to_wire(), self.client_address)
-
-    with ThreadingUDPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def look(records: Mapping[str, list[str]], identity: Identity = DOMAIN) -> dict[str, Finding]:

@@ -17,7 +17,7 @@ from app.services.feedback.rejections import REPEATED
 from app.store.engine.clock import host_clock
 from app.wiring.doctor import wanted
 from simulator import Options, Simulator
-from tests.support.aws.doctor import clients_of
+from tests.integration.account.aws_clients import clients_of
 from tests.support.gateway.gateways import TOPIC, settings_for
 from tests.support.gateway.web import Web, web_on
 from tests.support.servers.served import served

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
+
 from app.aws.ses.account import REASONS
 from app.aws.setup.checks.clients import AwsClients
 from app.domain.account.findings import Finding, Group, judged, skipped, unknown, warning, well, wrong
@@ -24,12 +26,18 @@ _FOUND_BY_REASONS_OFF: Final = {
 
 
 def credentials(clients: AwsClients) -> Iterator[Finding]:
-    """Whether AWS knows the credentials, and of which account they are. This call needs no permission."""
+    """Whether AWS knows the credentials, and of which account they are. This call needs no permission.
+
+    A private network often reaches SES and not STS; then the other calls show whether the credentials work.
+    """
     name = "credentials"
     if clients.sts is None:
         yield skipped(Group.ACCOUNT, name, "SES is a simulator")
         return
-    yield well(Group.ACCOUNT, name, f"account {clients.sts.get_caller_identity()['Account']}")
+    try:
+        yield well(Group.ACCOUNT, name, f"account {clients.sts.get_caller_identity()['Account']}")
+    except (EndpointConnectionError, ConnectTimeoutError):
+        yield skipped(Group.ACCOUNT, name, "STS was not reached")
 
 
 def clock(clients: AwsClients) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_CALLS: Final = 1.0
 _CONFIG: Final = Config(
-    retries={"total_max_attempts": 4, "mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=2
+    retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=2
 )
 _OF_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws")
 

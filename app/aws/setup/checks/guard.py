@@ -1,7 +1,8 @@
 """One check apart from the others: what AWS refuses, or a network that is away, is a finding and no end of the run.
 
 It decides what a refusal means for the operator: a missing permission names the action and the line of a policy that
-allows it, and nothing is asked of a service again that could not be reached.
+allows it, nothing is asked of a service again that could not be reached, and nothing at all with credentials that AWS
+does not take.
 """
 
 import json
@@ -23,6 +24,7 @@ _THROTTLED: Final = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "Limi
 _ABSENT: Final = frozenset(
     {"NotFoundException", "NotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
 )
+_NOT_ASKED: Final = "AWS was not asked again"
 _CHECK_NETWORK: Final = "check the network, the proxy and AWS_REGION, then run this again"
 _SET_CREDENTIALS: Final = "give this process AWS credentials: a role, a profile or AWS_ACCESS_KEY_ID"
 
@@ -32,10 +34,11 @@ class Guard:
 
     def __init__(self) -> None:
         self._away: dict[str, str] = {}
+        self._refused_all: str | None = None
 
     def run(self, group: Group, name: str, *, needs: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         """The findings of one check that calls the service `needs`, or one finding that says why there are none."""
-        if (why := self._away.get(needs)) is not None:
+        if (why := self._refused_all or self._away.get(needs)) is not None:
             yield unknown(group, name, why, "as above")
             return
         try:
@@ -44,6 +47,8 @@ class Guard:
             yield self._refused(group, name, error, needs)
         except (BotoCoreError, ResponseParserError) as error:
             found, fix = _trouble(error)
+            if isinstance(error, NoCredentialsError | PartialCredentialsError):
+                self._refused_all = _NOT_ASKED
             self._away[needs] = f"{needs.upper()} was not asked again"
             yield unknown(group, name, found, fix)
 
@@ -53,10 +58,10 @@ class Guard:
             action = f"{needs}:{error.operation_name}"
             return unknown(group, name, f"{action} is denied", allow(action))
         if code in _NO_SUCH_KEY:
-            self._away[needs] = f"{needs.upper()} was not asked again"
+            self._refused_all = _NOT_ASKED
             return unknown(group, name, f"AWS answered {code}", "renew the AWS credentials of this process")
         if code in _BAD_SIGNATURE:
-            self._away[needs] = f"{needs.upper()} was not asked again"
+            self._refused_all = _NOT_ASKED
             return unknown(group, name, f"AWS answered {code}", "correct the secret key, or this host's clock")
         if code.startswith(_THROTTLED):
             return unknown(group, name, "AWS throttles these calls", "run this again in a minute")
