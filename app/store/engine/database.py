@@ -4,28 +4,25 @@ This module decides how a connection behaves: how long it may wait, when it take
 knows no table. Services open transactions with it; stores only use the connection that they are given.
 """
 
-import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from select import POLLIN, poll
 from typing import Any, Final
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, InternalError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.domain.errors import ServiceUnavailable
 from app.store.engine import database_trouble
+from app.store.engine.postgres_connections import watch_connections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +53,6 @@ _POSTGRES_OPTIONS = (
     # holds for disks: it would read a list of some hundred addresses whole, for each email.
     " -c random_page_cost=1.1"
 )
-STANDBY = (
-    "The database is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
-    "or an address that follows it."
-)
-_MAY_HAVE_ENDED_AFTER_S = 1.0
 _SUPERSEDED = frozenset({"40P01", "40001"})  # a deadlock, or no serial order: rolled back for certain
 
 
@@ -245,52 +237,8 @@ def make_engine(url: str, *, patience: Patience = WORKING) -> Engine:
             "application_name": "postern",
         },
     )
-    _refuse_standbys(engine)
-    _try_what_has_rested(engine)
+    watch_connections(engine, ping_s=min(2.0, patience.connection_s))
     return engine
-
-
-def _refuse_standbys(engine: Engine) -> None:
-    """Refuse standbys: they may lag, and connections to one would stay open when it is promoted."""
-
-    @event.listens_for(engine, "connect")
-    def refuse(connection: Any, _record: Any) -> None:
-        in_standby = connection.info.parameter_status("in_hot_standby")  # since PostgreSQL 14, without asking
-        if in_standby is None:
-            in_standby = connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]
-            connection.rollback()
-        if in_standby in {"on", True}:
-            connection.close()
-            raise ServiceUnavailable(STANDBY, retry_after=1)
-
-
-def _try_what_has_rested(engine: Engine) -> None:
-    """Test a connection before use if it was idle for a second, or if unread data from the server is waiting.
-
-    Such data usually announces the end of the connection. Testing every connection would cost a round trip each. When
-    one has ended, all are opened anew.
-    """
-
-    @event.listens_for(engine, "checkin")
-    def rest(_connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info["rests_since"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def try_it(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-        rested_s = time.monotonic() - record.info.get("rests_since", math.inf)
-        if rested_s < _MAY_HAVE_ENDED_AFTER_S and not _is_readable(connection):
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
-
-
-def _is_readable(connection: Any) -> bool:
-    """Whether unexpected data is waiting on a connection."""
-    waiting = poll()
-    waiting.register(connection, POLLIN)
-    return bool(waiting.poll(0))
 
 
 def _sqlite(url: URL, patience: Patience) -> Engine:
