@@ -17,7 +17,6 @@ from app.domain.errors import (
     PayloadTooLarge,
     PosternError,
     ServiceUnavailable,
-    UnsupportedMediaType,
 )
 
 
@@ -26,9 +25,7 @@ class Reason(StrEnum):
 
     NOT_JSON = "not_json"
     WRONG_FORM = "wrong_form"
-    HEADERS_DISAGREE = "headers_disagree"
     TOO_LONG = "payload_too_large"
-    ENCODED = "unsupported_media_type"
 
     RAW_DELIVERY = "raw_delivery"
     FOREIGN_TOPIC = "foreign_topic"
@@ -36,6 +33,8 @@ class Reason(StrEnum):
     CERTIFICATE_ELSEWHERE = "certificate_elsewhere"
     FORGED = "forged"
 
+    HEADERS_DISAGREE = "headers_disagree"
+    ENCODED = "unsupported_media_type"
     CUT_OFF = "cut_off"
     TOPIC_NOT_LISTED = "topic_not_listed"
     CLOCKS_DISAGREE = "clocks_disagree"
@@ -65,9 +64,7 @@ class Rejection:
 REJECTIONS: Final[Mapping[Reason, Rejection]] = {
     Reason.NOT_JSON: Rejection(MalformedNotification, "the body is not strict JSON in UTF-8"),
     Reason.WRONG_FORM: Rejection(MalformedNotification, "a field does not have the form that SNS gives it"),
-    Reason.HEADERS_DISAGREE: Rejection(MalformedNotification, "a header does not agree with the body"),
     Reason.TOO_LONG: Rejection(PayloadTooLarge, "the body is longer than an SNS message can be"),
-    Reason.ENCODED: Rejection(UnsupportedMediaType, "the body has a Content-Encoding, which SNS never uses"),
     Reason.RAW_DELIVERY: Rejection(
         NotAuthentic, "raw message delivery carries no signature; turn it off for this subscription"
     ),
@@ -77,6 +74,10 @@ REJECTIONS: Final[Mapping[Reason, Rejection]] = {
         NotAuthentic, "the signing certificate is not from the host of the topic's region"
     ),
     Reason.FORGED: Rejection(NotAuthentic, "the signature does not match"),
+    Reason.HEADERS_DISAGREE: Rejection(ServiceUnavailable, "a header does not agree with the body"),
+    Reason.ENCODED: Rejection(
+        ServiceUnavailable, "the body has a Content-Encoding, which SNS never uses: a proxy has added it"
+    ),
     Reason.CUT_OFF: Rejection(ServiceUnavailable, "the body ended before its end was reached"),
     Reason.TOPIC_NOT_LISTED: Rejection(
         ServiceUnavailable, "the topic is of an account of ours, but not in SNS_TOPIC_ARNS: add it, or unsubscribe"

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from app.aws.sns.certificate_cache import FetchedCertificates
 from app.aws.sns.certificates import PinnedCertificate
 from app.aws.sns.topic_arn import parse_topic_arn
-from app.aws.sns.verifier import SnsVerifier
+from app.aws.sns.verifier import SnsVerifier, SubscriptionConfirmer
 from app.domain.errors import PosternError, ServiceUnavailable
 from app.domain.feedback.rejections import REJECTIONS, Reason, is_final, rejected
 from tests.support.aws import sns_signing
@@ -24,9 +25,7 @@ DOCS = (Path(__file__).parents[3] / "docs" / "security.md").read_text(encoding="
 AWS_ALONE_CANNOT_HAVE_SAID_IT = {
     Reason.NOT_JSON,
     Reason.WRONG_FORM,
-    Reason.HEADERS_DISAGREE,
     Reason.TOO_LONG,
-    Reason.ENCODED,
     Reason.RAW_DELIVERY,
     Reason.FOREIGN_TOPIC,
     Reason.TOO_OLD,
@@ -154,6 +153,54 @@ def test_the_operator_learns_what_was_expected_and_found(reason: Reason, expecte
     error = FROM_THE_VERIFIER[reason]()
     assert error.expected == expected
     assert error.found == found or (found is None and error.found)
+
+
+def test_of_many_topics_the_operator_reads_five() -> None:
+    """The first ones by name; the one that was found is beside them."""
+    topics = [sns_signing.TOPIC_ARN.replace("ses-feedback", f"topic-{number}") for number in range(7)]
+    verifier = SnsVerifier(
+        topic_arns=frozenset(topics),
+        certificates=FetchedCertificates(source=Host(), clock=clock),
+        minimum_version=2,
+        clock=clock,
+    )
+    with pytest.raises(ServiceUnavailable) as refusal:
+        verifier.verify(sns_signing.body(sns_signing.signer().notification("x", at=NOW)), {})
+    assert (refusal.value.expected, refusal.value.found) == (", ".join(topics[:5]), sns_signing.TOPIC_ARN)
+
+
+class RefusingSns:
+    """SNS, which does not confirm a subscription, in the words of the test."""
+
+    def __init__(self, answer: dict[str, str]) -> None:
+        self._answer = answer
+
+    def confirm_subscription(self, **_: str) -> dict[str, Any]:
+        raise ClientError({"Error": self._answer}, "ConfirmSubscription")  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(
+    "answer, read",
+    [
+        ({"Code": "AuthorizationError", "Message": "Not yours"}, "AuthorizationError: Not yours"),
+        ({"Code": "AuthorizationError", "Message": "x" * 300}, "AuthorizationError: " + "x" * 180),
+        ({"Code": "AuthorizationError"}, "AuthorizationError: "),
+        ({"Message": "Not yours"}, "Unknown: Not yours"),
+    ],
+    ids=["plain", "long", "no message", "no code"],
+)
+def test_the_operator_learns_why_sns_did_not_confirm(answer: dict[str, str], read: str) -> None:
+    """In the words of SNS, 200 characters of them at most."""
+    envelope = sns_signing.signer().subscription_confirmation(at=NOW)
+    certificates = FetchedCertificates(source=Host(sns_signing.signer().certificate_pem), clock=clock)
+    verifier = SnsVerifier(
+        topic_arns=frozenset({sns_signing.TOPIC_ARN}), certificates=certificates, minimum_version=2, clock=clock
+    )
+    message = verifier.verify(sns_signing.body(envelope), {})
+    with pytest.raises(ServiceUnavailable) as refusal:
+        SubscriptionConfirmer(clients=lambda _region: RefusingSns(answer)).confirm(message)
+    assert refusal.value.reason is Reason.NOT_CONFIRMED
+    assert (refusal.value.expected, refusal.value.found) == ("an ARN of a subscription", read)
 
 
 def test_no_reason_is_without_a_test() -> None:
