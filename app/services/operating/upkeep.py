@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 import structlog
+from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
 from app.queue import DELIVER, SETTLE, Bells, Lane
@@ -27,6 +29,7 @@ from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.operating import heartbeats, tallies
 from app.store.sending import attempts, claims, recipients
+from app.store.sending.recipients import Recipient
 from app.store.suppression import pages, ses_removals
 from app.store.suppression.positive_cache import Positives
 from app.store.suppression.suppressions import POSTERN, Suppression
@@ -34,6 +37,7 @@ from app.store.suppression.suppressions import POSTERN, Suppression
 log = structlog.get_logger()
 
 BATCH: Final = 200
+_BATCHES: Final = 100
 _KEYS: Final = 5_000
 _MAY_EXPIRE: Final = CLAIMABLE | {State.HELD}
 
@@ -132,20 +136,34 @@ class Upkeep:
         return len(lapsed)
 
     def expire(self) -> int:
-        """Expire emails that may no longer be sent, unless a call may have sent them."""
-        with self._database.transaction() as connection:
-            now = clock(connection)
-            late = recipients.lock_expired(connection, states=_MAY_EXPIRE, limit=BATCH)
-            flying = attempts.still_open(connection, late)
-            reason = "The email expired before it could be sent."
-            moved = [
-                advance(row, Event.EXPIRE, TransitionFacts(attempt_open=row.id in flying), now=now, reason=reason)
-                for row in late.values()
-            ]
-            expired = [row for row in moved if row is not None]
-            saved = save_isolated(connection, expired)
-            tallies.add(connection, tally_of(late, expired))
-            return saved
+        """Expire emails that may no longer be sent, unless a call may have sent them: many batches, each committed.
+
+        Claims look past every email that has expired, so after a long outage they must not stay in the queue for long.
+        """
+        expired, stuck = 0, set[UUID]()
+        for _ in range(_BATCHES):
+            with self._database.transaction() as connection:
+                late = recipients.lock_expired(connection, states=_MAY_EXPIRE, without=stuck, limit=BATCH)
+                ended = self._end_expired(connection, late)
+            expired += ended
+            if not late:
+                break
+            if ended < len(late):
+                stuck |= late.keys()
+        return expired
+
+    def _end_expired(self, connection: Connection, late: Mapping[UUID, Recipient]) -> int:
+        now = clock(connection)
+        flying = attempts.still_open(connection, late)
+        reason = "The email expired before it could be sent."
+        moved = [
+            advance(row, Event.EXPIRE, TransitionFacts(attempt_open=row.id in flying), now=now, reason=reason)
+            for row in late.values()
+        ]
+        expired = [row for row in moved if row is not None]
+        saved = save_isolated(connection, expired)
+        tallies.add(connection, tally_of(late, expired))
+        return saved
 
     def warm_positives(self) -> int:
         """Refill Redis from SQL when it lost the positives. Until then every look-up asks SQL."""

@@ -132,10 +132,19 @@ def lock_lapsed(connection: Connection, *, limit: int) -> dict[UUID, Recipient]:
     return _locked(connection, query.limit(limit), skip_locked=True)
 
 
-def lock_expired(connection: Connection, *, states: frozenset[State], limit: int) -> dict[UUID, Recipient]:
-    """Recipients in these states whose email may no longer be sent and was not, without those locked by others."""
-    query = select(*COLUMNS).where(is_in(states), recipients.c.expires_at <= now(), ~_may_have_left())
-    return _locked(connection, query.limit(limit), skip_locked=True)
+def lock_expired(
+    connection: Connection, *, states: frozenset[State], without: Collection[UUID] = (), limit: int
+) -> dict[UUID, Recipient]:
+    """Recipients in these states whose email may no longer be sent and was not, without those locked by others.
+
+    The first that expired come first, so that a batch reads no more than itself of a long queue. Many may expire at the
+    same moment, so nothing else is sorted by.
+    """
+    is_late = (is_in(states), recipients.c.expires_at <= now(), ~_may_have_left())
+    first = select(recipients.c.id).where(*is_late).order_by(recipients.c.expires_at).limit(limit)
+    if without:
+        first = first.where(recipients.c.id.not_in(list(without)))
+    return _locked(connection, select(*COLUMNS).where(recipients.c.id.in_(first), *is_late), skip_locked=True)
 
 
 def is_in(states: Collection[State]) -> ColumnElement[bool]:

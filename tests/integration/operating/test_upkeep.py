@@ -92,6 +92,17 @@ def test_an_email_that_cannot_expire_delays_no_other(gateway: Gateway, monkeypat
     assert state_of(gateway, late) is State.EXPIRED
 
 
+def test_all_that_has_expired_ends_in_one_sweep(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a long outage: each claim has to look past those that are left."""
+    monkeypatch.setattr(upkeep, "_BATCH", 2)
+    who = caller(gateway)
+    emails = [submit(gateway, who, f"kim{number}@example.net") for number in range(7)]
+    for email, seconds in zip(emails, (3, 1, 2, 2, 2, 5, 4), strict=True):
+        age(gateway, "recipients", "expires_at", seconds * SECOND, email_id=email)
+    assert gateway.upkeep.expire() == 7
+    assert {state_of(gateway, email) for email in emails} == {State.EXPIRED}
+
+
 def test_lost_positives_are_refilled(gateway: Gateway) -> None:
     """A flushed Redis gives no answers until the sweep has filled it from SQL; then they are the same as before."""
     who = caller(gateway)
