@@ -1,4 +1,4 @@
-"""Upkeep: bells rung again, leases ended, emails expired, positives refilled; safe to run twice."""
+"""Upkeep: bells rung again, leases ended, positives refilled; safe to run twice."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,15 +11,14 @@ from app.domain.sending.call_outcome import Refused
 from app.domain.sending.state_machine import State
 from app.queue import DELIVER, SETTLE, Lane
 from app.services.isolation import each_apart
-from app.services.operating import upkeep
 from app.services.operating.upkeep import Sweep
 from app.store.engine.database import Database
 from app.store.operating import heartbeats
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import put
-from tests.support.gateway.emails import state_of, submit, take
+from tests.support.gateway.emails import submit, take
 from tests.support.gateway.gateways import ScriptedMailer, caller
-from tests.support.gateway.rows import age, change, count, outcomes, recipient_of
+from tests.support.gateway.rows import age, count, outcomes, recipient_of
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
@@ -52,55 +51,6 @@ def test_an_ended_lease_leaves_the_outcome_unknown(gateway: Gateway) -> None:
     assert (row.state, row.attempts, row.lease_token) == (State.UNCONFIRMED, 0, None)
     assert row.unconfirmed_since is not None
     assert outcomes(gateway, email) == ["unknown"]
-
-
-@pytest.mark.parametrize("state", [State.QUEUED, State.SCHEDULED, State.RETRY_WAIT, State.HELD])
-def test_an_email_past_its_deadline_expires(gateway: Gateway, state: State) -> None:
-    """An email that was not sent in time ends as expired, with its reason, and is never sent."""
-    email = submit(gateway, caller(gateway), "ann@example.net")
-    change(gateway, "recipients", {"state": state})
-    assert gateway.upkeep.expire() == 0
-    age(gateway, "recipients", "expires_at", SECOND)
-    assert gateway.upkeep.expire() == 1
-    assert recipient_of(gateway, email).reason == "The email expired before it could be sent."
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    assert state_of(gateway, email) is State.EXPIRED
-
-
-def test_an_email_that_may_have_been_sent_does_not_expire(gateway: Gateway) -> None:
-    """With a call whose outcome is unknown, it must not be reported as unsent."""
-    email = submit(gateway, caller(gateway), "ann@example.net")
-    take(gateway)
-    age(gateway, "recipients", "lease_until", SECOND)
-    gateway.upkeep.end_leases()
-    change(gateway, "recipients", {"state": State.RETRY_WAIT})
-    age(gateway, "recipients", "expires_at", SECOND)
-    assert gateway.upkeep.expire() == 0
-    assert state_of(gateway, email) is State.RETRY_WAIT
-
-
-def test_an_email_that_cannot_expire_delays_no_other(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many have an unknown outcome, the batch of a sweep holds only those that it can end."""
-    monkeypatch.setattr(upkeep, "BATCH", 1)
-    who = caller(gateway)
-    submit(gateway, who, "ann@example.net")
-    take(gateway)
-    late = submit(gateway, who, "bob@example.net")
-    change(gateway, "recipients", {"state": State.RETRY_WAIT})
-    age(gateway, "recipients", "expires_at", SECOND)
-    assert gateway.upkeep.expire() == 1
-    assert state_of(gateway, late) is State.EXPIRED
-
-
-def test_all_that_has_expired_ends_in_one_sweep(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after a long outage: each claim has to look past those that are left."""
-    monkeypatch.setattr(upkeep, "_BATCH", 2)
-    who = caller(gateway)
-    emails = [submit(gateway, who, f"kim{number}@example.net") for number in range(7)]
-    for email, seconds in zip(emails, (3, 1, 2, 2, 2, 5, 4), strict=True):
-        age(gateway, "recipients", "expires_at", seconds * SECOND, email_id=email)
-    assert gateway.upkeep.expire() == 7
-    assert {state_of(gateway, email) for email in emails} == {State.EXPIRED}
 
 
 def test_lost_positives_are_refilled(gateway: Gateway) -> None:

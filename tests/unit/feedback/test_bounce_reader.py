@@ -52,6 +52,17 @@ def test_each_documented_bounce_has_its_cause(
     assert bounce_reader().cause_of(Bounce(type=kind, subtype=spelling(subtype), **fields)) is cause
 
 
+@pytest.mark.parametrize("kind, subtype, fields, _cause", TYPES)
+def test_the_rule_is_named_that_read_the_reply(
+    kind: BounceType, subtype: str, fields: dict[str, str], _cause: BounceCause
+) -> None:
+    """Where SES's own words decide, or no rule reads the reply, there is none."""
+    rule = bounce_reader().read(Bounce(type=kind, subtype=subtype, **fields)).rule
+    by_reply = bool(fields) and subtype in {"General", "OfSomeLaterYear"}
+    assert (rule is not None) is by_reply
+    assert rule != ""
+
+
 def test_an_event_has_the_cause_of_its_bounce_and_without_a_bounce_none() -> None:
     """A delivery has no cause."""
     noon = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -71,6 +71,12 @@ def test_the_pass_over_the_words_looks_at_each_once() -> None:
     assert len(fresh.phrases.known) <= len(words)
 
 
+@pytest.mark.parametrize("before, is_read", [(298, True), (299, False)])
+def test_phrases_are_looked_for_in_the_first_300_words(before: int, is_read: bool) -> None:
+    """What a server says after that is no reason."""
+    assert (READER.read(None, "x " * before + "mailbox full") is not None) is is_read
+
+
 @pytest.mark.parametrize(
     "text",
     [

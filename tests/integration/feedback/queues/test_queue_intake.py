@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.aws.sns.verifier import SnsMessage, SubscriptionConfirmer
 from app.services.feedback.receive import Receipt
 from tests.support.aws import sns_signing
 from tests.support.aws.notifications import bounced
@@ -135,17 +136,15 @@ def test_the_end_of_a_subscription_is_an_incident(stage: QueueStage) -> None:
     assert count(stage.gateway, "notifications") == 0
 
 
-def test_a_subscription_that_another_account_made_is_confirmed(stage: QueueStage) -> None:
+def test_a_subscription_of_another_account_is_confirmed(stage: QueueStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """SNS asks in the queue when the owner of the topic is not the owner of the queue."""
     confirmed: list[str] = []
 
-    class Confirming:
-        def confirm(self, message: Any) -> str:
-            confirmed.append(message.topic_arn)
-            return "arn"
+    def confirm(_: SubscriptionConfirmer, message: SnsMessage) -> str:
+        confirmed.append(message.topic_arn)
+        return "arn"
 
-    assert stage.gateway.receive is not None
-    stage.gateway.receive._confirmer = Confirming()  # type: ignore[assignment]
+    monkeypatch.setattr(SubscriptionConfirmer, "confirm", confirm)
     stage.put(sns_signing.signer().subscription_confirmation())
     stage.turns()
     assert confirmed == [sns_signing.TOPIC_ARN]
