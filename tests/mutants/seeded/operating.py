@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 
 _FAILOVER: Final = "tests/integration/operating/test_failover.py"
+_EXPIRY: Final = "tests/integration/operating/test_expiry.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 
 OF_THE_HOUSE: Final = (
@@ -28,9 +29,15 @@ OF_THE_HOUSE: Final = (
     ),
     Mutant(
         name="a standby is read",
-        file="app/store/engine/database.py",
+        file="app/store/engine/postgres_connections.py",
         edits=(("    _refuse_standbys(engine)\n", ""),),
         killed_by=f"{_FAILOVER}::test_a_standby_is_refused_in_plain_words",
+    ),
+    Mutant(
+        name="a sweep ends one batch of expired emails",
+        file="app/services/operating/upkeep.py",
+        edits=(("for _ in range(_BATCHES):", "for _ in range(1):"),),
+        killed_by=f"{_EXPIRY}::test_all_that_has_expired_ends_in_one_sweep[sqlite]",
     ),
     Mutant(
         name="any certificate gets the password of the broker",

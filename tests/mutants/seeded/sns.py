@@ -44,6 +44,17 @@ OF_SNS: Final = (
         killed_by=f"{_REJECTIONS}::test_each_reason_is_given_with_its_status",
     ),
     Mutant(
+        name="a header that a proxy has changed refuses for good",
+        file="app/domain/feedback/rejections.py",
+        edits=(
+            (
+                "Reason.HEADERS_DISAGREE: Rejection(ServiceUnavailable",
+                "Reason.HEADERS_DISAGREE: Rejection(NotAuthentic",
+            ),
+        ),
+        killed_by=f"{_REJECTIONS}::test_only_a_lasting_cause_is_final",
+    ),
+    Mutant(
         name="a body that was cut off is refused for good",
         file="app/web/feedback/sns.py",
         edits=(("if len(raw) >= (request.content_length or 0):", "if len(raw) >= 0:"),),

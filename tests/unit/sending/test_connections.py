@@ -262,6 +262,14 @@ def test_a_connection_that_the_other_side_has_closed_is_not_used(kept: Kept) -> 
     assert is_closed(kept.opened[0])
 
 
+def test_a_failure_names_the_endpoint(kept: Kept) -> None:
+    """So that the log says where no answer came from."""
+    exchange = kept.send()
+    kept.theirs[0].close()
+    with pytest.raises(boto.ConnectionClosedError, match=r"http://ses\.example"):
+        exchange.read()
+
+
 def test_no_connection_carries_two_requests_at_once(kept: Kept) -> None:
     """Until the answer is there, the next request has a connection of its own; the one used last is taken first."""
     first, second = kept.send(), kept.send()
