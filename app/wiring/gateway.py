@@ -23,7 +23,6 @@ from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
-from app.services.operating.traffic import MeasureTraffic
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.operating.workers import Workforce
@@ -108,7 +107,6 @@ class Gateway:
     rotation: Rotation
     health: Health
     measure: Measure
-    measure_traffic: MeasureTraffic
     triage: Triage
     pause_lanes: PauseLanes
 
@@ -133,10 +131,9 @@ def build(
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
-    swept = Swept(
-        unsuppress=suppression.unsuppress, reviews=suppression.reviews, sync=sync, reconcile=sending.reconcile
+    operating = build_operating(
+        settings, ground, Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
     )
-    operating = build_operating(settings, ground, swept)
     return Gateway(
         settings=settings,
         sync=sync,
@@ -176,7 +173,6 @@ def build(
         upkeep=operating.upkeep,
         health=operating.health,
         measure=operating.measure,
-        measure_traffic=operating.measure_traffic,
         triage=operating.triage,
         pause_lanes=operating.pause_lanes,
         restore=operating.restore,

@@ -19,7 +19,6 @@ from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
-from app.services.operating.traffic import MeasureTraffic
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.sending.unconfirmed import Reconcile
@@ -33,7 +32,7 @@ from app.wiring.migrations import head_revision
 from config import Settings, SettingsError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Swept:
     """The services of other areas that upkeep calls."""
 
@@ -50,7 +49,6 @@ class OperatingServices:
     upkeep: Upkeep
     health: Health
     measure: Measure
-    measure_traffic: MeasureTraffic
     triage: Triage
     pause_lanes: PauseLanes
     restore: Restore
@@ -66,7 +64,6 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
         upkeep=_upkeep(settings, ground, swept),
         health=_health(settings, ground, rotation),
         measure=Measure(database=database, has_canary=settings.canary_minutes > 0),
-        measure_traffic=MeasureTraffic(database=database),
         triage=Triage(database=database),
         pause_lanes=PauseLanes(database=database),
         restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),

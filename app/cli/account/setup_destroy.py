@@ -46,7 +46,7 @@ def _require_no_traffic(data: Path | None, setup: SetUp, deployment: str) -> Non
     if uses != deployment:
         return
     with operated_gateway(data) as (gateway, _):
-        traffic = gateway.measure_traffic()
+        traffic = gateway.measure.traffic()
     if traffic.waiting:
         raise CommandFailed(f"{traffic.waiting} recipients wait to be written to. {anyway}")
     if traffic.sent_recently:

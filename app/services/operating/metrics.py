@@ -17,6 +17,7 @@ from app.queue import Lane
 from app.services.operating.canary import state as canary_state
 from app.services.operating.canary.state import CanaryState
 from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.traffic import Traffic, traffic
 from app.services.operating.upkeep import Sweep
 from app.services.tally import BOUNCE, EVENTS
 from app.store.engine.database import Database, clock
@@ -70,6 +71,11 @@ class Measure:
         with self._database.reading() as connection:
             canary = canary_state.read(connection) if self._has_canary else None
             return _figures(connection, canary)
+
+    def traffic(self) -> Traffic:
+        """What is under way now. Raises `ServiceUnavailable`."""
+        with self._database.reading() as connection:
+            return traffic(connection)
 
 
 def _figures(connection: Connection, canary: CanaryState | None) -> Figures:

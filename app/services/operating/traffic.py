@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import Connection
+
 from app.domain.message.address import MAILBOX_SIMULATOR
-from app.store.engine.database import Database, clock
+from app.store.engine.database import clock
 from app.store.operating import backlog
 from app.store.sending import attempts
 
@@ -24,17 +26,10 @@ class Traffic:
     sent_recently: bool
 
 
-class MeasureTraffic:
-    """Measures the traffic."""
-
-    def __init__(self, *, database: Database) -> None:
-        self._database = database
-
-    def __call__(self) -> Traffic:
-        """The traffic now. Raises `ServiceUnavailable`."""
-        with self._database.reading() as connection:
-            since = clock(connection) - RECENTLY
-            return Traffic(
-                waiting=backlog.waiting(connection, besides_domain=MAILBOX_SIMULATOR, limit=COUNTED_UP_TO),
-                sent_recently=attempts.any_since(connection, since, besides_domain=MAILBOX_SIMULATOR),
-            )
+def traffic(connection: Connection) -> Traffic:
+    """The traffic now."""
+    since = clock(connection) - RECENTLY
+    return Traffic(
+        waiting=backlog.waiting(connection, besides_domain=MAILBOX_SIMULATOR, limit=COUNTED_UP_TO),
+        sent_recently=attempts.any_since(connection, since, besides_domain=MAILBOX_SIMULATOR),
+    )

@@ -54,6 +54,6 @@ OF_THE_HOUSE: Final = (
         name="readiness only pings Redis",
         file="app/store/engine/redis_trouble.py",
         edits=(("lambda: redis.set(KEY, 1, px=LASTS_MS)", "redis.ping"),),
-        killed_by="tests/integration/operating/test_redis_trouble.py",
+        killed_by="tests/integration/operating/troubles/test_redis_trouble.py",
     ),
 )
