@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.suppression.pauses import AddressPause, CountedBounce, Weight, pause_of
+from app.domain.suppression.pauses import SOURCE, AddressPause, CountedBounce, Weight, pause_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -97,6 +97,32 @@ def test_one_refusal_that_is_not_understood_pauses_at_once() -> None:
     assert found
     assert found.reason == "An email was refused for good, for a reason that is not clear."
     assert until(pause(bounce(0, Weight.REFUSED), earlier=2)) == NOON + 56 * DAY
+
+
+@pytest.mark.parametrize("weight", [Weight.REFUSED, Weight.GLOBAL_LIST])
+def test_a_pause_at_once_follows_from_one_email(weight: Weight) -> None:
+    """And says so."""
+    found = pause(bounce(0, weight))
+    assert found is not None
+    assert found.emails == 1
+
+
+def test_a_bounce_counts_as_a_soft_one_where_nothing_else_is_said() -> None:
+    """One alone pauses no address."""
+    assert CountedBounce(NOON, NOON - HOUR).weight is Weight.SOFT
+    assert pause(CountedBounce(NOON, NOON - HOUR)) is None
+
+
+@pytest.mark.parametrize("late_by_s, pauses", [(0, False), (1, True)])
+def test_bounces_until_the_end_of_a_pause_have_led_to_it(late_by_s: int, pauses: bool) -> None:
+    """Only those after it count for the next."""
+    ended = NOON - timedelta(seconds=late_by_s)
+    assert (pause(bounce(0), bounce(1), bounce(2), fresh_since=ended) is not None) is pauses
+
+
+def test_stored_pauses_are_found_by_their_source() -> None:
+    """The word is in the entries of the list, so it does not change."""
+    assert SOURCE == "soft_bounces"
 
 
 def test_a_second_refusal_of_a_later_email_suppresses_for_good() -> None:
