@@ -26,7 +26,7 @@ PLACEHOLDER: Final = "{{unsubscribe_url}}"
 PLACES: Final = 10
 """How many placeholders of a body are filled in: a body of only placeholders would grow beyond every bound."""
 
-_ID, _TAG = 16, 16
+_TAG: Final = 16
 _PURPOSE: Final = b"postern unsubscribe 1"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")  # 36 octets exactly, so that there is one way to write them
 _NO_TOKEN, _NO_KEY = "A" * 48, bytes(32)

@@ -126,7 +126,7 @@ def test_the_link_replaces_the_placeholders_of_the_bodies() -> None:
     assert content(email, "html").strip() == f'<a href="{URL}">stop</a> {URL}'
     crowded = with_link(replace(INVITATION, text="{{unsubscribe_url}}" * 50, html=None), URL)
     assert crowded.html is None
-    assert (crowded.text or "").count(URL) == PLACES
+    assert (crowded.text or "").count(URL) == PLACES == 10
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,8 @@ def test_the_link_replaces_the_placeholders_of_the_bodies() -> None:
         ("https://[mail.example.com", False),
         ("https://:443", False),
         ("https://bücher.example", False),
-        ("https://mail.example.com/" + "a" * 500, False),
+        ("https://mail.example.com/" + "a" * 475, True),
+        ("https://mail.example.com/" + "a" * 476, False),
         ("", False),
     ],
 )
