@@ -1,7 +1,6 @@
 """The area `account`: the comparison of SES's suppression list with ours, and the set-up of the AWS account."""
 
 from app.aws.setup.account_resources import account_resources
-from app.aws.setup.resources import AwsSetup, aws_setup
 from app.domain.account.published import DnsSilent, Records
 from app.net.dns.records import resolved
 from app.services.account.setup import SetUp
@@ -21,11 +20,6 @@ def build_sync(settings: Settings, ground: Ground) -> Sync:
         exempt_mailbox_simulator=settings.exempt_mailbox_simulator,
         mode=settings.ses_list_sync,
     )
-
-
-def aws_side(settings: Settings) -> AwsSetup:
-    """SES and SNS of the region, with boto3's own credentials and endpoints."""
-    return aws_setup(settings.aws_region)
 
 
 def account_setup(settings: Settings, *, resolver: tuple[str, int] | None = None) -> SetUp:

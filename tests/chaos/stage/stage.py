@@ -17,12 +17,12 @@ from typing import Any
 import urllib3
 from redis import Redis
 
-from app.aws.setup.resources import TARGET, aws_setup
 from app.cli.local.children import processes
 from app.cli.local.children.embedded_valkey import valkey_command
 from app.cli.local.children.port_checks import answers, free_port, pings
 from app.cli.shell import operated_gateway
 from app.cli.shell.data_dir import DataDir
+from app.domain.account.setup.blueprint import FEEDBACK_PATH
 from app.domain.apps.callers import Scope
 from app.services.operating.workers import Workforce
 from app.store.engine.database import Database
@@ -33,6 +33,7 @@ from tests.chaos.faults.plan import ATTEMPTS
 from tests.chaos.stage.machines import Keeper, Machine, NotUp
 from tests.chaos.stage.networks import Networks
 from tests.chaos.stage.queue import DrillQueue, make_queue
+from tests.support.aws.setup.bare_account import bare_account
 from tests.support.gateway.gateways import issue, migrate
 from tests.support.servers.servers import Postgres, postgres_binaries, run_as, unprivileged_user
 
@@ -146,7 +147,7 @@ class _Builder:
         direct, proxied = self._database()
         ses = self._networks.open_tcp("ses", int(simulator.url.rpartition(":")[2]))
         operated_gateway.assume(operated_gateway.of_aws(simulator.url, region="us-east-1"))
-        aws = aws_setup("us-east-1")
+        aws = bare_account("us-east-1")
         topic_arn = aws.make_topic(operated_gateway.CONFIGURATION_SET)
         queue = None if self._drill.intake is Intake.HTTPS else make_queue(simulator.url, topic_arn)
         port = free_port()
@@ -172,7 +173,7 @@ class _Builder:
             aws.sns.subscribe(
                 TopicArn=topic_arn,
                 Protocol="http",
-                Endpoint=public_url + TARGET,
+                Endpoint=public_url + FEEDBACK_PATH,
                 Attributes={"DeliveryPolicy": DELIVERY_POLICY},
             )
             _until(lambda: aws.is_confirmed(topic_arn, public_url), "the subscription is confirmed")

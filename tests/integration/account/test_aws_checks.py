@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.aws.setup.checks.everything import AwsChecks
-from app.aws.setup.resources import NEEDED, AwsSetup
 from app.domain.account.findings import Finding, Group, Status, overall
+from app.domain.account.setup.blueprint import EVENT_TYPES
 from app.wiring.doctor import wanted
 from config import Settings
 from simulator import Options, Simulator
 from tests.integration.account.aws_clients import clients_of
+from tests.support.aws.setup.bare_account import BareAccount
 from tests.support.aws.simulator import client, control, listening, until
 from tests.support.gateway.gateways import settings_for
 
@@ -30,8 +31,8 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def aws(simulator: Simulator) -> AwsSetup:
-    return AwsSetup(client("sesv2", simulator), client("sns", simulator))
+def aws(simulator: Simulator) -> BareAccount:
+    return BareAccount(client("sesv2", simulator), client("sns", simulator))
 
 
 def settings(public_url: str = "http://127.0.0.1:9", **more: Any) -> Settings:
@@ -55,7 +56,7 @@ def wrong(simulator: Simulator, given: Settings, **more: Any) -> dict[str, Findi
     return {one.name: one for one in found(simulator, given, **more) if one.ok is False}
 
 
-def destination(topic_arn: str, *, kinds: tuple[str, ...] = NEEDED, enabled: bool = True) -> dict[str, Any]:
+def destination(topic_arn: str, *, kinds: tuple[str, ...] = EVENT_TYPES, enabled: bool = True) -> dict[str, Any]:
     return {
         "ConfigurationSetName": "postern",
         "EventDestinationName": "postern",
@@ -72,7 +73,7 @@ def refuse(simulator: Simulator, operation: str, fault: str) -> None:
     control(simulator, "POST", "faults", [{"fault": fault, "match": {"operation": operation}}])
 
 
-def test_a_set_up_made_by_up_has_no_fault(simulator: Simulator, aws: AwsSetup) -> None:
+def test_a_set_up_made_by_up_has_no_fault(simulator: Simulator, aws: BareAccount) -> None:
     """Topic, configuration set, event destination, identity and a confirmed subscription."""
     with listening(simulator) as endpoint:
         public_url = endpoint.url.removesuffix(TARGET)
@@ -99,7 +100,7 @@ def test_an_account_without_any_set_up_gets_a_fix_for_each_part(simulator: Simul
     assert "create it, or correct its name" in faults["configuration set"].fix
 
 
-def test_a_suppression_list_that_is_switched_off_is_found(simulator: Simulator, aws: AwsSetup) -> None:
+def test_a_suppression_list_that_is_switched_off_is_found(simulator: Simulator, aws: BareAccount) -> None:
     """For complaints it has to be on. For bounces it is a choice, and the finding says what follows from it."""
 
     def found_for(*reasons: "SuppressionListReasonType") -> tuple[bool | None, str]:
@@ -131,7 +132,7 @@ def test_settings_without_a_set_and_a_topic_are_found(simulator: Simulator) -> N
     assert faults["topic"].found == "SNS_TOPIC_ARNS is not set"
 
 
-def test_a_configuration_set_that_is_paused_is_found(simulator: Simulator, aws: AwsSetup) -> None:
+def test_a_configuration_set_that_is_paused_is_found(simulator: Simulator, aws: BareAccount) -> None:
     """SES refuses every email that names it."""
     topic_arn = aws.make_topic("postern")
     aws.ses.put_configuration_set_sending_options(ConfigurationSetName="postern", SendingEnabled=False)
@@ -139,11 +140,11 @@ def test_a_configuration_set_that_is_paused_is_found(simulator: Simulator, aws: 
     assert (fault.found, fault.fix) == ("postern is paused", "enable sending for the configuration set")
 
 
-def test_events_that_are_not_published_are_named(simulator: Simulator, aws: AwsSetup) -> None:
+def test_events_that_are_not_published_are_named(simulator: Simulator, aws: BareAccount) -> None:
     """A destination without bounces, one that is off, as SES makes it by default, and one of another topic."""
     topic_arn = aws.make_topic("postern")
     given = settings(sns_topic_arns=topic_arn)
-    few = destination(topic_arn, kinds=tuple(kind for kind in NEEDED if kind != "BOUNCE"))
+    few = destination(topic_arn, kinds=tuple(kind for kind in EVENT_TYPES if kind != "BOUNCE"))
     aws.ses.update_configuration_set_event_destination(**few)
     assert wrong(simulator, given)["event destination"].found == "not published: BOUNCE"
     aws.ses.update_configuration_set_event_destination(**destination(topic_arn, enabled=False))
@@ -153,7 +154,7 @@ def test_events_that_are_not_published_are_named(simulator: Simulator, aws: AwsS
     assert wrong(simulator, given)["event destination"].found == "no event is published to our topics"
 
 
-def test_a_topic_with_weak_signatures_or_no_subscription_is_found(simulator: Simulator, aws: AwsSetup) -> None:
+def test_a_topic_with_weak_signatures_or_no_subscription_is_found(simulator: Simulator, aws: BareAccount) -> None:
     """Signature version 1 where 2 is required, and a missing subscription."""
     topic_arn = aws.make_topic("postern")
     aws.sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="SignatureVersion", AttributeValue="1")
@@ -163,7 +164,7 @@ def test_a_topic_with_weak_signatures_or_no_subscription_is_found(simulator: Sim
     assert "subscribe http://127.0.0.1:9/feedback/sns" in faults["subscription of postern-feedback"].fix
 
 
-def test_a_missing_permission_is_named_with_the_line_that_gives_it(simulator: Simulator, aws: AwsSetup) -> None:
+def test_a_missing_permission_is_named_with_the_line_that_gives_it(simulator: Simulator, aws: BareAccount) -> None:
     """A permission that the processes need must be given; one of this command alone leaves its part unknown."""
     topic_arn = aws.make_topic("postern")
     given = settings(sns_topic_arns=topic_arn)
@@ -204,7 +205,7 @@ def test_an_aws_that_cannot_be_reached_is_unknown(tmp_path: Path) -> None:
     assert "check the network" in next(one for one in known if one.name == "account").fix
 
 
-def test_the_senders_decide_which_identities_are_looked_at(simulator: Simulator, aws: AwsSetup) -> None:
+def test_the_senders_decide_which_identities_are_looked_at(simulator: Simulator, aws: BareAccount) -> None:
     """An address is covered by its own identity, its domain or one above it; `*` means every verified domain."""
     aws.ses.create_email_identity(EmailIdentity="example.com")
     aws.ses.create_email_identity(EmailIdentity="ann@example.org")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.aws.setup.resources import AwsSetup
 from app.cli.main import main
 from app.domain.feedback.rejections import Reason, rejected
 from app.queue import Lane
@@ -19,6 +18,7 @@ from app.wiring.gateway import Gateway
 from simulator import Options, Simulator
 from tests.integration.account.nameserver import nameserver
 from tests.integration.cli.test_operators import point_at
+from tests.support.aws.setup.bare_account import BareAccount
 from tests.support.aws.simulator import client, listening, until
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import TOPIC, issue
@@ -50,7 +50,7 @@ def doctor(
     point_at(gateway, tmp_path, monkeypatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", simulator.url)
     monkeypatch.setenv("SES_CONFIGURATION_SET", "postern")
-    aws = AwsSetup(client("sesv2", simulator), client("sns", simulator))
+    aws = BareAccount(client("sesv2", simulator), client("sns", simulator))
     with listening(simulator) as endpoint:
         public_url = endpoint.url.removesuffix(TARGET)
         monkeypatch.setenv("PUBLIC_URL", public_url)

@@ -12,12 +12,12 @@ import pytest
 from app.aws.setup.checks import account
 from app.aws.setup.checks.clients import AwsClients, AwsClock
 from app.aws.setup.checks.everything import AwsChecks
-from app.aws.setup.resources import AwsSetup
 from app.domain.account.findings import Finding, Status
 from app.store.engine.clock import host_clock
 from app.wiring.doctor import wanted
 from simulator import Options, Simulator
 from tests.integration.account.aws_clients import clients_of
+from tests.support.aws.setup.bare_account import BareAccount
 from tests.support.aws.simulator import listening, until
 from tests.support.gateway.gateways import settings_for
 
@@ -35,7 +35,7 @@ class Account:
     def __init__(self, simulator: Simulator, public_url: str) -> None:
         self.clients: AwsClients = clients_of(simulator)
         self.public_url = public_url
-        setup = AwsSetup(self.clients.ses, self.clients.sns)
+        setup = BareAccount(self.clients.ses, self.clients.sns)
         self.topic = setup.make_topic("postern")
         setup.subscribe(self.topic, public_url)
         until(lambda: setup.is_confirmed(self.topic, public_url))

@@ -11,13 +11,13 @@ import pytest
 
 from app.aws.setup.checks.entrance import why_unconfirmed
 from app.aws.setup.checks.everything import AwsChecks
-from app.aws.setup.resources import AwsSetup
 from app.domain.account.findings import Finding
 from app.services.feedback.rejections import REPEATED
 from app.store.engine.clock import host_clock
 from app.wiring.doctor import wanted
 from simulator import Options, Simulator
 from tests.integration.account.aws_clients import clients_of
+from tests.support.aws.setup.bare_account import BareAccount
 from tests.support.gateway.gateways import TOPIC, settings_for
 from tests.support.gateway.web import Web, web_on
 from tests.support.servers.served import served
@@ -35,7 +35,7 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
 def pending(simulator: Simulator, public_url: str) -> Finding:
     """The finding about a subscription that is not confirmed, of a gateway at this URL."""
     clients = clients_of(simulator)
-    aws = AwsSetup(clients.ses, clients.sns)
+    aws = BareAccount(clients.ses, clients.sns)
     topic_arn = clients.sns.create_topic(Name="postern-feedback")["TopicArn"]
     aws.subscribe(topic_arn, public_url)
     given = settings_for("sqlite:///unused.db", "redis://127.0.0.1:9", public_url=public_url, sns_topic_arns=topic_arn)

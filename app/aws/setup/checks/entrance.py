@@ -15,7 +15,7 @@ from uuid import uuid4
 import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 
-from app.aws.setup.resources import TARGET
+from app.domain.account.setup.blueprint import FEEDBACK_PATH
 from app.domain.feedback.rejections import REJECTIONS, Reason
 
 _PATIENCE: Final = urllib3.Timeout(connect=3, read=10)
@@ -36,7 +36,7 @@ def why_unconfirmed(public_url: str, topic_arn: str, *, now: datetime) -> Why:
     """Why SNS's confirmation may not have been answered."""
     base = public_url.rstrip("/")
     with _pool() as pool:
-        return _unreachable(pool, f"{base}/healthz") or _refused(pool, base + TARGET, _unusable(topic_arn, now))
+        return _unreachable(pool, f"{base}/healthz") or _refused(pool, base + FEEDBACK_PATH, _unusable(topic_arn, now))
 
 
 def _unreachable(pool: urllib3.PoolManager, url: str) -> Why | None:

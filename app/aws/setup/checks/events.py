@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.aws.setup.checks.clients import AwsClients
-from app.aws.setup.resources import NEEDED
 from app.domain.account.findings import Finding, Group, judged, well, wrong
+from app.domain.account.setup.blueprint import EVENT_TYPES
 
 _SET = "configuration set"
 
@@ -33,9 +33,9 @@ def event_destination(clients: AwsClients, *, name: str, topic_arns: tuple[str, 
     destinations: list[Any] = list(answer.get("EventDestinations", []))
     ours = [one for one in destinations if one.get("SnsDestination", {}).get("TopicArn") in topic_arns]
     published = {kind for one in ours if one.get("Enabled") for kind in one["MatchingEventTypes"]}
-    missing = [kind for kind in NEEDED if kind not in published]
+    missing = [kind for kind in EVENT_TYPES if kind not in published]
     if not missing:
-        yield well(Group.EVENTS, "event destination", f"{len(NEEDED)} types")
+        yield well(Group.EVENTS, "event destination", f"{len(EVENT_TYPES)} types")
     elif not ours:
         fix = "add an event destination whose topic is in SNS_TOPIC_ARNS"
         yield wrong(Group.EVENTS, "event destination", "no event is published to our topics", fix)

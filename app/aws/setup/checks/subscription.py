@@ -11,9 +11,9 @@ from typing import Any, Final
 from app.aws.setup.checks.clients import AwsClients
 from app.aws.setup.checks.entrance import why_unconfirmed
 from app.aws.setup.checks.queues import depth_of
-from app.aws.setup.resources import TARGET
 from app.aws.sns.topic_arn import parse_topic_arn
 from app.domain.account.findings import Finding, Group, judged, skipped, unknown, warning, well, wrong
+from app.domain.account.setup.blueprint import FEEDBACK_PATH
 
 _PENDING: Final = "PendingConfirmation"
 _LASTS_S: Final = 1800
@@ -36,7 +36,7 @@ class Subscription:
 
 def find(clients: AwsClients, topic_arn: str, *, public_url: str) -> Subscription | None:
     """Our subscription, a confirmed one before a pending one; None when there is none."""
-    endpoint = public_url.rstrip("/") + TARGET
+    endpoint = public_url.rstrip("/") + FEEDBACK_PATH
     pages = clients.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
     arns = {one["SubscriptionArn"] for page in pages for one in page["Subscriptions"] if one["Endpoint"] == endpoint}
     if not arns:
@@ -49,7 +49,7 @@ def subscription(clients: AwsClients, topic_arn: str, *, public_url: str, has_qu
     """Whether the topic reaches the gateway, and what happens while it does not. With queues it need not."""
     name = f"subscription of {parse_topic_arn(topic_arn).name}"
     ours = find(clients, topic_arn, public_url=public_url)
-    endpoint = public_url.rstrip("/") + TARGET
+    endpoint = public_url.rstrip("/") + FEEDBACK_PATH
     subscribe = f"subscribe {endpoint} to the topic while the gateway runs"
     if ours is None and has_queues:
         yield skipped(Group.EVENTS, name, "events come through SQS")
