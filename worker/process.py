@@ -1,9 +1,10 @@
-"""The gateway of one worker process, and its background threads: pulse, understudy, relief, ears and queue pollers.
+"""The gateway of one worker process, and its background threads.
 
-The pulse records regularly that the process is alive. The understudy claims by itself when no bell has come for a
+The heartbeat records regularly that the process is alive. The fallback claims by itself when no bell has come for a
 while, and runs sweeps that have not run for long: then the broker is away, or its queues are long, and work must not
-wait for it. The relief claims at once when the broker does not take the bell for the rest of a drain. The ears check
-whether messages still come through, and have a deaf worker restarted. The pollers are in `worker.queue_pollers`.
+wait for it. The continuation claims at once when the broker does not take the bell for the rest of a drain. The
+liveness check looks whether messages still come through, and has a deaf worker restarted. The pollers are in
+`worker.queue_pollers`.
 """
 
 import os
@@ -37,7 +38,7 @@ _INTERVALS_MISSED: Final = 3
 
 
 class Crew:
-    """One worker process's gateway and its pulse; `node` is the worker that it is a process of."""
+    """One worker process's gateway and its threads; `node` is the worker that it is a process of."""
 
     def __init__(self, gateway: Gateway, *, node: Node | None = None) -> None:
         self.gateway = gateway
@@ -49,11 +50,11 @@ class Crew:
         self._over = threading.Event()
         self._left_over = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._start("pulse", self._live, _BEAT_EVERY_S)
-        self._start("understudy", self._stand_in, _BEAT_EVERY_S)
-        self._start("relief", self._go_on, 0.0)
+        self._start("heartbeat", self._record_heartbeat, _BEAT_EVERY_S)
+        self._start("fallback", self._work_without_broker, _BEAT_EVERY_S)
+        self._start("continuation", self._continue, 0.0)
         if self._broker_liveness is not None:
-            self._start("ears", self._listen, self._broker_liveness.pause_s)
+            self._start("liveness", self._check_liveness, self._broker_liveness.pause_s)
         self._pollers = QueuePollers(gateway.queue_intakes)
 
     def drain(self, lane: Lane) -> None:
@@ -74,7 +75,7 @@ class Crew:
             self.gateway.upkeep.run(sweep)
 
     def hear(self) -> None:
-        """Receive a canary. It is no bell: when only canaries come through, the understudy has to work."""
+        """Receive a canary. It is no bell: when only canaries come through, the fallback has to work."""
         if self._broker_liveness is not None:
             self._broker_liveness.begin()
             self._broker_liveness.end()
@@ -120,19 +121,19 @@ class Crew:
         except Exception:
             log.exception("pulse_missed")
 
-    def _live(self) -> None:
+    def _record_heartbeat(self) -> None:
         self.gateway.workforce.beat(self._name)
         self.gateway.failover.look()
         self.gateway.recover()
 
-    def _listen(self) -> None:
+    def _check_liveness(self) -> None:
         """End a deaf worker, unless its broker refuses it: then it tries by itself, and a new one could not start."""
         deaf = self._broker_liveness is not None and self._broker_liveness.is_deaf()
         if deaf and self._broker_liveness is not None and self._node is not None and not last_refusal.is_recent:
             log.error("worker_deaf", node=self._node.name, canaries=self._broker_liveness.unanswered)
             self._node.end(grace_s=self.gateway.settings.worker_silence_seconds / 2)
 
-    def _stand_in(self) -> None:
+    def _work_without_broker(self) -> None:
         for sweep, seconds in EVERY_S.items():
             silence = timedelta(seconds=_INTERVALS_MISSED * max(seconds, _BEAT_EVERY_S))
             self._guarded(partial(self.gateway.upkeep.stand_in, sweep, silent_for=silence))
@@ -150,7 +151,7 @@ class Crew:
         if any(more):
             self._left_over.set()
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         """Go on with what a drain has left, unless the broker took a bell for it: then a worker will be called."""
         self._left_over.wait()
         self._left_over.clear()

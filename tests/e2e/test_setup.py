@@ -89,12 +89,19 @@ def test_the_commands_work_on_the_simulator_of_a_running_up(tmp_path: Path) -> N
 def test_what_is_not_meant_changes_nothing(tmp_path: Path, simulator: Simulator, aws: dict[str, str]) -> None:
     """Without `--yes` and without a terminal, without a way back, with a domain that is none: each says what to do."""
     before = control(simulator, "GET", "resources")
+    nothing_known = {
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     for words, code, sentence in (
         (("apply", "--domain", "example.com", "--sqs"), 2, "pass --yes"),
         (("apply", "--domain", "ann@example.com", "--sqs", "--yes"), 2, "a domain looks like example.com"),
         (("plan", "--no-url"), 1, "no way back"),
         (("template", "--format", "terraform"), 2, "say how events come back"),
+        (("apply", "--sqs", "--yes"), 1, "No AWS credentials were found: set AWS_PROFILE"),
     ):
-        ended = postern("ses", *words, cwd=tmp_path, **aws)
+        known = {} if sentence.startswith("No AWS") else aws
+        ended = postern("ses", *words, cwd=tmp_path, **nothing_known, **known)
         assert (ended.returncode, sentence in ended.stderr) == (code, True), ended.stderr
     assert control(simulator, "GET", "resources") == before

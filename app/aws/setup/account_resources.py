@@ -133,6 +133,12 @@ class AccountResources:
         with aws_calls("ses"):
             return int(self.clients.ses.get_account().get("SendQuota", {}).get("SentLast24Hours", 0))
 
+    def suppressed_reasons(self) -> tuple[str, ...]:
+        """What the suppression list of the account acts on."""
+        with aws_calls("ses"):
+            attributes = self.clients.ses.get_account().get("SuppressionAttributes", {})
+        return tuple(sorted(map(str, attributes.get("SuppressedReasons", []))))
+
     def _is_there(self, queue: str) -> bool:
         return bool(self.queue_url(queue))
 

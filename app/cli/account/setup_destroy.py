@@ -13,6 +13,8 @@ from app.services.account.setup import SetUp
 from app.wiring.account import account_setup
 from config import SettingsError, load
 
+_ALL_OF_IT = "changes nothing here, for the same options as `apply`: all that it made is removed"
+
 
 def run(given: Namespace, terminal: Terminal) -> bool:
     """Show what is removed, refuse while email depends on it, ask, and remove it."""
@@ -57,6 +59,9 @@ def arguments(parser: ArgumentParser) -> None:
     """The options."""
     add_name(parser)
     add_domain(parser, "also remove the identity of this domain, where it is tagged as this deployment's")
+    parser.add_argument("--url", metavar="URL", help=_ALL_OF_IT)
+    for option in ("--sqs", "--archive"):
+        parser.add_argument(option, action="store_true", help=_ALL_OF_IT)
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     parser.add_argument(
         "--yes-really", action="store_true", help="do not ask, and remove it even while email waits or was just sent"

@@ -10,6 +10,11 @@ from app.domain.account.setup.choices import drawn
 from app.domain.account.setup.permissions import policy_of_processes, policy_of_setup
 from app.wiring.account import account_setup
 
+_OFFER = (
+    "SES's own suppression list judges bounces too. `--suppressed-reasons complaint` makes Postern the only judge; "
+    "docs/ses-setup.md says what follows from it."
+)
+
 
 def run(given: Namespace, terminal: Terminal) -> PlanEnded:
     """Show the plan."""
@@ -27,8 +32,11 @@ def run(given: Namespace, terminal: Terminal) -> PlanEnded:
         return PlanEnded.NOTHING_TO_DO
     with terminal.waiting("Asking AWS…"):
         planned = setup.plan(choices)
+        ses_judges = setup.ses_judges_bounces()
     show_plan(planned, terminal)
-    terminal.answer(plan_as_json(planned))
+    if ses_judges and choices.suppressed_reasons is None:
+        terminal.say(_OFFER)
+    terminal.answer(plan_as_json(planned) | {"ses_judges_bounces": ses_judges})
     if planned.plan.refused:
         return PlanEnded.TROUBLE
     if planned.plan.work:
@@ -40,6 +48,7 @@ def run(given: Namespace, terminal: Terminal) -> PlanEnded:
 def arguments(parser: ArgumentParser) -> None:
     """The options."""
     add_choices(parser)
+    parser.add_argument("--yes", action="store_true", help="changes nothing here; for the same options as `apply`")
     parser.add_argument("--policy", action="store_true", help="print the IAM policies instead")
     add_setup_data_option(parser)
 

@@ -25,6 +25,7 @@ MOST_ROUNDS: Final = 5
 _FIRST_PAUSE_S, _PAUSE_S = 0.05, 1.0
 _FIRST_ASKED_AGAIN_S: Final = 2.0
 ASK_AGAIN_EVERY_S: Final = 15.0
+_BOUNCE: Final = "BOUNCE"
 
 Show = Callable[[Change], None]
 Waiting = Callable[[float], None]
@@ -152,6 +153,10 @@ class SetUp:
         queue_url = self._resources.queue_url(wanted.queue) if wanted.sqs else ""
         dns = tuple((one, standing(one, self._records)) for one in self._resources.dns_records(wanted))
         return NextSteps(dns=dns, env=env_lines(wanted, queue_url=queue_url))
+
+    def ses_judges_bounces(self) -> bool:
+        """Whether SES's own list acts on bounces, and so on its own reading of them."""
+        return _BOUNCE in self._resources.suppressed_reasons()
 
     def why_unconfirmed(self, wanted: Deployment) -> Why:
         """Why the gateway may not have confirmed its subscription, tried from here."""

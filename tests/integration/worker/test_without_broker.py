@@ -33,14 +33,14 @@ def test_an_overdue_sweep_is_run_by_one_process(gateway: Gateway) -> None:
     assert gateway.upkeep.stand_in(Sweep.LEASES, silent_for=LONG) == 0
 
 
-def test_a_sweep_that_runs_through_the_broker_needs_no_understudy(gateway: Gateway) -> None:
-    """As long as beat and its tasks come through, the understudy does nothing."""
+def test_a_sweep_that_runs_through_the_broker_needs_no_fallback(gateway: Gateway) -> None:
+    """As long as beat and its tasks come through, the fallback does nothing."""
     gateway.upkeep.run(Sweep.LEASES)
     gateway.upkeep.stand_in(Sweep.LEASES, silent_for=LONG)
     assert [row["name"] for row in rows(gateway, "heartbeats")] == ["sweep:leases"]
 
 
-def test_an_understudy_is_not_joined_by_others_before_it_succeeds(gateway: Gateway) -> None:
+def test_a_fallback_is_not_joined_by_others_before_it_succeeds(gateway: Gateway) -> None:
     """A sweep that takes long, or fails, is not run by all processes at once."""
     gateway.upkeep.stand_in(Sweep.LEASES, silent_for=LONG)
     age(gateway, "heartbeats", "seen_at", timedelta(minutes=1), name="sweep:leases")
@@ -94,8 +94,8 @@ def test_the_rest_of_a_drain_goes_on_at_once_when_no_bell_is_taken(
     assert drains == [Lane.TRANSACTIONAL] + ([] if taken else [*Lane, *Lane])
 
 
-def test_no_failure_ends_the_pulse(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failed sweep, or with the database away, the pulse tries again; the worker stays visibly alive."""
+def test_no_failure_ends_the_heartbeat(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed sweep, or with the database away, the heartbeat tries again; the worker stays visibly alive."""
     failures = iter([RuntimeError("broken"), ServiceUnavailable("away")])
 
     def fail(*_: object, **__: object) -> int:

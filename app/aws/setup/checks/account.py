@@ -20,7 +20,7 @@ _NOTICED_BEYOND: Final = timedelta(seconds=30)
 _NEARLY_USED: Final = 0.9
 _SET_CLOCK: Final = "set this host's clock: run an NTP client"
 _FOUND_BY_REASONS_OFF: Final = {
-    (): "on for bounces and complaints",
+    (): "on for bounces and complaints: SES judges bounces too",
     ("BOUNCE",): "on for complaints: Postern alone judges bounces",
 }
 
