@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.services.feedback.queues import intake as intake_module
+from app.services.feedback.queues import redrive
 from app.services.feedback.queues.intake import QueueIntake
 from app.wiring.gateway import Gateway, build
 from simulator import Options, Simulator
@@ -74,8 +75,9 @@ class QueueStage:
 def queue_stage(
     database_url: str, redis_url: str, data: Path, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> Iterator[QueueStage]:
-    """Yield a stage with one gateway. Polls of an empty queue return within a second."""
-    monkeypatch.setattr(intake_module, "POLL_S", 1)
+    """Yield a stage with one gateway. Polls of an empty queue return at once."""
+    monkeypatch.setattr(intake_module, "POLL_S", 0)
+    monkeypatch.setattr(redrive, "WAIT_S", 0)
     with Simulator(Options(data=data, **options)) as running:
         for name, value in _boto3(running).items():
             monkeypatch.setenv(name, value)

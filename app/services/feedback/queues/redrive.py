@@ -30,7 +30,7 @@ LEFT: Final = "left"
 """Could not be verified now, for a fault that may be ours: the next run tries again."""
 
 COUNTED: Final = (STORED, DUPLICATE, REFUSED, SKIPPED, LEFT)
-_WAIT_S: Final = 2
+WAIT_S: Final = 2
 _HIDDEN_S: Final = 300
 _STALE_RECEIVES: Final = 20
 
@@ -133,7 +133,7 @@ class _Pass:
         """Receive until nothing new comes."""
         stale = 0
         while stale < _STALE_RECEIVES:
-            received = self._queue.receive(wait_s=_WAIT_S, hidden_s=_HIDDEN_S)
+            received = self._queue.receive(wait_s=WAIT_S, hidden_s=_HIDDEN_S)
             if not received:
                 return
             fresh = [one for one in received if one.id not in self._staying and one.id not in self._gone]

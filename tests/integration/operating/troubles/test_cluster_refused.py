@@ -12,7 +12,7 @@ from app import create_app
 from tests.support.gateway.gateways import SECRET_KEY, TOPIC, gateway_on, settings_for
 from tests.support.servers.valkey import FailingValkey, failing_valkey, in_cluster_mode
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[4]
 NOWHERE = "redis://127.0.0.1:1/0"
 
 

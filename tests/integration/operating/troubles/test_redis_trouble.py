@@ -51,7 +51,7 @@ def test_a_trouble_is_named_and_email_is_accepted(
 
 def test_the_permissions_that_are_documented_are_enough(migrated_sqlite_url: str, valkey: TroubledValkey) -> None:
     """Word for word as in docs/operations.md, except the password: bells, positives, the rate and readiness."""
-    page = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()
+    page = (Path(__file__).resolve().parents[4] / "docs" / "operations.md").read_text()
     [rule] = re.findall(r"`ACL (SETUSER postern on) >PASSWORD ([^`]+)`", page)
     with Redis.from_url(valkey.url) as client:
         client.execute_command("ACL", *rule[0].split(), ">secret", *rule[1].split())
