@@ -30,7 +30,7 @@ def account_setup(settings: Settings, *, resolver: tuple[str, int] | None = None
     """
     region = settings.aws_region if "aws_region" in settings.model_fields_set else None
     resources = account_resources(region, otherwise=settings.aws_region)
-    return SetUp(resources, records=_records(resolver) if resolver or resources.is_aws else None)
+    return SetUp(resources, records=_records(resolver) if resolver or not resources.stand_in else None)
 
 
 def _records(resolver: tuple[str, int] | None) -> Records | None:

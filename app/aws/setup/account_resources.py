@@ -58,9 +58,10 @@ class AccountResources:
     monotonic: Callable[[], float] = field(default=time.monotonic)
 
     @property
-    def is_aws(self) -> bool:
-        """Whether calls go to AWS itself, and not to an endpoint that stands in for it on this machine."""
-        return is_reachable_by_aws(self.clients.sns.meta.endpoint_url)
+    def stand_in(self) -> str:
+        """The endpoint on this machine that stands in for AWS, empty where calls go to AWS itself."""
+        endpoint = self.clients.sns.meta.endpoint_url
+        return "" if is_reachable_by_aws(endpoint) else endpoint
 
     def place(self) -> Place:
         """The account of the credentials, and the partition that it is in."""

@@ -18,7 +18,8 @@ from app.cli.shell.command import Command, CommandFailed, PlanEnded, UsageMistak
 from app.cli.shell.data_dir import write_private
 from app.cli.shell.terminal import Terminal
 from app.domain.account.setup.env_lines import merged
-from app.services.account.setup import NextSteps, Planned, SetUp, is_pending
+from app.domain.account.setup.plan import Change
+from app.services.account.setup import NextSteps, Planned, SetUp
 from app.services.operating.key_rotation import new_key
 from app.wiring.account import account_setup
 
@@ -31,19 +32,26 @@ def run(given: Namespace, terminal: Terminal) -> PlanEnded:
     setup = account_setup(settings, resolver=given.resolver)
     with terminal.waiting("Asking AWS…"):
         planned = setup.plan(read_choices(given, default_url=settings.public_url))
-    show_plan(planned, terminal)
+    show_plan(planned, terminal, stand_in=setup.stand_in)
     if planned.plan.refused:
         terminal.answer(plan_as_json(planned) | {"done": []})
         return PlanEnded.TROUBLE
     if planned.plan.work and not given.yes:
         ask("apply", "Type `apply` to do this")
-    done = [one for one in planned.plan.work if not is_pending(one)]
-    planned = setup.apply(planned, show=lambda change: show_change(change, terminal))
+    done: list[Change] = []
+
+    def show(change: Change) -> None:
+        done.append(change)
+        show_change(change, terminal)
+
+    planned = setup.apply(planned, show=show)
     steps = setup.next_steps(planned.wanted)
     show_next_steps(steps, planned.wanted, terminal)
     if given.write_env:
         _write_env(given.write_env, steps, terminal)
-    planned = _await_confirmation(given, setup, planned, terminal)
+    # What a confirmed subscription replaces goes last.
+    planned = setup.apply(_await_confirmation(given, setup, planned, terminal), show=show)
+    _show_end(given, setup, planned, terminal)
     made = [{"action": str(one.action), "kind": str(one.resource.kind), "name": one.resource.name} for one in done]
     terminal.answer(plan_as_json(planned) | steps_as_json(steps) | {"done": made})
     return PlanEnded.TO_DO if planned.plan.work else PlanEnded.NOTHING_TO_DO
@@ -58,6 +66,10 @@ def _await_confirmation(given: Namespace, setup: SetUp, planned: Planned, termin
                 within_s=given.wait,
                 show=lambda left: status.update(f"Waiting for the confirmation, {left:.0f} s left…"),
             )
+    return planned
+
+
+def _show_end(given: Namespace, setup: SetUp, planned: Planned, terminal: Terminal) -> None:
     if planned.plan.work:
         why = setup.why_unconfirmed(planned.wanted)
         again = on_gateway("./postern ses apply", given.data)
@@ -66,7 +78,6 @@ def _await_confirmation(given: Namespace, setup: SetUp, planned: Planned, termin
     else:
         doctor = on_gateway("./postern doctor", given.data)
         terminal.say(escape(f"\nAll is there. `{doctor}` checks the whole way of an email and its events."))
-    return planned
 
 
 def _write_env(file: Path, steps: NextSteps, terminal: Terminal) -> None:

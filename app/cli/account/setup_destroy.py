@@ -23,7 +23,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     with terminal.waiting("Asking AWS…"):
         domains = tuple(given.domain) if given.domain else None
         planned = setup.plan_removal(given.deployment, domains)
-    show_plan(planned, terminal)
+    show_plan(planned, terminal, stand_in=setup.stand_in)
     if planned.plan.work:
         if not given.yes_really:
             _require_no_traffic(given.data, setup, planned.wanted.configuration_set)

@@ -16,10 +16,13 @@ from app.domain.account.setup.resources import Kind, Resource
 from app.services.account.setup import NextSteps, Planned
 
 
-def show_plan(planned: Planned, terminal: Terminal) -> None:
-    """The account, each change with its reason, and a summary."""
+def show_plan(planned: Planned, terminal: Terminal, *, stand_in: str) -> None:
+    """The account, each change with its reason, and a summary. `stand_in` is empty for AWS itself."""
     plan = planned.plan
-    terminal.say(escape(f"Deployment {plan.deployment}, account {plan.place.account}, region {plan.place.region}.\n"))
+    where = f", in the simulator at {stand_in}" if stand_in else ""
+    terminal.say(
+        escape(f"Deployment {plan.deployment}, account {plan.place.account}, region {plan.place.region}{where}.\n")
+    )
     terminal.table(("", "resource", "name", "reason"), map(_row, plan.changes), empty="Nothing to do: all is there.")
     if plan.work:
         counts = {sign: sum(one.action is sign for one in plan.work) for sign in Action}

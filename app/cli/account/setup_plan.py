@@ -33,7 +33,7 @@ def run(given: Namespace, terminal: Terminal) -> PlanEnded:
     with terminal.waiting("Asking AWS…"):
         planned = setup.plan(choices)
         ses_judges = setup.ses_judges_bounces()
-    show_plan(planned, terminal)
+    show_plan(planned, terminal, stand_in=setup.stand_in)
     if ses_judges and choices.suppressed_reasons is None:
         terminal.say(_OFFER)
     terminal.answer(plan_as_json(planned) | {"ses_judges_bounces": ses_judges})

@@ -16,7 +16,7 @@ from app.domain.account.setup.blueprint import Deployment, blueprint
 from app.domain.account.setup.choices import Choices, chosen, is_reachable_by_aws
 from app.domain.account.setup.dns_records import DnsRecord, Standing, standing
 from app.domain.account.setup.env_lines import env_lines
-from app.domain.account.setup.plan import Action, Change, Plan, changes_to, removals
+from app.domain.account.setup.plan import Action, Change, Plan, changes_to, doable, in_order, is_pending, removals
 from app.domain.account.setup.resources import Found, Kind, Place, Resource
 from app.domain.account.setup.trouble import SetupStopped
 from app.store.engine.clock import host_clock
@@ -69,6 +69,11 @@ class SetUp:
         """The account and the region that the credentials lead to."""
         return self._resources.place()
 
+    @property
+    def stand_in(self) -> str:
+        """The URL of what stands in for AWS, empty for AWS itself."""
+        return self._resources.stand_in
+
     def plan(self, choices: Choices) -> Planned:
         """What differs from what is wanted. It changes nothing."""
         place = self._resources.place()
@@ -80,9 +85,8 @@ class SetUp:
         found = self._found([*resources, *unwanted], wanted)
         changes = changes_to(resources, found, deployment=wanted.name, adopt=choices.adopt)
         changes += removals(unwanted, found, deployment=wanted.name, reason="not wanted any more")
-        return Planned(
-            choices=choices, wanted=wanted, plan=Plan(deployment=wanted.name, place=place, changes=tuple(changes))
-        )
+        plan = Plan(deployment=wanted.name, place=place, changes=in_order(changes))
+        return Planned(choices=choices, wanted=wanted, plan=plan)
 
     def apply(self, planned: Planned, *, show: Show) -> Planned:
         """Do what a plan says, and look again until nothing is left but subscriptions that wait for confirmation.
@@ -91,14 +95,14 @@ class SetUp:
         """
         for _ in range(MOST_ROUNDS):
             self._require_nothing_refused(planned.plan)
-            work = [one for one in planned.plan.work if not is_pending(one)]
+            work = doable(planned.plan)
             if not work:
                 return planned
             for change in work:
                 show(change)
                 self._do(change, planned.wanted)
             planned = self.plan(planned.choices)
-            if any(not is_pending(one) for one in planned.plan.work):
+            if doable(planned.plan):
                 self._sleep(_PAUSE_S)
         raise SetupStopped("AWS does not show yet what was made, or somebody changes it meanwhile: run this again.")
 
@@ -197,7 +201,7 @@ class SetUp:
             raise SetupStopped(
                 "Events have no way back: pass --url https://…, where SNS reaches the gateway, or --sqs."
             )
-        if wanted.url and not is_reachable_by_aws(wanted.url) and self._resources.is_aws:
+        if wanted.url and not is_reachable_by_aws(wanted.url) and not self._resources.stand_in:
             raise SetupStopped(
                 f"SNS cannot reach {wanted.url}: pass --url https://…, where it reaches the gateway, or --sqs for a "
                 "gateway without a public address."
@@ -206,9 +210,3 @@ class SetUp:
     def _require_nothing_refused(self, plan: Plan) -> None:
         for change in plan.refused:
             raise SetupStopped(f"The {change.resource.kind} {change.resource.name} {change.reason}.")
-
-
-def is_pending(change: Change) -> bool:
-    """Whether nothing is missing but that the gateway confirms this subscription."""
-    names = [one.name for one in change.differences]
-    return change.resource.kind is Kind.SUBSCRIPTION and names == ["Confirmed"]

@@ -69,6 +69,39 @@ class Plan:
         return tuple(one for one in self.changes if one.action is Action.REFUSE)
 
 
+def is_pending(change: Change) -> bool:
+    """Whether nothing is missing but that the gateway confirms this subscription."""
+    names = [one.name for one in change.differences]
+    return change.resource.kind is Kind.SUBSCRIPTION and names == ["Confirmed"]
+
+
+def doable(plan: Plan) -> tuple[Change, ...]:
+    """What can be done now.
+
+    A subscription that waits for its gateway cannot be helped. The one that it replaces stays until then, or events
+    would get lost, and so does what is remembered of it.
+    """
+    work = [one for one in plan.work if not is_pending(one)]
+    if any(_is_by_http(one) and (one.action is Action.MAKE or is_pending(one)) for one in plan.work):
+        replaced = [one for one in work if _is_by_http(one) and one.action is Action.REMOVE]
+        kept = [*replaced, *(one for one in work if replaced and _is_of_the_set(one))]
+        work = [one for one in work if one not in kept]
+    return tuple(work)
+
+
+def _is_by_http(change: Change) -> bool:
+    return change.resource.kind is Kind.SUBSCRIPTION and change.resource.name.startswith("http")
+
+
+def _is_of_the_set(change: Change) -> bool:
+    return change.action is Action.CHANGE and change.resource.kind is Kind.CONFIGURATION_SET
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The changes with that of the configuration set at the end: its tags remember what is still to be removed."""
+    return tuple(sorted(changes, key=_is_of_the_set))
+
+
 def changes_to(
     wanted: Iterable[Resource], found: Mapping[tuple[Kind, str], Found], *, deployment: str, adopt: frozenset[str]
 ) -> list[Change]:

@@ -7,9 +7,9 @@ import pytest
 from app.domain.account.setup.blueprint import blueprint
 from app.domain.account.setup.choices import Choices
 from app.domain.account.setup.permissions import policy_of_processes, policy_of_setup
-from app.domain.account.setup.plan import Change
+from app.domain.account.setup.plan import Change, is_pending
 from app.domain.account.setup.trouble import SetupStopped
-from app.services.account.setup import SetUp, is_pending
+from app.services.account.setup import SetUp
 from simulator import Simulator
 from tests.support.aws.setup.account_setup import CHOICES, account_at, apply, clients, setup_at
 from tests.support.aws.setup.deployments import deployment

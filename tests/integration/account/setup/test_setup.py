@@ -1,18 +1,20 @@
 """A deployment from an empty account to an empty account, against the simulator."""
 
 import json
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import pytest
 
 from app.domain.account.setup.choices import Choices
-from app.domain.account.setup.plan import Action, Change
+from app.domain.account.setup.plan import Action, Change, is_pending
 from app.domain.account.setup.resources import Kind
 from app.domain.account.setup.trouble import SetupStopped
-from app.services.account.setup import SetUp, is_pending
+from app.services.account.setup import SetUp
 from simulator import Simulator
 from tests.support.aws.setup.account_setup import CHOICES, account_at, apply, clients, lines, setup_at
+from tests.support.aws.simulator import listening
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:postern-feedback"
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:postern-feedback"
@@ -166,14 +168,51 @@ def test_what_is_not_wanted_any_more_is_removed(setup: SetUp) -> None:
     apply(setup)
     without = Choices(url="", archive=False, domains=("other.example",))
     assert lines(setup.plan(without).plan) == [
-        "~ configuration set postern",
         "+ identity other.example",
         "- subscription arn:aws:sqs:eu-west-1:123456789012:postern-feedback-archive",
         "- identity example.com",
         "- queue postern-feedback-archive",
+        "~ configuration set postern",
     ]
     apply(setup, without)
     assert setup.plan(Choices()).plan.changes == ()
+
+
+def test_a_change_of_mind_that_was_stopped_still_removes_what_it_replaces(simulator: Simulator, setup: SetUp) -> None:
+    """Stopped at each step, another set of domains and queues ends as if it had not been stopped."""
+    without = Choices(domains=("other.example",), url="", sqs=True, archive=False)
+    apply(setup, without)
+    wanted = account_at(simulator.url)
+    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    for step in range(6):
+        apply(setup, Choices(domains=("example.com",), url="", sqs=True, archive=True))
+        steps = iter(range(100))
+
+        def stop(_: Change, step: int = step, steps: Any = steps) -> None:
+            if next(steps) == step:
+                raise KeyboardInterrupt
+
+        with suppress(KeyboardInterrupt):
+            apply(setup, without, show=stop)
+        apply(setup, without)
+        assert account_at(simulator.url) == wanted
+
+
+def test_the_old_subscription_stays_until_the_new_one_is_confirmed(simulator: Simulator, setup: SetUp) -> None:
+    """In between SNS would deliver to nothing. Then the old one goes, even if the command was stopped meanwhile."""
+    with listening(simulator) as old, listening(simulator, confirms=False) as new:
+        first, second = (Choices(domains=(), url=one.url.removesuffix("/feedback/sns")) for one in (old, new))
+        assert setup.confirm(apply(setup, first), within_s=10, show=lambda _: None).plan.changes == ()
+        waiting = apply(setup, second)
+        assert lines(waiting.plan) == [
+            f"~ subscription {new.url}",
+            f"- subscription {old.url}",
+            "~ configuration set postern",
+        ]
+        new.confirms = True
+        confirmed = setup.confirm(apply(setup, second), within_s=20, show=lambda _: None)
+        assert lines(confirmed.plan) == [f"- subscription {old.url}", "~ configuration set postern"]
+        assert setup.apply(confirmed, show=lambda _: None).plan.changes == ()
 
 
 @pytest.mark.parametrize("kind", ["configuration set", "topic", "queue"])

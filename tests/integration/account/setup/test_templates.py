@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.account.setup import cloudformation, terraform
 from app.domain.account.setup.choices import Choices, drawn
-from app.services.account.setup import is_pending
+from app.domain.account.setup.plan import is_pending
 from simulator import Options, Simulator
 from tests.support.aws.setup.account_setup import REGION, account_at, apply, setup_at
 from tests.support.aws.setup.deployments import IRELAND, deployment
