@@ -208,7 +208,11 @@ OF_THE_CALL: Final = (
             ),
             (
                 "        self._parts.calls.make(orders)",
-                "        self._parts.calls.call._look = lambda _: None\n        self._parts.calls.make(orders)",
+                (
+                    "        call = self._parts.calls.call\n"
+                    "        call.parts = replace(call.parts, last_look=lambda _: None)\n"
+                    "        self._parts.calls.make(orders)"
+                ),
             ),
         ),
         killed_by="tests/integration/sending/test_claim_to_record.py::test_a_claim_whose_commit_is_unknown_is_abandoned[sqlite-lost]",
