@@ -29,3 +29,9 @@ def ses(simulator: Simulator, endpoint: Endpoint) -> Any:
     """A boto3 client; everything sent with the configuration set `postern` is reported to the endpoint."""
     publish_events(simulator, subscribe(simulator, endpoint))
     return client("sesv2", simulator)
+
+
+@pytest.fixture
+def sns(simulator: Simulator) -> Any:
+    """A boto3 client of the simulator's SNS."""
+    return client("sns", simulator)

@@ -20,19 +20,6 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
         yield running
 
 
-@pytest.fixture
-def endpoint(simulator: Simulator) -> Iterator[Endpoint]:
-    """A subscriber that verifies signatures and confirms."""
-    with listening(simulator) as running:
-        yield running
-
-
-@pytest.fixture
-def sns(simulator: Simulator) -> Any:
-    """A boto3 client of it."""
-    return client("sns", simulator)
-
-
 def ended(simulator: Simulator) -> dict[str, int]:
     """Return the delivery counts once no delivery is under way."""
     counts: dict[str, int] = until(

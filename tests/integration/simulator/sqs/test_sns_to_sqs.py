@@ -16,7 +16,6 @@ from tests.support.aws.simulator import (
     control,
     fetch,
     is_authentic,
-    listening,
     publish_events,
     send_watched,
     subscribe,
@@ -29,19 +28,6 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
     """A simulator whose events follow within milliseconds, and that tries deliveries again at once."""
     with Simulator(Options(data=tmp_path, event_delay=(0.001, 0.002), retry_delay=0.01, seed=7)) as running:
         yield running
-
-
-@pytest.fixture
-def endpoint(simulator: Simulator) -> Iterator[Endpoint]:
-    """A subscriber that verifies signatures and confirms."""
-    with listening(simulator) as running:
-        yield running
-
-
-@pytest.fixture
-def sns(simulator: Simulator) -> Any:
-    """A boto3 client of its SNS."""
-    return client("sns", simulator)
 
 
 @pytest.fixture
