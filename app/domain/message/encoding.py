@@ -19,10 +19,13 @@ _PARAMETER_SEGMENT = 48
 _CERTAINLY_BASE64 = 5
 """If more than one octet in this many has to be escaped, the text is well beyond where `text_body` turns to base64."""
 
-# Lines that arrive unchanged: too short to be folded on the way (RFC 5322 section 2.1.1); no blanks at the end, which
-# get lost on the way; no "From " at the start, which gets a ">"; no lone dot, which has cut emails short.
-_PLAIN_LINES = re.compile(rb"(?:(?!From |\.\n)[\t -~]{0,77}[!-~]\n|\n)*+")
-_BOUNDARY = b"--=_"
+_LONGEST_UNFOLDED = 78
+"""Octets of a line that no server folds on the way (RFC 5322 section 2.1.1)."""
+
+_PLAIN_OCTETS = bytes([*b"\t\n", *range(0x20, 0x7F)])
+# Blanks at the end of a line get lost, "From " at its start gets a ">", and a lone dot has cut emails short. Boundaries
+# of parts begin as the last one.
+_CHANGED_ON_THE_WAY = (b" \n", b"\t\n", b"\nFrom ", b"\n.\n", b"--=_")
 
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEEDS_NO_ESCAPE = re.compile(r"[A-Za-z0-9!#$&'()+,.@_-](?:[A-Za-z0-9!#$&'()+,.@_ -]*[A-Za-z0-9!#$&'()+,.@_-])?")
@@ -87,12 +90,21 @@ def text_body(text: str) -> tuple[str, bytes]:
     not_ascii = len(octets) - len(text)
     if b"\r" in octets:
         octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if _PLAIN_LINES.fullmatch(octets + b"\n") and _BOUNDARY not in octets:
+    if _arrives_unchanged(octets):
         return "7bit", octets.replace(b"\n", b"\r\n")
     escaped = octets.count(b"=") + 2 * not_ascii
     if escaped * 6 > len(octets):
         return "base64", base64_body(octets.replace(b"\n", b"\r\n"))
     return "quoted-printable", binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
+
+
+def _arrives_unchanged(octets: bytes) -> bool:
+    lines = b"\n" + octets + b"\n"
+    return (
+        not octets.translate(None, _PLAIN_OCTETS)
+        and not any(part in lines for part in _CHANGED_ON_THE_WAY)
+        and max(map(len, octets.split(b"\n"))) <= _LONGEST_UNFOLDED
+    )
 
 
 def text_bound(text: str) -> int:

@@ -1,5 +1,6 @@
 """Gateways for tests: a migrated database, a real Redis, an application with a key, a scripted mailer."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,7 +47,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "ses_configuration_set": "postern",
         "ses_list_sync": "off",
         "ses_threads": 4,
-        "flight_dir": Path(gettempdir()) / "postern-flight-of-tests",
+        "flight_dir": Path(gettempdir()) / f"postern-flight-of-tests-{os.getuid()}",
     }
     return Settings(_env_file=None, **values | more)
 

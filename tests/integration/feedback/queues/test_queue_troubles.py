@@ -101,18 +101,20 @@ def locked(stage: QueueStage) -> Iterator[None]:
     """Keep every writer of notifications waiting."""
     engine = create_engine(stage.database_url)
     lock = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE"
-    with engine.connect() as connection:
-        connection.exec_driver_sql(lock)
-        yield
-        connection.rollback()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(lock)
+            yield
+            connection.rollback()
+    finally:
+        engine.dispose()
 
 
 def test_messages_stay_hidden_while_the_database_is_slow(stage: QueueStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit may take longer than the messages are hidden: meanwhile no other process receives them."""
-    monkeypatch.setattr(intake_module, "HIDDEN_S", 2)
-    monkeypatch.setattr(visibility, "HIDDEN_S", 2)
-    monkeypatch.setattr(intake_module, "kept_hidden", lambda *given: visibility.kept_hidden(*given, every_s=0.5))
+    monkeypatch.setattr(intake_module, "HIDDEN_S", 4)
+    monkeypatch.setattr(visibility, "HIDDEN_S", 4)
+    monkeypatch.setattr(intake_module, "kept_hidden", lambda *given: visibility.kept_hidden(*given, every_s=0.3))
     assert stage.turns() == [0.0]
     stage.put(notification(NEWS), notification("{}"))
     turned: list[float] = []
@@ -120,7 +122,7 @@ def test_messages_stay_hidden_while_the_database_is_slow(stage: QueueStage, monk
         thread = threading.Thread(target=lambda: turned.append(stage.intake.turn()))
         thread.start()
         until(lambda: stage.held() == (0, 2))
-        ends = time.monotonic() + 5
+        ends = time.monotonic() + 6
         while time.monotonic() < ends:
             assert receives_of_all(stage) == []
             time.sleep(0.2)
