@@ -1,10 +1,10 @@
 """The area `account`: the comparison of SES's suppression list with ours, and the set-up of the AWS account."""
 
 from app.aws.setup.account_resources import account_resources
-from app.domain.account.published import DnsSilent, Records
 from app.net.dns.records import resolved
 from app.services.account.setup import SetUp
 from app.services.account.sync_list import Sync
+from app.wiring.aws_environment import aws_environment
 from app.wiring.foundation import Ground
 from config import Settings
 
@@ -25,16 +25,10 @@ def build_sync(settings: Settings, ground: Ground) -> Sync:
 def account_setup(settings: Settings, *, resolver: tuple[str, int] | None = None) -> SetUp:
     """The set-up of the AWS account of the environment; `resolver` is the IP address and port of the DNS to ask.
 
-    Without one that of the host is asked, and none for a simulator, whose domains are in no DNS. Raises `SetupStopped`
-    for an unknown profile.
+    Without one that of the host is asked, and none for a simulator, whose domains are in no DNS. Raises `SettingsError`
+    if boto3 cannot use the settings of AWS.
     """
     region = settings.aws_region if "aws_region" in settings.model_fields_set else None
-    resources = account_resources(region, otherwise=settings.aws_region)
-    return SetUp(resources, records=_records(resolver) if resolver or not resources.stand_in else None)
-
-
-def _records(resolver: tuple[str, int] | None) -> Records | None:
-    try:
-        return resolved(resolver)
-    except DnsSilent:
-        return None
+    with aws_environment():
+        resources = account_resources(region, otherwise=settings.aws_region)
+    return SetUp(resources, records=resolved(resolver) if resolver or not resources.stand_in else None)

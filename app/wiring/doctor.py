@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from app.aws.setup.checks.clients import aws_clients
 from app.aws.setup.checks.everything import AwsChecks, Wanted
-from app.domain.account.published import DnsSilent, Records
 from app.net.dns.records import resolved
 from app.services.operating.doctor.here import LookHere
 from app.services.operating.doctor.live import TryLive
 from app.store.engine.clock import host_clock
+from app.wiring.aws_environment import aws_environment
 from app.wiring.gateway import Gateway
 from config import Settings
 
@@ -24,10 +24,11 @@ class Doctor:
 
 def build_doctor(gateway: Gateway, *, resolver: tuple[str, int] | None) -> Doctor:
     """The parts, for this gateway. The DNS is asked where SES is AWS's own, or where a resolver is named."""
-    clients = aws_clients(gateway.settings.aws_region, now=host_clock)
+    with aws_environment():
+        clients = aws_clients(gateway.settings.aws_region, now=host_clock)
     return Doctor(
         look_here=LookHere(database=gateway.database, health=gateway.health, host_clock=host_clock),
-        aws=AwsChecks(clients, _dns(resolver) if clients.is_aws or resolver else None),
+        aws=AwsChecks(clients, resolved(resolver) if clients.is_aws or resolver else None),
         try_live=TryLive(database=gateway.database, accept=gateway.accept),
     )
 
@@ -42,20 +43,3 @@ def wanted(settings: Settings, *, senders: tuple[str, ...] | None) -> Wanted:
         queue_urls=settings.sqs_queue_urls,
         senders=senders,
     )
-
-
-class _NoResolver:
-    """Stands in where this host has no resolver: nothing can be found out."""
-
-    def cname(self, _name: str) -> tuple[str, ...]:
-        """Nothing is known."""
-        raise DnsSilent("this host names no resolver")
-
-    mx = txt = cname
-
-
-def _dns(resolver: tuple[str, int] | None) -> Records:
-    try:
-        return resolved(resolver)
-    except DnsSilent:
-        return _NoResolver()

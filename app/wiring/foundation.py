@@ -23,6 +23,7 @@ from app.store.engine.redis import RedisBreaker, connect
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.positive_cache import Positives
+from app.wiring.aws_environment import aws_environment
 from app.wiring.bounce_rules import build_bounce_reader
 from config import Settings
 
@@ -77,14 +78,18 @@ class Ground:
 
 
 def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | None = None) -> Ground:
-    """The foundation of this process; `account` replaces that of SES. It connects to nothing yet."""
+    """The foundation of this process; `account` replaces that of SES. It connects to nothing yet.
+
+    Raises `SettingsError` if boto3 cannot use the settings of AWS.
+    """
     database = Database(settings.database_url, patience=bounds.database)
     redis, breaker = connect(settings.redis_url), RedisBreaker()
     key_ring = make_key_ring(settings)
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
     pseudonyms = Pseudonyms(database, key_ring)
     writer = ListWriter(database=database, positives=positives)
-    ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s)
+    with aws_environment():
+        ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s)
     return Ground(
         database=database,
         redis=redis,

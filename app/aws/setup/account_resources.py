@@ -14,14 +14,19 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from app.aws.setup.configuration_sets import ConfigurationSets, EventDestinations, described_set, tags_in
-from app.aws.setup.identities import Identities, SuppressionLists
+from app.aws.setup.configuration_sets import ConfigurationSets, described_set
+from app.aws.setup.endpoints import is_of_aws, pace
+from app.aws.setup.error_codes import is_absent, was_deleted_recently
+from app.aws.setup.event_destinations import EventDestinations
+from app.aws.setup.identities import Identities
 from app.aws.setup.queues import OF_SQS, Queues
 from app.aws.setup.resource_kind import ResourceKind
-from app.aws.setup.topics import Subscriptions, Topics
-from app.aws.setup.trouble import DELETED_RECENTLY, NOT_FOUND, aws_calls, code_of
+from app.aws.setup.subscriptions import Subscriptions
+from app.aws.setup.suppression_list import SuppressionLists
+from app.aws.setup.tags import tags_in
+from app.aws.setup.topics import Topics
+from app.aws.setup.trouble import aws_calls
 from app.domain.account.setup.blueprint import Deployment, tags_of
-from app.domain.account.setup.choices import is_reachable_by_aws
 from app.domain.account.setup.dns_records import DnsRecord
 from app.domain.account.setup.resources import REMEMBERED, TAG, Found, Kind, Place, Resource
 
@@ -59,9 +64,8 @@ class AccountResources:
 
     @property
     def stand_in(self) -> str:
-        """The endpoint on this machine that stands in for AWS, empty where calls go to AWS itself."""
-        endpoint = self.clients.sns.meta.endpoint_url
-        return "" if is_reachable_by_aws(endpoint) else endpoint
+        """The endpoint that stands in for AWS, empty where calls go to AWS itself."""
+        return "" if is_of_aws(self.clients.ses) else self.clients.ses.meta.endpoint_url
 
     def place(self) -> Place:
         """The account of the credentials, and the partition that it is in."""
@@ -110,7 +114,7 @@ class AccountResources:
             try:
                 kind.remove(resource)
             except ClientError as error:
-                if code_of(error) not in NOT_FOUND:
+                if not is_absent(error):
                     raise
 
     def dns_records(self, deployment: Deployment) -> tuple[DnsRecord, ...]:
@@ -125,7 +129,7 @@ class AccountResources:
             try:
                 return Queues(self.clients.sqs).url(name)
             except ClientError as error:
-                if code_of(error) not in NOT_FOUND:
+                if not is_absent(error):
                     raise
         return ""
 
@@ -176,21 +180,20 @@ def account_resources(region: str | None, *, otherwise: str) -> AccountResources
     """The resources in the account of boto3's own credentials, endpoints and region.
 
     The region is this one, or that of the environment or the profile, or else `otherwise`. The clients repeat what is
-    throttled: an operator can wait, a worker must not. Raises `SetupStopped` for an unknown profile.
+    throttled: an operator can wait, a worker must not.
     """
-    with aws_calls("sts"):
-        session = boto3.session.Session(region_name=region)
-        chosen_region = session.region_name or otherwise
-        named = partial(session.client, region_name=chosen_region, config=_PATIENT)
-        clients = Clients(ses=named("sesv2"), sns=named("sns"), sqs=named("sqs"), sts=named("sts"))
+    session = boto3.session.Session(region_name=region)
+    chosen_region = session.region_name or otherwise
+    named = partial(session.client, region_name=chosen_region, config=_PATIENT)
+    clients = Clients(ses=named("sesv2"), sns=named("sns"), sqs=named("sqs"), sts=named("sts"))
+    pace(clients.ses)
     return AccountResources(clients=clients, region=chosen_region)
 
 
 def _worth_waiting_s(error: ClientError) -> float:
     """How long a call may be repeated after this error, in seconds from its first try."""
-    code = code_of(error)
-    if code in DELETED_RECENTLY:
+    if was_deleted_recently(error):
         return NAME_FREE_WITHIN_S
-    if code in NOT_FOUND or _CANNOT_PUBLISH in str(error):
+    if is_absent(error) or _CANNOT_PUBLISH in str(error):
         return VISIBLE_WITHIN_S
     return 0.0

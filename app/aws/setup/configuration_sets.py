@@ -1,7 +1,6 @@
-"""Configuration sets and their event destinations, as SES v2 has them.
+"""Configuration sets, as SES v2 has them.
 
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html
-https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSetEventDestination.html
 """
 
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from app.aws.setup.trouble import ALREADY_THERE, NOT_FOUND, code_of
-from app.domain.account.setup.resources import REMEMBERED, TAG, Found, Json, Place, Resource
+from app.aws.setup.error_codes import is_absent, is_there_already
+from app.aws.setup.tags import as_list, tags_in
+from app.domain.account.setup.resources import REMEMBERED, TAG, Found, Place, Resource
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -48,7 +48,7 @@ class ConfigurationSets:
                 Tags=as_list(tags),
             )
         except ClientError as error:
-            if code_of(error) not in ALREADY_THERE:
+            if not is_there_already(error):
                 raise
 
     def change(self, resource: Resource, names: frozenset[str]) -> None:
@@ -71,84 +71,11 @@ class ConfigurationSets:
         self.ses.delete_configuration_set(ConfigurationSetName=resource.name)
 
 
-@dataclass(frozen=True, slots=True)
-class EventDestinations:
-    """The event destinations of configuration sets. Each belongs to the deployment of its set."""
-
-    ses: "SESV2Client"
-    service: str = OF_SES
-
-    def find(self, resource: Resource) -> Found | None:
-        """The destination with its types and its topic."""
-        found = described_set(self.ses, resource.parent)
-        if found is None:
-            return None
-        answer = self.ses.get_configuration_set_event_destinations(ConfigurationSetName=resource.parent)
-        for one in answer.get("EventDestinations", []):
-            if one["Name"] == resource.name:
-                properties: dict[str, Json] = {
-                    "Enabled": one.get("Enabled", False),
-                    "MatchingEventTypes": sorted(one["MatchingEventTypes"]),
-                    "TopicArn": one.get("SnsDestination", {}).get("TopicArn"),
-                }
-                return Found(properties=properties, owner=tags_in(found).get(TAG))
-        return None
-
-    def make(self, resource: Resource, tags: dict[str, str]) -> None:
-        """Make the destination. SES publishes a greeting to the topic, and so finds out whether it may."""
-        del tags
-        try:
-            self.ses.create_configuration_set_event_destination(
-                ConfigurationSetName=resource.parent,
-                EventDestinationName=resource.name,
-                EventDestination=_definition(resource),
-            )
-        except ClientError as error:
-            if code_of(error) not in ALREADY_THERE:
-                raise
-
-    def change(self, resource: Resource, names: frozenset[str]) -> None:
-        """Define the destination anew: SES replaces it as a whole."""
-        if names:
-            self.ses.update_configuration_set_event_destination(
-                ConfigurationSetName=resource.parent,
-                EventDestinationName=resource.name,
-                EventDestination=_definition(resource),
-            )
-
-    def tag(self, resource: Resource, tags: dict[str, str]) -> None:
-        """Do nothing: a destination has no tags."""
-
-    def remove(self, resource: Resource) -> None:
-        """Remove the destination."""
-        self.ses.delete_configuration_set_event_destination(
-            ConfigurationSetName=resource.parent, EventDestinationName=resource.name
-        )
-
-
 def described_set(ses: "SESV2Client", name: str) -> Any:
     """What SES says of a configuration set, None when there is none."""
     try:
         return ses.get_configuration_set(ConfigurationSetName=name)
     except ClientError as error:
-        if code_of(error) in NOT_FOUND:
+        if is_absent(error):
             return None
         raise
-
-
-def tags_in(answer: Any) -> dict[str, str]:
-    """The tags in an answer of AWS."""
-    return {tag["Key"]: tag["Value"] for tag in answer.get("Tags", [])}
-
-
-def as_list(tags: dict[str, str]) -> Any:
-    """Tags in the form that SES and SNS take."""
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-
-
-def _definition(resource: Resource) -> Any:
-    return {
-        "Enabled": resource.properties["Enabled"],
-        "MatchingEventTypes": resource.properties["MatchingEventTypes"],
-        "SnsDestination": {"TopicArn": resource.properties["TopicArn"]},
-    }

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from app.aws.setup.configuration_sets import OF_SES, as_list, tags_in
-from app.aws.setup.trouble import ALREADY_THERE, NOT_FOUND, code_of
+from app.aws.setup.configuration_sets import OF_SES
+from app.aws.setup.error_codes import is_absent, is_there_already
+from app.aws.setup.tags import as_list, tags_in
 from app.domain.account.setup.dns_records import DnsRecord, records_of
 from app.domain.account.setup.resources import TAG, Found, Place, Resource
 
@@ -55,7 +56,7 @@ class Identities:
                 Tags=as_list(tags),
             )
         except ClientError as error:
-            if code_of(error) not in ALREADY_THERE:
+            if not is_there_already(error):
                 raise
         self.change(resource, frozenset(resource.properties) - {"SigningEnabled", "NextSigningKeyLength"})
 
@@ -109,37 +110,6 @@ class Identities:
         try:
             return self.ses.get_email_identity(EmailIdentity=name)
         except ClientError as error:
-            if code_of(error) in NOT_FOUND:
+            if is_absent(error):
                 return None
             raise
-
-
-@dataclass(frozen=True, slots=True)
-class SuppressionLists:
-    """What the suppression list of the account acts on. It is the account's, so it belongs to every deployment."""
-
-    ses: "SESV2Client"
-    deployment: str
-    service: str = OF_SES
-
-    def find(self, resource: Resource) -> Found | None:
-        """The reasons that the list acts on."""
-        del resource
-        attributes = self.ses.get_account().get("SuppressionAttributes", {})
-        reasons = sorted(map(str, attributes.get("SuppressedReasons", [])))
-        return Found(properties={"SuppressedReasons": list(reasons)}, owner=self.deployment)
-
-    def make(self, resource: Resource, tags: dict[str, str]) -> None:
-        """Do nothing: every account has the list."""
-
-    def change(self, resource: Resource, names: frozenset[str]) -> None:
-        """Set the reasons."""
-        wanted: Any = resource.properties["SuppressedReasons"]
-        if names:
-            self.ses.put_account_suppression_attributes(SuppressedReasons=wanted)
-
-    def tag(self, resource: Resource, tags: dict[str, str]) -> None:
-        """Do nothing: the list has no tags."""
-
-    def remove(self, resource: Resource) -> None:
-        """Do nothing: an account always has the list, and nothing says what its reasons were before."""

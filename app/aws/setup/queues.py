@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from app.aws.setup.topics import read, written
-from app.aws.setup.trouble import ALREADY_THERE, NOT_FOUND, code_of
+from app.aws.setup.attributes import read, written
+from app.aws.setup.error_codes import is_absent, is_there_already
 from app.domain.account.setup.resources import TAG, Found, Resource
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Queues:
             attributes: Any = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {})
             tags = self.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
         except ClientError as error:
-            if code_of(error) in NOT_FOUND:
+            if is_absent(error):
                 return None
             raise
         properties = {name: read(name, attributes.get(name)) for name in resource.properties}
@@ -44,7 +44,7 @@ class Queues:
         try:
             self.sqs.create_queue(QueueName=resource.name, Attributes=attributes, tags=tags)
         except ClientError as error:
-            if code_of(error) not in ALREADY_THERE:
+            if not is_there_already(error):
                 raise
 
     def change(self, resource: Resource, names: frozenset[str]) -> None:

@@ -1,14 +1,13 @@
 """`postern doctor`: what is wrong with this gateway, its AWS account and its DNS records, and how to mend each."""
 
-import argparse
-import ipaddress
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from app.cli.account.findings_table import show
-from app.cli.shell.command import Command, CommandFailed, Ended, add_data_option
+from app.cli.account.resolver_option import add_resolver_option
+from app.cli.shell.command import Command, CommandFailed, Ended, add_data_option, seconds
 from app.cli.shell.operated_gateway import take_from, user
 from app.cli.shell.terminal import Terminal
 from app.domain.account.findings import Finding, Group, overall, unknown, wrong
@@ -22,8 +21,6 @@ from config import Settings, SettingsError, load, misspelt_names
 LOOK_EVERY_S: Final = 0.25
 WAIT_S: Final = 90.0
 SENDER: Final = "postern-doctor"
-_DNS_PORT: Final = 53
-_RESOLVER: Final = "a resolver is an IP address, or an IPv4 address and a port"
 
 
 def run(given: Namespace, terminal: Terminal) -> Ended:
@@ -122,29 +119,6 @@ def _above(domain: str) -> Iterator[str]:
         yield domain
 
 
-def resolver(text: str) -> tuple[str, int]:
-    """Parse `HOST` or `HOST:PORT`, an IP address, as an argparse type."""
-    host, _, port = text.rpartition(":") if text.count(":") == 1 else (text, "", str(_DNS_PORT))
-    try:
-        address, number = str(ipaddress.ip_address(host)), int(port)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(_RESOLVER) from error
-    if not 0 < number < 65_536:
-        raise argparse.ArgumentTypeError(_RESOLVER)
-    return address, number
-
-
-def seconds(text: str) -> float:
-    """Parse a number of seconds, as an argparse type."""
-    try:
-        found = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("a number of seconds") from error
-    if not 0 < found <= 3600:
-        raise argparse.ArgumentTypeError("more than 0 and at most 3600 seconds")
-    return found
-
-
 def arguments(parser: ArgumentParser) -> None:
     """The options."""
     parser.add_argument(
@@ -159,14 +133,9 @@ def arguments(parser: ArgumentParser) -> None:
         help="the From of these emails; default: one that an application may use and SES has verified",
     )
     parser.add_argument(
-        "--wait", type=seconds, default=WAIT_S, metavar="SECONDS", help="wait so long for events (%(default)g)"
+        "--wait", type=seconds(), default=WAIT_S, metavar="SECONDS", help="wait so long for events (%(default)g)"
     )
-    parser.add_argument(
-        "--resolver",
-        type=resolver,
-        metavar="HOST[:PORT]",
-        help="ask this DNS resolver, an IP address; default: that of the host, and none under `postern up`",
-    )
+    add_resolver_option(parser)
     add_data_option(parser)
 
 

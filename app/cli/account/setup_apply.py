@@ -1,22 +1,23 @@
 """`postern ses apply`: make what a plan shows, and say what to do next."""
 
-import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from rich.markup import escape
 
+from app.cli.account.resolver_option import add_resolver_option
 from app.cli.account.setup_options import (
     add_choices,
-    add_resolver_option,
     add_setup_data_option,
     read_choices,
     read_settings,
 )
 from app.cli.account.setup_output import plan_as_json, show_change, show_next_steps, show_plan, steps_as_json
-from app.cli.shell.command import Command, CommandFailed, PlanEnded, UsageMistake, on_gateway
+from app.cli.shell.command import Command, CommandFailed, PlanEnded, on_gateway, seconds
+from app.cli.shell.confirmation import confirm
 from app.cli.shell.data_dir import write_private
 from app.cli.shell.terminal import Terminal
+from app.domain.account.setup.choices import DEFAULT_NAME
 from app.domain.account.setup.env_lines import merged
 from app.domain.account.setup.plan import Change
 from app.services.account.setup import NextSteps, Planned, SetUp
@@ -37,7 +38,7 @@ def run(given: Namespace, terminal: Terminal) -> PlanEnded:
         terminal.answer(plan_as_json(planned) | {"done": []})
         return PlanEnded.TROUBLE
     if planned.plan.work and not given.yes:
-        ask("apply", "Type `apply` to do this")
+        confirm("This is done at AWS.", word="apply")
     done: list[Change] = []
 
     def show(change: Change) -> None:
@@ -72,7 +73,8 @@ def _await_confirmation(given: Namespace, setup: SetUp, planned: Planned, termin
 def _show_end(given: Namespace, setup: SetUp, planned: Planned, terminal: Terminal) -> None:
     if planned.plan.work:
         why = setup.why_unconfirmed(planned.wanted)
-        again = on_gateway("./postern ses apply", given.data)
+        named = "" if given.deployment == DEFAULT_NAME else f" --deployment {given.deployment}"
+        again = on_gateway(f"./postern ses apply{named}", given.data)
         terminal.say(escape(f"\nThe subscription waits: {why.found}. {why.fix[0].upper()}{why.fix[1:]}."))
         terminal.say(escape(f"Then run `{again}` again: SNS sends the confirmation once more."))
     else:
@@ -92,23 +94,6 @@ def _write_env(file: Path, steps: NextSteps, terminal: Terminal) -> None:
     terminal.say(escape(f"\nWritten to {file}."))
 
 
-def ask(word: str, request: str) -> None:
-    """Let the person at the terminal type the word. Raises `UsageMistake` and `CommandFailed`."""
-    if not sys.stdin.isatty():
-        raise UsageMistake("there is no terminal to confirm this on: pass --yes")
-    sys.stderr.write(f"{request}: ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() != word:
-        raise CommandFailed("nothing was done")
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 <= number <= 3600:
-        raise ValueError(text)
-    return number
-
-
 def arguments(parser: ArgumentParser) -> None:
     """The options."""
     add_choices(parser)
@@ -121,10 +106,10 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--wait",
-        type=_seconds,
+        type=seconds(or_none=True),
         default=WAIT_S,
         metavar="SECONDS",
-        help="how long to wait until the gateway confirms its subscription (%(default).0f)",
+        help="how long to wait until the gateway confirms its subscription, 0 not at all (%(default).0f)",
     )
     add_resolver_option(parser)
     add_setup_data_option(parser)

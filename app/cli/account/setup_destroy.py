@@ -3,10 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from app.cli.account.setup_apply import ask
 from app.cli.account.setup_options import add_domain, add_name, add_setup_data_option, read_settings
 from app.cli.account.setup_output import plan_as_json, show_change, show_plan
 from app.cli.shell.command import Command, CommandFailed
+from app.cli.shell.confirmation import confirm
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.services.account.setup import SetUp
@@ -21,14 +21,13 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     settings = read_settings(given.data)
     setup = account_setup(settings)
     with terminal.waiting("Asking AWS…"):
-        domains = tuple(given.domain) if given.domain else None
-        planned = setup.plan_removal(given.deployment, domains)
+        planned = setup.plan_removal(given.deployment, tuple(given.domain))
     show_plan(planned, terminal, stand_in=setup.stand_in)
     if planned.plan.work:
         if not given.yes_really:
             _require_no_traffic(given.data, setup, planned.wanted.configuration_set)
         if not (given.yes or given.yes_really):
-            ask("destroy", "Events of email that is under way get lost. Type `destroy` to remove all of it")
+            confirm("Events of email that is under way get lost.", word="destroy")
         setup.destroy(planned, show=lambda change: show_change(change, terminal))
         terminal.say("Removed.")
     terminal.answer(plan_as_json(planned))

@@ -3,7 +3,6 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
-from app.cli.account.doctor import resolver
 from app.cli.shell.command import UsageMistake, parsed_by
 from app.cli.shell.operated_gateway import take_from
 from app.domain.account.setup.choices import (
@@ -11,7 +10,6 @@ from app.domain.account.setup.choices import (
     Choices,
     deployment_name,
     gateway_url,
-    require_tag_room,
     sending_domain,
 )
 from app.services.operating.key_rotation import new_key
@@ -23,7 +21,8 @@ REASONS = {"bounce,complaint": ("BOUNCE", "COMPLAINT"), "complaint": ("COMPLAINT
 def add_choices(parser: ArgumentParser) -> None:
     """What a deployment shall have. Whatever is not said stays as it is at AWS."""
     add_name(parser)
-    add_domain(parser, "sending domain; repeat it for more than one")
+    add_domain(parser, "sending domain, beside those that the deployment has; repeatable")
+    add_domain(parser, "a domain that sends no more: its identity is removed; repeatable", option="--drop-domain")
     url = parser.add_mutually_exclusive_group()
     url.add_argument(
         "--url",
@@ -60,9 +59,10 @@ def add_name(parser: ArgumentParser) -> None:
     )
 
 
-def add_domain(parser: ArgumentParser, description: str) -> None:
-    """Add `--domain`."""
-    parser.add_argument("--domain", action="append", type=parsed_by(sending_domain), metavar="D", help=description)
+def add_domain(parser: ArgumentParser, description: str, *, option: str = "--domain") -> None:
+    """Add `--domain`, or another option that takes domains."""
+    read = parsed_by(sending_domain)
+    parser.add_argument(option, action="append", type=read, default=[], metavar="D", help=description)
 
 
 def add_setup_data_option(parser: ArgumentParser) -> None:
@@ -73,16 +73,6 @@ def add_setup_data_option(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="work on the simulator of this data directory of a running `postern up`; default: on the AWS account of "
         "the environment",
-    )
-
-
-def add_resolver_option(parser: ArgumentParser) -> None:
-    """Add `--resolver`."""
-    parser.add_argument(
-        "--resolver",
-        type=resolver,
-        metavar="HOST[:PORT]",
-        help="ask this DNS resolver, an IP address; default: that of the host, and none for a simulator",
     )
 
 
@@ -100,14 +90,13 @@ def read_settings(data: Path | None) -> Settings:
 
 def read_choices(given: Namespace, *, default_url: str) -> Choices:
     """What the options ask for."""
-    domains = tuple(dict.fromkeys(given.domain)) if given.domain else None
-    try:
-        require_tag_room(domains or ())
-    except ValueError as error:
-        raise UsageMistake(f"--domain: {error}") from error
+    contradicting = sorted(set(given.domain) & set(given.drop_domain))
+    if contradicting:
+        raise UsageMistake(f"{contradicting[0]} cannot be both added and dropped: leave one of the two options out")
     return Choices(
         name=given.deployment,
-        domains=domains,
+        domains=tuple(given.domain),
+        dropped=frozenset(given.drop_domain),
         url="" if given.no_url else given.url,
         sqs=given.sqs,
         archive=given.archive,

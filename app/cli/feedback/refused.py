@@ -48,10 +48,10 @@ def _show(given: Namespace, terminal: Terminal) -> bool:
 def _retry(given: Namespace, terminal: Terminal) -> bool:
     with operated_gateway(given.data) as (gateway, caller):
         counts = gateway.retry_refused(caller, given.message)
-    told = {name: counts[name] for name in ("stored", "duplicate", "refused")}
-    terminal.say(f"{told['stored']} stored, {told['duplicate']} stored before, {told['refused']} refused again.")
-    terminal.answer(told)
-    return not told["refused"]
+    judged = {name: counts[name] for name in ("stored", "duplicate", "refused")}
+    terminal.say(f"{judged['stored']} stored, {judged['duplicate']} stored before, {judged['refused']} refused again.")
+    terminal.answer(judged)
+    return not judged["refused"]
 
 
 def _row(one: RefusedMessage) -> tuple[object, ...]:

@@ -5,9 +5,10 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from app.cli.shell.command import Command, CommandFailed, UsageMistake, add_data_option
+from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.confirmation import confirm
 from app.cli.shell.operated_gateway import operated_gateway
-from app.cli.shell.terminal import Terminal, harmless
+from app.cli.shell.terminal import Terminal
 from app.services.privacy.forget import MOST_AT_ONCE
 from app.services.privacy.forget_counts import Forgotten, ForgottenTogether
 
@@ -33,7 +34,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     if given.file is not None:
         return _run_file(given, terminal)
     if not given.yes:
-        _ask(given.address)
+        confirm(f"Everything about {given.address} will be erased for good.", word="forget")
     with operated_gateway(given.data) as (gateway, caller), terminal.waiting("Forgetting…") as status:
         done = gateway.forget(
             caller,
@@ -51,7 +52,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
 def _run_file(given: Namespace, terminal: Terminal) -> bool:
     addresses = _addresses(given.file)
     if not given.yes:
-        _ask(f"{len(addresses)} people")
+        confirm(f"Everything about {len(addresses)} people will be erased for good.", word="forget")
     with operated_gateway(given.data) as (gateway, caller), terminal.waiting("Forgetting…") as status:
         done = gateway.forget.several(
             caller,
@@ -93,15 +94,6 @@ def _show_all(done: ForgottenTogether, terminal: Terminal) -> None:
     if done.refused:
         terminal.table(("not forgotten", "why"), [(one.email, one.why) for one in done.refused])
     _show_the_file(done, terminal)
-
-
-def _ask(address: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageMistake("there is no terminal to confirm this on: pass --yes")
-    sys.stderr.write(f"Everything about {harmless(address)} will be erased for good. Type `forget` to go on: ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() != "forget":
-        raise CommandFailed("nothing was done")
 
 
 def _show(done: Forgotten, terminal: Terminal) -> None:

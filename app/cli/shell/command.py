@@ -13,6 +13,7 @@ from pathlib import Path
 from app.cli.shell.terminal import Terminal
 
 _DURATION = re.compile(r"([1-9]\d{0,4})([mhdw])")
+_LONGEST_WAIT_S = 3600
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -63,6 +64,22 @@ def duration(text: str) -> timedelta:
     if found is None:
         raise argparse.ArgumentTypeError("a time is a number and a unit: 30m, 12h, 90d or 2w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def seconds(*, or_none: bool = False) -> Callable[[str], float]:
+    """An argparse type for a number of seconds, at most an hour; with `or_none` it may be 0."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError("a number of seconds") from error
+        if not (0 < number <= _LONGEST_WAIT_S or (or_none and number == 0)):
+            lowest = "0" if or_none else "more than 0"
+            raise argparse.ArgumentTypeError(f"{lowest} and at most {_LONGEST_WAIT_S} seconds")
+        return number
+
+    return parse
 
 
 def parsed_by(read: Callable[[str], str]) -> Callable[[str], str]:

@@ -69,7 +69,7 @@ def published(found: Identity, records: Records, *, region: str) -> Iterator[Fin
 def _dkim(found: Identity, domain: str, records: Records) -> Finding:
     name = f"DKIM by DNS, {domain}"
     missing = [
-        token for token in found.dkim_tokens if not _leads_to(token, records.cname(f"{token}._domainkey.{domain}"))
+        token for token in found.dkim_tokens if not leads_to(token, records.cname(f"{token}._domainkey.{domain}"))
     ]
     if not missing:
         return well(Group.IDENTITY, name, f"{len(found.dkim_tokens)} records")
@@ -78,7 +78,8 @@ def _dkim(found: Identity, domain: str, records: Records) -> Finding:
     return wrong(Group.IDENTITY, name, f"{len(missing)} of {len(found.dkim_tokens)} are missing", f"publish {lines}")
 
 
-def _leads_to(token: str, targets: tuple[str, ...]) -> bool:
+def leads_to(token: str, targets: tuple[str, ...]) -> bool:
+    """Whether a CNAME with these targets leads to SES's key of this token."""
     return any(
         target.partition(".")[0] == token.lower() and _DKIM_ZONE.fullmatch(target.partition(".")[2])
         for target in targets
@@ -88,38 +89,62 @@ def _leads_to(token: str, targets: tuple[str, ...]) -> bool:
 def _mx(mail_from: str, records: Records, region: str) -> Finding:
     exchangers = records.mx(mail_from)
     found = ", ".join(exchangers) or "missing"
-    # SES requires that it is the only one.
-    ok = len(exchangers) == 1 and _EXCHANGER.fullmatch(exchangers[0]) is not None
+    ok = takes_bounces(exchangers)
     fix = f"publish {mail_from} MX 10 feedback-smtp.{region}.amazonses.com, and no other MX"
     return judged(Group.IDENTITY, f"MX by DNS, {mail_from}", ok=ok, found="published" if ok else found, fix=fix)
 
 
+def takes_bounces(exchangers: tuple[str, ...]) -> bool:
+    """Whether these mail exchangers are SES's: it requires that its own is the only one."""
+    return len(exchangers) == 1 and _EXCHANGER.fullmatch(exchangers[0]) is not None
+
+
 def _spf(mail_from: str, records: Records) -> Finding:
     name = f"SPF by DNS, {mail_from}"
-    policies = [text for text in records.txt(mail_from) if text.lower().split(" ")[0] == "v=spf1"]
+    policies = _spf_policies(records.txt(mail_from))
     fix = f'publish {mail_from} TXT "v=spf1 include:amazonses.com ~all"'
     if len(policies) > 1:
         # RFC 7208 section 4.5: more than one is an error, and none counts.
         return wrong(Group.IDENTITY, name, f"{len(policies)} records, so none counts", "leave one of them")
     if not policies:
         return wrong(Group.IDENTITY, name, "missing", fix)
-    includes = _INCLUDES_SES.search(policies[0]) is not None
+    includes = names_ses(policies)
     return judged(Group.IDENTITY, name, ok=includes, found="published" if includes else "does not name SES", fix=fix)
 
 
+def names_ses(texts: tuple[str, ...]) -> bool:
+    """Whether these texts have one SPF policy, and that lets SES send."""
+    policies = _spf_policies(texts)
+    return len(policies) == 1 and _INCLUDES_SES.search(policies[0]) is not None
+
+
+def _spf_policies(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(text for text in texts if text.lower().split(" ")[0] == "v=spf1")
+
+
 def _dmarc(domain: str, records: Records) -> Finding:
-    """The record of the domain, or of the nearest domain above it that has one."""
     name = f"DMARC by DNS, {domain}"
-    labels = domain.split(".")[-_MOST_LABELS:]
-    for first in range(len(labels) - 1):
-        above = ".".join(labels[first:])
-        policies = [text for text in records.txt(f"_dmarc.{above}") if re.match(r"v=DMARC1\s*(;|$)", text)]
-        if len(policies) == 1:
-            return well(Group.IDENTITY, name, f"p={_policy_of(policies[0])}")
-        if policies:
-            return warning(Group.IDENTITY, name, f"{len(policies)} records, so none counts", "leave one of them")
+    policies = dmarc_policies(domain, records)
+    if len(policies) == 1:
+        return well(Group.IDENTITY, name, f"p={_policy_of(policies[0])}")
+    if policies:
+        return warning(Group.IDENTITY, name, f"{len(policies)} records, so none counts", "leave one of them")
     fix = f'publish _dmarc.{domain} TXT "v=DMARC1; p=none": Gmail and Yahoo ask for it from large senders'
     return warning(Group.IDENTITY, name, "missing", fix)
+
+
+def dmarc_policies(domain: str, records: Records) -> tuple[str, ...]:
+    """The DMARC policies of the domain, or of the nearest domain above it that has any. More than one counts as none.
+
+    Raises `DnsSilent`.
+    """
+    labels = domain.split(".")[-_MOST_LABELS:]
+    for first in range(len(labels) - 1):
+        texts = records.txt(f"_dmarc.{'.'.join(labels[first:])}")
+        policies = tuple(text for text in texts if re.match(r"v=DMARC1\s*(;|$)", text))
+        if policies:
+            return policies
+    return ()
 
 
 def _policy_of(record: str) -> str:

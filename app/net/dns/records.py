@@ -14,7 +14,8 @@ _ANSWER_WITHIN_S: Final = 4.0
 class Resolved:
     """Asks one resolver; see `app.domain.account.published.Records`."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver | None) -> None:
+        """Without a resolver, every question gets no answer."""
         self._resolver = resolver
 
     def cname(self, name: str) -> tuple[str, ...]:
@@ -31,6 +32,8 @@ class Resolved:
 
     def _ask(self, name: str, kind: RdataType) -> Answer | tuple[()]:
         """The records of a kind. The trailing dot keeps search lists out."""
+        if self._resolver is None:
+            raise DnsSilent("this host names no resolver")
         try:
             return self._resolver.resolve(f"{name}.", kind, lifetime=_ANSWER_WITHIN_S)
         except (NXDOMAIN, NoAnswer):
@@ -40,11 +43,11 @@ class Resolved:
 
 
 def resolved(resolver: tuple[str, int] | None = None) -> Resolved:
-    """By the resolver at this IP address and port, else by that of this host. Raises `DnsSilent` where it has none."""
+    """By the resolver at this IP address and port, else by that of this host, which may have none."""
     try:
         asked = Resolver(configure=resolver is None)
-    except DNSException as error:
-        raise DnsSilent(type(error).__name__) from error
+    except DNSException:
+        return Resolved(None)
     if resolver is not None:
         asked.nameservers, asked.port = [resolver[0]], resolver[1]
     return Resolved(asked)

@@ -6,7 +6,7 @@ at any moment and run again, and two at once end with the same resources.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.aws.setup.account_resources import AccountResources
@@ -127,14 +127,14 @@ class SetUp:
             pause = min(2 * pause, _PAUSE_S)
         return self.plan(planned.choices) if pending else planned
 
-    def plan_removal(self, name: str, domains: tuple[str, ...] | None) -> Planned:
+    def plan_removal(self, name: str, domains: tuple[str, ...] = ()) -> Planned:
         """What belongs to this deployment, to be removed. Identities are those of its tag, and of `domains`."""
         place = self._resources.place()
         existing = self._resources.existing(name, place)
         whole = Deployment(
             name=name,
             place=place,
-            domains=tuple(dict.fromkeys([*existing.domains, *(domains or ())])),
+            domains=tuple(dict.fromkeys([*existing.domains, *domains])),
             url=existing.url,
             sqs=True,
             archive=True,
@@ -173,8 +173,16 @@ class SetUp:
     def _found(
         self, resources: list[Resource] | tuple[Resource, ...], wanted: Deployment
     ) -> dict[tuple[Kind, str], Found]:
-        looked_up = ((one.key, self._resources.find(one, wanted)) for one in resources)
-        return {key: found for key, found in looked_up if found is not None}
+        """What is there of these, of which each comes after its parent."""
+        found: dict[tuple[Kind, str], Found] = {}
+        for one in resources:
+            parent = found.get(one.parent_key) if one.parent_key else None
+            if one.parent_key and parent is None:
+                continue
+            seen = self._resources.find(one, wanted)
+            if seen is not None:
+                found[one.key] = replace(seen, owner=parent.owner) if parent else seen
+        return found
 
     def _do(self, change: Change, wanted: Deployment) -> None:
         match change.action:

@@ -96,7 +96,7 @@ def test_an_account_without_any_set_up_gets_a_fix_for_each_part(simulator: Simul
         "subscription of postern-feedback",
     }
     assert all(finding.fix for finding in faults.values())
-    assert "make the identity example.com" in faults["example.com"].fix
+    assert "./postern ses apply --domain example.com" in faults["example.com"].fix
     assert "create it, or correct its name" in faults["configuration set"].fix
 
 

@@ -15,6 +15,7 @@ from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
 from tests.mutants.seeded.queues import OF_QUEUES
 from tests.mutants.seeded.sending import OF_THE_CALL
+from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_THE_LIST
@@ -279,6 +280,7 @@ MUTANTS: Final = (
     *OF_LOCAL_COMMANDS,
     *OF_NOTIFICATIONS,
     *OF_QUEUES,
+    *OF_SETUP,
     *OF_SNS,
     *OF_ORDER,
     *OF_PEOPLE,

@@ -1,30 +1,27 @@
 """The clients with which the account is checked: patient, paced, and aware of AWS's clock.
 
-An operator can wait, a worker must not: these repeat calls, those of `app.aws.clients` do not. SES takes one call a
-second of each kind that is no send (https://docs.aws.amazon.com/ses/latest/dg/quotas.html).
+An operator can wait, a worker must not: these repeat calls, those of `app.aws.clients` do not.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import boto3.session
 from botocore.config import Config
+
+from app.aws.setup.endpoints import is_of_aws, pace
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sns import SNSClient
 
-_SECONDS_BETWEEN_CALLS: Final = 1.0
 _CONFIG: Final = Config(
     retries={"total_max_attempts": 3, "mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=2
 )
-_OF_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws")
 
 
 @dataclass
@@ -67,7 +64,7 @@ class AwsClients:
     @property
     def is_aws(self) -> bool:
         """Whether SES is AWS's own, not a stand-in for it."""
-        return _is_of_aws(self.ses)
+        return is_of_aws(self.ses)
 
 
 def aws_clients(region: str, *, now: Callable[[], datetime]) -> AwsClients:
@@ -82,32 +79,13 @@ def aws_clients(region: str, *, now: Callable[[], datetime]) -> AwsClients:
         return client
 
     ses, sqs, sts = made("sesv2", region), made("sqs", region), made("sts", region)
-    is_aws = _is_of_aws(ses)
-    if is_aws:
-        ses.meta.events.register("before-call", _Pace().wait)
+    is_aws = is_of_aws(ses)
+    pace(ses)
     return AwsClients(
         region=region,
         ses=ses,
         sns=made("sns", region),
         clock=clock,
-        sqs=partial(made, "sqs") if is_aws or not _is_of_aws(sqs) else None,
-        sts=sts if is_aws or not _is_of_aws(sts) else None,
+        sqs=partial(made, "sqs") if is_aws or not is_of_aws(sqs) else None,
+        sts=sts if is_aws or not is_of_aws(sts) else None,
     )
-
-
-class _Pace:
-    """Lets one call begin each second."""
-
-    def __init__(self) -> None:
-        self._next_at = 0.0
-
-    def wait(self, **_: Any) -> None:
-        """Wait for the turn; a handler of botocore's `before-call`."""
-        pause = self._next_at - time.monotonic()
-        if pause > 0:
-            time.sleep(pause)
-        self._next_at = time.monotonic() + _SECONDS_BETWEEN_CALLS
-
-
-def _is_of_aws(client: Any) -> bool:
-    return (urlsplit(client.meta.endpoint_url).hostname or "").endswith(_OF_AWS)

@@ -12,18 +12,16 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.parsers import ResponseParserError
 
+from app.aws.setup.error_codes import (
+    code_of,
+    is_absent,
+    is_bad_signature,
+    is_denied,
+    is_throttled,
+    is_unknown_key,
+)
 from app.domain.account.findings import Finding, Group, unknown, wrong
 
-_DENIED: Final = ("AccessDenied", "AuthorizationError", "NotAuthorized", "UnauthorizedOperation")
-_NO_SUCH_KEY: Final = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"}
-    | {"UnrecognizedClientException", "MissingAuthenticationToken", "MissingAuthenticationTokenException"}
-)
-_BAD_SIGNATURE: Final = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired"})
-_THROTTLED: Final = ("Throttl", "TooManyRequests", "RequestLimitExceeded", "LimitExceeded")
-_ABSENT: Final = frozenset(
-    {"NotFoundException", "NotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}
-)
 _NOT_ASKED: Final = "AWS was not asked again"
 _CHECK_NETWORK: Final = "check the network, the proxy and AWS_REGION, then run this again"
 _SET_CREDENTIALS: Final = "give this process AWS credentials: a role, a profile or AWS_ACCESS_KEY_ID"
@@ -57,32 +55,17 @@ class Guard:
         if is_denied(error):
             action = f"{needs}:{error.operation_name}"
             return unknown(group, name, f"{action} is denied", allow(action))
-        if code in _NO_SUCH_KEY:
+        if is_unknown_key(error):
             self._refused_all = _NOT_ASKED
             return unknown(group, name, f"AWS answered {code}", "renew the AWS credentials of this process")
-        if code in _BAD_SIGNATURE:
+        if is_bad_signature(error):
             self._refused_all = _NOT_ASKED
             return unknown(group, name, f"AWS answered {code}", "correct the secret key, or this host's clock")
-        if code.startswith(_THROTTLED):
+        if is_throttled(error):
             return unknown(group, name, "AWS throttles these calls", "run this again in a minute")
         if is_absent(error):
             return wrong(group, name, "does not exist in AWS_REGION", "create it, or correct its name")
         return unknown(group, name, f"AWS answered {code}", "check AWS credentials and AWS_REGION")
-
-
-def code_of(error: ClientError) -> str:
-    """AWS's code of a refusal."""
-    return str(error.response.get("Error", {}).get("Code", "an error"))
-
-
-def is_denied(error: ClientError) -> bool:
-    """Whether the credentials lack the permission for this call."""
-    return code_of(error).startswith(_DENIED)
-
-
-def is_absent(error: ClientError) -> bool:
-    """Whether AWS has no such thing."""
-    return code_of(error) in _ABSENT
 
 
 def allow(action: str, resource: str = "*") -> str:

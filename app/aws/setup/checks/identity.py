@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from app.aws.setup.checks.clients import AwsClients
-from app.aws.setup.checks.guard import is_absent
+from app.aws.setup.error_codes import is_absent
 from app.domain.account.findings import Finding, Group, judged, skipped, unknown, warning, well, wrong
 from app.domain.account.published import Identity
 
@@ -41,7 +41,7 @@ def identity(clients: AwsClients, sender: str) -> Checked:
             raise
         return Checked(tuple(_findings(name, answer, is_aws=clients.is_aws)), _read(name, answer))
     domain = sender.rpartition("@")[2]
-    fix = f"make the identity {domain} in SES and publish its DKIM records"
+    fix = f"`./postern ses apply --domain {domain}` makes it; then publish its DKIM records"
     return Checked((wrong(Group.IDENTITY, domain, "SES has no such identity", fix),), None)
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from app.aws.setup.checks.clients import AwsClients
-from app.aws.setup.checks.guard import Guard, allow, is_absent, is_denied
+from app.aws.setup.checks.guard import Guard, allow
+from app.aws.setup.error_codes import is_absent, is_denied
 from app.aws.sqs.queue_url import QueueUrl
 from app.domain.account.findings import Finding, Group, well, wrong
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from app.domain.account.setup.blueprint import FEEDBACK_PATH, Deployment
 from app.domain.account.setup.resources import Place
+from app.domain.account.setup.trouble import SetupStopped
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -21,12 +22,14 @@ DEFAULT_NAME: Final = "postern"
 class Choices:
     """What was asked for; None is what nothing was said about, and then stays as it is.
 
-    `url` is empty for no HTTPS subscription. `default_url` is where a new deployment gets its events if nothing else is
-    asked for.
+    `domains` come to those that are there, and `dropped` ones go: nothing but their name removes an identity, since no
+    email of its domain would be sent any more. `url` is empty for no HTTPS subscription. `default_url` is where a new
+    deployment gets its events if nothing else is asked for.
     """
 
     name: str = DEFAULT_NAME
-    domains: tuple[str, ...] | None = None
+    domains: tuple[str, ...] = ()
+    dropped: frozenset[str] = frozenset()
     url: str | None = None
     sqs: bool | None = None
     archive: bool | None = None
@@ -36,12 +39,20 @@ class Choices:
 
 
 def chosen(choices: Choices, existing: Deployment) -> Deployment:
-    """The deployment that is wanted: what was asked for, and else what is there."""
+    """The deployment that is wanted: what was asked for, and else what is there.
+
+    Raises `SetupStopped` where it has more domains than can be remembered.
+    """
+    domains = tuple(one for one in dict.fromkeys([*existing.domains, *choices.domains]) if one not in choices.dropped)
+    if len(" ".join(domains)) > _MOST_CHARACTERS_OF_A_TAG:
+        raise SetupStopped(
+            f"The domains of one deployment have {_MOST_CHARACTERS_OF_A_TAG} characters together at most."
+        )
     sqs = existing.sqs if choices.sqs is None else choices.sqs
     return Deployment(
         name=choices.name,
         place=existing.place,
-        domains=existing.domains if choices.domains is None else choices.domains,
+        domains=domains,
         url=_url(choices, existing, sqs=sqs),
         sqs=sqs,
         archive=existing.archive if choices.archive is None else choices.archive,
@@ -91,12 +102,6 @@ def gateway_url(text: str) -> str:
     if not is_valid:
         raise ValueError("a URL looks like https://mail.example.com, without a query and without credentials")
     return url
-
-
-def require_tag_room(domains: tuple[str, ...]) -> None:
-    """Raise `ValueError` when the tag that remembers the domains would be too long for AWS."""
-    if len(" ".join(domains)) > _MOST_CHARACTERS_OF_A_TAG:
-        raise ValueError(f"the domains of one deployment have {_MOST_CHARACTERS_OF_A_TAG} characters together at most")
 
 
 def is_reachable_by_aws(url: str) -> bool:

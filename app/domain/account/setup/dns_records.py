@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.domain.account.published import DnsSilent, Records
+from app.domain.account.published import DnsSilent, Records, dmarc_policies, leads_to, names_ses, takes_bounces
 
 DKIM_HOST: Final = "dkim.amazonses.com"
 """Where SES publishes the keys, unless it names another zone for an identity."""
 _DOMAIN_OF_SES: Final = "amazonses.com"
 _MX_PREFERENCE: Final = 10
-_DMARC: Final = "v=DMARC1"
+_DMARC_LABEL: Final = "_dmarc"
 
 
 class RecordType(StrEnum):
@@ -54,7 +54,7 @@ class Standing(StrEnum):
 
 
 def standing(record: DnsRecord, records: Records | None) -> Standing:
-    """Whether the DNS has the record. Any SPF that names SES serves, and any DMARC policy."""
+    """Whether the DNS has the record. What counts is what `doctor` takes as right, too."""
     if records is None:
         return Standing.NOT_ASKED
     try:
@@ -64,15 +64,16 @@ def standing(record: DnsRecord, records: Records | None) -> Standing:
 
 
 def _is_published(record: DnsRecord, records: Records) -> bool:
+    first, _, rest = record.name.partition(".")
     match record.type:
         case RecordType.CNAME:
-            return record.value.lower() in records.cname(record.name)
+            return leads_to(first, records.cname(record.name))
         case RecordType.MX:
-            return record.value.lower().rpartition(" ")[2] in records.mx(record.name)
+            return takes_bounces(records.mx(record.name))
+        case RecordType.TXT if first == _DMARC_LABEL:
+            return len(dmarc_policies(rest, records)) == 1
         case RecordType.TXT:
-            kind = record.value.partition(";")[0].partition(" ")[0]
-            texts = [text for text in records.txt(record.name) if text.startswith(kind)]
-            return any(kind == _DMARC or f"include:{_DOMAIN_OF_SES}" in text.split() for text in texts)
+            return names_ses(records.txt(record.name))
 
 
 def records_of(
@@ -91,4 +92,4 @@ def records_of(
             DnsRecord(mail_from, RecordType.MX, f"{_MX_PREFERENCE} {host}"),
             DnsRecord(mail_from, RecordType.TXT, f"v=spf1 include:{_DOMAIN_OF_SES} ~all"),
         ]
-    return (*dkim, *bounces, DnsRecord(f"_dmarc.{domain}", RecordType.TXT, f"{_DMARC}; p=none"))
+    return (*dkim, *bounces, DnsRecord(f"{_DMARC_LABEL}.{domain}", RecordType.TXT, "v=DMARC1; p=none"))

@@ -26,11 +26,6 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     SUPPRESSION_LIST = "suppression list"
 
-    @property
-    def has_tags(self) -> bool:
-        """Whether AWS keeps tags for it. Any other belongs to the deployment of its parent."""
-        return self in {Kind.CONFIGURATION_SET, Kind.TOPIC, Kind.QUEUE, Kind.IDENTITY}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -68,6 +63,16 @@ class Resource:
     parent: str = ""
 
     @property
+    def parent_key(self) -> tuple[Kind, str] | None:
+        """The key of what it is a part of, None for what stands by itself."""
+        match self.kind:
+            case Kind.EVENT_DESTINATION:
+                return Kind.CONFIGURATION_SET, self.parent
+            case Kind.SUBSCRIPTION:
+                return Kind.TOPIC, self.parent.rpartition(":")[2]
+        return None
+
+    @property
     def key(self) -> tuple[Kind, str]:
         """What distinguishes it within one place."""
         return self.kind, self.name
@@ -75,7 +80,10 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A resource as AWS has it. `owner` is the deployment of its tag, None without one."""
+    """A resource as AWS has it. `owner` is the deployment of its tag, None without one.
+
+    What has no tags belongs to the owner of its parent.
+    """
 
     properties: Properties
-    owner: str | None
+    owner: str | None = None

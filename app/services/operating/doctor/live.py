@@ -14,7 +14,7 @@ from app.domain.account.findings import Finding, Group, unknown, well, wrong
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import PosternError
 from app.domain.feedback.events import EventType
-from app.domain.message.address import Mailbox, parse_address
+from app.domain.message.address import MAILBOX_SIMULATOR, Mailbox, parse_address
 from app.domain.message.mime import Message
 from app.services.operating.canary.journey import Hop, Journey, journey_of
 from app.services.sending.unconfirmed import own_app
@@ -22,7 +22,6 @@ from app.services.submission.accept import Accept, Submission
 from app.store.engine.database import Database
 
 STREAM: Final = "doctor"
-_DOMAIN: Final = "simulator.amazonses.com"
 _WANTED: Final = {
     "success": EventType.DELIVERY,
     "bounce": EventType.BOUNCE,
@@ -74,7 +73,7 @@ class TryLive:
         caller = self._caller(actor)
         mailboxes = tuple(_WANTED)
         label = secrets.token_hex(4)
-        submissions = [_submission(sender, f"{mailbox}+{label}@{_DOMAIN}") for mailbox in mailboxes]
+        submissions = [_submission(sender, f"{mailbox}+{label}@{MAILBOX_SIMULATOR}") for mailbox in mailboxes]
         accepted = self._accept(
             caller,
             submissions,

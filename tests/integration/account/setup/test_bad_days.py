@@ -1,5 +1,9 @@
 """A set-up on a bad day: credentials, permissions, throttling, and an account that shows its resources late."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 
 import pytest
@@ -26,6 +30,31 @@ READ_BY: Final = (
     "sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListSubscriptionsByTopic",
     "sns:GetSubscriptionAttributes", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags",
 )  # fmt: skip
+
+
+@contextmanager
+def a_page_for_everything() -> Iterator[str]:
+    """Yield the URL of a server that answers every request with a page."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            page = b"<html><body>Please log in<br></body></html>"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def strike(simulator: Simulator, fault: str, operation: str, **match: Any) -> None:
@@ -80,9 +109,9 @@ def test_every_call_of_a_set_up_is_in_its_policy(simulator: Simulator) -> None:
     for client in (of.ses, of.sns, of.sqs, of.sts):
         client.meta.events.register("before-call", note)
     apply(setup)
-    apply(setup, Choices(domains=("other.example",), url="", archive=False, suppressed_reasons=("COMPLAINT",)))
+    apply(setup, Choices(dropped=frozenset({"example.com"}), url="", archive=False, suppressed_reasons=("COMPLAINT",)))
     setup.sent_in_a_day()
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     assert len(called) > 20
     # Nothing can forbid the first: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     assert called - {"sts:GetCallerIdentity"} <= _allowed_actions()
@@ -137,7 +166,7 @@ def test_the_name_of_a_queue_that_was_just_deleted_is_waited_for(simulator: Simu
     """SQS keeps it for a minute: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html"""
     control(simulator, "PUT", "consistency", {"queue_name_taken_ms": 700})
     apply(setup, SQS_ONLY)
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     apply(setup, SQS_ONLY)
     assert setup.plan(Choices()).plan.changes == ()
 
@@ -146,6 +175,12 @@ def test_an_aws_that_cannot_be_reached_is_a_sentence() -> None:
     """Neither a traceback nor a claim about the account."""
     with pytest.raises(SetupStopped, match=r"STS cannot be reached .*check the network and AWS_REGION"):
         setup_at("http://127.0.0.1:9", attempts=1).plan(SQS_ONLY)
+
+
+def test_an_answer_that_is_none_of_aws_is_a_sentence() -> None:
+    """A proxy's login page, and whatever else answers 200 to every request, is no account."""
+    with a_page_for_everything() as url, pytest.raises(SetupStopped, match="What answers for STS is not AWS"):
+        setup_at(url, attempts=1).plan(SQS_ONLY)
 
 
 def test_a_subscription_is_confirmed_while_it_is_waited_for(simulator: Simulator, setup: SetUp) -> None:
@@ -195,5 +230,5 @@ def test_everything_may_be_asked_for_at_once(simulator: Simulator, setup: SetUp)
     control(simulator, "PUT", "consistency", {"visible_after_ms": 300})
     apply(setup, CHOICES)
     control(simulator, "PUT", "consistency", {"visible_after_ms": 0})
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     assert account_at(simulator.url) == before

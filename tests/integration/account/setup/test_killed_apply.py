@@ -17,7 +17,7 @@ def test_apply_killed_at_random_moments_and_repeated_ends_the_same(simulator: Si
     """SIGKILL at 25 random moments of `apply`; each time a second one completes what the first began."""
     apply(setup)
     whole = account_at(simulator.url)
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     words = ["-m", "tests.support.aws.setup.killed_apply", simulator.url, "7", str(ROUNDS)]
     ended = subprocess.run(
         [sys.executable, *words], cwd=CHECKOUT, env=surroundings(), capture_output=True, text=True, check=False

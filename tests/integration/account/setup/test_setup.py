@@ -37,11 +37,11 @@ def test_from_an_empty_account_to_everything_and_back(simulator: Simulator, setu
     ]
     assert lines(made.plan) == ["~ subscription http://127.0.0.1:9/feedback/sns"]
     assert is_pending(made.plan.changes[0])
-    removed = setup.plan_removal("postern", None)
+    removed = setup.plan_removal("postern")
     assert {one.action for one in removed.plan.changes} == {Action.REMOVE}
     setup.destroy(removed, show=lambda _: None)
     assert account_at(simulator.url) == before
-    assert setup.plan_removal("postern", None).plan.changes == ()
+    assert setup.plan_removal("postern").plan.changes == ()
 
 
 @pytest.mark.parametrize("url, sqs, archive", WAYS)
@@ -68,7 +68,8 @@ def test_a_second_apply_changes_nothing(simulator: Simulator, setup: SetUp) -> N
 def test_what_is_not_wanted_any_more_is_removed(setup: SetUp) -> None:
     """Each option that is taken back removes its resources; a new URL replaces the old subscription."""
     apply(setup)
-    without = Choices(url="", archive=False, domains=("other.example",))
+    other = frozenset({"example.com"})
+    without = Choices(url="", archive=False, domains=("other.example",), dropped=other)
     assert lines(setup.plan(without).plan) == [
         "+ identity other.example",
         "- subscription arn:aws:sqs:eu-west-1:123456789012:postern-feedback-archive",
@@ -82,12 +83,14 @@ def test_what_is_not_wanted_any_more_is_removed(setup: SetUp) -> None:
 
 def test_a_change_of_mind_that_was_stopped_still_removes_what_it_replaces(simulator: Simulator, setup: SetUp) -> None:
     """Stopped at each step, another set of domains and queues ends as if it had not been stopped."""
-    without = Choices(domains=("other.example",), url="", sqs=True, archive=False)
+    dropped = frozenset({"example.com"})
+    without = Choices(domains=("other.example",), dropped=dropped, url="", sqs=True, archive=False)
     apply(setup, without)
     wanted = account_at(simulator.url)
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     for step in range(6):
-        apply(setup, Choices(domains=("example.com",), url="", sqs=True, archive=True))
+        before = Choices(domains=("example.com",), dropped=frozenset({"other.example"}), sqs=True, archive=True)
+        apply(setup, before)
         steps = iter(range(100))
 
         def stop(_: Change, step: int = step, steps: Any = steps) -> None:
@@ -138,7 +141,7 @@ def test_a_resource_with_our_name_that_is_not_ours_stops_everything(
     adopting = Choices(domains=("example.com",), sqs=True, adopt=frozenset({name}))
     apply(setup, adopting)
     assert setup.plan(Choices()).plan.changes == ()
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     assert account_at(simulator.url) == account_at(simulator.url) | {"sets": {}, "topics": {}, "queues": {}}
 
 
@@ -149,7 +152,7 @@ def test_an_identity_that_is_there_is_used_and_never_touched(simulator: Simulato
     apply(setup, SQS_ONLY)
     assert lines(setup.plan(Choices()).plan) == ["= identity example.com"]
     assert setup.plan(Choices()).plan.work == ()
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     assert account_at(simulator.url) == before
 
 
@@ -159,7 +162,7 @@ def test_two_deployments_live_in_one_account(simulator: Simulator, setup: SetUp)
     before = account_at(simulator.url)
     other = Choices(name="staging", domains=("example.com",), sqs=True)
     assert "= identity example.com" in lines(apply(setup, other).plan)
-    setup.destroy(setup.plan_removal("staging", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("staging"), show=lambda _: None)
     assert account_at(simulator.url) == before
 
 
@@ -178,7 +181,7 @@ def test_the_suppression_list_of_the_account_is_left_alone_unless_asked(simulato
     apply(setup, asked)
     assert reasons() == ["COMPLAINT"]
     assert setup.plan(asked).plan.changes == ()
-    setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+    setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
     assert reasons() == ["COMPLAINT"]
 
 
@@ -206,6 +209,22 @@ def test_the_next_steps_are_those_of_the_account(simulator: Simulator, setup: Se
     assert steps.env["SNS_TOPIC_ARNS"] == TOPIC
 
 
+def test_another_domain_leaves_those_that_are_there(simulator: Simulator, setup: SetUp) -> None:
+    """A second `--domain` later on must not end the sending of the first, even with `--yes`."""
+    apply(setup, SQS_ONLY)
+    planned = setup.plan(Choices(domains=("other.example",)))
+    assert lines(planned.plan) == ["+ identity other.example", "~ configuration set postern"]
+    setup.apply(planned, show=lambda _: None)
+    assert set(account_at(simulator.url)["identities"]) == {"example.com", "other.example"}
+    assert setup.plan(Choices()).wanted.domains == ("example.com", "other.example")
+
+
+def test_more_domains_than_can_be_remembered_are_refused(setup: SetUp) -> None:
+    """They are kept in a tag, which holds 256 characters."""
+    with pytest.raises(SetupStopped, match="256 characters"):
+        setup.plan(Choices(domains=tuple(f"{letter * 60}.example" for letter in "abcd"), sqs=True))
+
+
 def test_a_deployment_without_a_way_back_is_refused(setup: SetUp) -> None:
     """Events that nothing takes would be lost without a word."""
     with pytest.raises(SetupStopped, match="no way back"):
@@ -217,7 +236,7 @@ def test_two_at_once_end_with_the_same_account(simulator: Simulator, setup: SetU
     wanted = apply(setup, SQS_ONLY)
     alone = account_at(simulator.url)
     for step in range(8):
-        setup.destroy(setup.plan_removal("postern", None), show=lambda _: None)
+        setup.destroy(setup.plan_removal("postern"), show=lambda _: None)
         other = setup_at(simulator.url)
         steps = iter(range(100))
 

@@ -8,9 +8,9 @@ from app.domain.account.setup.choices import (
     deployment_name,
     gateway_url,
     is_reachable_by_aws,
-    require_tag_room,
     sending_domain,
 )
+from app.domain.account.setup.trouble import SetupStopped
 from tests.support.aws.setup.deployments import URL, deployment
 
 EMPTY = deployment(domains=(), url="")
@@ -35,7 +35,18 @@ def test_what_is_said_replaces_what_is_there() -> None:
     """Each option counts more than what AWS has, an empty one too."""
     existing = deployment(sqs=True, archive=True)
     wanted = chosen(Choices(domains=("b.example",), url="", sqs=False, archive=False), existing)
-    assert (wanted.domains, wanted.url, wanted.sqs, wanted.archive) == (("b.example",), "", False, False)
+    assert (wanted.url, wanted.sqs, wanted.archive) == ("", False, False)
+
+
+def test_domains_are_added_and_only_their_name_drops_one() -> None:
+    """No other option removes an identity, since nothing of its domain would be sent any more."""
+    existing = deployment(domains=("a.example", "b.example"))
+    assert chosen(Choices(domains=("c.example", "a.example")), existing).domains == (
+        "a.example",
+        "b.example",
+        "c.example",
+    )
+    assert chosen(Choices(dropped=frozenset({"a.example"})), existing).domains == ("b.example",)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +126,10 @@ def test_a_deployment_has_a_name_that_every_service_takes(text: str) -> None:
 
 def test_domains_that_do_not_fit_into_a_tag_are_refused() -> None:
     """A tag's value has 256 characters, and it has to remember all domains."""
-    require_tag_room(("a" * 120 + ".example", "b" * 110 + ".example"))
-    with pytest.raises(ValueError, match="256 characters"):
-        require_tag_room(("a" * 130 + ".example", "b" * 130 + ".example"))
+    fits = ("a" * 120 + ".example", "b" * 110 + ".example")
+    assert chosen(Choices(domains=fits, sqs=True), EMPTY).domains == fits
+    with pytest.raises(SetupStopped, match="256 characters"):
+        chosen(Choices(domains=("c" * 20 + ".example",), sqs=True), deployment(domains=fits))
 
 
 def test_an_address_of_this_machine_is_out_of_reach_for_aws() -> None:

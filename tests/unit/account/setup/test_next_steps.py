@@ -4,11 +4,14 @@ from typing import Any
 
 import dns.rdatatype
 import dns.zone
+import pytest
 
+from app.domain.account.published import DnsSilent
 from app.domain.account.setup.blueprint import blueprint
-from app.domain.account.setup.dns_records import RecordType, records_of
+from app.domain.account.setup.dns_records import RecordType, Standing, records_of, standing
 from app.domain.account.setup.env_lines import env_lines, merged
 from app.domain.account.setup.permissions import policy_of_processes, policy_of_setup
+from app.net.dns.records import Resolved
 from tests.support.aws.setup.deployments import URL, deployment, every_way
 
 TOKENS = ["aaa", "bbb", "ccc"]
@@ -34,6 +37,79 @@ def test_keys_are_where_ses_says_that_they_are() -> None:
     )
     keys = [one.value for one in records if one.type is RecordType.CNAME]
     assert keys == [f"{token}.dkim.eu-south-1.amazonses.com" for token in TOKENS]
+
+
+class Zone:
+    """A DNS with these records, by name and type; with `silent` it answers nothing."""
+
+    def __init__(self, *, silent: bool = False, **found: dict[str, tuple[str, ...]]) -> None:
+        self.silent = silent
+        self.found = found
+
+    def _ask(self, kind: str, name: str) -> tuple[str, ...]:
+        if self.silent:
+            raise DnsSilent("Timeout")
+        return self.found.get(kind, {}).get(name, ())
+
+    def cname(self, name: str) -> tuple[str, ...]:
+        return self._ask("cname", name)
+
+    def mx(self, name: str) -> tuple[str, ...]:
+        return self._ask("mx", name)
+
+    def txt(self, name: str) -> tuple[str, ...]:
+        return self._ask("txt", name)
+
+
+KEY, BOUNCE, DMARC = "aaa._domainkey.mail.example.com", "bounce.mail.example.com", "_dmarc.mail.example.com"
+EXCHANGER, SPF = "feedback-smtp.eu-west-1.amazonses.com", "v=spf1 include:amazonses.com ~all"
+
+
+@pytest.mark.parametrize(
+    "zone, published",
+    [
+        (Zone(), set()),
+        (Zone(cname={KEY: ("aaa.dkim.amazonses.com",)}), {KEY}),
+        (Zone(cname={KEY: ("aaa.dkim.eu-west-1.amazonses.com",)}), {KEY}),
+        (Zone(cname={KEY: ("bbb.dkim.amazonses.com",)}), set()),
+        (Zone(mx={BOUNCE: (EXCHANGER,)}), {f"MX {BOUNCE}"}),
+        (Zone(mx={BOUNCE: (EXCHANGER, "mail.example.com")}), set()),
+        (Zone(txt={BOUNCE: ("V=SPF1 a include:AmazonSES.com -all", "other")}), {f"TXT {BOUNCE}"}),
+        (Zone(txt={BOUNCE: (SPF, SPF)}), set()),
+        (Zone(txt={BOUNCE: ("v=spf1 -all",)}), set()),
+        (Zone(txt={DMARC: ("v=DMARC1; p=reject",)}), {f"TXT {DMARC}"}),
+        (Zone(txt={"_dmarc.example.com": ("v=DMARC1;p=quarantine",)}), {f"TXT {DMARC}"}),
+        (Zone(txt={DMARC: ("v=DMARC1; p=none", "v=DMARC1; p=reject")}), set()),
+    ],
+    ids=(
+        "none",
+        "a key",
+        "a key of a region",
+        "another key",
+        "the exchanger",
+        "a second exchanger",
+        "SPF",
+        "SPF twice",
+        "SPF without SES",
+        "DMARC",
+        "DMARC above",
+        "DMARC twice",
+    ),
+)
+def test_a_record_counts_as_published_when_receivers_take_it(zone: Zone, published: set[str]) -> None:
+    """Other spellings serve, a second mail exchanger or policy spoils the first, and DMARC may be of a domain above."""
+    records = records_of("mail.example.com", region="eu-west-1", tokens=["aaa"], mail_from=BOUNCE)
+    found = {one for one in records if standing(one, zone) is Standing.PUBLISHED}
+    assert {one.name if one.type is RecordType.CNAME else f"{one.type} {one.name}" for one in found} == published
+    assert all(standing(one, zone) is Standing.MISSING for one in set(records) - found)
+
+
+def test_what_no_dns_answers_is_neither_published_nor_missing() -> None:
+    """A resolver that is away says nothing about a record, and a simulator's domains are in no DNS."""
+    for record in records_of("example.com", region="eu-west-1", tokens=TOKENS, mail_from="bounce.example.com"):
+        assert standing(record, Zone(silent=True)) is Standing.NOT_ASKED
+        assert standing(record, None) is Standing.NOT_ASKED
+        assert standing(record, Resolved(None)) is Standing.NOT_ASKED
 
 
 def test_a_gateway_gets_a_line_for_each_way_back() -> None:
