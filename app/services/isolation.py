@@ -97,14 +97,14 @@ def spoilt(connection: Connection, work: Callable[[], object]) -> Exception | No
     return None
 
 
-def save_isolated(connection: Connection, rows: Sequence[Recipient]) -> int:
-    """Write the recipients, together if possible and else each by itself. How many were written.
+def save_isolated(connection: Connection, rows: Sequence[Recipient]) -> Sequence[Recipient]:
+    """Write the recipients, together if possible and else each by itself. Those that were written.
 
     Raises `OperationalError` when the database is away, as if nothing had been tried.
     """
     if rows and spoilt(connection, lambda: recipients.save(connection, rows)):
-        return sum(_saved(connection, row) for row in rows)
-    return len(rows)
+        return [row for row in rows if _saved(connection, row)]
+    return rows
 
 
 def _saved(connection: Connection, row: Recipient) -> bool:

@@ -4,9 +4,8 @@ It decides what counts as an event. SES has taken an email once it has a message
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
-from uuid import UUID
 
 from app.domain.sending.state_machine import State
 from app.store.sending.recipients import Recipient
@@ -28,11 +27,16 @@ STATES: Final = (
 EVENTS: Final = (ACCEPTED, SENT, *(state.value for state in STATES))
 
 
-def tally_of(before: Mapping[UUID, Recipient], after: Iterable[Recipient]) -> Counter[tuple[str, str]]:
-    """The events by which these recipients became what they are now."""
+def tally_of_accepted(states: Iterable[State]) -> Counter[tuple[str, str]]:
+    """The events of new recipients in these states: each was accepted, and some are known to be suppressed already."""
+    found = Counter(states)
+    return Counter({(ACCEPTED, ""): found.total(), (State.SUPPRESSED.value, ""): found[State.SUPPRESSED]})
+
+
+def tally_of(moves: Iterable[tuple[Recipient, Recipient]]) -> Counter[tuple[str, str]]:
+    """The events by which these recipients, each as it was and as it is now, have changed."""
     found: Counter[tuple[str, str]] = Counter()
-    for row in after:
-        was = before[row.id]
+    for was, row in moves:
         if row.ses_message_id is not None and was.ses_message_id is None:
             found[SENT, ""] += 1
         if row.state is not was.state and row.state in STATES:

@@ -29,12 +29,12 @@ from app.services.feedback.interpret import ReceivedEvent
 from app.services.feedback.match_recipient import Match, match
 from app.services.feedback.set_aside import Doubt, Doubts
 from app.services.isolation import save_isolated, spoilt
+from app.services.moves import moves_of, note_moves
 from app.services.privacy.anonymise import Unname
-from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.feedback.notifications import InboxState, Notification, PutOff
-from app.store.operating import incidents, tallies
+from app.store.operating import incidents
 from app.store.operating.incidents import Noted
 from app.store.privacy import erasure
 from app.store.sending import attempts, recipients
@@ -182,13 +182,13 @@ class Settle:
                 return 0
             batch = self._look(connection, taken)
             done = self._settle_all(connection, batch)
-            save_isolated(connection, [row for row in done.rows.values() if row != batch.rows[row.id]])
+            saved = save_isolated(connection, [row for row in done.rows.values() if row != batch.rows[row.id]])
             attempts.close(connection, list(done.closings.values()))
             notifications.finish(connection, done.finished)
             notifications.put_off(connection, done.put_off)
             erasure.erase_notifications(connection, done.erased)
             incidents.note_all(connection, done.incidents)
-            tallies.add(connection, tally_of(batch.rows, done.rows.values()) + done.bounces)
+            note_moves(connection, moves_of(batch.rows, saved), bounces=done.bounces)
             return done.looked_at
 
     def _look(self, connection: Connection, taken: Sequence[Notification]) -> _Batch:

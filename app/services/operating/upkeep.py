@@ -17,6 +17,7 @@ from app.domain.sending.state_machine import CLAIMABLE, Event, State, Transition
 from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
+from app.services.moves import moves_of, note_moves
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
@@ -24,10 +25,9 @@ from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
-from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
-from app.store.operating import heartbeats, tallies
+from app.store.operating import heartbeats
 from app.store.sending import attempts, claims, recipients
 from app.store.sending.recipients import Recipient
 from app.store.suppression import pages, ses_removals
@@ -131,8 +131,9 @@ class Upkeep:
             moved = [
                 advance(row, Event.LEASE_EXPIRED, TransitionFacts(), now=now, reason=reason) for row in lapsed.values()
             ]
-            save_isolated(connection, [row for row in moved if row is not None])
+            saved = save_isolated(connection, [row for row in moved if row is not None])
             attempts.close_calling(connection, lapsed, reason=reason)
+            note_moves(connection, moves_of(lapsed, saved))
         return len(lapsed)
 
     def expire(self) -> int:
@@ -160,10 +161,9 @@ class Upkeep:
             advance(row, Event.EXPIRE, TransitionFacts(attempt_open=row.id in flying), now=now, reason=reason)
             for row in late.values()
         ]
-        expired = [row for row in moved if row is not None]
-        saved = save_isolated(connection, expired)
-        tallies.add(connection, tally_of(late, expired))
-        return saved
+        saved = save_isolated(connection, [row for row in moved if row is not None])
+        note_moves(connection, moves_of(late, saved))
+        return len(saved)
 
     def warm_positives(self) -> int:
         """Refill Redis from SQL when it lost the positives. Until then every look-up asks SQL."""

@@ -21,13 +21,13 @@ from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.privacy.pseudonym import Person
 from app.domain.sending.state_machine import WAITING, Event, State, TransitionFacts
 from app.domain.suppression.rules import EVERY_EMAIL, Origin
+from app.services.moves import moves_of, note_moves
 from app.services.privacy.forget_counts import Forgotten, ForgottenTogether, Kept, Refused
 from app.services.sending.transition import advance
 from app.services.suppression.entries import check_reason, invalid
 from app.services.suppression.list_writer import ListWriter
-from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
-from app.store.operating import audit, tallies
+from app.store.operating import audit
 from app.store.privacy import erasure, free_text
 from app.store.privacy.erasure import Erased
 from app.store.privacy.pseudonyms import Pseudonyms
@@ -174,7 +174,7 @@ class Forget:
             rows = recipients.lock_of_key(connection, person.key)
             canceled = _cancel_all(connection, rows)
             recipients.save(connection, list(canceled.values()))
-            tallies.add(connection, tally_of(rows, canceled.values()))
+            note_moves(connection, moves_of(rows, canceled.values()))
         _require_none_on_its_way({**rows, **canceled})
         return len(canceled)
 

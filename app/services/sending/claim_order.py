@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import State
-from app.store.operating import tallies
+from app.services.moves import Move, note_moves
 from app.store.sending import circuits, claims
 from app.store.sending.claims import Claim, Wanted
 
@@ -44,7 +44,7 @@ def _first_of(connection: Connection, wishes: Sequence[Wanted]) -> Claim:
     for wanted in wishes:
         claim = claims.claim(connection, wanted)
         if claim.suppressed:
-            tallies.add(connection, {(State.SUPPRESSED.value, ""): claim.suppressed})
+            note_moves(connection, [Move(replace(row, state=State.QUEUED), row) for row in claim.suppressed])
         if claim.size or not claim.dry:
             return claim if wanted is wishes[-1] else replace(claim, dry=False)
     return claims.NOTHING

@@ -185,7 +185,7 @@ class _Drain:
             log.warning("claim_failed", reason=str(error))
             self.all_known = False
             return False
-        self._drained = replace(self._drained, suppressed=self._drained.suppressed + claim.suppressed)
+        self._drained = replace(self._drained, suppressed=self._drained.suppressed + len(claim.suppressed))
         if claim.size >= room:
             self._let_others_join()
         self._call_all(claim, opened, claimed_at)
@@ -227,7 +227,7 @@ class _Drain:
                 done(NotCalled("The email could not be read after it was claimed."))
             else:
                 orders.append(CallOrder(attempt, sealed_email, claimed_at, done))
-        self._in_flight += claim.size - claim.suppressed
+        self._in_flight += len(claim.emails)
         self._parts.calls.make(orders)
 
     def _report(self, attempt: OpenAttempt, token: UUID, result: Result) -> None:

@@ -5,7 +5,6 @@ is written no matter which claim holds the lease by then (T4); everything else o
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,13 +18,13 @@ from app.domain.sending.call_outcome import Accepted, Ambiguous, Refused, Retry,
 from app.domain.sending.state_machine import Event, TransitionFacts
 from app.services.deadlock_retry import again
 from app.services.isolation import one_by_one
+from app.services.moves import Move, moves_of, note_moves
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
 from app.services.sending.circuits import move_circuits
 from app.services.sending.transition import advance
-from app.services.tally import SENT, tally_of
 from app.store.engine.database import Database
 from app.store.feedback import notifications
-from app.store.operating import incidents, tallies
+from app.store.operating import incidents
 from app.store.operating.incidents import Noted
 from app.store.sending import attempts, recipients
 from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
@@ -70,34 +69,39 @@ class Record:
                 notifications.wake(connection, accepted)
             # All at once and before any is written: otherwise two transactions may wait for each other's circuits.
             recipients.hold(connection, {report.attempt.recipient.id for report in reports})
-            written = self._write_accepted(connection, reports, seen.now)
+            accepted_moves = self._write_accepted(connection, reports, seen.now)
+            written = {one.after.id for one in accepted_moves}
             left = [report for report in reports if report.attempt.recipient.id not in written]
-            moved = self._write_under_lock(connection, left, seen.now)
+            other_moves = self._write_under_lock(connection, left, seen.now)
             attempts.close(connection, [closing(report) for report in reports])
             _note_incidents(connection, reports)
             move_circuits(connection, reports, are_open=seen.circuits_open)
-            tallies.add(connection, Counter({(SENT, ""): len(written)}) + moved)
+            note_moves(connection, [*accepted_moves, *other_moves])
 
-    def _write_accepted(self, connection: Connection, reports: Sequence[Report], now: datetime) -> frozenset[UUID]:
-        """Write reports of emails that SES accepted and their claim still holds. The ids of recipients written.
+    def _write_accepted(self, connection: Connection, reports: Sequence[Report], now: datetime) -> list[Move]:
+        """Write reports of emails that SES accepted and their claim still holds. The moves of the recipients written.
 
         Most reports are of this kind. As long as a claim holds a row, the row is as the claim read it, so the decision
         is made from that.
         """
         accepted = {report.attempt.recipient.id: report for report in reports if isinstance(report.result, Accepted)}
-        moved = [row for one in accepted.values() if (row := self.move(one.attempt.recipient, one, now)) is not None]
-        return recipients.save_accepted(connection, moved, tokens={id_: one.token for id_, one in accepted.items()})
+        moves = [
+            Move(one.attempt.recipient, row)
+            for one in accepted.values()
+            if (row := self.move(one.attempt.recipient, one, now)) is not None
+        ]
+        tokens = {id_: one.token for id_, one in accepted.items()}
+        written = recipients.save_accepted(connection, [one.after for one in moves], tokens=tokens)
+        return [one for one in moves if one.after.id in written]
 
-    def _write_under_lock(
-        self, connection: Connection, reports: Sequence[Report], now: datetime
-    ) -> Counter[tuple[str, str]]:
-        """Write all other reports, decided from the rows as they are now. What to count of them."""
+    def _write_under_lock(self, connection: Connection, reports: Sequence[Report], now: datetime) -> tuple[Move, ...]:
+        """Write all other reports, decided from the rows as they are now. The moves."""
         if not reports:
-            return Counter()
+            return ()
         rows = recipients.lock(connection, [report.attempt.recipient.id for report in reports])
         moved = self._move_all(rows, reports, now)
         recipients.save(connection, moved)
-        return tally_of(rows, moved)
+        return moves_of(rows, moved)
 
     def _move_all(self, rows: dict[UUID, Recipient], reports: Sequence[Report], now: datetime) -> list[Recipient]:
         """The rows that changed. Two reports of one recipient apply in turn, the second to what the first left."""

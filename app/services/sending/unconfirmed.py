@@ -15,18 +15,19 @@ from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
+from app.domain.feedback.providers import OTHER
 from app.domain.sending.state_machine import Event, State, TransitionFacts
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
 from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.isolation import save_isolated, together_or_apart
+from app.services.moves import Move, moves_of, note_moves
 from app.services.sending.transition import advance
-from app.services.tally import tally_of
 from app.store.apps import keys
 from app.store.apps.keys import App
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
-from app.store.operating import audit, tallies
+from app.store.operating import audit
 from app.store.sending import attempts, recipients, unconfirmed
 from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
 from app.store.sending.recipients import Recipient
@@ -109,6 +110,7 @@ class Reconcile:
                 reason=reason,
                 data={"recipient_id": str(recipient_id)},
             )
+            note_moves(connection, [Move(row, moved)])
         self._bells.ring(DELIVER[Lane(row.lane)])
 
     def _next(self, after: Unconfirmed | None) -> tuple[Unconfirmed, ...]:
@@ -140,14 +142,14 @@ class Reconcile:
             proofs = self._proofs(connection, waiting)
             moved = [self._move(rows[one.recipient_id], one, proofs[_minute(one.since)], now) for one in waiting]
             settled = [row for row in moved if row is not None]
-            count = save_isolated(connection, settled)
+            saved = save_isolated(connection, settled)
             proven = [row.id for row in settled if row.state is State.RETRY_WAIT]
             _close_unknown(connection, proven, evidence=OutcomeSource.EVENT, reason=_REASONS[Event.PROVEN_ABSENT])
-            self._send_canary(connection, waiting, proofs, now)
-            tallies.add(connection, tally_of(rows, settled))
+            added = self._send_canary(connection, waiting, proofs, now)
+            note_moves(connection, moves_of(rows, saved), added=added)
         for lane in {row.lane for row in settled}:
             self._bells.ring(DELIVER[Lane(lane)])
-        return count
+        return len(saved)
 
     def _still_quiet(
         self, page: Sequence[Unconfirmed], rows: Mapping[UUID, Recipient], now: datetime
@@ -176,21 +178,23 @@ class Reconcile:
         waiting: tuple[Unconfirmed, ...],
         proofs: dict[datetime, Peers],
         now: datetime,
-    ) -> None:
+    ) -> tuple[NewEmail, ...]:
+        """Send a canary where nothing else can prove the outcome of these emails. The emails that were added."""
         lonely = [
             one for one in waiting if one.policy is OnUnconfirmed.RESEND and not proofs[_minute(one.since)].caught_up
         ]
         if not lonely:
-            return
+            return ()
         last = unconfirmed.last_canary(connection, CANARY)
         if last is not None and last > max(lonely[-1].since, now - self._quiet):
-            return
+            return ()
         latest = lonely[-1]
         sent = canary_email(
             connection, self._key_ring, sender=latest.sender, sender_domain=latest.sender_domain, text=_QUESTION
         )
         emails.add(connection, [sent])
         log.info("canary_sent", unconfirmed=len(lonely))
+        return (sent,)
 
 
 def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, sender_domain: str, text: str) -> NewEmail:
@@ -198,7 +202,14 @@ def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, send
     email_id, owner = new_id(), own_app(connection)
     body = pack(Body(text=text, html=None))
     recipient = NewRecipient(
-        id=new_id(), kind="to", name=None, address=CANARY, key=CANARY, pseudonym="", state=State.QUEUED
+        id=new_id(),
+        kind="to",
+        name=None,
+        address=CANARY,
+        key=CANARY,
+        pseudonym="",
+        mailbox_provider=OTHER,
+        state=State.QUEUED,
     )
     return NewEmail(
         id=email_id,

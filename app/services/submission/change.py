@@ -11,10 +11,9 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.sending.state_machine import Event, TransitionFacts
 from app.queue import DELIVER, Bells, Lane
+from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
-from app.services.tally import tally_of
 from app.store.engine.database import Database, clock
-from app.store.operating import tallies
 from app.store.sending import attempts, recipients
 from app.store.sending.recipients import Recipient
 from app.store.submission import emails
@@ -44,7 +43,7 @@ class Revise:
             if not canceled:
                 raise Conflict("The email has left, or has ended: nothing is left to cancel.")
             recipients.save(connection, canceled)
-            tallies.add(connection, tally_of(rows, canceled))
+            note_moves(connection, moves_of(rows, canceled))
 
     def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime | timedelta) -> None:
         """Send a scheduled email at another time, or so long from now.
@@ -62,6 +61,7 @@ class Revise:
                 raise Conflict("The email is not scheduled any more.")
             recipients.save(connection, moved)
             emails.reschedule(connection, email_id, scheduled_at=at)
+            note_moves(connection, moves_of(rows, moved))
         if at <= now:
             self._bells.ring(DELIVER[Lane(moved[0].lane)])
 

@@ -3,20 +3,16 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.domain.sending.state_machine import State
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
-from app.services.tally import ACCEPTED
+from app.services.moves import note_moves
 from app.store.apps import keys
 from app.store.apps.keys import Claim, Remembered
 from app.store.engine.database import Database
-from app.store.operating import tallies
-from app.store.operating.tallies import Tally
 from app.store.submission import emails
 from app.store.submission.emails import NewEmail
 
@@ -68,14 +64,8 @@ class Keep:
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
             added = [email for outcome in outcomes for email in outcome.emails]
             emails.add(connection, added)
-            tallies.add(connection, _tally(added))
+            note_moves(connection, added=added)
         return outcomes
-
-
-def _tally(added: Sequence[NewEmail]) -> Tally:
-    """Every recipient is accepted; some are known to be suppressed already."""
-    states = Counter(recipient.state for email in added for recipient in email.recipients)
-    return {(ACCEPTED, ""): states.total(), (State.SUPPRESSED.value, ""): states[State.SUPPRESSED]}
 
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:

@@ -13,6 +13,7 @@ from app.domain.errors import Conflict, NotFound
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.sending.state_machine import Event, State, TransitionFacts
 from app.queue import DELIVER, Bells, Lane
+from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
 from app.store.engine.database import Database, clock
 from app.store.operating import audit
@@ -64,6 +65,7 @@ class ResendFailed:
                     reason=reason,
                     data={"recipient_id": str(row.id)},
                 )
+            note_moves(connection, moves_of(rows, moved))
         for lane in {row.lane for row in moved}:
             self._bells.ring(DELIVER[Lane(lane)])
         return len(moved)

@@ -76,20 +76,20 @@ class OpenAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The result of one claim: the emails to send, and how many were found suppressed instead.
+    """The result of one claim: the emails to send, and the recipients that were found suppressed instead.
 
     `dry`: it left no email that is due and may go, except email that other claims were taking at that moment.
     """
 
     token: UUID
     emails: tuple[OpenAttempt, ...] = ()
-    suppressed: int = 0
+    suppressed: tuple[Recipient, ...] = ()
     dry: bool = True
 
     @property
     def size(self) -> int:
         """How many rows left the queue."""
-        return len(self.emails) + self.suppressed
+        return len(self.emails) + len(self.suppressed)
 
 
 NOTHING = Claim(token=UUID(int=0))
@@ -135,7 +135,7 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
     return Claim(
         token=wanted.token,
         emails=_open_attempts(connection, taken),
-        suppressed=len(rows) - len(taken),
+        suppressed=tuple(row for row in rows if row.state is not State.SENDING),
         dry=all(count < share for count in Counter(row.app_id for row in rows).values()),
     )
 

@@ -1,19 +1,23 @@
 """How many recipients were accepted, sent to, delivered to and so on: counted once each, whatever comes twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
 from app.domain.sending.call_outcome import Ambiguous, Refused
+from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.store.operating import tallies
+from app.store.sending import recipients
+from app.store.sending.recipients import Recipient
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, complaint, delivery, feed, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller
-from tests.support.gateway.rows import age
+from tests.support.gateway.rows import age, change, recipient_of
 
 
 def counted(gateway: Gateway) -> dict[str, int]:
@@ -81,6 +85,33 @@ def test_an_email_whose_answer_was_lost_is_counted_when_its_event_comes(
     assert counted(gateway) == {"accepted": 1}
     feed(gateway, delivery(gateway, email))
     assert counted(gateway) == {"accepted": 1, "sent": 1, "delivered": 1}
+
+
+def test_what_a_person_discards_is_counted_as_canceled(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """An email that was held has the end that a person gave it."""
+    mailer.answers["kim@example.net"] = Ambiguous("Silence.")
+    email = send(gateway, "kim@example.net")
+    change(gateway, "recipients", {"state": State.HELD}, email_id=email)
+    gateway.reconcile.discard(ROOT, recipient_of(gateway, email).id, reason="The event is over.")
+    assert counted(gateway) == {"accepted": 1, "canceled": 1}
+
+
+def test_a_row_that_cannot_be_written_is_not_counted(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others of its batch are."""
+    who = caller(gateway)
+    stuck, late = (submit(gateway, who, f"{name}@example.net", expires_in=timedelta(hours=1)) for name in "ab")
+    age(gateway, "recipients", "expires_at", timedelta(hours=2))
+    save = recipients.save
+
+    def save_others(connection: Connection, changed: Sequence[Recipient]) -> None:
+        if any(row.email_id == stuck for row in changed):
+            raise ValueError
+        save(connection, changed)
+
+    monkeypatch.setattr(recipients, "save", save_others)
+    gateway.upkeep.expire()
+    assert recipient_of(gateway, late).state is State.EXPIRED
+    assert counted(gateway) == {"accepted": 2, "expired": 1}
 
 
 def test_counts_of_many_transactions_add_up(gateway: Gateway) -> None:

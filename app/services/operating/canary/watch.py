@@ -19,13 +19,13 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.queue import DELIVER, Bells, Lane
+from app.services.moves import note_moves
 from app.services.operating.canary import state as memory
 from app.services.operating.canary.journey import Hop, Journey, journey_of
 from app.services.operating.canary.state import CanaryState
 from app.services.sending.unconfirmed import CANARY, Reconcile, canary_email
-from app.services.tally import ACCEPTED
 from app.store.engine.database import Database, clock
-from app.store.operating import audit, incidents, tallies
+from app.store.operating import audit, incidents
 from app.store.sending import circuits, recipients
 from app.store.submission import emails
 from app.store.submission.sealing import KeyRing
@@ -123,7 +123,7 @@ class Canary:
             connection, self._key_ring, sender=plan.sender, sender_domain=plan.sender_domain, text=_TEXT
         )
         emails.add(connection, [email])
-        tallies.add(connection, {(ACCEPTED, ""): 1})
+        note_moves(connection, added=[email])
         return replace(state, email_id=email.id, accepted_at=clock(connection), is_back=False, is_missing=False)
 
 
