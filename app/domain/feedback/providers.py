@@ -9,6 +9,9 @@ from typing import Final
 REFUSED: Final = "refused_for_policy"
 """The kind of incident of a server that refuses us."""
 
+OTHER: Final = "other"
+"""The provider of all domains that are not in `DOMAINS`."""
+
 _BETWEEN: Final = ": "
 
 DOMAINS: Final = {
@@ -49,6 +52,11 @@ _DESKS: Final = {
 def group_of(domain: str) -> str:
     """The provider behind a domain, or the domain itself where no provider is known."""
     return _PROVIDER_OF.get(domain, domain)
+
+
+def provider_of(domain: str) -> str:
+    """The provider behind a domain, or `other`: so that counts by provider have few rows."""
+    return _PROVIDER_OF.get(domain, OTHER)
 
 
 def subject_of(group: str, rule: str | None) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, InvalidIdempotentRequest, RestrictedApiKey
+from app.domain.feedback.providers import provider_of
 from app.domain.message.address import Mailbox
 from app.domain.message.mime import Message, check_message
 from app.domain.sending.state_machine import first_state
@@ -48,6 +49,11 @@ class Submission:
     stream: str = "default"
     lane: Lane | None = None
     tags: tuple[tuple[str, str], ...] = ()
+    actor: str | None = None
+    """On whose behalf it is sent: an id of the application's own, or an address."""
+    reference: str | None = None
+    """What it is about: an id of the application's own."""
+    supersedes: str | None = None
     scheduled_at: datetime | None = None
     scheduled_in: timedelta | None = None
     """In place of `scheduled_at`: how long after it is accepted."""
@@ -205,6 +211,9 @@ class Accept:
             subject=message.subject,
             headers=message.headers,
             tags=submission.tags,
+            actor=submission.actor,
+            reference=submission.reference,
+            supersedes=submission.supersedes,
             body=self._key_ring.seal(body, row_id=email_id),
             on_unconfirmed=submission.on_unconfirmed or caller.on_unconfirmed,
             scheduled_at=submission.scheduled_at,
@@ -223,6 +232,7 @@ class Accept:
             address=mailbox.address.email,
             key=mailbox.address.key,
             pseudonym=self._pseudonyms(mailbox.address.key),
+            mailbox_provider=provider_of(mailbox.address.domain),
             state=first_state(suppressed=entry is not None, scheduled=later),
             reason=None if entry is None else reason_for(entry.origin),
         )

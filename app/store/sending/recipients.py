@@ -33,6 +33,7 @@ class Recipient:
     name: str | None
     address: str
     key: str
+    mailbox_provider: str
     state: State
     reason: str | None
     cause: str | None

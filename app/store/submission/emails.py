@@ -33,6 +33,7 @@ class NewRecipient:
     address: str
     key: str
     pseudonym: str
+    mailbox_provider: str
     state: State
     reason: str | None = None
 
@@ -53,6 +54,9 @@ class NewEmail:
     subject: str
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
+    actor: str | None = None
+    reference: str | None = None
+    supersedes: str | None = None
     body: Sealed
     on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
@@ -75,6 +79,9 @@ class Email:
     subject: str | None
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
+    actor: str | None
+    reference: str | None
+    supersedes: str | None
     body: Sealed | None
     on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
@@ -192,6 +199,9 @@ def _email_values(email: NewEmail) -> dict[str, Any]:
         "subject": email.subject,
         "headers": [list(pair) for pair in email.headers],
         "tags": stored_tags(email.tags),
+        "actor": email.actor,
+        "reference": email.reference,
+        "supersedes": email.supersedes,
         "sealed_body": email.body.body,
         "sealed_key": email.body.key,
         "on_unconfirmed": email.on_unconfirmed,
@@ -214,6 +224,7 @@ def _recipient_values(email: NewEmail, position: int, recipient: NewRecipient) -
         "address": recipient.address,
         "key": recipient.key,
         "pseudonym": recipient.pseudonym,
+        "mailbox_provider": recipient.mailbox_provider,
         "state": recipient.state,
         "reason": recipient.reason,
         "due_at": email.scheduled_at,
@@ -236,6 +247,9 @@ def _email(row: Row[Any]) -> Email:
         subject=row.subject,
         headers=tuple((name, value) for name, value in row.headers),
         tags=read_tags(row.tags),
+        actor=row.actor,
+        reference=row.reference,
+        supersedes=row.supersedes,
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
         scheduled_at=row.scheduled_at,

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from app.store.engine.database import UtcDateTime
+from app.store.tables.apps import api_keys, apps, idempotency_keys
 from app.store.tables.metadata import Structured, metadata
 from app.store.tables.operating import (
     audit,
@@ -80,36 +81,13 @@ _LISTED = text("state <> 'sending' and position >= 0")
 _WITH_BODY = text("sealed_key is not null")
 _WITH_TAGS = text("tags <> '{}'")
 _NONE = text("false")
+_ACTED = text("actor is not null")
+_REFERS = text("reference is not null")
+_SUPERSEDES = text("supersedes is not null")
 
-# An application: its senders, its default lane and its defaults.
-apps = Table(
-    "apps",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("name", String(63), nullable=False, unique=True),
-    Column("senders", Structured, nullable=False),
-    Column("default_lane", String(16), nullable=False),
-    Column("reason_optional", Boolean, nullable=False, server_default=false()),
-    Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("app_id", Uuid, ForeignKey("apps.id"), nullable=False, index=True),
-    Column("public_id", String(16), nullable=False, unique=True),
-    Column("secret_sha256", LargeBinary(32), nullable=False),
-    Column("name", String(100), nullable=False),
-    Column("scopes", Structured, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime),
-    Column("revoked_at", UtcDateTime),
-    Column("last_used_at", UtcDateTime),
-)
-
-# One submission. `sealed_body` holds text, html and attachments under `sealed_key`; without the key they are gone.
+# One submission. `actor` is on whose behalf it was sent, `reference` what it is about; a newer email with the same
+# `supersedes` cancels it while it waits. `sealed_body` holds text, html and attachments under `sealed_key`; without the
+# key they are gone.
 emails = Table(
     "emails",
     metadata,
@@ -123,6 +101,9 @@ emails = Table(
     Column("subject", Text),
     Column("headers", Structured, nullable=False),
     Column("tags", Structured, nullable=False),
+    Column("actor", String(320)),
+    Column("reference", String(256)),
+    Column("supersedes", String(256)),
     Column("sealed_body", LargeBinary),
     Column("sealed_key", LargeBinary),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
@@ -131,6 +112,16 @@ emails = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_emails_app_id_id", "app_id", "id"),
     Index("ix_emails_app_id_stream_id", "app_id", "stream", "id"),
+    Index("ix_emails_app_id_actor_id", "app_id", "actor", "id", postgresql_where=_ACTED, sqlite_where=_ACTED),
+    Index("ix_emails_app_id_reference_id", "app_id", "reference", "id", postgresql_where=_REFERS, sqlite_where=_REFERS),
+    Index(
+        "ix_emails_app_id_supersedes_id",
+        "app_id",
+        "supersedes",
+        "id",
+        postgresql_where=_SUPERSEDES,
+        sqlite_where=_SUPERSEDES,
+    ),
     Index("ix_emails_with_body", "created_at", "id", postgresql_where=_WITH_BODY, sqlite_where=_WITH_BODY),
     # Empty on SQLite, which has no such index. It leaves out the many emails without tags.
     Index(
@@ -145,7 +136,7 @@ emails = Table(
 
 # One row per address: one call, one fate. `scope` is `app/stream`; `lease_token` is the claim that holds the row. Lane,
 # scope and the From domain are copied from the email, so that a claim reads one table. `pseudonym` stands for the
-# address on the list once its person was forgotten.
+# address on the list once its person was forgotten. `mailbox_provider` is empty in rows from before it was known.
 recipients = Table(
     "recipients",
     metadata,
@@ -161,6 +152,7 @@ recipients = Table(
     Column("address", String(320), nullable=False),
     Column("key", String(320), nullable=False),
     Column("pseudonym", String(23), nullable=False, server_default=text("''")),
+    Column("mailbox_provider", String(16), nullable=False, server_default=text("''")),
     Column("state", String(20), nullable=False),
     Column("reason", Text),
     Column("cause", String(24)),
@@ -304,14 +296,4 @@ events = Table(
         postgresql_where=text("feedback_id is not null"),
         sqlite_where=text("feedback_id is not null"),
     ),
-)
-
-idempotency_keys = Table(
-    "idempotency_keys",
-    metadata,
-    Column("app_id", Uuid, ForeignKey("apps.id"), primary_key=True),
-    Column("key", String(256), primary_key=True),
-    Column("fingerprint", LargeBinary(32), nullable=False),
-    Column("answer", Structured),
-    Column("expires_at", UtcDateTime, nullable=False, index=True),
 )

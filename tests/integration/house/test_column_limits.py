@@ -144,7 +144,8 @@ def now(gateway: Gateway) -> Any:
 def a_mail_is_sent(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
     """The longest application, stream, sender and key send an email to the longest address."""
     who = caller(gateway, app=APP, senders=("*",))
-    submit(gateway, who, ADDRESS, sender=SENDER, stream=STREAM, idempotency=IDEMPOTENCY)
+    about: dict[str, Any] = {name: LONGEST[f"emails.{name}"] for name in ("actor", "reference", "supersedes")}
+    submit(gateway, who, ADDRESS, sender=SENDER, stream=STREAM, idempotency=IDEMPOTENCY, **about)
     assert gateway.deliver.drain(Lane.TRANSACTIONAL).reported == 1
     gateway.issue_keys.create(actor="test", app=APP, name="k" * 100, scopes=frozenset())
 

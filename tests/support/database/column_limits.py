@@ -6,6 +6,7 @@ from typing import Final
 from app.aws.sns.verifier import SnsType
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
+from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.feedback.rejections import Reason
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
@@ -73,6 +74,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "recipients.cause": frozenset(BounceCause),
     "recipients.kind": frozenset({"to", "cc", "bcc"}),
     "recipients.lane": frozenset(Lane),
+    "recipients.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "recipients.pseudonym": frozenset({"#" + "0" * 22}),
     "recipients.state": frozenset(State),
     "refused_messages.reason": frozenset({*Reason, CRASHED}),
@@ -94,7 +96,10 @@ LONGEST: Final[Mapping[str, str]] = {
     "audit.actor": ACTOR,
     "audit.key": ADDRESS,
     "circuits.scope": f"sender:{DOMAIN}",
+    "emails.actor": "c" * 320,
+    "emails.reference": "f" * 256,
     "emails.stream": STREAM,
+    "emails.supersedes": "v" * 256,
     "events.address": REPORTED,
     "events.domain": DOMAIN,
     "events.key": ADDRESS,

@@ -148,6 +148,7 @@ def recipient_of(row: Row) -> Recipient:
         sender_domain="example.com",
         kind="to",
         name=None,
+        mailbox_provider="other",
         address="ann@example.net",
         key="ann@example.net",
         state=row.state,
