@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
+_TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 
 OF_THE_HOUSE: Final = (
@@ -38,6 +39,20 @@ OF_THE_HOUSE: Final = (
         file="app/services/operating/upkeep.py",
         edits=(("for _ in range(_BATCHES):", "for _ in range(1):"),),
         killed_by=f"{_EXPIRY}::test_all_that_has_expired_ends_in_one_sweep[sqlite]",
+    ),
+    Mutant(
+        name="what a person decides about held email is counted nowhere",
+        file="app/services/sending/unconfirmed.py",
+        edits=(("            note_moves(connection, [Move(row, moved)])\n", "            note_moves(connection)\n"),),
+        killed_by=f"{_TALLIES}::test_what_a_person_discards_is_counted_as_canceled[sqlite]",
+    ),
+    Mutant(
+        name="a row that was not written is counted",
+        file="app/services/isolation.py",
+        edits=(
+            ("return [row for row in rows if _saved(connection, row)]", "[_saved(connection, row) for row in rows]"),
+        ),
+        killed_by=f"{_TALLIES}::test_a_row_that_cannot_be_written_is_not_counted[sqlite]",
     ),
     Mutant(
         name="any certificate gets the password of the broker",
