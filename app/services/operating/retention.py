@@ -1,24 +1,28 @@
-"""Erase what is past its retention: bodies, raw notifications, idempotency keys, and the heartbeats of old processes.
+"""Erase what is past its retention: bodies, raw notifications, idempotency keys, heartbeats of old processes, emails.
 
-Bodies last for a time after their email has ended, notifications after they came; each kind is erased by itself.
+Bodies last for a time after their email has ended, notifications after they came, emails after they were accepted; each
+kind is erased by itself.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
 
+from app.domain.suppression.evidence import is_needed
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats
-from app.store.submission import emails
+from app.store.submission import emails, old_emails
 
 log = structlog.get_logger()
 
 _BATCH: Final = 200
+_EMAILS_A_RUN: Final = 10_000
 
 
 class Retention:
@@ -87,3 +91,38 @@ class Retention:
             if not found:
                 return erased
             erased += found
+
+
+class EmailRetention:
+    """Deletes emails that were accepted longer than `lasts` ago, with their recipients, attempts and events."""
+
+    def __init__(self, *, database: Database, lasts: timedelta | None, batch: int = _BATCH) -> None:
+        """`lasts` None keeps all emails."""
+        self._database = database
+        self._lasts = lasts
+        self._batch = batch
+
+    def sweep(self) -> int:
+        """Delete some thousand emails at most, a batch in a transaction; the next run goes on. How many."""
+        if self._lasts is None:
+            return 0
+        deleted, after = 0, None
+        while deleted < _EMAILS_A_RUN:
+            number, after = self._delete(self._lasts, after)
+            deleted += number
+            if after is None:
+                break
+        return deleted
+
+    def _delete(self, lasts: timedelta, after: UUID | None) -> tuple[int, UUID | None]:
+        """How many of the next emails behind `after` were deleted, and the last one looked at; None at the end."""
+        with self._database.transaction() as connection:
+            before = clock(connection) - lasts
+            old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
+            if old is None:
+                return 0, None
+            told = old_emails.events_by_address(connection, old.recipients)
+            pasts = old_emails.pasts(connection, told)
+            needed = [one.id for key, of_key in told.items() for one in of_key if is_needed(one, pasts[key])]
+            deleted = old_emails.delete_all(connection, old, keep_events=needed)
+        return deleted, old.last
