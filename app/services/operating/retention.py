@@ -4,7 +4,7 @@ Bodies last for a time after their email has ended, notifications after they cam
 kind is erased by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -12,17 +12,18 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from app.domain.suppression.evidence import is_needed
+from app.domain.suppression.evidence import PastEvent, is_needed
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
-from app.store.operating import heartbeats
+from app.store.operating import heartbeats, job_cursors
 from app.store.submission import emails, old_emails
 
 log = structlog.get_logger()
 
 _BATCH: Final = 200
-_EMAILS_A_RUN: Final = 10_000
+_MOST_A_RUN: Final = 10_000
+EVENTS_CURSOR: Final = "old_events"
 
 
 class Retention:
@@ -94,35 +95,58 @@ class Retention:
 
 
 class EmailRetention:
-    """Deletes emails that were accepted longer than `lasts` ago, with their recipients, attempts and events."""
+    """Deletes emails that were accepted longer than `lasts` ago, with their recipients, attempts and events.
+
+    Events about email that is not known here are deleted once they are as old. Events that the suppression list needs
+    stay.
+    """
 
     def __init__(self, *, database: Database, lasts: timedelta | None, batch: int = _BATCH) -> None:
-        """`lasts` None keeps all emails."""
+        """`lasts` None keeps everything."""
         self._database = database
         self._lasts = lasts
         self._batch = batch
 
     def sweep(self) -> int:
-        """Delete some thousand emails at most, a batch in a transaction; the next run goes on. How many."""
+        """Delete some thousand emails and events at most, a batch in a transaction. How many; the next run goes on."""
         if self._lasts is None:
             return 0
+        return self._delete_emails(self._lasts) + self._delete_events(self._lasts)
+
+    def _delete_emails(self, lasts: timedelta) -> int:
         deleted, after = 0, None
-        while deleted < _EMAILS_A_RUN:
-            number, after = self._delete(self._lasts, after)
-            deleted += number
-            if after is None:
-                break
+        while deleted < _MOST_A_RUN:
+            with self._database.transaction() as connection:
+                before = clock(connection) - lasts
+                old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
+                if old is None:
+                    break
+                told = old_emails.events_by_address(connection, old.recipients)
+                needed = _needed(connection, told)
+                deleted += old_emails.delete_all(connection, old, keep_events=needed)
+                after = old.last
         return deleted
 
-    def _delete(self, lasts: timedelta, after: UUID | None) -> tuple[int, UUID | None]:
-        """How many of the next emails behind `after` were deleted, and the last one looked at; None at the end."""
-        with self._database.transaction() as connection:
-            before = clock(connection) - lasts
-            old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
-            if old is None:
-                return 0, None
-            told = old_emails.events_by_address(connection, old.recipients)
-            pasts = old_emails.pasts(connection, told)
-            needed = [one.id for key, of_key in told.items() for one in of_key if is_needed(one, pasts[key])]
-            deleted = old_emails.delete_all(connection, old, keep_events=needed)
-        return deleted, old.last
+    def _delete_events(self, lasts: timedelta) -> int:
+        """Events of no email. Each is looked at once: those that stay are behind the cursor from then on."""
+        deleted, looked_at = 0, 0
+        while looked_at < _MOST_A_RUN:
+            with self._database.transaction() as connection:
+                place = job_cursors.lock(connection, EVENTS_CURSOR)
+                after = UUID(place["after"]) if place else None
+                before = clock(connection) - lasts
+                old = old_emails.events_of_none(connection, recorded_before=before, after=after, limit=self._batch)
+                if old is None:
+                    break
+                about = {one.id for of_key in old.by_address.values() for one in of_key}
+                going = about.difference(_needed(connection, old.by_address)).union(old.others)
+                deleted += old_emails.delete_events(connection, going)
+                job_cursors.write(connection, EVENTS_CURSOR, {"after": str(old.last)})
+                looked_at += self._batch
+        return deleted
+
+
+def _needed(connection: Connection, told: Mapping[str, Sequence[PastEvent]]) -> list[UUID]:
+    """Those of these events, by address, that the suppression list still needs."""
+    pasts = old_emails.pasts(connection, told) if told else {}
+    return [one.id for key, of_key in told.items() for one in of_key if is_needed(one, pasts[key])]

@@ -1,10 +1,12 @@
 """Rows of emails whose retention is over: find them, and delete them with all that belongs to them.
 
+Events about email that is not known here belong to none, and have a retention of the same length.
+
 Which of their events stay is decided by `app.domain.suppression.evidence`.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -80,6 +82,44 @@ def lock(connection: Connection, *, accepted_before: datetime, after: UUID | Non
         recipients=tuple(row.id for row in rows if row.email_id not in waiting),
         last=found[-1],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EventsOfNone:
+    """Events that belong to no email: those that say something of an address, by its key, and the ids of the others."""
+
+    by_address: Mapping[str, Sequence[PastEvent]]
+    others: tuple[UUID, ...]
+    last: UUID
+
+
+def events_of_none(
+    connection: Connection, *, recorded_before: datetime, after: UUID | None, limit: int
+) -> EventsOfNone | None:
+    """Those among the next `limit` old events, the oldest first; None if there are no more events that old."""
+    columns = (events.c.key, events.c.id, events.c.type, events.c.occurred_at, events.c.counts_against)
+    old = select(*columns, events.c.recipient_id).where(
+        events.c.id < first_id_of(recorded_before), events.c.recorded_at < recorded_before
+    )
+    if after is not None:
+        old = old.where(events.c.id > after)
+    found = connection.execute(old.order_by(events.c.id).limit(limit)).all()
+    if not found:
+        return None
+    by_address: defaultdict[str, list[PastEvent]] = defaultdict(list)
+    others = []
+    for key, *event, recipient_id in found:
+        one = PastEvent(*event)
+        if recipient_id is None and key is not None and one.type in _ABOUT_THE_ADDRESS:
+            by_address[key].append(one)
+        elif recipient_id is None:
+            others.append(one.id)
+    return EventsOfNone(by_address, tuple(others), found[-1].id)
+
+
+def delete_events(connection: Connection, event_ids: Collection[UUID]) -> int:
+    """Delete these events. How many."""
+    return connection.execute(delete(events).where(events.c.id.in_(event_ids))).rowcount if event_ids else 0
 
 
 def events_by_address(connection: Connection, recipient_ids: Collection[UUID]) -> dict[str, list[PastEvent]]:

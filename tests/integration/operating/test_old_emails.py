@@ -1,5 +1,6 @@
 """Emails are deleted once their retention is over: all of them, nothing younger, and nothing that is needed."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +15,12 @@ from app.queue import Lane
 from app.services.feedback import settle
 from app.services.operating.retention import EmailRetention
 from app.services.operating.upkeep import Sweep
+from app.store.account.ses_list import Mirrored, mirror
 from app.store.engine.ids import first_id_of, new_id
 from app.store.submission import old_emails
 from app.wiring.gateway import Gateway, build
 from app.wiring.operating import emails_last
+from tests.support.aws.notifications import bounced, delivered, event, put
 from tests.support.database.interleaving import just_after
 from tests.support.gateway.emails import ROOT, bounce, complaint, delivery, feed, state_of, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
@@ -108,13 +111,13 @@ def test_an_email_whose_body_is_kept_is_kept(gateway: Gateway, past: Past) -> No
 def test_the_list_keeps_its_entries_and_their_evidence(gateway: Gateway, past: Past) -> None:
     """Bounces and complaints of addresses that are or were on the list stay, without their recipient."""
     gone, cross, back = (past.submit(f"{name}@example.net") for name in ("gone", "cross", "back"))
-    for event in (bounce(gateway, gone), complaint(gateway, cross), bounce(gateway, back)):
-        feed(gateway, event)
+    for told in (bounce(gateway, gone), complaint(gateway, cross), bounce(gateway, back)):
+        feed(gateway, told)
     gateway.unsuppress(ROOT, "back@example.net", reason="A mistake.", force=True, wait_for_ses=False)
-    told, listed = rows(gateway, "events"), rows(gateway, "suppressions")
+    stored, listed = rows(gateway, "events"), rows(gateway, "suppressions")
     assert gateway.upkeep.run(Sweep.OLD_EMAILS) == 3
     assert rows(gateway, "suppressions") == listed
-    assert rows(gateway, "events") == [{**row, "recipient_id": None} for row in told]
+    assert rows(gateway, "events") == [{**row, "recipient_id": None} for row in stored]
     explained = gateway.explain(ROOT, "gone@example.net")
     assert not explained.would_send
     assert explained.last_event is not None
@@ -123,11 +126,11 @@ def test_the_list_keeps_its_entries_and_their_evidence(gateway: Gateway, past: P
 
 def test_an_old_bounce_suppresses_nothing_again(gateway: Gateway, past: Past) -> None:
     """A removal sticks, also when SNS brings an event of an email that is deleted by now."""
-    event = bounce(gateway, past.submit("back@example.net"))
-    feed(gateway, event)
+    bounces = bounce(gateway, past.submit("back@example.net"))
+    feed(gateway, bounces)
     gateway.unsuppress(ROOT, "back@example.net", reason="A mistake.", force=True, wait_for_ses=False)
     gateway.upkeep.run(Sweep.OLD_EMAILS)
-    feed(gateway, event)
+    feed(gateway, bounces)
     assert state_of(gateway, submit(gateway, caller(gateway), "back@example.net")) is State.QUEUED
     assert count(gateway, "events") == 1
 
@@ -145,14 +148,40 @@ def test_bounces_in_a_row_count_although_their_emails_are_deleted(gateway: Gatew
 
 
 def test_a_delivery_that_ended_a_row_of_bounces_still_ends_it(gateway: Gateway, past: Past) -> None:
-    """The bounces before it are not needed any more, nor is any other delivery."""
+    """The bounces before it stay, since SES's list has the address; so it has to stay, too. Other deliveries go."""
+    full = "full@example.net"
+    at_ses = Mirrored(address=full, key=full, reason="BOUNCE", updated_at=datetime.now(UTC))
+    with gateway.database.transaction() as connection:
+        mirror(connection, [at_ses])
     for weeks in (8, 6, 4, 2):
-        feed(gateway, bounce(gateway, past.submit("full@example.net", ago=OLD + weeks * WEEK), kind="Transient"))
-    feed(gateway, delivery(gateway, past.submit("full@example.net", ago=OLD + WEEK)))
+        feed(gateway, bounce(gateway, past.submit(full, ago=OLD + weeks * WEEK), kind="Transient"))
+    feed(gateway, delivery(gateway, past.submit(full, ago=OLD + WEEK)))
     feed(gateway, delivery(gateway, past.submit("ann@example.net")))
     assert gateway.upkeep.run(Sweep.OLD_EMAILS) == 6
-    feed(gateway, bounce(gateway, past.submit("full@example.net", ago=timedelta(0)), kind="Transient"))
+    assert [row["type"] for row in rows(gateway, "events")] == ["bounce"] * 4 + ["delivery"]
+    feed(gateway, bounce(gateway, past.submit(full, ago=timedelta(0)), kind="Transient"))
     assert count(gateway, "suppressions") == 0
+
+
+def test_events_about_email_of_others_are_deleted_once_they_are_as_old(gateway: Gateway) -> None:
+    """Those that the list needs stay, and no later run looks at them again."""
+    theirs = (
+        event("Send", {}, message="sent", to=["kim@example.net"]),
+        delivered("kim@example.net", message="delivered"),
+        bounced("kim@example.net", message="bounced"),
+        delivered("ann@example.net", message="young"),
+    )
+    put(gateway, *map(json.dumps, theirs))
+    gateway.settle.drain()
+    for row in rows(gateway, "events"):
+        if row["ses_message_id"] != "young":
+            old = {"id": id_of(datetime.now(UTC) - OLD), "recorded_at": datetime.now(UTC) - OLD}
+            change(gateway, "events", old, id=row["id"])
+    assert gateway.upkeep.run(Sweep.OLD_EMAILS) == 2
+    assert [row["ses_message_id"] for row in rows(gateway, "events")] == ["bounced", "young"]
+    change(gateway, "suppressions", {"key": "renamed@example.net"})
+    assert gateway.upkeep.run(Sweep.OLD_EMAILS) == 0
+    assert count(gateway, "events") == 2
 
 
 def test_a_repeated_request_is_answered_although_its_email_is_deleted(gateway: Gateway, past: Past) -> None:
@@ -227,9 +256,9 @@ def test_an_event_that_comes_while_its_email_is_deleted_is_settled(
     gateway = build(settings_for(migrated_postgres_url, redis_url, flight_dir=flight_dir), mailer=mailer)
     try:
         email = Past(gateway, monkeypatch).submit("gone@example.net")
-        event = bounce(gateway, email)
+        bounces = bounce(gateway, email)
         just_after(monkeypatch, settle, "match", lambda: gateway.upkeep.run(Sweep.OLD_EMAILS))
-        feed(gateway, event)
+        feed(gateway, bounces)
         assert counts(gateway) == {"emails": 0, "recipients": 0, "attempts": 0, "events": 1}
         assert [row["state"] for row in rows(gateway, "notifications")] == ["parked"]
         assert count(gateway, "suppressions", key="gone@example.net") == 1
