@@ -15,6 +15,7 @@ from app.queue import Lane
 from app.services.feedback import settle
 from app.services.operating.retention import EmailRetention
 from app.services.operating.upkeep import Sweep
+from app.services.suppression.disclosure import OF_ANOTHER
 from app.store.account.ses_list import Mirrored, mirror
 from app.store.engine.ids import first_id_of, new_id
 from app.store.submission import old_emails
@@ -122,6 +123,8 @@ def test_the_list_keeps_its_entries_and_their_evidence(gateway: Gateway, past: P
     assert not explained.would_send
     assert explained.last_event is not None
     assert [one.type for one in gateway.look_up.events_of(ROOT, "back@example.net")] == ["bounce"]
+    # Whose email it was is not known any more, so its application sees no more of it than any other.
+    assert gateway.suppress.find(caller(gateway), "gone@example.net").entries[0].reason == OF_ANOTHER
 
 
 def test_an_old_bounce_suppresses_nothing_again(gateway: Gateway, past: Past) -> None:
