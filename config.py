@@ -23,6 +23,7 @@ from pydantic_settings import (
 from config_aws import accounts, configuration_set, configuration_sets, topic_arns
 from config_faults import explain
 from config_names import misspelt
+from config_retention import EmailRetentionDays
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
 _KEY_CHARACTERS = 43
@@ -221,6 +222,7 @@ class Settings(BaseSettings):
         description="Raw notifications are erased after this. They are accepted until they are 15 days old, and one "
         "that was erased sooner could be processed twice.",
     )
+    email_retention_days: EmailRetentionDays = 400
     idempotency_hours: int = Field(24, ge=1, le=720, description="How long an idempotency key is remembered.")
 
     log_level: str = Field(

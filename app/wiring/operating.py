@@ -18,7 +18,7 @@ from app.services.operating.local_ownership import LocalOwnership
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
 from app.services.operating.refusals import Refusals
-from app.services.operating.retention import Retention
+from app.services.operating.retention import EmailRetention, Retention
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.sending.unconfirmed import Reconcile
@@ -101,6 +101,13 @@ def _retention(settings: Settings, ground: Ground) -> Retention:
     )
 
 
+def emails_last(settings: Settings) -> timedelta | None:
+    """How long emails are kept after they were accepted: as long as their bodies at least; None is for ever."""
+    if not settings.email_retention_days:
+        return None
+    return max(timedelta(days=settings.email_retention_days), timedelta(hours=settings.body_retention_hours))
+
+
 def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
     return Upkeep(
         database=ground.database,
@@ -113,6 +120,7 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         refusals=Refusals(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
+        email_retention=EmailRetention(database=ground.database, lasts=emails_last(settings)),
     )
 
 

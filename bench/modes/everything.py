@@ -1,7 +1,8 @@
 """All: the benchmarks of speed, one after another, each in its own process; then one table of all their goals.
 
-Benchmarks with a choice of transport run with both. The benchmarks of growth and memory take long and run only by name.
-With `--quick` all of it takes under five minutes on two cores. So few emails in one round show only that it runs.
+Benchmarks with a choice of transport run with both. Those of years of history, growth and memory take long and run only
+by name. With `--quick` all of it takes under five minutes on two cores. So few emails in one round show only that it
+runs.
 """
 
 import json
@@ -26,7 +27,7 @@ RUNS: Final = (
     "outage",
     "outage --transport fast",
 )
-APART: Final = ("growth", "memory", "sweeps")
+APART: Final = ("growth", "memory", "retention", "sweeps")
 """The benchmarks that `all` leaves out."""
 
 

@@ -30,6 +30,9 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         states=tuple(map(State, given.state)),
         causes=tuple(given.cause),
         tags=tuple(given.tag),
+        actor=given.actor,
+        reference=given.reference,
+        supersedes=given.supersedes,
         app=given.app,
         stream=given.stream,
         since=given.since,
@@ -64,6 +67,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--to", metavar="ADDR", help="emails with this recipient")
     parser.add_argument("--app", help="emails of this application")
     parser.add_argument("--stream", help="emails of this stream")
+    parser.add_argument("--actor", metavar="ID", help="emails that were sent on behalf of this actor")
+    parser.add_argument("--reference", metavar="ID", help="emails about this")
+    parser.add_argument(
+        "--supersedes", metavar="KEY", help="emails that came with this key, of which the last one stays"
+    )
     _add_choice(parser, "--state", "a recipient is in this state", [state.value for state in State])
     _add_choice(parser, "--last-event", "the worst that happened to it", sorted(LAST_EVENTS))
     _add_choice(parser, "--cause", "why it bounced", [cause.value for cause in BounceCause])

@@ -31,6 +31,9 @@ def arguments(parser: ArgumentParser) -> None:
     body.add_argument("--text", help="the text; default: read from standard input")
     body.add_argument("--html", help="the HTML")
     add("--stream", help="the stream that the email belongs to, which is the scope of an unsubscribe")
+    add("--actor", metavar="ID", help="on whose behalf it is sent: an id or an address, to find it by")
+    add("--reference", metavar="ID", help="what it is about, to find it by")
+    add("--supersedes", metavar="KEY", help="cancel the application's older emails with this key that have not left")
     add("--idempotency-key", metavar="KEY", help="a second email with the same key is not sent; default: a new key")
     add("--follow", action="store_true", help="show each event until the outcome of the email is known")
     add("--url", help="the URL of the gateway; default: POSTERN_URL, else that of `postern up`")
@@ -44,6 +47,8 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     api = api_of(given)
     taken = api.send(email, idempotency_key=given.idempotency_key or str(uuid4()))
     terminal.say(f"accepted as {taken['id']}")
+    for older in taken.get("superseded", ()):
+        terminal.say(f"{older} is superseded: it is not sent any more")
     for one in taken.get("suppressed", ()):
         terminal.say(escape(f"{one['email']} is suppressed ({one['origin']}): the email is not sent there"))
     if not given.follow:
@@ -57,7 +62,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
 def email_of(given: Namespace) -> Json:
     """The body of the request. Raises `UsageMistake` when there is nothing to send."""
     email = {"from": given.sender, "to": given.to, "cc": given.cc, "bcc": given.bcc, "subject": given.subject}
-    email |= {"text": given.text, "html": given.html, "stream": given.stream}
+    email |= {name: getattr(given, name) for name in ("text", "html", "stream", "actor", "reference", "supersedes")}
     if given.text is None and given.html is None:
         if sys.stdin.isatty():
             raise UsageMistake("the email needs a body: pass --text or --html, or pipe the text in")

@@ -28,13 +28,14 @@ from app.services.sending.transition import advance
 from app.services.suppression.address_pauses import reassess
 from app.services.suppression.list_writer import ListWriter
 from app.services.tally import BOUNCE
+from app.store.engine import advisory_locks
 from app.store.feedback import events
 from app.store.feedback.events import Json, NewEvent
 from app.store.operating.incidents import Noted
 from app.store.sending import attempts
 from app.store.sending.attempts import AttemptOutcome, Closing, OutcomeSource
 from app.store.sending.recipients import Recipient
-from app.store.suppression import address_locks, entry_locks, reviews, suppressions
+from app.store.suppression import entry_locks, reviews, suppressions
 from app.store.suppression.suppressions import POSTERN, NewSuppression
 
 _STAYS = (
@@ -84,7 +85,7 @@ class Conclude:
             if address is not None and not (self._exempt_simulator and is_mailbox_simulator(address)):
                 (claims if is_claim(ses_event) else delivered).add(address.key)
         keys = frozenset(claims | events.counted_bounces(connection, delivered - claims).keys())
-        address_locks.hold(connection, keys)
+        advisory_locks.hold(connection, keys)
         entry_locks.hold_keys(connection, keys)
         return keys
 

@@ -18,11 +18,12 @@ from app.domain.privacy.redaction import without_addresses
 from app.domain.suppression.rules import EVERY_EMAIL, ListEffect, Origin, Ruling, effect_of, outlived_by, rule
 from app.services.suppression.address_pauses import reassess
 from app.services.suppression.list_writer import ListWriter
+from app.store.engine import advisory_locks
 from app.store.engine.database import Database
 from app.store.feedback import bounce_pages, events
 from app.store.feedback.bounce_pages import StoredBounce
 from app.store.operating import audit
-from app.store.suppression import address_locks, changes, entry_locks, suppressions
+from app.store.suppression import changes, entry_locks, suppressions
 from app.store.suppression.suppressions import POSTERN, NewSuppression
 
 READS_OTHERWISE: Final = "The rules read the bounce otherwise now."
@@ -107,7 +108,7 @@ class BounceReview:
         ruling = rule(_event(one), reading.cause, exempt=self._exempt and _of_simulator(address))
         with self._database.transaction() as connection:
             keys = [one.key] if one.key else []
-            address_locks.hold(connection, keys)
+            advisory_locks.hold(connection, keys)
             entry_locks.hold_keys(connection, keys)
             suppresses = address is not None and ruling.verdict is ListEffect.SUPPRESS
             put = suppresses and self._may_suppress(connection, one, address, ruling)

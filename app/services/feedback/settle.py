@@ -124,6 +124,12 @@ def _place(read: _Read) -> tuple[bool, str, str, str]:
     return read.claims, *names
 
 
+def _still_there(read: _Read, rows: Mapping[UUID, Recipient]) -> _Read:
+    """The notification without recipients that were deleted between the look and the lock."""
+    there = tuple(found if found and found.recipient_id in rows else None for found in read.matches)
+    return read if there == read.matches else replace(read, matches=there)
+
+
 def _row_of(found: Match | None, rows: Mapping[UUID, Recipient]) -> Recipient | None:
     return rows.get(found.recipient_id) if found else None
 
@@ -194,7 +200,7 @@ class Settle:
     def _look(self, connection: Connection, taken: Sequence[Notification]) -> _Batch:
         read = sorted(self._read(connection, taken), key=_place)
         rows = recipients.lock(connection, {one.recipient_id for each in read for one in each.matches if one})
-        read = list(self._unnamed(connection, read, rows))
+        read = list(self._unnamed(connection, [_still_there(one, rows) for one in read], rows))
         pairs = (pair for one in read for pair in one.pairs)
         locked = self._conclude.lock(connection, ((event, _row_of(found, rows)) for event, found in pairs))
         return _Batch(read, rows, locked, clock(connection))

@@ -1,24 +1,29 @@
-"""Erase what is past its retention: bodies, raw notifications, idempotency keys, and the heartbeats of old processes.
+"""Erase what is past its retention: bodies, raw notifications, idempotency keys, heartbeats of old processes, emails.
 
-Bodies last for a time after their email has ended, notifications after they came; each kind is erased by itself.
+Bodies last for a time after their email has ended, notifications after they came, emails after they were accepted; each
+kind is erased by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
 
+from app.domain.suppression.evidence import PastEvent, is_needed
 from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
-from app.store.operating import heartbeats
-from app.store.submission import emails
+from app.store.operating import heartbeats, job_cursors
+from app.store.submission import emails, old_emails
 
 log = structlog.get_logger()
 
 _BATCH: Final = 200
+_MOST_A_RUN: Final = 10_000
+EVENTS_CURSOR: Final = "old_events"
 
 
 class Retention:
@@ -87,3 +92,61 @@ class Retention:
             if not found:
                 return erased
             erased += found
+
+
+class EmailRetention:
+    """Deletes emails that were accepted longer than `lasts` ago, with their recipients, attempts and events.
+
+    Events about email that is not known here are deleted once they are as old. Events that the suppression list needs
+    stay.
+    """
+
+    def __init__(self, *, database: Database, lasts: timedelta | None, batch: int = _BATCH) -> None:
+        """`lasts` None keeps everything."""
+        self._database = database
+        self._lasts = lasts
+        self._batch = batch
+
+    def sweep(self) -> int:
+        """Delete some thousand emails and events at most, a batch in a transaction. How many; the next run goes on."""
+        if self._lasts is None:
+            return 0
+        return self._delete_emails(self._lasts) + self._delete_events(self._lasts)
+
+    def _delete_emails(self, lasts: timedelta) -> int:
+        deleted, after = 0, None
+        while deleted < _MOST_A_RUN:
+            with self._database.transaction() as connection:
+                before = clock(connection) - lasts
+                old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
+                if old is None:
+                    break
+                told = old_emails.events_by_address(connection, old.recipients)
+                needed = _needed(connection, told)
+                deleted += old_emails.delete_all(connection, old, keep_events=needed)
+                after = old.last
+        return deleted
+
+    def _delete_events(self, lasts: timedelta) -> int:
+        """Events of no email. Each is looked at once: those that stay are behind the cursor from then on."""
+        deleted, looked_at = 0, 0
+        while looked_at < _MOST_A_RUN:
+            with self._database.transaction() as connection:
+                place = job_cursors.lock(connection, EVENTS_CURSOR)
+                after = UUID(place["after"]) if place else None
+                before = clock(connection) - lasts
+                old = old_emails.events_of_none(connection, recorded_before=before, after=after, limit=self._batch)
+                if old is None:
+                    break
+                about = {one.id for of_key in old.by_address.values() for one in of_key}
+                going = about.difference(_needed(connection, old.by_address)).union(old.others)
+                deleted += old_emails.delete_events(connection, going)
+                job_cursors.write(connection, EVENTS_CURSOR, {"after": str(old.last)})
+                looked_at += self._batch
+        return deleted
+
+
+def _needed(connection: Connection, told: Mapping[str, Sequence[PastEvent]]) -> list[UUID]:
+    """Those of these events, by address, that the suppression list still needs."""
+    pasts = old_emails.pasts(connection, told) if told else {}
+    return [one.id for key, of_key in told.items() for one in of_key if is_needed(one, pasts[key])]

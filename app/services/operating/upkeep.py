@@ -20,7 +20,7 @@ from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
-from app.services.operating.retention import Retention
+from app.services.operating.retention import EmailRetention, Retention
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
@@ -56,6 +56,7 @@ class Sweep(StrEnum):
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
+    OLD_EMAILS = "old_emails"
     CANARY = "canary"
 
 
@@ -75,6 +76,7 @@ class Upkeep:
         refusals: Refusals,
         canary: Canary,
         retention: Retention,
+        email_retention: EmailRetention,
     ) -> None:
         self._database = database
         self._positives = positives
@@ -93,6 +95,7 @@ class Upkeep:
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: retention.sweep,
+            Sweep.OLD_EMAILS: email_retention.sweep,
             Sweep.CANARY: canary.sweep,
         }
 

@@ -22,6 +22,7 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
+from app.services.submission.supersede import Superseded
 from app.services.suppression.gate import Addressee, Gate
 from app.store.apps import keys
 from app.store.engine.database import Database
@@ -54,6 +55,7 @@ class Submission:
     reference: str | None = None
     """What it is about: an id of the application's own."""
     supersedes: str | None = None
+    """A key of the application's own: the email cancels older ones with the same key that have not left."""
     scheduled_at: datetime | None = None
     scheduled_in: timedelta | None = None
     """In place of `scheduled_at`: how long after it is accepted."""
@@ -77,6 +79,8 @@ class Receipt:
 
     id: UUID
     suppressed: tuple[AlreadySuppressed, ...]
+    superseded: tuple[UUID, ...] = ()
+    """The older emails that it canceled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +161,18 @@ class Accept:
             Receipt(email.id, _suppressed_of(caller, submission, suppressed))
             for email, submission in zip(new, submissions, strict=True)
         )
+
+        def answer_with(superseded: Superseded) -> Json:
+            return answer(tuple(replace(one, superseded=tuple(superseded.get(one.id, ()))) for one in receipts))
+
         body = answer(receipts)
         claim = _claim(caller, idempotency, body) if idempotency is not None else None
-        committed = self._keep(Entry(new, claim))
+        committed = self._keep(Entry(new, claim, answer_with))
         self._ring([submission for one in committed.to_ring for submission in one.emails])
         outcome = committed.outcome
         if idempotency is not None and outcome.earlier is not None:
             return _replay(outcome.earlier, idempotency)
-        return Acceptance(body, replayed=False)
+        return Acceptance(answer_with(outcome.superseded) if outcome.superseded else body, replayed=False)
 
     @property
     def waiting(self) -> int:

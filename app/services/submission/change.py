@@ -32,18 +32,12 @@ class Revise:
         """Cancel for all recipients whose email has not left. Raises `NotFound`, and `Conflict` when there are none."""
         caller.require(Scope.EMAILS_SEND)
         with self._database.transaction() as connection:
-            now = clock(connection)
             rows = self._lock(connection, caller, email_id)
-            flying = attempts.still_open(connection, rows)
-            canceled = [
-                moved
-                for row in rows.values()
-                if (moved := _cancel(row, in_flight=row.id in flying, now=now)) is not None
-            ]
-            if not canceled:
+            moved = canceled(connection, rows, reason="Canceled by the application.")
+            if not moved:
                 raise Conflict("The email has left, or has ended: nothing is left to cancel.")
-            recipients.save(connection, canceled)
-            note_moves(connection, moves_of(rows, canceled))
+            recipients.save(connection, moved)
+            note_moves(connection, moves_of(rows, moved))
 
     def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime | timedelta) -> None:
         """Send a scheduled email at another time, or so long from now.
@@ -71,9 +65,15 @@ class Revise:
         return recipients.lock_of_email(connection, email_id)
 
 
-def _cancel(row: Recipient, *, in_flight: bool, now: datetime) -> Recipient | None:
-    facts = TransitionFacts(attempt_open=in_flight, taken_by_ses=row.ses_message_id is not None)
-    return advance(row, Event.CANCEL, facts, now=now, reason="Canceled by the application.")
+def canceled(connection: Connection, rows: Mapping[UUID, Recipient], *, reason: str) -> tuple[Recipient, ...]:
+    """Those of these locked recipients whose email has not left, canceled for this reason. It does not write them."""
+    now, flying = clock(connection), attempts.still_open(connection, rows)
+    facts = {
+        row.id: TransitionFacts(attempt_open=row.id in flying, taken_by_ses=row.ses_message_id is not None)
+        for row in rows.values()
+    }
+    moved = (advance(row, Event.CANCEL, facts[row.id], now=now, reason=reason) for row in rows.values())
+    return tuple(row for row in moved if row is not None)
 
 
 def _at_another_time(rows: Mapping[UUID, Recipient], at: datetime, now: datetime) -> list[Recipient]:

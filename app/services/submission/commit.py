@@ -3,34 +3,46 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
 
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
 from app.services.moves import note_moves
+from app.services.submission.supersede import Superseded, supersede
 from app.store.apps import keys
 from app.store.apps.keys import Claim, Remembered
 from app.store.engine.database import Database
+from app.store.sending import recipients
 from app.store.submission import emails
 from app.store.submission.emails import NewEmail
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The emails of one request, and its claim to the idempotency key that came with it."""
+    """The emails of one request, and its claim to the idempotency key that came with it.
+
+    The claim has the answer of emails that supersede none; `answer` makes that of emails that do.
+    """
 
     emails: tuple[NewEmail, ...]
     claim: Claim | None
+    answer: Callable[[Superseded], Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one request: its `emails` were kept, or it was answered `earlier`."""
+    """The outcome of one request: its `emails` were kept and `superseded` others, or it was answered `earlier`."""
 
     earlier: Remembered | None = None
     emails: tuple[NewEmail, ...] = ()
+    superseded: Superseded = field(default_factory=dict)
 
 
 class Keep:
@@ -64,9 +76,26 @@ class Keep:
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
             added = [email for outcome in outcomes for email in outcome.emails]
             emails.add(connection, added)
-            note_moves(connection, added=added)
+            found = supersede(connection, added)
+            recipients.save(connection, [move.after for move in found.moves])
+            if found.superseded:
+                outcomes = [_with_superseded(outcome, found.superseded) for outcome in outcomes]
+                _store_answers(connection, entries, outcomes)
+            note_moves(connection, found.moves, added=added)
         return outcomes
 
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:
     return Outcome(emails=entry.emails) if earlier is None else Outcome(earlier=earlier)
+
+
+def _with_superseded(outcome: Outcome, superseded: Superseded) -> Outcome:
+    own = {email.id: superseded[email.id] for email in outcome.emails if email.id in superseded}
+    return replace(outcome, superseded=own)
+
+
+def _store_answers(connection: Connection, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+    """Replace the answers of requests that superseded emails: a repetition has to name them too."""
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        if entry.claim is not None and outcome.superseded:
+            keys.replace_answer(connection, entry.claim, entry.answer(outcome.superseded))

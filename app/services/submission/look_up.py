@@ -66,6 +66,9 @@ class EmailView:
     html: str | None
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
+    actor: str | None
+    reference: str | None
+    supersedes: str | None
     scheduled_at: datetime | None
     expires_at: datetime | None
     created_at: datetime
@@ -86,6 +89,9 @@ class EmailFilter:
     states: tuple[State, ...] = ()
     causes: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    actor: str | None = None
+    reference: str | None = None
+    supersedes: str | None = None
     app: str | None = None
     stream: str | None = None
     since: datetime | None = None
@@ -181,6 +187,9 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
         states=frozenset(wanted.states) or None,
         causes=frozenset(wanted.causes),
         tags=wanted.tags,
+        actor=wanted.actor,
+        reference=wanted.reference,
+        supersedes=wanted.supersedes,
         stream=wanted.stream,
         since=wanted.since,
         until=wanted.until,
@@ -228,6 +237,9 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: 
         html=content.html,
         headers=email.headers,
         tags=email.tags,
+        actor=email.actor,
+        reference=email.reference,
+        supersedes=email.supersedes,
         scheduled_at=email.scheduled_at,
         expires_at=email.expires_at,
         created_at=email.created_at,

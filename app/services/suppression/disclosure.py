@@ -15,7 +15,7 @@ from app.domain.apps.callers import Caller
 from app.store.suppression import address_history
 from app.store.suppression.suppressions import Suppression
 
-OF_ANOTHER: Final = "An event about an email of another application."
+OF_ANOTHER: Final = "An event about an email of another application, or one that is not kept any more."
 
 Disclosed = NewType("Disclosed", Suppression)
 """An entry as one caller may see it."""

@@ -205,6 +205,12 @@ def _taking(dialect: str, lasts_s: int) -> Executable:
     ).returning(idempotency_keys.c.app_id, idempotency_keys.c.key)
 
 
+def replace_answer(connection: Connection, claim: Claim, answer: Json) -> None:
+    """Store another answer under the key of a claim that got it in this transaction."""
+    taken = (idempotency_keys.c.app_id == claim.app_id) & (idempotency_keys.c.key == claim.key)
+    connection.execute(update(idempotency_keys).where(taken).values(answer=answer))
+
+
 def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | None:
     """The row of an idempotency key of this application, if it has not expired."""
     unexpired = _STORED.where(idempotency_keys.c.expires_at > now())

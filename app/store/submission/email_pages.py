@@ -2,7 +2,8 @@
 
 A page has to be as quick with ten million emails as with ten, and when nothing passes the filter. The planner cannot
 know that matches are rare or lie far back: it would read all emails to find a page of them. So a query starts from the
-most selective condition (an address, a tag, a rare state, a stream), and checks the rest on what that finds.
+most selective condition (what it is about, an address, a person, a tag, a rare state, a stream), and checks the rest on
+what that finds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.domain.sending.state_machine import State
+from app.domain.sending.state_machine import WAITING, State
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.sending.recipients import is_in
 from app.store.submission.emails import Email, of_ids
@@ -59,6 +60,9 @@ class Filter:
     clicked: bool | None = None
     causes: frozenset[str] = frozenset()
     tags: tuple[tuple[str, str], ...] = ()
+    actor: str | None = None
+    reference: str | None = None
+    supersedes: str | None = None
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -105,21 +109,31 @@ def page(
 
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
     on_postgres = connection.dialect.name == "postgresql"
+    in_each_app = on_postgres and wanted.app_id is None
+    if wanted.reference is not None or wanted.supersedes is not None:
+        return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.key is not None:
         query = _of_recipients(wanted, place)
-        if on_postgres and wanted.app_id is None:
+        if in_each_app:
             return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
         return place.first(query, recipients.c.email_id)
+    if wanted.actor is not None and not (wanted.states or _USUAL) <= WAITING:
+        return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
     if wanted.causes:
-        return _with_causes(wanted, place, in_each_app=on_postgres and wanted.app_id is None)
+        return _with_causes(wanted, place, in_each_app=in_each_app)
     read = wanted.opened or wanted.clicked
     tells_most = read or not (wanted.states or _USUAL) & _USUAL
     if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
-        return _in_states(wanted, place, wanted.states, in_each_app=on_postgres and wanted.app_id is None)
+        return _in_states(wanted, place, wanted.states, in_each_app=in_each_app)
+    return _by_email(wanted, place, in_each_app=in_each_app and wanted.stream is not None)
+
+
+def _by_email(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
+    """The first emails by an index of theirs."""
     query = _of_emails(emails, wanted, place)
-    if wanted.stream is not None and wanted.app_id is None and on_postgres:
+    if in_each_app:
         return _in_each_app(query, emails.c.app_id, emails.c.id, place)
     return place.first(query, emails.c.id)
 
@@ -213,8 +227,12 @@ def _are_few(connection: Connection, tag: tuple[str, str]) -> bool:
 
 
 def _tagged(wanted: Filter, place: _Place, tag: tuple[str, str]) -> Select[Any]:
-    columns = (emails.c.id, emails.c.app_id, emails.c.stream, emails.c.tags, emails.c.created_at)
-    tagged = select(*columns).where(*_has_tag(tag)).cte("tagged").prefix_with("MATERIALIZED")
+    tagged = (
+        select(emails.c.id, emails.c.app_id, emails.c.tags, emails.c.created_at, *_own_words(emails))
+        .where(*_has_tag(tag))
+        .cte("tagged")
+        .prefix_with("MATERIALIZED")
+    )
     return place.first(_of_emails(tagged, wanted, place), tagged.c.id)
 
 
@@ -226,10 +244,14 @@ def _has_tag(tag: tuple[str, str]) -> list[ColumnElement[bool]]:
     ]
 
 
+def _own_words(rows: FromClause) -> tuple[ColumnElement[str], ...]:
+    """The columns that hold words of the application's own. `Filter` calls them by the same names."""
+    return rows.c.stream, rows.c.actor, rows.c.reference, rows.c.supersedes
+
+
 def _email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.stream is not None:
-        conditions.append(rows.c.stream == wanted.stream)
+    words = ((column, getattr(wanted, column.name)) for column in _own_words(rows))
+    conditions = [column == word for column, word in words if word is not None]
     if wanted.since is not None:
         conditions.append(rows.c.created_at >= wanted.since)
     if wanted.until is not None:

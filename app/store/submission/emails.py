@@ -3,7 +3,7 @@
 It never opens a body, commits, or decides a state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,6 +127,21 @@ def lock_body(connection: Connection, email_id: UUID) -> bool:
     """Whether the body of an email exists. It stays as it is until the transaction ends."""
     query = select(emails.c.sealed_key.is_not(None)).where(emails.c.id == email_id).with_for_update(key_share=True)
     return bool(connection.scalar(query))
+
+
+def recipients_with_key(
+    connection: Connection, app_id: UUID, supersedes: str, *, states: Collection[State], newest: int
+) -> tuple[UUID, ...]:
+    """The recipients in one of these states of the newest emails of the application that came with this key."""
+    with_key = (
+        select(emails.c.id)
+        .where(emails.c.app_id == app_id, emails.c.supersedes == supersedes)
+        .order_by(emails.c.id.desc())
+        .limit(newest)
+        .subquery()
+    )
+    query = select(recipients.c.id).join(with_key, with_key.c.id == recipients.c.email_id)
+    return tuple(connection.scalars(query.where(recipients.c.state.in_(sorted(states)))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from app.domain.moments import read_moment, read_since, read_until
 from app.domain.suppression.targets import parse_target
 
 _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_AROUND = " \t\r\n"
+AROUND = " \t\r\n"
 MAX_VALUES = 20
 """The most values of one parameter."""
 
@@ -25,14 +25,14 @@ _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
 def _address(value: Any) -> str:
     try:
-        return parse_address(read_text(value).strip(_AROUND)).email
+        return parse_address(read_text(value).strip(AROUND)).email
     except InvalidAddress as broken:
         raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
 
 
 def _target(value: Any) -> str:
     try:
-        return parse_target(read_text(value).strip(_AROUND)).email
+        return parse_target(read_text(value).strip(AROUND)).email
     except InvalidAddress as broken:
         raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
 

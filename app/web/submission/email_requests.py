@@ -29,9 +29,13 @@ from app.services.submission.look_up import EmailFilter
 from app.web.http.fields import EACH, AddressField, SinceField, TagField, UntilField
 from app.web.http.known import Known, PageQuery
 from app.web.submission.mail_fields import (
+    ActorField,
+    ActorSought,
     ContentField,
     ContentTypeField,
     HeadersField,
+    KeyField,
+    KeySought,
     MailboxesField,
     MailboxField,
     TagValueField,
@@ -117,6 +121,11 @@ class EmailBody(Known):
     headers: HeadersField | None = None
     attachments: tuple[AttachmentBody, ...] | None = None
     tags: Annotated[tuple[TagBody, ...], Field(max_length=MAX_TAGS)] | None = None
+    actor: ActorField = Field(None, description="On whose behalf it is sent: an id of your own, or an address.")
+    reference: KeyField = Field(None, description="What it is about: an id of your own, such as that of an invitation.")
+    supersedes: KeyField = Field(
+        None, description="A key of your own: the email cancels older ones with the same key that have not left."
+    )
     scheduled_at: TimeField | None = None
     expires_at: TimeField | None = Field(None, description="After this time the email expires instead of being sent.")
     stream: str = Field("default", description="The stream that the email belongs to: the scope of an unsubscribe.")
@@ -144,6 +153,9 @@ class EmailBody(Known):
             stream=self.stream,
             lane=self.lane,
             tags=tuple((tag.name, tag.value) for tag in self.tags or ()),
+            actor=self.actor,
+            reference=self.reference,
+            supersedes=self.supersedes,
             scheduled_at=_moment(self.scheduled_at),
             scheduled_in=_delay(self.scheduled_at),
             expires_at=_moment(self.expires_at),
@@ -192,6 +204,9 @@ class EmailsQuery(PageQuery):
     state: Annotated[tuple[State, ...], EACH] = ()
     cause: Annotated[tuple[BounceCause, ...], EACH] = ()
     tag: Annotated[tuple[TagField, ...], EACH] = ()
+    actor: ActorSought | None = None
+    reference: KeySought | None = None
+    supersedes: KeySought | None = None
     stream: Annotated[str, Field(max_length=64)] | None = None
     since: SinceField | None = None
     until: UntilField | None = Field(None, description="A date is included.")
@@ -204,6 +219,9 @@ class EmailsQuery(PageQuery):
             states=self.state,
             causes=self.cause,
             tags=self.tag,
+            actor=self.actor,
+            reference=self.reference,
+            supersedes=self.supersedes,
             stream=self.stream,
             since=self.since,
             until=self.until,

@@ -28,17 +28,21 @@ class SuppressionView(View):
 
 
 class Sent(View):
-    """The email is in the database and will be sent. `suppressed` names the recipients to which it is not sent."""
+    """The email is in the database and will be sent.
+
+    `suppressed` names the recipients to which it is not sent, `superseded` the older emails that it canceled.
+    """
 
     id: UUID
     suppressed: list[SuppressionView] = Field(default_factory=list)
+    superseded: list[UUID] = Field(default_factory=list)
 
     @classmethod
     def of(cls, receipt: Receipt) -> Self:
         """Make it from the receipt of one submission."""
-        if not receipt.suppressed:
-            return cls(id=receipt.id)
-        return cls(id=receipt.id, suppressed=[SuppressionView.of(entry) for entry in receipt.suppressed])
+        suppressed = [SuppressionView.of(entry) for entry in receipt.suppressed]
+        found: dict[str, Any] = {"suppressed": suppressed, "superseded": list(receipt.superseded)}
+        return cls(id=receipt.id, **{name: several for name, several in found.items() if several})
 
 
 class FaultView(View):
@@ -124,6 +128,9 @@ class Email(View):
     text: str | None
     headers: dict[str, str]
     tags: list[TagView]
+    actor: str | None
+    reference: str | None
+    supersedes: str | None
     created_at: Moment
     scheduled_at: Moment | None
     expires_at: Moment | None
@@ -151,6 +158,9 @@ class Email(View):
             text=view.text,
             headers=dict(view.headers),
             tags=[TagView(name=name, value=value) for name, value in view.tags],
+            actor=view.actor,
+            reference=view.reference,
+            supersedes=view.supersedes,
             created_at=view.created_at,
             scheduled_at=view.scheduled_at,
             expires_at=view.expires_at,

@@ -14,6 +14,8 @@ from tests.integration.cli.test_operators import point_at
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
 
+WORDS: dict[str, Any] = {"actor": "user-17", "reference": "invitation-7", "supersedes": "status"}
+
 
 @pytest.fixture(autouse=True)
 def here(gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +35,7 @@ def test_emails_are_found_by_recipient_state_application_and_time(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each filter alone, and several together."""
-    kim = str(submit(gateway, caller(gateway), "kim@example.net", tags=(("team", "red"),)))
+    kim = str(submit(gateway, caller(gateway), "kim@example.net", tags=(("team", "red"),), **WORDS))
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     feed(gateway, bounce(gateway, UUID(kim)))
     ann = str(submit(gateway, caller(gateway, app="shop"), "ann@example.net"))
@@ -46,6 +48,8 @@ def test_emails_are_found_by_recipient_state_application_and_time(
         (("--cause", "mailbox_gone"), [kim]),
         (("--app", "shop"), [ann]),
         (("--tag", "team:red"), [kim]),
+        *(((f"--{name}", word), [kim]) for name, word in WORDS.items()),
+        (("--actor", "user-18"), []),
         (("--since", "1h"), [ann, kim]),
         (("--until", "2026-03-01"), []),
         (("--limit", "1"), [ann]),

@@ -80,7 +80,7 @@ def require_cheap(watch: Watch) -> None:
 def test_no_sweep_scans_a_table_that_grows(url: str, redis_url: str, tmp_path: Path, sweep: Sweep) -> None:
     """However much was erased, sent or removed before: a sweep finds its rows by an index, and in batches."""
     with (
-        gateway_on(url, redis_url) as gateway,
+        gateway_on(url, redis_url, email_retention_days=80) as gateway,
         two_lists(gateway, tmp_path) as world,
         watching() as watch,
         watch.doing(sweep),

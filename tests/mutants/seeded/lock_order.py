@@ -86,7 +86,7 @@ OF_ORDER: Final = (
     Mutant(
         name="two settlers weigh one address at the same time",
         file="app/services/feedback/apply.py",
-        edits=(("        address_locks.hold(connection, keys)\n", ""),),
+        edits=(("        advisory_locks.hold(connection, keys)\n", ""),),
         killed_by=f"{_STALE}::test_soft_bounces_that_are_settled_at_the_same_time_are_all_counted",
     ),
     Mutant(

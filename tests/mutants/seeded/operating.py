@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
+_OLD: Final = "tests/integration/operating/test_old_emails.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 
@@ -53,6 +54,36 @@ OF_THE_HOUSE: Final = (
             ("return [row for row in rows if _saved(connection, row)]", "[_saved(connection, row) for row in rows]"),
         ),
         killed_by=f"{_TALLIES}::test_a_row_that_cannot_be_written_is_not_counted[sqlite]",
+    ),
+    Mutant(
+        name="an old email that waits is deleted",
+        file="app/store/submission/old_emails.py",
+        edits=(("if row.state in WAITING}", "if row.state not in State}"), ("import WAITING", "import State")),
+        killed_by=f"{_OLD}::test_an_email_that_has_not_ended_is_kept[sqlite-held]",
+    ),
+    Mutant(
+        name="an email is as old as its id says",
+        file="app/store/submission/old_emails.py",
+        edits=(("emails.c.created_at < accepted_before, ", ""),),
+        killed_by=f"{_OLD}::test_a_younger_email_is_kept[sqlite]",
+    ),
+    Mutant(
+        name="the events behind the list are deleted with their emails",
+        file="app/services/operating/retention.py",
+        edits=(("keep_events=needed", "keep_events=[]"),),
+        killed_by=f"{_OLD}::test_the_list_keeps_its_entries_and_their_evidence[sqlite]",
+    ),
+    Mutant(
+        name="a delivery that ends a row of bounces is deleted",
+        file="app/domain/suppression/evidence.py",
+        edits=(("return ends_a_row and event.occurred_at == delivered_at", "return False"),),
+        killed_by=f"{_OLD}::test_a_delivery_that_ended_a_row_of_bounces_still_ends_it[sqlite]",
+    ),
+    Mutant(
+        name="an event is settled about a recipient that was deleted meanwhile",
+        file="app/services/feedback/settle.py",
+        edits=(("[_still_there(one, rows) for one in read]", "read"),),
+        killed_by=f"{_OLD}::test_an_event_that_comes_while_its_email_is_deleted_is_settled",
     ),
     Mutant(
         name="any certificate gets the password of the broker",

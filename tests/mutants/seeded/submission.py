@@ -5,6 +5,7 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 
 _KEEP = "tests/integration/submission/test_commit.py"
+_SUPERSEDE = "tests/integration/submission/test_supersede.py"
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 
 OF_ACCEPTING: Final = (
@@ -18,6 +19,30 @@ OF_ACCEPTING: Final = (
             ),
         ),
         killed_by=f"{_MAIN_LOOP}::test_the_same_idempotency_key_gives_the_same_email[sqlite]",
+    ),
+    Mutant(
+        name="two emails that supersede do not wait for each other",
+        file="app/services/submission/supersede.py",
+        edits=(('    advisory_locks.hold(connection, [f"supersedes {app_id} {key}" for app_id, key in last])\n', ""),),
+        killed_by=f"{_SUPERSEDE}::test_of_two_at_once_the_later_one_stays[0]",
+    ),
+    Mutant(
+        name="an email that supersedes cancels itself",
+        file="app/services/submission/supersede.py",
+        edits=(("newer.keys() - stay", "newer"),),
+        killed_by=f"{_SUPERSEDE}::test_a_newer_email_with_the_key_cancels_the_older_ones[sqlite]",
+    ),
+    Mutant(
+        name="a repetition does not name what was superseded",
+        file="app/services/submission/commit.py",
+        edits=(("                _store_answers(connection, entries, outcomes)\n", ""),),
+        killed_by=f"{_SUPERSEDE}::test_a_repeated_request_gets_the_same_answer_and_supersedes_nothing[sqlite]",
+    ),
+    Mutant(
+        name="an email whose call may be open is superseded",
+        file="app/services/submission/change.py",
+        edits=(("row.id: TransitionFacts(attempt_open=row.id in flying, ", "row.id: TransitionFacts("),),
+        killed_by=f"{_SUPERSEDE}::test_an_email_whose_call_may_be_open_is_not_superseded[sqlite-queued]",
     ),
     Mutant(
         name="an idempotency key is not bound to its request",

@@ -13,6 +13,7 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.queue import Lane
 from app.services.feedback.queues.verdicts import CRASHED
+from app.services.operating.retention import EVENTS_CURSOR
 from app.services.tally import BOUNCE, EVENTS
 from app.store.account.ses_list import CURSOR
 from app.store.feedback.notifications import InboxState
@@ -60,7 +61,9 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "attempts.evidence": frozenset(OutcomeSource),
     "attempts.outcome": frozenset(AttemptOutcome),
     "audit.action": frozenset({"undo_unsuppress", "review_confirm", "ses_list_sync", "recovery_begin", "forget"}),
-    "cursors.name": frozenset({CURSOR, cursor_of("https://sqs.us-gov-west-1.amazonaws.com/123456789012/postern", 15)}),
+    "cursors.name": frozenset(
+        {CURSOR, EVENTS_CURSOR, cursor_of("https://sqs.us-gov-west-1.amazonaws.com/123456789012/postern", 15)}
+    ),
     "database_server.identity": frozenset({"1" * 20 + "/FFFFFFFF"}),
     "emails.lane": frozenset(Lane),
     "emails.on_unconfirmed": frozenset(OnUnconfirmed),

@@ -31,6 +31,17 @@ def email_queries() -> Iterator[str]:
     yield from (f"to={ROLE_ADDRESS}&state={state}" for state in (State.DELIVERED, State.HELD))
     yield from (f"tag={tag}" for tag in ("campaign:c3", "user:77", "user:nobody"))
     yield from (f"stream={stream}" for stream in ("default", "rare", "never"))
+    yield from (f"actor={actor}" for actor in ("importer", "inviter-77", "inviter-none"))
+    yield from (
+        f"actor={actor}&{more}" for actor in ("importer", "inviter-77") for more in ("state=held", f"to={PERSON}")
+    )
+    yield from ("actor=inviter-77&state=bounced", "actor=inviter-77&stream=default&last_event=delivered")
+    yield from (f"reference={reference}" for reference in ("invitation-77", "invitation-none"))
+    yield from (
+        f"reference=invitation-77&{more}" for more in ("state=bounced", f"to={ROLE_ADDRESS}", "tag=campaign:c3")
+    )
+    yield from (f"supersedes={key}" for key in ("daily", "status-77", "status-none"))
+    yield from ("supersedes=status-77&last_event=canceled", "supersedes=status-77&actor=importer&cause=mailbox_full")
     yield from ("stream=default&state=held", "stream=rare&state=delivered", "tag=user:77&last_event=bounced")
     yield from (
         "last_event=bounced,complained",
@@ -78,7 +89,10 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("POST", "/feedback/sns"): [("/feedback/sns", {})],
         ("GET", "/unsubscribe/<path:token>"): [(token, None)],
         ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
-        ("POST", "/v1/emails"): [("/v1/emails", {**MAIL, "to": [PERSON, ROLE_ADDRESS]})],
+        ("POST", "/v1/emails"): [
+            ("/v1/emails", {**MAIL, "to": [PERSON, ROLE_ADDRESS]}),
+            ("/v1/emails", {**MAIL, "supersedes": "daily"}),
+        ],
         ("POST", "/v1/emails/batch"): [("/v1/emails/batch", [{**MAIL, "to": [PERSON]}, MAIL])],
         ("POST", "/v1/emails/check"): [("/v1/emails/check", {"emails": [PERSON, ROLE_ADDRESS]})],
         ("GET", "/v1/emails/<uuid:email_id>"): [(one, None)],
@@ -149,6 +163,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
             ["--to", ROLE_ADDRESS, "--state", "held"],
             ["--app", "app-5", "--last-event", "bounced", "--last-event", "complained"],
             ["--cause", "mailbox_full"],
+            ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
         ],
         ("suppress",): [[PERSON, *why]],
         ("unsuppress",): [[some_entry, *why]],

@@ -99,6 +99,9 @@ def test_an_email_has_only_the_given_options() -> None:
         "subject": "x",
         "text": "y",
     }
+    words = {"actor": "ann", "reference": "invitation-7", "supersedes": "status"}
+    given = [part for name, word in words.items() for part in (f"--{name}", word)]
+    assert email_of(parsed(*SEND, *given)).items() >= words.items()
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,15 @@ def test_raw_notifications_are_kept_for_longer_than_they_are_accepted(monkeypatc
     assert timedelta(days=load().feedback_retention_days) > MAX_AGE
 
 
+def test_emails_are_kept_for_as_long_as_links_in_them_have_to_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to unsubscribe names the row of its recipient. 0 keeps all emails."""
+    for days in ("1", "59", "-1"):
+        assert "EMAIL_RETENTION_DAYS" in faults_of(monkeypatch, EMAIL_RETENTION_DAYS=days)
+    for days in ("0", "60"):
+        monkeypatch.setenv("EMAIL_RETENTION_DAYS", days)
+        assert load().email_retention_days == int(days)
+
+
 @pytest.mark.parametrize(
     "setting, value",
     [("FEEDBACK_ACCOUNTS", "12345678901"), ("FEEDBACK_ACCOUNTS", "x"), ("FEEDBACK_CONFIGURATION_SETS", "a b")],

@@ -8,6 +8,7 @@ from sqlalchemy import insert
 
 from app.domain.errors import RestrictedApiKey, ValidationFailed
 from app.queue import Lane
+from app.services.suppression.disclosure import OF_ANOTHER
 from app.services.suppression.explanation.explain import Ask, Explanation
 from app.services.suppression.explanation.layer import Layer, LayerName, LayerVerdict
 from app.store.engine.ids import new_id
@@ -219,7 +220,7 @@ def test_the_reason_of_an_entry_for_another_applications_email_is_hidden(gateway
     email = submit(gateway, shop, KIM)
     suppress(gateway, KEY, source={"email_id": str(email)})
     [finding] = layer(explain(gateway, who=invites), LayerName.LIST).findings
-    assert finding.says == "An event about an email of another application."
+    assert finding.says == OF_ANOTHER
     [own] = layer(explain(gateway, who=shop), LayerName.LIST).findings
     assert own.says == "For the test."
 
