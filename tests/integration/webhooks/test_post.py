@@ -90,6 +90,7 @@ WITHOUT_A_STATUS: Final[dict[str, tuple[Answer, PostOutcome]]] = {
     "closes": (saying(), PostOutcome.UNREACHABLE),
     "resets": (reset, PostOutcome.UNREACHABLE),
     "breaks off": (saying(b"HTTP/1.1 2"), PostOutcome.UNREACHABLE),
+    "breaks off in its head": (saying(b"HTTP/1.1 200 OK\r\nContent-Le"), PostOutcome.UNREACHABLE),
     "speaks SSH": (saying(b"SSH-2.0-OpenSSH_9.9\r\n"), PostOutcome.UNREACHABLE),
     "speaks SMTP": (saying(b"220 mail.example.com ESMTP\r\n"), PostOutcome.UNREACHABLE),
     "speaks TLS": (saying(b"\x15\x03\x01\x00\x02\x02\x46"), PostOutcome.UNREACHABLE),
@@ -175,6 +176,13 @@ def test_the_beginning_of_the_answer_is_kept_as_plain_text(body: bytes, shown: s
     with receiving(saying(head, body)) as receiver:
         result = poster().post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
     assert result.response == shown
+
+
+def test_an_answer_may_end_with_the_connection() -> None:
+    """As those of HTTP/1.0 do."""
+    with receiving(b"HTTP/1.0 200 OK\r\n\r\nHi!") as receiver:
+        result = poster().post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
+    assert (result.outcome, result.response) == (PostOutcome.ACCEPTED, "Hi!")
 
 
 def test_a_chunked_answer_is_read() -> None:
