@@ -27,7 +27,7 @@ def reset(connection: socket.socket, _over: threading.Event) -> None:
 
 
 def test_the_endpoint_gets_the_post_as_it_was_signed() -> None:
-    """Path and query, the headers, the octets of the body; no cookie, and nothing to keep the connection for."""
+    """Path and query, the headers, the octets of the body; no cookie."""
     with receiving() as receiver:
         result = poster().post(f"http://127.0.0.1:{receiver.port}/in?a=1", {"webhook-id": "msg_1"}, BODY)
     [(line, headers, body)] = receiver.requests
@@ -35,7 +35,6 @@ def test_the_endpoint_gets_the_post_as_it_was_signed() -> None:
     assert headers == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept-encoding": "identity",
-        "connection": "close",
         "content-length": str(len(BODY)),
         "content-type": "application/json",
         "user-agent": "Postern",

@@ -8,6 +8,7 @@ _SIGNATURE: Final = "tests/unit/webhooks/test_signature.py"
 _ADDRESSES: Final = "tests/unit/webhooks/test_addresses.py"
 _SSRF: Final = "tests/integration/webhooks/test_ssrf.py"
 _CORPUS: Final = f"{_SSRF}::test_every_post_of_the_corpus_is_refused"
+_KEPT: Final = "tests/integration/webhooks/test_kept_connections.py"
 _POST: Final = "tests/integration/webhooks/test_post.py"
 _NO_STATUS: Final = f"{_POST}::test_an_endpoint_that_gives_no_status_is_named_by_what_it_did"
 
@@ -121,5 +122,23 @@ OF_POSTS: Final = (
         file="app/net/webhooks/timed_socket.py",
         edits=(("        if not number:\n", "        if number < 0:\n"),),
         killed_by=f"{_NO_STATUS}[breaks off in its head]",
+    ),
+    Mutant(
+        name="the real answer is read as that of the next post",
+        file="app/net/webhooks/post.py",
+        edits=(("not response.will_close and response.status >= 200", "not response.will_close"),),
+        killed_by=f"{_KEPT}::test_what_follows_an_interim_answer_is_not_that_of_the_next_post",
+    ),
+    Mutant(
+        name="what comes at rest is read as an answer",
+        file="app/net/webhooks/kept_connections.py",
+        edits=(("        return not looking.poll(0)\n", "        return True\n"),),
+        killed_by=f"{_KEPT}::test_what_comes_late_is_no_answer",
+    ),
+    Mutant(
+        name="a connection is shared between names",
+        file="app/net/webhooks/kept_connections.py",
+        edits=(("elif connection.origin == origin:", "else:"),),
+        killed_by=f"{_KEPT}::test_no_connection_is_shared_between_names",
     ),
 )
