@@ -31,6 +31,7 @@ PATIENCE_S: Final = 15.0
 EXCERPT: Final = 1024
 
 _CONNECT_S: Final = 5.0
+_READ: Final = 16 * 1024  # at a time: http.client would take memory for as much as the answer says it has
 _MOST_ADDRESSES: Final = 4
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "Postern"}
 _NOT_PLAIN: Final = re.compile(r"[^ -~]")
@@ -206,7 +207,7 @@ def _read(response: HTTPResponse) -> tuple[bytes, bool]:
     """The beginning of the body, and whether all of it came on a connection that goes on."""
     body = bytearray()
     with suppress(OSError, HTTPException, AnswerTooLarge):
-        while part := response.read1():
+        while part := response.read1(_READ):
             body += part
         # After an interim status the answer is still to come, and would be taken for that of the next post.
         return bytes(body[: 4 * EXCERPT]), not response.will_close and response.status >= 200

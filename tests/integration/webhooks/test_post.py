@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import tracemalloc
 from typing import Final
 
 import pytest
@@ -131,6 +132,29 @@ def test_once_the_status_came_the_post_is_accepted(what: str) -> None:
     assert (result.outcome, result.status) == (PostOutcome.ACCEPTED, 200)
     assert result.seconds < 2 * IMPATIENT_S
     assert len(result.response) <= 1024
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 1" + b"0" * 30,
+        b"Content-Length: 1" + b"0" * 13,
+        b"Content-Length: -1",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 30,
+        b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFF",
+        b"Transfer-Encoding: chunked\r\n\r\n-5",
+    ],
+)
+def test_a_length_that_is_claimed_takes_no_memory(head: bytes) -> None:
+    """What an answer says of its size is believed in nothing."""
+    tracemalloc.start()
+    try:
+        with receiving(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nHi!") as receiver:
+            result = SHARED.post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (result.outcome, most < 4_000_000) == (PostOutcome.ACCEPTED, True)
 
 
 def test_at_most_64_kib_are_read() -> None:
