@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.domain.account.setup": {"app.domain", "app.domain.account"},
     "app.domain.apps": {"app.domain", "app.domain.message", "app.domain.sending"},
     "app.domain.privacy": {"app.domain", "app.domain.message"},
+    "app.domain.webhooks": {"app.domain"},
     # One statement often joins the tables of several areas, so the areas of the store may use each other.
     "app.store": {DOMAIN},
     "app.store.engine": {DOMAIN},
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.aws.setup.checks": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns", "app.aws.sqs", "app.aws.setup"},
     "app.net": {DOMAIN},
     "app.net.dns": {DOMAIN, "app.net"},
+    "app.net.webhooks": {DOMAIN, "app.net"},
     "app.services": HELPERS,
     "app.services.reporting": {DOMAIN, "app.store.*", "app.services"},
     "app.services.suppression": IN_SERVICES,
@@ -115,6 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulator.ses": {"simulator.*"},
     "simulator.sns": {"simulator.*"},
     "simulator.sqs": {"simulator.*"},
+    "simulator.webhooks": {"simulator.*"},
     "bench": MEASURING,
     "bench.baselines": MEASURING,
     "bench.django": MEASURING,

@@ -1,0 +1,1 @@
+"""Events that Postern posts to applications: where they may go, and how they are signed."""

@@ -1,0 +1,1 @@
+"""Posts to the endpoints of applications."""
