@@ -13,8 +13,8 @@ from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.address import InvalidAddress
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.store.apps import keys
-from app.store.apps.keys import App
+from app.store.apps import apps
+from app.store.apps.apps import App
 from app.store.engine.database import Database
 from app.store.operating import audit
 
@@ -86,7 +86,7 @@ class ChangeApp:
             on_unconfirmed=on_unconfirmed,
         ).said()
         with self._database.transaction() as connection:
-            changed = keys.change_app(connection, app, wanted)
+            changed = apps.change(connection, app, wanted)
             if changed is None:
                 raise NotFound("There is no such application; its first key makes it (`./postern key create`).")
             data = {"app": app, "changed": sorted(wanted)}

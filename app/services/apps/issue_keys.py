@@ -16,8 +16,9 @@ from app.domain.message.text_rules import broken_text_rule
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.change_app import AppOptions, senders_of
-from app.store.apps import keys
-from app.store.apps.keys import ApiKey, App
+from app.store.apps import apps, keys
+from app.store.apps.apps import App
+from app.store.apps.keys import ApiKey
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
@@ -72,7 +73,7 @@ class IssueKeys:
         public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
         secret = secrets.token_urlsafe(32)
         with self._database.transaction() as connection:
-            owner = keys.app_by_name(connection, app)
+            owner = apps.by_name(connection, app)
             if owner is None:
                 owner = App(
                     id=new_id(),
@@ -82,7 +83,7 @@ class IssueKeys:
                     reason_optional=bool(reason_optional),
                     on_unconfirmed=on_unconfirmed or OnUnconfirmed.RESEND,
                 )
-                keys.add_app(connection, owner)
+                apps.add(connection, owner)
             else:
                 wanted.require_alike(owner)
             key = ApiKey(
@@ -97,7 +98,7 @@ class IssueKeys:
                 last_used_at=None,
                 app=owner,
             )
-            keys.add_key(connection, key)
+            keys.add(connection, key)
             data = {"key": public_id, "app": app, "on_unconfirmed": owner.on_unconfirmed.value}
             audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=data)
         return Issued(key, f"ptn_{public_id}_{secret}")

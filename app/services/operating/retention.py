@@ -10,11 +10,10 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
-from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats
-from app.store.submission import emails
+from app.store.submission import emails, idempotency_keys
 
 log = structlog.get_logger()
 
@@ -71,7 +70,7 @@ class Retention:
         return self._until_none(batch)
 
     def _erase_idempotency_keys(self) -> int:
-        return self._until_none(lambda connection: keys.forget_expired(connection, limit=self._batch))
+        return self._until_none(lambda connection: idempotency_keys.forget_expired(connection, limit=self._batch))
 
     def _erase_heartbeats(self) -> int:
         with self._database.transaction() as connection:

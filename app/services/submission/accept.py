@@ -23,12 +23,13 @@ from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
 from app.services.suppression.gate import Addressee, Gate
-from app.store.apps import keys
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission import idempotency_keys
 from app.store.submission.body_packing import Body, pack
 from app.store.submission.emails import NewEmail, NewRecipient
+from app.store.submission.idempotency_keys import Claim, Remembered
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.gate_sql import reason_for
 from app.store.suppression.suppressions import Suppression
@@ -174,7 +175,7 @@ class Accept:
     def replay(self, caller: Caller, idempotency: Idempotency) -> Acceptance | None:
         """The stored answer to this request, or None. Raises `InvalidIdempotentRequest`."""
         with self._database.reading() as connection:
-            earlier = keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
+            earlier = idempotency_keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
         return _replay(earlier, idempotency) if earlier else None
 
     def _dated(self, submission: Submission) -> Submission:
@@ -259,12 +260,12 @@ class Accept:
             yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
 
 
-def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> keys.Claim:
-    wanted = keys.Remembered(idempotency.fingerprint, answer)
-    return keys.Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
+def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> Claim:
+    wanted = Remembered(idempotency.fingerprint, answer)
+    return Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
 
 
-def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Acceptance:
+def _replay(earlier: Remembered, idempotency: Idempotency) -> Acceptance:
     if not idempotency.is_of(earlier.fingerprint):
         raise InvalidIdempotentRequest("This Idempotency-Key was used with another request; use a new key.")
     return Acceptance(earlier.answer, replayed=True)

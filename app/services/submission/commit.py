@@ -10,11 +10,10 @@ from datetime import timedelta
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
 from app.services.moves import note_moves
-from app.store.apps import keys
-from app.store.apps.keys import Claim, Remembered
 from app.store.engine.database import Database
-from app.store.submission import emails
+from app.store.submission import emails, idempotency_keys
 from app.store.submission.emails import NewEmail
+from app.store.submission.idempotency_keys import Claim, Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Keep:
     def _commit_once(self, entries: Sequence[Entry]) -> list[Outcome]:
         claims = [entry.claim for entry in entries if entry.claim is not None]
         with self._database.transaction() as connection:
-            earlier = iter(keys.take(connection, claims, lasts=self._idempotency_lasts))
+            earlier = iter(idempotency_keys.take(connection, claims, lasts=self._idempotency_lasts))
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
             added = [email for outcome in outcomes for email in outcome.emails]
             emails.add(connection, added)

@@ -19,7 +19,8 @@ from app.cli.shell.settings import REQUIRED, variables
 from app.cli.shell.terminal import shown
 from app.cli.submission.send import email_of
 from app.domain.errors import Fault, ValidationFailed
-from app.store.apps.keys import ApiKey, App
+from app.store.apps.apps import App
+from app.store.apps.keys import ApiKey
 from config import Settings
 from simulator.events.mailbox_behaviours import Behaviour
 
