@@ -35,7 +35,7 @@ class Streams:
         with self._database.transaction() as connection:
             owner = apps.by_name(connection, app)
             if owner is None:
-                raise NotFound("There is no application of this name; `postern key create` makes it.")
+                raise NotFound("There is no application of this name; `./postern app create` makes it.")
             stream = streams.put(connection, app_id=owner.id, name=name, title=title, unsubscribe=unsubscribe)
             data = {"app": app, "stream": name, "title": stream.title, "unsubscribe": stream.unsubscribe}
             audit.write(connection, actor=caller.actor, action="stream_set", key=None, reason=None, data=data)

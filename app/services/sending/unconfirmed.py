@@ -236,7 +236,14 @@ def own_app(connection: Connection) -> App:
     """The application that owns what Postern sends to itself, so that it is in no other application's list."""
     own = apps.by_name(connection, _OWN_APP)
     if own is None:
-        own = App(id=new_id(), name=_OWN_APP, senders=(), default_lane=Lane.TRANSACTIONAL, reason_optional=False)
+        own = App(
+            id=new_id(),
+            name=_OWN_APP,
+            senders=(),
+            default_lane=Lane.TRANSACTIONAL,
+            reason_optional=False,
+            created_at=clock(connection),
+        )
         apps.add(connection, own)
     return own
 

@@ -47,7 +47,8 @@ class Submission:
 
     message: Message
     bcc: tuple[Mailbox, ...] = ()
-    stream: str = "default"
+    stream: str | None = None
+    """Default: that of the application."""
     lane: Lane | None = None
     tags: tuple[tuple[str, str], ...] = ()
     actor: str | None = None
@@ -132,7 +133,7 @@ class Accept:
             *check_message(submission.message),
             *self._recipient_faults(submission),
             *self._time_faults(submission),
-            *([fault] if (fault := check_stream(submission.stream)) else []),
+            *([fault] if (fault := check_stream(_stream(caller, submission))) else []),
         )
 
     def __call__(
@@ -146,8 +147,8 @@ class Accept:
         """Commit the emails, then ring. `submissions` have no `faults`; `answer` makes the body for the client.
 
         With an idempotency key, the body is stored in the transaction of the emails, and the same request gets it
-        again. Raises `InvalidIdempotentRequest`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing
-        was accepted.
+        again, whatever the limits of the application. Raises `InvalidIdempotentRequest`, `RateLimitExceeded`,
+        `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing was accepted.
         """
         submissions = [self._dated(submission) for submission in submissions]
         suppressed = self._gate.suppressed(
@@ -160,7 +161,7 @@ class Accept:
         )
         body = answer(receipts)
         claim = _claim(caller, idempotency, body) if idempotency is not None else None
-        committed = self._keep(Entry(new, claim))
+        committed = self._keep(Entry(new, claim, caller.limits))
         self._ring([submission for one in committed.to_ring for submission in one.emails])
         outcome = committed.outcome
         if idempotency is not None and outcome.earlier is not None:
@@ -196,13 +197,13 @@ class Accept:
         email_id = new_id()
         message = submission.message
         sender = message.sender
-        scope = scope_of(caller.app, submission.stream)
+        scope = _scope(caller, submission)
         later = submission.scheduled_at is not None
         body = pack(Body(text=message.text, html=message.html, attachments=message.attachments))
         return NewEmail(
             id=email_id,
             app_id=caller.app_id,
-            stream=submission.stream,
+            stream=_stream(caller, submission),
             scope=scope,
             lane=submission.lane or caller.default_lane,
             sender=sender.address.email,
@@ -260,6 +261,14 @@ class Accept:
             yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
 
 
+def _stream(caller: Caller, submission: Submission) -> str:
+    return caller.default_stream if submission.stream is None else submission.stream
+
+
+def _scope(caller: Caller, submission: Submission) -> str:
+    return scope_of(caller.app, _stream(caller, submission))
+
+
 def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> Claim:
     wanted = Remembered(idempotency.fingerprint, answer)
     return Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
@@ -282,14 +291,14 @@ def _each_address_once(submission: Submission) -> Iterator[tuple[str, Mailbox]]:
 
 
 def _addressees(caller: Caller, submission: Submission) -> list[Addressee]:
-    scope = scope_of(caller.app, submission.stream)
+    scope = _scope(caller, submission)
     return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(submission)]
 
 
 def _suppressed_of(
     caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]
 ) -> tuple[AlreadySuppressed, ...]:
-    scope = scope_of(caller.app, submission.stream)
+    scope = _scope(caller, submission)
     found = [
         (mailbox, suppressed.get(Addressee(mailbox.address.key, scope)))
         for _, mailbox in _each_address_once(submission)

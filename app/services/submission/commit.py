@@ -3,10 +3,12 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.domain.apps.limits import Limits
+from app.services.apps.spend_limits import Spending, spend_limits
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
 from app.services.moves import note_moves
@@ -18,10 +20,11 @@ from app.store.submission.idempotency_keys import Claim, Remembered
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The emails of one request, and its claim to the idempotency key that came with it."""
+    """The emails of one request, its claim to the idempotency key that came with it, and its application's limits."""
 
     emails: tuple[NewEmail, ...]
     claim: Claim | None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,23 @@ class Keep:
     def __init__(self, *, database: Database, idempotency_lasts: timedelta) -> None:
         self._database = database
         self._idempotency_lasts = idempotency_lasts
-        self._group: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        self._unlimited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        # Where a limit refuses an email, or its count is waited for, no other application waits or begins again.
+        self._limited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the commit that is under way."""
-        return self._group.waiting
+        """How many requests wait for the commits that are under way."""
+        return self._unlimited.waiting + self._limited.waiting
 
     def __call__(self, entry: Entry) -> Committed[Outcome]:
         """The committed outcome: its emails and the answer under its key. A batch gets its own transaction.
 
-        Raises `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error for rows that it
-        refuses.
+        Raises `RateLimitExceeded`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error
+        for rows that it refuses.
         """
-        return self._group(entry) if len(entry.emails) == 1 else self._group.alone(entry)
+        group = self._unlimited if entry.limits is None else self._limited
+        return group(entry) if len(entry.emails) == 1 else group.alone(entry)
 
     def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
         return again(lambda: self._commit_once(entries))
@@ -61,6 +67,7 @@ class Keep:
         with self._database.transaction() as connection:
             earlier = iter(idempotency_keys.take(connection, claims, lasts=self._idempotency_lasts))
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
+            spend_limits(connection, [*_spendings(entries, outcomes)])
             added = [email for outcome in outcomes for email in outcome.emails]
             emails.add(connection, added)
             note_moves(connection, added=added)
@@ -69,3 +76,11 @@ class Keep:
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:
     return Outcome(emails=entry.emails) if earlier is None else Outcome(earlier=earlier)
+
+
+def _spendings(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> Iterator[Spending]:
+    """What the entries spend of limits. An entry that was answered earlier adds no emails, and spends nothing."""
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        if entry.limits is not None and outcome.emails:
+            recipients = sum(len(email.recipients) for email in outcome.emails)
+            yield Spending(outcome.emails[0].app_id, entry.limits, recipients)

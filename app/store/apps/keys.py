@@ -1,4 +1,4 @@
-"""Rows of API keys: add, find, list and revoke them. It never commits.
+"""Rows of API keys: add, find, list, replace and revoke them. It never commits.
 
 Secrets are stored as SHA-256 only: a key is 32 random bytes, so a slow hash would protect nothing more.
 """
@@ -17,7 +17,7 @@ from app.store.tables.core import api_keys, apps
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """One API key, without its secret."""
+    """One API key, without its secret. `replaced_by` is the public id of the key that a rotation made in its place."""
 
     id: UUID
     public_id: str
@@ -26,8 +26,9 @@ class ApiKey:
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    replaced_by: str | None = None
     app: App
 
 
@@ -41,7 +42,7 @@ def add(connection: Connection, key: ApiKey) -> None:
             secret_sha256=key.secret_sha256,
             name=key.name,
             scopes=list(key.scopes),
-            created_at=now(),
+            created_at=key.created_at,
             expires_at=key.expires_at,
         )
     )
@@ -63,10 +64,28 @@ def all_keys(connection: Connection) -> tuple[ApiKey, ...]:
     return tuple(_key(row) for row in connection.execute(_keys().order_by(api_keys.c.id)))
 
 
-def revoke(connection: Connection, public_id: str) -> bool:
-    """Revoke a key. False if there is no such key, or it was revoked before."""
-    live = (api_keys.c.public_id == public_id) & api_keys.c.revoked_at.is_(None)
-    return connection.execute(update(api_keys).where(live).values(revoked_at=now())).rowcount == 1
+def of_app(connection: Connection, app_id: UUID) -> tuple[ApiKey, ...]:
+    """Every key of this application, newest first, revoked ones included."""
+    query = _keys().where(api_keys.c.app_id == app_id).order_by(api_keys.c.id.desc())
+    return tuple(map(_key, connection.execute(query)))
+
+
+def hold(connection: Connection, public_id: str) -> ApiKey | None:
+    """The key of this public id, locked until the transaction ends. None if there is none, or it is revoked."""
+    query = _keys().where(api_keys.c.public_id == public_id, api_keys.c.revoked_at.is_(None))
+    row = connection.execute(query.with_for_update(of=api_keys)).one_or_none()
+    return _key(row) if row else None
+
+
+def revoke(connection: Connection, key_id: UUID) -> None:
+    """Revoke a key."""
+    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=now()))
+
+
+def replace_by(connection: Connection, key_id: UUID, public_id: str, *, expires_at: datetime) -> None:
+    """Note that the key of `public_id` replaces this one, which is valid until `expires_at`."""
+    replaced = update(api_keys).where(api_keys.c.id == key_id)
+    connection.execute(replaced.values(replaced_by=public_id, expires_at=expires_at))
 
 
 def touch(connection: Connection, key_id: UUID) -> None:
@@ -90,5 +109,6 @@ def _key(row: Row[Any]) -> ApiKey:
         expires_at=columns[api_keys.c.expires_at],
         revoked_at=columns[api_keys.c.revoked_at],
         last_used_at=columns[api_keys.c.last_used_at],
+        replaced_by=columns[api_keys.c.replaced_by],
         app=read(row),
     )

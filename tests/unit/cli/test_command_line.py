@@ -114,7 +114,7 @@ def test_an_email_has_only_the_given_options() -> None:
 )
 def test_the_state_of_a_key(revoked: datetime | None, expires: datetime | None, expected: str) -> None:
     """A key is valid until it is revoked or expires."""
-    app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False)
+    app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False, created_at=NOW)
     key = ApiKey(
         id=UUID(int=2), public_id="abc", secret_sha256=b"", name="", scopes=(), created_at=NOW, expires_at=expires,
         revoked_at=revoked, last_used_at=None, app=app,
