@@ -1,7 +1,5 @@
 """Keys that replace keys: both are valid for the overlap, and then only the new one."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +11,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.issue_keys import LONGEST_OVERLAP, OVERLAP, ApiKey, Issued
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
+from tests.support.database.interleaving import locked, others
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import issue
 from tests.support.gateway.rows import age, rows
@@ -113,20 +112,23 @@ def test_a_key_that_is_over_is_not_rotated(gateway: Gateway) -> None:
     assert len(gateway.issue_keys.all()) == 4
 
 
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_two_rotations_at_once_make_one_key(gateway: Gateway) -> None:
-    """The second one sees the first, and is refused."""
-    old, ready = issue(gateway), threading.Barrier(2)
+    """Both begin while another transaction holds the key; the second sees what the first did, and is refused."""
+    old = issue(gateway)
 
-    def rotate(_: int) -> bool:
-        ready.wait()
+    def rotate() -> bool:
         try:
             gateway.issue_keys.rotate(ROOT, old.token)
         except Conflict:
             return False
         return True
 
-    with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(rotate, range(2))) == [False, True]
+    with others(gateway) as rotations:
+        with locked(gateway, "api_keys", id=old.key.id):
+            rotations.begin(rotate)
+            rotations.begin(rotate)
+        assert sorted(rotations.results()) == [False, True]
     assert len(gateway.issue_keys.all()) == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from app.domain.apps.limits import Limits, Usage, Window, spend
+from app.domain.apps.limits import MOST, Limits, Usage, Window, spend
 from app.domain.errors import Allowance, RateLimitExceeded
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -62,12 +62,14 @@ def test_recipients_count_in_a_second_and_in_a_day_of_utc(usage: Usage, now: dat
         (Limits(per_day=10), Usage(LONG_AGO, Window(MIDNIGHT, 10)), 1, EVENING, Allowance(10, 0, 1), 1),
         (Limits(2, 10), used(2, 10), 1, NOON, Allowance(10, 0, 43_200), 43_200),
         (Limits(per_day=5), used(0, 9), 1, NOON, Allowance(5, 0, 43_200), 43_200),
+        (Limits(per_second=10), used(1, 1), 10, NOON, Allowance(10, 9, 1), 1),
         (Limits(per_second=10), used(0, 0), 11, NOON, Allowance(10, 10, 1), None),
         (Limits(per_day=10), used(0, 4), 11, NOON, Allowance(10, 6, 43_200), None),
         (Limits(2, 10), used(2, 9), 3, NOON, Allowance(2, 0, 1), None),
     ],
     ids=[
         "the second", "near its end", "the day", "near midnight", "both: the longer wait", "a limit set lower",
+        "as many as a second has",
         "more than a second ever has", "more than a day ever has",
         "more than a second ever has, on a full day",
     ],
@@ -79,6 +81,33 @@ def test_a_refusal_says_what_is_left_and_when_it_begins_anew(
     with pytest.raises(RateLimitExceeded) as refused:
         spend(usage, limits, recipients, now=now)
     assert (refused.value.allowance, refused.value.retry_after) == (allowance, retry_after)
+
+
+@pytest.mark.parametrize(
+    "limits, recipients, detail",
+    [
+        (
+            Limits(per_second=10),
+            3,
+            "The application's limit of recipients a second is 10, with 2 left. This request has 3.",
+        ),
+        (
+            Limits(per_day=10),
+            11,
+            "The application's limit of recipients a day is 10, with 2 left. This request has 11: split it.",
+        ),
+    ],
+)
+def test_a_refusal_says_it_in_words(limits: Limits, recipients: int, detail: str) -> None:
+    """With what to do where no wait helps."""
+    with pytest.raises(RateLimitExceeded) as refused:
+        spend(used(8, 8), limits, recipients, now=NOON)
+    assert refused.value.detail == detail
+
+
+def test_the_count_of_the_highest_limit_fits_its_column() -> None:
+    """An integer of 32 bits."""
+    assert MOST < 2**31
 
 
 def test_a_request_that_fits_exactly_is_accepted() -> None:
