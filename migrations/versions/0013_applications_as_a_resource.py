@@ -32,9 +32,9 @@ def upgrade() -> None:
             "app_usage",
             sa.Column("app_id", sa.Uuid, sa.ForeignKey("apps.id"), primary_key=True),
             sa.Column("second_began", UtcDateTime, nullable=False),
-            sa.Column("in_second", sa.Integer, nullable=False),
+            sa.Column("in_second", sa.BigInteger, nullable=False),
             sa.Column("day_began", UtcDateTime, nullable=False),
-            sa.Column("in_day", sa.Integer, nullable=False),
+            sa.Column("in_day", sa.BigInteger, nullable=False),
         )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from app.domain.errors import Allowance, RateLimitExceeded
 
 MOST: Final = 1_000_000_000
-"""The highest limit. Its count fits the 32 bits of its column."""
+"""The highest limit: it fits the 32 bits of its column."""
 
 _SECOND: Final = timedelta(seconds=1)
 _DAY: Final = timedelta(days=1)

@@ -1,6 +1,6 @@
 """The tables of applications. They are used through `app.store.tables.core`, which imports all tables."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Uuid, false, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Uuid, false, text
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
@@ -28,9 +28,9 @@ app_usage = Table(
     metadata,
     Column("app_id", Uuid, ForeignKey("apps.id"), primary_key=True),
     Column("second_began", UtcDateTime, nullable=False),
-    Column("in_second", Integer, nullable=False),
+    Column("in_second", BigInteger, nullable=False),
     Column("day_began", UtcDateTime, nullable=False),
-    Column("in_day", Integer, nullable=False),
+    Column("in_day", BigInteger, nullable=False),
 )
 
 # `replaced_by` is the public id of the key that a rotation made in its place.

@@ -105,7 +105,7 @@ def test_a_refusal_says_it_in_words(limits: Limits, recipients: int, detail: str
     assert refused.value.detail == detail
 
 
-def test_the_count_of_the_highest_limit_fits_its_column() -> None:
+def test_the_highest_limit_fits_its_column() -> None:
     """An integer of 32 bits."""
     assert MOST < 2**31
 
