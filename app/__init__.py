@@ -2,6 +2,8 @@
 
 from flask import Flask
 
+from app.web.apps.apps import apps
+from app.web.apps.keys import api_keys
 from app.web.feedback.sns import feedback
 from app.web.http import context, middleware, problem_details
 from app.web.openapi.routes import docs
@@ -47,6 +49,8 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         emails,
         batches,
         check,
+        apps,
+        api_keys,
         explain,
         suppressions,
         suppression_reviews,

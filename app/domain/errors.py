@@ -20,6 +20,15 @@ class Fault:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit: `remaining` of `limit`, which begin anew in `reset_s` seconds."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+
 class PosternError(Exception):
     """Base of all refusals and failures. `name` is part of the API, so that clients may rely on it."""
 
@@ -120,10 +129,14 @@ class UnsupportedMediaType(PosternError):
 
 
 class RateLimitExceeded(PosternError):
-    """The application sends requests faster than its limit allows."""
+    """The application sends requests, or email, faster than its limits allow. `allowance` is that of email, if any."""
 
     name, status, title = "rate_limit_exceeded", 429, "Too many requests"
     retryable = True
+
+    def __init__(self, detail: str, *, retry_after: int | None = None, allowance: Allowance | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.allowance = allowance
 
 
 class RequestTimeout(PosternError):

@@ -1,4 +1,4 @@
-"""Times and dates as people and programs write them: RFC 3339, its relatives in ISO 8601, and dates alone.
+"""Times, dates and durations as people and programs write them: RFC 3339, its relatives in ISO 8601, dates, `24h`.
 
 It decides which texts name one moment. A time without its offset names none.
 """
@@ -11,6 +11,8 @@ _MOMENT: Final = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)? ?(?:[Zz]|([+ -]\d\d):?(\d\d)?)", re.ASCII
 )
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DURATION: Final = re.compile(r"([1-9]\d{0,4})([mhdw])", re.ASCII)
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -38,6 +40,12 @@ def read_until(text: str) -> datetime | None:
     if day is None:
         return read_moment(text)
     return day + timedelta(days=1) if day.date() < _LAST.date() else _LAST
+
+
+def read_duration(text: str) -> timedelta | None:
+    """The duration that `text` names, a number and a unit such as `30m`, `24h`, `90d` or `2w`; or None."""
+    found = _DURATION.fullmatch(text)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
 def _first_of_day(text: str) -> datetime | None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
-from app.services.apps.change_app import ChangeApp
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.wiring.foundation import Ground
@@ -14,8 +14,8 @@ class AppServices:
     """What this area offers."""
 
     authenticate: Authenticate
+    apps: Apps
     issue_keys: IssueKeys
-    change_app: ChangeApp
     streams: Streams
 
 
@@ -23,7 +23,7 @@ def build_apps(ground: Ground) -> AppServices:
     """The services of applications."""
     return AppServices(
         authenticate=Authenticate(database=ground.database),
+        apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database),
-        change_app=ChangeApp(database=ground.database),
         streams=Streams(database=ground.database, links=ground.links),
     )

@@ -7,8 +7,8 @@ from redis import Redis
 from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
 from app.services.account.sync_list import Sync
+from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
-from app.services.apps.change_app import ChangeApp
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
@@ -97,8 +97,8 @@ class Gateway:
     bounce_review: BounceReview
     upkeep: Upkeep
     workforce: Workforce
+    apps: Apps
     issue_keys: IssueKeys
-    change_app: ChangeApp
     reconcile: Reconcile
     resend_failed: ResendFailed
     recover: Recover
@@ -145,8 +145,8 @@ def build(
         pseudonyms=ground.pseudonyms,
         workforce=ground.workforce,
         authenticate=apps.authenticate,
+        apps=apps.apps,
         issue_keys=apps.issue_keys,
-        change_app=apps.change_app,
         streams=apps.streams,
         suppress=suppression.suppress,
         unsuppress=suppression.unsuppress,

@@ -29,7 +29,9 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
     """The services of submission; `gate` decides which recipients are suppressed."""
     return SubmissionServices(
         accept=_accept(settings, ground, gate),
-        check=Check(gate=gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None),
+        check=Check(
+            database=ground.database, gate=gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None
+        ),
         look_up=LookUp(database=ground.database, key_ring=ground.key_ring, region=settings.aws_region),
         revise=Revise(database=ground.database, bells=ground.bells),
         resend_failed=ResendFailed(database=ground.database, bells=ground.bells),

@@ -1,4 +1,4 @@
-"""`postern key`: issue, list and revoke the API keys of applications."""
+"""`postern key`: issue, list, rotate and revoke the API keys of applications."""
 
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from app.cli.shell.terminal import Terminal
 from app.domain.apps.callers import Scope
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.services.apps.issue_keys import ApiKey
+from app.services.apps.issue_keys import OVERLAP, ApiKey
 
 UNCONFIRMED = (
     "what to do when it is unknown whether SES accepted an email, unless the email says: resend it once it is proven "
@@ -52,10 +52,21 @@ def show_all(given: Namespace, terminal: Terminal) -> bool:
     return True
 
 
+def rotate(given: Namespace, terminal: Terminal) -> bool:
+    """Issue a key in place of another one, which expires after the overlap."""
+    with operated_gateway(given.data) as (gateway, caller):
+        expires_at = datetime.now(UTC) + given.expires_in if given.expires_in else None
+        issued = gateway.issue_keys.rotate(caller, given.id, overlap=given.overlap, expires_at=expires_at)
+    terminal.say(escape(issued.token))
+    terminal.say(f"[dim]The key is shown only this once. The old one expires in {given.overlap}.[/]")
+    terminal.answer({"token": issued.token, **_shown(issued.key)})
+    return True
+
+
 def revoke(given: Namespace, terminal: Terminal) -> bool:
     """Revoke a key."""
     with operated_gateway(given.data) as (gateway, caller):
-        gateway.issue_keys.revoke(given.id, actor=caller.actor)
+        gateway.issue_keys.revoke(caller, given.id)
     terminal.say("Revoked. Within five seconds no request with this key is accepted any more.")
     terminal.answer({"revoked": True})
     return True
@@ -74,6 +85,7 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "replaced_by": key.replaced_by,
     }
 
 
@@ -98,6 +110,20 @@ def create_arguments(parser: ArgumentParser) -> None:
     add_data_option(parser)
 
 
+def rotate_arguments(parser: ArgumentParser) -> None:
+    """The key, and how long both are valid."""
+    add = parser.add_argument
+    add("id", metavar="ID", help="the id of the key, or the whole key")
+    add("--overlap", type=duration, default=OVERLAP, metavar="TIME", help="how long both are valid; default: 24h")
+    add(
+        "--expires-in",
+        type=duration,
+        metavar="TIME",
+        help="when the new key expires, such as 90d; default: after as long as the old key was to last",
+    )
+    add_data_option(parser)
+
+
 def revoke_arguments(parser: ArgumentParser) -> None:
     """The key."""
     parser.add_argument("id", metavar="ID", help="the id of the key, or the whole key")
@@ -119,6 +145,14 @@ COMMANDS = (
         example="./postern key list",
         arguments=add_data_option,
         run=show_all,
+    ),
+    Command(
+        words=("key", "rotate"),
+        summary="issue a key in place of another, and let that one expire",
+        detail="The new key has the name, the scopes and the application of the old one.",
+        example="./postern key rotate k3v9q0x2m5ab --overlap 24h",
+        arguments=rotate_arguments,
+        run=rotate,
     ),
     Command(
         words=("key", "revoke"),

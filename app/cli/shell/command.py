@@ -1,7 +1,6 @@
 """The definition of a command, the ways in which it fails, and the options that several commands share."""
 
 import argparse
-import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -11,10 +10,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from app.cli.shell.terminal import Terminal
+from app.domain.moments import read_duration
 
-_DURATION = re.compile(r"([1-9]\d{0,4})([mhdw])")
 _LONGEST_WAIT_S = 3600
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class CommandFailed(Exception):
@@ -60,10 +58,10 @@ class Command:
 
 def duration(text: str) -> timedelta:
     """Parse a duration such as `90d`, `12h`, `30m` or `2w`, as an argparse type."""
-    found = _DURATION.fullmatch(text)
+    found = read_duration(text)
     if found is None:
         raise argparse.ArgumentTypeError("a time is a number and a unit: 30m, 12h, 90d or 2w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return found
 
 
 def seconds(*, or_none: bool = False) -> Callable[[str], float]:

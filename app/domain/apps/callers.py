@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
+from app.domain.apps.limits import Limits
 from app.domain.errors import RestrictedApiKey
 from app.domain.message.address import parse_address
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
+
+DEFAULT_STREAM: Final = "default"
+"""The stream of an email that names none, unless its application has another."""
 
 
 class Scope(StrEnum):
@@ -16,6 +21,7 @@ class Scope(StrEnum):
     EMAILS_READ = "emails:read"
     SUPPRESSIONS_READ = "suppressions:read"
     SUPPRESSIONS_WRITE = "suppressions:write"
+    WEBHOOKS_WRITE = "webhooks:write"
     METRICS_READ = "metrics:read"
     ADMIN = "admin"
 
@@ -34,7 +40,8 @@ class Caller:
     """An authenticated API key, or the operator at the command line.
 
     `actor` is what the audit records (`key:<public id>`, `cli:<user>`). `senders` are the From addresses and domains
-    that the application may use, normalised; `@example.com` allows a domain, `*` every address.
+    that the application may use, normalised; `@example.com` allows a domain, `*` every address. `limits` is None for an
+    application without any.
     """
 
     actor: str
@@ -43,6 +50,8 @@ class Caller:
     scopes: frozenset[Scope]
     senders: tuple[str, ...]
     default_lane: str
+    default_stream: str = DEFAULT_STREAM
+    limits: Limits | None = None
     reason_optional: bool = False
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import InvalidApiKey, MissingApiKey, ServiceUnavailable
+from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey, ServiceUnavailable
 from app.store.apps import keys
 from app.store.apps.keys import ApiKey
 from app.store.engine.database import Database, clock
@@ -29,7 +29,10 @@ _LONGEST_ACTOR: Final = 200
 
 
 class Authenticate:
-    """Authenticates API keys. A revoked key is refused within five seconds."""
+    """Authenticates API keys.
+
+    A key that was revoked, has expired, or is of an application that was archived, is refused within five seconds.
+    """
 
     def __init__(self, *, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -37,7 +40,7 @@ class Authenticate:
         self._trusted: dict[str, tuple[float, ApiKey]] = {}
 
     def __call__(self, authorization: str | None) -> Caller:
-        """The caller. Raises `MissingApiKey`, `InvalidApiKey` and `ServiceUnavailable`."""
+        """The caller. Raises `MissingApiKey`, `InvalidApiKey`, `RestrictedApiKey` and `ServiceUnavailable`."""
         if not authorization or not authorization.strip():
             raise MissingApiKey(f"{_HOW}.")
         bearer = _BEARER.fullmatch(authorization.strip())
@@ -51,6 +54,8 @@ class Authenticate:
         expected = key.secret_sha256 if key else bytes(32)
         if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or key is None:
             raise InvalidApiKey("The key is not known, or was revoked, or has expired.")
+        if key.app.archived_at is not None:
+            raise RestrictedApiKey("The application of this key is archived, and accepts no requests.")
         return caller_of(key)
 
     def _find(self, public_id: str) -> ApiKey | None:
@@ -89,6 +94,8 @@ def caller_of(key: ApiKey) -> Caller:
         scopes=frozenset(Scope(scope) for scope in key.scopes),
         senders=key.app.senders,
         default_lane=key.app.default_lane,
+        default_stream=key.app.default_stream,
+        limits=key.app.limits,
         reason_optional=key.app.reason_optional,
         on_unconfirmed=key.app.on_unconfirmed,
     )

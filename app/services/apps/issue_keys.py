@@ -1,32 +1,39 @@
-"""Issue and revoke the API keys of applications. A secret is shown once, in the answer that creates it.
+"""Issue, rotate and revoke the API keys of applications. A secret is shown once, in the answer that creates it.
 
-The first key of an application creates it. A key never changes an existing application: `change_app.py` does.
+The first key of an application may create it. A key never changes an existing application: `apps.py` does.
 """
 
 import hashlib
-import re
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from app.domain.apps.callers import Scope
-from app.domain.errors import Fault, NotFound, ValidationFailed
+from sqlalchemy import Connection
+
+from app.domain.apps.callers import Caller, Scope
+from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.services.apps.change_app import AppOptions, senders_of
-from app.store.apps import keys
-from app.store.apps.keys import ApiKey, App
+from app.services.apps.app_options import AppOptions
+from app.services.apps.apps import create_app, find_app, require_active
+from app.store.apps import apps, keys
+from app.store.apps.apps import App
+from app.store.apps.keys import ApiKey
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
 
 __all__ = ["ApiKey", "IssueKeys", "Issued"]
 
-_APP_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_LONGEST_NAME = 100
-_ID_CHARACTERS = string.ascii_lowercase + string.digits
+OVERLAP: Final = timedelta(hours=24)
+LONGEST_OVERLAP: Final = timedelta(days=30)
+
+_LONGEST_NAME: Final = 100
+_ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
+_UNKNOWN: Final = "There is no such key, or it was revoked before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,10 @@ class Issued:
 
 
 class IssueKeys:
-    """Issues, lists and revokes keys."""
+    """Issues, lists, rotates and revokes keys. `app` is a name or an id; an unknown one raises `NotFound`.
+
+    A key is given by its public id or the whole token. With `app`, keys of other applications are unknown.
+    """
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -56,72 +66,131 @@ class IssueKeys:
         on_unconfirmed: OnUnconfirmed | None = None,
         expires_at: datetime | None = None,
     ) -> Issued:
-        """A new key for this application, which is created if it is new. Raises `ValidationFailed`.
+        """A new key for the application of this name, which is created if it is new. Raises `ValidationFailed`.
 
-        `senders` are From addresses, `@domain` or `*`. `on_unconfirmed` is the default for emails that do not set it.
-        What is empty or None stays as the application has it, or takes the default. What differs from an existing
-        application is refused.
+        `on_unconfirmed` is the default for emails that do not set it. What is empty or None stays as the application
+        has it, or takes the default. What differs from an existing application is refused.
         """
-        _check_names(app, name)
         wanted = AppOptions(
-            senders=senders_of(senders) if senders else None,
+            senders=senders or None,
             default_lane=lane,
             reason_optional=reason_optional,
             on_unconfirmed=on_unconfirmed,
-        )
-        public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
-        secret = secrets.token_urlsafe(32)
+        ).checked()
         with self._database.transaction() as connection:
-            owner = keys.app_by_name(connection, app)
+            owner = apps.by_name(connection, app)
             if owner is None:
-                owner = App(
-                    id=new_id(),
-                    name=app,
-                    senders=wanted.senders or (),
-                    default_lane=lane or Lane.TRANSACTIONAL,
-                    reason_optional=bool(reason_optional),
-                    on_unconfirmed=on_unconfirmed or OnUnconfirmed.RESEND,
-                )
-                keys.add_app(connection, owner)
+                owner = create_app(connection, app, wanted, actor=actor)
             else:
                 wanted.require_alike(owner)
-            key = ApiKey(
-                id=new_id(),
-                public_id=public_id,
-                secret_sha256=hashlib.sha256(secret.encode()).digest(),
-                name=name,
-                scopes=tuple(sorted(scopes)),
-                created_at=clock(connection),
-                expires_at=expires_at,
-                revoked_at=None,
-                last_used_at=None,
-                app=owner,
-            )
-            keys.add_key(connection, key)
-            data = {"key": public_id, "app": app, "on_unconfirmed": owner.on_unconfirmed.value}
-            audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=data)
-        return Issued(key, f"ptn_{public_id}_{secret}")
+            return _issued(connection, owner, actor=actor, name=name, scopes=scopes, expires_at=expires_at)
+
+    def add(
+        self, caller: Caller, app: str, *, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
+    ) -> Issued:
+        """A new key for an application that exists. Raises `ValidationFailed`, and `Conflict` if it is archived."""
+        caller.require(Scope.ADMIN)
+        with self._database.transaction() as connection:
+            owner = find_app(connection, app)
+            return _issued(connection, owner, actor=caller.actor, name=name, scopes=scopes, expires_at=expires_at)
+
+    def rotate(
+        self,
+        caller: Caller,
+        key: str,
+        *,
+        overlap: timedelta = OVERLAP,
+        expires_at: datetime | None = None,
+        app: str | None = None,
+    ) -> Issued:
+        """A key with the name and scopes of this one, which expires once both have been valid for `overlap`.
+
+        Without `expires_at`, a key that expires is followed by one of the same lifetime. Raises `NotFound`,
+        `ValidationFailed`, and `Conflict` for a key that has expired or was rotated, and for an archived application.
+        """
+        caller.require(Scope.ADMIN)
+        if not timedelta() <= overlap <= LONGEST_OVERLAP:
+            raise _invalid("/overlap", "out_of_range", f"The overlap is at most {LONGEST_OVERLAP.days} days.")
+        with self._database.transaction() as connection:
+            old = _held(connection, key, app=app)
+            now = clock(connection)
+            if old.replaced_by is not None:
+                raise Conflict(f"The key was rotated before: {old.replaced_by} replaces it.")
+            if old.expires_at is not None and old.expires_at <= now:
+                raise Conflict("The key has expired: issue a new one.")
+            if expires_at is None and old.expires_at is not None:
+                expires_at = now + (old.expires_at - old.created_at)
+            scopes = frozenset(map(Scope, old.scopes))
+            new = _issued(connection, old.app, actor=caller.actor, name=old.name, scopes=scopes, expires_at=expires_at)
+            ends_at = min(now + overlap, old.expires_at or now + overlap)
+            keys.replace_by(connection, old.id, new.key.public_id, expires_at=ends_at)
+            data = {"key": old.public_id, "replaced_by": new.key.public_id, "expires_at": ends_at.isoformat()}
+            audit.write(connection, actor=caller.actor, action="key_rotate", key=None, reason=None, data=data)
+        return new
 
     def all(self) -> tuple[ApiKey, ...]:
         """Every key, oldest first."""
         with self._database.reading() as connection:
             return keys.all_keys(connection)
 
-    def revoke(self, public_id: str, *, actor: str) -> None:
-        """Revoke a key, given by its public id or the whole token. Raises `NotFound`."""
-        public_id = public_id.removeprefix("ptn_").partition("_")[0]
+    def of_app(self, caller: Caller, app: str) -> tuple[ApiKey, ...]:
+        """Every key of the application, newest first."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return keys.of_app(connection, find_app(connection, app).id)
+
+    def revoke(self, caller: Caller, key: str, *, app: str | None = None) -> ApiKey:
+        """The key, revoked. Raises `NotFound`."""
+        caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
-            if not keys.revoke(connection, public_id):
-                raise NotFound("There is no such key, or it was revoked before.")
-            audit.write(connection, actor=actor, action="key_revoke", key=None, reason=None, data={"key": public_id})
+            held = _held(connection, key, app=app)
+            keys.revoke(connection, held.id)
+            data = {"key": held.public_id}
+            audit.write(connection, actor=caller.actor, action="key_revoke", key=None, reason=None, data=data)
+        return held
 
 
-def _check_names(app: str, name: str) -> None:
-    if not _APP_NAME.fullmatch(app):
-        raise _invalid("/app", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
+def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
+    """The key, locked, unless it is revoked. Raises `NotFound`."""
+    owner = find_app(connection, app) if app is not None else None
+    held = keys.hold(connection, key.removeprefix("ptn_").partition("_")[0])
+    if held is None or (owner is not None and held.app.id != owner.id):
+        raise NotFound(_UNKNOWN)
+    return held
+
+
+def _issued(
+    connection: Connection,
+    owner: App,
+    *,
+    actor: str,
+    name: str,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None,
+) -> Issued:
+    require_active(owner)
+    now = clock(connection)
     if len(name) > _LONGEST_NAME or broken_text_rule(name):
-        raise _invalid("/name", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
+        raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
+    if expires_at is not None and expires_at <= now:
+        raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
+    public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
+    secret = secrets.token_urlsafe(32)
+    key = ApiKey(
+        id=new_id(),
+        public_id=public_id,
+        secret_sha256=hashlib.sha256(secret.encode()).digest(),
+        name=name,
+        scopes=tuple(sorted(scopes)),
+        created_at=now,
+        expires_at=expires_at,
+        app=owner,
+    )
+    keys.add(connection, key)
+    data = {"key": public_id, "app": owner.name, "on_unconfirmed": owner.on_unconfirmed.value}
+    audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=data)
+    return Issued(key, f"ptn_{public_id}_{secret}")
 
 
-def _invalid(pointer: str, rule: str) -> ValidationFailed:
-    return ValidationFailed(rule, faults=(Fault(pointer, "grammar", rule),))
+def _invalid(pointer: str, code: str, rule: str) -> ValidationFailed:
+    return ValidationFailed(rule, faults=(Fault(pointer, code, rule),))

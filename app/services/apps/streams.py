@@ -5,7 +5,7 @@ from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.suppression.rules import is_stream
 from app.services.suppression.unsubscribe_links import RULE, Links
-from app.store.apps import keys, streams
+from app.store.apps import apps, streams
 from app.store.apps.streams import Stream
 from app.store.engine.database import Database
 from app.store.operating import audit
@@ -33,9 +33,9 @@ class Streams:
         if unsubscribe and not self._links.can_be_made:
             raise _invalid("/unsubscribe", "public_url", RULE)
         with self._database.transaction() as connection:
-            owner = keys.app_by_name(connection, app)
+            owner = apps.by_name(connection, app)
             if owner is None:
-                raise NotFound("There is no application of this name; `postern key create` makes it.")
+                raise NotFound("There is no application of this name; `./postern app create` makes it.")
             stream = streams.put(connection, app_id=owner.id, name=name, title=title, unsubscribe=unsubscribe)
             data = {"app": app, "stream": name, "title": stream.title, "unsubscribe": stream.unsubscribe}
             audit.write(connection, actor=caller.actor, action="stream_set", key=None, reason=None, data=data)

@@ -13,11 +13,10 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.suppression.evidence import PastEvent, is_needed
-from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, job_cursors
-from app.store.submission import emails, old_emails
+from app.store.submission import emails, idempotency_keys, old_emails
 
 log = structlog.get_logger()
 
@@ -76,7 +75,7 @@ class Retention:
         return self._until_none(batch)
 
     def _erase_idempotency_keys(self) -> int:
-        return self._until_none(lambda connection: keys.forget_expired(connection, limit=self._batch))
+        return self._until_none(lambda connection: idempotency_keys.forget_expired(connection, limit=self._batch))
 
     def _erase_heartbeats(self) -> int:
         with self._database.transaction() as connection:

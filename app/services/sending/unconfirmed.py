@@ -23,8 +23,8 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.isolation import save_isolated, together_or_apart
 from app.services.moves import Move, moves_of, note_moves
 from app.services.sending.transition import advance
-from app.store.apps import keys
-from app.store.apps.keys import App
+from app.store.apps import apps
+from app.store.apps.apps import App
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
@@ -234,10 +234,17 @@ def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, send
 
 def own_app(connection: Connection) -> App:
     """The application that owns what Postern sends to itself, so that it is in no other application's list."""
-    own = keys.app_by_name(connection, _OWN_APP)
+    own = apps.by_name(connection, _OWN_APP)
     if own is None:
-        own = App(id=new_id(), name=_OWN_APP, senders=(), default_lane=Lane.TRANSACTIONAL, reason_optional=False)
-        keys.add_app(connection, own)
+        own = App(
+            id=new_id(),
+            name=_OWN_APP,
+            senders=(),
+            default_lane=Lane.TRANSACTIONAL,
+            reason_optional=False,
+            created_at=clock(connection),
+        )
+        apps.add(connection, own)
     return own
 
 

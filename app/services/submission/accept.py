@@ -24,12 +24,13 @@ from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
 from app.services.submission.supersede import Superseded
 from app.services.suppression.gate import Addressee, Gate
-from app.store.apps import keys
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.privacy.pseudonyms import Pseudonyms
+from app.store.submission import idempotency_keys
 from app.store.submission.body_packing import Body, pack
 from app.store.submission.emails import NewEmail, NewRecipient
+from app.store.submission.idempotency_keys import Claim, Remembered
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.gate_sql import reason_for
 from app.store.suppression.suppressions import Suppression
@@ -47,7 +48,8 @@ class Submission:
 
     message: Message
     bcc: tuple[Mailbox, ...] = ()
-    stream: str = "default"
+    stream: str | None = None
+    """Default: that of the application."""
     lane: Lane | None = None
     tags: tuple[tuple[str, str], ...] = ()
     actor: str | None = None
@@ -135,7 +137,7 @@ class Accept:
             *check_message(submission.message),
             *self._recipient_faults(submission),
             *self._time_faults(submission),
-            *([fault] if (fault := check_stream(submission.stream)) else []),
+            *([fault] if (fault := check_stream(_stream(caller, submission))) else []),
         )
 
     def __call__(
@@ -149,8 +151,8 @@ class Accept:
         """Commit the emails, then ring. `submissions` have no `faults`; `answer` makes the body for the client.
 
         With an idempotency key, the body is stored in the transaction of the emails, and the same request gets it
-        again. Raises `InvalidIdempotentRequest`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing
-        was accepted.
+        again, whatever the limits of the application. Raises `InvalidIdempotentRequest`, `RateLimitExceeded`,
+        `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing was accepted.
         """
         submissions = [self._dated(submission) for submission in submissions]
         suppressed = self._gate.suppressed(
@@ -167,7 +169,7 @@ class Accept:
 
         body = answer(receipts)
         claim = _claim(caller, idempotency, body) if idempotency is not None else None
-        committed = self._keep(Entry(new, claim, answer_with))
+        committed = self._keep(Entry(new, claim, answer_with, caller.limits))
         self._ring([submission for one in committed.to_ring for submission in one.emails])
         outcome = committed.outcome
         if idempotency is not None and outcome.earlier is not None:
@@ -182,7 +184,7 @@ class Accept:
     def replay(self, caller: Caller, idempotency: Idempotency) -> Acceptance | None:
         """The stored answer to this request, or None. Raises `InvalidIdempotentRequest`."""
         with self._database.reading() as connection:
-            earlier = keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
+            earlier = idempotency_keys.recall(connection, app_id=caller.app_id, key=idempotency.key)
         return _replay(earlier, idempotency) if earlier else None
 
     def _dated(self, submission: Submission) -> Submission:
@@ -203,13 +205,13 @@ class Accept:
         email_id = new_id()
         message = submission.message
         sender = message.sender
-        scope = scope_of(caller.app, submission.stream)
+        scope = _scope(caller, submission)
         later = submission.scheduled_at is not None
         body = pack(Body(text=message.text, html=message.html, attachments=message.attachments))
         return NewEmail(
             id=email_id,
             app_id=caller.app_id,
-            stream=submission.stream,
+            stream=_stream(caller, submission),
             scope=scope,
             lane=submission.lane or caller.default_lane,
             sender=sender.address.email,
@@ -267,12 +269,20 @@ class Accept:
             yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
 
 
-def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> keys.Claim:
-    wanted = keys.Remembered(idempotency.fingerprint, answer)
-    return keys.Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
+def _stream(caller: Caller, submission: Submission) -> str:
+    return caller.default_stream if submission.stream is None else submission.stream
 
 
-def _replay(earlier: keys.Remembered, idempotency: Idempotency) -> Acceptance:
+def _scope(caller: Caller, submission: Submission) -> str:
+    return scope_of(caller.app, _stream(caller, submission))
+
+
+def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> Claim:
+    wanted = Remembered(idempotency.fingerprint, answer)
+    return Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
+
+
+def _replay(earlier: Remembered, idempotency: Idempotency) -> Acceptance:
     if not idempotency.is_of(earlier.fingerprint):
         raise InvalidIdempotentRequest("This Idempotency-Key was used with another request; use a new key.")
     return Acceptance(earlier.answer, replayed=True)
@@ -289,14 +299,14 @@ def _each_address_once(submission: Submission) -> Iterator[tuple[str, Mailbox]]:
 
 
 def _addressees(caller: Caller, submission: Submission) -> list[Addressee]:
-    scope = scope_of(caller.app, submission.stream)
+    scope = _scope(caller, submission)
     return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(submission)]
 
 
 def _suppressed_of(
     caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]
 ) -> tuple[AlreadySuppressed, ...]:
-    scope = scope_of(caller.app, submission.stream)
+    scope = _scope(caller, submission)
     found = [
         (mailbox, suppressed.get(Addressee(mailbox.address.key, scope)))
         for _, mailbox in _each_address_once(submission)

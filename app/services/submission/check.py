@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.callers import DEFAULT_STREAM, Caller, Scope
 from app.domain.message.address import Address, InvalidAddress
 from app.domain.message.domain_typos import meant
 from app.domain.message.mailboxes import parse_mailbox
 from app.domain.suppression.rules import scope_of
 from app.services.submission.mx_lookup import MailHosts
 from app.services.suppression.gate import Addressee, Gate
+from app.store.apps import apps
+from app.store.engine.database import Database
 from app.store.suppression.suppressions import Suppression
-
-DEFAULT_STREAM = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,8 @@ class Checked:
 class Check:
     """Checks addresses. `mail_hosts` is None where the DNS is not asked."""
 
-    def __init__(self, *, gate: Gate, mail_hosts: MailHosts | None) -> None:
+    def __init__(self, *, database: Database, gate: Gate, mail_hosts: MailHosts | None) -> None:
+        self._database = database
         self._gate = gate
         self._mail_hosts = mail_hosts
 
@@ -70,10 +71,11 @@ class Check:
     ) -> tuple[Checked, ...]:
         """One answer for each address, in order, for an email of `stream` of the caller's application.
 
-        `app` names another application; only an admin may give it. Raises `ServiceUnavailable`.
+        `app` names another application; only an admin may give it. Without `stream` it is the application's default.
+        Raises `ServiceUnavailable`.
         """
         caller.require(Scope.SUPPRESSIONS_READ)
-        scope = scope_of(app if app and caller.is_admin else caller.app, stream or DEFAULT_STREAM)
+        scope = self._scope(caller, app=app, stream=stream)
         read = {text: _read(text) for text in given}
         addresses = [one for one in read.values() if isinstance(one, Address)]
         listed = self._gate.listed([Addressee(one.key, scope) for one in addresses]) if addresses else {}
@@ -84,6 +86,15 @@ class Check:
             else Checked(given=text, email=None, obstacle=one)
             for text, one in ((text, read[text]) for text in given)
         )
+
+    def _scope(self, caller: Caller, *, app: str | None, stream: str | None) -> str:
+        if app is None or not caller.is_admin:
+            return scope_of(caller.app, stream or caller.default_stream)
+        if stream is None:
+            with self._database.reading() as connection:
+                owner = apps.by_name(connection, app)
+            stream = owner.default_stream if owner else DEFAULT_STREAM
+        return scope_of(app, stream)
 
     def close(self) -> None:
         """Stop asking the DNS."""

@@ -3,30 +3,31 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from app.domain.apps.limits import Limits
+from app.services.apps.spend_limits import Spending, spend_limits
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
 from app.services.moves import note_moves
 from app.services.submission.supersede import Superseded, supersede
-from app.store.apps import keys
-from app.store.apps.keys import Claim, Remembered
 from app.store.engine.database import Database
 from app.store.sending import recipients
-from app.store.submission import emails
+from app.store.submission import emails, idempotency_keys
 from app.store.submission.emails import NewEmail
+from app.store.submission.idempotency_keys import Claim, Remembered
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The emails of one request, and its claim to the idempotency key that came with it.
+    """The emails of one request, its claim to the idempotency key that came with it, and its application's limits.
 
     The claim has the answer of emails that supersede none; `answer` makes that of emails that do.
     """
@@ -34,6 +35,7 @@ class Entry:
     emails: tuple[NewEmail, ...]
     claim: Claim | None
     answer: Callable[[Superseded], Json]
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +53,23 @@ class Keep:
     def __init__(self, *, database: Database, idempotency_lasts: timedelta) -> None:
         self._database = database
         self._idempotency_lasts = idempotency_lasts
-        self._group: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        self._unlimited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        # Where a limit refuses an email, or its count is waited for, no other application waits or begins again.
+        self._limited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the commit that is under way."""
-        return self._group.waiting
+        """How many requests wait for the commits that are under way."""
+        return self._unlimited.waiting + self._limited.waiting
 
     def __call__(self, entry: Entry) -> Committed[Outcome]:
         """The committed outcome: its emails and the answer under its key. A batch gets its own transaction.
 
-        Raises `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error for rows that it
-        refuses.
+        Raises `RateLimitExceeded`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error
+        for rows that it refuses.
         """
-        return self._group(entry) if len(entry.emails) == 1 else self._group.alone(entry)
+        group = self._unlimited if entry.limits is None else self._limited
+        return group(entry) if len(entry.emails) == 1 else group.alone(entry)
 
     def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
         return again(lambda: self._commit_once(entries))
@@ -72,8 +77,9 @@ class Keep:
     def _commit_once(self, entries: Sequence[Entry]) -> list[Outcome]:
         claims = [entry.claim for entry in entries if entry.claim is not None]
         with self._database.transaction() as connection:
-            earlier = iter(keys.take(connection, claims, lasts=self._idempotency_lasts))
+            earlier = iter(idempotency_keys.take(connection, claims, lasts=self._idempotency_lasts))
             outcomes = [_outcome(entry, next(earlier) if entry.claim is not None else None) for entry in entries]
+            spend_limits(connection, [*_spendings(entries, outcomes)])
             added = [email for outcome in outcomes for email in outcome.emails]
             emails.add(connection, added)
             found = supersede(connection, added)
@@ -98,4 +104,12 @@ def _store_answers(connection: Connection, entries: Sequence[Entry], outcomes: S
     """Replace the answers of requests that superseded emails: a repetition has to name them too."""
     for entry, outcome in zip(entries, outcomes, strict=True):
         if entry.claim is not None and outcome.superseded:
-            keys.replace_answer(connection, entry.claim, entry.answer(outcome.superseded))
+            idempotency_keys.replace_answer(connection, entry.claim, entry.answer(outcome.superseded))
+
+
+def _spendings(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> Iterator[Spending]:
+    """What the entries spend of limits. An entry that was answered earlier adds no emails, and spends nothing."""
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        if entry.limits is not None and outcome.emails:
+            recipients = sum(len(email.recipients) for email in outcome.emails)
+            yield Spending(outcome.emails[0].app_id, entry.limits, recipients)

@@ -15,7 +15,7 @@ from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
 from app.services.paging import Page, Paged, paged
 from app.services.submission.timeline import TimelineEntry, timeline
-from app.store.apps.keys import app_by_name
+from app.store.apps import apps
 from app.store.engine.database import Database
 from app.store.feedback import events
 from app.store.feedback.events import StoredEvent
@@ -172,7 +172,7 @@ def _owner(caller: Caller) -> UUID | None:
 
 def _named(connection: Connection, app: str | None) -> UUID | None:
     """The id of the application of that name, or None when no name is given. Raises `ValidationFailed`."""
-    found = app_by_name(connection, app) if app else None
+    found = apps.by_name(connection, app) if app else None
     if app and found is None:
         rule = "There is no application of this name."
         raise ValidationFailed(rule, faults=(Fault("/app", "unknown", rule),))

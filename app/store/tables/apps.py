@@ -1,11 +1,11 @@
 """The tables of applications. They are used through `app.store.tables.core`, which imports all tables."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, String, Table, Uuid, false, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Uuid, false, text
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
 
-# An application: its senders, its default lane and its defaults.
+# An application: its senders, its defaults, and its limits; a limit that is null does not exist.
 apps = Table(
     "apps",
     metadata,
@@ -13,11 +13,27 @@ apps = Table(
     Column("name", String(63), nullable=False, unique=True),
     Column("senders", Structured, nullable=False),
     Column("default_lane", String(16), nullable=False),
+    Column("default_stream", String(64), nullable=False, server_default=text("'default'")),
     Column("reason_optional", Boolean, nullable=False, server_default=false()),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
+    Column("emails_per_second", Integer),
+    Column("emails_per_day", Integer),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("archived_at", UtcDateTime),
 )
 
+# The recipients that were accepted of an application with limits, in its last second and its last day.
+app_usage = Table(
+    "app_usage",
+    metadata,
+    Column("app_id", Uuid, ForeignKey("apps.id"), primary_key=True),
+    Column("second_began", UtcDateTime, nullable=False),
+    Column("in_second", BigInteger, nullable=False),
+    Column("day_began", UtcDateTime, nullable=False),
+    Column("in_day", BigInteger, nullable=False),
+)
+
+# `replaced_by` is the public id of the key that a rotation made in its place.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -31,6 +47,7 @@ api_keys = Table(
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
+    Column("replaced_by", String(16)),
 )
 
 idempotency_keys = Table(

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from app.store.engine.database import UtcDateTime
-from app.store.tables.apps import api_keys, apps, idempotency_keys
+from app.store.tables.apps import api_keys, app_usage, apps, idempotency_keys
 from app.store.tables.metadata import Structured, metadata
 from app.store.tables.operating import (
     audit,
@@ -45,6 +45,7 @@ from app.store.tables.suppression import (
 
 __all__ = [
     "api_keys",
+    "app_usage",
     "apps",
     "attempts",
     "audit",

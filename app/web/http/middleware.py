@@ -9,9 +9,10 @@ import structlog
 from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
+from app.domain.errors import Allowance
 from app.telemetry import LogEvent
 from app.web.http.context import current_in_progress
-from app.web.http.rate_limit import Allowance
+from app.web.http.rate_limit import headers_of
 
 _log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     allowance: Allowance | None = g.get("allowance")
-    _add_headers(response, {"X-Request-Id": g.request_id} | _HEADERS | (allowance.headers() if allowance else {}))
+    _add_headers(response, {"X-Request-Id": g.request_id} | _HEADERS | (headers_of(allowance) if allowance else {}))
     response.call_on_close(current_in_progress().leave)
     _log.info(
         LogEvent.REQUEST_ANSWERED,

@@ -26,6 +26,7 @@ from app.domain.errors import (
 )
 from app.telemetry import LogEvent
 from app.web.http.faults.paths import advice_for_method, advice_for_path
+from app.web.http.rate_limit import headers_of
 from app.web.http.responses import written
 
 _log = structlog.get_logger()
@@ -72,6 +73,8 @@ def problem(error: PosternError, **extra: Any) -> Response:
     answer.mimetype = PROBLEM if _asks_for_problem() else JSON
     if error.retry_after is not None:
         answer.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, RateLimitExceeded) and error.allowance is not None:
+        answer.headers.update(headers_of(error.allowance))
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

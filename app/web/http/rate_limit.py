@@ -1,7 +1,7 @@
 """Limit how many requests an application may make in a second: a sliding window in the memory of this web process.
 
 The limit keeps one application from taking every thread of a process. It is not a quota: with several web processes, an
-application may make as many requests in each of them.
+application may make as many requests in each of them. The limits of its email are in `app.domain.apps.limits`.
 """
 
 import threading
@@ -11,26 +11,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.apps.callers import Caller
-from app.domain.errors import RateLimitExceeded
+from app.domain.errors import Allowance, RateLimitExceeded
 
 _WINDOW_S = 1
 _REMEMBERED_AT_MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """The requests left in a window, which clients see in the `RateLimit` headers."""
-
-    limit: int
-    remaining: int
-
-    def headers(self) -> dict[str, str]:
-        """The headers of draft-ietf-httpapi-ratelimit-headers-06, which Resend's clients read."""
-        return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(_WINDOW_S),
-        }
+def headers_of(allowance: Allowance) -> dict[str, str]:
+    """The headers of draft-ietf-httpapi-ratelimit-headers-06, which Resend's clients read."""
+    return {
+        "RateLimit-Limit": str(allowance.limit),
+        "RateLimit-Remaining": str(allowance.remaining),
+        "RateLimit-Reset": str(allowance.reset_s),
+    }
 
 
 @dataclass(slots=True)
@@ -69,7 +62,7 @@ class Rate:
         """The requests that the application has left now."""
         with self._door:
             _, used = self._used(caller.app_id)
-        return Allowance(self._per_second, max(0, int(self._per_second - used)))
+        return Allowance(self._per_second, max(0, int(self._per_second - used)), _WINDOW_S)
 
     def _used(self, app_id: UUID) -> tuple[_Counts, float]:
         """The counts, and their sum in the window that ends now: of the second before, only the part in the window."""

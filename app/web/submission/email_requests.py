@@ -128,7 +128,10 @@ class EmailBody(Known):
     )
     scheduled_at: TimeField | None = None
     expires_at: TimeField | None = Field(None, description="After this time the email expires instead of being sent.")
-    stream: str = Field("default", description="The stream that the email belongs to: the scope of an unsubscribe.")
+    stream: str | None = Field(
+        None,
+        description="The stream that it belongs to: the scope of an unsubscribe. Default: the application's stream.",
+    )
     lane: Lane | None = Field(None, description="Default: the application's lane.")
     on_unconfirmed: OnUnconfirmed | None = Field(
         None,

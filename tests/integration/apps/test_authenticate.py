@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.issue_keys import Issued
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import issue
 from tests.support.gateway.rows import age, everything_stored, rows
 
@@ -93,12 +93,12 @@ def test_a_revoked_key_is_refused_within_five_seconds(gateway: Gateway) -> None:
     authenticate = Authenticate(database=gateway.database, monotonic=clock)
     issued = issue(gateway)
     authenticate(f"Bearer {issued.token}")
-    gateway.issue_keys.revoke(issued.token, actor="test")
+    gateway.issue_keys.revoke(ROOT, issued.token)
     clock.now += 5
     with pytest.raises(InvalidApiKey):
         authenticate(f"Bearer {issued.token}")
     with pytest.raises(NotFound):
-        gateway.issue_keys.revoke(issued.key.public_id, actor="test")
+        gateway.issue_keys.revoke(ROOT, issued.key.public_id)
 
 
 def test_an_expired_key_is_refused(gateway: Gateway) -> None:
@@ -167,7 +167,7 @@ def test_an_application_has_a_plain_name(gateway: Gateway, app: str) -> None:
 ASKED_FOR: list[tuple[dict[str, Any], str, str]] = [
     ({"senders": ("@example.org",)}, "/senders", "--sender @example.org"),
     ({"senders": ("@example.com",)}, "/senders", "--sender @example.com"),
-    ({"lane": Lane.TRANSACTIONAL}, "/lane", "--lane transactional"),
+    ({"lane": Lane.TRANSACTIONAL}, "/default_lane", "--lane transactional"),
     ({"on_unconfirmed": OnUnconfirmed.RESEND}, "/on_unconfirmed", "--on-unconfirmed resend"),
     ({"reason_optional": False}, "/reason_optional", "--no-reason-optional"),
 ]
@@ -210,34 +210,3 @@ def test_a_second_key_changes_nothing_of_its_application(gateway: Gateway) -> No
     for key in (silent, alike):
         who = gateway.authenticate(f"Bearer {key.token}")
         assert (who.senders, who.default_lane) == (("news@example.org", "@example.com"), "bulk")
-
-
-@pytest.mark.parametrize("asked, pointer, option", ASKED_FOR, ids=[one[2].split()[-1] for one in ASKED_FOR])
-def test_an_application_is_changed_by_name(gateway: Gateway, asked: dict[str, Any], pointer: str, option: str) -> None:
-    """The named settings are changed and noted, all others stay; its keys follow."""
-    first = make_app(gateway)
-    [before] = rows(gateway, "apps")
-    gateway.change_app("invites", actor="test", **asked)
-    [after] = rows(gateway, "apps")
-    column = {"/lane": "default_lane"}.get(pointer, pointer[1:])
-    assert {name for name in after if after[name] != before[name]} == {column}
-    assert rows(gateway, "audit")[-1]["action"] == "app_change"
-    assert rows(gateway, "audit")[-1]["data"]["changed"] == [column]
-    who = Authenticate(database=gateway.database)(f"Bearer {first.token}")
-    assert who == replace(gateway.authenticate(f"Bearer {first.token}"), **{column: getattr(who, column)})
-
-
-def test_a_change_makes_no_new_application(gateway: Gateway) -> None:
-    """A mistyped name changes nothing."""
-    with pytest.raises(NotFound):
-        gateway.change_app("invitse", actor="test", lane=Lane.BULK)
-    assert rows(gateway, "apps") == []
-
-
-def test_an_invalid_sender_changes_nothing(gateway: Gateway) -> None:
-    """The same grammar as when an application is made."""
-    make_app(gateway)
-    before = rows(gateway, "apps")
-    with pytest.raises(ValidationFailed, match="A sender is an address"):
-        gateway.change_app("invites", actor="test", senders=("@example.com", "not one"))
-    assert rows(gateway, "apps") == before

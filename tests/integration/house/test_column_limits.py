@@ -21,6 +21,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
 from app.queue import Lane
+from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import operator
 from app.services.operating.upkeep import Sweep
 from app.services.suppression.review_bounces import Decision
@@ -202,6 +203,7 @@ def a_person_acts(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) 
     gateway.suppress.add(who, f"@{DOMAIN}", reason="r" * 500)
     gateway.unsuppress(who, ADDRESS, scope=SCOPE, reason="r" * 500, force=True)
     gateway.streams.set(who, APP, STREAM, title="T" * 200)
+    gateway.apps.change(who, APP, AppOptions(default_stream=STREAM))
 
 
 def workers_are_alive(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:

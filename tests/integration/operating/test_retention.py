@@ -10,8 +10,8 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.services.operating.retention import Retention
 from app.services.operating.upkeep import Sweep
-from app.store.apps import keys
 from app.store.operating import heartbeats
+from app.store.submission import idempotency_keys
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
 from tests.support.gateway.emails import ROOT, submission, submit
@@ -112,7 +112,7 @@ def test_keys_are_forgotten_by_batches(gateway: Gateway) -> None:
         submit(gateway, who, "ann@example.net", idempotency=f"invite-{number}")
         age(gateway, "idempotency_keys", "expires_at", (number + 1) * SECOND, key=f"invite-{number}")
     with gateway.database.transaction() as connection:
-        assert keys.forget_expired(connection, limit=2) == 2
+        assert idempotency_keys.forget_expired(connection, limit=2) == 2
     assert {row["key"] for row in rows(gateway, "idempotency_keys")} == {"invite-0", "invite-1", "invite-2"}
     assert one_by_one(gateway).sweep() == 3
     assert count(gateway, "idempotency_keys") == 0
@@ -126,7 +126,7 @@ def test_a_body_that_is_needed_keeps_no_other_from_being_erased(gateway: Gateway
     assert {row["id"]: row["sealed_key"] is None for row in rows(gateway, "emails")} == {waiting: False, spent: True}
 
 
-@pytest.mark.parametrize("broken", ["emails.erase_bodies", "notifications.erase", "keys.forget_expired"])
+@pytest.mark.parametrize("broken", ["emails.erase_bodies", "notifications.erase", "idempotency_keys.forget_expired"])
 def test_a_kind_that_cannot_be_erased_delays_no_other(
     gateway: Gateway, mailer: ScriptedMailer, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_kind_that_cannot_be_erased_delays_no_other(
     kept = {
         "emails.erase_bodies": count(gateway, "emails", sealed_key=None) < 1,
         "notifications.erase": count(gateway, "notifications") > 0,
-        "keys.forget_expired": count(gateway, "idempotency_keys") > 0,
+        "idempotency_keys.forget_expired": count(gateway, "idempotency_keys") > 0,
     }
     assert [name for name, is_kept in kept.items() if is_kept] == [broken]
     with gateway.database.reading() as connection:

@@ -15,9 +15,9 @@ from app.queue import Lane
 from app.services.privacy.forget import MOST_AT_ONCE
 from app.store.account import ses_list
 from app.store.account.ses_list import Mirrored
-from app.store.apps import keys
 from app.store.operating import audit, incidents
 from app.store.privacy import free_text
+from app.store.submission import idempotency_keys
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import put
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, state_of, submit, take
@@ -70,9 +70,9 @@ def full_life(gateway: Gateway) -> dict[str, Any]:
         )
         incidents.note(connection, kind="refused_for_policy", subject="example.net", detail=f"550 5.7.1 {KIM} refused")
         audit.write(connection, actor="test", action="look", key=None, reason=f"for {KIM}", data={"to": [KIM]})
-        answered = keys.Remembered(bytes(32), {"suppressed": [{"email": KIM}]})
-        claim = keys.Claim(app_id=who.app_id, key="other", wanted=answered)
-        keys.take(connection, [claim], lasts=timedelta(hours=1))
+        answered = idempotency_keys.Remembered(bytes(32), {"suppressed": [{"email": KIM}]})
+        claim = idempotency_keys.Claim(app_id=who.app_id, key="other", wanted=answered)
+        idempotency_keys.take(connection, [claim], lasts=timedelta(hours=1))
     put(gateway, "not JSON, but it names " + KIM)
     return {"alone": alone, "shared": shared, "who": who}
 

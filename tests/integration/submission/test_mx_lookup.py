@@ -142,7 +142,7 @@ def test_a_check_reports_a_domain_without_mx_and_would_still_send(gateway: Gatew
     with name_server([]) as resolver:
         hosts = MailHosts(SystemDns(resolver))
         gate = Gate(database=gateway.database, positives=gateway.positives, pseudonyms=gateway.pseudonyms)
-        check = Check(gate=gate, mail_hosts=hosts)
+        check = Check(database=gateway.database, gate=gate, mail_hosts=hosts)
         checked = check(ROOT, ["a@mail.example", "a@nowhere.example", "a@broken.example", "no address"])
         assert [one.no_mx for one in checked] == [False, True, False, None]
         assert [one.would_send for one in checked] == [True, True, True, False]

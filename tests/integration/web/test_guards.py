@@ -10,6 +10,7 @@ from app.domain.apps.callers import Scope
 from app.web.http.auth import PUBLIC
 from app.web.http.routing import operation_of
 from app.web.openapi.document import declared, document, path_of
+from tests.support.gateway.emails import ROOT
 from tests.support.gateway.web import MAIL, NO_ID, Web, body_of, problem_of, soon, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
@@ -26,6 +27,16 @@ PUBLIC_ENDPOINTS = {
     "unsubscribe.show_unsubscribe",
 }
 GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
+    "apps.create_app": (Scope.ADMIN, "POST", "/v1/apps", {"name": "events"}),
+    "apps.list_apps": (Scope.ADMIN, "GET", "/v1/apps", None),
+    "apps.get_app": (Scope.ADMIN, "GET", "/v1/apps/nobody", None),
+    "apps.change_app": (Scope.ADMIN, "PATCH", "/v1/apps/nobody", {"default_lane": "bulk"}),
+    "apps.archive_app": (Scope.ADMIN, "POST", "/v1/apps/nobody/archive", {}),
+    "apps.unarchive_app": (Scope.ADMIN, "POST", "/v1/apps/nobody/unarchive", {}),
+    "api_keys.list_keys": (Scope.ADMIN, "GET", "/v1/apps/nobody/keys", None),
+    "api_keys.issue_key": (Scope.ADMIN, "POST", "/v1/apps/nobody/keys", {"name": "new"}),
+    "api_keys.rotate_key": (Scope.ADMIN, "POST", "/v1/apps/nobody/keys/aaaaaaaaaaaa/rotate", {}),
+    "api_keys.revoke_key": (Scope.ADMIN, "DELETE", "/v1/apps/nobody/keys/aaaaaaaaaaaa", None),
     "emails.send_email": (Scope.EMAILS_SEND, "POST", "/v1/emails", MAIL),
     "batches.send_batch": (Scope.EMAILS_SEND, "POST", "/v1/emails/batch", [MAIL]),
     "check.check_addresses": (Scope.SUPPRESSIONS_READ, "POST", "/v1/emails/check", {"to": ["ann@example.com"]}),
@@ -107,7 +118,7 @@ def test_a_key_that_is_revoked_or_expired_opens_nothing(web: Web) -> None:
     """The answer is the same as for a key that never existed."""
     headers = web.key()
     token = headers["Authorization"].removeprefix("Bearer ")
-    web.gateway.issue_keys.revoke(token, actor="test")
+    web.gateway.issue_keys.revoke(ROOT, token)
     problem_of(web.client.get("/v1/emails", headers=headers), 403, "invalid_api_key")
 
 

@@ -1,4 +1,4 @@
-"""Mutants of key rotation, and of sending failed emails again: missing keys, and emails that may not go twice."""
+"""Mutants of keys, and of sending failed emails again: missing and expired keys, and emails that may not go twice."""
 
 from typing import Final
 
@@ -6,6 +6,8 @@ from tests.mutants.mutant import Mutant
 
 _ROTATION: Final = "tests/integration/operating/test_key_rotation.py"
 _SECRET: Final = "tests/integration/cli/test_secret.py"
+_API_KEYS: Final = "tests/integration/apps/test_keys.py"
+_APPS: Final = "tests/integration/apps/test_apps.py"
 _FAILED: Final = "tests/integration/submission/test_resend_failed.py"
 
 OF_KEYS: Final = (
@@ -84,5 +86,37 @@ OF_KEYS: Final = (
             ),
         ),
         killed_by=f"{_FAILED}::test_retention_checks_an_email_again_after_locking_it[postgresql]",
+    ),
+    Mutant(
+        name="an expired key is accepted",
+        file="app/store/apps/keys.py",
+        edits=(("& (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))", ""),),
+        killed_by="tests/integration/apps/test_authenticate.py::test_an_expired_key_is_refused[sqlite]",
+    ),
+    Mutant(
+        name="a rotated key never expires",
+        file="app/store/apps/keys.py",
+        edits=(
+            ("replaced.values(replaced_by=public_id, expires_at=expires_at)", "replaced.values(replaced_by=public_id)"),
+        ),
+        killed_by=f"{_API_KEYS}::test_the_old_key_is_valid_for_the_overlap_and_no_longer[sqlite]",
+    ),
+    Mutant(
+        name="an overlap lets a key last longer",
+        file="app/services/apps/issue_keys.py",
+        edits=(("min(now + overlap, old.expires_at or now + overlap)", "now + overlap"),),
+        killed_by=f"{_API_KEYS}::test_an_overlap_makes_no_key_last_longer[sqlite]",
+    ),
+    Mutant(
+        name="two rotations at once make two keys",
+        file="app/store/apps/keys.py",
+        edits=(("query.with_for_update(of=api_keys)", "query"),),
+        killed_by=f"{_API_KEYS}::test_two_rotations_at_once_make_one_key[postgresql]",
+    ),
+    Mutant(
+        name="an archived application is accepted",
+        file="app/services/apps/authenticate.py",
+        edits=(("if key.app.archived_at is not None:", "if key.app.archived_at is None and key.app.name is None:"),),
+        killed_by=f"{_APPS}::test_an_archived_application_accepts_nothing[sqlite]",
     ),
 )

@@ -53,7 +53,7 @@ OF_LOCAL_COMMANDS: Final = (
         edits=(
             (
                 "                wanted.require_alike(owner)\n",
-                "                owner = keys.change_app(connection, app, wanted.said()) or owner\n",
+                "                owner = apps.change(connection, app, wanted.said()) or owner\n",
             ),
         ),
         killed_by=f"{_AUTHENTICATE}::test_a_key_that_would_change_its_application_is_refused[sqlite-@example.org]",

@@ -219,7 +219,7 @@ OF_THE_CALL: Final = (
     ),
     Mutant(
         name="two requests with one idempotency key race",
-        file="app/store/apps/keys.py",
+        file="app/store/submission/idempotency_keys.py",
         edits=(
             (
                 "    ours = _taken(connection, first, lasts=lasts)\n",

@@ -1,4 +1,4 @@
-"""Mutants of acceptance: answers before the commit, idempotency keys, and emails that fail because of another."""
+"""Mutants of acceptance: answers before the commit, idempotency keys, limits, emails that fail because of another."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 _KEEP = "tests/integration/submission/test_commit.py"
 _SUPERSEDE = "tests/integration/submission/test_supersede.py"
+_LIMITS = "tests/integration/apps/test_limits.py"
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 
 OF_ACCEPTING: Final = (
@@ -114,5 +115,27 @@ OF_ACCEPTING: Final = (
         file="app/store/submission/tags.py",
         edits=(("found if len(found) > 1 else found[0]", "found[-1]"),),
         killed_by="tests/integration/submission/test_look_up.py::test_two_tags_of_one_name_are_kept_and_found[sqlite]",
+    ),
+    Mutant(
+        name="processes count without waiting for each other",
+        file="app/store/apps/usage.py",
+        edits=(("    .with_for_update()\n", ""),),
+        killed_by=f"{_LIMITS}::test_all_processes_share_the_limit_of_a_day[postgresql]",
+    ),
+    Mutant(
+        name="a request counts once, whatever its recipients",
+        file="app/services/submission/commit.py",
+        edits=(("sum(len(email.recipients) for email in outcome.emails)", "len(outcome.emails[:1])"),),
+        killed_by=f"{_LIMITS}::test_batches_of_all_processes_are_accepted_whole_or_not_at_all[sqlite]",
+    ),
+    Mutant(
+        name="a repeated request is counted again",
+        file="app/services/submission/commit.py",
+        edits=(
+            ("if entry.limits is not None and outcome.emails:", "if entry.limits is not None:"),
+            ("for email in outcome.emails)\n            yield", "for email in entry.emails)\n            yield"),
+            ("Spending(outcome.emails[0].app_id", "Spending(entry.emails[0].app_id"),
+        ),
+        killed_by=f"{_LIMITS}::test_a_repeated_request_costs_nothing[sqlite]",
     ),
 )

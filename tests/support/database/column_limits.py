@@ -56,6 +56,7 @@ AT_SES: Final = "v" * 319 + "@"
 
 OURS: Final[Mapping[str, frozenset[str]]] = {
     "api_keys.public_id": frozenset({"k" * 12}),
+    "api_keys.replaced_by": frozenset({"k" * 12}),
     "apps.default_lane": frozenset(Lane),
     "apps.on_unconfirmed": frozenset(OnUnconfirmed),
     "attempts.evidence": frozenset(OutcomeSource),
@@ -94,6 +95,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
 
 LONGEST: Final[Mapping[str, str]] = {
     "api_keys.name": "k" * 100,
+    "apps.default_stream": STREAM,
     "apps.name": APP,
     "attempts.ses_message_id": MESSAGE,
     "audit.actor": ACTOR,

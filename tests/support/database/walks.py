@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.domain.sending.last_event import LAST_EVENTS
 from app.domain.sending.state_machine import State
 from tests.support.database.history import ROLE_ADDRESS
-from tests.support.gateway.web import MAIL
+from tests.support.gateway.web import MAIL, NO_ID
 
 LISTED: Final = "listed.{}@mail{}.example.net"
 OLD, RECENT = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 3))
@@ -65,6 +65,7 @@ def suppression_queries() -> Iterator[str]:
 
 QUERIES: Final = {
     ("GET", "/v1/emails"): list(email_queries()),
+    ("GET", "/v1/apps"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
     ("GET", "/v1/suppressions"): list(suppression_queries()),
     ("GET", "/v1/suppressions/export"): ["", "scope=app-5", "origin=unsubscribe"],
     ("GET", "/v1/suppressions/<path:email>/explain"): ["", "app=app-1&stream=default"],
@@ -89,6 +90,15 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("POST", "/feedback/sns"): [("/feedback/sns", {})],
         ("GET", "/unsubscribe/<path:token>"): [(token, None)],
         ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
+        ("POST", "/v1/apps"): [("/v1/apps", {"name": "new-one"})],
+        ("GET", "/v1/apps/<app>"): [("/v1/apps/app-1", None), (f"/v1/apps/{NO_ID}", None)],
+        ("PATCH", "/v1/apps/<app>"): [("/v1/apps/ops", {"emails_per_day": 1_000})],
+        ("POST", "/v1/apps/<app>/archive"): [("/v1/apps/app-3/archive", None)],
+        ("POST", "/v1/apps/<app>/unarchive"): [("/v1/apps/app-3/unarchive", None)],
+        ("GET", "/v1/apps/<app>/keys"): [("/v1/apps/app-1/keys", None)],
+        ("POST", "/v1/apps/<app>/keys"): [("/v1/apps/app-1/keys", {})],
+        ("POST", "/v1/apps/<app>/keys/<key>/rotate"): [("/v1/apps/app-1/keys/aaaaaaaaaaaa/rotate", {})],
+        ("DELETE", "/v1/apps/<app>/keys/<key>"): [("/v1/apps/app-1/keys/aaaaaaaaaaaa", None)],
         ("POST", "/v1/emails"): [
             ("/v1/emails", {**MAIL, "to": [PERSON, ROLE_ADDRESS]}),
             ("/v1/emails", {**MAIL, "supersedes": "daily"}),
@@ -153,8 +163,14 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
     return {
         ("key", "create"): [["--app", "app-1", "--sender", "@example.com"]],
         ("key", "list"): [[]],
+        ("key", "rotate"): [["none"]],
         ("key", "revoke"): [["none"]],
-        ("app", "set"): [["app-2", "--lane", "bulk"]],
+        ("app", "create"): [["another"]],
+        ("app", "list"): [[]],
+        ("app", "show"): [["app-2"]],
+        ("app", "set"): [["app-2", "--lane", "bulk", "--emails-per-day", "1000"]],
+        ("app", "archive"): [["app-3"]],
+        ("app", "unarchive"): [["app-3"]],
         ("secret", "check"): [[]],
         ("secret", "reseal"): [[]],
         ("check",): [[PERSON, ROLE_ADDRESS, some_entry]],

@@ -85,3 +85,8 @@ def test_a_caller_that_does_not_say_otherwise_needs_a_reason() -> None:
     """Neither an API caller nor the operator acts without a reason by default."""
     assert not caller(Scope.EMAILS_SEND).reason_optional
     assert not operator("root").reason_optional
+
+
+def test_a_caller_sends_in_the_default_stream_and_without_limits() -> None:
+    """Unless its application says otherwise."""
+    assert (caller().default_stream, caller().limits) == ("default", None)

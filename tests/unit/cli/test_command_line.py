@@ -19,7 +19,8 @@ from app.cli.shell.settings import REQUIRED, variables
 from app.cli.shell.terminal import shown
 from app.cli.submission.send import email_of
 from app.domain.errors import Fault, ValidationFailed
-from app.store.apps.keys import ApiKey, App
+from app.store.apps.apps import App
+from app.store.apps.keys import ApiKey
 from config import Settings
 from simulator.events.mailbox_behaviours import Behaviour
 
@@ -116,7 +117,7 @@ def test_an_email_has_only_the_given_options() -> None:
 )
 def test_the_state_of_a_key(revoked: datetime | None, expires: datetime | None, expected: str) -> None:
     """A key is valid until it is revoked or expires."""
-    app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False)
+    app = App(id=UUID(int=1), name="demo", senders=(), default_lane="bulk", reason_optional=False, created_at=NOW)
     key = ApiKey(
         id=UUID(int=2), public_id="abc", secret_sha256=b"", name="", scopes=(), created_at=NOW, expires_at=expires,
         revoked_at=revoked, last_used_at=None, app=app,

@@ -16,6 +16,8 @@ from app.domain.sending.state_machine import ENDED_UNSENT, WAITING, Event, State
 from app.services.operating.sweep_intervals import EVERY_S
 from app.store.tables.core import metadata
 from app.telemetry import LogEvent
+from app.web.apps.apps import apps
+from app.web.apps.keys import api_keys
 from app.web.feedback.sns import feedback
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
@@ -186,6 +188,8 @@ def test_every_route_is_documented() -> None:
         emails,
         batches,
         check,
+        apps,
+        api_keys,
         explain,
         suppressions,
         suppression_reviews,

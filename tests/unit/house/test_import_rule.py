@@ -86,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.web": set(),
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
+    "app.web.apps": {*ENTRANCE, "app.web.http"},
     "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
     "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
     "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},

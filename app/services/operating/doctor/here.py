@@ -99,7 +99,9 @@ class LookHere:
                 valid = [
                     key
                     for key in keys.all_keys(connection)
-                    if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+                    if key.revoked_at is None
+                    and (key.expires_at is None or key.expires_at > now)
+                    and key.app.archived_at is None
                 ]
         except ServiceUnavailable:
             return None

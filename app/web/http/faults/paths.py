@@ -15,7 +15,7 @@ _SEE: Final = "/docs lists what is."
 
 # Routes of Resend's API (https://resend.com/docs/api-reference) that Postern does not have.
 _OF_RESEND: Final = {
-    "api-keys": "Keys are made by the operators of this gateway: `./postern key create`.",
+    "api-keys": "A key belongs to an application: administrators issue it at /v1/apps/{app}/keys.",
     "audiences": "Postern keeps no lists of contacts. Your application does, and sends to each.",
     "automations": "Postern runs no automations. Give an email a scheduled_at instead.",
     "broadcasts": "Postern has no broadcasts. Send the emails with POST /v1/emails/batch, in the lane `bulk`.",

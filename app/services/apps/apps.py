@@ -1,0 +1,126 @@
+"""Create, show, change and archive applications. Each change is in the audit.
+
+An archived application accepts nothing more: its keys are refused, and it gets no new ones. What was accepted before is
+sent as if nothing had happened, unless an administrator cancels it. Its name stays taken, and its history readable.
+"""
+
+import re
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.domain.apps.callers import Caller, Scope
+from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
+from app.services.apps.app_options import AppOptions
+from app.services.paging import Page, Paged, paged
+from app.store.apps import apps
+from app.store.apps.apps import App
+from app.store.engine.database import Database, clock
+from app.store.operating import audit
+
+__all__ = ["App", "Apps", "create_app", "find_app", "require_active"]
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class Apps:
+    """Keeps applications, for administrators. `app` is a name or an id; an unknown one raises `NotFound`."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    def create(self, caller: Caller, name: str, options: AppOptions) -> App:
+        """A new application, without a key. Raises `ValidationFailed`, also for a name that is taken."""
+        caller.require(Scope.ADMIN)
+        options = options.checked()
+        with self._database.transaction() as connection:
+            return create_app(connection, name, options, actor=caller.actor)
+
+    def page(self, caller: Caller, page: Page) -> Paged[App]:
+        """One page of all applications, archived ones too, newest first."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            found = apps.page(connection, limit=page.limit + 1, after=page.after, before=page.before)
+        return paged(found, page)
+
+    def find(self, caller: Caller, app: str) -> App:
+        """The application."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return find_app(connection, app)
+
+    def change(self, caller: Caller, app: str, options: AppOptions) -> App:
+        """The changed application. What is not given stays as it was. Raises `ValidationFailed`.
+
+        For five seconds requests may still be judged by the old values.
+        """
+        caller.require(Scope.ADMIN)
+        values = options.checked().given()
+        with self._database.transaction() as connection:
+            changed = apps.change(connection, find_app(connection, app).id, values)
+            if values:
+                _note(connection, caller.actor, "app_change", {"app": changed.name, "changed": values})
+        return changed
+
+    def archive(self, caller: Caller, app: str) -> App:
+        """The archived application. Within five seconds its keys are refused. One that is archived stays as it is."""
+        caller.require(Scope.ADMIN)
+        with self._database.transaction() as connection:
+            found = find_app(connection, app)
+            archived = apps.archive(connection, found.id)
+            if archived is not None:
+                _note(connection, caller.actor, "app_archive", {"app": found.name})
+        return archived or found
+
+    def unarchive(self, caller: Caller, app: str) -> App:
+        """The application, no longer archived. Within five seconds its keys are accepted again."""
+        caller.require(Scope.ADMIN)
+        with self._database.transaction() as connection:
+            found = find_app(connection, app)
+            unarchived = apps.unarchive(connection, found.id)
+            if unarchived is not None:
+                _note(connection, caller.actor, "app_unarchive", {"app": found.name})
+        return unarchived or found
+
+
+def create_app(connection: Connection, name: str, options: AppOptions, *, actor: str) -> App:
+    """A new application with these checked options. Raises `ValidationFailed`."""
+    if not _NAME.fullmatch(name):
+        raise _invalid("grammar", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
+    app = options.new_app(name, created_at=clock(connection))
+    if not apps.add(connection, app):
+        raise _invalid("taken", "An application of this name exists; an archived one keeps its name.")
+    _note(connection, actor, "app_create", {"app": name, "options": options.given()})
+    return app
+
+
+def find_app(connection: Connection, app: str) -> App:
+    """The application of this name or id. Raises `NotFound`."""
+    found = apps.by_name(connection, app)
+    if found is None and (app_id := _id(app)):
+        found = apps.by_id(connection, app_id)
+    if found is None:
+        raise NotFound("There is no such application; `./postern app create` makes one.")
+    return found
+
+
+def require_active(app: App) -> None:
+    """Raise `Conflict` if the application is archived."""
+    if app.archived_at is not None:
+        raise Conflict("The application is archived: unarchive it first.")
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _note(connection: Connection, actor: str, action: str, data: audit.Json) -> None:
+    audit.write(connection, actor=actor, action=action, key=None, reason=None, data=data)
+
+
+def _invalid(code: str, rule: str) -> ValidationFailed:
+    return ValidationFailed(rule, faults=(Fault("/name", code, rule),))

@@ -1,0 +1,1 @@
+"""`/v1/apps`: applications and their API keys, for administrators."""

@@ -1,0 +1,74 @@
+"""`/v1/apps/<app>/keys`: list, issue, rotate and revoke the API keys of an application. `<key>` is the id of a key."""
+
+from flask import Response
+
+from app.domain.apps.callers import Caller, Scope
+from app.web.apps.app_requests import KeyBody, RotationBody
+from app.web.apps.app_views import IssuedKeyView, KeyView, RevokedKeyView
+from app.web.http.context import current_gateway
+from app.web.http.responses import Listed
+from app.web.http.routing import Operation, Routes
+
+api_keys = Routes("api_keys", __name__, url_prefix="/v1/apps/<app>/keys")
+
+
+@api_keys.operation(
+    "GET",
+    "",
+    Operation(
+        guard=Scope.ADMIN,
+        summary="List all keys of an application, revoked ones too, newest first.",
+        gives=Listed[KeyView],
+    ),
+)
+def list_keys(caller: Caller, app: str) -> Response:
+    """Answer with all keys, without their secrets."""
+    keys = current_gateway().issue_keys.of_app(caller, app)
+    return Listed[KeyView](object="list", data=[KeyView.of(key) for key in keys], has_more=False).answer()
+
+
+@api_keys.operation(
+    "POST",
+    "",
+    Operation(
+        guard=Scope.ADMIN,
+        summary="Issue a key. Its token is shown only in this answer.",
+        body=KeyBody,
+        body_optional=True,
+        gives=IssuedKeyView,
+    ),
+)
+def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
+    """Answer with the key and its token; 409 while the application is archived."""
+    issued = current_gateway().issue_keys.add(
+        caller, app, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at
+    )
+    return IssuedKeyView.of_issued(issued).answer()
+
+
+@api_keys.operation(
+    "POST",
+    "/<key>/rotate",
+    Operation(
+        guard=Scope.ADMIN,
+        summary="Issue a key with the same name and scopes, and let the old one expire after the overlap.",
+        body=RotationBody,
+        body_optional=True,
+        gives=IssuedKeyView,
+    ),
+)
+def rotate_key(caller: Caller, app: str, key: str, body: RotationBody) -> Response:
+    """Answer with the new key and its token; 409 for a key that has expired or was rotated before."""
+    issued = current_gateway().issue_keys.rotate(caller, key, overlap=body.overlap, expires_at=body.expires_at, app=app)
+    return IssuedKeyView.of_issued(issued).answer()
+
+
+@api_keys.operation(
+    "DELETE",
+    "/<key>",
+    Operation(guard=Scope.ADMIN, summary="Revoke a key: within five seconds it is refused.", gives=RevokedKeyView),
+)
+def revoke_key(caller: Caller, app: str, key: str) -> Response:
+    """Answer with the id of the key."""
+    revoked = current_gateway().issue_keys.revoke(caller, key, app=app)
+    return RevokedKeyView(object="api_key", id=revoked.public_id, deleted=True).answer()
