@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.sync_list import Sync
+from app.services.operating.alerts.silence import Silence
 from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
@@ -111,6 +112,7 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reconcile=swept.reconcile,
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
+        silence=Silence(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
     )

@@ -14,5 +14,6 @@ EVERY_S = {
     Sweep.REVIEWS: 30.0,
     Sweep.SUPPRESSIONS: 60.0,
     Sweep.REFUSALS: 60.0,
+    Sweep.SILENCE: 60.0,
     Sweep.RETENTION: 3600.0,
 }

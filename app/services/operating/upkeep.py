@@ -18,6 +18,7 @@ from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
+from app.services.operating.alerts.silence import Silence
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
@@ -53,6 +54,7 @@ class Sweep(StrEnum):
     SES_REMOVALS = "ses_removals"
     REVIEWS = "reviews"
     REFUSALS = "refusals"
+    SILENCE = "silence"
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
@@ -73,6 +75,7 @@ class Upkeep:
         reconcile: Reconcile,
         reviews: Reviews,
         refusals: Refusals,
+        silence: Silence,
         canary: Canary,
         retention: Retention,
     ) -> None:
@@ -90,6 +93,7 @@ class Upkeep:
             Sweep.SES_REMOVALS: self.remove_at_ses,
             Sweep.REVIEWS: reviews.sweep,
             Sweep.REFUSALS: refusals.sweep,
+            Sweep.SILENCE: silence.sweep,
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: retention.sweep,
