@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -25,7 +25,7 @@ from config_faults import explain
 from config_names import misspelt
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
-_KEY_CHARACTERS = 43
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
 # Names the file that is read besides the environment; if it is empty, no file is read. It is not a setting itself.
 ENV_FILE = "POSTERN_ENV_FILE"
@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         (),
         description="Configuration sets whose events count besides `SES_CONFIGURATION_SET`, comma separated; events of "
         "other sets are set aside unless they are about email that Postern sent.",
+    )
+
+    webhook_allowed_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Networks besides the public ones where endpoints of webhooks may be, comma separated."
     )
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
@@ -233,6 +237,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("sns_topic_arns", "sqs_queue_urls", "secret_keys", "feedback_accounts", "feedback_configuration_sets"),
+        "webhook_allowed_networks",
         mode="before",
     )
     @classmethod
@@ -244,10 +249,8 @@ class Settings(BaseSettings):
     def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not keys:
             raise ValueError("at least one key is needed; make one with `./postern secret`")
-        if not all(re.fullmatch(rf"[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}}", key.get_secret_value()) for key in keys):
-            raise ValueError(
-                f"each must be {_KEY_CHARACTERS} characters of URL-safe base64; make one with `./postern secret`"
-            )
+        if not all(_KEY.fullmatch(key.get_secret_value()) for key in keys):
+            raise ValueError("each must be 43 characters of URL-safe base64; make one with `./postern secret`")
         return keys
 
     _database_url = field_validator("database_url")(usable_database)

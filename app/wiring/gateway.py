@@ -50,12 +50,12 @@ from app.store.suppression.positive_cache import Positives
 from app.wiring.account import build_sync
 from app.wiring.apps import build_apps
 from app.wiring.feedback import build_feedback
-from app.wiring.foundation import WORKERS, Bounds, lay
+from app.wiring.foundation import WORKERS, Bounds, Ground, lay
 from app.wiring.operating import Swept, build_operating
-from app.wiring.privacy import build_forget
 from app.wiring.sending import build_sending
 from app.wiring.submission import build_submission
 from app.wiring.suppression import build_suppression
+from app.wiring.webhooks import WebhookServices, build_webhooks
 from config import Settings
 
 
@@ -109,11 +109,13 @@ class Gateway:
     measure: Measure
     triage: Triage
     pause_lanes: PauseLanes
+    webhooks: WebhookServices
 
     def close(self) -> None:
         """Finish the calls on the wire and close all connections."""
         self.check.close()
         self.deliver.close()
+        self.webhooks.deliver.close()
         self.database.close()
         self.redis.close()
         self.health.close()
@@ -131,13 +133,12 @@ def build(
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
-    operating = build_operating(
-        settings, ground, Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
-    )
+    swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
+    operating = build_operating(settings, ground, swept)
     return Gateway(
         settings=settings,
         sync=sync,
-        forget=build_forget(ground),
+        forget=_forget(ground),
         database=ground.database,
         redis=ground.redis,
         positives=ground.positives,
@@ -178,4 +179,14 @@ def build(
         restore=operating.restore,
         failover=operating.failover,
         rotation=operating.rotation,
+        webhooks=build_webhooks(settings, ground),
+    )
+
+
+def _forget(ground: Ground) -> Forget:
+    return Forget(
+        database=ground.database,
+        writer=ground.list_writer,
+        pseudonyms=ground.pseudonyms,
+        account=ground.account,
     )

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     EMAILS_READ = "emails:read"
     SUPPRESSIONS_READ = "suppressions:read"
     SUPPRESSIONS_WRITE = "suppressions:write"
+    WEBHOOKS_WRITE = "webhooks:write"
     METRICS_READ = "metrics:read"
     ADMIN = "admin"
 

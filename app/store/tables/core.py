@@ -42,6 +42,13 @@ from app.store.tables.suppression import (
     suppression_events,
     suppressions,
 )
+from app.store.tables.webhooks import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_messages,
+    webhook_secrets,
+)
 
 __all__ = [
     "api_keys",
@@ -68,6 +75,11 @@ __all__ = [
     "suppression_events",
     "suppressions",
     "tallies",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_messages",
+    "webhook_secrets",
 ]
 
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")

@@ -1,0 +1,1 @@
+"""The events that applications subscribe to, what is in them, and how a delivery is tried again: rules only."""

@@ -1,0 +1,1 @@
+"""Calls to the endpoints of applications: what may be connected to, and one POST."""

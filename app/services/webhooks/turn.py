@@ -1,0 +1,169 @@
+"""The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
+
+The first call shows how the endpoint is. If it fails, the turn is over, so that a dead endpoint takes one thread for
+one call. If it is slow, the turn goes on with one call at a time. Events of one recipient are sent one after another.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
+from typing import Final, Protocol
+from uuid import UUID
+
+from app.domain.webhooks.post_result import PostResult
+from app.domain.webhooks.signature import secret_bytes, signed_headers
+from app.services.sending.thread_pools import Threads
+from app.services.webhooks.record import Called, RecordCalls
+from app.services.webhooks.render import Render
+from app.store.engine.database import Database
+from app.store.submission.sealing import KeyRing
+from app.store.webhooks import deliveries, endpoints, secrets
+from app.store.webhooks.deliveries import Due
+from app.store.webhooks.endpoints import Endpoint
+
+_TURN_S: Final = 5.0
+_BATCH: Final = 200
+_SIDE_BY_SIDE: Final = 4
+_QUICK_S: Final = 1.0
+_RECORD_AT_MOST: Final = 100
+_ALL_HELD_BACK_S: Final = 1.0
+_AFTER_FAULT_S: Final = 30.0
+
+
+class Poster(Protocol):
+    """Posts to an endpoint; see `app.net.webhooks.post.WebhookPoster`."""
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> PostResult:
+        """Post once, and return what became of it. It never raises for what the other side does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnParts:
+    """What a turn works with. `clock` is the database's; after `stopping` no call begins."""
+
+    database: Database
+    key_ring: KeyRing
+    render: Render
+    record: RecordCalls
+    poster: Poster
+    lanes: Threads
+    clock: Callable[[], datetime]
+    stopping: threading.Event
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Due deliveries of an endpoint, the bodies of their messages, and the secrets that sign them."""
+
+    due: Sequence[Due]
+    bodies: dict[UUID, bytes]
+    secrets: tuple[bytes, ...]
+
+
+class Turn:
+    """One claim of one endpoint."""
+
+    def __init__(self, parts: TurnParts, endpoint: Endpoint, token: UUID) -> None:
+        self._parts = parts
+        self._endpoint = endpoint
+        self._token = token
+        self._ends = parts.monotonic() + _TURN_S
+        self._in_trouble = False
+        self._called: SimpleQueue[Called | None] = SimpleQueue()
+
+    def run(self) -> int:
+        """Deliver what is due until none is left, the time is up or a call fails; return how many calls were made."""
+        wait_s = _AFTER_FAULT_S
+        try:
+            made, is_dry = self._run()
+            wait_s = _ALL_HELD_BACK_S if is_dry and not made else 0.0
+        finally:
+            with self._parts.database.transaction() as connection:
+                endpoints.release(connection, self._endpoint.id, self._token, wait_s=wait_s)
+        return made
+
+    def _run(self) -> tuple[int, bool]:
+        """How many calls were made, and whether nothing is left that may be delivered now."""
+        made = 0
+        while not self._is_over():
+            batch = self._take(limit=1 if self._endpoint.failures and not made else _BATCH)
+            if not batch.due:
+                return made, True
+            made += self._deliver(batch)
+        return made, False
+
+    def _is_over(self) -> bool:
+        return self._in_trouble or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
+
+    def _take(self, *, limit: int) -> _Batch:
+        with self._parts.database.reading() as connection:
+            due = deliveries.due(connection, self._endpoint.id, limit=limit)
+            bodies = self._parts.render(connection, self._endpoint, {one.message_id for one in due}) if due else {}
+            sealed = secrets.signing(connection, self._endpoint.id) if due else ()
+        opened = secrets.opened(self._parts.key_ring, sealed)
+        return _Batch(due, bodies, tuple(map(secret_bytes, opened)))
+
+    def _deliver(self, batch: _Batch) -> int:
+        first, *others = sorted(batch.due, key=lambda one: one.id)
+        began = self._parts.monotonic()
+        called = self._call(batch, first)
+        self._parts.record(self._endpoint.id, self._token, [called])
+        is_quick = self._parts.monotonic() - began < _QUICK_S
+        if not called.is_taken:
+            others = [one for one in others if first.recipient_id is None or one.recipient_id != first.recipient_id]
+        lanes = _lanes(others, _SIDE_BY_SIDE if is_quick else 1)
+        for lane in lanes:
+            self._parts.lanes.do(partial(self._run_lane, batch, lane))
+        return 1 + self._record_all(len(lanes))
+
+    def _run_lane(self, batch: _Batch, lane: Sequence[Due]) -> None:
+        """Call for these one after another. Where one is not taken, later ones of its recipient wait."""
+        waiting: set[UUID] = set()
+        try:
+            for due in lane:
+                if self._is_over():
+                    break
+                if due.recipient_id in waiting:
+                    continue
+                called = self._call(batch, due)
+                self._called.put(called)
+                if not called.is_taken and due.recipient_id is not None:
+                    waiting.add(due.recipient_id)
+        finally:
+            self._called.put(None)
+
+    def _record_all(self, lanes: int) -> int:
+        """Record what the lanes report until all have ended; return how many calls they made."""
+        made = 0
+        while lanes:
+            got = [self._called.get()]
+            got += [self._called.get() for _ in range(min(self._called.qsize(), _RECORD_AT_MOST))]
+            calls = [one for one in got if one is not None]
+            lanes -= len(got) - len(calls)
+            made += len(calls)
+            if calls:
+                self._parts.record(self._endpoint.id, self._token, calls)
+        return made
+
+    def _call(self, batch: _Batch, due: Due) -> Called:
+        body = batch.bodies[due.message_id]
+        timestamp = int(self._parts.clock().timestamp())
+        signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
+        headers = {"Content-Type": "application/json", **signed}
+        called = Called(due, self._parts.poster.post(self._endpoint.url, headers, body))
+        self._in_trouble = self._in_trouble or called.is_trouble
+        return called
+
+
+def _lanes(due: Iterable[Due], count: int) -> list[list[Due]]:
+    """At most `count` lanes, with all deliveries of one recipient in one lane and in order."""
+    lanes: defaultdict[int, list[Due]] = defaultdict(list)
+    for one in due:
+        lanes[(one.recipient_id or one.id).int % count].append(one)
+    return list(lanes.values())

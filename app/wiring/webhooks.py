@@ -1,0 +1,51 @@
+"""The area `webhooks`: endpoints, and the delivery of events to them."""
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from app.net.webhooks.post import WebhookPoster
+from app.services.sending.thread_pools import Threads
+from app.services.webhooks.deliver import DeliverWebhooks
+from app.services.webhooks.deliveries import Deliveries
+from app.services.webhooks.endpoints import Endpoints
+from app.services.webhooks.record import RecordCalls
+from app.services.webhooks.render import Render
+from app.services.webhooks.turn import TurnParts
+from app.wiring.foundation import Ground
+from config import Settings
+
+_SIDE_BY_SIDE: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookServices:
+    """What this area offers."""
+
+    deliver: DeliverWebhooks
+    endpoints: Endpoints
+    deliveries: Deliveries
+
+
+def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
+    """The services of webhooks."""
+    parts = TurnParts(
+        database=ground.database,
+        key_ring=ground.key_ring,
+        render=Render(region=settings.aws_region),
+        record=RecordCalls(database=ground.database),
+        poster=WebhookPoster(),
+        lanes=Threads(_SIDE_BY_SIDE, name="webhook_call"),
+        clock=ground.clock,
+        stopping=threading.Event(),
+    )
+    return WebhookServices(
+        deliver=DeliverWebhooks(database=ground.database, bells=ground.bells, parts=parts),
+        endpoints=Endpoints(
+            database=ground.database,
+            key_ring=ground.key_ring,
+            bells=ground.bells,
+            plain_http=bool(settings.webhook_allowed_networks),
+        ),
+        deliveries=Deliveries(database=ground.database, bells=ground.bells),
+    )
