@@ -70,9 +70,7 @@ class Receiver:
         if luck < FAILS:
             return 500
         data = content["data"]
-        self._journal.write(
-            "received", id=delivery, type=content["type"], email_id=data["email_id"], recipient=data["recipient"]
-        )
+        self._journal.write("received", id=delivery, type=content["type"], recipient_id=data["recipient_id"])
         if luck < FAILS + FORGETS:
             return None
         if luck < FAILS + FORGETS + DAWDLES:
