@@ -218,6 +218,12 @@ class Settings(BaseSettings):
         default=False, description="Pause the bulk lane while the last canary has not come back."
     )
 
+    alert_smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="Mail server for alerts by email, besides SES: smtp://user:password@host:587, or smtps://.",
+    )
+    alert_from: str = Field("", description="From address of alerts by email.")
+
     body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after an email has ended.")
     feedback_retention_days: int = Field(
         90,
@@ -280,6 +286,12 @@ class Settings(BaseSettings):
     def _the_canary_has_a_sender(self) -> "Settings":
         if self.canary_minutes and not self.canary_from:
             raise ValueError("CANARY_FROM: CANARY_MINUTES needs it: an address whose identity is verified in SES")
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_have_a_sender(self) -> "Settings":
+        if self.alert_smtp_url.get_secret_value() and not self.alert_from:
+            raise ValueError("ALERT_FROM: ALERT_SMTP_URL needs it: an address that this mail server lets you use")
         return self
 
     @property

@@ -20,7 +20,7 @@ from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
-from app.cli.operating import incidents, recovery
+from app.cli.operating import alerts, incidents, recovery
 from app.cli.privacy import forget
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
@@ -56,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     *bounces.COMMANDS,
     *held.COMMANDS,
     *incidents.COMMANDS,
+    *alerts.COMMANDS,
     notifications.COMMAND,
     refused.COMMAND,
     redrive.COMMAND,

@@ -17,6 +17,7 @@ from app.services.feedback.queues.redrive import Redrive
 from app.services.feedback.queues.retry_refused import RetryRefused
 from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
+from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
 from app.services.operating.health import Health
@@ -108,6 +109,7 @@ class Gateway:
     health: Health
     measure: Measure
     triage: Triage
+    alert_channels: AlertChannels
     pause_lanes: PauseLanes
     webhooks: WebhookServices
 
@@ -175,6 +177,7 @@ def build(
         health=operating.health,
         measure=operating.measure,
         triage=operating.triage,
+        alert_channels=operating.alert_channels,
         pause_lanes=operating.pause_lanes,
         restore=operating.restore,
         failover=operating.failover,

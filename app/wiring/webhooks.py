@@ -4,6 +4,8 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.webhooks.formats import EndpointFormat
+from app.net.smtp.send import EmailPoster, MailServer
 from app.net.webhooks.post import WebhookPoster
 from app.services.sending.thread_pools import Threads
 from app.services.webhooks.deliver import DeliverWebhooks
@@ -29,12 +31,17 @@ class WebhookServices:
 
 def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
     """The services of webhooks."""
+    poster = WebhookPoster()
     parts = TurnParts(
         database=ground.database,
         key_ring=ground.key_ring,
         render=Render(region=settings.aws_region),
         record=RecordCalls(database=ground.database),
-        poster=WebhookPoster(),
+        posters={
+            EndpointFormat.STANDARD: poster,
+            EndpointFormat.SLACK: poster,
+            EndpointFormat.EMAIL: EmailPoster(server=mail_server(settings), sender=settings.alert_from),
+        },
         lanes=Threads(_SIDE_BY_SIDE, name="webhook_call"),
         clock=ground.clock,
         stopping=threading.Event(),
@@ -49,3 +56,9 @@ def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
         ),
         deliveries=Deliveries(database=ground.database, bells=ground.bells),
     )
+
+
+def mail_server(settings: Settings) -> MailServer | None:
+    """The mail server of alerts, if one is set."""
+    url = settings.alert_smtp_url.get_secret_value()
+    return MailServer.at(url) if url else None

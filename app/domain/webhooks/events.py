@@ -40,10 +40,23 @@ class WebhookEvent(StrEnum):
     APP_PAUSED = "app.paused"
     APP_RESUMED = "app.resumed"
 
+    INCIDENT_OPENED = "incident.opened"
+    INCIDENT_CLOSED = "incident.closed"
+    CIRCUIT_OPENED = "circuit.opened"
+    CIRCUIT_CLOSED = "circuit.closed"
+
     WEBHOOK_TEST = "webhook.test"
 
 
-SUBSCRIBABLE: Final = tuple(one for one in WebhookEvent if one is not WebhookEvent.WEBHOOK_TEST)
+OF_OPERATOR: Final = (
+    WebhookEvent.INCIDENT_OPENED,
+    WebhookEvent.INCIDENT_CLOSED,
+    WebhookEvent.CIRCUIT_OPENED,
+    WebhookEvent.CIRCUIT_CLOSED,
+)
+"""They concern all applications, so only the channels of an operator get them."""
+
+SUBSCRIBABLE: Final = tuple(one for one in WebhookEvent if one not in {*OF_OPERATOR, WebhookEvent.WEBHOOK_TEST})
 """A test event goes to the endpoint that was asked for, whatever it subscribes to."""
 
 OF_CHANGE: Final = {

@@ -6,6 +6,7 @@ EVERY_S = {
     Sweep.BELLS: 1.0,
     Sweep.LEASES: 5.0,
     Sweep.CANARY: 5.0,
+    Sweep.ALERTS: 5.0,
     Sweep.POSITIVES: 10.0,
     Sweep.UNCONFIRMED: 15.0,
     Sweep.SES_LIST: 15.0,

@@ -19,6 +19,7 @@ from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
 from app.services.operating.alerts.silence import Silence
+from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
@@ -56,6 +57,7 @@ class Sweep(StrEnum):
     REVIEWS = "reviews"
     REFUSALS = "refusals"
     SILENCE = "silence"
+    ALERTS = "alerts"
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
@@ -77,6 +79,7 @@ class Upkeep:
         reviews: Reviews,
         refusals: Refusals,
         silence: Silence,
+        alerts: WatchAlerts,
         canary: Canary,
         retention: Retention,
     ) -> None:
@@ -95,6 +98,7 @@ class Upkeep:
             Sweep.REVIEWS: reviews.sweep,
             Sweep.REFUSALS: refusals.sweep,
             Sweep.SILENCE: silence.sweep,
+            Sweep.ALERTS: alerts.sweep,
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: retention.sweep,

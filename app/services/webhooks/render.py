@@ -4,7 +4,6 @@ A person who was forgotten meanwhile stands there under a pseudonym. Of an entry
 sees in a payload what it would see of it in the API.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller
 from app.domain.sending.wire_message_id import wire_message_id
+from app.domain.webhooks.formats import written
 from app.domain.webhooks.payloads import EmailFacts, EntryFacts, of_email, of_entry, payload
 from app.services.suppression.disclosure import Disclosed, disclosed, source_email
 from app.store.webhooks import contents
@@ -37,7 +37,7 @@ class Render:
 
     def _body(self, endpoint: Endpoint, content: Content, entries: Mapping[UUID, Json]) -> bytes:
         whole = payload(content.type, content.occurred_at, self._data(endpoint, content, entries))
-        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+        return written(endpoint.format, whole)
 
     def _data(self, endpoint: Endpoint, content: Content, entries: Mapping[UUID, Json]) -> Json:
         if content.suppression_id is not None:

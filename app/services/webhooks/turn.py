@@ -7,7 +7,7 @@ one call. If it is slow, the turn goes on with one call at a time. Events of one
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Final, Protocol
 from uuid import UUID
 
+from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
 from app.services.sending.thread_pools import Threads
@@ -50,7 +51,7 @@ class TurnParts:
     key_ring: KeyRing
     render: Render
     record: RecordCalls
-    poster: Poster
+    posters: Mapping[EndpointFormat, Poster]
     lanes: Threads
     clock: Callable[[], datetime]
     stopping: threading.Event
@@ -156,7 +157,8 @@ class Turn:
         timestamp = int(self._parts.clock().timestamp())
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
-        called = Called(due, self._parts.poster.post(self._endpoint.url, headers, body))
+        poster = self._parts.posters[self._endpoint.format]
+        called = Called(due, poster.post(self._endpoint.url, headers, body))
         self._in_trouble = self._in_trouble or called.is_trouble
         return called
 

@@ -24,6 +24,7 @@ from app.store.engine.database import UtcDateTime
 from app.store.tables.apps import api_keys, apps, idempotency_keys
 from app.store.tables.metadata import Structured, metadata
 from app.store.tables.operating import (
+    alerts,
     audit,
     circuits,
     database_server,
@@ -51,6 +52,7 @@ from app.store.tables.webhooks import (
 )
 
 __all__ = [
+    "alerts",
     "api_keys",
     "apps",
     "attempts",

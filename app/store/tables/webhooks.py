@@ -18,6 +18,7 @@ webhook_endpoints = Table(
     Column("url", Text, nullable=False),
     Column("events", Structured, nullable=False),
     Column("description", Text),
+    Column("format", String(8), nullable=False, server_default=text("'standard'")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("failing_since", UtcDateTime),
     Column("due_at", UtcDateTime, nullable=False),

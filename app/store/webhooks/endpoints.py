@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.retries import DeliveryState
 from app.store.engine.database import ahead, now
 from app.store.engine.keyset import page_of
@@ -45,6 +46,7 @@ class Endpoint:
     url: str
     events: tuple[str, ...]
     description: str | None
+    format: EndpointFormat
     failures: int
     failing_since: datetime | None
     disabled_at: datetime | None
@@ -183,4 +185,4 @@ def _endpoints(app_id: UUID | None) -> Select[Any]:
 
 
 def _read(row: RowMapping) -> Endpoint:
-    return Endpoint(**{**row, "events": tuple(row["events"])})
+    return Endpoint(**{**row, "events": tuple(row["events"]), "format": EndpointFormat(row["format"])})

@@ -69,6 +69,12 @@ def subscriptions(connection: Connection, app_ids: Collection[UUID] | None = Non
     return tuple(Subscription(row.id, row.app_id, row.name, frozenset(row.events)) for row in rows)
 
 
+def are_subscribed(connection: Connection, events: Collection[WebhookEvent]) -> bool:
+    """Whether any enabled endpoint subscribes to one of these events."""
+    wanted = {one.value for one in events}
+    return any(wanted & one.events for one in subscriptions(connection))
+
+
 def add(connection: Connection, occurrences: Sequence[Occurrence], to: Sequence[Subscription]) -> None:
     """Write the occurrences that one of these endpoints subscribes to, with a delivery for each such endpoint.
 
