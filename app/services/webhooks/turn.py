@@ -74,7 +74,7 @@ class Turn:
         self._endpoint = endpoint
         self._token = token
         self._ends = parts.monotonic() + _TURN_S
-        self._in_trouble = False
+        self._is_ended = False
         self._called: SimpleQueue[Called | None] = SimpleQueue()
 
     def run(self) -> int:
@@ -84,6 +84,7 @@ class Turn:
             made, is_dry = self._run()
             wait_s = _ALL_HELD_BACK_S if is_dry and not made else 0.0
         finally:
+            self._is_ended = True
             with self._parts.database.transaction() as connection:
                 endpoints.release(connection, self._endpoint.id, self._token, wait_s=wait_s)
         return made
@@ -99,7 +100,7 @@ class Turn:
         return made, False
 
     def _is_over(self) -> bool:
-        return self._in_trouble or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
+        return self._is_ended or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
 
     def _take(self, *, limit: int) -> _Batch:
         with self._parts.database.reading() as connection:
@@ -157,7 +158,7 @@ class Turn:
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
         called = Called(due, self._parts.poster.post(self._endpoint.url, headers, body))
-        self._in_trouble = self._in_trouble or called.is_trouble
+        self._is_ended = self._is_ended or called.is_trouble
         return called
 
 
