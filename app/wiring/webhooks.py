@@ -1,10 +1,15 @@
 """The area `webhooks`: endpoints, and the delivery of events to them."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
+from app.domain.webhooks.addresses import AllowedAddresses
+from app.net.dns.records import resolved
 from app.net.webhooks.post import WebhookPoster
+from app.net.webhooks.proxy import Proxy
 from app.services.sending.thread_pools import Threads
 from app.services.webhooks.deliver import DeliverWebhooks
 from app.services.webhooks.deliveries import Deliveries
@@ -13,7 +18,7 @@ from app.services.webhooks.record import RecordCalls
 from app.services.webhooks.render import Render
 from app.services.webhooks.turn import TurnParts
 from app.wiring.foundation import Ground
-from config import Settings
+from config import Settings, SettingsError
 
 _SIDE_BY_SIDE: Final = 32
 
@@ -34,7 +39,7 @@ def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
         key_ring=ground.key_ring,
         render=Render(region=settings.aws_region),
         record=RecordCalls(database=ground.database),
-        poster=WebhookPoster(),
+        poster=_poster(settings),
         lanes=Threads(_SIDE_BY_SIDE, name="webhook_call"),
         clock=ground.clock,
         stopping=threading.Event(),
@@ -49,3 +54,13 @@ def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
         ),
         deliveries=Deliveries(database=ground.database, bells=ground.bells),
     )
+
+
+def _poster(settings: Settings) -> Callable[[], WebhookPoster]:
+    """The poster, made when the first event is posted: it reads the authorities of TLS, which takes a while."""
+    try:
+        proxy = Proxy.of_environment()
+    except ValueError as error:
+        raise SettingsError(f"Postern cannot start: {error}") from error
+    allowed = AllowedAddresses(settings.webhook_allowed_networks)
+    return cache(lambda: WebhookPoster(resolve=resolved().addresses, allowed=allowed, proxy=proxy))

@@ -7,7 +7,7 @@ one call. If it is slow, the turn goes on with one call at a time. Events of one
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -38,7 +38,7 @@ _AFTER_FAULT_S: Final = 30.0
 class Poster(Protocol):
     """Posts to an endpoint; see `app.net.webhooks.post.WebhookPoster`."""
 
-    def post(self, url: str, headers: dict[str, str], body: bytes) -> PostResult:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
         """Post once, and return what became of it. It never raises for what the other side does."""
 
 
@@ -50,7 +50,7 @@ class TurnParts:
     key_ring: KeyRing
     render: Render
     record: RecordCalls
-    poster: Poster
+    poster: Callable[[], Poster]
     lanes: Threads
     clock: Callable[[], datetime]
     stopping: threading.Event
@@ -104,9 +104,10 @@ class Turn:
 
     def _take(self, *, limit: int) -> _Batch:
         with self._parts.database.reading() as connection:
-            due = deliveries.due(connection, self._endpoint.id, limit=limit)
+            sealed = secrets.signing(connection, self._endpoint.id)
+            # Without a secret the endpoint was deleted meanwhile.
+            due = deliveries.due(connection, self._endpoint.id, limit=limit) if sealed else ()
             bodies = self._parts.render(connection, self._endpoint, {one.message_id for one in due}) if due else {}
-            sealed = secrets.signing(connection, self._endpoint.id) if due else ()
         opened = secrets.opened(self._parts.key_ring, sealed)
         return _Batch(due, bodies, tuple(map(secret_bytes, opened)))
 
@@ -157,7 +158,7 @@ class Turn:
         timestamp = int(self._parts.clock().timestamp())
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
-        called = Called(due, self._parts.poster.post(self._endpoint.url, headers, body))
+        called = Called(due, self._parts.poster().post(self._endpoint.url, headers, body))
         self._is_ended = self._is_ended or called.is_trouble
         return called
 

@@ -70,7 +70,7 @@ class ScriptedPoster:
 def scripted(gateway: Gateway, answer: Callable[[Posted], PostResult] = lambda _: ACCEPTED) -> ScriptedPoster:
     """Have the gateway post to this poster from now on."""
     poster = ScriptedPoster(answer)
-    gateway.webhooks.deliver.parts = replace(gateway.webhooks.deliver.parts, poster=poster)
+    gateway.webhooks.deliver.parts = replace(gateway.webhooks.deliver.parts, poster=lambda: poster)
     return poster
 
 
