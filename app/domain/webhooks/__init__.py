@@ -1,1 +1,1 @@
-"""The events that applications subscribe to, what is in them, and how a delivery is tried again: rules only."""
+"""Events that Postern posts to applications: where they may go, and how they are signed."""

@@ -1,1 +1,1 @@
-"""Calls to the endpoints of applications: what may be connected to, and one POST."""
+"""Posts to the endpoints of applications."""

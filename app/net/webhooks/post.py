@@ -1,13 +1,222 @@
-"""One POST to an endpoint. (A stand-in until the real one is merged.)"""
+"""One post to the endpoint of an application: to a checked address, with one answer, in bounded time.
 
-from collections.abc import Mapping
+It decides whether the post may be made, and what it came to. The host is looked up here and nowhere else: all of its
+addresses have to be fit, and the connection goes to one of them, so that a later answer of the DNS changes nothing. TLS
+still proves the name. Nothing that the other side does raises an error.
+"""
 
-from app.domain.webhooks.post_result import PostResult
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, LineTooLong
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from botocore.httpsession import get_cert_path
+
+from app.domain.account.published import DnsSilent
+from app.domain.message.unseen import is_unseen
+from app.domain.webhooks.addresses import Address, AllowedAddresses
+from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
+from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.net.webhooks.proxy import Proxy, ProxyRefused
+from app.net.webhooks.timed_socket import AnswerTooLarge, Deadline, TimedSocket
+
+PATIENCE_S: Final = 15.0
+EXCERPT: Final = 1024
+
+_CONNECT_S: Final = 5.0
+_MOST_ADDRESSES: Final = 4
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "Postern", "Connection": "close"}
+_NOT_PLAIN: Final = re.compile(r"[^ -~]")
+_LOCALHOST: Final = (ip_address("127.0.0.1"), ip_address("::1"))
+
+Resolve = Callable[[str], Sequence[Address]]
+"""All addresses of a host, or none; raises `DnsSilent`. It takes a few seconds at most."""
+
+
+class AddressRefused(Exception):
+    """The host has an address that may not be called."""
+
+
+class NoSuchHost(Exception):
+    """The DNS knows no address of the host."""
+
+
+class Meaning(NamedTuple):
+    """What errors of these kinds say of a post. Without a sentence, the text of the error is one."""
+
+    kinds: tuple[type[Exception], ...]
+    outcome: PostOutcome
+    sentence: str
+
+
+_MEANINGS: Final = (
+    Meaning((InvalidEndpointUrl,), PostOutcome.ADDRESS_REFUSED, ""),
+    Meaning((AddressRefused,), PostOutcome.ADDRESS_REFUSED, "the host has an address that may not be called"),
+    Meaning((AnswerTooLarge, LineTooLong), PostOutcome.TOO_LARGE, "the head of the answer is too long"),
+    Meaning((TimeoutError,), PostOutcome.TIMED_OUT, "no answer came in time"),
+    Meaning((ssl.SSLCertVerificationError,), PostOutcome.TLS_FAILED, "the certificate was not accepted"),
+    Meaning((ssl.SSLError,), PostOutcome.TLS_FAILED, "the TLS handshake failed"),
+    Meaning((DnsSilent,), PostOutcome.UNREACHABLE, "the DNS gave no answer"),
+    Meaning((NoSuchHost,), PostOutcome.UNREACHABLE, "the DNS knows no address of the host"),
+    Meaning((ProxyRefused,), PostOutcome.UNREACHABLE, ""),
+    Meaning((ConnectionRefusedError,), PostOutcome.UNREACHABLE, "the host refused the connection"),
+    Meaning((ConnectionError,), PostOutcome.UNREACHABLE, "the connection was closed before an answer"),
+    Meaning((HTTPException,), PostOutcome.UNREACHABLE, "what came is no HTTP answer"),
+    Meaning((OSError,), PostOutcome.UNREACHABLE, "there is no way to the host"),
+)
+"""The first whose kinds an error is of counts."""
+
+_FAILURES: Final = tuple(kind for meaning in _MEANINGS for kind in meaning.kinds)
+
+
+class Answer(NamedTuple):
+    """The status of an answer, and the beginning of its body."""
+
+    status: int
+    beginning: bytes
 
 
 class WebhookPoster:
-    """Posts to endpoints."""
+    """Posts to endpoints. Safe to use from many threads.
+
+    `ca_file` names authorities to trust instead of those of this host and of boto3. With a `proxy`, the proxy looks up
+    the host and makes the connection; a host that has an address of a forbidden kind here is refused all the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Resolve,
+        allowed: AllowedAddresses,
+        proxy: Proxy | None = None,
+        ca_file: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._resolve = resolve
+        self._allowed = allowed
+        self._proxy = proxy
+        self._tls = _tls(ca_file)
+        self._patience_s = patience_s
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
-        """Post once."""
-        raise NotImplementedError(url, headers, body)
+        """Post once, follow nothing, and return what became of it within `patience_s` seconds.
+
+        The status decides, however much of the body comes: its beginning is for a person to read.
+        """
+        began = time.monotonic()
+        status, beginning = None, b""
+        try:
+            status, beginning = self._exchange(url, headers, body, Deadline(self._patience_s))
+            outcome, detail = _judged(status)
+        except _FAILURES as error:
+            outcome, detail = _reason(error)
+        return PostResult(outcome, status, detail, _readable(beginning), time.monotonic() - began)
+
+    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Answer:
+        parts = urlsplit(parse_endpoint_url(url, allow_http_loopback=True))
+        with self._connected(parts, deadline) as connected:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = HTTPConnection(parts.hostname or "")
+            connection.sock = TimedSocket(connected, deadline)
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            connection.request("POST", target, body, {**_HEADERS, "Host": parts.netloc, **headers})
+            response = connection.getresponse()
+            return Answer(response.status, _beginning(response))
+
+    def _connected(self, parts: SplitResult, deadline: Deadline) -> socket.socket:
+        """A connection to a fit address of the host, or through the proxy; private, if the URL is https."""
+        host = parts.hostname or ""
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        proxy = self._proxy if self._proxy is not None and secure and self._proxy.is_for(host) else None
+        addresses = self._fit_addresses(host, proxied=proxy is not None)
+        connected = proxy.open(host, port, deadline) if proxy is not None else _connect(addresses, port, deadline)
+        if not secure:
+            return connected
+        connected.settimeout(deadline.left())
+        try:
+            return self._tls.wrap_socket(connected, server_hostname=host)
+        except BaseException:
+            connected.close()
+            raise
+
+    def _fit_addresses(self, host: str, *, proxied: bool) -> Sequence[Address]:
+        """All addresses of a host, each of which may be called. Behind a proxy, a host may be unknown here."""
+        try:
+            addresses = self._look_up(host)
+        except DnsSilent:
+            if not proxied:
+                raise
+            return ()
+        if not all(self._allowed.permit(address) for address in addresses):
+            raise AddressRefused
+        if not addresses and not proxied:
+            raise NoSuchHost
+        return addresses
+
+    def _look_up(self, host: str) -> Sequence[Address]:
+        if host == "localhost":
+            return _LOCALHOST
+        try:
+            return (ip_address(host),)
+        except ValueError:
+            return self._resolve(host)
+
+
+def _connect(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first of the addresses that takes one. Raises what the last of them failed with."""
+    failure: OSError = OSError("no address")
+    for address in addresses[:_MOST_ADDRESSES]:
+        try:
+            return socket.create_connection((str(address), port), timeout=min(deadline.left(), _CONNECT_S))
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _beginning(response: HTTPResponse) -> bytes:
+    """What comes of the body until it ends, the time is over, or it is too much."""
+    body = bytearray()
+    with suppress(OSError, HTTPException, AnswerTooLarge):
+        while part := response.read1():
+            body += part
+    return bytes(body[: 4 * EXCERPT])
+
+
+def _judged(status: int) -> tuple[PostOutcome, str]:
+    if 200 <= status < 300:
+        return PostOutcome.ACCEPTED, f"the endpoint answered {status}"
+    if 300 <= status < 400:
+        return PostOutcome.REDIRECTED, f"the endpoint answered {status}, and a redirect is not followed"
+    return PostOutcome.REFUSED, f"the endpoint answered {status}"
+
+
+def _reason(error: Exception) -> tuple[PostOutcome, str]:
+    """What an error means, by the first kind that it is of."""
+    meaning = next(one for one in _MEANINGS if isinstance(error, one.kinds))
+    sentence = meaning.sentence or str(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        # After a comma OpenSSL quotes the name that it expected.
+        sentence += f": {error.verify_message.partition(',')[0]}"
+    return meaning.outcome, sentence
+
+
+def _readable(beginning: bytes) -> str:
+    text = beginning.decode("utf-8", "replace")[:EXCERPT]
+    return _NOT_PLAIN.sub(lambda found: " " if is_unseen(found[0]) else found[0], text)
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer. Its default are the authorities of this host, and those of boto3 since some hosts have none."""
+    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file is None:
+        context.load_verify_locations(cafile=get_cert_path(verify=True))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context

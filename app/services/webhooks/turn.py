@@ -39,7 +39,7 @@ _AFTER_FAULT_S: Final = 30.0
 class Poster(Protocol):
     """Posts to an endpoint; see `app.net.webhooks.post.WebhookPoster`."""
 
-    def post(self, url: str, headers: dict[str, str], body: bytes) -> PostResult:
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
         """Post once, and return what became of it. It never raises for what the other side does."""
 
 
@@ -51,7 +51,7 @@ class TurnParts:
     key_ring: KeyRing
     render: Render
     record: RecordCalls
-    posters: Mapping[EndpointFormat, Poster]
+    poster: Callable[[EndpointFormat], Poster]
     lanes: Threads
     clock: Callable[[], datetime]
     stopping: threading.Event
@@ -75,7 +75,7 @@ class Turn:
         self._endpoint = endpoint
         self._token = token
         self._ends = parts.monotonic() + _TURN_S
-        self._in_trouble = False
+        self._is_ended = False
         self._called: SimpleQueue[Called | None] = SimpleQueue()
 
     def run(self) -> int:
@@ -85,6 +85,7 @@ class Turn:
             made, is_dry = self._run()
             wait_s = _ALL_HELD_BACK_S if is_dry and not made else 0.0
         finally:
+            self._is_ended = True
             with self._parts.database.transaction() as connection:
                 endpoints.release(connection, self._endpoint.id, self._token, wait_s=wait_s)
         return made
@@ -100,13 +101,14 @@ class Turn:
         return made, False
 
     def _is_over(self) -> bool:
-        return self._in_trouble or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
+        return self._is_ended or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
 
     def _take(self, *, limit: int) -> _Batch:
         with self._parts.database.reading() as connection:
-            due = deliveries.due(connection, self._endpoint.id, limit=limit)
+            sealed = secrets.signing(connection, self._endpoint.id)
+            # Without a secret the endpoint was deleted meanwhile.
+            due = deliveries.due(connection, self._endpoint.id, limit=limit) if sealed else ()
             bodies = self._parts.render(connection, self._endpoint, {one.message_id for one in due}) if due else {}
-            sealed = secrets.signing(connection, self._endpoint.id) if due else ()
         opened = secrets.opened(self._parts.key_ring, sealed)
         return _Batch(due, bodies, tuple(map(secret_bytes, opened)))
 
@@ -157,9 +159,9 @@ class Turn:
         timestamp = int(self._parts.clock().timestamp())
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
-        poster = self._parts.posters[self._endpoint.format]
+        poster = self._parts.poster(self._endpoint.format)
         called = Called(due, poster.post(self._endpoint.url, headers, body))
-        self._in_trouble = self._in_trouble or called.is_trouble
+        self._is_ended = self._is_ended or called.is_trouble
         return called
 
 

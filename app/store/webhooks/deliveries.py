@@ -95,6 +95,7 @@ def _is(state: DeliveryState) -> Any:
 
 
 _WAITS = _is(DeliveryState.WAITING)
+_STILL_WAITS = webhook_deliveries.c.state == DeliveryState.WAITING.value
 _EARLIER = webhook_deliveries.alias("earlier")
 # An event of the same recipient that failed a few times and is put off.
 _HELD_BACK = (
@@ -124,9 +125,9 @@ _DELIVERED = Update(
     webhook_deliveries,
     ("attempts",),
     stamps={"state": literal(DeliveryState.DELIVERED.value), "ended_at": now()},
-    only=lambda _: _WAITS,
+    only=lambda _: _STILL_WAITS,
 )
-_RETRY = Update(webhook_deliveries, ("state", "due_at", "attempts", "tries"), stamps={}, only=lambda _: _WAITS)
+_RETRY = Update(webhook_deliveries, ("state", "due_at", "attempts", "tries"), stamps={}, only=lambda _: _STILL_WAITS)
 _ADD_ATTEMPTS = insert(webhook_attempts).values(at=now())
 
 

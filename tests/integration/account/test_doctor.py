@@ -16,12 +16,12 @@ from app.store.engine.database import clock
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway
 from simulator import Options, Simulator
-from tests.integration.account.nameserver import nameserver
 from tests.integration.cli.test_operators import point_at
 from tests.support.aws.setup.bare_account import BareAccount
 from tests.support.aws.simulator import client, listening, until
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import TOPIC, issue
+from tests.support.webhooks.nameserver import nameserver
 
 TARGET = "/feedback/sns"
 Checks = dict[str, dict[str, Any]]

@@ -11,7 +11,7 @@ import pytest
 from app.domain.account.findings import Finding, Status
 from app.domain.account.published import Identity, published
 from app.net.dns.records import resolved
-from tests.integration.account.nameserver import nameserver
+from tests.support.webhooks.nameserver import nameserver
 
 DOMAIN = Identity(name="example.com", verified=True, dkim_tokens=("Aaa", "bbb", "ccc"), mail_from="bounce.example.com")
 WELL = {

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.apps.callers import Caller
-from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostOutcome, PostResult
 from app.services.paging import Page
 from app.services.webhooks.endpoints import NewEndpoint, WithSecret
@@ -71,9 +70,7 @@ class ScriptedPoster:
 def scripted(gateway: Gateway, answer: Callable[[Posted], PostResult] = lambda _: ACCEPTED) -> ScriptedPoster:
     """Have the gateway post to this poster from now on."""
     poster = ScriptedPoster(answer)
-    gateway.webhooks.deliver.parts = replace(
-        gateway.webhooks.deliver.parts, posters=dict.fromkeys(EndpointFormat, poster)
-    )
+    gateway.webhooks.deliver.parts = replace(gateway.webhooks.deliver.parts, poster=lambda _: poster)
     return poster
 
 

@@ -13,8 +13,13 @@ import dns.rrset
 
 
 @contextmanager
-def nameserver(records: Mapping[str, list[str]], *, rcode: dns.rcode.Rcode | None = None) -> Iterator[int]:
-    """Serve these records by UDP on loopback; with `rcode` every question gets that. Yields the port."""
+def nameserver(
+    records: Mapping[str, list[str]], *, rcode: dns.rcode.Rcode | None = None, failing: str | None = None
+) -> Iterator[int]:
+    """Serve these records by UDP on loopback; with `rcode` every question gets that. Yields the port.
+
+    Questions for the kind `failing` get SERVFAIL.
+    """
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
@@ -25,8 +30,8 @@ def nameserver(records: Mapping[str, list[str]], *, rcode: dns.rcode.Rcode | Non
             [question] = asked.question
             name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
             found = records.get(f"{name} {kind}")
-            if rcode is not None:
-                answer.set_rcode(rcode)
+            if rcode is not None or kind == failing:
+                answer.set_rcode(rcode or dns.rcode.Rcode.SERVFAIL)
             elif found is not None:
                 answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *found))
             elif not any(key.startswith(f"{name} ") for key in records):
