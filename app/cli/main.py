@@ -28,6 +28,7 @@ from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, Usag
 from app.cli.shell.terminal import Terminal
 from app.cli.submission import check, emails, send
 from app.cli.suppression import explain, files, reviews, suppressions
+from app.cli.webhooks import webhooks
 from app.domain.account.setup.trouble import SetupStopped
 from app.domain.errors import PosternError
 from config import SettingsError
@@ -52,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     sync_list.COMMAND,
     address_events.COMMAND,
     *streams.COMMANDS,
+    *webhooks.COMMANDS,
     *lanes.COMMANDS,
     *bounces.COMMANDS,
     *held.COMMANDS,
@@ -83,6 +85,7 @@ GROUPS = {
     "stream": "streams of email: their titles, and one-click unsubscribe",
     "secret": "the keys of SECRET_KEYS",
     "ses": "the SES account behind the gateway",
+    "webhook": "the endpoints that get events of applications",
 }
 
 

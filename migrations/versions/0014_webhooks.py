@@ -99,7 +99,7 @@ def create_deliveries() -> None:
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("endpoint_id", sa.Uuid, nullable=False),
         sa.Column("message_id", sa.Uuid, nullable=False),
-        sa.Column("recipient_id", sa.Uuid),
+        sa.Column("about_id", sa.Uuid, nullable=False),
         sa.Column("state", sa.String(9), nullable=False),
         sa.Column("due_at", INSTANT, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
@@ -113,7 +113,7 @@ def create_deliveries() -> None:
     op.create_index("ix_webhook_deliveries_message_id", "webhook_deliveries", ["message_id"])
     for name, columns in (
         ("ix_webhook_deliveries_due", ["endpoint_id", "due_at", "id"]),
-        ("ix_webhook_deliveries_of_recipient", ["recipient_id", "endpoint_id"]),
+        ("ix_webhook_deliveries_about", ["about_id", "endpoint_id"]),
     ):
         op.create_index(name, "webhook_deliveries", columns, postgresql_where=WAITING, sqlite_where=WAITING)
     op.create_index("ix_webhook_deliveries_endpoint_id_id", "webhook_deliveries", ["endpoint_id", "id"])

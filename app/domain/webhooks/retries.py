@@ -22,7 +22,7 @@ WAITS: Final = (
 """How long a delivery waits after each failed try, three days in all. After the last one it has failed."""
 
 KEEPS_ORDER: Final = 3
-"""After this many failed tries, later events of the same recipient no longer wait for a delivery."""
+"""After this many failed tries, later events about the same thing no longer wait for a delivery."""
 
 _ENDPOINT_WAITS: Final = (
     timedelta(seconds=5),

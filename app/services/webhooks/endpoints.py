@@ -19,6 +19,7 @@ from app.domain.webhooks.events import SUBSCRIBABLE, WebhookEvent
 from app.domain.webhooks.signature import new_secret
 from app.queue import WEBHOOKS, Bells
 from app.services.paging import Page, Paged, paged
+from app.store.apps import keys
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.operating import audit
@@ -34,7 +35,6 @@ Json = dict[str, Any]
 MOST_ENDPOINTS: Final = 50
 """Endpoints of one application. Each event is delivered to every one that subscribes to it."""
 
-_LONGEST_URL: Final = 2_000
 _LONGEST_DESCRIPTION: Final = 200
 _BY_A_PERSON: Final = "It was disabled by request."
 
@@ -48,11 +48,12 @@ class EndpointStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
-    """An endpoint as it was asked for."""
+    """An endpoint as it was asked for. An administrator may name its application; default: that of the key."""
 
     url: str
     events: tuple[str, ...]
     description: str | None = None
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +84,15 @@ class Endpoints:
         self._plain_http = plain_http
 
     def add(self, caller: Caller, new: NewEndpoint) -> WithSecret:
-        """Add an endpoint with a new secret. Raises `ValidationFailed`."""
+        """Add an endpoint with a new secret. Raises `ValidationFailed`, and `NotFound` for an unknown application."""
         caller.require(Scope.WEBHOOKS_WRITE)
         values = self._values(url=new.url, events=new.events, description=new.description)
         endpoint_id, secret = new_id(), new_secret()
         with self._database.transaction() as connection:
-            if endpoints.count(connection, caller.app_id) >= MOST_ENDPOINTS:
+            app_id = _app_of(connection, caller, new.app)
+            if endpoints.count(connection, app_id) >= MOST_ENDPOINTS:
                 raise _invalid("/endpoint", "too_many", f"An application has at most {MOST_ENDPOINTS} endpoints.")
-            endpoints.add(connection, {"id": endpoint_id, "app_id": caller.app_id, **values})
+            endpoints.add(connection, {"id": endpoint_id, "app_id": app_id, **values})
             secrets.add(connection, self._key_ring, endpoint_id, secret)
             _audit(connection, caller, "webhook_add", endpoint_id, {"events": list(new.events)})
             return WithSecret(_own(connection, caller, endpoint_id), secret)
@@ -174,8 +176,6 @@ class Endpoints:
     def _faults_of_url(self, url: str | None) -> list[Fault]:
         if url is None:
             return []
-        if len(url) > _LONGEST_URL:
-            return [Fault("/endpoint", "too_long", f"An endpoint has at most {_LONGEST_URL:,} characters.")]
         try:
             parse_endpoint_url(url, allow_http_loopback=self._plain_http)
         except InvalidEndpointUrl as error:
@@ -194,6 +194,16 @@ def _own(connection: Connection, caller: Caller, endpoint_id: UUID, *, lock: boo
     if endpoint is None:
         raise NotFound("This application has no endpoint of this id.")
     return endpoint
+
+
+def _app_of(connection: Connection, caller: Caller, app: str | None) -> UUID:
+    if app is None:
+        return caller.app_id
+    caller.require(Scope.ADMIN)
+    named = keys.app_by_name(connection, app)
+    if named is None:
+        raise NotFound("There is no application of this name; `postern key create` makes it.")
+    return named.id
 
 
 def _whose(caller: Caller) -> UUID | None:

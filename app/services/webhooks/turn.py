@@ -1,7 +1,7 @@
 """The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
 
 The first call shows how the endpoint is. If it fails, the turn is over, so that a dead endpoint takes one thread for
-one call. If it is slow, the turn goes on with one call at a time. Events of one recipient are sent one after another.
+one call. If it is slow, the turn goes on with one call at a time. Events about one recipient go one after another.
 """
 
 import threading
@@ -119,25 +119,25 @@ class Turn:
         self._parts.record(self._endpoint.id, self._token, [called])
         is_quick = self._parts.monotonic() - began < _QUICK_S
         if not called.is_taken:
-            others = [one for one in others if first.recipient_id is None or one.recipient_id != first.recipient_id]
+            others = [one for one in others if one.about_id != first.about_id]
         lanes = _lanes(others, _SIDE_BY_SIDE if is_quick else 1)
         for lane in lanes:
             self._parts.lanes.do(partial(self._run_lane, batch, lane))
         return 1 + self._record_all(len(lanes))
 
     def _run_lane(self, batch: _Batch, lane: Sequence[Due]) -> None:
-        """Call for these one after another. Where one is not taken, later ones of its recipient wait."""
+        """Call for these one after another. Where one is not taken, later ones about the same thing wait."""
         waiting: set[UUID] = set()
         try:
             for due in lane:
                 if self._is_over():
                     break
-                if due.recipient_id in waiting:
+                if due.about_id in waiting:
                     continue
                 called = self._call(batch, due)
                 self._called.put(called)
-                if not called.is_taken and due.recipient_id is not None:
-                    waiting.add(due.recipient_id)
+                if not called.is_taken:
+                    waiting.add(due.about_id)
         finally:
             self._called.put(None)
 
@@ -166,8 +166,8 @@ class Turn:
 
 
 def _lanes(due: Iterable[Due], count: int) -> list[list[Due]]:
-    """At most `count` lanes, with all deliveries of one recipient in one lane and in order."""
+    """At most `count` lanes, with all deliveries about one thing in one lane and in order."""
     lanes: defaultdict[int, list[Due]] = defaultdict(list)
     for one in due:
-        lanes[(one.recipient_id or one.id).int % count].append(one)
+        lanes[one.about_id.int % count].append(one)
     return list(lanes.values())

@@ -69,14 +69,15 @@ webhook_messages = Table(
     ),
 )
 
-# One message for one endpoint. `attempts` counts all calls, `tries` those since it was last queued or replayed.
+# One message for one endpoint. Events about one thing, a recipient or an entry of the list, keep their order.
+# `attempts` counts all calls, `tries` the failed ones since it was last queued or replayed.
 webhook_deliveries = Table(
     "webhook_deliveries",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("endpoint_id", Uuid, ForeignKey("webhook_endpoints.id"), nullable=False),
     Column("message_id", Uuid, ForeignKey("webhook_messages.id"), nullable=False, index=True),
-    Column("recipient_id", Uuid),
+    Column("about_id", Uuid, nullable=False),
     Column("state", String(9), nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -85,8 +86,8 @@ webhook_deliveries = Table(
     Column("ended_at", UtcDateTime),
     Index("ix_webhook_deliveries_due", "endpoint_id", "due_at", "id", postgresql_where=_WAITING, sqlite_where=_WAITING),
     Index(
-        "ix_webhook_deliveries_of_recipient",
-        "recipient_id",
+        "ix_webhook_deliveries_about",
+        "about_id",
         "endpoint_id",
         postgresql_where=_WAITING,
         sqlite_where=_WAITING,

@@ -31,11 +31,11 @@ from app.store.tables.core import webhook_attempts, webhook_deliveries, webhook_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """One delivery that is due: its message, and how often it was tried."""
+    """One delivery that is due: its message, what that is about, and how often it was tried."""
 
     id: UUID
     message_id: UUID
-    recipient_id: UUID | None
+    about_id: UUID
     attempts: int
     tries: int
 
@@ -97,11 +97,11 @@ def _is(state: DeliveryState) -> Any:
 _WAITS = _is(DeliveryState.WAITING)
 _STILL_WAITS = webhook_deliveries.c.state == DeliveryState.WAITING.value
 _EARLIER = webhook_deliveries.alias("earlier")
-# An event of the same recipient that failed a few times and is put off.
+# An event about the same thing that failed a few times and is put off.
 _HELD_BACK = (
     select(literal(1))
     .where(
-        _EARLIER.c.recipient_id == webhook_deliveries.c.recipient_id,
+        _EARLIER.c.about_id == webhook_deliveries.c.about_id,
         _EARLIER.c.endpoint_id == webhook_deliveries.c.endpoint_id,
         _EARLIER.c.state == literal(DeliveryState.WAITING.value, literal_execute=True),
         _EARLIER.c.id < webhook_deliveries.c.id,
@@ -134,7 +134,7 @@ _ADD_ATTEMPTS = insert(webhook_attempts).values(at=now())
 def due(connection: Connection, endpoint_id: UUID, *, limit: int) -> tuple[Due, ...]:
     """Up to `limit` due deliveries of an endpoint, oldest first.
 
-    An event waits while an earlier one of its recipient is put off, for its first few tries.
+    An event waits while an earlier one about the same thing is put off, for its first few tries.
     """
     rows = connection.execute(_DUE, {"endpoint_id": endpoint_id, "limit": limit})
     return tuple(Due(**row) for row in rows.mappings())
@@ -217,7 +217,7 @@ def of_period(
 
 
 def _deliveries(endpoint_id: UUID) -> Select[Any]:
-    own = ("type", "email_id")
+    own = ("type", "email_id", "recipient_id")
     columns = [
         (webhook_messages if name in own else webhook_deliveries).c[name] for name in Delivery.__dataclass_fields__
     ]

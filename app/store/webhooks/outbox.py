@@ -30,6 +30,11 @@ class Occurrence:
     suppression_id: UUID | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def about_id(self) -> UUID:
+        """What the event is about: events about one thing keep their order."""
+        return self.recipient_id or self.suppression_id or self.app_id
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -58,7 +63,7 @@ _MESSAGE = ("id", "app_id", "type", "email_id", "recipient_id", "suppression_id"
 _ADD_MESSAGES = Insert(webhook_messages, _MESSAGE, stamps=lambda _: {"occurred_at": now()})
 _ADD_DELIVERIES = Insert(
     webhook_deliveries,
-    ("id", "endpoint_id", "message_id", "recipient_id"),
+    ("id", "endpoint_id", "message_id", "about_id"),
     stamps=lambda _: {"state": literal(DeliveryState.WAITING.value), "due_at": now(), "created_at": now()},
 )
 
@@ -95,7 +100,7 @@ def add(connection: Connection, occurrences: Sequence[Occurrence], to: Sequence[
         own = {"id": message_id, "app_id": one.app_id, "type": one.type.value, "sequence": sequence}
         messages.append({**own, **values, "facts": dict(one.facts)})
         deliveries += [
-            {"id": new_id(), "endpoint_id": endpoint, "message_id": message_id, "recipient_id": one.recipient_id}
+            {"id": new_id(), "endpoint_id": endpoint, "message_id": message_id, "about_id": one.about_id}
             for endpoint in endpoints
         ]
     _ADD_MESSAGES(connection, messages)
@@ -109,7 +114,7 @@ def add_for(connection: Connection, occurrence: Occurrence, endpoint_id: UUID) -
     own = {"id": message_id, "type": occurrence.type.value, "sequence": 0, "facts": dict(occurrence.facts)}
     _ADD_MESSAGES(connection, [own | values])
     delivery = {"id": delivery_id, "endpoint_id": endpoint_id, "message_id": message_id}
-    _ADD_DELIVERIES(connection, [delivery | {"recipient_id": occurrence.recipient_id}])
+    _ADD_DELIVERIES(connection, [delivery | {"about_id": occurrence.about_id}])
     return delivery_id
 
 

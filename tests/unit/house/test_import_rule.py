@@ -104,6 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.cli.sending": {*ENTRANCE, "app.cli.shell"},
     "app.cli.submission": {*ENTRANCE, "app.cli.shell"},
     "app.cli.suppression": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.webhooks": {*ENTRANCE, "app.cli.shell"},
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
