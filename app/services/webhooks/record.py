@@ -23,15 +23,16 @@ from app.store.webhooks.deliveries import Due, NewAttempt, Retry
 from app.store.webhooks.endpoints import Endpoint
 
 WEBHOOK_DISABLED: Final = "webhook_disabled"
-_GONE: Final = 410
+GONE: Final = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """One call that was made, and its result."""
+    """One call that was made, and its result. `ends_turn`: the endpoint is to be left alone for a while."""
 
     due: Due
     result: PostResult
+    ends_turn: bool = False
 
     @property
     def is_taken(self) -> bool:
@@ -73,11 +74,10 @@ def _judge(connection: Connection, endpoint: Endpoint, calls: Sequence[Called], 
         endpoints.succeeded(connection, endpoint.id)
     if all(one.is_taken for one in calls):
         return
-    is_trouble = any(one.is_trouble for one in calls)
     failures = 0 if is_taken else endpoint.failures
-    wait_s = endpoint_wait(failures + 1).total_seconds() if is_trouble else None
+    wait_s = endpoint_wait(failures + 1).total_seconds() if any(one.ends_turn for one in calls) else None
     endpoints.failed(connection, endpoint.id, wait_s=wait_s)
-    if any(one.result.status == _GONE for one in calls):
+    if any(one.result.status == GONE for one in calls):
         _disable(connection, endpoint, "It answered 410 Gone, which asks for no more events.")
     elif not is_taken and endpoint.failing_since and now - endpoint.failing_since >= DISABLED_AFTER:
         _disable(connection, endpoint, f"It took no event in {DISABLED_AFTER.days} days.")

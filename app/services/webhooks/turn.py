@@ -1,14 +1,16 @@
 """The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
 
-The first call shows how the endpoint is. If it fails, the turn is over, so that a dead endpoint takes one thread for
-one call. If it is slow, the turn goes on with one call at a time. Events about one recipient go one after another.
+The first call shows how the endpoint is. If it is slow, the turn goes on with one call at a time. The turn ends when a
+few calls fail in a row, when one gets no answer in time, and when the first one fails of an endpoint that had failed: so
+a dead endpoint takes one thread for a moment, and one that fails now and then is not held up for all its events. Events
+about one thing are sent one after another.
 """
 
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from queue import SimpleQueue
@@ -16,10 +18,10 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from app.domain.webhooks.formats import EndpointFormat
-from app.domain.webhooks.post_result import PostResult
+from app.domain.webhooks.post_result import PostOutcome, PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
 from app.services.sending.thread_pools import Threads
-from app.services.webhooks.record import Called, RecordCalls
+from app.services.webhooks.record import GONE, Called, RecordCalls
 from app.services.webhooks.render import Render
 from app.store.engine.database import Database
 from app.store.submission.sealing import KeyRing
@@ -34,6 +36,7 @@ _QUICK_S: Final = 1.0
 _RECORD_AT_MOST: Final = 100
 _ALL_HELD_BACK_S: Final = 1.0
 _AFTER_FAULT_S: Final = 30.0
+_FAILED_IN_A_ROW: Final = 3
 
 
 class Poster(Protocol):
@@ -76,6 +79,9 @@ class Turn:
         self._token = token
         self._ends = parts.monotonic() + _TURN_S
         self._is_ended = False
+        self._lock = threading.Lock()
+        self._has_taken = False
+        self._failed_in_a_row = 0
         self._called: SimpleQueue[Called | None] = SimpleQueue()
 
     def run(self) -> int:
@@ -160,9 +166,19 @@ class Turn:
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
         poster = self._parts.poster(self._endpoint.format)
-        called = Called(due, poster.post(self._endpoint.url, headers, body))
-        self._is_ended = self._is_ended or called.is_trouble
-        return called
+        return self._noticed(Called(due, poster.post(self._endpoint.url, headers, body)))
+
+    def _noticed(self, called: Called) -> Called:
+        """The call, and whether the turn ends with it."""
+        with self._lock:
+            self._has_taken = self._has_taken or called.is_taken
+            self._failed_in_a_row = self._failed_in_a_row + 1 if called.is_trouble else 0
+            is_tried = self._endpoint.failures > 0 and not self._has_taken
+            most = 1 if is_tried or called.result.outcome is PostOutcome.TIMED_OUT else _FAILED_IN_A_ROW
+            if self._failed_in_a_row < most and called.result.status != GONE:
+                return called
+            self._is_ended = True
+            return replace(called, ends_turn=True)
 
 
 def _lanes(due: Iterable[Due], count: int) -> list[list[Due]]:

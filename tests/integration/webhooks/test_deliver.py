@@ -106,12 +106,18 @@ def test_an_event_that_is_refused_delays_no_event_of_others(gateway: Gateway) ->
     assert len(poster.got) == 3
 
 
-def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(gateway: Gateway) -> None:
-    """While it fails, one call shows whether it is back; the first success lets all others follow."""
+@pytest.mark.parametrize("failure, at_first", [(SILENT, {1}), (BROKEN, {3, 4, 5, 6})])
+def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(
+    gateway: Gateway, failure: PostResult, at_first: set[int]
+) -> None:
+    """One call without an answer shows it, or a few failures in a row. Later one call tries, and lets others follow."""
     who, up = caller(gateway), threading.Event()
-    poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else SILENT)
+    poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else failure)
     added = subscribe(gateway, who, "email.sent")
     sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(12)))
+    few = gateway.webhooks.deliver.drain()
+    assert few in at_first
+    let_wait_end(gateway)
     for _ in range(3):
         assert gateway.webhooks.deliver.drain() == 1
         assert gateway.webhooks.deliver.drain() == 0
@@ -120,8 +126,26 @@ def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(gateway: G
     up.set()
     assert gateway.webhooks.deliver.drain() == 12
     assert set(states(gateway, who, added.endpoint.id)) == {"delivered"}
-    assert len(poster.got) == 15
+    assert len(poster.got) == few + 15
     assert rows(gateway, "webhook_endpoints")[0]["failing_since"] is None
+
+
+def test_an_endpoint_that_fails_now_and_then_is_not_left_alone(gateway: Gateway) -> None:
+    """Each event that it does not take waits by itself; all others follow at once."""
+    who, tried = caller(gateway), set[str]()
+
+    def every_third(posted: Posted) -> PostResult:
+        fails = len(tried) % 3 == 0 and posted.headers["webhook-id"] not in tried
+        tried.add(posted.headers["webhook-id"])
+        return BROKEN if fails else ACCEPTED
+
+    scripted(gateway, every_third)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(12)))
+    assert gateway.webhooks.deliver.drain() == 12
+    assert sorted(states(gateway, who, added.endpoint.id)) == ["delivered"] * 8 + ["waiting"] * 4
+    let_wait_end(gateway)
+    assert gateway.webhooks.deliver.drain() == 4
 
 
 def test_a_slow_endpoint_delays_no_other(gateway: Gateway) -> None:
@@ -309,8 +333,9 @@ def test_an_endpoint_is_disabled_after_five_days_without_a_success(gateway: Gate
 
     up.set()
     gateway.webhooks.endpoints.change(who, added.endpoint.id, EndpointChange(status=EndpointStatus.ENABLED))
+    before = len(poster.got)
     assert gateway.webhooks.deliver.drain() == 2
-    assert len(poster.got) == 5
+    assert len(poster.got) == before + 2
 
 
 def test_one_event_that_is_refused_for_days_disables_nothing_that_works(gateway: Gateway) -> None:
