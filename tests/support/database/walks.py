@@ -66,8 +66,7 @@ QUERIES: Final = {
     ("GET", "/v1/suppressions/export"): ["", "scope=app-5", "origin=unsubscribe"],
     ("GET", "/v1/suppressions/<path:email>/explain"): ["", "app=app-1&stream=default"],
     ("GET", "/v1/suppressions/reviews"): [""],
-    ("GET", "/v1/webhooks"): ["", "limit=2", "after=01a00000-0000-7000-8000-000000000000"]
-    + ["before=01700000-0000-7000-8000-000000000000"],
+    ("GET", "/v1/webhooks"): ["", *(f"limit=2&{way}={HOOKS['app-3']}" for way in ("after", "before"))],
     ("GET", "/v1/webhooks/<uuid:webhook_id>/deliveries"): list(delivery_queries()),
 }
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
