@@ -44,6 +44,9 @@ from simulator.sqs.message_calls import MessageCalls
 from simulator.sqs.queue_calls import QueueCalls
 from simulator.sqs.queues import Queues
 from simulator.timestamps import utc_now
+from simulator.webhooks.receiver_api import ReceiverApi
+from simulator.webhooks.receiver_pages import ReceiverPages
+from simulator.webhooks.receivers import Receivers
 
 LEDGER_FILE = "ledger.jsonl"
 
@@ -99,6 +102,7 @@ def build(options: Options) -> Parts:
             *control.routes(),
             *AccountControl(resources=_resources(here, sns.topics, queues), consistency=consistency).routes(),
             *InboxPages(inbox=here.inbox, ledger=ledger, behaviours=here.behaviours).routes(),
+            *_webhook_routes(dice),
         ],
         services={
             "sns": _sns_api(options, sns, denials),
@@ -182,6 +186,12 @@ def _surroundings(
 
 def _resources(here: Surroundings, topics: Topics, queues: Queues) -> Resources:
     return Resources(account=here.account, configuration_sets=here.configuration_sets, topics=topics, queues=queues)
+
+
+def _webhook_routes(dice: random.Random) -> list[Route]:
+    receivers = Receivers()
+    api = ReceiverApi(receivers=receivers, dice=dice, clock=utc_now)
+    return [*api.routes(), *ReceiverPages(receivers=receivers).routes()]
 
 
 def _ses_routes(options: Options, here: Surroundings, stream: EventStream, ledger: Ledger) -> list[Route]:

@@ -51,7 +51,8 @@ class InboxPages:
             f"<th scope=col>Subject</th><th scope=col>Fate</th></tr></thead><tbody>{rows}</tbody></table>"
         )
         forms = filter_form(wanted, refresh=refresh) + next_form(self.behaviours.next)
-        return page("Sent emails", forms + table, refresh_s=REFRESH_S if refresh else None)
+        webhooks = '<p><a href="/_simulator/webhooks">Webhooks that came here</a></p>'
+        return page("Sent emails", forms + webhooks + table, refresh_s=REFRESH_S if refresh else None)
 
     async def set_next(self, call: Call) -> Response:
         """Make the next email bounce, or behave otherwise, once; then show the inbox again."""

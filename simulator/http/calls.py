@@ -33,7 +33,8 @@ class Call:
         return content
 
 
-Answer = Callable[[Call], Awaitable[Response]]
+Answer = Callable[[Call], Awaitable[Response | None]]
+"""Answers a call; None closes the connection without an answer."""
 
 
 @dataclass(frozen=True, slots=True)

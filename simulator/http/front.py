@@ -103,7 +103,7 @@ class Front:
             return await self._answer_service("sts" if request.form().get("Version") == STS else "sns", request)
         return await self._answer_control(request)
 
-    async def _answer_control(self, request: Request) -> Response:
+    async def _answer_control(self, request: Request) -> Response | None:
         match = self._control.find(request.method, request.path)
         if match is None:
             return json_response({"error": "not found"}, status=404)

@@ -45,12 +45,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer; the server adds the length and connection headers."""
+    """One answer; the server adds the length and connection headers.
+
+    Of one that is `cut`, the first half is sent before the connection is closed.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
 
     def encode(self, *, keep_alive: bool) -> bytes:
         """Return the bytes of the answer."""
@@ -156,7 +160,9 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("request failed: %s %s", request.method, request.path)
             response = json_response({"message": "the simulator failed, see its log"}, status=500)
-        if response is None:
+        if response is None or response.cut:
+            whole = response.encode(keep_alive=False) if response is not None else b""
+            self._transport.write(whole[: len(whole) // 2])
             self._transport.close()
             return
         keep_alive = request.headers.get("connection", "").lower() != "close"

@@ -121,7 +121,7 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
         "gateway": f"{ready.url}/",
         "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
         "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
-        **({"inbox": f"{ready.simulator_url}/   sent emails and their events"} if ready.simulator_url else {}),
+        **(_simulated_pages(ready.simulator_url) if ready.simulator_url else {}),
         "API key": ready.api_key,
         "admin key": ready.admin_key,
         "files": f"{data.path}   ({data.ready.name} for scripts, {data.logs.name}/ when something is wrong)",
@@ -134,6 +134,13 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
     else:
         _suggest_real(terminal, ready, as_given)
     terminal.answer(ready.as_json())
+
+
+def _simulated_pages(url: str) -> dict[str, str]:
+    return {
+        "inbox": f"{url}/   sent emails and their events",
+        "webhooks": f"{url}/_simulator/webhooks   posts to {url}/_webhooks/NAME",
+    }
 
 
 def _suggest_simulated(terminal: Terminal, ready: Ready, data: Path | None) -> None:

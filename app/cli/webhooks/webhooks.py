@@ -141,6 +141,7 @@ COMMANDS = (
         example="./postern webhook list",
         arguments=add_data_option,
         run=show_all,
+        default=True,
     ),
     Command(
         words=("webhook", "create"),

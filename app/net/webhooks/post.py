@@ -23,6 +23,7 @@ from app.domain.message.unseen import is_unseen
 from app.domain.webhooks.addresses import Address, AllowedAddresses
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.net.webhooks.kept_connections import Connection, KeptConnections
 from app.net.webhooks.proxy import Proxy, ProxyRefused
 from app.net.webhooks.timed_socket import AnswerTooLarge, Deadline, TimedSocket
 
@@ -30,8 +31,9 @@ PATIENCE_S: Final = 15.0
 EXCERPT: Final = 1024
 
 _CONNECT_S: Final = 5.0
+_READ: Final = 16 * 1024  # at a time: http.client would take memory for as much as the answer says it has
 _MOST_ADDRESSES: Final = 4
-_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "Postern", "Connection": "close"}
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "Postern"}
 _NOT_PLAIN: Final = re.compile(r"[^ -~]")
 _LOCALHOST: Final = (ip_address("127.0.0.1"), ip_address("::1"))
 
@@ -103,9 +105,10 @@ class WebhookPoster:
         self._proxy = proxy
         self._tls = _tls(ca_file)
         self._patience_s = patience_s
+        self._kept = KeptConnections()
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
-        """Post once, follow nothing, and return what became of it within `patience_s` seconds.
+        """Make one post, follow nothing, and return what became of it within `patience_s` seconds.
 
         The status decides, however much of the body comes: its beginning is for a person to read.
         """
@@ -120,14 +123,33 @@ class WebhookPoster:
 
     def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Answer:
         parts = urlsplit(parse_endpoint_url(url, allow_http_loopback=True))
-        with self._connected(parts, deadline) as connected:
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = HTTPConnection(parts.hostname or "")
-            connection.sock = TimedSocket(connected, deadline)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        kept = self._kept.take(origin)
+        if kept is not None:
+            # It may have ended at this very moment. A second post has the same id, so the receiver knows it again.
+            with suppress(ConnectionError, ssl.SSLError):
+                return self._ask(kept, parts, headers, body, deadline)
+        connection = self._kept.opened(origin, self._connected(parts, deadline))
+        return self._ask(connection, parts, headers, body, deadline)
+
+    def _ask(
+        self, connection: Connection, parts: SplitResult, headers: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> Answer:
+        """Write the post and read its answer. The connection is kept if the answer was read to its end."""
+        whole = False
+        try:
+            http = HTTPConnection(parts.hostname or "")
+            http.sock = TimedSocket(connection.socket, deadline)
             target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-            connection.request("POST", target, body, {**_HEADERS, "Host": parts.netloc, **headers})
-            response = connection.getresponse()
-            return Answer(response.status, _beginning(response))
+            http.request("POST", target, body, {**_HEADERS, "Host": parts.netloc, **headers})
+            response = http.getresponse()
+            beginning, whole = _read(response)
+            return Answer(response.status, beginning)
+        finally:
+            if whole:
+                self._kept.rest(connection)
+            else:
+                connection.socket.close()
 
     def _connected(self, parts: SplitResult, deadline: Deadline) -> socket.socket:
         """A connection to a fit address of the host, or through the proxy; private, if the URL is https."""
@@ -137,6 +159,7 @@ class WebhookPoster:
         proxy = self._proxy if self._proxy is not None and secure and self._proxy.is_for(host) else None
         addresses = self._fit_addresses(host, proxied=proxy is not None)
         connected = proxy.open(host, port, deadline) if proxy is not None else _connect(addresses, port, deadline)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not secure:
             return connected
         connected.settimeout(deadline.left())
@@ -180,13 +203,15 @@ def _connect(addresses: Sequence[Address], port: int, deadline: Deadline) -> soc
     raise failure
 
 
-def _beginning(response: HTTPResponse) -> bytes:
-    """What comes of the body until it ends, the time is over, or it is too much."""
+def _read(response: HTTPResponse) -> tuple[bytes, bool]:
+    """The beginning of the body, and whether all of it came on a connection that goes on."""
     body = bytearray()
     with suppress(OSError, HTTPException, AnswerTooLarge):
-        while part := response.read1():
+        while part := response.read1(_READ):
             body += part
-    return bytes(body[: 4 * EXCERPT])
+        # After an interim status the answer is still to come, and would be taken for that of the next post.
+        return bytes(body[: 4 * EXCERPT]), not response.will_close and response.status >= 200
+    return bytes(body[: 4 * EXCERPT]), False
 
 
 def _judged(status: int) -> tuple[PostOutcome, str]:

@@ -12,7 +12,7 @@ from urllib.request import proxy_bypass_environment as is_exempt  # type: ignore
 
 from app.net.webhooks.timed_socket import Deadline, TimedSocket
 
-_DEFAULT_PORT: Final = 3128
+_DEFAULT_PORT: Final = 80  # as for boto3
 
 
 class ProxyRefused(Exception):
@@ -30,8 +30,8 @@ class Proxy:
 
     @classmethod
     def at(cls, url: str, *, exempt: str = "") -> Self:
-        """The proxy of a URL like `http://user:password@proxy.example:3128`. Raises `ValueError` for another one."""
-        parts = urlsplit(url)
+        """The proxy of a URL like `http://user:password@proxy.example:3128`; the scheme may be missing. Raises `ValueError`."""
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError("HTTPS_PROXY must be an http:// URL")
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"

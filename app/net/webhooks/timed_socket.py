@@ -44,7 +44,7 @@ class TimedSocket:
             rest = rest[self._socket.send(rest) :]
 
     def makefile(self, _mode: str) -> BufferedReader:
-        """What comes. Reading raises `TimeoutError` at the deadline, and `AnswerTooLarge`."""
+        """What comes. Reading raises `TimeoutError` at the deadline, `ConnectionError` at the end, `AnswerTooLarge`."""
         return BufferedReader(_Incoming(self._socket, self._deadline))
 
     def close(self) -> None:
@@ -65,5 +65,8 @@ class _Incoming(RawIOBase):
             raise AnswerTooLarge
         self._socket.settimeout(self._deadline.left())
         number = self._socket.recv_into(buffer[: self._left])
+        if not number:
+            # For http.client, a head that breaks off after its first line is a whole one.
+            raise ConnectionAbortedError("the other side has closed the connection")
         self._left -= number
         return number

@@ -24,10 +24,13 @@ from app.services.sending.thread_pools import Threads
 from app.services.webhooks.record import GONE, Called, RecordCalls
 from app.services.webhooks.render import Render
 from app.store.engine.database import Database
-from app.store.submission.sealing import KeyRing
+from app.store.operating import incidents
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 from app.store.webhooks import deliveries, endpoints, secrets
 from app.store.webhooks.deliveries import Due
 from app.store.webhooks.endpoints import Endpoint
+
+WEBHOOK_UNSIGNED: Final = "webhook_unsigned"
 
 _TURN_S: Final = 5.0
 _BATCH: Final = 200
@@ -86,10 +89,12 @@ class Turn:
 
     def run(self) -> int:
         """Deliver what is due until none is left, the time is up or a call fails; return how many calls were made."""
-        wait_s = _AFTER_FAULT_S
+        made, wait_s = 0, _AFTER_FAULT_S
         try:
             made, is_dry = self._run()
             wait_s = _ALL_HELD_BACK_S if is_dry and not made else 0.0
+        except (UnknownSealingKey, Unsealable) as error:
+            self._note_unreadable(error)
         finally:
             self._is_ended = True
             with self._parts.database.transaction() as connection:
@@ -105,6 +110,12 @@ class Turn:
                 return made, True
             made += self._deliver(batch)
         return made, False
+
+    def _note_unreadable(self, error: Exception) -> None:
+        subject = f"{self._endpoint.app} {self._endpoint.id}"
+        detail = f"The secret of the endpoint cannot be opened: {error}. Nothing is sent to it until it can."
+        with self._parts.database.transaction() as connection:
+            incidents.note(connection, kind=WEBHOOK_UNSIGNED, subject=subject, detail=detail)
 
     def _is_over(self) -> bool:
         return self._is_ended or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends

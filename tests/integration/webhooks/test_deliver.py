@@ -17,13 +17,13 @@ from app.queue import Lane
 from app.services.paging import Page
 from app.services.webhooks.endpoints import EndpointChange, EndpointStatus
 from app.services.webhooks.record import WEBHOOK_DISABLED, Called
-from app.services.webhooks.turn import Turn
+from app.services.webhooks.turn import WEBHOOK_UNSIGNED, Turn
 from app.store.engine.ids import new_id
 from app.store.webhooks import deliveries, endpoints
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import bounce, delivery, feed, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import age, count, rows
+from tests.support.gateway.rows import age, change, count, rows
 from tests.support.webhooks.endpoints import (
     ACCEPTED,
     BROKEN,
@@ -363,6 +363,20 @@ def test_the_answer_of_an_endpoint_is_kept_without_addresses(gateway: Gateway) -
     [attempt] = rows(gateway, "webhook_attempts")
     assert "no user" in attempt["response"]
     assert "kim@" not in attempt["response"]
+
+
+def test_a_secret_that_cannot_be_opened_holds_back_its_endpoint_alone(gateway: Gateway) -> None:
+    """An incident says so, and nothing is sent without a signature."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent", url=SLOW_URL)
+    subscribe(gateway, who, "email.sent")
+    change(gateway, "webhook_secrets", {"sealed": b"altered" * 8}, endpoint_id=added.endpoint.id)
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    assert (poster.types(), poster.types(SLOW_URL)) == (["email.sent"], [])
+    [incident] = rows(gateway, "incidents", kind=WEBHOOK_UNSIGNED)
+    assert incident["subject"] == f"invites {added.endpoint.id}"
+    assert gateway.webhooks.deliver.drain() == 0
 
 
 def test_a_deleted_endpoint_gets_nothing_more(gateway: Gateway) -> None:

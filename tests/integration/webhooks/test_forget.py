@@ -6,8 +6,8 @@ from app.queue import Lane
 from app.store.tables.core import metadata
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import bounce, feed, submit
-from tests.support.gateway.forgetting import KEY, KIM, NAMED, forget, with_account
-from tests.support.gateway.gateways import caller
+from tests.support.gateway.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, with_account
+from tests.support.gateway.gateways import caller, replace_call_parts
 from tests.support.gateway.rows import everything_stored
 from tests.support.gateway.web import AccountList
 from tests.support.webhooks.endpoints import BROKEN, scripted, subscribe
@@ -32,6 +32,7 @@ def test_the_tables_of_webhooks_hold_no_address(gateway: Gateway) -> None:
 def test_an_event_about_a_forgotten_person_names_a_pseudonym(gateway: Gateway) -> None:
     """What waited for its endpoint is delivered later, without the address."""
     gateway = with_account(gateway, AccountList())
+    replace_call_parts(gateway, mailer=OpaqueMailer())
     who, poster = caller(gateway), scripted(gateway)
     subscribe(gateway, who, "email.sent", "email.bounced", "suppression.added")
     email = submit(gateway, who, NAMED)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import tracemalloc
 from typing import Final
 
 import pytest
@@ -27,7 +28,7 @@ def reset(connection: socket.socket, _over: threading.Event) -> None:
 
 
 def test_the_endpoint_gets_the_post_as_it_was_signed() -> None:
-    """Path and query, the headers, the octets of the body; no cookie, and nothing to keep the connection for."""
+    """Path and query, the headers, the octets of the body; no cookie."""
     with receiving() as receiver:
         result = poster().post(f"http://127.0.0.1:{receiver.port}/in?a=1", {"webhook-id": "msg_1"}, BODY)
     [(line, headers, body)] = receiver.requests
@@ -35,7 +36,6 @@ def test_the_endpoint_gets_the_post_as_it_was_signed() -> None:
     assert headers == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept-encoding": "identity",
-        "connection": "close",
         "content-length": str(len(BODY)),
         "content-type": "application/json",
         "user-agent": "Postern",
@@ -90,6 +90,7 @@ WITHOUT_A_STATUS: Final[dict[str, tuple[Answer, PostOutcome]]] = {
     "closes": (saying(), PostOutcome.UNREACHABLE),
     "resets": (reset, PostOutcome.UNREACHABLE),
     "breaks off": (saying(b"HTTP/1.1 2"), PostOutcome.UNREACHABLE),
+    "breaks off in its head": (saying(b"HTTP/1.1 200 OK\r\nContent-Le"), PostOutcome.UNREACHABLE),
     "speaks SSH": (saying(b"SSH-2.0-OpenSSH_9.9\r\n"), PostOutcome.UNREACHABLE),
     "speaks SMTP": (saying(b"220 mail.example.com ESMTP\r\n"), PostOutcome.UNREACHABLE),
     "speaks TLS": (saying(b"\x15\x03\x01\x00\x02\x02\x46"), PostOutcome.UNREACHABLE),
@@ -131,6 +132,29 @@ def test_once_the_status_came_the_post_is_accepted(what: str) -> None:
     assert (result.outcome, result.status) == (PostOutcome.ACCEPTED, 200)
     assert result.seconds < 2 * IMPATIENT_S
     assert len(result.response) <= 1024
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 1" + b"0" * 30,
+        b"Content-Length: 1" + b"0" * 13,
+        b"Content-Length: -1",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"F" * 30,
+        b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFF",
+        b"Transfer-Encoding: chunked\r\n\r\n-5",
+    ],
+)
+def test_a_length_that_is_claimed_takes_no_memory(head: bytes) -> None:
+    """What an answer says of its size is believed in nothing."""
+    tracemalloc.start()
+    try:
+        with receiving(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\nHi!") as receiver:
+            result = SHARED.post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (result.outcome, most < 4_000_000) == (PostOutcome.ACCEPTED, True)
 
 
 def test_at_most_64_kib_are_read() -> None:
@@ -175,6 +199,13 @@ def test_the_beginning_of_the_answer_is_kept_as_plain_text(body: bytes, shown: s
     with receiving(saying(head, body)) as receiver:
         result = poster().post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
     assert result.response == shown
+
+
+def test_an_answer_may_end_with_the_connection() -> None:
+    """As those of HTTP/1.0 do."""
+    with receiving(b"HTTP/1.0 200 OK\r\n\r\nHi!") as receiver:
+        result = poster().post(f"http://127.0.0.1:{receiver.port}/", {}, BODY)
+    assert (result.outcome, result.response) == (PostOutcome.ACCEPTED, "Hi!")
 
 
 def test_a_chunked_answer_is_read() -> None:

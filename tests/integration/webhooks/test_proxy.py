@@ -121,6 +121,7 @@ def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> Non
         False,
     )
     assert "secret" not in repr(proxy)
+    assert (Proxy.at("proxy.example.com:3128").port, Proxy.at("http://proxy.example.com").port) == (3128, 80)
     for wrong in ("socks5://127.0.0.1", "https://proxy.example.com", "http://"):
         with pytest.raises(ValueError, match="must be an http:// URL"):
             Proxy.at(wrong)

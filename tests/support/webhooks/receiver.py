@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -41,13 +42,15 @@ def silent(_connection: socket.socket, over: threading.Event) -> None:
 
 
 class Receiver:
-    """Reads one request from each connection and answers it. `hasty` answers before it reads anything."""
+    """Reads so many requests from each connection and answers them. `hasty` answers before it reads anything."""
 
-    def __init__(self, answer: Answer, *, host: str, port: int, tls: ssl.SSLContext | None, hasty: bool) -> None:
+    def __init__(
+        self, answer: Answer, *, host: str, port: int, tls: ssl.SSLContext | None, hasty: bool, requests_each: int
+    ) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.connections = 0
         self.names: list[str] = []
-        self._answer, self._hasty, self._tls = answer, hasty, tls
+        self._answer, self._hasty, self._tls, self._requests_each = answer, hasty, tls, requests_each
         if tls is not None:
             tls.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self._over = threading.Event()
@@ -83,15 +86,22 @@ class Receiver:
                     self._exchange(secure)
 
     def _exchange(self, connection: socket.socket) -> None:
-        if not self._hasty:
-            with connection.makefile("rb") as stream:
-                line = stream.readline().decode("latin-1").rstrip()
-                headers = {}
-                while field := stream.readline().decode("latin-1").rstrip():
-                    name, _, value = field.partition(":")
-                    headers[name.lower()] = value.strip()
-                self.requests.append((line, headers, stream.read(int(headers.get("content-length", "0")))))
-        self._answer(connection, self._over)
+        with connection.makefile("rb") as stream:
+            for _ in range(self._requests_each):
+                if not self._hasty and not self._read(stream):
+                    return
+                self._answer(connection, self._over)
+
+    def _read(self, stream: BufferedReader) -> bool:
+        """Keep one request; False when the connection has ended."""
+        line = stream.readline().decode("latin-1").rstrip()
+        headers = {}
+        while field := stream.readline().decode("latin-1").rstrip():
+            name, _, value = field.partition(":")
+            headers[name.lower()] = value.strip()
+        if line:
+            self.requests.append((line, headers, stream.read(int(headers.get("content-length", "0")))))
+        return bool(line)
 
 
 @contextmanager
@@ -102,10 +112,11 @@ def receiving(
     port: int = 0,
     tls: ssl.SSLContext | None = None,
     hasty: bool = False,
+    requests_each: int = 1,
 ) -> Iterator[Receiver]:
     """Run a receiver that answers so."""
     scripted = saying(answer) if isinstance(answer, bytes) else answer
-    receiver = Receiver(scripted, host=host, port=port, tls=tls, hasty=hasty)
+    receiver = Receiver(scripted, host=host, port=port, tls=tls, hasty=hasty, requests_each=requests_each)
     try:
         yield receiver
     finally:

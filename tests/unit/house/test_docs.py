@@ -41,6 +41,7 @@ DEPLOY = sorted((CHECKOUT / "deploy").iterdir())
 NO_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_SNS"}  # boto3's own
 NO_SETTINGS |= {"AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"}  # boto3's own, too
 NO_SETTINGS |= {"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"}
+NO_SETTINGS |= {"HTTPS_PROXY", "NO_PROXY"}  # of every program
 NO_SETTINGS |= {"POSTERN_ENV_FILE"}  # where settings are
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+)(?![@\w]))?")

@@ -121,6 +121,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulator.ses": {"simulator.*"},
     "simulator.sns": {"simulator.*"},
     "simulator.sqs": {"simulator.*"},
+    "simulator.webhooks": {"simulator.*"},
     "bench": MEASURING,
     "bench.baselines": MEASURING,
     "bench.django": MEASURING,

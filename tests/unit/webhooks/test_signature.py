@@ -117,6 +117,12 @@ def test_a_secret_is_random_and_long_enough() -> None:
     assert one.startswith("whsec_")
 
 
+@pytest.mark.parametrize("octets", [24, 32, 64])
+def test_a_secret_of_another_gateway_is_taken(octets: int) -> None:
+    """Of 24 to 64 octets, as the specification has it."""
+    assert secret_bytes(f"whsec_{base64.b64encode(bytes(octets)).decode()}") == bytes(octets)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -124,6 +130,7 @@ def test_a_secret_is_random_and_long_enough() -> None:
         "whsec_",
         "whsec_äöü",
         "whsec_not base64!",
+        f"whsec_!{base64.b64encode(bytes(32)).decode()}",
         f"whsec_{base64.b64encode(bytes(23)).decode()}",
         f"whsec_{base64.b64encode(bytes(65)).decode()}",
         base64.b64encode(bytes(32)).decode(),
