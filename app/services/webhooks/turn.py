@@ -1,7 +1,7 @@
 """The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
 
 The first call shows how the endpoint is. If it is slow, the turn goes on with one call at a time. The turn ends when a
-few calls fail in a row, when one gets no answer in time, and when the first one fails of an endpoint that had failed: so
+few calls fail in a row, when one gets no answer in time, or when the first one fails of an endpoint that had failed: so
 a dead endpoint takes one thread for a moment, and one that fails now and then is not held up for all its events. Events
 about one thing are sent one after another.
 """
