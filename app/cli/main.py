@@ -79,6 +79,7 @@ GROUPS = {
     "bounces": "how replies of mail servers are read",
     "feedback": "notifications from SNS, and the queues that hold them",
     "incidents": "incidents that an operator has to look at",
+    "alerts": "the channels on which you are alerted",
     "key": "the API keys of applications",
     "app": "applications: their senders, lanes and choices",
     "recovery": "database recovery, after a restore to an earlier moment",

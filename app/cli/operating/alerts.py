@@ -97,7 +97,7 @@ COMMANDS = (
     Command(
         words=("alerts", "add"),
         summary="be alerted when incidents and circuits open and close, each once",
-        detail="What is open now is announced at once. An email goes through ALERT_SMTP_URL, not through SES.",
+        detail="An email goes through the mail server of ALERT_SMTP_URL, not through SES.",
         example="./postern alerts add https://hooks.slack.com/services/T000/B000/XXXX --kind slack",
         arguments=add_arguments,
         run=add,

@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.webhooks.post_result import PostOutcome
 from app.net.smtp.send import EmailPoster, MailServer
-from tests.support.servers import mail_server
-from tests.support.servers.mail_server import running_mail_server
+from tests.support.webhooks import mail_server
+from tests.support.webhooks.mail_server import running_mail_server
 
 TO = "mailto:ops@example.org"
 BODY = b"Subject: Postern incident\r\n\r\nSES refuses.\r\n"

@@ -53,7 +53,7 @@ class AlertChannels:
         self._has_mail_server = has_mail_server
 
     def add(self, caller: Caller, target: str, form: EndpointFormat) -> Channel:
-        """Add a channel: a URL, or an email address. What is open now is announced to it. Raises `ValidationFailed`."""
+        """Add a channel: a URL, or an email address. Raises `ValidationFailed`."""
         caller.require(Scope.ADMIN)
         url = self._email(target) if form is EndpointFormat.EMAIL else self._url(target)
         endpoint_id, secret = new_id(), new_secret()
