@@ -1,6 +1,7 @@
 """From `Settings` to a `Gateway`: the builders of the areas, called in order. It decides nothing and runs nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
@@ -58,6 +59,9 @@ from app.wiring.submission import build_submission
 from app.wiring.suppression import build_suppression
 from app.wiring.webhooks import WebhookServices, build_webhooks
 from config import Settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,49 +145,15 @@ def build(
         settings=settings,
         sync=sync,
         forget=_forget(ground),
-        database=ground.database,
-        redis=ground.redis,
-        positives=ground.positives,
-        list_writer=ground.list_writer,
-        pseudonyms=ground.pseudonyms,
-        workforce=ground.workforce,
-        authenticate=apps.authenticate,
-        issue_keys=apps.issue_keys,
-        change_app=apps.change_app,
-        streams=apps.streams,
-        suppress=suppression.suppress,
-        unsuppress=suppression.unsuppress,
-        undo=suppression.undo,
-        reviews=suppression.reviews,
-        unsubscribe=suppression.unsubscribe,
-        explain=suppression.explain,
-        import_list=suppression.import_list,
-        export_list=suppression.export_list,
-        accept=submission.accept,
-        check=submission.check,
-        look_up=submission.look_up,
-        revise=submission.revise,
-        resend_failed=submission.resend_failed,
-        deliver=sending.deliver,
-        reconcile=sending.reconcile,
-        recover=sending.recover,
-        receive=feedback.receive,
-        queue_intakes=feedback.queue_intakes,
-        redrive=feedback.redrive,
-        retry_refused=feedback.retry_refused,
-        settle=feedback.settle,
-        bounce_review=feedback.bounce_review,
-        upkeep=operating.upkeep,
-        health=operating.health,
-        measure=operating.measure,
-        triage=operating.triage,
-        alert_channels=operating.alert_channels,
-        pause_lanes=operating.pause_lanes,
-        restore=operating.restore,
-        failover=operating.failover,
-        rotation=operating.rotation,
         webhooks=build_webhooks(settings, ground),
+        **_offered(ground, apps, suppression, submission, sending, feedback, operating),
     )
+
+
+def _offered(*parts: "DataclassInstance") -> dict[str, Any]:
+    """What these parts offer to the gateway, by name; a part also has what only its own area needs."""
+    wanted = {one.name for one in fields(Gateway)}
+    return {one.name: getattr(part, one.name) for part in parts for one in fields(part) if one.name in wanted}
 
 
 def _forget(ground: Ground) -> Forget:
