@@ -23,7 +23,6 @@ TABLES: Final = (
     "suppressions",
     "suppression_events",
     "ses_suppressions",
-    "webhook_endpoints",
     "webhook_messages",
     "webhook_deliveries",
     "webhook_attempts",
