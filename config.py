@@ -20,13 +20,21 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from config_aws import accounts, configuration_set, configuration_sets, topic_arns
+from config_aws import (
+    FeedbackAccounts,
+    FeedbackConfigurationSets,
+    accounts,
+    configuration_set,
+    configuration_sets,
+    topic_arns,
+)
 from config_faults import explain
 from config_names import misspelt
+from config_outgoing import AlertFrom, AlertSmtpUrl, WebhookNetworks
 from config_retention import EmailRetentionDays
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
-_KEY_CHARACTERS = 43
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
 # Names the file that is read besides the environment; if it is empty, no file is read. It is not a setting itself.
 ENV_FILE = "POSTERN_ENV_FILE"
@@ -116,16 +124,10 @@ class Settings(BaseSettings):
         None, description="PEM file used instead of fetching the signing certificate, for networks without egress."
     )
 
-    feedback_accounts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="AWS accounts whose events count besides those of the topics, comma separated; events of other "
-        "accounts are set aside.",
-    )
-    feedback_configuration_sets: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
-        description="Configuration sets whose events count besides `SES_CONFIGURATION_SET`, comma separated; events of "
-        "other sets are set aside unless they are about email that Postern sent.",
-    )
+    feedback_accounts: FeedbackAccounts = ()
+    feedback_configuration_sets: FeedbackConfigurationSets = ()
+
+    webhook_allowed_networks: WebhookNetworks = ()
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         description="Keys that encrypt bodies and key the hashes, comma separated: the first encrypts, each decrypts; "
@@ -215,6 +217,9 @@ class Settings(BaseSettings):
         default=False, description="Pause the bulk lane while the last canary has not come back."
     )
 
+    alert_smtp_url: AlertSmtpUrl = SecretStr("")
+    alert_from: AlertFrom = ""
+
     body_retention_hours: int = Field(24, ge=0, description="Bodies are erased this long after an email has ended.")
     feedback_retention_days: int = Field(
         90,
@@ -235,6 +240,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("sns_topic_arns", "sqs_queue_urls", "secret_keys", "feedback_accounts", "feedback_configuration_sets"),
+        "webhook_allowed_networks",
         mode="before",
     )
     @classmethod
@@ -246,10 +252,8 @@ class Settings(BaseSettings):
     def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if not keys:
             raise ValueError("at least one key is needed; make one with `./postern secret`")
-        if not all(re.fullmatch(rf"[A-Za-z0-9_-]{{{_KEY_CHARACTERS}}}", key.get_secret_value()) for key in keys):
-            raise ValueError(
-                f"each must be {_KEY_CHARACTERS} characters of URL-safe base64; make one with `./postern secret`"
-            )
+        if not all(_KEY.fullmatch(key.get_secret_value()) for key in keys):
+            raise ValueError("each must be 43 characters of URL-safe base64; make one with `./postern secret`")
         return keys
 
     _database_url = field_validator("database_url")(usable_database)
@@ -276,9 +280,11 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _the_canary_has_a_sender(self) -> "Settings":
+    def _there_are_senders(self) -> "Settings":
         if self.canary_minutes and not self.canary_from:
             raise ValueError("CANARY_FROM: CANARY_MINUTES needs it: an address whose identity is verified in SES")
+        if self.alert_smtp_url.get_secret_value() and not self.alert_from:
+            raise ValueError("ALERT_FROM: ALERT_SMTP_URL needs it: an address that this mail server lets you use")
         return self
 
     @property

@@ -1,10 +1,31 @@
 """The names of AWS among the settings: topics, accounts, configuration sets. It decides what `config.py` refuses."""
 
 import re
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import NoDecode
 
 _TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
+
+FeedbackAccounts = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    Field(
+        description="AWS accounts whose events count besides those of the topics, comma separated; events of other "
+        "accounts are set aside."
+    ),
+]
+FeedbackConfigurationSets = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    Field(
+        description="Configuration sets whose events count besides `SES_CONFIGURATION_SET`, comma separated; events of "
+        "other sets are set aside unless they are about email that Postern sent."
+    ),
+]
 
 
 def topic_arns(arns: tuple[str, ...]) -> tuple[str, ...]:

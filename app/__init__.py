@@ -18,6 +18,8 @@ from app.web.suppression.files import list_files
 from app.web.suppression.reviews import suppression_reviews
 from app.web.suppression.suppressions import suppressions
 from app.web.suppression.unsubscribe import unsubscribe
+from app.web.webhooks.deliveries import webhook_deliveries
+from app.web.webhooks.endpoints import webhooks
 from app.wiring import startup_checks
 from app.wiring.foundation import REQUESTS
 from app.wiring.gateway import Gateway, build
@@ -56,6 +58,8 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         suppression_reviews,
         list_files,
         unsubscribe,
+        webhooks,
+        webhook_deliveries,
         feedback,
         home,
         health,

@@ -27,11 +27,12 @@ class Lane(StrEnum):
 
 
 class Queue(StrEnum):
-    """The Celery queues: one per lane, one for feedback, one for the sweepers."""
+    """The Celery queues: one per lane, one for feedback, one for webhooks, one for the sweepers."""
 
     TRANSACTIONAL = Lane.TRANSACTIONAL.value
     BULK = Lane.BULK.value
     FEEDBACK = "feedback"
+    WEBHOOKS = "webhooks"
     UPKEEP = "upkeep"
 
 
@@ -40,6 +41,7 @@ class Task(StrEnum):
 
     DELIVER = "postern.deliver"
     SETTLE = "postern.settle"
+    WEBHOOKS = "postern.webhooks"
     UPKEEP = "postern.upkeep"
     CANARY = "postern.canary"
 
@@ -58,6 +60,7 @@ DELIVER = {
     lane: Bell(name=f"deliver:{lane}", task=Task.DELIVER, queue=Queue(lane.value), args=(lane.value,)) for lane in Lane
 }
 SETTLE = Bell(name="settle", task=Task.SETTLE, queue=Queue.FEEDBACK)
+WEBHOOKS = Bell(name="webhooks", task=Task.WEBHOOKS, queue=Queue.WEBHOOKS)
 SES_REMOVALS = Bell(name="ses_removals", task=Task.UPKEEP, queue=Queue.UPKEEP, args=("ses_removals",))
 
 

@@ -3,8 +3,8 @@
 The heartbeat records regularly that the process is alive. The fallback claims by itself when no bell has come for a
 while, and runs sweeps that have not run for long: then the broker is away, or its queues are long, and work must not
 wait for it. The continuation claims at once when the broker does not take the bell for the rest of a drain. The
-liveness check looks whether messages still come through, and has a deaf worker restarted. The pollers are in
-`worker.queue_pollers`.
+liveness check looks whether messages still come through, and has a deaf worker restarted. Webhooks have a thread of
+their own, since an endpoint may be slow and email must not wait for it. The pollers are in `worker.queue_pollers`.
 """
 
 import os
@@ -49,10 +49,12 @@ class Crew:
         self._working = threading.Lock()
         self._over = threading.Event()
         self._left_over = threading.Event()
+        self._events_due = threading.Event()
         self._threads: list[threading.Thread] = []
         self._start("heartbeat", self._record_heartbeat, _BEAT_EVERY_S)
         self._start("fallback", self._work_without_broker, _BEAT_EVERY_S)
         self._start("continuation", self._continue, 0.0)
+        self._start("webhooks", self._drain_webhooks, 0.0)
         if self._broker_liveness is not None:
             self._start("liveness", self._check_liveness, self._broker_liveness.pause_s)
         self._pollers = QueuePollers(gateway.queue_intakes)
@@ -69,6 +71,11 @@ class Crew:
         with self._called(), self._working:
             self.gateway.settle.drain()
 
+    def deliver_webhooks(self) -> None:
+        """Answer the bell of webhooks: its thread begins, or looks again."""
+        with self._called():
+            self._wake_webhooks()
+
     def sweep(self, sweep: Sweep) -> None:
         """Run one sweep."""
         with self._called():
@@ -84,6 +91,8 @@ class Crew:
         """Finish the calls on the wire. The threads get a moment to end, since they hold connections."""
         self._over.set()
         self._left_over.set()
+        self._events_due.set()
+        self.gateway.webhooks.deliver.stop()
         self._pollers.close()
         for thread in self._threads:
             thread.join(_LOOK_LASTS_S)
@@ -148,8 +157,19 @@ class Crew:
             self.gateway.settle.drain()
         finally:
             self._working.release()
+        self._wake_webhooks()
         if any(more):
             self._left_over.set()
+
+    def _wake_webhooks(self) -> None:
+        self._events_due.set()
+        self.gateway.webhooks.deliver.wake()
+
+    def _drain_webhooks(self) -> None:
+        self._events_due.wait()
+        self._events_due.clear()
+        if not self._over.is_set():
+            self.gateway.webhooks.deliver.drain()
 
     def _continue(self) -> None:
         """Go on with what a drain has left, unless the broker took a bell for it: then a worker will be called."""

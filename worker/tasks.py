@@ -37,6 +37,7 @@ def register(celery: Celery) -> None:
     """Register the tasks with the Celery app."""
     celery.task(name=Task.DELIVER)(deliver)
     celery.task(name=Task.SETTLE)(settle)
+    celery.task(name=Task.WEBHOOKS)(webhooks)
     celery.task(name=Task.UPKEEP)(upkeep)
     celery.task(name=Task.CANARY)(canary)
 
@@ -49,6 +50,11 @@ def deliver(lane: str) -> None:
 def settle() -> None:
     """Process the stored notifications."""
     crew.here.settle()
+
+
+def webhooks() -> None:
+    """Deliver due events to endpoints."""
+    crew.here.deliver_webhooks()
 
 
 def upkeep(sweep: str) -> None:

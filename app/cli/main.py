@@ -20,7 +20,7 @@ from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
-from app.cli.operating import incidents, recovery
+from app.cli.operating import alerts, incidents, recovery
 from app.cli.privacy import forget
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
@@ -28,6 +28,7 @@ from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, Usag
 from app.cli.shell.terminal import Terminal
 from app.cli.submission import check, emails, send
 from app.cli.suppression import explain, files, reviews, suppressions
+from app.cli.webhooks import webhooks
 from app.domain.account.setup.trouble import SetupStopped
 from app.domain.errors import PosternError
 from config import SettingsError
@@ -52,10 +53,12 @@ COMMANDS: tuple[Command, ...] = (
     sync_list.COMMAND,
     address_events.COMMAND,
     *streams.COMMANDS,
+    *webhooks.COMMANDS,
     *lanes.COMMANDS,
     *bounces.COMMANDS,
     *held.COMMANDS,
     *incidents.COMMANDS,
+    *alerts.COMMANDS,
     notifications.COMMAND,
     refused.COMMAND,
     redrive.COMMAND,
@@ -76,12 +79,14 @@ GROUPS = {
     "bounces": "how replies of mail servers are read",
     "feedback": "notifications from SNS, and the queues that hold them",
     "incidents": "incidents that an operator has to look at",
+    "alerts": "the channels on which you are alerted",
     "key": "the API keys of applications",
     "app": "applications: their senders, lanes and choices",
     "recovery": "database recovery, after a restore to an earlier moment",
     "stream": "streams of email: their titles, and one-click unsubscribe",
     "secret": "the keys of SECRET_KEYS",
     "ses": "the SES account behind the gateway",
+    "webhook": "the endpoints that get events of applications",
 }
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.services.outbox import of_added, of_moves, tell
 from app.services.tally import tally_of, tally_of_accepted
 from app.store.operating import tallies
 from app.store.sending.recipients import Recipient
@@ -41,6 +42,7 @@ def note_moves(
 
     Call it last, and once in a transaction: it locks counts until the transaction ends.
     """
+    tell(connection, [*of_moves((one.before, one.after) for one in moves), *of_added(added)])
     moved = tally_of((one.before, one.after) for one in moves)
     accepted = tally_of_accepted(recipient.state for email in added for recipient in email.recipients)
     tallies.add(connection, moved + accepted + Counter(bounces or {}))

@@ -1,6 +1,7 @@
 """From `Settings` to a `Gateway`: the builders of the areas, called in order. It decides nothing and runs nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
@@ -17,6 +18,7 @@ from app.services.feedback.queues.redrive import Redrive
 from app.services.feedback.queues.retry_refused import RetryRefused
 from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
+from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
 from app.services.operating.health import Health
@@ -50,13 +52,16 @@ from app.store.suppression.positive_cache import Positives
 from app.wiring.account import build_sync
 from app.wiring.apps import build_apps
 from app.wiring.feedback import build_feedback
-from app.wiring.foundation import WORKERS, Bounds, lay
+from app.wiring.foundation import WORKERS, Bounds, Ground, lay
 from app.wiring.operating import Swept, build_operating
-from app.wiring.privacy import build_forget
 from app.wiring.sending import build_sending
 from app.wiring.submission import build_submission
 from app.wiring.suppression import build_suppression
+from app.wiring.webhooks import WebhookServices, build_webhooks
 from config import Settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +113,15 @@ class Gateway:
     health: Health
     measure: Measure
     triage: Triage
+    alert_channels: AlertChannels
     pause_lanes: PauseLanes
+    webhooks: WebhookServices
 
     def close(self) -> None:
         """Finish the calls on the wire and close all connections."""
         self.check.close()
         self.deliver.close()
+        self.webhooks.deliver.close()
         self.database.close()
         self.redis.close()
         self.health.close()
@@ -131,51 +139,27 @@ def build(
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
-    operating = build_operating(
-        settings, ground, Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
-    )
+    swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
+    operating = build_operating(settings, ground, swept)
     return Gateway(
         settings=settings,
         sync=sync,
-        forget=build_forget(ground),
+        forget=_forget(ground),
+        webhooks=build_webhooks(settings, ground),
+        **_offered(ground, apps, suppression, submission, sending, feedback, operating),
+    )
+
+
+def _offered(*parts: "DataclassInstance") -> dict[str, Any]:
+    """What these parts offer to the gateway, by name; a part also has what only its own area needs."""
+    wanted = {one.name for one in fields(Gateway)}
+    return {one.name: getattr(part, one.name) for part in parts for one in fields(part) if one.name in wanted}
+
+
+def _forget(ground: Ground) -> Forget:
+    return Forget(
         database=ground.database,
-        redis=ground.redis,
-        positives=ground.positives,
-        list_writer=ground.list_writer,
+        writer=ground.list_writer,
         pseudonyms=ground.pseudonyms,
-        workforce=ground.workforce,
-        authenticate=apps.authenticate,
-        apps=apps.apps,
-        issue_keys=apps.issue_keys,
-        streams=apps.streams,
-        suppress=suppression.suppress,
-        unsuppress=suppression.unsuppress,
-        undo=suppression.undo,
-        reviews=suppression.reviews,
-        unsubscribe=suppression.unsubscribe,
-        explain=suppression.explain,
-        import_list=suppression.import_list,
-        export_list=suppression.export_list,
-        accept=submission.accept,
-        check=submission.check,
-        look_up=submission.look_up,
-        revise=submission.revise,
-        resend_failed=submission.resend_failed,
-        deliver=sending.deliver,
-        reconcile=sending.reconcile,
-        recover=sending.recover,
-        receive=feedback.receive,
-        queue_intakes=feedback.queue_intakes,
-        redrive=feedback.redrive,
-        retry_refused=feedback.retry_refused,
-        settle=feedback.settle,
-        bounce_review=feedback.bounce_review,
-        upkeep=operating.upkeep,
-        health=operating.health,
-        measure=operating.measure,
-        triage=operating.triage,
-        pause_lanes=operating.pause_lanes,
-        restore=operating.restore,
-        failover=operating.failover,
-        rotation=operating.rotation,
+        account=ground.account,
     )

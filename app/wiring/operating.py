@@ -9,6 +9,9 @@ from sqlalchemy.engine import make_url
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.sync_list import Sync
+from app.services.operating.alerts.channels import AlertChannels
+from app.services.operating.alerts.silence import Silence
+from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
@@ -29,6 +32,7 @@ from app.store.feedback.queue_positions import cursor_of
 from app.wiring.feedback import pinned_certificate, signing_names
 from app.wiring.foundation import Ground
 from app.wiring.migrations import head_revision
+from app.wiring.webhooks import mail_server
 from config import Settings, SettingsError
 
 
@@ -54,6 +58,7 @@ class OperatingServices:
     restore: Restore
     failover: Failover
     rotation: Rotation
+    alert_channels: AlertChannels
 
 
 def build_operating(settings: Settings, ground: Ground, swept: Swept) -> OperatingServices:
@@ -69,6 +74,13 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
         restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),
         failover=Failover(database=database, standby=settings.postgres_failover),
         rotation=rotation,
+        alert_channels=AlertChannels(
+            database=database,
+            key_ring=ground.key_ring,
+            bells=ground.bells,
+            plain_http=bool(settings.webhook_allowed_networks),
+            has_mail_server=mail_server(settings) is not None,
+        ),
     )
 
 
@@ -118,6 +130,8 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reconcile=swept.reconcile,
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
+        silence=Silence(database=ground.database),
+        alerts=WatchAlerts(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
         email_retention=EmailRetention(database=ground.database, lasts=emails_last(settings)),

@@ -15,16 +15,17 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import WAITING, State
 from app.services.sending.unconfirmed import CANARY
 from app.store.engine.database import Database
-from app.store.tables.core import notifications, recipients
+from app.store.tables.core import notifications, recipients, webhook_deliveries
 from tests.chaos.drill import Drill
 from tests.chaos.faults.nemesis import Nemesis
 from tests.chaos.faults.plan import faults
 from tests.chaos.load.clients import Api, Applications, Operator
 from tests.chaos.load.emails import behaviours
 from tests.chaos.load.journal import Journal
+from tests.chaos.load.receiver import Receiver
 from tests.chaos.stage.stage import Stage, staged
 from tests.chaos.verdict.evidence import gather
-from tests.chaos.verdict.oracle import Promise, Verdict, in_flight_at_suppression, judge
+from tests.chaos.verdict.oracle import SUBSCRIBED, Promise, Verdict, in_flight_at_suppression, judge
 from tests.chaos.verdict.witness import Witness
 
 LOOK_EVERY_S, CALM_S = 0.5, 2.0
@@ -109,6 +110,7 @@ class _Play:
         self._applications = Applications(
             own, self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
         )
+        self._receiver = Receiver(self._journal, seed=self._drill.seed)
         self._operator = Operator(admin, own, self._journal, seed=self._drill.seed)
         self._witness = Witness(stage.database_url)
         self._nemesis = harm(stage, self._journal)
@@ -117,7 +119,8 @@ class _Play:
     def run(self) -> Result:
         self._stage.simulator.call("POST", "behaviours", behaviours())
         with ExitStack() as ending:
-            for part in (self._witness, self._applications, self._operator, self._nemesis):
+            self._subscribe()
+            for part in (self._receiver, self._witness, self._applications, self._operator, self._nemesis):
                 part.start()
                 ending.callback(part.stop)
             self._attack()
@@ -126,6 +129,13 @@ class _Play:
         self._database.close()
         self._journal.close()
         return self._result(drain_s)
+
+    def _subscribe(self) -> None:
+        """Have the ends of emails delivered to the receiver, through a network that fails."""
+        port = self._stage.networks.open_tcp("receiver", self._receiver.port)
+        wanted = {"endpoint": f"http://127.0.0.1:{port}/", "events": sorted(SUBSCRIBED.values())}
+        answer = Api(self._stage.url, self._stage.api_key).call("POST", "/v1/webhooks", wanted)
+        assert answer.status == 200, answer
 
     def _attack(self) -> None:
         began = time.monotonic()
@@ -152,7 +162,7 @@ class _Play:
         return elapsed
 
     def _waiting(self) -> int:
-        """Requests without an answer, emails without an end, events on their way, notifications not settled."""
+        """Requests without an answer, emails without an end, events on their way or not settled, webhooks not taken."""
         pending = int(self._stage.simulator.call("GET", "deliveries?limit=0")["counts"]["pending"])
         states = WAITING - {State.HELD} - ({State.UNCONFIRMED} if self._drill.lossy else set())
         try:
@@ -163,9 +173,13 @@ class _Play:
                 unread = connection.scalar(
                     select(func.count()).select_from(notifications).where(notifications.c.state.in_(["new", "parked"]))
                 )
+                undelivered = connection.scalar(
+                    select(func.count()).select_from(webhook_deliveries).where(webhook_deliveries.c.state == "waiting")
+                )
         except ServiceUnavailable:
             return 1
-        return self._applications.unanswered + pending + self._in_queue() + (emails or 0) + (unread or 0)
+        in_database = (emails or 0) + (unread or 0) + (undelivered or 0)
+        return self._applications.unanswered + pending + self._in_queue() + in_database
 
     def _in_queue(self) -> int:
         return self._stage.queue.count() if self._stage.queue else 0

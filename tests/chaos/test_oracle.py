@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from app.domain.sending.state_machine import State
-from tests.chaos.verdict.evidence import Evidence, Listed, Promised, Row, Taken, Try
-from tests.chaos.verdict.oracle import Promise, in_flight_at_suppression, judge
+from tests.chaos.verdict.evidence import Evidence, Listed, Promised, Received, Row, Taken, Try
+from tests.chaos.verdict.oracle import SUBSCRIBED, Promise, in_flight_at_suppression, judge
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CALLED = NOON + timedelta(seconds=1)
@@ -54,6 +54,13 @@ def listed(number: int, *, seen_at: datetime | None, ended_at: datetime | None =
     return Listed(key=ADDRESSES[number], scope=scope, created_at=NOON, seen_at=seen_at, ended_at=ended_at)
 
 
+def announced(evidence: Evidence) -> Evidence:
+    """The receiver got the event of each recipient's end."""
+    ends = [(one.id, SUBSCRIBED[one.state]) for one in evidence.rows if one.state in SUBSCRIBED]
+    got = [Received(delivery=f"msg-{one}", type=event, recipient_id=one) for one, event in ends]
+    return replace(evidence, received=tuple(got))
+
+
 @pytest.fixture
 def evidence() -> Evidence:
     """Two emails, each promised once, sent once and delivered."""
@@ -72,7 +79,7 @@ def evidence() -> Evidence:
 
 def broken(evidence: Evidence, *, lossless: bool = True) -> set[Promise]:
     """The promises that the oracle finds broken."""
-    return {finding.promise for finding in judge(evidence, lossless=lossless).broken}
+    return {finding.promise for finding in judge(announced(evidence), lossless=lossless).broken}
 
 
 def second_row(**more: object) -> Tamper:
@@ -230,7 +237,7 @@ def test_every_breach_is_found(evidence: Evidence, tamper: Tamper, found: set[Pr
     """Each promise that the evidence shows to be broken, and no other, with a line of explanation."""
     tampered = tamper(evidence)
     assert broken(tampered) == found
-    assert all(finding.what for finding in judge(tampered, lossless=True).findings)
+    assert all(finding.what for finding in judge(announced(tampered), lossless=True).findings)
 
 
 @pytest.mark.parametrize("tamper", [one[1] for one in INNOCENT], ids=[one[0] for one in INNOCENT])
@@ -253,3 +260,20 @@ def test_lost_events_excuse_only_their_own_effects(evidence: Evidence) -> None:
     twice = again(attempt_id=UUID(int=9))
     assert broken(twice(second_row(possible_duplicate=True)(evidence)), lossless=False) == set()
     assert broken(twice(evidence), lossless=False) == {Promise.DUPLICATE_UNFLAGGED}
+
+
+def test_an_end_that_the_application_never_learned_is_found(evidence: Evidence) -> None:
+    """Another event of the same recipient does not make up for it."""
+    first, second = announced(evidence).received
+    for got in ((first,), (first, replace(second, type="email.bounced"))):
+        (finding,) = judge(replace(evidence, received=got), lossless=True).findings
+        assert (finding.promise, finding.subject) == (Promise.UNTOLD, str(RECIPIENTS[1]))
+
+
+def test_an_event_that_comes_twice_keeps_its_id(evidence: Evidence) -> None:
+    """A receiver knows a repeated delivery by it."""
+    first, second = announced(evidence).received
+    twice = replace(evidence, received=(first, second, second))
+    assert judge(twice, lossless=True).findings == ()
+    other = replace(evidence, received=(first, second, replace(second, delivery="another")))
+    assert {finding.promise for finding in judge(other, lossless=True).findings} == {Promise.INVARIANT}

@@ -43,6 +43,7 @@ _ISOLATED = {
 _ITS_OWN = frozenset(
     {"CANARY_FROM", "CANARY_MINUTES", "CELERY_BROKER_URL", "FLIGHT_DIR", "PUBLIC_URL", "SECRET_KEYS"}
     | {"SES_CONFIGURATION_SET", "SNS_PINNED_CERTIFICATE", "SNS_SIGNATURE_VERSION", "SNS_TOPIC_ARNS", "SQS_QUEUE_URLS"}
+    | {"WEBHOOK_ALLOWED_NETWORKS"}
 )
 
 
@@ -56,6 +57,7 @@ def of_the_parts(*, data: DataDir, public_url: str, settings: Settings) -> dict[
         "PUBLIC_URL": public_url,
         "AWS_REGION": settings.aws_region,
         "SNS_SIGNATURE_VERSION": "2",
+        "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
         "MALLOC_ARENA_MAX": "2",
         "PYTHONPATH": str(CHECKOUT),
     }

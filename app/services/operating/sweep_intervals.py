@@ -6,6 +6,7 @@ EVERY_S = {
     Sweep.BELLS: 1.0,
     Sweep.LEASES: 5.0,
     Sweep.CANARY: 5.0,
+    Sweep.ALERTS: 5.0,
     Sweep.POSITIVES: 10.0,
     Sweep.UNCONFIRMED: 15.0,
     Sweep.SES_LIST: 15.0,
@@ -15,5 +16,6 @@ EVERY_S = {
     Sweep.SUPPRESSIONS: 60.0,
     Sweep.REFUSALS: 60.0,
     Sweep.OLD_EMAILS: 60.0,
+    Sweep.SILENCE: 60.0,
     Sweep.RETENTION: 3600.0,
 }

@@ -14,10 +14,12 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
-from app.queue import DELIVER, SETTLE, Bells, Lane
+from app.queue import DELIVER, SETTLE, WEBHOOKS, Bells, Lane
 from app.services.account.sync_list import Sync
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
+from app.services.operating.alerts.silence import Silence
+from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
@@ -33,6 +35,7 @@ from app.store.sending.recipients import Recipient
 from app.store.suppression import pages, ses_removals
 from app.store.suppression.positive_cache import Positives
 from app.store.suppression.suppressions import POSTERN, Suppression
+from app.store.webhooks import endpoints
 
 log = structlog.get_logger()
 
@@ -53,6 +56,8 @@ class Sweep(StrEnum):
     SES_REMOVALS = "ses_removals"
     REVIEWS = "reviews"
     REFUSALS = "refusals"
+    SILENCE = "silence"
+    ALERTS = "alerts"
     SUPPRESSIONS = "suppressions"
     SES_LIST = "ses_list"
     RETENTION = "retention"
@@ -74,6 +79,8 @@ class Upkeep:
         reconcile: Reconcile,
         reviews: Reviews,
         refusals: Refusals,
+        silence: Silence,
+        alerts: WatchAlerts,
         canary: Canary,
         retention: Retention,
         email_retention: EmailRetention,
@@ -92,6 +99,8 @@ class Upkeep:
             Sweep.SES_REMOVALS: self.remove_at_ses,
             Sweep.REVIEWS: reviews.sweep,
             Sweep.REFUSALS: refusals.sweep,
+            Sweep.SILENCE: silence.sweep,
+            Sweep.ALERTS: alerts.sweep,
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: retention.sweep,
@@ -118,11 +127,14 @@ class Upkeep:
         return self.run(sweep) if is_due else 0
 
     def ring_bells(self) -> int:
-        """Ring for lanes with due email and for due notifications, left waiting by a lost broker or worker."""
+        """Ring for lanes with due email, due notifications and due webhooks, also those that were put off."""
         with self._database.reading() as connection:
             lanes = [lane for lane in Lane if claims.has_due_email(connection, lane)]
             notifications_wait = notifications.has_due(connection)
-        bells = [DELIVER[lane] for lane in lanes] + ([SETTLE] if notifications_wait else [])
+            events_wait = endpoints.has_due(connection)
+        bells = [DELIVER[lane] for lane in lanes]
+        bells += [SETTLE] if notifications_wait else []
+        bells += [WEBHOOKS] if events_wait else []
         return sum(self._bells.ring(bell) for bell in bells)
 
     def end_leases(self) -> int:

@@ -4,6 +4,7 @@ An executor makes a future with a lock for each piece of work. That costs a work
 """
 
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -23,20 +24,25 @@ class Threads:
         self._work: SimpleQueue[Work | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def do(self, work: Work) -> None:
-        """Queue the work. Must not be called while another thread hands over the first piece of work."""
+    def start(self) -> None:
+        """Start the threads, unless they have started. Must not be called by two threads at once."""
         while len(self._threads) < self._count:
             number = len(self._threads)
             self._threads.append(threading.Thread(target=self._run, name=f"{self._name}_{number}", daemon=True))
             self._threads[-1].start()
+
+    def do(self, work: Work) -> None:
+        """Queue the work. Must not be called while another thread hands over the first piece of work."""
+        self.start()
         self._work.put(work)
 
-    def close(self) -> None:
-        """Wait until all work is done and the threads have ended."""
+    def close(self, *, within_s: float | None = None) -> None:
+        """Wait until all work is done and the threads have ended; at most `within_s` for all of them."""
         for _ in self._threads:
             self._work.put(None)
+        ends = None if within_s is None else time.monotonic() + within_s
         for thread in self._threads:
-            thread.join()
+            thread.join(None if ends is None else max(0.0, ends - time.monotonic()))
 
     def _run(self) -> None:
         while (work := self._next()) is not None:

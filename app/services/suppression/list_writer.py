@@ -5,6 +5,8 @@ removed from them after the removal of the entry has committed. A positive that 
 in SQL. When one is missing, acceptance takes an email that the claim then refuses. So a name stays in Redis while an
 entry of it is live, and while SQL cannot be asked.
 
+It also tells the endpoints of applications what changed, except for the entries of a file that is imported.
+
 This module does not decide what suppresses. The caller owns the transaction, holds the locks of docs/adr/0034, and
 writes the audit. The store notes every change in the history of its entry, in the same transaction.
 """
@@ -17,6 +19,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.suppression.rules import Change
+from app.services.outbox import tell_of_entries
 from app.store.engine.database import Database
 from app.store.suppression import bulk, covered_unsubscribes, ses_removals, suppressions
 from app.store.suppression.bulk import BulkEntry, PlaceName
@@ -42,7 +46,9 @@ class ListWriter:
     def put_each(self, connection: Connection, new: Sequence[NewSuppression]) -> list[tuple[Suppression, bool]]:
         """As `put` for each, in the order of keys and scopes: every writer locks entries in this order."""
         self._remember(one.key for one in new)
-        return [suppressions.put(connection, one) for one in sorted(new, key=lambda one: (one.key, one.scope))]
+        put = [suppressions.put(connection, one) for one in sorted(new, key=lambda one: (one.key, one.scope))]
+        tell_of_entries(connection, Change.ADDED, [entry for entry, is_new in put if is_new])
+        return put
 
     def put_all(
         self,
@@ -66,13 +72,17 @@ class ListWriter:
     def restore(self, connection: Connection, tombstone: Suppression, *, actor: str, reason: str) -> Suppression | None:
         """Make an unsuppressed entry live again and return it; None where another entry is live in its place."""
         self._remember([tombstone.key])
-        return suppressions.restore(connection, tombstone, actor=actor, reason=reason)
+        restored = suppressions.restore(connection, tombstone, actor=actor, reason=reason)
+        tell_of_entries(connection, Change.RESTORED, [restored] if restored else [])
+        return restored
 
     def unsuppress(
         self, connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str, at_ses_too: bool = True
     ) -> tuple[Suppression, ...]:
         """Unsuppress live entries, and return them. After the commit, `evict` their names."""
-        return suppressions.unsuppress(connection, entry_ids, actor=actor, reason=reason, at_ses_too=at_ses_too)
+        removed = suppressions.unsuppress(connection, entry_ids, actor=actor, reason=reason, at_ses_too=at_ses_too)
+        tell_of_entries(connection, Change.REMOVED, removed)
+        return removed
 
     def withdraw(self, connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str) -> None:
         """Take back the unsubscriptions that these entries cover."""
@@ -80,7 +90,9 @@ class ListWriter:
 
     def expire(self, connection: Connection, *, limit: int) -> tuple[Suppression, ...]:
         """End up to `limit` entries that have expired, and return them. After the commit, `evict` their names."""
-        return suppressions.expire(connection, limit=limit)
+        expired = suppressions.expire(connection, limit=limit)
+        tell_of_entries(connection, Change.EXPIRED, expired)
+        return expired
 
     def prolong(
         self,
@@ -98,7 +110,9 @@ class ListWriter:
         self, connection: Connection, entry_ids: Sequence[UUID], *, review_id: UUID, reason: str
     ) -> tuple[Suppression, ...]:
         """Let live entries wait for a person's decision, and return those that were not waiting for it yet."""
-        return suppressions.put_under_review(connection, entry_ids, review_id=review_id, reason=reason)
+        waiting = suppressions.put_under_review(connection, entry_ids, review_id=review_id, reason=reason)
+        tell_of_entries(connection, Change.REVIEW, waiting)
+        return waiting
 
     def confirm(
         self, connection: Connection, entry_ids: Sequence[UUID], *, actor: str, reason: str

@@ -225,6 +225,11 @@ def retry(connection: Connection, notification_ids: Iterable[UUID]) -> int:
     return connection.execute(statement).rowcount
 
 
+def last_received(connection: Connection) -> datetime | None:
+    """When the newest notification came; None if there is none. Ids contain their time, so it has the largest."""
+    return connection.scalar(select(notifications.c.received_at).order_by(notifications.c.id.desc()).limit(1))
+
+
 def unread(connection: Connection, *, limit: int) -> int:
     """How many notifications have not been looked at yet, counted up to `limit` among those that wait."""
     new = select(notifications.c.id).where(IS_WAITING, _is(InboxState.NEW)).limit(limit).subquery()

@@ -89,6 +89,12 @@ def open_of(connection: Connection, kind: str, *, limit: int) -> tuple[Incident,
     return tuple(Incident(**row) for row in connection.execute(query).mappings())
 
 
+def is_open(connection: Connection, *, kind: str, subject: str) -> bool:
+    """Whether an incident of this kind and subject is open."""
+    mine = (incidents.c.kind == kind) & (incidents.c.subject == subject) & _IS_OPEN
+    return connection.scalar(select(incidents.c.id).where(mine)) is not None
+
+
 def count_open(connection: Connection, *, limit: int) -> dict[str, int]:
     """How many are open of each kind, among the latest `limit` of all."""
     latest = select(incidents.c.kind).where(_IS_OPEN).order_by(incidents.c.last_at.desc()).limit(limit).subquery()

@@ -179,3 +179,19 @@ def any_since(connection: Connection, moment: datetime, *, besides_domain: str) 
         .limit(1)
     )
     return connection.scalar(found) is not None
+
+
+def accepted_between(
+    connection: Connection, since: datetime, until: datetime, *, besides_domain: str, limit: int
+) -> int:
+    """How many calls that began in this time SES accepted, for recipients outside this domain, up to `limit`."""
+    found = (
+        select(attempts.c.id)
+        .join(recipients, recipients.c.id == attempts.c.recipient_id)
+        .where(attempts.c.started_at > since, attempts.c.started_at < until)
+        .where(attempts.c.outcome == AttemptOutcome.ACCEPTED, recipients.c.key.not_like(f"%@{besides_domain}"))
+        .order_by(attempts.c.started_at)
+        .limit(limit)
+        .subquery()
+    )
+    return connection.scalar(select(func.count()).select_from(found)) or 0

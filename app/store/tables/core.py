@@ -24,6 +24,7 @@ from app.store.engine.database import UtcDateTime
 from app.store.tables.apps import api_keys, app_usage, apps, idempotency_keys
 from app.store.tables.metadata import Structured, metadata
 from app.store.tables.operating import (
+    alerts,
     audit,
     circuits,
     database_server,
@@ -42,8 +43,16 @@ from app.store.tables.suppression import (
     suppression_events,
     suppressions,
 )
+from app.store.tables.webhooks import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_messages,
+    webhook_secrets,
+)
 
 __all__ = [
+    "alerts",
     "api_keys",
     "app_usage",
     "apps",
@@ -69,6 +78,11 @@ __all__ = [
     "suppression_events",
     "suppressions",
     "tallies",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_messages",
+    "webhook_secrets",
 ]
 
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")

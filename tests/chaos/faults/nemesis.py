@@ -94,7 +94,8 @@ class Nemesis:
             self.failure = failure
         finally:
             self._stage.simulator.call("DELETE", "faults")
-            for name in ("redis", "ses", "webhook", *(["database"] if "database" in self._stage.machines else [])):
+            database = {"database"} & self._stage.machines.keys()
+            for name in ("redis", "ses", "webhook", "receiver", *database):
                 self._stage.networks.change(name, FAIR)
 
     def _striking(self, fault: Fault) -> Callable[[], None]:

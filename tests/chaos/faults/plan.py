@@ -30,6 +30,7 @@ class Target(StrEnum):
     SES = "ses"
     EVENTS = "events"
     WEBHOOK = "webhook"
+    RECEIVER = "receiver"
     KEYS = "keys"
 
 
@@ -150,6 +151,12 @@ _EVENTS = (
     Blow(target=Target.WEBHOOK, kind=Kind.BLACK_HOLE, lasts=(1.0, 3.0), weight=1),
     Blow(target=Target.WEBHOOK, kind=Kind.CUT, lasts=(1.0, 3.0), weight=1),
 )
+_RECEIVER = (
+    Blow(target=Target.RECEIVER, kind=Kind.GONE, lasts=(1.0, 5.0), weight=4),
+    Blow(target=Target.RECEIVER, kind=Kind.RESET, lasts=(0.5, 3.0)),
+    Blow(target=Target.RECEIVER, kind=Kind.CUT, lasts=(0.5, 3.0)),
+    Blow(target=Target.RECEIVER, kind=Kind.BLACK_HOLE, lasts=(1.0, 4.0)),
+)
 _KEYS = (
     Blow(target=Target.KEYS, kind=Kind.ROTATE, lasts=(30.0, 45.0), weight=9, whole=True, rests=60.0),
     Blow(target=Target.KEYS, kind=Kind.ROTATE_AT_ONCE, lasts=(20.0, 30.0), weight=1, whole=True, rests=60.0),
@@ -184,7 +191,7 @@ def faults(drill: Drill) -> tuple[Fault, ...]:
 
 def _blows(database: DatabaseKind) -> tuple[Blow, ...]:
     of_database = _DATABASE if database is DatabaseKind.POSTGRESQL else ()
-    return (*_PROCESSES, *_REDIS, *of_database, *_SES, *_EVENTS, *_KEYS)
+    return (*_PROCESSES, *_REDIS, *of_database, *_SES, *_EVENTS, *_RECEIVER, *_KEYS)
 
 
 def _fits(blow: Blow, left: float) -> bool:

@@ -42,6 +42,7 @@ SENDER = "invitations@example.com"
 INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
 POSTGRES = {"listen_addresses": "", "max_connections": "120", "dynamic_shared_memory_type": "mmap"}
 VALKEY = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
+OWN_SCOPES = frozenset({Scope.EMAILS_SEND, Scope.EMAILS_READ, Scope.SUPPRESSIONS_READ, Scope.WEBHOOKS_WRITE})
 # An hour of SNS's retries, shortened: no outage of the webhook here outlasts them.
 DELIVERY_POLICY = '{"healthyRetryPolicy":{"numRetries":100,"minDelayTarget":1,"maxDelayTarget":2}}'
 
@@ -200,6 +201,7 @@ class _Builder:
             "SES_MAX_SEND_RATE": "500",
             "MAX_ATTEMPTS": str(ATTEMPTS),
             "LOG_LEVEL": "INFO",
+            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         }
 
     def _start(self, machine: Machine) -> None:
@@ -294,7 +296,7 @@ def _keys(settings: Settings) -> tuple[str, str]:
     """An application's key and an administrator's."""
     gateway = build(settings)
     try:
-        own = issue(gateway, app="drill").token
+        own = issue(gateway, app="drill", scopes=OWN_SCOPES).token
         admin = issue(gateway, app="operators", scopes=frozenset({Scope.ADMIN}), senders=()).token
     finally:
         gateway.close()

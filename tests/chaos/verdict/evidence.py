@@ -69,6 +69,15 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One event of a recipient as the application's receiver got it; `delivery` is the id of the webhook."""
+
+    delivery: str
+    type: str
+    recipient_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One suppression; `seen_at` is when the witness saw it committed, None if it never saw it live."""
 
@@ -97,6 +106,7 @@ class Evidence:
     listed: tuple[Listed, ...] = ()
     blamed: frozenset[str] = frozenset()
     unread: int = 0
+    received: tuple[Received, ...] = ()
 
 
 def gather(
@@ -131,6 +141,7 @@ def gather(
                 listed=tuple(_listed(connection, seen)),
                 blamed=frozenset(_blamed(connection)),
                 unread=in_queue + _unread(connection),
+                received=tuple(_received(entries)),
             )
     finally:
         database.close()
@@ -139,6 +150,12 @@ def gather(
 def _unread(connection: Connection) -> int:
     waiting = select(notifications.c.id).where(notifications.c.state != "processed")
     return sum(len(connection.execute(query).all()) for query in (waiting, select(refused_messages.c.id)))
+
+
+def _received(entries: Iterable[journal.Entry]) -> Iterator[Received]:
+    for entry in entries:
+        if entry["what"] == "received":
+            yield Received(delivery=entry["id"], type=entry["type"], recipient_id=UUID(entry["recipient_id"]))
 
 
 def addresses_of(body: Mapping[str, Any]) -> frozenset[str]:

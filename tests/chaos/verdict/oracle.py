@@ -17,6 +17,16 @@ from tests.chaos.verdict.evidence import Evidence, Listed, Row, Taken, Try
 
 # A claim reads the list in a transaction that began at most this long before: PostgreSQL ends a longer one.
 LONGEST_CLAIM = timedelta(seconds=6)
+SUBSCRIBED = {
+    State.DELIVERED: "email.delivered",
+    State.BOUNCED: "email.bounced",
+    State.COMPLAINED: "email.complained",
+    State.SUPPRESSED: "email.suppressed",
+    State.FAILED: "email.failed",
+    State.CANCELED: "email.canceled",
+}
+"""The ends of a recipient that the application of a drill subscribes to, and their events."""
+
 REFUSED_BY_SES = "SES refused the email"
 
 
@@ -29,6 +39,7 @@ class Promise(StrEnum):
     SENT_AFTER_SUPPRESSION = "sent_after_suppression"
     LEDGER_MINUS_DATABASE = "ledger_minus_db"
     UNSETTLED = "unsettled"
+    UNTOLD = "untold"
     INVARIANT = "invariants"
 
 
@@ -239,6 +250,20 @@ def _who_is_to_blame_is_listed(case: _Case) -> Iterator[Finding]:
         yield Finding(Promise.INVARIANT, key, "an address complained or bounced for good and was never listed")
 
 
+def _the_application_learns(case: _Case) -> Iterator[Finding]:
+    """W1: the receiver got the event of each recipient's end at least once, under one id however often it came."""
+    deliveries: dict[tuple[UUID, str], set[str]] = defaultdict(set)
+    for one in case.evidence.received:
+        deliveries[one.recipient_id, one.type].add(one.delivery)
+    for row in case.evidence.rows:
+        event = SUBSCRIBED.get(row.state)
+        if event is not None and not deliveries[row.id, event]:
+            yield Finding(Promise.UNTOLD, str(row.id), f"the receiver never got {event}; {case.describe(row)}")
+    for (recipient_id, event), ids in deliveries.items():
+        if len(ids) > 1:
+            yield Finding(Promise.INVARIANT, str(recipient_id), f"{event} came under {len(ids)} ids")
+
+
 RULES = (
     _every_promise_is_kept,
     _every_key_is_one_mail,
@@ -250,4 +275,5 @@ RULES = (
     _what_failed_was_refused,
     _everything_has_ended,
     _who_is_to_blame_is_listed,
+    _the_application_learns,
 )

@@ -17,9 +17,10 @@ from app.cli.main import COMMANDS, main
 from app.domain.apps.callers import Scope
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
+from app.store.webhooks import deliveries, endpoints
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
-from tests.support.database.history import ROLE_ADDRESS, fill
+from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
 from tests.support.database.walks import ELSEWHERE, PERSON, QUERIES, command_lines, single_calls
 from tests.support.gateway.emails import bounce, delivery, feed, submit
@@ -28,6 +29,7 @@ from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
 from tests.support.gateway.web import Headers, Web, web_on
 from tests.support.servers.servers import Postgres, running_postgres, service_directory
+from tests.support.webhooks.endpoints import scripted, subscribe
 
 EMAILS: Final = 250_000
 """There are as many recipients, attempts, notifications and events, and half as many entries of the list.
@@ -108,6 +110,16 @@ def test_no_step_of_an_email_scans_a_table_that_grows(url: str, redis_url: str) 
             feed(gateway, bounce(gateway, sent[0], kind="Transient", subtype="MailboxFull"))
         with watch.doing("measure"):
             gateway.health.ready()
+        with watch.doing("webhooks"):
+            subscribe(gateway, who, "email.sent", "email.bounced", "suppression.added")
+            scripted(gateway)
+            one = submit(gateway, who, "kim@example.net")
+            gateway.deliver.drain(Lane.TRANSACTIONAL)
+            feed(gateway, bounce(gateway, one))
+            with gateway.database.transaction() as connection:
+                for endpoint in endpoints.claim(connection, one, limit=5):
+                    assert deliveries.due(connection, endpoint.id, limit=200)
+            gateway.webhooks.deliver.drain()
     require_cheap(watch)
 
 
@@ -128,7 +140,8 @@ def test_no_list_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], wh
     """With any filter, whether many, few or no rows pass it; for applications of any size, and for all at once."""
     with watching() as watch:
         for (method, rule), queries in QUERIES.items():
-            path = rule.replace("<path:email>", ROLE_ADDRESS)
+            hook = HOOKS["app-1" if who == "admin" else who]
+            path = rule.replace("<path:email>", ROLE_ADDRESS).replace("<uuid:webhook_id>", hook)
             for query in queries:
                 if who != "admin" and ("app=" in query or rule.endswith(("/reviews", "/apps"))):
                     continue
@@ -163,6 +176,10 @@ def known_ids(web: Web) -> dict[str, str]:
             query = "select email_id from recipients where state = :state order by id desc limit 2"
             found[state], found[f"also_{state}"] = map(str, connection.scalars(text(query), {"state": state}))
         found["entry"] = str(connection.scalar(text("select id from suppressions where removed_at is null limit 1")))
+        of_hook = text("select id from webhook_deliveries where endpoint_id = :hook limit 1")
+        found["delivery"] = str(connection.scalar(of_hook, {"hook": HOOKS["app-1"]}))
+    ops = caller(web.gateway, app="ops", scopes=frozenset({Scope.ADMIN}))
+    found["webhook"] = str(subscribe(web.gateway, ops, "email.sent").endpoint.id)
     mark(web.gateway, app="app-1")
     submit(web.gateway, caller(web.gateway, app="app-1"), "kim@example.net", stream="news")
     for lane in Lane:

@@ -48,6 +48,17 @@ ASKED: Final[dict[str, Any]] = {
     "GET /v1/emails/<uuid:email_id>/events": None,
     "PATCH /v1/emails/<uuid:email_id>": [{"scheduled_at": "2099-01-01T00:00:00Z"}],
     "POST /v1/emails/<uuid:email_id>/cancel": [{}],
+    "POST /v1/webhooks": [{"endpoint": "https://hooks.example.org/", "events": ["suppression.added"]}],
+    "GET /v1/webhooks": None,
+    "GET /v1/webhooks/<uuid:webhook_id>": None,
+    "PATCH /v1/webhooks/<uuid:webhook_id>": [{"status": "disabled"}],
+    "DELETE /v1/webhooks/<uuid:webhook_id>": None,
+    "POST /v1/webhooks/<uuid:webhook_id>/rotate-secret": None,
+    "POST /v1/webhooks/<uuid:webhook_id>/test": None,
+    "POST /v1/webhooks/<uuid:webhook_id>/replay": [{"since": "2020-01-01", "until": "2099-01-01"}],
+    "GET /v1/webhooks/<uuid:webhook_id>/deliveries": None,
+    "GET /v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>": None,
+    "POST /v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay": None,
 }
 """The requests to each route that an application may use, in an order in which the entries still exist when shown."""
 

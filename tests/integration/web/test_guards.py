@@ -76,6 +76,28 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
     ),
     "list_files.export_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/export", None),
+    "webhooks.add_webhook": (
+        Scope.WEBHOOKS_WRITE, "POST", "/v1/webhooks",
+        {"endpoint": "https://hooks.example.com/", "events": ["email.sent"]},
+    ),
+    "webhooks.list_webhooks": (Scope.WEBHOOKS_WRITE, "GET", "/v1/webhooks", None),
+    "webhooks.get_webhook": (Scope.WEBHOOKS_WRITE, "GET", f"/v1/webhooks/{NO_ID}", None),
+    "webhooks.change_webhook": (Scope.WEBHOOKS_WRITE, "PATCH", f"/v1/webhooks/{NO_ID}", {"status": "enabled"}),
+    "webhooks.delete_webhook": (Scope.WEBHOOKS_WRITE, "DELETE", f"/v1/webhooks/{NO_ID}", None),
+    "webhooks.rotate_webhook_secret": (Scope.WEBHOOKS_WRITE, "POST", f"/v1/webhooks/{NO_ID}/rotate-secret", None),
+    "webhooks.test_webhook": (Scope.WEBHOOKS_WRITE, "POST", f"/v1/webhooks/{NO_ID}/test", None),
+    "webhook_deliveries.list_deliveries": (
+        Scope.WEBHOOKS_WRITE, "GET", f"/v1/webhooks/{NO_ID}/deliveries", None,
+    ),
+    "webhook_deliveries.get_delivery": (
+        Scope.WEBHOOKS_WRITE, "GET", f"/v1/webhooks/{NO_ID}/deliveries/{NO_ID}", None,
+    ),
+    "webhook_deliveries.replay_delivery": (
+        Scope.WEBHOOKS_WRITE, "POST", f"/v1/webhooks/{NO_ID}/deliveries/{NO_ID}/replay", None,
+    ),
+    "webhook_deliveries.replay_deliveries": (
+        Scope.WEBHOOKS_WRITE, "POST", f"/v1/webhooks/{NO_ID}/replay", {"since": "2027-01-01", "until": "2027-01-31"},
+    ),
     "list_files.import_suppressions": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/import", [{"email": "bob@example.com"}],
     ),

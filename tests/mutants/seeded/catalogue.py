@@ -20,7 +20,7 @@ from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_THE_LIST
 from tests.mutants.seeded.suppression_rules import OF_ENTRIES
-from tests.mutants.seeded.webhooks import OF_POSTS
+from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
 
 _CLAIMS = "tests/integration/sending/test_claims.py"
 _EVERY_ORDER = "tests/unit/sending/test_state_machine_exhaustive.py::test_no_order_of_events_breaks_a_promise"
@@ -286,6 +286,7 @@ MUTANTS: Final = (
     *OF_ORDER,
     *OF_PEOPLE,
     *OF_POSTS,
+    *OF_DELIVERIES,
     *OF_THE_CALL,
     *OF_THE_HOUSE,
     *OF_THE_LIST,

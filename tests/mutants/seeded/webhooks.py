@@ -1,4 +1,4 @@
-"""Mutants of the posts to endpoints: signatures that prove nothing, and ways into the network around Postern."""
+"""Mutants of webhooks: signatures that prove nothing, ways into the network around Postern, and lost events."""
 
 from typing import Final
 
@@ -11,6 +11,10 @@ _CORPUS: Final = f"{_SSRF}::test_every_post_of_the_corpus_is_refused"
 _KEPT: Final = "tests/integration/webhooks/test_kept_connections.py"
 _POST: Final = "tests/integration/webhooks/test_post.py"
 _NO_STATUS: Final = f"{_POST}::test_an_endpoint_that_gives_no_status_is_named_by_what_it_did"
+_OUTBOX: Final = "tests/integration/webhooks/test_outbox.py"
+_DELIVER: Final = "tests/integration/webhooks/test_deliver.py"
+_API: Final = "tests/integration/webhooks/test_web_webhooks.py"
+_FORGET: Final = "tests/integration/webhooks/test_forget.py"
 
 OF_POSTS: Final = (
     Mutant(
@@ -140,5 +144,132 @@ OF_POSTS: Final = (
         file="app/net/webhooks/kept_connections.py",
         edits=(("elif connection.origin == origin:", "else:"),),
         killed_by=f"{_KEPT}::test_no_connection_is_shared_between_names",
+    ),
+)
+
+OF_DELIVERIES: Final = (
+    Mutant(
+        name="a move writes nothing to the outbox",
+        file="app/services/moves.py",
+        edits=(("    tell(connection, [*of_moves", "    ([*of_moves"),),
+        killed_by=f"{_OUTBOX}::test_each_event_of_an_email_is_told_once[sqlite]",
+    ),
+    Mutant(
+        name="an email that ended before its answer was never sent",
+        file="app/domain/webhooks/events.py",
+        edits=(
+            (
+                "    if after.taken and not (before and before.taken):\n",
+                "    if after.state is State.SENT and not (before and before.taken):\n",
+            ),
+        ),
+        killed_by=f"{_OUTBOX}::test_an_email_that_bounces_before_its_answer_is_recorded_was_sent_first[sqlite]",
+    ),
+    Mutant(
+        name="an endpoint gets the events of another application",
+        file="app/store/webhooks/outbox.py",
+        edits=(("return one.app_id == occurrence.app_id and occurrence", "return occurrence"),),
+        killed_by=f"{_OUTBOX}::test_changes_of_the_list_are_told_to_those_who_may_see_them[sqlite]",
+    ),
+    Mutant(
+        name="the number of an event does not grow",
+        file="app/store/webhooks/outbox.py",
+        edits=(("        last[one.recipient_id] += 1\n", "        last[one.recipient_id] += 0\n"),),
+        killed_by=f"{_OUTBOX}::test_each_event_of_an_email_is_told_once[sqlite]",
+    ),
+    Mutant(
+        name="an event shows the email of another application",
+        file="app/services/webhooks/render.py",
+        edits=(("in disclosed(connection, _caller(endpoint), rows)}", "in rows}"),),
+        killed_by=f"{_OUTBOX}::test_an_entry_from_the_email_of_another_application_hides_it[sqlite]",
+    ),
+    Mutant(
+        name="an endpoint that is held is claimed again",
+        file="app/store/webhooks/endpoints.py",
+        edits=(
+            ("webhook_endpoints.c.due_at <= now(), _FREE, _HAS_DUE)", "webhook_endpoints.c.due_at <= now(), _HAS_DUE)"),
+        ),
+        killed_by=f"{_DELIVER}::test_an_endpoint_is_called_by_one_process_at_a_time[sqlite]",
+    ),
+    Mutant(
+        name="a lease never ends",
+        file="app/store/webhooks/endpoints.py",
+        edits=(
+            (
+                "or_(webhook_endpoints.c.lease_until.is_(None), webhook_endpoints.c.lease_until <= now())",
+                "or_(webhook_endpoints.c.lease_until.is_(None))",
+            ),
+        ),
+        killed_by=f"{_DELIVER}::test_a_worker_that_dies_before_it_records_leaves_the_event_to_another[sqlite]",
+    ),
+    Mutant(
+        name="a failure counts although the lease was lost",
+        file="app/store/webhooks/endpoints.py",
+        edits=(
+            (
+                "(webhook_endpoints.c.id == endpoint_id, webhook_endpoints.c.lease_token == token)",
+                "(webhook_endpoints.c.id == endpoint_id,)",
+            ),
+        ),
+        killed_by=f"{_DELIVER}::test_a_failure_counts_only_while_the_claim_holds_the_endpoint[sqlite]",
+    ),
+    Mutant(
+        name="a success counts only while the lease is held",
+        file="app/services/webhooks/record.py",
+        edits=(
+            (
+                "[one.due for one in calls if one.is_taken])",
+                "[one.due for one in calls if one.is_taken and held is not None])",
+            ),
+        ),
+        killed_by=f"{_DELIVER}::test_that_an_endpoint_took_an_event_counts_whoever_reports_it[sqlite]",
+    ),
+    Mutant(
+        name="an event is recorded before it is posted",
+        file="app/services/webhooks/record.py",
+        edits=(("return self.result.outcome is PostOutcome.ACCEPTED", "return True"),),
+        killed_by=f"{_DELIVER}::test_an_event_that_is_not_taken_is_tried_for_three_days_and_stays_visible[sqlite]",
+    ),
+    Mutant(
+        name="a failing endpoint gets all that waits",
+        file="app/services/webhooks/turn.py",
+        edits=(
+            (
+                "limit=1 if self._endpoint.failures and not made else _BATCH",
+                "limit=_BATCH",
+            ),
+            ("self._is_ended = self._is_ended or called.is_trouble", "self._is_ended = False"),
+        ),
+        killed_by=f"{_DELIVER}::test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits[sqlite]",
+    ),
+    Mutant(
+        name="a later event overtakes an earlier one of its recipient",
+        file="app/store/webhooks/deliveries.py",
+        edits=(("        ~_HELD_BACK,\n", ""),),
+        killed_by=f"{_DELIVER}::test_the_events_of_a_recipient_keep_their_order[sqlite]",
+    ),
+    Mutant(
+        name="an endpoint that fails is never disabled",
+        file="app/services/webhooks/record.py",
+        edits=((">= DISABLED_AFTER:", ">= 100 * DISABLED_AFTER:"),),
+        killed_by=f"{_DELIVER}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
+    ),
+    Mutant(
+        name="a secret that was rotated out stops signing at once",
+        file="app/store/webhooks/secrets.py",
+        edits=(("values(ends_at=ahead(OVERLAP_S))", "values(ends_at=ahead(0))"),),
+        killed_by=f"{_API}::test_a_secret_is_rotated_with_an_overlap[sqlite]",
+    ),
+    Mutant(
+        name="the answer of an endpoint is kept with its addresses",
+        file="app/services/webhooks/record.py",
+        edits=(("response=without_addresses(result.response)", "response=(result.response)"),),
+        killed_by=f"{_FORGET}::test_the_tables_of_webhooks_hold_no_address[sqlite]",
+    ),
+    Mutant(
+        name="a replayed event comes under another id",
+        file="app/services/webhooks/turn.py",
+        edits=(("message_id=str(due.message_id)", "message_id=f'{due.message_id}-{due.attempts}'"),),
+        killed_by=f"{_API}::test_deliveries_are_listed_by_state_and_replayed[sqlite]",
     ),
 )

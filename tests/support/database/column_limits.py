@@ -11,6 +11,9 @@ from app.domain.feedback.rejections import Reason
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
+from app.domain.webhooks.events import WebhookEvent
+from app.domain.webhooks.post_result import PostOutcome
+from app.domain.webhooks.retries import DeliveryState
 from app.queue import Lane
 from app.services.feedback.queues.verdicts import CRASHED
 from app.services.operating.retention import EVENTS_CURSOR
@@ -61,7 +64,9 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "apps.on_unconfirmed": frozenset(OnUnconfirmed),
     "attempts.evidence": frozenset(OutcomeSource),
     "attempts.outcome": frozenset(AttemptOutcome),
-    "audit.action": frozenset({"undo_unsuppress", "review_confirm", "ses_list_sync", "recovery_begin", "forget"}),
+    "audit.action": frozenset(
+        {"undo_unsuppress", "review_confirm", "ses_list_sync", "recovery_begin", "webhook_rotate_secret"}
+    ),
     "cursors.name": frozenset(
         {CURSOR, EVENTS_CURSOR, cursor_of("https://sqs.us-gov-west-1.amazonaws.com/123456789012/postern", 15)}
     ),
@@ -90,6 +95,9 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "suppressions.ses_removal": frozenset({"pending", "done"}),
     "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause),
     "tallies.what": frozenset({BOUNCE, *EVENTS}),
+    "webhook_attempts.outcome": frozenset(PostOutcome),
+    "webhook_deliveries.state": frozenset(DeliveryState),
+    "webhook_messages.type": frozenset(WebhookEvent),
 }
 """Columns that hold only Postern's own words, and those words."""
 

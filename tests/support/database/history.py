@@ -23,8 +23,14 @@ TABLES: Final = (
     "suppressions",
     "suppression_events",
     "ses_suppressions",
+    "webhook_messages",
+    "webhook_deliveries",
+    "webhook_attempts",
 )
 """The tables that grow with every email or every person: no statement may scan one of them."""
+
+HOOKS: Final = {f"app-{n}": f"01800000-0000-7000-8000-0000000000e{n}" for n in range(1, 6)}
+"""The endpoint of each application."""
 
 ROLE_ADDRESS: Final = "office@role.example.net"
 """An address that got one email in fifty."""
@@ -141,6 +147,28 @@ insert into ses_suppressions (address, key, reason, updated_at, seen_at)
 select key, key, 'BOUNCE', at, at from generate_series(1, %(total)s::bigint / 5) as n,
     pg_temp.at(n * 5, %(total)s) as at,
     lateral (select 'listed.' || n || '@mail' || (n %% 5000) || '.example.net' as key) as one
+""",
+    "webhook_endpoints": """
+insert into webhook_endpoints (id, app_id, url, events, due_at, created_at)
+select ('01800000-0000-7000-8000-0000000000e' || n)::uuid, ('01800000-0000-7000-8000-00000000000' || n)::uuid,
+    'https://hooks.example.org/', '["email.sent", "email.bounced"]',
+    now() + case when n = 2 then interval '1 hour' else interval '0' end, now()
+from generate_series(1, 5) as n
+""",
+    "webhook_messages": """
+insert into webhook_messages (id, app_id, type, email_id, recipient_id, sequence, facts, occurred_at)
+select id, app_id, 'email.sent', id, id, 1, '{}', at from moments
+""",
+    "webhook_deliveries": """
+insert into webhook_deliveries (id, endpoint_id, message_id, about_id, state, due_at, attempts, created_at, ended_at)
+select id, ('01800000-0000-7000-8000-0000000000e' || right(app_id::text, 1))::uuid, id, id,
+    case when n %% 5000 = 7 then 'failed' when n %% 1000 between 900 and 959 then 'waiting' else 'delivered' end,
+    at, 1, at, at
+from moments
+""",
+    "webhook_attempts": """
+insert into webhook_attempts (id, delivery_id, number, outcome, status, detail, response, milliseconds, at)
+select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
 """,
 }
 _APPS: Final = """

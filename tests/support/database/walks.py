@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.domain.sending.last_event import LAST_EVENTS
 from app.domain.sending.state_machine import State
-from tests.support.database.history import ROLE_ADDRESS
+from tests.support.database.history import HOOKS, ROLE_ADDRESS
 from tests.support.gateway.web import MAIL, NO_ID
 
 LISTED: Final = "listed.{}@mail{}.example.net"
@@ -63,6 +63,14 @@ def suppression_queries() -> Iterator[str]:
     yield from ("after=01a00000-0000-7000-8000-000000000000", "before=01900000-0000-7000-8000-000000000000")
 
 
+def delivery_queries() -> Iterator[str]:
+    """Yield queries of the deliveries of an endpoint: each state, and pages from the middle."""
+    yield ""
+    yield from (f"state={state}" for state in ("waiting", "delivered", "failed"))
+    yield from ("after=01a00000-0000-7000-8000-000000000000&limit=100", "before=01900000-0000-7000-8000-000000000000")
+    yield "state=failed&after=01a00000-0000-7000-8000-000000000000"
+
+
 QUERIES: Final = {
     ("GET", "/v1/emails"): list(email_queries()),
     ("GET", "/v1/apps"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
@@ -70,6 +78,8 @@ QUERIES: Final = {
     ("GET", "/v1/suppressions/export"): ["", "scope=app-5", "origin=unsubscribe"],
     ("GET", "/v1/suppressions/<path:email>/explain"): ["", "app=app-1&stream=default"],
     ("GET", "/v1/suppressions/reviews"): [""],
+    ("GET", "/v1/webhooks"): ["", *(f"limit=2&{way}={HOOKS['app-3']}" for way in ("after", "before"))],
+    ("GET", "/v1/webhooks/<uuid:webhook_id>/deliveries"): list(delivery_queries()),
 }
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
 
@@ -79,6 +89,7 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
     one, reason = f"/v1/emails/{ids['delivered']}", {"reason": "A test."}
     entry = "/v1/suppressions/" + LISTED.format(77, 77)
     token = "/unsubscribe/" + ids["token"]
+    hook = f"/v1/webhooks/{HOOKS['app-1']}"
     return {
         ("GET", "/docs"): [("/docs", None)],
         ("GET", "/docs/<name>"): [("/docs/none", None)],
@@ -88,6 +99,24 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("GET", "/metrics"): [("/metrics", None)],
         ("GET", "/readyz"): [("/readyz", None)],
         ("POST", "/feedback/sns"): [("/feedback/sns", {})],
+        ("POST", "/v1/webhooks"): [("/v1/webhooks", {"endpoint": "https://a.example.org/", "events": ["email.sent"]})],
+        ("GET", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", None)],
+        ("PATCH", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", {"status": "enabled"})],
+        ("POST", "/v1/webhooks/<uuid:webhook_id>/rotate-secret"): [
+            (f"/v1/webhooks/{ids['webhook']}/rotate-secret", None)
+        ],
+        ("POST", "/v1/webhooks/<uuid:webhook_id>/test"): [(f"/v1/webhooks/{ids['webhook']}/test", None)],
+        ("DELETE", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", None)],
+        ("GET", "/v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>"): [
+            (f"{hook}/deliveries/{ids['delivery']}", None)
+        ],
+        ("POST", "/v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay"): [
+            (f"{hook}/deliveries/{ids['delivery']}/replay", None)
+        ],
+        ("POST", "/v1/webhooks/<uuid:webhook_id>/replay"): [
+            (f"{hook}/replay", {"since": "2019-01-01", "until": "2019-02-01"}),
+            (f"{hook}/replay", {"since": RECENT, "until": f"{datetime.now(UTC) - timedelta(days=2, hours=23):%FT%TZ}"}),
+        ],
         ("GET", "/unsubscribe/<path:token>"): [(token, None)],
         ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
         ("POST", "/v1/apps"): [("/v1/apps", {"name": "new-one"})],
@@ -196,6 +225,14 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("bounces", "reread"): [["--days", "1", "--dry-run"]],
         ("stream", "set"): [["app-1", "default", "--title", "News"]],
         ("stream", "list"): [[]],
+        ("webhook", "list"): [[]],
+        ("webhook", "create"): [["app-1", "https://b.example.org/", "--event", "email.sent"]],
+        ("webhook", "deliveries"): [[HOOKS["app-1"]], [HOOKS["app-1"], "--state", "failed"]],
+        ("webhook", "replay"): [
+            [HOOKS["app-1"], "--delivery", ids["delivery"]],
+            [HOOKS["app-1"], "--since", "2019-01-01", "--until", "2019-02-01"],
+        ],
+        ("webhook", "enable"): [[HOOKS["app-1"]]],
         ("pause",): [["bulk", *why]],
         ("resume",): [["bulk"]],
         ("held",): [[]],

@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from app.broker_url import celery_url, redis_url, tls_options
-from app.queue import DELIVER, SETTLE, Lane, Queue, make_celery
+from app.queue import DELIVER, SETTLE, WEBHOOKS, Lane, Queue, make_celery
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_broker_gets_only_its_own_options(url: str, known: str) -> None:
 
 
 def test_every_bell_has_a_queue_and_no_two_share_a_name() -> None:
-    """There is one bell per lane and one for notifications."""
-    bells = [*DELIVER.values(), SETTLE]
+    """There is one bell per lane, one for notifications and one for webhooks."""
+    bells = [*DELIVER.values(), SETTLE, WEBHOOKS]
     assert set(DELIVER) == set(Lane)
     assert len({bell.name for bell in bells}) == len(bells)
     assert {bell.queue for bell in bells} == set(Queue) - {Queue.UPKEEP}

@@ -29,7 +29,6 @@ _OF_RESEND: Final = {
     "templates": "Templates are not supported. Send the rendered html and text.",
     "topics": "Topics are not supported. Use the field `stream` of an email instead.",
     "usage": "Postern counts no usage. What it has sent is in its metrics, at /metrics.",
-    "webhooks": "Postern calls no webhooks. Read /v1/emails/{id}, or the list with last_event=bounced,complained.",
 }
 _OF_RESENDS_EMAILS: Final = (
     (re.compile(r"/v1/emails/receiving(?:/.*)?"), "Postern receives no email."),

@@ -1,0 +1,1 @@
+"""Email by SMTP, for what must not go through SES."""

@@ -1,0 +1,101 @@
+"""The deliveries of an endpoint: list them, show one with its attempts, and replay one or those of a period."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.domain.apps.callers import Caller
+from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.webhooks.retries import DeliveryState
+from app.queue import WEBHOOKS, Bells
+from app.services.paging import Page, Paged, paged
+from app.services.webhooks.endpoints import own_endpoint
+from app.store.engine.database import Database
+from app.store.operating import audit
+from app.store.webhooks import deliveries
+from app.store.webhooks.deliveries import Attempt, Delivery
+
+__all__ = ["Attempt", "Deliveries", "Delivery", "DeliveryWithAttempts"]
+
+_BATCH: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryWithAttempts:
+    """One delivery and the calls that were made for it, oldest first."""
+
+    delivery: Delivery
+    attempts: tuple[Attempt, ...]
+
+
+class Deliveries:
+    """The deliveries of endpoints."""
+
+    def __init__(self, *, database: Database, bells: Bells) -> None:
+        self._database = database
+        self._bells = bells
+
+    def page(
+        self, caller: Caller, endpoint_id: UUID, page: Page, *, state: DeliveryState | None = None
+    ) -> Paged[Delivery]:
+        """The deliveries of an endpoint, newest first. Raises `NotFound`."""
+        with self._database.reading() as connection:
+            own_endpoint(connection, caller, endpoint_id)
+            found = deliveries.page(
+                connection, endpoint_id, state=state, limit=page.limit + 1, after=page.after, before=page.before
+            )
+        return paged(found, page)
+
+    def get(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> DeliveryWithAttempts:
+        """One delivery with its attempts. Raises `NotFound`."""
+        with self._database.reading() as connection:
+            delivery = _own(connection, caller, endpoint_id, delivery_id)
+            return DeliveryWithAttempts(delivery, deliveries.attempts_of(connection, delivery_id))
+
+    def replay(self, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> Delivery:
+        """Deliver once more, with all its tries; the receiver sees the same id. Raises `NotFound`."""
+        with self._database.transaction() as connection:
+            _own(connection, caller, endpoint_id, delivery_id)
+            deliveries.replay(connection, [delivery_id])
+            data = {"endpoint_id": str(endpoint_id), "delivery_id": str(delivery_id)}
+            audit.write(connection, actor=caller.actor, action="webhook_replay", key=None, reason=None, data=data)
+            replayed = _own(connection, caller, endpoint_id, delivery_id)
+        self._bells.ring(WEBHOOKS)
+        return replayed
+
+    def replay_period(self, caller: Caller, endpoint_id: UUID, *, since: datetime, until: datetime) -> int:
+        """Deliver everything once more that was queued in a period; return how many. Raises `NotFound`.
+
+        It commits a thousand at a time, so one that is cut off has replayed the oldest.
+        """
+        if since >= until:
+            rule = "The period ends before it begins."
+            raise ValidationFailed(rule, faults=(Fault("/until", "period", rule),))
+        replayed, after = 0, None
+        while True:
+            with self._database.transaction() as connection:
+                own_endpoint(connection, caller, endpoint_id)
+                found = deliveries.of_period(
+                    connection, endpoint_id, since=since, until=until, after=after, limit=_BATCH
+                )
+                replayed += deliveries.replay(connection, found)
+                if len(found) < _BATCH:
+                    data = {"endpoint_id": str(endpoint_id), "deliveries": replayed}
+                    audit.write(
+                        connection, actor=caller.actor, action="webhook_replay", key=None, reason=None, data=data
+                    )
+                    break
+            after = found[-1]
+        self._bells.ring(WEBHOOKS)
+        return replayed
+
+
+def _own(connection: Connection, caller: Caller, endpoint_id: UUID, delivery_id: UUID) -> Delivery:
+    own_endpoint(connection, caller, endpoint_id)
+    delivery = deliveries.find(connection, delivery_id, endpoint_id=endpoint_id)
+    if delivery is None:
+        raise NotFound("This endpoint has no delivery of this id.")
+    return delivery

@@ -1,0 +1,200 @@
+"""The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
+
+The first call shows how the endpoint is. If it is slow, the turn goes on with one call at a time. The turn ends when a
+few calls fail in a row, when one gets no answer in time, or when the first one fails of an endpoint that had failed: so
+a dead endpoint takes one thread for a moment, and one that fails now and then is not held up for all its events. Events
+about one thing are sent one after another.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from queue import SimpleQueue
+from typing import Final, Protocol
+from uuid import UUID
+
+from app.domain.webhooks.formats import EndpointFormat
+from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.domain.webhooks.signature import secret_bytes, signed_headers
+from app.services.sending.thread_pools import Threads
+from app.services.webhooks.record import GONE, Called, RecordCalls
+from app.services.webhooks.render import Render
+from app.store.engine.database import Database
+from app.store.operating import incidents
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
+from app.store.webhooks import deliveries, endpoints, secrets
+from app.store.webhooks.deliveries import Due
+from app.store.webhooks.endpoints import Endpoint
+
+WEBHOOK_UNSIGNED: Final = "webhook_unsigned"
+
+_TURN_S: Final = 5.0
+_BATCH: Final = 200
+_SIDE_BY_SIDE: Final = 4
+_QUICK_S: Final = 1.0
+_RECORD_AT_MOST: Final = 100
+_ALL_HELD_BACK_S: Final = 1.0
+_AFTER_FAULT_S: Final = 30.0
+_FAILED_IN_A_ROW: Final = 3
+
+
+class Poster(Protocol):
+    """Posts to an endpoint; see `app.net.webhooks.post.WebhookPoster`."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
+        """Post once, and return what became of it. It never raises for what the other side does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnParts:
+    """What a turn works with. `clock` is the database's; after `stopping` no call begins."""
+
+    database: Database
+    key_ring: KeyRing
+    render: Render
+    record: RecordCalls
+    poster: Callable[[EndpointFormat], Poster]
+    lanes: Threads
+    clock: Callable[[], datetime]
+    stopping: threading.Event
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Due deliveries of an endpoint, the bodies of their messages, and the secrets that sign them."""
+
+    due: Sequence[Due]
+    bodies: dict[UUID, bytes]
+    secrets: tuple[bytes, ...]
+
+
+class Turn:
+    """One claim of one endpoint."""
+
+    def __init__(self, parts: TurnParts, endpoint: Endpoint, token: UUID) -> None:
+        self._parts = parts
+        self._endpoint = endpoint
+        self._token = token
+        self._ends = parts.monotonic() + _TURN_S
+        self._is_ended = False
+        self._lock = threading.Lock()
+        self._has_taken = False
+        self._failed_in_a_row = 0
+        self._called: SimpleQueue[Called | None] = SimpleQueue()
+
+    def run(self) -> int:
+        """Deliver what is due until none is left, the time is up or a call fails; return how many calls were made."""
+        made, wait_s = 0, _AFTER_FAULT_S
+        try:
+            made, is_dry = self._run()
+            wait_s = _ALL_HELD_BACK_S if is_dry and not made else 0.0
+        except (UnknownSealingKey, Unsealable) as error:
+            self._note_unreadable(error)
+        finally:
+            self._is_ended = True
+            with self._parts.database.transaction() as connection:
+                endpoints.release(connection, self._endpoint.id, self._token, wait_s=wait_s)
+        return made
+
+    def _run(self) -> tuple[int, bool]:
+        """How many calls were made, and whether nothing is left that may be delivered now."""
+        made = 0
+        while not self._is_over():
+            batch = self._take(limit=1 if self._endpoint.failures and not made else _BATCH)
+            if not batch.due:
+                return made, True
+            made += self._deliver(batch)
+        return made, False
+
+    def _note_unreadable(self, error: Exception) -> None:
+        subject = f"{self._endpoint.app} {self._endpoint.id}"
+        detail = f"The secret of the endpoint cannot be opened: {error}. Nothing is sent to it until it can."
+        with self._parts.database.transaction() as connection:
+            incidents.note(connection, kind=WEBHOOK_UNSIGNED, subject=subject, detail=detail)
+
+    def _is_over(self) -> bool:
+        return self._is_ended or self._parts.stopping.is_set() or self._parts.monotonic() >= self._ends
+
+    def _take(self, *, limit: int) -> _Batch:
+        with self._parts.database.reading() as connection:
+            sealed = secrets.signing(connection, self._endpoint.id)
+            # Without a secret the endpoint was deleted meanwhile.
+            due = deliveries.due(connection, self._endpoint.id, limit=limit) if sealed else ()
+            bodies = self._parts.render(connection, self._endpoint, {one.message_id for one in due}) if due else {}
+        opened = secrets.opened(self._parts.key_ring, sealed)
+        return _Batch(due, bodies, tuple(map(secret_bytes, opened)))
+
+    def _deliver(self, batch: _Batch) -> int:
+        first, *others = sorted(batch.due, key=lambda one: one.id)
+        began = self._parts.monotonic()
+        called = self._call(batch, first)
+        self._parts.record(self._endpoint.id, self._token, [called])
+        is_quick = self._parts.monotonic() - began < _QUICK_S
+        if not called.is_taken:
+            others = [one for one in others if one.about_id != first.about_id]
+        lanes = _lanes(others, _SIDE_BY_SIDE if is_quick else 1)
+        for lane in lanes:
+            self._parts.lanes.do(partial(self._run_lane, batch, lane))
+        return 1 + self._record_all(len(lanes))
+
+    def _run_lane(self, batch: _Batch, lane: Sequence[Due]) -> None:
+        """Call for these one after another. Where one is not taken, later ones about the same thing wait."""
+        waiting: set[UUID] = set()
+        try:
+            for due in lane:
+                if self._is_over():
+                    break
+                if due.about_id in waiting:
+                    continue
+                called = self._call(batch, due)
+                self._called.put(called)
+                if not called.is_taken:
+                    waiting.add(due.about_id)
+        finally:
+            self._called.put(None)
+
+    def _record_all(self, lanes: int) -> int:
+        """Record what the lanes report until all have ended; return how many calls they made."""
+        made = 0
+        while lanes:
+            got = [self._called.get()]
+            got += [self._called.get() for _ in range(min(self._called.qsize(), _RECORD_AT_MOST))]
+            calls = [one for one in got if one is not None]
+            lanes -= len(got) - len(calls)
+            made += len(calls)
+            if calls:
+                self._parts.record(self._endpoint.id, self._token, calls)
+        return made
+
+    def _call(self, batch: _Batch, due: Due) -> Called:
+        body = batch.bodies[due.message_id]
+        timestamp = int(self._parts.clock().timestamp())
+        signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
+        headers = {"Content-Type": "application/json", **signed}
+        poster = self._parts.poster(self._endpoint.format)
+        return self._noticed(Called(due, poster.post(self._endpoint.url, headers, body)))
+
+    def _noticed(self, called: Called) -> Called:
+        """The call, and whether the turn ends with it."""
+        with self._lock:
+            self._has_taken = self._has_taken or called.is_taken
+            self._failed_in_a_row = self._failed_in_a_row + 1 if called.is_trouble else 0
+            is_tried = self._endpoint.failures > 0 and not self._has_taken
+            most = 1 if is_tried or called.result.outcome is PostOutcome.TIMED_OUT else _FAILED_IN_A_ROW
+            if self._failed_in_a_row < most and called.result.status != GONE:
+                return called
+            self._is_ended = True
+            return replace(called, ends_turn=True)
+
+
+def _lanes(due: Iterable[Due], count: int) -> list[list[Due]]:
+    """At most `count` lanes, with all deliveries about one thing in one lane and in order."""
+    lanes: defaultdict[int, list[Due]] = defaultdict(list)
+    for one in due:
+        lanes[one.about_id.int % count].append(one)
+    return list(lanes.values())

@@ -1,0 +1,1 @@
+"""The routes of webhooks: endpoints and their deliveries."""

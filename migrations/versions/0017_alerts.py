@@ -1,0 +1,36 @@
+"""What the operator was alerted to, and the form in which an endpoint wants its events."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0017"
+down_revision = "0014"
+
+IS_OPEN = sa.text("closed_at is null")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("subject", sa.String(400), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True)),
+    )
+    op.create_index(
+        "ix_alerts_open",
+        "alerts",
+        ["kind", "subject"],
+        unique=True,
+        postgresql_where=IS_OPEN,
+        sqlite_where=IS_OPEN,
+    )
+    op.add_column(
+        "webhook_endpoints", sa.Column("format", sa.String(8), nullable=False, server_default=sa.text("'standard'"))
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("webhook_endpoints", "format")
+    op.drop_table("alerts")

@@ -1,0 +1,81 @@
+"""Channels of the operator: added, tested and removed, and an alert reaches them."""
+
+from uuid import uuid4
+
+import pytest
+
+from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
+from app.services.operating.alerts.channels import MOST_CHANNELS, EndpointFormat
+from app.services.operating.upkeep import Sweep
+from app.store.operating import incidents
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import ROOT
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import rows
+
+URL = "https://hooks.example.com/postern"
+
+
+def test_a_webhook_has_a_secret_and_slack_has_none(gateway: Gateway) -> None:
+    """Slack verifies nothing."""
+    standard = gateway.alert_channels.add(ROOT, URL, EndpointFormat.STANDARD)
+    slack = gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
+    assert standard.secret is not None
+    assert standard.secret.startswith("whsec_")
+    assert slack.secret is None
+    assert [one.id for one in gateway.alert_channels.all(ROOT)] == [standard.endpoint.id, slack.endpoint.id]
+
+
+def test_an_email_needs_a_mail_server_that_is_not_ses(gateway: Gateway) -> None:
+    """The error names the setting."""
+    with pytest.raises(ValidationFailed, match="ALERT_SMTP_URL"):
+        gateway.alert_channels.add(ROOT, "ops@example.com", EndpointFormat.EMAIL)
+
+
+@pytest.mark.parametrize("target", ["hooks.slack.com", "http://hooks.example.com/", "https://user:x@example.com/"])
+def test_a_target_that_is_no_url_is_refused(gateway: Gateway, target: str) -> None:
+    """With the rule."""
+    with pytest.raises(ValidationFailed) as refused:
+        gateway.alert_channels.add(ROOT, target, EndpointFormat.SLACK)
+    assert refused.value.faults[0].pointer == "/target"
+
+
+def test_a_removed_channel_gets_nothing(gateway: Gateway) -> None:
+    """What opens later is not even written down."""
+    added = gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
+    gateway.alert_channels.remove(ROOT, added.endpoint.id)
+    with gateway.database.transaction() as connection:
+        incidents.note(connection, kind="render_failed", subject="TypeError", detail="x")
+    gateway.upkeep.run(Sweep.ALERTS)
+    assert rows(gateway, "webhook_messages") == []
+    assert gateway.alert_channels.all(ROOT) == ()
+
+
+def test_a_channel_that_is_not_there_is_named(gateway: Gateway) -> None:
+    """The error says where the channels are listed."""
+    for act in (gateway.alert_channels.remove, gateway.alert_channels.test):
+        with pytest.raises(NotFound, match="postern alerts"):
+            act(ROOT, uuid4())
+
+
+def test_a_test_goes_to_one_channel(gateway: Gateway) -> None:
+    """Whatever it subscribes to."""
+    added = gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
+    delivery = gateway.alert_channels.test(ROOT, added.endpoint.id)
+    assert [row["id"] for row in rows(gateway, "webhook_deliveries")] == [delivery]
+
+
+def test_channels_are_few(gateway: Gateway) -> None:
+    """Each gets every alert."""
+    for _ in range(MOST_CHANNELS):
+        gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
+    with pytest.raises(ValidationFailed, match="at most"):
+        gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
+
+
+def test_applications_have_no_say(gateway: Gateway) -> None:
+    """Channels are for admins."""
+    with pytest.raises(RestrictedApiKey):
+        gateway.alert_channels.all(caller(gateway))
+    with pytest.raises(RestrictedApiKey):
+        gateway.alert_channels.add(caller(gateway), URL, EndpointFormat.SLACK)

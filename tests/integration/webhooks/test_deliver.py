@@ -1,0 +1,398 @@
+"""Events go to the endpoints that subscribe to them, signed, in order, at least once; no endpoint waits for another."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from resend.webhooks._webhooks import Webhooks
+
+from app.domain.apps.callers import Caller
+from app.domain.webhooks.post_result import PostResult
+from app.domain.webhooks.retries import WAITS
+from app.queue import Lane
+from app.services.paging import Page
+from app.services.webhooks.endpoints import EndpointChange, EndpointStatus
+from app.services.webhooks.record import WEBHOOK_DISABLED, Called
+from app.services.webhooks.turn import WEBHOOK_UNSIGNED, Turn
+from app.store.engine.ids import new_id
+from app.store.webhooks import deliveries, endpoints
+from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import bounce, delivery, feed, submit
+from tests.support.gateway.gateways import caller
+from tests.support.gateway.rows import age, change, count, rows
+from tests.support.webhooks.endpoints import (
+    ACCEPTED,
+    BROKEN,
+    GONE,
+    REFUSED,
+    SILENT,
+    Posted,
+    scripted,
+    states,
+    subscribe,
+)
+
+SLOW_URL = "https://slow.example.org/hooks"
+
+
+def sent_to(gateway: Gateway, who: Caller, *addresses: str) -> list[UUID]:
+    """Emails that SES took, to each of these addresses."""
+    emails = [submit(gateway, who, one) for one in addresses]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    return emails
+
+
+def let_wait_end(gateway: Gateway) -> None:
+    """As if every endpoint and every delivery had waited long enough."""
+    age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
+    age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting")
+
+
+def test_a_bounce_is_told_to_the_application(gateway: Gateway) -> None:
+    """The endpoint gets both events of the email, in order, signed with its secret, and both are recorded."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent", "email.bounced")
+    [email] = sent_to(gateway, who, "kim@example.net")
+    feed(gateway, bounce(gateway, email))
+
+    assert gateway.webhooks.deliver.drain() == 2
+
+    assert poster.types() == ["email.sent", "email.bounced"]
+    told = poster.got[1].json["data"]
+    assert (told["email_id"], told["to"], told["sequence"]) == (str(email), ["kim@example.net"], 2)
+    assert told["cause"] == "mailbox_gone"
+    assert told["bounce"]["type"] == "Permanent"
+    for posted in poster.got:
+        headers = {name: posted.headers[f"svix-{name}"] for name in ("id", "timestamp", "signature")}
+        options = {"payload": posted.body.decode(), "headers": headers, "webhook_secret": added.secret}
+        Webhooks.verify(options)  # type: ignore[arg-type]
+    assert states(gateway, who, added.endpoint.id) == ["delivered", "delivered"]
+    [_, first] = gateway.webhooks.deliveries.page(who, added.endpoint.id, Page(limit=10)).data
+    [attempt] = gateway.webhooks.deliveries.get(who, added.endpoint.id, first.id).attempts
+    assert (attempt.number, attempt.outcome, attempt.status) == (1, "accepted", 200)
+
+
+def test_an_event_that_is_not_taken_is_tried_for_three_days_and_stays_visible(gateway: Gateway) -> None:
+    """Each try is kept; after the last one the delivery has failed. Every try has the same id."""
+    who, poster = caller(gateway), scripted(gateway, lambda _: BROKEN)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    for _ in range(len(WAITS)):
+        assert gateway.webhooks.deliver.drain() == 1
+        assert states(gateway, who, added.endpoint.id) == ["waiting"]
+        assert gateway.webhooks.deliver.drain() == 0
+        let_wait_end(gateway)
+    gateway.webhooks.deliver.drain()
+
+    assert states(gateway, who, added.endpoint.id) == ["failed"]
+    assert len({one.id for one in poster.got}) == 1
+    [row] = rows(gateway, "webhook_deliveries")
+    assert (row["attempts"], row["ended_at"] is not None) == (len(WAITS) + 1, True)
+    assert [one["number"] for one in rows(gateway, "webhook_attempts")] == list(range(1, len(WAITS) + 2))
+
+
+def test_an_event_that_is_refused_delays_no_event_of_others(gateway: Gateway) -> None:
+    """A 4xx is about this one event: all others are delivered in the same turn."""
+    who = caller(gateway)
+    poster = scripted(gateway, lambda posted: REFUSED if b"kim@" in posted.body else ACCEPTED)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net", "ann@example.net", "bob@example.net")
+    gateway.webhooks.deliver.drain()
+    assert sorted(states(gateway, who, added.endpoint.id)) == ["delivered", "delivered", "waiting"]
+    assert len(poster.got) == 3
+
+
+@pytest.mark.parametrize("failure, at_first", [(SILENT, {1}), (BROKEN, {3, 4, 5, 6})])
+def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(
+    gateway: Gateway, failure: PostResult, at_first: set[int]
+) -> None:
+    """One call without an answer shows it, or a few failures in a row. Later one call tries, and lets others follow."""
+    who, up = caller(gateway), threading.Event()
+    poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else failure)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(12)))
+    few = gateway.webhooks.deliver.drain()
+    assert few in at_first
+    let_wait_end(gateway)
+    for _ in range(3):
+        assert gateway.webhooks.deliver.drain() == 1
+        assert gateway.webhooks.deliver.drain() == 0
+        let_wait_end(gateway)
+
+    up.set()
+    assert gateway.webhooks.deliver.drain() == 12
+    assert set(states(gateway, who, added.endpoint.id)) == {"delivered"}
+    assert len(poster.got) == few + 15
+    assert rows(gateway, "webhook_endpoints")[0]["failing_since"] is None
+
+
+def test_an_endpoint_that_fails_now_and_then_is_not_left_alone(gateway: Gateway) -> None:
+    """Each event that it does not take waits by itself; all others follow at once."""
+    who, tried = caller(gateway), set[str]()
+
+    def every_third(posted: Posted) -> PostResult:
+        fails = len(tried) % 3 == 0 and posted.headers["webhook-id"] not in tried
+        tried.add(posted.headers["webhook-id"])
+        return BROKEN if fails else ACCEPTED
+
+    scripted(gateway, every_third)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(12)))
+    assert gateway.webhooks.deliver.drain() == 12
+    assert sorted(states(gateway, who, added.endpoint.id)) == ["delivered"] * 8 + ["waiting"] * 4
+    let_wait_end(gateway)
+    assert gateway.webhooks.deliver.drain() == 4
+
+
+def test_a_slow_endpoint_delays_no_other(gateway: Gateway) -> None:
+    """While one endpoint does not answer, the events of another arrive, also those that come later."""
+    who, answer = caller(gateway), threading.Event()
+
+    def slow(posted: Posted) -> PostResult:
+        if posted.url == SLOW_URL:
+            answer.wait(20)
+        return ACCEPTED
+
+    poster = scripted(gateway, slow)
+    subscribe(gateway, who, "email.sent", url=SLOW_URL)
+    subscribe(gateway, who, "email.sent")
+    draining = threading.Thread(target=gateway.webhooks.deliver.drain)
+    sent_to(gateway, who, "kim@example.net")
+    draining.start()
+    try:
+        wait_for(lambda: len(poster.types()) == 1)
+        sent_to(gateway, who, "ann@example.net")
+        gateway.webhooks.deliver.wake()
+        wait_for(lambda: len(poster.types()) == 2)
+        assert poster.types(SLOW_URL) == ["email.sent"]
+    finally:
+        answer.set()
+        draining.join()
+    assert len(poster.types(SLOW_URL)) == 2
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until the condition holds."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_the_events_of_a_recipient_keep_their_order(gateway: Gateway) -> None:
+    """A later event waits while an earlier one of its recipient is tried again for the first times."""
+    who, answers = caller(gateway), iter([REFUSED, REFUSED])
+    poster = scripted(gateway, lambda _: next(answers, ACCEPTED))
+    subscribe(gateway, who, "email.sent", "email.delivered")
+    [email] = sent_to(gateway, who, "kim@example.net")
+    feed(gateway, delivery(gateway, email))
+    for _ in range(3):
+        gateway.webhooks.deliver.drain()
+        age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
+        age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting", tries=1)
+        age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting", tries=2)
+    assert poster.types() == ["email.sent", "email.sent", "email.sent", "email.delivered"]
+
+
+def test_an_event_that_keeps_failing_no_longer_holds_back_later_ones(gateway: Gateway) -> None:
+    """After a few tries a recipient's later events are delivered: `sequence` tells their order."""
+    who = caller(gateway)
+    poster = scripted(gateway, lambda posted: REFUSED if posted.type == "email.sent" else ACCEPTED)
+    subscribe(gateway, who, "email.sent", "email.delivered")
+    [email] = sent_to(gateway, who, "kim@example.net")
+    feed(gateway, delivery(gateway, email))
+    for _ in range(5):
+        gateway.webhooks.deliver.drain()
+        let_wait_end_of_tried(gateway)
+    assert poster.types()[:5] == ["email.sent"] * 4 + ["email.delivered"]
+
+
+def let_wait_end_of_tried(gateway: Gateway) -> None:
+    age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
+    for tries in range(1, 5):
+        age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting", tries=tries)
+
+
+def test_a_worker_that_dies_before_it_records_leaves_the_event_to_another(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its lease is over the event is sent again, under the same id: at least once, and a receiver can tell."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+
+    def dies(*_: object) -> None:
+        raise SystemExit
+
+    parts = gateway.webhooks.deliver.parts
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.webhooks.deliver, "parts", replace(parts, record=dies))  # type: ignore[arg-type]
+        patch.setattr(endpoints, "release", lambda *_, **__: None)
+        with pytest.raises(SystemExit):
+            one_turn(gateway)
+    assert gateway.webhooks.deliver.drain() == 0
+    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
+    assert gateway.webhooks.deliver.drain() == 1
+
+    first, second = poster.got
+    assert (first.id, first.body) == (second.id, second.body)
+    assert states(gateway, who, added.endpoint.id) == ["delivered"]
+
+
+def one_turn(gateway: Gateway) -> None:
+    """Claim the endpoint and give it a turn in this thread, as a process does that is about to die."""
+    token = new_id()
+    with gateway.database.transaction() as connection:
+        [endpoint] = endpoints.claim(connection, token, limit=1)
+    Turn(gateway.webhooks.deliver.parts, endpoint, token).run()
+
+
+def test_an_endpoint_is_called_by_one_process_at_a_time(gateway: Gateway) -> None:
+    """A second claim finds nothing until the lease of the first is over."""
+    who = caller(gateway)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    with gateway.database.transaction() as connection:
+        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
+    with gateway.database.transaction() as connection:
+        assert endpoints.claim(connection, new_id(), limit=5) == ()
+        assert not endpoints.has_due(connection)
+    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
+    with gateway.database.transaction() as connection:
+        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
+
+
+def reported_late(gateway: Gateway, results: Sequence[PostResult]) -> UUID:
+    """A process that lost its lease reports these results; the endpoint of a single event."""
+    with gateway.database.transaction() as connection:
+        old, new = new_id(), new_id()
+        [endpoint] = endpoints.claim(connection, old, limit=1)
+        due = deliveries.due(connection, endpoint.id, limit=10)
+    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
+    with gateway.database.transaction() as connection:
+        endpoints.claim(connection, new, limit=1)
+    calls = [Called(one, result) for one, result in zip(due, results, strict=True)]
+    gateway.webhooks.deliver.parts.record(endpoint.id, old, calls)
+    return endpoint.id
+
+
+def test_a_failure_counts_only_while_the_claim_holds_the_endpoint(gateway: Gateway) -> None:
+    """A process that was frozen for minutes must not put off what another one is delivering."""
+    who = caller(gateway)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    reported_late(gateway, [SILENT])
+    [row], [endpoint] = rows(gateway, "webhook_deliveries"), rows(gateway, "webhook_endpoints")
+    assert (row["state"], row["tries"], endpoint["failures"]) == ("waiting", 0, 0)
+    assert count(gateway, "webhook_attempts") == 1
+
+
+def test_that_an_endpoint_took_an_event_counts_whoever_reports_it(gateway: Gateway) -> None:
+    """It is evidence: sending the event again would help nobody."""
+    who = caller(gateway)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    reported_late(gateway, [ACCEPTED])
+    assert states(gateway, who, added.endpoint.id) == ["delivered"]
+
+
+def test_an_endpoint_that_is_gone_is_disabled_at_once(gateway: Gateway) -> None:
+    """410 asks for no more events. An incident says so, and new events are not written for it."""
+    who = caller(gateway)
+    scripted(gateway, lambda _: GONE)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    [incident] = rows(gateway, "incidents", kind=WEBHOOK_DISABLED)
+    assert incident["subject"] == f"invites {added.endpoint.id}"
+    sent_to(gateway, who, "ann@example.net")
+    assert count(gateway, "webhook_deliveries") == 1
+
+
+def test_an_endpoint_is_disabled_after_five_days_without_a_success(gateway: Gateway) -> None:
+    """What waits for it is kept, and is sent when it is enabled again."""
+    who, up = caller(gateway), threading.Event()
+    poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else BROKEN)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net", "ann@example.net")
+    gateway.webhooks.deliver.drain()
+    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=4, hours=23))
+    let_wait_end(gateway)
+    gateway.webhooks.deliver.drain()
+    assert rows(gateway, "webhook_endpoints")[0]["disabled_at"] is None
+    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=5))
+    let_wait_end(gateway)
+    gateway.webhooks.deliver.drain()
+    assert "5 days" in rows(gateway, "webhook_endpoints")[0]["disabled_why"]
+    let_wait_end(gateway)
+    assert gateway.webhooks.deliver.drain() == 0
+
+    up.set()
+    gateway.webhooks.endpoints.change(who, added.endpoint.id, EndpointChange(status=EndpointStatus.ENABLED))
+    before = len(poster.got)
+    assert gateway.webhooks.deliver.drain() == 2
+    assert len(poster.got) == before + 2
+
+
+def test_one_event_that_is_refused_for_days_disables_nothing_that_works(gateway: Gateway) -> None:
+    """Any success ends the time for which an endpoint has been failing."""
+    who = caller(gateway)
+    scripted(gateway, lambda posted: REFUSED if b"kim@" in posted.body else ACCEPTED)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=6))
+    sent_to(gateway, who, "ann@example.net")
+    gateway.webhooks.deliver.drain()
+    let_wait_end(gateway)
+    gateway.webhooks.deliver.drain()
+    assert rows(gateway, "webhook_endpoints")[0]["disabled_at"] is None
+
+
+def test_the_answer_of_an_endpoint_is_kept_without_addresses(gateway: Gateway) -> None:
+    """Receivers put what they got into their errors."""
+    who = caller(gateway)
+    scripted(gateway, lambda _: replace(BROKEN, response='{"error": "no user kim@example.net"}'))
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    [attempt] = rows(gateway, "webhook_attempts")
+    assert "no user" in attempt["response"]
+    assert "kim@" not in attempt["response"]
+
+
+def test_a_secret_that_cannot_be_opened_holds_back_its_endpoint_alone(gateway: Gateway) -> None:
+    """An incident says so, and nothing is sent without a signature."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent", url=SLOW_URL)
+    subscribe(gateway, who, "email.sent")
+    change(gateway, "webhook_secrets", {"sealed": b"altered" * 8}, endpoint_id=added.endpoint.id)
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    assert (poster.types(), poster.types(SLOW_URL)) == (["email.sent"], [])
+    [incident] = rows(gateway, "incidents", kind=WEBHOOK_UNSIGNED)
+    assert incident["subject"] == f"invites {added.endpoint.id}"
+    assert gateway.webhooks.deliver.drain() == 0
+
+
+def test_a_deleted_endpoint_gets_nothing_more(gateway: Gateway) -> None:
+    """Also what waits for it already is not sent."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.endpoints.delete(who, added.endpoint.id)
+    gateway.webhooks.deliver.drain()
+    assert (poster.got, count(gateway, "webhook_secrets")) == ([], 0)
+
+
+def test_the_sweep_rings_for_due_events(gateway: Gateway) -> None:
+    """A bell that was lost, or a delivery that was put off, is found within a second."""
+    who = caller(gateway)
+    subscribe(gateway, who, "email.sent")
+    assert gateway.upkeep.ring_bells() == 0
+    sent_to(gateway, who, "kim@example.net")
+    assert gateway.upkeep.ring_bells() == 1
