@@ -103,7 +103,7 @@ class IssueKeys:
         expires_at: datetime | None = None,
         app: str | None = None,
     ) -> Issued:
-        """A key with the name and scopes of this one, which expires once both have been valid for `overlap`.
+        """A new key with the name and scopes of this one, and the end of this one after `overlap`.
 
         Without `expires_at`, a key that expires is followed by one of the same lifetime. Raises `NotFound`,
         `ValidationFailed`, and `Conflict` for a key that has expired or was rotated, and for an archived application.
