@@ -30,7 +30,7 @@ from config_aws import (
 )
 from config_faults import explain
 from config_names import misspelt
-from config_outgoing import AlertFrom, AlertSmtpUrl, WebhookNetworks
+from config_outgoing import AlertFrom, AlertSmtpUrl, CanaryMinutes, WebhookNetworks
 from config_retention import EmailRetentionDays
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
 
@@ -202,13 +202,7 @@ class Settings(BaseSettings):
         description="How long an unconfirmed email must stay without an event before it may be resent.",
     )
 
-    canary_minutes: int = Field(
-        0,
-        ge=0,
-        le=1440,
-        description="Every so many minutes an email to SES's mailbox simulator must come back as an event; 0 turns "
-        "this off. It needs `CANARY_FROM`.",
-    )
+    canary_minutes: CanaryMinutes = 0
     canary_from: str = Field("", description="From address of the canary; its identity must be verified in SES.")
     canary_within_seconds: int = Field(
         300, ge=5, le=3600, description="A canary without an event after this is an incident."

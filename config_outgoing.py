@@ -1,4 +1,4 @@
-"""Where Postern posts besides SES, as settings: the networks of webhooks, and the mail server of alerts."""
+"""What Postern sends by itself, as settings: canaries, webhooks and alerts."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +14,15 @@ def _usable_server(url: SecretStr) -> SecretStr:
     return url
 
 
+CanaryMinutes = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=1440,
+        description="Every so many minutes an email to SES's mailbox simulator must come back as an event; 0 turns "
+        "this off. It needs `CANARY_FROM`.",
+    ),
+]
 WebhookNetworks = Annotated[
     tuple[IPvAnyNetwork, ...],
     NoDecode,

@@ -20,6 +20,7 @@ from app.aws.ses.account import Quota, SesAccount, Suppressed, SuppressedPage
 from app.domain.errors import ValidationFailed
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
+from app.domain.webhooks.formats import EndpointFormat
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import operator
@@ -190,6 +191,12 @@ def a_topic_is_left(gateway: Gateway, _mailer: ScriptedMailer, _account: Account
         gateway.receive(sns_signing.body(envelope), sns_signing.headers(envelope))
 
 
+def the_operator_is_alerted(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
+    """To all that is open."""
+    gateway.alert_channels.add(operator(USER), "https://hooks.example.com/", EndpointFormat.SLACK)
+    gateway.upkeep.run(Sweep.ALERTS)
+
+
 def a_message_of_a_queue_is_refused(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
     """A message with the longest id comes from the queue with the longest name."""
     assert gateway.queue_intakes[0].turn() == 0.0
@@ -233,6 +240,7 @@ SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]]
     events_are_settled,
     a_burst_is_reviewed,
     a_topic_is_left,
+    the_operator_is_alerted,
     a_message_of_a_queue_is_refused,
     a_person_acts,
     workers_are_alive,

@@ -16,7 +16,7 @@ OF_ORDER: Final = (
     Mutant(
         name="a held email that may have left is canceled",
         file="app/services/submission/change.py",
-        edits=(("_cancel(row, in_flight=row.id in flying, now=now)", "_cancel(row, in_flight=False, now=now)"),),
+        edits=(("attempt_open=row.id in flying", "attempt_open=False"),),
         killed_by="tests/integration/sending/test_held.py::test_a_held_email_that_may_have_left_is_not_canceled[sqlite]",
     ),
     Mutant(

@@ -12,6 +12,7 @@ _KEPT: Final = "tests/integration/webhooks/test_kept_connections.py"
 _POST: Final = "tests/integration/webhooks/test_post.py"
 _NO_STATUS: Final = f"{_POST}::test_an_endpoint_that_gives_no_status_is_named_by_what_it_did"
 _OUTBOX: Final = "tests/integration/webhooks/test_outbox.py"
+_RECORD: Final = "tests/integration/webhooks/test_record.py"
 _DELIVER: Final = "tests/integration/webhooks/test_deliver.py"
 _API: Final = "tests/integration/webhooks/test_web_webhooks.py"
 _FORGET: Final = "tests/integration/webhooks/test_forget.py"
@@ -211,7 +212,7 @@ OF_DELIVERIES: Final = (
                 "(webhook_endpoints.c.id == endpoint_id,)",
             ),
         ),
-        killed_by=f"{_DELIVER}::test_a_failure_counts_only_while_the_claim_holds_the_endpoint[sqlite]",
+        killed_by=f"{_RECORD}::test_a_failure_counts_only_while_the_claim_holds_the_endpoint[sqlite]",
     ),
     Mutant(
         name="a success counts only while the lease is held",
@@ -222,7 +223,7 @@ OF_DELIVERIES: Final = (
                 "[one.due for one in calls if one.is_taken and held is not None])",
             ),
         ),
-        killed_by=f"{_DELIVER}::test_that_an_endpoint_took_an_event_counts_whoever_reports_it[sqlite]",
+        killed_by=f"{_RECORD}::test_that_an_endpoint_took_an_event_counts_whoever_reports_it[sqlite]",
     ),
     Mutant(
         name="an event is recorded before it is posted",
@@ -238,9 +239,27 @@ OF_DELIVERIES: Final = (
                 "limit=1 if self._endpoint.failures and not made else _BATCH",
                 "limit=_BATCH",
             ),
-            ("self._is_ended = self._is_ended or called.is_trouble", "self._is_ended = False"),
+            ("            self._is_ended = True\n            return replace(", "            return replace("),
         ),
-        killed_by=f"{_DELIVER}::test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits[sqlite]",
+        killed_by=f"{_DELIVER}::test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits",
+    ),
+    Mutant(
+        name="an endpoint that fails now and then is left alone",
+        file="app/services/webhooks/turn.py",
+        edits=(("_FAILED_IN_A_ROW: Final = 3", "_FAILED_IN_A_ROW: Final = 1"),),
+        killed_by=f"{_DELIVER}::test_an_endpoint_that_fails_now_and_then_is_not_left_alone[sqlite]",
+    ),
+    Mutant(
+        name="an alert is announced again and again",
+        file="app/services/operating/alerts/watch.py",
+        edits=(
+            (
+                "if concern not in announced and alerts.open_alert(",
+                "if alerts.all_open(connection) or alerts.open_alert(",
+            ),
+        ),
+        killed_by="tests/integration/operating/alerts/test_watch.py"
+        "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
     ),
     Mutant(
         name="a later event overtakes an earlier one of its recipient",
@@ -252,7 +271,7 @@ OF_DELIVERIES: Final = (
         name="an endpoint that fails is never disabled",
         file="app/services/webhooks/record.py",
         edits=((">= DISABLED_AFTER:", ">= 100 * DISABLED_AFTER:"),),
-        killed_by=f"{_DELIVER}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
+        killed_by=f"{_RECORD}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
     ),
     Mutant(
         name="a secret that was rotated out stops signing at once",

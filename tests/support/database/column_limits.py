@@ -12,6 +12,7 @@ from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.domain.webhooks.events import WebhookEvent
+from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostOutcome
 from app.domain.webhooks.retries import DeliveryState
 from app.queue import Lane
@@ -60,6 +61,7 @@ AT_SES: Final = "v" * 319 + "@"
 OURS: Final[Mapping[str, frozenset[str]]] = {
     "api_keys.public_id": frozenset({"k" * 12}),
     "api_keys.replaced_by": frozenset({"k" * 12}),
+    "alerts.kind": frozenset({"foreign_configuration_set", "circuit"}),
     "apps.default_lane": frozenset(Lane),
     "apps.on_unconfirmed": frozenset(OnUnconfirmed),
     "attempts.evidence": frozenset(OutcomeSource),
@@ -97,6 +99,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "tallies.what": frozenset({BOUNCE, *EVENTS}),
     "webhook_attempts.outcome": frozenset(PostOutcome),
     "webhook_deliveries.state": frozenset(DeliveryState),
+    "webhook_endpoints.format": frozenset(EndpointFormat),
     "webhook_messages.type": frozenset(WebhookEvent),
 }
 """Columns that hold only Postern's own words, and those words."""
@@ -122,6 +125,7 @@ LONGEST: Final[Mapping[str, str]] = {
     "heartbeats.name": f"{HOST}:4194304",
     "idempotency_keys.key": IDEMPOTENCY,
     "incidents.subject": TOPIC,
+    "alerts.subject": TOPIC,
     "recipients.address": ADDRESS,
     "recipients.key": ADDRESS,
     "recipients.scope": SCOPE,

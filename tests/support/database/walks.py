@@ -84,12 +84,23 @@ QUERIES: Final = {
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
 
 
-def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, Any]]]:
+Calls = dict[tuple[str, str], list[tuple[str, Any]]]
+
+
+def single_calls(ids: dict[str, str]) -> Calls:
     """Return the requests to each route that is not a list: path and body."""
-    one, reason = f"/v1/emails/{ids['delivered']}", {"reason": "A test."}
-    entry = "/v1/suppressions/" + LISTED.format(77, 77)
+    return {
+        **calls_of_pages(ids),
+        **calls_of_webhooks(ids),
+        **calls_of_apps(),
+        **calls_of_emails(ids),
+        **calls_of_suppressions(ids),
+    }
+
+
+def calls_of_pages(ids: dict[str, str]) -> Calls:
+    """Those of pages, health and feedback."""
     token = "/unsubscribe/" + ids["token"]
-    hook = f"/v1/webhooks/{HOOKS['app-1']}"
     return {
         ("GET", "/docs"): [("/docs", None)],
         ("GET", "/docs/<name>"): [("/docs/none", None)],
@@ -99,6 +110,15 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("GET", "/metrics"): [("/metrics", None)],
         ("GET", "/readyz"): [("/readyz", None)],
         ("POST", "/feedback/sns"): [("/feedback/sns", {})],
+        ("GET", "/unsubscribe/<path:token>"): [(token, None)],
+        ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
+    }
+
+
+def calls_of_webhooks(ids: dict[str, str]) -> Calls:
+    """Those of webhooks."""
+    hook = f"/v1/webhooks/{HOOKS['app-1']}"
+    return {
         ("POST", "/v1/webhooks"): [("/v1/webhooks", {"endpoint": "https://a.example.org/", "events": ["email.sent"]})],
         ("GET", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", None)],
         ("PATCH", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", {"status": "enabled"})],
@@ -117,8 +137,12 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
             (f"{hook}/replay", {"since": "2019-01-01", "until": "2019-02-01"}),
             (f"{hook}/replay", {"since": RECENT, "until": f"{datetime.now(UTC) - timedelta(days=2, hours=23):%FT%TZ}"}),
         ],
-        ("GET", "/unsubscribe/<path:token>"): [(token, None)],
-        ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
+    }
+
+
+def calls_of_apps() -> Calls:
+    """Those of applications and their keys."""
+    return {
         ("POST", "/v1/apps"): [("/v1/apps", {"name": "new-one"})],
         ("GET", "/v1/apps/<app>"): [("/v1/apps/app-1", None), (f"/v1/apps/{NO_ID}", None)],
         ("PATCH", "/v1/apps/<app>"): [("/v1/apps/ops", {"emails_per_day": 1_000})],
@@ -128,6 +152,13 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("POST", "/v1/apps/<app>/keys"): [("/v1/apps/app-1/keys", {})],
         ("POST", "/v1/apps/<app>/keys/<key>/rotate"): [("/v1/apps/app-1/keys/aaaaaaaaaaaa/rotate", {})],
         ("DELETE", "/v1/apps/<app>/keys/<key>"): [("/v1/apps/app-1/keys/aaaaaaaaaaaa", None)],
+    }
+
+
+def calls_of_emails(ids: dict[str, str]) -> Calls:
+    """Those of emails."""
+    one, reason = f"/v1/emails/{ids['delivered']}", {"reason": "A test."}
+    return {
         ("POST", "/v1/emails"): [
             ("/v1/emails", {**MAIL, "to": [PERSON, ROLE_ADDRESS]}),
             ("/v1/emails", {**MAIL, "supersedes": "daily"}),
@@ -140,6 +171,13 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("POST", "/v1/emails/<uuid:email_id>/cancel"): [(f"/v1/emails/{ids['queued']}/cancel", {})],
         ("POST", "/v1/emails/<uuid:email_id>/discard"): [(f"/v1/emails/{ids['held']}/discard", reason)],
         ("POST", "/v1/emails/<uuid:email_id>/resend"): [(f"/v1/emails/{ids['also_held']}/resend", reason)],
+    }
+
+
+def calls_of_suppressions(ids: dict[str, str]) -> Calls:
+    """Those of the suppression list."""
+    entry, reason = "/v1/suppressions/" + LISTED.format(77, 77), {"reason": "A test."}
+    return {
         ("POST", "/v1/suppressions"): [
             ("/v1/suppressions", {"email": address}) for address in (PERSON, ROLE_ADDRESS, LISTED.format(78, 78))
         ],
