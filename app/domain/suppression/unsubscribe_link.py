@@ -114,12 +114,6 @@ def wish_of(fields: Iterable[tuple[str, str]]) -> Wish | None:
     return None
 
 
-def masked(address: str) -> str:
-    """The address in a form that its owner recognises and that tells others nothing: `k***@example.net`."""
-    local_part, _, domain = address.rpartition("@")
-    return f"{local_part[:1]}***@{domain}"
-
-
 def _filled(body: str | None, url: str) -> str | None:
     return body and body.replace(PLACEHOLDER, url, PLACES)
 
