@@ -2,7 +2,7 @@
 
 A page has to be as quick with ten million emails as with ten, and when nothing passes the filter. The planner cannot
 know that matches are rare or lie far back: it would read all emails to find a page of them. So a query starts from the
-most selective condition (an address, a tag, a rare state, a stream), and checks the rest on what that finds.
+most selective condition (an address, an actor, a tag, a rare state, a stream), and checks the rest on what that finds.
 """
 
 from collections.abc import Sequence
@@ -59,6 +59,8 @@ class Filter:
     clicked: bool | None = None
     causes: frozenset[str] = frozenset()
     tags: tuple[tuple[str, str], ...] = ()
+    actor: str | None = None
+    reference: str | None = None
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -97,10 +99,22 @@ def page(
 
     An email passes if it passes one of the `alternatives`, of which there is at least one.
     """
+    return of_ids(connection, ids(connection, alternatives, limit=limit, after=after, before=before))
+
+
+def ids(
+    connection: Connection,
+    alternatives: Sequence[Filter],
+    *,
+    limit: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Sequence[UUID]:
+    """The ids of the emails of the same page, those nearest to where it starts first."""
     place = _Place(limit=limit, after=after, before=before)
     first = [_query(connection, wanted, place) for wanted in alternatives]
     query = first[0] if len(first) == 1 else _merged(first, place)
-    return of_ids(connection, connection.scalars(query).all())
+    return connection.scalars(query).all()
 
 
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
@@ -110,6 +124,11 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         if on_postgres and wanted.app_id is None:
             return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
         return place.first(query, recipients.c.email_id)
+    if wanted.actor is not None or wanted.reference is not None:
+        query = _of_emails(emails, wanted, place)
+        if on_postgres and wanted.app_id is None:
+            return _in_each_app(query, emails.c.app_id, emails.c.id, place)
+        return place.first(query, emails.c.id)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
     if wanted.causes:
@@ -228,6 +247,10 @@ def _has_tag(tag: tuple[str, str]) -> list[ColumnElement[bool]]:
 
 def _email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if wanted.actor is not None:
+        conditions.append(rows.c.actor == wanted.actor)
+    if wanted.reference is not None:
+        conditions.append(rows.c.reference == wanted.reference)
     if wanted.stream is not None:
         conditions.append(rows.c.stream == wanted.stream)
     if wanted.since is not None:
