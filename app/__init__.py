@@ -8,6 +8,7 @@ from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.home import home
 from app.web.operating.metrics import metrics
+from app.web.reporting.outcomes import outcomes
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.emails import emails
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         suppressions,
         suppression_reviews,
         list_files,
+        outcomes,
         unsubscribe,
         feedback,
         home,

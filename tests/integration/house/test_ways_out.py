@@ -44,6 +44,8 @@ ASKED: Final[dict[str, Any]] = {
     "POST /v1/emails/batch": [[LETTER]],
     "POST /v1/emails/check": [{"to": list(NAMES)}],
     "GET /v1/emails": None,
+    "GET /v1/outcomes": None,
+    "GET /v1/outcomes/counts": None,
     "GET /v1/emails/<uuid:email_id>": None,
     "GET /v1/emails/<uuid:email_id>/events": None,
     "PATCH /v1/emails/<uuid:email_id>": [{"scheduled_at": "2099-01-01T00:00:00Z"}],

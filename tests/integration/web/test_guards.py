@@ -32,6 +32,8 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.list_emails": (Scope.EMAILS_READ, "GET", "/v1/emails", None),
     "emails.get_email": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}", None),
     "emails.list_email_events": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}/events", None),
+    "outcomes.list_outcomes": (Scope.EMAILS_READ, "GET", "/v1/outcomes", None),
+    "outcomes.count_outcomes": (Scope.EMAILS_READ, "GET", "/v1/outcomes/counts", None),
     "emails.reschedule_email": (
         Scope.EMAILS_SEND, "PATCH", f"/v1/emails/{NO_ID}", {"scheduled_at": soon(hours=1)},
     ),

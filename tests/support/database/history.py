@@ -51,12 +51,14 @@ from generate_series(1, %(total)s::bigint) as n, pg_temp.at(n, %(total)s) as at
 """
 _FILL: Final = {
     "emails": """
-insert into emails (id, app_id, stream, lane, sender, reply_to, subject, headers, tags, sealed_body, sealed_key,
-                    on_unconfirmed, expires_at, created_at)
+insert into emails (id, app_id, stream, lane, sender, reply_to, subject, headers, tags, actor, reference, sealed_body,
+                    sealed_key, on_unconfirmed, expires_at, created_at)
 select id, app_id, case when n %% 10000 = 5 then 'rare' else 'default' end, 'bulk',
     'invites@example.com', '[]', case when fresh then 'You are invited' end, '[]',
     case when n %% 3 = 0 then '{}'::jsonb else jsonb_build_object('campaign', 'c' || n * 200 / %(total)s,
         'user', (n %% 100000)::text) end,
+    case when n %% 4 = 0 then 'team' when n %% 4 = 1 then 'user-' || n %% 5000 end,
+    case when n %% 4 < 2 then 'invitation-' || n %% 100000 end,
     case when fresh then '\\x00'::bytea end, case when fresh then '\\x00'::bytea end, 'resend',
     case when n > %(total)s - 3000 then now() + interval '1 day' end, at
 from moments, lateral (select n > %(total)s * 89 / 90 or n <= 1000 as fresh) as body

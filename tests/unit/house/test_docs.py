@@ -20,6 +20,7 @@ from app.web.feedback.sns import feedback
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.metrics import metrics
+from app.web.reporting.outcomes import outcomes
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.email_requests import EmailBody
@@ -189,6 +190,7 @@ def test_every_route_is_documented() -> None:
         suppressions,
         suppression_reviews,
         list_files,
+        outcomes,
         unsubscribe,
         feedback,
         health,
