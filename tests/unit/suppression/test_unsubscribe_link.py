@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -10,20 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain import signed_links
+from app.domain.signed_links import may_lead_to
 from app.domain.suppression.unsubscribe_link import (
     PLACES,
+    PURPOSE,
     Wish,
     headers,
     link,
-    may_lead_to,
-    read_token,
     wish_of,
     with_link,
-    write_token,
 )
 from tests.support.gateway.messages import INVITATION, content, read, rendered
 
 BAD_TOKENS = json.loads((Path(__file__).parents[2] / "corpus" / "unsubscribe_tokens.json").read_text(encoding="utf-8"))
+write_token, read_token = partial(signed_links.write_token, PURPOSE), partial(signed_links.read_token, PURPOSE)
 KEYS = {b"new1": b"n" * 32, b"old1": b"o" * 32}
 OTHER_KEYS = {b"new1": b"x" * 32, b"else": b"n" * 32}
 ANN = UUID("01920000-0000-7000-8000-00000000000a")
@@ -82,6 +84,11 @@ def test_every_key_of_the_ring_reads_and_no_other() -> None:
     assert read_token(token, OTHER_KEYS) is None
     assert read_token(token, {}) is None
     assert write_token(ANN, KEYS) == write_token(ANN, {b"new1": b"n" * 32})
+
+
+def test_a_token_for_one_purpose_is_none_for_another() -> None:
+    """A link of one kind cannot be turned into one of another, even if both had the same keys."""
+    assert signed_links.read_token(b"another purpose", write_token(ANN, KEYS), KEYS) is None
 
 
 def test_a_token_signed_with_the_dummy_key_is_refused() -> None:
