@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.support.servers.browser import ENTER, TAB, Browser, browsing
+from tests.support.browser.browser import ENTER, TAB, Browser, browsing
 from tests.support.servers.cli import Up, last_object, postern, until, up
 
 TITLE = "Invitations of ACME"
