@@ -98,7 +98,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         to_be_asked=_to_be_asked(settings),
         breaker=breaker,
         key_ring=key_ring,
-        links=_links(settings, key_ring),
+        links=Links(base=base_of_links(settings), keys=key_ring.derive_each("unsubscribe")),
         bells=Bells(make_celery(settings.broker_url), redis, breaker=breaker),
         positives=positives,
         list_writer=writer,
@@ -136,7 +136,6 @@ def make_key_ring(settings: Settings) -> KeyRing:
     return KeyRing([key.get_secret_value() for key in settings.secret_keys])
 
 
-def _links(settings: Settings, key_ring: KeyRing) -> Links:
-    """The unsubscribe links. The default of PUBLIC_URL is for trying out on one machine; no email may carry it."""
-    said = "public_url" in settings.model_fields_set
-    return Links(base=settings.public_url if said else None, keys=key_ring.derive_each("unsubscribe"))
+def base_of_links(settings: Settings) -> str | None:
+    """PUBLIC_URL, if it is set. Its default is for trying out on one machine; no link that leaves may carry it."""
+    return settings.public_url if "public_url" in settings.model_fields_set else None

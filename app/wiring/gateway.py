@@ -132,7 +132,7 @@ def build(
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
-    sync, reporting = build_sync(settings, ground), build_reporting(ground)
+    sync, reporting = build_sync(settings, ground), build_reporting(settings, ground)
     swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
     operating = build_operating(settings, ground, swept)
     return Gateway(

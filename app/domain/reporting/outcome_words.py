@@ -66,7 +66,7 @@ class Words:
     who_can_act: WhoCanAct
 
 
-_WAIT, _CHECK = "Nothing: please wait.", "Check the address with the person."
+_WAIT, _CHECK = "Nothing to do: please wait.", "Check the address with the person."
 _ANOTHER_WAY = "Reach the person in another way, or ask for another address."
 _TOMORROW = "Try again tomorrow."
 _ASKED_AGAIN = "Send nothing more, unless the person asks for it again."
@@ -84,13 +84,13 @@ OF_STATE: Final[dict[State, Words]] = {
     State.UNCONFIRMED: Words(
         OutcomeCause.OUR_SIDE,
         "It is not certain yet that the email has left.",
-        "Nothing: it is being found out.",
+        "Nothing to do: it is being found out.",
         WhoCanAct.NOBODY,
     ),
     State.HELD: Words(
         OutcomeCause.OUR_SIDE,
         "It is not certain that the email has left; a person has to decide.",
-        "Ask the people who run the email system.",
+        "Decide whether to send it again.",
         WhoCanAct.OPERATOR,
     ),
     State.SENT: Words(None, "The email has left; an answer is still to come.", _WAIT, WhoCanAct.NOBODY),
@@ -142,7 +142,7 @@ _NO_SUCH_PLACE: Final = Words(
 _OURS: Final = Words(
     OutcomeCause.OUR_SIDE,
     "The recipient's email system takes no email from us at the moment; the address is not to blame.",
-    "Tell the people who run the email system; then send it again.",
+    "Mend the way to that system, then send it again.",
     WhoCanAct.OPERATOR,
 )
 _TROUBLE: Final = Words(
@@ -243,7 +243,7 @@ _CAME_BACK_BEFORE: Final = Words(
 _BLOCKED: Final = Words(
     OutcomeCause.BLOCKED,
     "The address is blocked here, so the email was not sent.",
-    "Ask the people who run the application why, and whether it can be allowed again.",
+    "Allow the address again, if it may get this email.",
     WhoCanAct.APPLICATION,
 )
 OF_ORIGIN: Final[dict[Origin | None, Words]] = {
@@ -272,7 +272,7 @@ OF_REFUSAL: Final[dict[Refusal | None, Words]] = {
     None: Words(
         OutcomeCause.REFUSED,
         "The email was refused before it could leave.",
-        "Ask the people who run the application.",
+        "Look up the reason, then send it again.",
         WhoCanAct.APPLICATION,
     ),
 }

@@ -33,6 +33,7 @@ from app.store.tables.operating import (
     signing_certificates,
     tallies,
 )
+from app.store.tables.reporting_links import outcome_links
 from app.store.tables.suppression import (
     cursors,
     peppers,
@@ -58,6 +59,7 @@ __all__ = [
     "incidents",
     "metadata",
     "notifications",
+    "outcome_links",
     "peppers",
     "recipients",
     "refused_messages",

@@ -8,7 +8,7 @@ or with the longest legal value and the scenario that stores it.
 import json
 import string
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,11 +18,13 @@ from sqlalchemy import String, func, select
 
 from app.aws.ses.account import Quota, SesAccount, Suppressed, SuppressedPage
 from app.domain.errors import ValidationFailed
+from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
 from app.queue import Lane
 from app.services.apps.authenticate import operator
 from app.services.operating.upkeep import Sweep
+from app.services.reporting.outcome_links import LinkWish
 from app.services.suppression.review_bounces import Decision
 from app.store.engine.database import clock
 from app.store.tables.core import metadata
@@ -32,6 +34,7 @@ from tests.support.aws import sns_signing
 from tests.support.aws.notifications import bounced, put
 from tests.support.aws.quotas import quota
 from tests.support.database.column_limits import (
+    ACTOR,
     ADDRESS,
     APP,
     AT_SES,
@@ -129,6 +132,7 @@ def gateway(
         sqs_queue_urls=f"https://sqs.us-gov-west-1.amazonaws.com/123456789012/{QUEUE}",
         sns_pinned_certificate=pem,
         review_bounces=2,
+        public_url="https://mail.example.com",
         ses_list_sync=SesListSync.PULL,
     )
     built = build(settings, mailer=mailer, account=cast("SesAccount", account))
@@ -202,6 +206,8 @@ def a_person_acts(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) 
     gateway.suppress.add(who, f"@{DOMAIN}", reason="r" * 500)
     gateway.unsuppress(who, ADDRESS, scope=SCOPE, reason="r" * 500, force=True)
     gateway.streams.set(who, APP, STREAM, title="T" * 200)
+    wish = LinkWish(kind=LinkKind.TAG, value=LONGEST["outcome_links.value"], title="L" * 200)
+    gateway.reporting.outcome_links.create(replace(caller(gateway, app=APP), actor=ACTOR), wish)
 
 
 def workers_are_alive(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:

@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
 
 from app.cli.main import COMMANDS, main
 from app.domain.apps.callers import Scope
+from app.domain.reporting.outcome_links import LinkKind
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
+from app.services.reporting.outcome_links import LinkWish
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
 from tests.support.database.history import ROLE_ADDRESS, fill
@@ -174,6 +177,10 @@ def known_ids(web: Web) -> dict[str, str]:
             found[state], found[f"also_{state}"] = map(str, connection.scalars(text(query), {"state": state}))
         found["entry"] = str(connection.scalar(text("select id from suppressions where removed_at is null limit 1")))
     mark(web.gateway, app="app-1")
+    made = web.gateway.reporting.outcome_links.create(
+        caller(web.gateway, app="app-1"), LinkWish(kind=LinkKind.ACTOR, value="team")
+    )
+    found |= {"link": str(made.link.id), "page": urlsplit(made.url or "").path}
     submit(web.gateway, caller(web.gateway, app="app-1"), "kim@example.net", stream="news")
     for lane in Lane:
         web.gateway.deliver.drain(lane)

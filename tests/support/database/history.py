@@ -23,6 +23,7 @@ TABLES: Final = (
     "suppressions",
     "suppression_events",
     "ses_suppressions",
+    "outcome_links",
 )
 """The tables that grow with every email or every person: no statement may scan one of them."""
 
@@ -139,6 +140,10 @@ insert into ses_suppressions (address, key, reason, updated_at, seen_at)
 select key, key, 'BOUNCE', at, at from generate_series(1, %(total)s::bigint / 5) as n,
     pg_temp.at(n * 5, %(total)s) as at,
     lateral (select 'listed.' || n || '@mail' || (n %% 5000) || '.example.net' as key) as one
+""",
+    "outcome_links": """
+insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
+select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
 """,
 }
 _APPS: Final = """

@@ -103,7 +103,7 @@ def test_the_kind_follows_from_the_state_alone(state: State) -> None:
             Fate(state=State.BOUNCED, bounce=BounceCause.OUR_FAULT),
             *("not_delivered", "our_side"),
             "The recipient's email system takes no email from us at the moment; the address is not to blame.",
-            *("Tell the people who run the email system; then send it again.", "operator"),
+            *("Mend the way to that system, then send it again.", "operator"),
         ),
         (
             Fate(state=State.SUPPRESSED, origin=Origin.UNSUBSCRIBE),
