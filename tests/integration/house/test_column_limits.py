@@ -201,13 +201,13 @@ def a_message_of_a_queue_is_refused(gateway: Gateway, _mailer: ScriptedMailer, _
 def a_person_acts(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
     """An operator with the longest name suppresses the longest address in the longest scope, and unsuppresses it."""
     who = operator(USER)
-    caller(gateway, app=APP, senders=("*",))
+    application = caller(gateway, app=APP, senders=("*",))
     gateway.suppress.add(who, ADDRESS, scope=SCOPE, reason="r" * 500)
     gateway.suppress.add(who, f"@{DOMAIN}", reason="r" * 500)
     gateway.unsuppress(who, ADDRESS, scope=SCOPE, reason="r" * 500, force=True)
     gateway.streams.set(who, APP, STREAM, title="T" * 200)
     wish = LinkWish(kind=LinkKind.TAG, value=LONGEST["outcome_links.value"], title="L" * 200)
-    gateway.reporting.outcome_links.create(replace(caller(gateway, app=APP), actor=ACTOR), wish)
+    gateway.reporting.outcome_links.create(replace(application, actor=ACTOR), wish)
 
 
 def workers_are_alive(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
