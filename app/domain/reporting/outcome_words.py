@@ -89,7 +89,7 @@ OF_STATE: Final[dict[State, Words]] = {
     ),
     State.HELD: Words(
         OutcomeCause.OUR_SIDE,
-        "It is not certain that the email has left; a person has to decide.",
+        "The email may not have left; a person has to decide.",
         "Decide whether to send it again.",
         WhoCanAct.OPERATOR,
     ),
@@ -135,14 +135,14 @@ _GONE: Final = Words(
 )
 _NO_SUCH_PLACE: Final = Words(
     OutcomeCause.DOMAIN_GONE,
-    "No email is taken at the place that the address names after the @.",
-    "Check the part of the address after the @.",
+    "The part of the address after the @ takes no email.",
+    "Check that part of the address.",
     WhoCanAct.INVITER,
 )
 _OURS: Final = Words(
     OutcomeCause.OUR_SIDE,
     "The recipient's email system takes no email from us at the moment; the address is not to blame.",
-    "Mend the way to that system, then send it again.",
+    "Find out why, then send it again.",
     WhoCanAct.OPERATOR,
 )
 _TROUBLE: Final = Words(
@@ -277,6 +277,9 @@ OF_REFUSAL: Final[dict[Refusal | None, Words]] = {
     ),
 }
 
+SUPERSEDED: Final = Words(
+    OutcomeCause.CANCELED, "A newer email took its place, so this one was not sent.", "Nothing to do.", WhoCanAct.NOBODY
+)
 OPENED: Final = Words(None, "The email has arrived and was opened.", "Nothing to do.", WhoCanAct.NOBODY)
 
 

@@ -17,6 +17,7 @@ from app.domain.reporting.outcome_words import (
     OF_REFUSAL,
     OF_STATE,
     OPENED,
+    SUPERSEDED,
     OutcomeCause,
     Refusal,
     WhoCanAct,
@@ -53,17 +54,22 @@ class Fate:
     """What is known of one recipient.
 
     `bounce`: why a bounced one bounced. `origin`: that of the entry for which a suppressed one was not sent to.
-    `refusal`: of a failed one. `opened`: the email was opened, or a link in it. `meant`: the domain that was probably
-    meant, where that of the address looks mistyped (`app.domain.message.domain_typos`).
+    `refusal`: of a failed one. `superseded`: a newer email canceled this one. `opened`: the email was opened, or a link
+    in it. `meant`: the domain that was probably meant, where that of the address looks mistyped
+    (`app.domain.message.domain_typos`).
     """
 
     state: State
     bounce: BounceCause | None = None
     origin: Origin | None = None
     refusal: Refusal | None = None
+    superseded: bool = False
     opened: bool = False
     meant: str | None = None
 
+
+SUPERSEDING: Final = "Superseded by a newer email."
+"""The reason that is stored for a recipient whose email a newer one canceled."""
 
 KIND_OF: Final = {
     State.SCHEDULED: OutcomeKind.ON_ITS_WAY,
@@ -150,6 +156,7 @@ def _fates() -> Iterator[Fate]:
             State.BOUNCED: [Fate(state=state, bounce=cause) for cause in (*BounceCause, None)],
             State.SUPPRESSED: [Fate(state=state, origin=origin) for origin in (*Origin, None)],
             State.FAILED: [Fate(state=state, refusal=refusal) for refusal in (*Refusal, None)],
+            State.CANCELED: [Fate(state=state, superseded=superseded) for superseded in (False, True)],
             State.DELIVERED: [Fate(state=state, opened=opened) for opened in (False, True)],
         }
         for fate in of_state.get(state, [Fate(state=state)]):
@@ -165,6 +172,8 @@ def _words(fate: Fate) -> Words:
             return OF_ORIGIN[fate.origin]
         case State.FAILED:
             return OF_REFUSAL[fate.refusal]
+        case State.CANCELED if fate.superseded:
+            return SUPERSEDED
         case State.DELIVERED if fate.opened:
             return OPENED
     return OF_STATE[fate.state]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +19,16 @@ from app.domain.errors import Fault, ValidationFailed
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.message.domain_typos import meant
 from app.domain.reporting.outcome_words import OutcomeCause
-from app.domain.reporting.outcomes import KIND_OF, Fate, Outcome, OutcomeKind, behind, outcome_of, refusal_of
+from app.domain.reporting.outcomes import (
+    KIND_OF,
+    SUPERSEDING,
+    Fate,
+    Outcome,
+    OutcomeKind,
+    behind,
+    outcome_of,
+    refusal_of,
+)
 from app.domain.sending.state_machine import State
 from app.services.list_filters import app_filter, key_filter, owner
 from app.services.paging import Page, Paged, paged
@@ -37,9 +47,12 @@ PIECE: Final = 500
 MOST_COUNTED: Final = 10_000
 """The most emails that one request counts, from the newest."""
 
-_MOST_READ: Final = 10_000
+_MOST_READ: Final = 5_000
+"""The most emails that one request reads for a page of a cause that conditions of SQL do not tell."""
+
 _TOO_RARE: Final = "Too few of many emails have this cause. Narrow the list: by actor, reference, stream, tag or time."
 _MAY_BE_MISTYPED: Final = frozenset({State.BOUNCED, State.SUPPRESSED, State.FAILED})
+_meant = lru_cache(maxsize=4_096)(meant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,20 +203,20 @@ def _near(connection: Connection, caller: Caller, page: Page) -> UUID | None:
 
 def _rows(connection: Connection, asked: _Wanted, page: Page, near: UUID | None) -> tuple[OutcomeView, ...]:
     """Up to one outcome more than the page has, from its start in its direction, the newest first."""
-    newer, rows, read = page.before is not None, list[OutcomeView](), 0
+    newer, rows, read, limit = page.before is not None, list[OutcomeView](), 0, page.limit + 1
     # The email of the start is read once more, for the recipients beyond the start.
     at = None if near is None else UUID(int=near.int + (-1 if newer else 1))
     while True:
         place = {"before": at} if newer else {"after": at}
-        found = outcome_pages.page(connection, asked.filters, limit=page.limit + 1, **place)
+        found = outcome_pages.page(connection, asked.filters, limit=limit, **place)
         fresh = [row for sent in found for row in asked.shown(_beyond(sent, page))]
         rows = fresh + rows if newer else rows + fresh
-        if len(found) <= page.limit or len(rows) > page.limit:
+        if len(found) < limit or len(rows) > page.limit:
             return tuple(rows[-page.limit - 1 :] if newer else rows[: page.limit + 1])
         read += len(found)
         if read >= _MOST_READ:
             raise ValidationFailed(_TOO_RARE, faults=(Fault("/cause", "too_rare", _TOO_RARE),))
-        at = (found[0] if newer else found[-1]).email.id
+        at, limit = (found[0] if newer else found[-1]).email.id, PIECE
 
 
 def _beyond(sent: Sent, page: Page) -> Sent:
@@ -223,8 +236,9 @@ def _fate(recipient: Recipient) -> Fate:
         bounce=BounceCause(recipient.cause) if recipient.cause else None,
         origin=origin_of(recipient.reason),
         refusal=refusal_of(recipient.reason),
+        superseded=recipient.reason == SUPERSEDING,
         opened=bool(recipient.opened_at or recipient.clicked_at),
-        meant=meant(domain) if at and state in _MAY_BE_MISTYPED else None,
+        meant=_meant(domain) if at and state in _MAY_BE_MISTYPED else None,
     )
 
 

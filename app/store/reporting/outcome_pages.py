@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from app.domain.sending.state_machine import State
+from app.store.engine.bulk_statements import Among
 from app.store.sending.recipients import Recipient, of_emails
 from app.store.submission import email_pages
 from app.store.submission.email_pages import Filter
@@ -19,6 +20,9 @@ from app.store.submission.emails import Email
 from app.store.tables.core import recipients
 
 _CHUNK: Final = 500
+_COUNTED = select(recipients.c.state, func.count()).group_by(recipients.c.state)
+_BY_STATE: Final = Among(_COUNTED, recipients.c.email_id)
+_BY_STATE_OF_KEY: Final = Among(_COUNTED.where(recipients.c.key == bindparam("key")), recipients.c.email_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,8 @@ def email_of(connection: Connection, recipient_id: UUID, *, app_id: UUID | None)
 def count_states(connection: Connection, email_ids: Sequence[UUID], *, key: str | None) -> Counter[State]:
     """How many recipients of these emails are in each state; with `key` only those of that address."""
     counts: Counter[State] = Counter()
-    of_key = [] if key is None else [recipients.c.key == key]
     for start in range(0, len(email_ids), _CHUNK):
-        among = recipients.c.email_id.in_(email_ids[start : start + _CHUNK])
-        query = select(recipients.c.state, func.count()).where(among, *of_key).group_by(recipients.c.state)
-        counts.update({State(state): number for state, number in connection.execute(query)})
+        chunk = email_ids[start : start + _CHUNK]
+        rows = _BY_STATE(connection, chunk) if key is None else _BY_STATE_OF_KEY(connection, chunk, key=key)
+        counts.update({State(state): number for state, number in rows})
     return counts

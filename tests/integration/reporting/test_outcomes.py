@@ -14,7 +14,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey, ValidationFailed
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.reporting.outcome_words import OutcomeCause
-from app.domain.reporting.outcomes import KIND_OF, OutcomeKind
+from app.domain.reporting.outcomes import KIND_OF, SUPERSEDING, OutcomeKind
 from app.domain.sending.state_machine import State
 from app.domain.suppression.rules import Origin
 from app.queue import Lane
@@ -213,6 +213,17 @@ def test_an_opened_email_is_told_as_opened(gateway: Gateway) -> None:
     assert told(gateway, who, kinds=(OutcomeKind.DELIVERED,))[0].outcome.sentence == (
         "The email has arrived and was opened."
     )
+
+
+def test_an_email_that_a_newer_one_canceled_is_told_apart(gateway: Gateway) -> None:
+    """There is nothing to do: the newer one goes its way."""
+    who = caller(gateway)
+    email = submit(gateway, who, KIM)
+    change(gateway, "recipients", {"state": State.CANCELED, "reason": SUPERSEDING}, email_id=email)
+    [row] = told(gateway, who, causes=(OutcomeCause.CANCELED,))
+    assert row.outcome.sentence == "A newer email took its place, so this one was not sent."
+    change(gateway, "recipients", {"reason": "Canceled by the application."}, email_id=email)
+    assert told(gateway, who)[0].outcome.sentence == "The email was canceled before it left."
 
 
 def test_the_file_can_be_opened_in_a_spreadsheet(gateway: Gateway) -> None:

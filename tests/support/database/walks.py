@@ -56,7 +56,13 @@ def outcome_queries(*, page: bool) -> Iterator[str]:
     if page:
         yield from (f"outcome={kind}" for kind in OutcomeKind)
         yield from (f"cause={cause}" for cause in OutcomeCause if cause is not OutcomeCause.TYPO)
-        yield from ("actor=user-7&cause=typo", "actor=user-7&outcome=not_sent,unknown", "stream=rare&outcome=delivered")
+        yield from (
+            "actor=user-7&cause=typo",
+            "actor=user-7&outcome=not_sent,unknown",
+            "actor=team&outcome=not_sent",
+            "stream=rare&outcome=delivered",
+        )
+        yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown", "cause=typo")
         yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-7", "format=csv&actor=user-7")
 
 

@@ -37,17 +37,18 @@ JARGON: Final = frozenset(
 )
 """Words that a reader who has never heard of SMTP does not know, or understands in another way."""
 
+BOTH: Final = (False, True)
 EVERY_FATE: Final = [
-    Fate(state=state, bounce=bounce, origin=origin, refusal=refusal, opened=opened, meant=domain)
-    for state, bounce, origin, refusal, opened, domain in product(
-        State, (*BounceCause, None), (*Origin, None), (*Refusal, None), (False, True), ("gmail.com", None)
+    Fate(state=state, bounce=bounce, origin=origin, refusal=refusal, superseded=newer, opened=opened, meant=domain)
+    for state, bounce, origin, refusal, newer, opened, domain in product(
+        State, (*BounceCause, None), (*Origin, None), (*Refusal, None), BOTH, BOTH, ("gmail.com", None)
     )
 ]
 
 
 def test_every_fate_has_an_outcome() -> None:
     """Each combination of state, cause of a bounce, origin, refusal and mistyped domain; none is without a sentence."""
-    assert len(EVERY_FATE) == 15 * 22 * 7 * 3 * 2 * 2
+    assert len(EVERY_FATE) == 15 * 22 * 7 * 3 * 2 * 2 * 2
     seen = {outcome_of(fate) for fate in EVERY_FATE}
     assert seen == {outcome_of(fate) for fate in FATES}
     for outcome in seen:
@@ -103,7 +104,7 @@ def test_the_kind_follows_from_the_state_alone(state: State) -> None:
             Fate(state=State.BOUNCED, bounce=BounceCause.OUR_FAULT),
             *("not_delivered", "our_side"),
             "The recipient's email system takes no email from us at the moment; the address is not to blame.",
-            *("Mend the way to that system, then send it again.", "operator"),
+            *("Find out why, then send it again.", "operator"),
         ),
         (
             Fate(state=State.SUPPRESSED, origin=Origin.UNSUBSCRIBE),
