@@ -137,17 +137,23 @@ class Behind:
 def behind(kinds: Collection[OutcomeKind], causes: Collection[OutcomeCause]) -> tuple[Behind, ...]:
     """The conditions of which every recipient with such an outcome meets one. Without `causes` no other meets any.
 
-    Empty `kinds` or `causes` mean all. A cause may depend on more than is in a condition: on a mistyped address.
+    Empty `kinds` or `causes` mean all. A cause may depend on more than is in a condition: on a mistyped address. A
+    bounce that was stored before causes were kept is found by no cause: all bounces would have to be read to find it.
     """
     fits = [
         fate
         for fate in FATES
-        if (not kinds or KIND_OF[fate.state] in kinds) and (not causes or outcome_of(fate).cause in causes)
+        if (not kinds or KIND_OF[fate.state] in kinds)
+        and (not causes or (outcome_of(fate).cause in causes and not _has_lost_its_cause(fate)))
     ]
     bounces = frozenset(fate.bounce for fate in fits if fate.bounce is not None)
     states = frozenset(fate.state for fate in fits if fate.bounce is None)
     known = () if State.BOUNCED in states or not bounces else (Behind(frozenset({State.BOUNCED}), bounces),)
     return (*([Behind(states)] if states else []), *known)
+
+
+def _has_lost_its_cause(fate: Fate) -> bool:
+    return fate.state is State.BOUNCED and fate.bounce is None
 
 
 def _fates() -> Iterator[Fate]:

@@ -62,7 +62,7 @@ def outcome_queries(*, page: bool) -> Iterator[str]:
             "actor=team&outcome=not_sent",
             "stream=rare&outcome=delivered",
         )
-        yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown", "cause=typo")
+        yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown")
         yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-7", "format=csv&actor=user-7")
 
 
