@@ -10,6 +10,9 @@ from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.home import home
 from app.web.operating.metrics import metrics
+from app.web.reporting.outcome_links import outcome_links
+from app.web.reporting.outcome_page import outcome_page
+from app.web.reporting.outcomes import outcomes
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.emails import emails
@@ -57,6 +60,9 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         suppressions,
         suppression_reviews,
         list_files,
+        outcomes,
+        outcome_links,
+        outcome_page,
         unsubscribe,
         webhooks,
         webhook_deliveries,

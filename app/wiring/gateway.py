@@ -54,6 +54,7 @@ from app.wiring.apps import build_apps
 from app.wiring.feedback import build_feedback
 from app.wiring.foundation import WORKERS, Bounds, Ground, lay
 from app.wiring.operating import Swept, build_operating
+from app.wiring.reporting import ReportingServices, build_reporting
 from app.wiring.sending import build_sending
 from app.wiring.submission import build_submission
 from app.wiring.suppression import build_suppression
@@ -116,6 +117,7 @@ class Gateway:
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
     webhooks: WebhookServices
+    reporting: ReportingServices
 
     def close(self) -> None:
         """Finish the calls on the wire and close all connections."""
@@ -146,6 +148,7 @@ def build(
         sync=sync,
         forget=_forget(ground),
         webhooks=build_webhooks(settings, ground),
+        reporting=build_reporting(settings, ground),
         **_offered(ground, apps, suppression, submission, sending, feedback, operating),
     )
 

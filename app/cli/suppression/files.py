@@ -12,8 +12,9 @@ from typing import IO, Final
 from app.cli.shell.command import Command, UsageMistake, add_data_option
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, harmless
+from app.domain.csv_text import written
 from app.domain.suppression.files.file_text import PIECE
-from app.domain.suppression.files.formats import Reading, written
+from app.domain.suppression.files.formats import Reading
 from app.domain.suppression.files.rows import RowVerdict
 from app.domain.suppression.files.vendor_rows import FileFormat, VendorList
 from app.domain.suppression.rules import Origin

@@ -197,3 +197,9 @@ def _a_labels(domain: str) -> str:
         return idna.encode(domain, strict=True).decode("ascii")
     except ValueError as fault:  # IDNAError is one; idna raises the plain kind for characters newer than its tables
         raise InvalidAddress(AddressRule.DOMAIN_NOT_IDNA) from fault
+
+
+def masked(address: str) -> str:
+    """The address in a form that its owner recognises and that tells others little: `k•••@example.net`."""
+    local_part, _, domain = address.rpartition("@")
+    return f"{local_part[:1]}•••@{domain}"

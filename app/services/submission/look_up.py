@@ -4,18 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
-from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.message.mailboxes import written
 from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
+from app.services.list_filters import app_filter, key_filter, owner
 from app.services.paging import Page, Paged, paged
 from app.services.submission.timeline import TimelineEntry, timeline
-from app.store.apps import apps
 from app.store.engine.database import Database
 from app.store.feedback import events
 from app.store.feedback.events import StoredEvent
@@ -110,7 +107,7 @@ class LookUp:
         """One email with its content and recipients. Raises `NotFound`, also for another application's email."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            email = emails.find(connection, email_id, app_id=_owner(caller))
+            email = emails.find(connection, email_id, app_id=owner(caller))
             if email is None:
                 raise NotFound("There is no such email.")
             named = recipients.of_emails(connection, [email_id])[email_id]
@@ -122,7 +119,7 @@ class LookUp:
         """Emails without their content, newest first. Raises `ValidationFailed`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            alternatives = _filters(wanted, app_id=_owner(caller) or _named(connection, wanted.app))
+            alternatives = _filters(wanted, app_id=app_filter(connection, caller, wanted.app))
             rows = email_pages.page(
                 connection, alternatives, limit=page.limit + 1, after=page.after, before=page.before
             )
@@ -136,7 +133,7 @@ class LookUp:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            if emails.find(connection, email_id, app_id=_owner(caller)) is None:
+            if emails.find(connection, email_id, app_id=owner(caller)) is None:
                 raise NotFound("There is no such email.")
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
@@ -146,7 +143,7 @@ class LookUp:
         """The events that SES reported of an address, newest first, of any application. Raises `ValidationFailed`."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            return events.of_address(connection, _key(email))
+            return events.of_address(connection, key_filter(email, "/to"))
 
     def _content(self, email: Email) -> Body:
         if email.body is None:
@@ -166,24 +163,11 @@ def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:
     return next((replace(recipient, reason=f"Held back: {one.reason}") for one in concerning), recipient)
 
 
-def _owner(caller: Caller) -> UUID | None:
-    return None if caller.is_admin else caller.app_id
-
-
-def _named(connection: Connection, app: str | None) -> UUID | None:
-    """The id of the application of that name, or None when no name is given. Raises `ValidationFailed`."""
-    found = apps.by_name(connection, app) if app else None
-    if app and found is None:
-        rule = "There is no application of this name."
-        raise ValidationFailed(rule, faults=(Fault("/app", "unknown", rule),))
-    return found.id if found else None
-
-
 def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
     """The filters of the store: an email passes if it passes one of them. Each last event has one of its own."""
     every = Filter(
         app_id=app_id,
-        key=_key(wanted.to) if wanted.to else None,
+        key=key_filter(wanted.to, "/to") if wanted.to else None,
         states=frozenset(wanted.states) or None,
         causes=frozenset(wanted.causes),
         tags=wanted.tags,
@@ -209,13 +193,6 @@ def _behind(word: str) -> Behind:
         rule = f"One of {', '.join(sorted(LAST_EVENTS))}."
         raise ValidationFailed(rule, faults=(Fault("/last_event", "unknown", rule),))
     return behind(word)
-
-
-def _key(email: str) -> str:
-    try:
-        return parse_address(email).key
-    except InvalidAddress as error:
-        raise ValidationFailed(str(error), faults=(Fault("/to", error.code, str(error)),)) from error
 
 
 def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: str) -> EmailView:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.domain.reporting.outcomes import SUPERSEDING
 from app.domain.sending.state_machine import WAITING
 from app.services.moves import Move, moves_of
 from app.services.submission.change import canceled
@@ -54,7 +55,7 @@ def supersede(connection: Connection, added: Sequence[NewEmail]) -> Supersession
     }
     stay = {recipient.id for email in last.values() for recipient in email.recipients}
     rows = recipients.lock(connection, newer.keys() - stay)
-    moves = moves_of(rows, canceled(connection, rows, reason="Superseded by a newer email."))
+    moves = moves_of(rows, canceled(connection, rows, reason=SUPERSEDING))
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
     for move in moves:
         found[newer[move.after.id]].add(move.after.email_id)

@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.message.address import masked
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.suppression.rules import Origin
-from app.domain.suppression.unsubscribe_link import Wish, masked
+from app.domain.suppression.unsubscribe_link import Wish
 from app.services.suppression.list_writer import ListWriter
 from app.services.suppression.unsubscribe_links import Links
 from app.store.apps import streams

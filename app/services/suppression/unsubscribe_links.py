@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from app.domain.suppression.unsubscribe_link import link, may_lead_to, read_token, write_token
+from app.domain.signed_links import may_lead_to, read_token, write_token
+from app.domain.suppression.unsubscribe_link import PURPOSE, link
 
 RULE = (
     "One-click unsubscribe needs a PUBLIC_URL that begins with https:// and has only letters, digits and - . _ ~ / "
@@ -34,8 +35,8 @@ class Links:
         """The link of this recipient. Raises `NoLink`."""
         if self._base is None:
             raise NoLink(RULE)
-        return link(self._base, write_token(recipient_id, self._keys))
+        return link(self._base, write_token(PURPOSE, recipient_id, self._keys))
 
     def recipient_of(self, token: str) -> UUID | None:
         """The recipient that a token names, or None when we did not make it."""
-        return read_token(token, self._keys)
+        return read_token(PURPOSE, token, self._keys)

@@ -148,10 +148,10 @@ class Among:
         self._any_of = query.where(one == any_(bindparam("given", type_=ARRAY(one.type, dimensions=1))))
         self._in_list = query.where(one.in_(bindparam("given", expanding=True)))
 
-    def __call__(self, connection: Connection, given: Sequence[Any]) -> CursorResult[*tuple[Any, ...]]:
-        """Run it."""
+    def __call__(self, connection: Connection, given: Sequence[Any], **more: Any) -> CursorResult[*tuple[Any, ...]]:
+        """Run it. `more` are the values of other parameters that the query has."""
         query = self._any_of if connection.dialect.name == "postgresql" else self._in_list
-        return connection.execute(query, {"given": given})
+        return connection.execute(query, {"given": given, **more})
 
     def pairs(self, connection: Connection, given: Collection[Any]) -> dict[Any, Any]:
         """Run a query for two columns: the second by the first. With no values no query runs."""

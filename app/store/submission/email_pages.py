@@ -26,7 +26,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.domain.sending.state_machine import WAITING, State
+from app.domain.sending.state_machine import State
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.sending.recipients import is_in
 from app.store.submission.emails import Email, of_ids
@@ -41,6 +41,10 @@ _LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 
 _SORTED: Final = 100_000
 """Up to this many emails of one tag are sorted for a page. With more, a page is soon found among the newest."""
+
+
+_LOOKED_THROUGH: Final = 5_000
+"""Up to this many emails of one actor or reference are looked through for a rare state or cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,16 @@ class Filter:
     stream: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether the emails have an actor or a reference in common."""
+        return self.actor is not None or self.reference is not None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether few recipients are in a wanted state, or have a wanted cause."""
+        return bool(self.causes) or not (self.states or _USUAL) & _USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +115,22 @@ def page(
 
     An email passes if it passes one of the `alternatives`, of which there is at least one.
     """
+    return of_ids(connection, ids(connection, alternatives, limit=limit, after=after, before=before))
+
+
+def ids(
+    connection: Connection,
+    alternatives: Sequence[Filter],
+    *,
+    limit: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> Sequence[UUID]:
+    """The ids of the emails of the same page, those nearest to where it starts first."""
     place = _Place(limit=limit, after=after, before=before)
     first = [_query(connection, wanted, place) for wanted in alternatives]
     query = first[0] if len(first) == 1 else _merged(first, place)
-    return of_ids(connection, connection.scalars(query).all())
+    return connection.scalars(query).all()
 
 
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
@@ -117,14 +143,13 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         if in_each_app:
             return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
         return place.first(query, recipients.c.email_id)
-    if wanted.actor is not None and not (wanted.states or _USUAL) <= WAITING:
+    if wanted.acts and not (wanted.is_rare and _are_many(connection, wanted)):
         return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
     if wanted.causes:
         return _with_causes(wanted, place, in_each_app=in_each_app)
-    read = wanted.opened or wanted.clicked
-    tells_most = read or not (wanted.states or _USUAL) & _USUAL
+    tells_most = wanted.opened or wanted.clicked or wanted.is_rare
     if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
         return _in_states(wanted, place, wanted.states, in_each_app=in_each_app)
     return _by_email(wanted, place, in_each_app=in_each_app and wanted.stream is not None)
@@ -207,8 +232,18 @@ def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
     if wanted.states is not None:
         conditions.append(one.c.state.in_(sorted(wanted.states)))
     if conditions:
-        query = query.where(select(literal(1)).where(one.c.email_id == rows.c.id, *conditions).exists())
+        passing = select(literal(1)).where(one.c.email_id == rows.c.id, *conditions)
+        # With an offset PostgreSQL looks at the recipients of each email, and never joins all recipients.
+        query = query.where((passing.offset(0) if wanted.acts else passing).exists())
     return query.where(~_of_same(rows.c.id, wanted)) if wanted.without else query
+
+
+def _are_many(connection: Connection, wanted: Filter) -> bool:
+    """Whether the actor or the reference has too many emails to look through them."""
+    owner = emails.c.app_id.in_(select(apps.c.id)) if wanted.app_id is None else emails.c.app_id == wanted.app_id
+    of_these = Filter(actor=wanted.actor, reference=wanted.reference)
+    some = select(literal(1)).where(owner, *_email_conditions(emails, of_these)).limit(_LOOKED_THROUGH + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) > _LOOKED_THROUGH
 
 
 def _with_few(connection: Connection, tags: Sequence[tuple[str, str]]) -> tuple[str, str] | None:

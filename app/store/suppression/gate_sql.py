@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, literal, select, union_all
 
-from app.domain.suppression.rules import EVERY_EMAIL, STRENGTH
+from app.domain.suppression.rules import EVERY_EMAIL, STRENGTH, Origin
 from app.store.engine.sql_functions import app_of, at_domain
 from app.store.suppression.suppressions import LIVE
 from app.store.tables.core import suppressions
@@ -40,6 +40,14 @@ def strength(origin: ColumnElement[str]) -> ColumnElement[int]:
 def reason_for(origin: str) -> str:
     """The reason of an email that ended as suppressed, in plain words."""
     return f"The address is on the suppression list ({origin})."
+
+
+_ORIGIN_OF = {reason_for(origin): origin for origin in Origin}
+
+
+def origin_of(reason: str | None) -> Origin | None:
+    """The origin that such a reason names; None for any other text."""
+    return _ORIGIN_OF.get(reason or "")
 
 
 def why(origin: ColumnElement[Any]) -> ColumnElement[str]:

@@ -34,6 +34,7 @@ from app.store.tables.operating import (
     signing_certificates,
     tallies,
 )
+from app.store.tables.reporting_links import outcome_links
 from app.store.tables.suppression import (
     cursors,
     peppers,
@@ -68,6 +69,7 @@ __all__ = [
     "incidents",
     "metadata",
     "notifications",
+    "outcome_links",
     "peppers",
     "recipients",
     "refused_messages",

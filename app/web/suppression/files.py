@@ -12,7 +12,8 @@ from flask import Response
 from pydantic import Field
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.suppression.files.formats import MEDIA_TYPE, Reading
+from app.domain.csv_text import MEDIA_TYPE
+from app.domain.suppression.files.formats import Reading
 from app.domain.suppression.files.rows import RowVerdict
 from app.domain.suppression.files.vendor_rows import FileFormat, VendorList
 from app.domain.suppression.rules import Origin

@@ -8,7 +8,7 @@ or with the longest legal value and the scenario that stores it.
 import json
 import string
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,6 +18,7 @@ from sqlalchemy import String, func, select
 
 from app.aws.ses.account import Quota, SesAccount, Suppressed, SuppressedPage
 from app.domain.errors import ValidationFailed
+from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
 from app.domain.webhooks.formats import EndpointFormat
@@ -25,6 +26,7 @@ from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import operator
 from app.services.operating.upkeep import Sweep
+from app.services.reporting.outcome_links import LinkWish
 from app.services.suppression.review_bounces import Decision
 from app.store.engine.database import clock
 from app.store.tables.core import metadata
@@ -34,6 +36,7 @@ from tests.support.aws import sns_signing
 from tests.support.aws.notifications import bounced, put
 from tests.support.aws.quotas import quota
 from tests.support.database.column_limits import (
+    ACTOR,
     ADDRESS,
     APP,
     AT_SES,
@@ -131,6 +134,7 @@ def gateway(
         sqs_queue_urls=f"https://sqs.us-gov-west-1.amazonaws.com/123456789012/{QUEUE}",
         sns_pinned_certificate=pem,
         review_bounces=2,
+        public_url="https://mail.example.com",
         ses_list_sync=SesListSync.PULL,
     )
     built = build(settings, mailer=mailer, account=cast("SesAccount", account))
@@ -205,12 +209,14 @@ def a_message_of_a_queue_is_refused(gateway: Gateway, _mailer: ScriptedMailer, _
 def a_person_acts(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
     """An operator with the longest name suppresses the longest address in the longest scope, and unsuppresses it."""
     who = operator(USER)
-    caller(gateway, app=APP, senders=("*",))
+    application = caller(gateway, app=APP, senders=("*",))
     gateway.suppress.add(who, ADDRESS, scope=SCOPE, reason="r" * 500)
     gateway.suppress.add(who, f"@{DOMAIN}", reason="r" * 500)
     gateway.unsuppress(who, ADDRESS, scope=SCOPE, reason="r" * 500, force=True)
     gateway.streams.set(who, APP, STREAM, title="T" * 200)
     gateway.apps.change(who, APP, AppOptions(default_stream=STREAM))
+    wish = LinkWish(kind=LinkKind.TAG, value=LONGEST["outcome_links.value"], title="L" * 200)
+    gateway.reporting.outcome_links.create(replace(application, actor=ACTOR), wish)
 
 
 def workers_are_alive(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:

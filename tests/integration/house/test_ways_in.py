@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from app.domain.suppression.unsubscribe_link import Wish, write_token
+from app.domain.signed_links import write_token
+from app.domain.suppression.unsubscribe_link import PURPOSE, Wish
 from app.queue import Lane
 from app.wiring.foundation import make_key_ring
 from app.wiring.gateway import Gateway
@@ -63,7 +64,7 @@ def the_link_in_a_mail(gateway: Gateway, _: Path) -> None:
     email = submit(gateway, caller(gateway), KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     keys = make_key_ring(gateway.settings).derive_each("unsubscribe")
-    token = write_token(recipient_of(gateway, email).id, keys)
+    token = write_token(PURPOSE, recipient_of(gateway, email).id, keys)
     gateway.unsubscribe(token, Wish.UNSUBSCRIBE)
 
 

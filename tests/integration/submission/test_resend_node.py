@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,29 +10,19 @@ from typing import Any
 import pytest
 
 from app.queue import Lane
+from tests.support.browser.node_packages import install
 from tests.support.gateway.web import Web, web_on
 from tests.support.servers.served import served
 
 CLIENT = Path(__file__).with_name("node_client")
-UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ENOTCACHED")
 
-pytestmark = [
-    pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node is not installed"),
-    pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client as its lock has it, installed."""
-    directory = tmp_path_factory.mktemp("node")
-    shutil.copytree(CLIENT, directory, dirs_exist_ok=True)
-    words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-timeout=20000"]
-    done = subprocess.run(words, cwd=directory, capture_output=True, text=True, timeout=120, check=False)
-    if any(code in done.stderr for code in UNREACHABLE):
-        pytest.skip("The client cannot be fetched here")
-    assert done.returncode == 0, done.stderr
-    return directory
+    return install(CLIENT, tmp_path_factory.mktemp("node"))
 
 
 @pytest.fixture

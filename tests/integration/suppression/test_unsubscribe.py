@@ -257,7 +257,7 @@ def test_the_page_shows_its_stream_and_the_current_state(web: Web) -> None:
     web.gateway.streams.set(ROOT, "invites", "news", title="<b>News</b> & more")
     page = page_of(web.client.get(path_of(web)))
     assert "&lt;b&gt;News&lt;/b&gt; &amp; more" in page
-    assert "o***@example.net" in page
+    assert "o•••@example.net" in page
     assert 'lang="en"' in page
     assert 'value="One-Click"' in page
     assert "resubscribe" not in page

@@ -21,6 +21,8 @@ PUBLIC_ENDPOINTS = {
     "docs.get_openapi",
     "feedback.receive_sns",
     "home.get_home",
+    "outcome_page.get_outcome_style",
+    "outcome_page.show_outcomes",
     "health.get_health",
     "health.get_readiness",
     "unsubscribe.post_unsubscribe",
@@ -43,6 +45,12 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "emails.list_emails": (Scope.EMAILS_READ, "GET", "/v1/emails", None),
     "emails.get_email": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}", None),
     "emails.list_email_events": (Scope.EMAILS_READ, "GET", f"/v1/emails/{NO_ID}/events", None),
+    "outcomes.list_outcomes": (Scope.EMAILS_READ, "GET", "/v1/outcomes", None),
+    "outcome_links.create_outcome_link": (Scope.EMAILS_READ, "POST", "/v1/outcome-links", {"actor": "user-7"}),
+    "outcome_links.list_outcome_links": (Scope.EMAILS_READ, "GET", "/v1/outcome-links", None),
+    "outcome_links.get_outcome_link": (Scope.EMAILS_READ, "GET", f"/v1/outcome-links/{NO_ID}", None),
+    "outcome_links.revoke_outcome_link": (Scope.EMAILS_READ, "DELETE", f"/v1/outcome-links/{NO_ID}", None),
+    "outcomes.count_outcomes": (Scope.EMAILS_READ, "GET", "/v1/outcomes/counts", None),
     "emails.reschedule_email": (
         Scope.EMAILS_SEND, "PATCH", f"/v1/emails/{NO_ID}", {"scheduled_at": soon(hours=1)},
     ),
@@ -106,7 +114,7 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
 
 @pytest.fixture
 def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
-    with web_on(migrated_url, redis_url) as web:
+    with web_on(migrated_url, redis_url, public_url="https://mail.example.com") as web:
         yield web
 
 

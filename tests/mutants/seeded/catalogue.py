@@ -14,6 +14,7 @@ from tests.mutants.seeded.lock_order import OF_ORDER
 from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
 from tests.mutants.seeded.queues import OF_QUEUES
+from tests.mutants.seeded.reporting import OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
@@ -284,6 +285,7 @@ MUTANTS: Final = (
     *OF_SETUP,
     *OF_SNS,
     *OF_ORDER,
+    *OF_OUTCOMES,
     *OF_PEOPLE,
     *OF_POSTS,
     *OF_DELIVERIES,

@@ -20,7 +20,7 @@ OF_THE_LIST: Final = (
     ),
     Mutant(
         name="the signature of an unsubscribe link is not checked",
-        file="app/domain/suppression/unsubscribe_link.py",
+        file="app/domain/signed_links.py",
         edits=(("if genuine and is_one and", "if is_one and"),),
         killed_by="tests/unit/suppression/test_unsubscribe_link.py::test_a_token_with_any_bit_changed_is_none",
     ),

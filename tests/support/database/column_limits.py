@@ -8,6 +8,7 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
 from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.feedback.rejections import Reason
+from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
@@ -81,6 +82,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "notifications.state": frozenset(InboxState),
     "heartbeats.kind": frozenset({WORKER, SWEEPER, STAND_IN, CANARY}),
     "incidents.kind": frozenset({"foreign_configuration_set", "unreadable_notification", "unsubscribe_link_missing"}),
+    "outcome_links.kind": frozenset(LinkKind),
     "peppers.purpose": frozenset({"pseudonyms"}),
     "recipients.cause": frozenset(BounceCause),
     "recipients.kind": frozenset({"to", "cc", "bcc"}),
@@ -126,6 +128,9 @@ LONGEST: Final[Mapping[str, str]] = {
     "idempotency_keys.key": IDEMPOTENCY,
     "incidents.subject": TOPIC,
     "alerts.subject": TOPIC,
+    "outcome_links.created_by": ACTOR,
+    "outcome_links.title": "L" * 200,
+    "outcome_links.value": f"{'n' * 256}:{'v' * 256}",
     "recipients.address": ADDRESS,
     "recipients.key": ADDRESS,
     "recipients.scope": SCOPE,

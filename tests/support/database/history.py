@@ -26,6 +26,7 @@ TABLES: Final = (
     "webhook_messages",
     "webhook_deliveries",
     "webhook_attempts",
+    "outcome_links",
 )
 """The tables that grow with every email or every person: no statement may scan one of them."""
 
@@ -64,8 +65,9 @@ select id, app_id, case when n %% 10000 = 5 then 'rare' else 'default' end, 'bul
     'invites@example.com', '[]', case when fresh then 'You are invited' end, '[]',
     case when n %% 3 = 0 then '{}'::jsonb else jsonb_build_object('campaign', 'c' || n * 200 / %(total)s,
         'user', (n %% 100000)::text) end,
-    case when n %% 10 = 1 then 'importer' when n %% 10 > 4 then 'inviter-' || n %% 20000 end,
-    case when n %% 10 > 4 then 'invitation-' || n end,
+    case when n %% 10 = 1 then 'importer' when n %% 10 > 4 then 'inviter-' || n %% 20000
+        when n %% 4 = 0 then 'team' when n %% 4 = 1 then 'user-' || n %% 5000 end,
+    case when n %% 10 > 4 then 'invitation-' || n when n %% 4 < 2 then 'invitation-' || n %% 100000 end,
     case when n %% 100 = 3 then 'daily' when n %% 10 > 4 then 'status-' || n %% 50000 end,
     case when fresh then '\\x00'::bytea end, case when fresh then '\\x00'::bytea end, 'resend',
     case when n > %(total)s - 3000 then now() + interval '1 day' end, at
@@ -169,6 +171,10 @@ from moments
     "webhook_attempts": """
 insert into webhook_attempts (id, delivery_id, number, outcome, status, detail, response, milliseconds, at)
 select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
+""",
+    "outcome_links": """
+insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
+select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
 """,
 }
 _APPS: Final = """

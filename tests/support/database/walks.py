@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from app.domain.reporting.outcome_words import OutcomeCause
+from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.last_event import LAST_EVENTS
 from app.domain.sending.state_machine import State
 from tests.support.database.history import HOOKS, ROLE_ADDRESS
@@ -53,6 +55,28 @@ def email_queries() -> Iterator[str]:
     yield from ("after=01a00000-0000-7000-8000-000000000000", "before=01900000-0000-7000-8000-000000000000&limit=100")
 
 
+def outcome_queries(*, page: bool) -> Iterator[str]:
+    """Yield queries of outcomes, or of their counts: each filter with common and rare values, and some together."""
+    whose = [
+        *("", "actor=user-7", "actor=team", "actor=nobody", "reference=invitation-77", "reference=none", "app=app-1"),
+        *("tag=campaign:c3", "tag=user:77", "tag=user:nobody", "stream=default", "stream=rare", "stream=never"),
+        *(f"email={PERSON}", f"email={ROLE_ADDRESS}", "email=nobody@example.org", "actor=team&stream=rare&app=app-5"),
+        *(f"{way}={moment}" for way in ("since", "until") for moment in (OLD, RECENT, "2019-01-01T00:00:00Z")),
+    ]
+    yield from whose
+    if page:
+        yield from (f"outcome={kind}" for kind in OutcomeKind)
+        yield from (f"cause={cause}" for cause in OutcomeCause if cause is not OutcomeCause.TYPO)
+        yield from (
+            "actor=user-7&cause=typo",
+            "actor=user-7&outcome=not_sent,unknown",
+            "actor=team&outcome=not_sent",
+            "stream=rare&outcome=delivered",
+        )
+        yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown")
+        yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-7", "format=csv&actor=user-7")
+
+
 def suppression_queries() -> Iterator[str]:
     """Yield queries of the suppression list: each filter with common and rare values."""
     yield ""
@@ -74,6 +98,13 @@ def delivery_queries() -> Iterator[str]:
 QUERIES: Final = {
     ("GET", "/v1/emails"): list(email_queries()),
     ("GET", "/v1/apps"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
+    ("GET", "/v1/outcomes"): list(outcome_queries(page=True)),
+    ("GET", "/v1/outcomes/counts"): list(outcome_queries(page=False)),
+    ("GET", "/v1/outcome-links"): [
+        "",
+        "after=01a00000-0000-7000-8000-000000000000",
+        "before=01900000-0000-7000-8000-000000000000&limit=100",
+    ],
     ("GET", "/v1/suppressions"): list(suppression_queries()),
     ("GET", "/v1/suppressions/export"): ["", "scope=app-5", "origin=unsubscribe"],
     ("GET", "/v1/suppressions/<path:email>/explain"): ["", "app=app-1&stream=default"],
@@ -111,6 +142,11 @@ def calls_of_pages(ids: dict[str, str]) -> Calls:
         ("GET", "/readyz"): [("/readyz", None)],
         ("POST", "/feedback/sns"): [("/feedback/sns", {})],
         ("GET", "/unsubscribe/<path:token>"): [(token, None)],
+        ("GET", "/outcomes/style.css"): [("/outcomes/style.css", None)],
+        ("GET", "/outcomes/<token>"): [(ids["page"], None), (f"{ids['page']}?outcome=unknown&format=csv", None)],
+        ("POST", "/v1/outcome-links"): [("/v1/outcome-links", {"tag": "campaign:c3"})],
+        ("GET", "/v1/outcome-links/<uuid:link_id>"): [(f"/v1/outcome-links/{ids['link']}", None)],
+        ("DELETE", "/v1/outcome-links/<uuid:link_id>"): [(f"/v1/outcome-links/{ids['link']}", None)],
         ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
     }
 
@@ -248,6 +284,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
             ["--cause", "mailbox_full"],
             ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
         ],
+        ("outcomes",): [["--actor", "user-7"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
         ("suppress",): [[PERSON, *why]],
         ("unsuppress",): [[some_entry, *why]],
         # Without a filter it prints the whole list; a page of that is requested above.

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from app.domain.apps.callers import Caller
-from app.domain.suppression.files.formats import ListFile, Reading, written
+from app.domain.csv_text import written
+from app.domain.suppression.files.formats import ListFile, Reading
 from app.domain.suppression.files.rows import ListRow, Refused
 from app.services.apps.authenticate import operator
 from app.services.suppression.files.import_batch import RowResult

@@ -22,6 +22,9 @@ from app.web.feedback.sns import feedback
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.metrics import metrics
+from app.web.reporting.outcome_links import outcome_links
+from app.web.reporting.outcome_page import outcome_page
+from app.web.reporting.outcomes import outcomes
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.email_requests import EmailBody
@@ -194,6 +197,9 @@ def test_every_route_is_documented() -> None:
         suppressions,
         suppression_reviews,
         list_files,
+        outcomes,
+        outcome_links,
+        outcome_page,
         unsubscribe,
         feedback,
         health,

@@ -15,6 +15,7 @@ from app.domain.message.address import (
     InvalidAddress,
     Mailbox,
     is_mailbox_simulator,
+    masked,
     parse_address,
     read_reported,
 )
@@ -183,3 +184,16 @@ def test_unicode_domain_and_its_a_label_are_one_person(label: str) -> None:
     if address is not None:
         assert parse_address(address.envelope).key == address.key
         assert idna.decode(address.domain) == f"{label}.example"
+
+
+@pytest.mark.parametrize(
+    "address, hint",
+    [
+        ("kim@example.net", "k•••@example.net"),
+        ("k@example.net", "k•••@example.net"),
+        ("Kim.Gone+list@example.net", "K•••@example.net"),
+    ],
+)
+def test_an_address_is_shown_as_a_hint(address: str, hint: str) -> None:
+    """It is enough for owners to recognise their address, whatever its length."""
+    assert masked(address) == hint

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.csv_text import written
 from app.domain.suppression.files.file_text import LINE_LIMIT, UnreadableFile
-from app.domain.suppression.files.formats import Exported, ListFile, Reading, cells_of, header, written
+from app.domain.suppression.files.formats import Exported, ListFile, Reading, cells_of, header
 from app.domain.suppression.files.rows import ListRow, Refused
 from app.domain.suppression.rules import Origin
 from tests.support.gateway.list_files import csv_of, read

@@ -3,14 +3,10 @@
 This module decides how a row is read and how a row of ours is written; `app.domain.suppression.files.vendors` knows the
 vendors. It opens no file and holds one row at a time.
 
-A spreadsheet takes a cell for a formula when it begins with `=`, `+`, `-`, `@`, a tab or a carriage return. The export
-writes a `'` before such a cell, and before a cell that begins with `'` and one of these or another `'`. The import
-removes that `'`. Whole domains (`'@example.org`) are such cells; they are read without the `'` too.
-https://owasp.org/www-community/attacks/CSV_Injection
+The export writes a `'` before a cell that a spreadsheet takes for a formula, and the import removes it
+(`app.domain.csv_text`). Whole domains (`'@example.org`) are such cells; they are read without the `'` too.
 """
 
-import csv
-import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +14,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
+from app.domain.csv_text import plain, safe, written
 from app.domain.message.text_rules import Rule
 from app.domain.suppression.files.csv_rows import csv_rows
 from app.domain.suppression.files.file_text import UnreadableFile, decoded, western
@@ -28,9 +25,7 @@ from app.domain.suppression.files.vendors import NEEDED, VENDORS, layout_of
 from app.domain.suppression.rules import Origin
 
 COLUMNS: Final = ("email", "scope", "origin", "reason", "created_at", "expires_at", "source")
-MEDIA_TYPE: Final = "text/csv"
 
-_FORMULA = frozenset("=+-@\t\r")
 _IMPORTED = "Imported from a file."
 _OF_AN_IMPORT_JOB = ["emailaddress", "reason"]  # SES's own CSV has no first line of names
 _OF_AWS_TEXT = "SUPPRESSEDDESTINATIONSUMMARIES"
@@ -100,7 +95,7 @@ class ListFile:
         return make(names, scope=self._reading.scope, list_kind=self._reading.list_kind, line=line)
 
     def _ours(self, line: int, record: Record) -> ListRow:
-        cells = {name: _plain(cell) for name, cell in record.items()}
+        cells = {name: plain(cell) for name, cell in record.items()}
         key, address = name_of(cells["email"])
         return ListRow(
             line=line,
@@ -129,14 +124,7 @@ def cells_of(entry: Exported) -> tuple[str, ...]:
     texts = (entry.email, entry.scope, entry.origin, entry.reason)
     times = (_moment(entry.created_at), _moment(entry.expires_at))
     source = "" if entry.source is None else json.dumps(entry.source, ensure_ascii=False, separators=(",", ":"))
-    return (*map(_safe, texts), *times, source)
-
-
-def written(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as CSV (RFC 4180)."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
+    return (*map(safe, texts), *times, source)
 
 
 def _table(
@@ -212,15 +200,6 @@ def _cell(value: Any) -> str:
         case dict():
             return json.dumps(value)
     return str(value)
-
-
-def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:2] and cell[1] in _FORMULA | {"'"} else cell
-
-
-def _safe(cell: str) -> str:
-    guarded = cell[:1] in _FORMULA or (cell.startswith("'") and cell[1:2] in _FORMULA | {"'"})
-    return "'" + cell if cell and guarded else cell
 
 
 def _origin(text: str) -> Origin:

@@ -12,8 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
+from app.domain.csv_text import written
 from app.domain.privacy.pseudonym import is_pseudonym
-from app.domain.suppression.files.formats import Exported, cells_of, header, written
+from app.domain.suppression.files.formats import Exported, cells_of, header
 from app.services.suppression.disclosure import Disclosed, disclosed
 from app.store.engine.database import Database
 from app.store.suppression.bulk import piece

@@ -1,0 +1,1 @@
+"""What became of an email, in words for people."""

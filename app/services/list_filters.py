@@ -1,0 +1,37 @@
+"""What the filters of lists name: the application that owns the rows, and an address."""
+
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.domain.apps.callers import Caller
+from app.domain.errors import Fault, ValidationFailed
+from app.domain.message.address import InvalidAddress, parse_address
+from app.store.apps import apps
+
+
+def owner(caller: Caller) -> UUID | None:
+    """The application whose rows the caller sees; None for an administrator, who sees those of all."""
+    return None if caller.is_admin else caller.app_id
+
+
+def app_filter(connection: Connection, caller: Caller, app: str | None) -> UUID | None:
+    """The application whose rows are listed; None for all. `app` is its name, and only administrators have a choice.
+
+    Raises `ValidationFailed`.
+    """
+    if not app or not caller.is_admin:
+        return owner(caller)
+    found = apps.by_name(connection, app)
+    if found is None:
+        rule = "There is no application of this name."
+        raise ValidationFailed(rule, faults=(Fault("/app", "unknown", rule),))
+    return found.id
+
+
+def key_filter(email: str, pointer: str) -> str:
+    """The suppression key of an address. Raises `ValidationFailed`, which names the field by its `pointer`."""
+    try:
+        return parse_address(email).key
+    except InvalidAddress as error:
+        raise ValidationFailed(str(error), faults=(Fault(pointer, error.code, str(error)),)) from error

@@ -1,0 +1,1 @@
+"""Rows behind outcomes, and the links to pages of them."""

@@ -1,0 +1,1 @@
+"""Routes and pages that tell people what became of their emails."""
