@@ -40,6 +40,16 @@ def read_until(text: str) -> datetime | None:
     return day + timedelta(days=1) if day.date() < _LAST.date() else _LAST
 
 
+def first_of_hour(moment: datetime) -> datetime:
+    """The first moment of the hour in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def first_of_day(moment: datetime) -> datetime:
+    """The first moment of the day in UTC."""
+    return first_of_hour(moment).replace(hour=0)
+
+
 def _first_of_day(text: str) -> datetime | None:
     day = text.strip()
     return _parsed(f"{day}T00:00:00Z") if _DATE.fullmatch(day) else None

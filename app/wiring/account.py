@@ -4,8 +4,7 @@ from app.aws.setup.account_resources import account_resources
 from app.net.dns.records import resolved
 from app.services.account.setup import SetUp
 from app.services.account.sync_list import Sync
-from app.wiring.aws_environment import aws_environment
-from app.wiring.foundation import Ground
+from app.wiring.foundation import Ground, aws_environment
 from config import Settings
 
 

@@ -8,7 +8,7 @@ from app.net.dns.records import resolved
 from app.services.operating.doctor.here import LookHere
 from app.services.operating.doctor.live import TryLive
 from app.store.engine.clock import host_clock
-from app.wiring.aws_environment import aws_environment
+from app.wiring.foundation import aws_environment
 from app.wiring.gateway import Gateway
 from config import Settings
 

@@ -3,9 +3,12 @@
 It decides nothing and runs nothing; the builders of the areas build their services on it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
+from botocore.exceptions import BotoCoreError
 from redis import Redis
 
 from app.aws.clients import READ_TIMEOUT_S, sesv2_client
@@ -23,9 +26,8 @@ from app.store.engine.redis import RedisBreaker, connect
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.positive_cache import Positives
-from app.wiring.aws_environment import aws_environment
 from app.wiring.bounce_rules import build_bounce_reader
-from config import Settings
+from config import Settings, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -107,6 +109,18 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         clock=DatabaseClock(database),
         bounces=build_bounce_reader(settings),
     )
+
+
+@contextmanager
+def aws_environment() -> Iterator[None]:
+    """Raise `SettingsError` if clients cannot be made here: an unknown profile, half a key, an endpoint that is no URL.
+
+    boto3 reads these variables and files itself. botocore raises a bare `ValueError` for an endpoint.
+    """
+    try:
+        yield
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(f"AWS cannot be called: {error}. Correct the variable or the file.") from error
 
 
 def _to_be_asked(settings: Settings) -> ToBeAsked:

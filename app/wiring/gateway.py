@@ -53,6 +53,7 @@ from app.wiring.feedback import build_feedback
 from app.wiring.foundation import WORKERS, Bounds, lay
 from app.wiring.operating import Swept, build_operating
 from app.wiring.privacy import build_forget
+from app.wiring.reporting import ReportingServices, build_reporting
 from app.wiring.sending import build_sending
 from app.wiring.submission import build_submission
 from app.wiring.suppression import build_suppression
@@ -109,6 +110,7 @@ class Gateway:
     measure: Measure
     triage: Triage
     pause_lanes: PauseLanes
+    reporting: ReportingServices
 
     def close(self) -> None:
         """Finish the calls on the wire and close all connections."""
@@ -130,10 +132,9 @@ def build(
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
-    sync = build_sync(settings, ground)
-    operating = build_operating(
-        settings, ground, Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
-    )
+    sync, reporting = build_sync(settings, ground), build_reporting(ground)
+    swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile, reporting.fold_counts)
+    operating = build_operating(settings, ground, swept)
     return Gateway(
         settings=settings,
         sync=sync,
@@ -178,4 +179,5 @@ def build(
         restore=operating.restore,
         failover=operating.failover,
         rotation=operating.rotation,
+        reporting=reporting,
     )

@@ -21,6 +21,7 @@ from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
+from app.services.reporting.fold_counts import FoldCounts
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
@@ -40,6 +41,7 @@ class Swept:
     reviews: Reviews
     sync: Sync
     reconcile: Reconcile
+    fold_counts: FoldCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reconcile=swept.reconcile,
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
+        fold_counts=swept.fold_counts,
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
     )

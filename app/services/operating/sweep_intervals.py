@@ -7,6 +7,7 @@ EVERY_S = {
     Sweep.LEASES: 5.0,
     Sweep.CANARY: 5.0,
     Sweep.POSITIVES: 10.0,
+    Sweep.COUNTS: 10.0,
     Sweep.UNCONFIRMED: 15.0,
     Sweep.SES_LIST: 15.0,
     Sweep.EXPIRY: 30.0,

@@ -21,6 +21,7 @@ from app.services.moves import moves_of, note_moves
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import Retention
+from app.services.reporting.fold_counts import FoldCounts
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
@@ -57,6 +58,10 @@ class Sweep(StrEnum):
     SES_LIST = "ses_list"
     RETENTION = "retention"
     CANARY = "canary"
+    COUNTS = "counts"
+
+
+_QUIET: Final = {Sweep.BELLS, Sweep.COUNTS}
 
 
 class Upkeep:
@@ -73,6 +78,7 @@ class Upkeep:
         reconcile: Reconcile,
         reviews: Reviews,
         refusals: Refusals,
+        fold_counts: FoldCounts,
         canary: Canary,
         retention: Retention,
     ) -> None:
@@ -94,6 +100,7 @@ class Upkeep:
             Sweep.SES_LIST: sync.sweep,
             Sweep.RETENTION: retention.sweep,
             Sweep.CANARY: canary.sweep,
+            Sweep.COUNTS: fold_counts.sweep,
         }
 
     def run(self, sweep: Sweep) -> int:
@@ -101,7 +108,7 @@ class Upkeep:
         moved = self._sweeps[sweep]()
         with self._database.transaction() as connection:
             heartbeats.beat(connection, f"sweep:{sweep}", kind=heartbeats.SWEEPER)
-        if moved and sweep is not Sweep.BELLS:
+        if moved and sweep not in _QUIET:
             log.info("swept", sweep=sweep, moved=moved)
         return moved
 

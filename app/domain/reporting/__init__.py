@@ -1,0 +1,1 @@
+"""What became of emails, for people: what is counted of them."""

@@ -1,0 +1,1 @@
+"""What became of emails, in numbers: counts and how they are folded."""

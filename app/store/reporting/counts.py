@@ -1,0 +1,168 @@
+"""How many recipients are counted as what, by the hour in which they were accepted: rows that are added and folded.
+
+A transaction adds rows and waits for no other, since it changes none. A sweep folds them into sums, and a read adds up
+sums and unfolded rows in one statement: it is exact at once, however far the sweep is.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, union_all
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app.domain.moments import first_of_day, first_of_hour
+from app.store.engine.bulk_statements import Among
+from app.store.engine.database import now
+from app.store.engine.ids import new_id
+from app.store.tables.core import apps, count_changes, daily_counts, hourly_counts, recipients
+
+
+class Place(NamedTuple):
+    """Where a recipient is counted. `hour` None is the hour of this transaction."""
+
+    hour: datetime | None
+    app_id: UUID
+    stream: str
+    mailbox_provider: str
+
+
+Changes = Mapping[tuple[Place, str], int]
+"""By how much counts change, by place and by what is counted."""
+
+_TIME: Final = {count_changes: "hour", hourly_counts: "hour", daily_counts: "day"}
+_ADD: Final = insert(count_changes)
+# PostgreSQL has one time for all rows of a transaction.
+_ADD_NOW: Final = insert(count_changes).values(hour=func.date_trunc("hour", now()))
+_ACCEPTED: Final = Among(select(recipients.c.id, recipients.c.created_at), recipients.c.id)
+
+
+def hours_of_new(connection: Connection, added: Collection[UUID]) -> Mapping[UUID, datetime]:
+    """The hours in which these recipients were accepted, which this transaction has added.
+
+    Empty on PostgreSQL, where that is the hour of the transaction. On SQLite the clock goes on within a transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        return {}
+    return {one: first_of_hour(moment) for one, moment in _ACCEPTED.pairs(connection, added).items()}
+
+
+def add(connection: Connection, changes: Changes) -> None:
+    """Note by how much the counts change."""
+    dated, of_now = [], []
+    for (place, what), number in changes.items():
+        row = {"id": new_id(), **place._asdict(), "what": what, "number": number}
+        if number and place.hour is not None:
+            dated.append(row)
+        elif number:
+            del row["hour"]
+            of_now.append(row)
+    for statement, rows in ((_ADD, dated), (_ADD_NOW, of_now)):
+        if rows:
+            connection.execute(statement, rows)
+
+
+def fold(connection: Connection, *, limit: int) -> int:
+    """Fold the oldest changes, at most `limit`, into the counts of their hours and of their days. How many.
+
+    Another fold of the same changes waits for this one, and finds them gone.
+    """
+    oldest = select(count_changes.c.id).order_by(count_changes.c.id).limit(limit).subquery()
+    last = connection.scalar(select(oldest.c.id).order_by(oldest.c.id.desc()).limit(1))
+    if last is None:
+        return 0
+    taken = delete(count_changes).where(count_changes.c.id <= last).returning(*count_changes.c)
+    rows = connection.execute(taken).all()
+    hours: Counter[tuple[Place, str]] = Counter()
+    days: Counter[tuple[Place, str]] = Counter()
+    for row in rows:
+        place = Place(row.hour, row.app_id, row.stream, row.mailbox_provider)
+        hours[place, row.what] += row.number
+        days[place._replace(hour=first_of_day(row.hour)), row.what] += row.number
+    _put(connection, hourly_counts, hours)
+    _put(connection, daily_counts, days)
+    return len(rows)
+
+
+def forget_hour(connection: Connection, *, before: datetime) -> bool:
+    """Delete the counts of the oldest hour, if it is before this one. Whether there was one; its day keeps them."""
+    oldest = connection.scalar(select(func.min(hourly_counts.c.hour)).where(hourly_counts.c.hour < before))
+    if oldest is not None:
+        connection.execute(delete(hourly_counts).where(hourly_counts.c.hour == oldest))
+    return oldest is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which counts to add up: from `since` until `until`, of an application, a stream and a provider; None for all."""
+
+    since: datetime
+    until: datetime
+    app_id: UUID | None = None
+    stream: str | None = None
+    mailbox_provider: str | None = None
+
+
+def hours(connection: Connection, chosen: Chosen) -> dict[datetime, dict[str, int]]:
+    """The counts that are not 0, by hour and by what is counted."""
+    return _sums(connection, hourly_counts, chosen)
+
+
+def days(connection: Connection, chosen: Chosen) -> dict[datetime, dict[str, int]]:
+    """The counts that are not 0, by day and by what is counted; `since` and `until` are the first moments of days."""
+    found: defaultdict[datetime, Counter[str]] = defaultdict(Counter)
+    for hour, numbers in _sums(connection, daily_counts, chosen).items():
+        found[first_of_day(hour)].update(numbers)
+    return {day: {what: number for what, number in numbers.items() if number} for day, numbers in found.items()}
+
+
+def _sums(connection: Connection, folded: Table, chosen: Chosen) -> dict[datetime, dict[str, int]]:
+    """What is folded and what is not yet, which is by hour."""
+    counts = union_all(*(_chosen(table, chosen) for table in (folded, count_changes))).subquery()
+    total = func.sum(counts.c.number).label("number")
+    query = select(counts.c.time, counts.c.what, total).group_by(counts.c.time, counts.c.what)
+    found: dict[datetime, dict[str, int]] = {}
+    for row in connection.execute(query.having(total != 0).order_by(counts.c.time)):
+        found.setdefault(row.time, {})[row.what] = int(row.number)
+    return found
+
+
+def _chosen(table: Table, chosen: Chosen) -> Select[Any]:
+    time = table.c[_TIME[table]]
+    rows = select(time.label("time"), table.c.what, table.c.number).where(time >= chosen.since, time < chosen.until)
+    if chosen.app_id is not None:
+        rows = rows.where(table.c.app_id == chosen.app_id)
+    elif table is not count_changes:
+        # An index leads to the rows of each application.
+        rows = rows.join(apps, apps.c.id == table.c.app_id)
+    if chosen.stream is not None:
+        rows = rows.where(table.c.stream == chosen.stream)
+    if chosen.mailbox_provider is not None:
+        rows = rows.where(table.c.mailbox_provider == chosen.mailbox_provider)
+    return rows
+
+
+def _put(connection: Connection, table: Table, sums: Changes) -> None:
+    """Add to the sums of a table, in one order, so that no two folds wait for each other in a ring."""
+    time = _TIME[table]
+    rows = [
+        {
+            time: place.hour,
+            "app_id": place.app_id,
+            "stream": place.stream,
+            "mailbox_provider": place.mailbox_provider,
+            "what": what,
+            "number": number,
+        }
+        for (place, what), number in sorted(sums.items())
+        if number
+    ]
+    if not rows:
+        return
+    new = (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(table)
+    number = table.c.number + new.excluded.number
+    connection.execute(new.on_conflict_do_update(index_elements=list(table.primary_key), set_={"number": number}), rows)
