@@ -8,6 +8,7 @@ from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.home import home
 from app.web.operating.metrics import metrics
+from app.web.reporting.stats import stats
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.emails import emails
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         emails,
         batches,
         check,
+        stats,
         explain,
         suppressions,
         suppression_reviews,

@@ -22,6 +22,7 @@ from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
 from app.cli.operating import incidents, recovery
 from app.cli.privacy import forget
+from app.cli.reporting import stats
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
 from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, UsageMistake
@@ -41,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     simulator.COMMAND,
     send.COMMAND,
     emails.COMMAND,
+    stats.COMMAND,
     *keys.COMMANDS,
     *apps.COMMANDS,
     check.COMMAND,

@@ -6,7 +6,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 
@@ -64,6 +64,21 @@ def duration(text: str) -> timedelta:
     if found is None:
         raise argparse.ArgumentTypeError("a time is a number and a unit: 30m, 12h, 90d or 2w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def moment(read: Callable[[str], datetime | None]) -> Callable[[str], datetime]:
+    """An argparse type for a time that `read` reads, or for how long ago it was."""
+
+    def parse(text: str) -> datetime:
+        if (found := read(text)) is not None:
+            return found
+        try:
+            return datetime.now(UTC) - duration(text)
+        except argparse.ArgumentTypeError:
+            rule = "give a date such as 2026-03-01, a time with its offset, or 12h, 30d"
+            raise argparse.ArgumentTypeError(rule) from None
+
+    return parse
 
 
 def seconds(*, or_none: bool = False) -> Callable[[str], float]:

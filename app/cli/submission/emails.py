@@ -1,14 +1,13 @@
 """`postern emails`: the emails to an address, of an application or in a state, and what became of each."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from uuid import UUID
 
 from rich.markup import escape
 
-from app.cli.shell.command import Command, add_data_option, duration
+from app.cli.shell.command import Command, add_data_option, moment
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
 from app.domain.feedback.bounce_causes import BounceCause
@@ -71,10 +70,10 @@ def arguments(parser: ArgumentParser) -> None:
         "--tag", type=_tag, action="append", default=[], metavar="NAME:VALUE", help="a tag that it has; may be repeated"
     )
     parser.add_argument(
-        "--since", type=_moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
+        "--since", type=moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
     )
     parser.add_argument(
-        "--until", type=_moment(read_until), metavar="TIME", help="as --since; the emails of a date are included"
+        "--until", type=moment(read_until), metavar="TIME", help="as --since; the emails of a date are included"
     )
     parser.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many, at most 100 (20)")
     parser.add_argument("--after", type=UUID, metavar="ID", help="those that are older than this email")
@@ -91,18 +90,6 @@ def _add_choice(parser: ArgumentParser, option: str, what: str, choices: Iterabl
         metavar=option.removeprefix("--").upper(),
         help=f"{what}: {', '.join(words)}; may be repeated",
     )
-
-
-def _moment(read: Callable[[str], datetime | None]) -> Callable[[str], datetime]:
-    def moment(text: str) -> datetime:
-        if (found := read(text)) is not None:
-            return found
-        try:
-            return datetime.now(UTC) - duration(text)
-        except ArgumentTypeError:
-            raise ArgumentTypeError("give a date such as 2026-03-01, a time with its offset, or 12h, 30d") from None
-
-    return moment
 
 
 def _tag(text: str) -> tuple[str, str]:

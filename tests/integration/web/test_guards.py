@@ -64,6 +64,7 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "suppressions.undo_removal": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
     ),
+    "stats.read_stats": (Scope.EMAILS_READ, "GET", "/v1/stats", None),
     "list_files.export_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/export", None),
     "list_files.import_suppressions": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/import", [{"email": "bob@example.com"}],

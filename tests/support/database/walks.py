@@ -58,6 +58,14 @@ QUERIES: Final = {
     ("GET", "/v1/suppressions/export"): ["", "scope=app-5", "origin=unsubscribe"],
     ("GET", "/v1/suppressions/<path:email>/explain"): ["", "app=app-1&stream=default"],
     ("GET", "/v1/suppressions/reviews"): [""],
+    ("GET", "/v1/stats"): [
+        "",
+        "by=hour",
+        f"since={OLD}&until={RECENT}",
+        "stream=stream-2&provider=gmail",
+        "app=app-5",
+        "stream=never",
+    ],
 }
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
 
@@ -150,6 +158,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
             ["--app", "app-5", "--last-event", "bounced", "--last-event", "complained"],
             ["--cause", "mailbox_full"],
         ],
+        ("stats",): [[], ["--by", "hour", "--app", "app-1"]],
         ("suppress",): [[PERSON, *why]],
         ("unsuppress",): [[some_entry, *why]],
         # Without a filter it prints the whole list; a page of that is requested above.
