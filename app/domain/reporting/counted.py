@@ -4,7 +4,6 @@ A count is the number of recipients for which it is true at this moment. A move 
 no longer is, so a count stays exact in whatever order events come and however often.
 """
 
-from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -51,7 +50,7 @@ _OUTCOMES: Final = {
     State.UNCONFIRMED: Counted.UNKNOWN,
     State.HELD: Counted.UNKNOWN,
 }
-_BEFORE_COUNTING: Final = ""
+_AT_FIRST: Final = (Counted.ACCEPTED,)
 
 
 class Countable(Protocol):
@@ -82,33 +81,31 @@ class Countable(Protocol):
         """When a link in it was first followed."""
 
 
-def counted(one: Countable) -> frozenset[Counted]:
+def counted(one: Countable) -> tuple[Counted, ...]:
     """All that the recipient is counted as now.
 
     Nothing if it was accepted before recipients were counted, since a move would then take off what was never added.
     """
-    if one.mailbox_provider == _BEFORE_COUNTING:
-        return frozenset()
-    true = {Counted.ACCEPTED}
-    if one.state in _OUTCOMES:
-        true.add(_OUTCOMES[one.state])
+    if not one.mailbox_provider:
+        return ()
+    state = one.state
+    true = [*_AT_FIRST, _OUTCOMES[state]] if state in _OUTCOMES else [*_AT_FIRST]
     if one.ses_message_id is not None:
-        true.add(Counted.SENT)
-    if one.state is State.BOUNCED and one.cause in HARD:
-        true.add(Counted.HARD_BOUNCED)
+        true.append(Counted.SENT)
+    if one.cause in HARD and state is State.BOUNCED:
+        true.append(Counted.HARD_BOUNCED)
     if one.opened_at is not None:
-        true.add(Counted.OPENED)
+        true.append(Counted.OPENED)
     if one.clicked_at is not None:
-        true.add(Counted.CLICKED)
-    return frozenset(true)
+        true.append(Counted.CLICKED)
+    return tuple(true)
 
 
-def counted_at_first(state: State) -> frozenset[Counted]:
+def counted_at_first(state: State) -> tuple[Counted, ...]:
     """What a recipient is counted as when it is accepted in this state."""
-    return frozenset({Counted.ACCEPTED, *([_OUTCOMES[state]] if state in _OUTCOMES else [])})
+    return (*_AT_FIRST, _OUTCOMES[state]) if state in _OUTCOMES else _AT_FIRST
 
 
-def change(before: Collection[Counted], after: Collection[Counted]) -> dict[Counted, int]:
+def change(before: tuple[Counted, ...], after: tuple[Counted, ...]) -> list[tuple[Counted, int]]:
     """By how much each count changes when a recipient is counted as `after` instead of `before`."""
-    gained = {what: 1 for what in after if what not in before}
-    return gained | {what: -1 for what in before if what not in after}
+    return [(what, 1) for what in after if what not in before] + [(what, -1) for what in before if what not in after]

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, Table, delete, func, insert, select, union_all
@@ -21,19 +21,13 @@ from app.store.engine.database import now
 from app.store.engine.ids import new_id
 from app.store.tables.core import apps, count_changes, daily_counts, hourly_counts, recipients
 
+Place = tuple[datetime | None, UUID, str, str]
+"""Where a recipient is counted: hour, application, stream, mailbox provider. None is the hour of the transaction."""
 
-class Place(NamedTuple):
-    """Where a recipient is counted. `hour` None is the hour of this transaction."""
-
-    hour: datetime | None
-    app_id: UUID
-    stream: str
-    mailbox_provider: str
-
-
-Changes = Mapping[tuple[Place, str], int]
+Changes = Mapping[Place, Mapping[str, int]]
 """By how much counts change, by place and by what is counted."""
 
+_PLACE: Final = ("app_id", "stream", "mailbox_provider")
 _TIME: Final = {count_changes: "hour", hourly_counts: "hour", daily_counts: "day"}
 _ADD: Final = insert(count_changes)
 # PostgreSQL has one time for all rows of a transaction.
@@ -54,13 +48,13 @@ def hours_of_new(connection: Connection, added: Collection[UUID]) -> Mapping[UUI
 def add(connection: Connection, changes: Changes) -> None:
     """Note by how much the counts change."""
     dated, of_now = [], []
-    for (place, what), number in changes.items():
-        row = {"id": new_id(), **place._asdict(), "what": what, "number": number}
-        if number and place.hour is not None:
-            dated.append(row)
-        elif number:
-            del row["hour"]
-            of_now.append(row)
+    for (hour, *place), numbers in changes.items():
+        named = dict(zip(_PLACE, place, strict=True))
+        for what, number in numbers.items():
+            if number and hour is None:
+                of_now.append({"id": new_id(), **named, "what": what, "number": number})
+            elif number:
+                dated.append({"id": new_id(), "hour": hour, **named, "what": what, "number": number})
     for statement, rows in ((_ADD, dated), (_ADD_NOW, of_now)):
         if rows:
             connection.execute(statement, rows)
@@ -77,14 +71,11 @@ def fold(connection: Connection, *, limit: int) -> int:
         return 0
     taken = delete(count_changes).where(count_changes.c.id <= last).returning(*count_changes.c)
     rows = connection.execute(taken).all()
-    hours: Counter[tuple[Place, str]] = Counter()
-    days: Counter[tuple[Place, str]] = Counter()
-    for row in rows:
-        place = Place(row.hour, row.app_id, row.stream, row.mailbox_provider)
-        hours[place, row.what] += row.number
-        days[place._replace(hour=first_of_day(row.hour)), row.what] += row.number
-    _put(connection, hourly_counts, hours)
-    _put(connection, daily_counts, days)
+    for table, first in ((hourly_counts, first_of_hour), (daily_counts, first_of_day)):
+        sums: Counter[tuple[datetime, UUID, str, str, str]] = Counter()
+        for row in rows:
+            sums[first(row.hour), row.app_id, row.stream, row.mailbox_provider, row.what] += row.number
+        _put(connection, table, sums)
     return len(rows)
 
 
@@ -146,21 +137,10 @@ def _chosen(table: Table, chosen: Chosen) -> Select[Any]:
     return rows
 
 
-def _put(connection: Connection, table: Table, sums: Changes) -> None:
+def _put(connection: Connection, table: Table, sums: Mapping[tuple[datetime, UUID, str, str, str], int]) -> None:
     """Add to the sums of a table, in one order, so that no two folds wait for each other in a ring."""
-    time = _TIME[table]
-    rows = [
-        {
-            time: place.hour,
-            "app_id": place.app_id,
-            "stream": place.stream,
-            "mailbox_provider": place.mailbox_provider,
-            "what": what,
-            "number": number,
-        }
-        for (place, what), number in sorted(sums.items())
-        if number
-    ]
+    names = (_TIME[table], *_PLACE, "what", "number")
+    rows = [dict(zip(names, (*key, number), strict=True)) for key, number in sorted(sums.items()) if number]
     if not rows:
         return
     new = (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(table)
