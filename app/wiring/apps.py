@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.budgets import Budgets
 from app.services.apps.change_app import ChangeApp
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
@@ -17,6 +18,7 @@ class AppServices:
     issue_keys: IssueKeys
     change_app: ChangeApp
     streams: Streams
+    budgets: Budgets
 
 
 def build_apps(ground: Ground) -> AppServices:
@@ -26,4 +28,5 @@ def build_apps(ground: Ground) -> AppServices:
         issue_keys=IssueKeys(database=ground.database),
         change_app=ChangeApp(database=ground.database),
         streams=Streams(database=ground.database, links=ground.links),
+        budgets=Budgets(database=ground.database),
     )

@@ -8,6 +8,7 @@ from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
 from app.services.account.sync_list import Sync
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.budgets import Budgets
 from app.services.apps.change_app import ChangeApp
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
@@ -86,6 +87,7 @@ class Gateway:
     reviews: Reviews
     sync: Sync
     streams: Streams
+    budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
     forget: Forget
@@ -130,10 +132,9 @@ def build(
     """
     ground = lay(settings, bounds=bounds, account=account)
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
-    submission = build_submission(settings, ground, suppression.gate)
+    submission, sync = build_submission(settings, ground, suppression.gate), build_sync(settings, ground)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
-    sync, reporting = build_sync(settings, ground), build_reporting(ground)
-    swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile, reporting.fold_counts)
+    swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
     operating = build_operating(settings, ground, swept)
     return Gateway(
         settings=settings,
@@ -149,6 +150,7 @@ def build(
         issue_keys=apps.issue_keys,
         change_app=apps.change_app,
         streams=apps.streams,
+        budgets=apps.budgets,
         suppress=suppression.suppress,
         unsuppress=suppression.unsuppress,
         undo=suppression.undo,
@@ -179,5 +181,5 @@ def build(
         restore=operating.restore,
         failover=operating.failover,
         rotation=operating.rotation,
-        reporting=reporting,
+        reporting=build_reporting(ground),
     )

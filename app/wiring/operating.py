@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.sync_list import Sync
+from app.services.apps.watch_budgets import WatchBudgets
 from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
@@ -41,7 +42,6 @@ class Swept:
     reviews: Reviews
     sync: Sync
     reconcile: Reconcile
-    fold_counts: FoldCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,8 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reconcile=swept.reconcile,
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
-        fold_counts=swept.fold_counts,
+        fold_counts=FoldCounts(database=ground.database),
+        watch_budgets=WatchBudgets(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
     )

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from app.services.reporting.fold_counts import FoldCounts
 from app.services.reporting.stats import ReadStats
 from app.wiring.foundation import Ground
 
@@ -12,11 +11,8 @@ class ReportingServices:
     """What this area offers."""
 
     read_stats: ReadStats
-    fold_counts: FoldCounts
 
 
 def build_reporting(ground: Ground) -> ReportingServices:
     """The services of reporting."""
-    return ReportingServices(
-        read_stats=ReadStats(database=ground.database), fold_counts=FoldCounts(database=ground.database)
-    )
+    return ReportingServices(read_stats=ReadStats(database=ground.database))

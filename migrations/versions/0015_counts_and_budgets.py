@@ -1,14 +1,23 @@
-"""How many recipients were accepted, delivered to, bounced and so on, by hour and day.
+"""How many recipients were accepted, delivered to, bounced and so on, by hour and day; and budgets of applications.
 
 Recipients that were accepted before 0012 have no mailbox provider and are not counted.
 """
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0015"
 down_revision = "0012"
 
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+OF_APPS = (
+    sa.Column("budget", JSON),
+    sa.Column("budget_from", JSON),
+    sa.Column("bulk_paused_at", sa.DateTime(timezone=True)),
+    sa.Column("transactional_paused_at", sa.DateTime(timezone=True)),
+    sa.Column("paused_reason", sa.Text),
+)
 TIMES = {"hourly_counts": "hour", "daily_counts": "day"}
 
 
@@ -37,9 +46,15 @@ def upgrade() -> None:
                 sa.Column("what", sa.String(16), primary_key=True),
                 sa.Column("number", sa.BigInteger, nullable=False),
             )
-    op.create_index("ix_hourly_counts_hour", "hourly_counts", ["hour"], if_not_exists=True)
+        op.create_index(f"ix_{table}_{time}", table, [time], if_not_exists=True)
+    there = {column["name"] for column in found.get_columns("apps")}
+    for column in OF_APPS:
+        if column.name not in there:
+            op.add_column("apps", column)
 
 
 def downgrade() -> None:
+    for column in OF_APPS:
+        op.drop_column("apps", column.name)
     for table in (*TIMES, "count_changes"):
         op.drop_table(table)

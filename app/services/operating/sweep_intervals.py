@@ -13,6 +13,7 @@ EVERY_S = {
     Sweep.EXPIRY: 30.0,
     Sweep.SES_REMOVALS: 30.0,
     Sweep.REVIEWS: 30.0,
+    Sweep.BUDGETS: 30.0,
     Sweep.SUPPRESSIONS: 60.0,
     Sweep.REFUSALS: 60.0,
     Sweep.RETENTION: 3600.0,

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
 from app.queue import DELIVER, SETTLE, Bells, Lane
 from app.services.account.sync_list import Sync
+from app.services.apps.watch_budgets import WatchBudgets
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
 from app.services.operating.canary.watch import Canary
@@ -59,6 +60,7 @@ class Sweep(StrEnum):
     RETENTION = "retention"
     CANARY = "canary"
     COUNTS = "counts"
+    BUDGETS = "budgets"
 
 
 _QUIET: Final = {Sweep.BELLS, Sweep.COUNTS}
@@ -79,6 +81,7 @@ class Upkeep:
         reviews: Reviews,
         refusals: Refusals,
         fold_counts: FoldCounts,
+        watch_budgets: WatchBudgets,
         canary: Canary,
         retention: Retention,
     ) -> None:
@@ -101,6 +104,7 @@ class Upkeep:
             Sweep.RETENTION: retention.sweep,
             Sweep.CANARY: canary.sweep,
             Sweep.COUNTS: fold_counts.sweep,
+            Sweep.BUDGETS: watch_budgets.sweep,
         }
 
     def run(self, sweep: Sweep) -> int:

@@ -89,6 +89,18 @@ def open_of(connection: Connection, kind: str, *, limit: int) -> tuple[Incident,
     return tuple(Incident(**row) for row in connection.execute(query).mappings())
 
 
+def is_open(connection: Connection, kind: str, subject: str) -> bool:
+    """Whether there is an open incident of this kind and subject."""
+    query = select(incidents.c.id).where(_IS_OPEN, incidents.c.kind == kind, incidents.c.subject == subject)
+    return connection.scalar(query) is not None
+
+
+def close_of(connection: Connection, kind: str, subject: str) -> None:
+    """Close the incident of this kind and subject, if it is open: what it is about is over."""
+    mine = (incidents.c.kind == kind) & (incidents.c.subject == subject)
+    connection.execute(update(incidents).where(mine, _IS_OPEN).values(closed_at=now()))
+
+
 def count_open(connection: Connection, *, limit: int) -> dict[str, int]:
     """How many are open of each kind, among the latest `limit` of all."""
     latest = select(incidents.c.kind).where(_IS_OPEN).order_by(incidents.c.last_at.desc()).limit(limit).subquery()

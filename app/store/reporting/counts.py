@@ -7,7 +7,7 @@ sums and unfolded rows in one statement: it is exact at once, however far the sw
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,11 +15,14 @@ from sqlalchemy import Connection, Select, Table, delete, func, insert, select, 
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from app.domain.apps.budget import Spent
+from app.domain.feedback.providers import SIMULATOR
 from app.domain.moments import first_of_day, first_of_hour
+from app.domain.reporting.counted import Counted
 from app.store.engine.bulk_statements import Among
 from app.store.engine.database import now
 from app.store.engine.ids import new_id
-from app.store.tables.core import apps, count_changes, daily_counts, hourly_counts, recipients
+from app.store.tables.core import count_changes, daily_counts, hourly_counts, recipients
 
 Place = tuple[datetime | None, UUID, str, str]
 """Where a recipient is counted: hour, application, stream, mailbox provider. None is the hour of the transaction."""
@@ -27,6 +30,8 @@ Place = tuple[datetime | None, UUID, str, str]
 Changes = Mapping[Place, Mapping[str, int]]
 """By how much counts change, by place and by what is counted."""
 
+_SPENT: Final = (Counted.SENT.value, Counted.HARD_BOUNCED.value, Counted.COMPLAINED.value)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 _PLACE: Final = ("app_id", "stream", "mailbox_provider")
 _TIME: Final = {count_changes: "hour", hourly_counts: "hour", daily_counts: "day"}
 _ADD: Final = insert(count_changes)
@@ -111,6 +116,28 @@ def days(connection: Connection, chosen: Chosen) -> dict[datetime, dict[str, int
     return {day: {what: number for what, number in numbers.items() if number} for day, numbers in found.items()}
 
 
+def spent_by_hour(connection: Connection, *, since: datetime, app_id: UUID | None) -> Spent:
+    """What an application, or all of them, has spent of its budget with the emails of the hours since this one."""
+    return _spent(connection, hourly_counts, since, app_id)
+
+
+def spent_by_day(connection: Connection, *, since: datetime, app_id: UUID | None) -> Spent:
+    """The same of the days since this one."""
+    return _spent(connection, daily_counts, since, app_id)
+
+
+def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID | None) -> Spent:
+    """AWS holds nothing against a sender that its own mailbox simulator answers."""
+    chosen = Chosen(since=since, until=_NEVER, app_id=app_id)
+    parts = (
+        _chosen(table, chosen).where(table.c.what.in_(list(_SPENT)), table.c.mailbox_provider != SIMULATOR)
+        for table in (folded, count_changes)
+    )
+    counts = union_all(*parts).subquery()
+    query = select(counts.c.what, func.sum(counts.c.number)).group_by(counts.c.what)
+    return Spent(**{what: int(number) for what, number in connection.execute(query)})
+
+
 def _sums(connection: Connection, folded: Table, chosen: Chosen) -> dict[datetime, dict[str, int]]:
     """What is folded and what is not yet, which is by hour."""
     counts = union_all(*(_chosen(table, chosen) for table in (folded, count_changes))).subquery()
@@ -127,9 +154,6 @@ def _chosen(table: Table, chosen: Chosen) -> Select[Any]:
     rows = select(time.label("time"), table.c.what, table.c.number).where(time >= chosen.since, time < chosen.until)
     if chosen.app_id is not None:
         rows = rows.where(table.c.app_id == chosen.app_id)
-    elif table is not count_changes:
-        # An index leads to the rows of each application.
-        rows = rows.join(apps, apps.c.id == table.c.app_id)
     if chosen.stream is not None:
         rows = rows.where(table.c.stream == chosen.stream)
     if chosen.mailbox_provider is not None:

@@ -1,11 +1,12 @@
 """The tables of applications. They are used through `app.store.tables.core`, which imports all tables."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, String, Table, Uuid, false, text
+from sqlalchemy import Boolean, Column, ForeignKey, LargeBinary, String, Table, Text, Uuid, false, text
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
 
-# An application: its senders, its default lane and its defaults.
+# An application: its senders, its default lane and its defaults. `budget` holds the lines that differ from the default,
+# `budget_from` what had been spent when it was last resumed.
 apps = Table(
     "apps",
     metadata,
@@ -15,6 +16,11 @@ apps = Table(
     Column("default_lane", String(16), nullable=False),
     Column("reason_optional", Boolean, nullable=False, server_default=false()),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
+    Column("budget", Structured),
+    Column("budget_from", Structured),
+    Column("bulk_paused_at", UtcDateTime),
+    Column("transactional_paused_at", UtcDateTime),
+    Column("paused_reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

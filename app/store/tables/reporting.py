@@ -35,7 +35,7 @@ daily_counts = Table(
     "daily_counts",
     metadata,
     Column("app_id", Uuid, primary_key=True),
-    Column("day", UtcDateTime, primary_key=True),
+    Column("day", UtcDateTime, primary_key=True, index=True),
     Column("stream", String(64), primary_key=True),
     Column("mailbox_provider", String(16), primary_key=True),
     Column("what", String(16), primary_key=True),

@@ -14,6 +14,7 @@ from tests.mutants.seeded.lock_order import OF_ORDER
 from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
 from tests.mutants.seeded.queues import OF_QUEUES
+from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
@@ -274,6 +275,8 @@ MUTANTS: Final = (
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/operating/test_upkeep.py::test_bells_are_rung_only_for_due_work[sqlite]",
     ),
+    *OF_BUDGETS,
+    *OF_COUNTS,
     *OF_ENTRIES,
     *OF_KEYS,
     *OF_ACCEPTING,
