@@ -5,7 +5,7 @@ sums and unfolded rows in one statement: it is exact at once, however far the sw
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -74,14 +74,31 @@ def fold(connection: Connection, *, limit: int) -> int:
     last = connection.scalar(select(oldest.c.id).order_by(oldest.c.id.desc()).limit(1))
     if last is None:
         return 0
-    taken = delete(count_changes).where(count_changes.c.id <= last).returning(*count_changes.c)
-    rows = connection.execute(taken).all()
-    for table, first in ((hourly_counts, first_of_hour), (daily_counts, first_of_day)):
-        sums: Counter[tuple[datetime, UUID, str, str, str]] = Counter()
-        for row in rows:
-            sums[first(row.hour), row.app_id, row.stream, row.mailbox_provider, row.what] += row.number
-        _put(connection, table, sums)
-    return len(rows)
+    rows = _taken(connection, last)
+    hours: Counter[tuple[datetime, UUID, str, str, str]] = Counter()
+    days: Counter[tuple[datetime, UUID, str, str, str]] = Counter()
+    for hour, app_id, stream, provider, what, number, _ in rows:
+        hours[hour, app_id, stream, provider, what] += int(number)
+        days[first_of_day(hour), app_id, stream, provider, what] += int(number)
+    _put(connection, hourly_counts, hours)
+    _put(connection, daily_counts, days)
+    return sum(changes for *_, changes in rows)
+
+
+def _taken(connection: Connection, last: UUID) -> Sequence[Any]:
+    """Delete the changes up to this one. Their sums by hour, place and what is counted, each with how many it sums."""
+    are_taken = count_changes.c.id <= last
+    names = ("hour", *_PLACE, "what")
+    if connection.dialect.name == "postgresql":
+        # In one statement: between two, another process may commit a change that is older than this one.
+        deleted = delete(count_changes).where(are_taken).returning(*count_changes.c).cte("deleted")
+        place = [deleted.c[name] for name in names]
+        return connection.execute(select(*place, func.sum(deleted.c.number), func.count()).group_by(*place)).all()
+    place = [count_changes.c[name] for name in names]
+    sums = select(*place, func.sum(count_changes.c.number), func.count()).where(are_taken).group_by(*place)
+    rows = connection.execute(sums).all()
+    connection.execute(delete(count_changes).where(are_taken))
+    return rows
 
 
 def forget_hour(connection: Connection, *, before: datetime) -> bool:
