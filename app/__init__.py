@@ -13,6 +13,7 @@ from app.web.operating.metrics import metrics
 from app.web.reporting.outcome_links import outcome_links
 from app.web.reporting.outcome_page import outcome_page
 from app.web.reporting.outcomes import outcomes
+from app.web.reporting.stats import stats
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.emails import emails
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         check,
         apps,
         api_keys,
+        stats,
         explain,
         suppressions,
         suppression_reviews,

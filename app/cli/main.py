@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
 from app.cli.account import doctor, setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
-from app.cli.apps import apps, keys, streams
+from app.cli.apps import apps, budgets, keys, streams
 from app.cli.feedback import address_events, bounces, notifications, redrive, refused
 from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
@@ -22,7 +22,7 @@ from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
 from app.cli.operating import alerts, incidents, recovery
 from app.cli.privacy import forget
-from app.cli.reporting import outcomes
+from app.cli.reporting import outcomes, stats
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
 from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, UsageMistake
@@ -44,8 +44,10 @@ COMMANDS: tuple[Command, ...] = (
     send.COMMAND,
     emails.COMMAND,
     outcomes.COMMAND,
+    stats.COMMAND,
     *keys.COMMANDS,
     *apps.COMMANDS,
+    *budgets.COMMANDS,
     check.COMMAND,
     *suppressions.COMMANDS,
     reviews.COMMAND,

@@ -48,6 +48,16 @@ def read_duration(text: str) -> timedelta | None:
     return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
+def first_of_hour(moment: datetime) -> datetime:
+    """The first moment of the hour in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def first_of_day(moment: datetime) -> datetime:
+    """The first moment of the day in UTC."""
+    return first_of_hour(moment).replace(hour=0)
+
+
 def _first_of_day(text: str) -> datetime | None:
     day = text.strip()
     return _parsed(f"{day}T00:00:00Z") if _DATE.fullmatch(day) else None

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.services.counting import changes_of, changes_of_new
 from app.services.outbox import of_added, of_moves, tell
 from app.services.tally import tally_of, tally_of_accepted
 from app.store.operating import tallies
+from app.store.reporting import counts
 from app.store.sending.recipients import Recipient
 from app.store.submission.emails import NewEmail
 
@@ -42,7 +44,12 @@ def note_moves(
 
     Call it last, and once in a transaction: it locks counts until the transaction ends.
     """
-    tell(connection, [*of_moves((one.before, one.after) for one in moves), *of_added(added)])
-    moved = tally_of((one.before, one.after) for one in moves)
+    pairs = [(one.before, one.after) for one in moves]
+    tell(connection, [*of_moves(pairs), *of_added(added)])
+    counts.add(connection, changes_of(pairs))
+    if added:
+        hours = counts.hours_of_new(connection, [one.id for email in added for one in email.recipients])
+        counts.add(connection, changes_of_new(added, hours))
+    moved = tally_of(pairs)
     accepted = tally_of_accepted(recipient.state for email in added for recipient in email.recipients)
     tallies.add(connection, moved + accepted + Counter(bounces or {}))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.wiring.foundation import Ground
@@ -17,6 +18,7 @@ class AppServices:
     apps: Apps
     issue_keys: IssueKeys
     streams: Streams
+    budgets: Budgets
 
 
 def build_apps(ground: Ground) -> AppServices:
@@ -26,4 +28,5 @@ def build_apps(ground: Ground) -> AppServices:
         apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database),
         streams=Streams(database=ground.database, links=ground.links),
+        budgets=Budgets(database=ground.database),
     )

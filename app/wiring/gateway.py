@@ -10,6 +10,7 @@ from app.aws.ses.mailer import Mailer
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
@@ -91,6 +92,7 @@ class Gateway:
     reviews: Reviews
     sync: Sync
     streams: Streams
+    budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
     forget: Forget
@@ -138,7 +140,7 @@ def build(
     """
     ground = lay(settings, bounds=bounds, account=account)
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
-    submission = build_submission(settings, ground, suppression.gate)
+    submission, sync = build_submission(settings, ground, suppression.gate), build_sync(settings, ground)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
     swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)

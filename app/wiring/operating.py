@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.sync_list import Sync
+from app.services.apps.watch_budgets import WatchBudgets
 from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.alerts.silence import Silence
 from app.services.operating.alerts.watch import WatchAlerts
@@ -24,6 +25,7 @@ from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
+from app.services.reporting.fold_counts import FoldCounts
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
 from app.services.suppression.unsuppress import Unsuppress
@@ -132,6 +134,8 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         refusals=Refusals(database=ground.database),
         silence=Silence(database=ground.database),
         alerts=WatchAlerts(database=ground.database),
+        fold_counts=FoldCounts(database=ground.database),
+        watch_budgets=WatchBudgets(database=ground.database),
         canary=_canary(settings, ground, swept.reconcile),
         retention=_retention(settings, ground),
         email_retention=EmailRetention(database=ground.database, lasts=emails_last(settings)),

@@ -1,10 +1,11 @@
-"""The area `reporting`: what became of emails, in words for people."""
+"""The area `reporting`: what became of emails, in words for people and in counts."""
 
 from dataclasses import dataclass
 
 from app.services.reporting.linked_outcomes import LinkedOutcomes
 from app.services.reporting.outcome_links import OutcomeLinks
 from app.services.reporting.outcomes import Outcomes
+from app.services.reporting.stats import ReadStats
 from app.wiring.foundation import Ground, base_of_links
 from config import Settings
 
@@ -16,6 +17,7 @@ class ReportingServices:
     outcomes: Outcomes
     outcome_links: OutcomeLinks
     linked_outcomes: LinkedOutcomes
+    read_stats: ReadStats
 
 
 def build_reporting(settings: Settings, ground: Ground) -> ReportingServices:
@@ -25,5 +27,8 @@ def build_reporting(settings: Settings, ground: Ground) -> ReportingServices:
         database=ground.database, base=base_of_links(settings), keys=ground.key_ring.derive_each("outcomes")
     )
     return ReportingServices(
-        outcomes=outcomes, outcome_links=links, linked_outcomes=LinkedOutcomes(links=links, outcomes=outcomes)
+        outcomes=outcomes,
+        outcome_links=links,
+        linked_outcomes=LinkedOutcomes(links=links, outcomes=outcomes),
+        read_stats=ReadStats(database=ground.database),
     )

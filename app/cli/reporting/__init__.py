@@ -1,1 +1,1 @@
-"""Commands that tell what became of emails."""
+"""Commands that report what became of emails, in words and in counts."""

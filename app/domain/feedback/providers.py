@@ -12,6 +12,9 @@ REFUSED: Final = "refused_for_policy"
 OTHER: Final = "other"
 """The provider of all domains that are not in `DOMAINS`."""
 
+SIMULATOR: Final = "ses_simulator"
+"""SES's mailbox simulator, whose bounces and complaints AWS does not hold against a sender."""
+
 _BETWEEN: Final = ": "
 
 DOMAINS: Final = {
@@ -28,6 +31,7 @@ DOMAINS: Final = {
     "tencent": ("qq.com", "foxmail.com"),
     "netease": ("163.com", "126.com", "yeah.net"),
     "t-online": ("t-online.de", "magenta.de"),
+    SIMULATOR: ("simulator.amazonses.com",),
     "yahoo": (
         *("yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "yahoo.de", "yahoo.fr", "yahoo.co.uk", "yahoo.it"),
         *("yahoo.es", "yahoo.ca", "yahoo.com.br", "yahoo.co.in", "yahoo.in", "aol.de", "aol.co.uk"),

@@ -1,1 +1,1 @@
-"""What became of an email, in words for people."""
+"""What became of emails: in words for people, and what is counted of it."""

@@ -15,7 +15,9 @@ from app.domain.feedback.events import Bounce, EventType, SesEvent
 from app.domain.message.address import Address, is_mailbox_simulator
 from app.domain.privacy.pseudonym import read_named
 from app.domain.privacy.redaction import without_addresses
+from app.domain.sending.state_machine import State
 from app.domain.suppression.rules import EVERY_EMAIL, ListEffect, Origin, Ruling, effect_of, outlived_by, rule
+from app.services.moves import moves_of, note_moves
 from app.services.suppression.address_pauses import reassess
 from app.services.suppression.list_writer import ListWriter
 from app.store.engine import advisory_locks
@@ -23,6 +25,7 @@ from app.store.engine.database import Database
 from app.store.feedback import bounce_pages, events
 from app.store.feedback.bounce_pages import StoredBounce
 from app.store.operating import audit
+from app.store.sending import recipients
 from app.store.suppression import changes, entry_locks, suppressions
 from app.store.suppression.suppressions import POSTERN, NewSuppression
 
@@ -132,7 +135,17 @@ class BounceReview:
         self._writer.evict(one.key for one in ended)
         # By itself: the settler locks recipients before addresses.
         with self._database.transaction() as connection:
-            bounce_pages.show_cause(connection, one.id, cause=reading.cause, before=one.cause)
+            self._show_cause(connection, one, reading.cause)
+
+    def _show_cause(self, connection: Connection, one: StoredBounce, cause: BounceCause) -> None:
+        """Give the recipient of the bounce this cause, unless another bounce gave it one of its own."""
+        about = bounce_pages.recipient_of(connection, one.id)
+        rows = recipients.lock(connection, [about] if about else [])
+        bounced = (row for row in rows.values() if row.state is State.BOUNCED and row.cause in {None, one.cause})
+        shown = [replace(row, cause=cause) for row in bounced]
+        for row in shown:
+            bounce_pages.show_cause(connection, row.id, cause=cause)
+        note_moves(connection, moves_of(rows, shown))
 
     def _may_suppress(self, connection: Connection, one: StoredBounce, address: Address | None, ruling: Ruling) -> bool:
         """Whether the bounce suppresses an address that is free now, and is fresh evidence after any removal."""

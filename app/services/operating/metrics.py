@@ -25,6 +25,7 @@ from app.store.feedback import queue_positions
 from app.store.feedback.queue_positions import QueuePosition
 from app.store.operating import backlog, heartbeats, incidents, tallies
 from app.store.operating.backlog import Due
+from app.store.sending import circuits
 
 __all__ = ["COUNTED_UP_TO", "CanaryState", "Due", "Figures", "Measure", "QueuePosition", "last_swept"]
 
@@ -93,7 +94,7 @@ def _figures(connection: Connection, canary: CanaryState | None) -> Figures:
         due_notifications=due_notifications,
         parked=backlog.parked(connection, limit=limit),
         quarantined=backlog.quarantined(connection, limit=limit),
-        circuits=Counter(scope.partition(":")[0] for scope in backlog.open_circuits(connection)),
+        circuits=Counter(one.scope.partition(":")[0] for one in circuits.all_open(connection)),
         incidents=incidents.count_open(connection, limit=limit),
         events={event: totals.get((event, ""), 0) for event in EVENTS},
         bounces={_type_and_cause(label): number for (what, label), number in totals.items() if what == BOUNCE},

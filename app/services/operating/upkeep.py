@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
 from app.queue import DELIVER, SETTLE, WEBHOOKS, Bells, Lane
 from app.services.account.sync_list import Sync
+from app.services.apps.watch_budgets import WatchBudgets
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
 from app.services.operating.alerts.silence import Silence
@@ -23,6 +24,7 @@ from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
+from app.services.reporting.fold_counts import FoldCounts
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
 from app.services.suppression.review_bounces import Reviews
@@ -63,6 +65,11 @@ class Sweep(StrEnum):
     RETENTION = "retention"
     OLD_EMAILS = "old_emails"
     CANARY = "canary"
+    COUNTS = "counts"
+    BUDGETS = "budgets"
+
+
+_QUIET: Final = {Sweep.BELLS, Sweep.COUNTS}
 
 
 class Upkeep:
@@ -81,6 +88,8 @@ class Upkeep:
         refusals: Refusals,
         silence: Silence,
         alerts: WatchAlerts,
+        fold_counts: FoldCounts,
+        watch_budgets: WatchBudgets,
         canary: Canary,
         retention: Retention,
         email_retention: EmailRetention,
@@ -106,6 +115,8 @@ class Upkeep:
             Sweep.RETENTION: retention.sweep,
             Sweep.OLD_EMAILS: email_retention.sweep,
             Sweep.CANARY: canary.sweep,
+            Sweep.COUNTS: fold_counts.sweep,
+            Sweep.BUDGETS: watch_budgets.sweep,
         }
 
     def run(self, sweep: Sweep) -> int:
@@ -113,7 +124,7 @@ class Upkeep:
         moved = self._sweeps[sweep]()
         with self._database.transaction() as connection:
             heartbeats.beat(connection, f"sweep:{sweep}", kind=heartbeats.SWEEPER)
-        if moved and sweep is not Sweep.BELLS:
+        if moved and sweep not in _QUIET:
             log.info("swept", sweep=sweep, moved=moved)
         return moved
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
-from app.domain.feedback.providers import OTHER
+from app.domain.feedback.providers import SIMULATOR
 from app.domain.sending.state_machine import Event, State, TransitionFacts
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
 from app.domain.suppression.rules import scope_of
@@ -208,7 +208,7 @@ def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, send
         address=CANARY,
         key=CANARY,
         pseudonym="",
-        mailbox_provider=OTHER,
+        mailbox_provider=SIMULATOR,
         state=State.QUEUED,
     )
     return NewEmail(

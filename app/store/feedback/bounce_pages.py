@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, select, update
 
 from app.domain.feedback.events import Bounce, EventType
-from app.domain.sending.state_machine import State
 from app.store.engine.ids import first_id_of
 from app.store.feedback.events import said
 from app.store.tables.core import events, recipients
@@ -77,12 +76,12 @@ def read_again(
     connection.execute(update(events).where(events.c.id == event_id).values(values))
 
 
-def show_cause(connection: Connection, event_id: UUID, *, cause: str, before: str | None) -> None:
-    """Give the recipient of the bounce its cause, unless another bounce gave it another one than `before`."""
-    about = select(events.c.recipient_id).where(events.c.id == event_id).scalar_subquery()
-    shown = or_(recipients.c.cause.is_(None), recipients.c.cause == before)
-    connection.execute(
-        update(recipients)
-        .where(recipients.c.id == about, recipients.c.state == State.BOUNCED, shown)
-        .values(cause=cause)
-    )
+def recipient_of(connection: Connection, event_id: UUID) -> UUID | None:
+    """The recipient of the bounce; None for one that is not known."""
+    found: UUID | None = connection.scalar(select(events.c.recipient_id).where(events.c.id == event_id))
+    return found
+
+
+def show_cause(connection: Connection, recipient_id: UUID, *, cause: str) -> None:
+    """Give a recipient, which the caller has locked, the cause of its bounce."""
+    connection.execute(update(recipients).where(recipients.c.id == recipient_id).values(cause=cause))

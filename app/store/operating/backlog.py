@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 from app.domain.sending.state_machine import State
 from app.store.engine.database import now
 from app.store.feedback.notifications import InboxState
-from app.store.tables.core import apps, circuits, notifications, recipients
+from app.store.tables.core import apps, notifications, recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,6 @@ def quarantined(connection: Connection, *, limit: int) -> int:
     return _count(
         connection, select(notifications.c.id).where(_is(notifications.c.state, [InboxState.QUARANTINED])), limit
     )
-
-
-def open_circuits(connection: Connection) -> Sequence[str]:
-    """The scopes of the open circuits."""
-    return connection.scalars(select(circuits.c.scope)).all()
 
 
 _CLAIMABLE = (State.SCHEDULED, State.QUEUED, State.RETRY_WAIT)

@@ -89,10 +89,16 @@ def open_of(connection: Connection, kind: str, *, limit: int) -> tuple[Incident,
     return tuple(Incident(**row) for row in connection.execute(query).mappings())
 
 
-def is_open(connection: Connection, *, kind: str, subject: str) -> bool:
-    """Whether an incident of this kind and subject is open."""
-    mine = (incidents.c.kind == kind) & (incidents.c.subject == subject) & _IS_OPEN
-    return connection.scalar(select(incidents.c.id).where(mine)) is not None
+def is_open(connection: Connection, kind: str, subject: str) -> bool:
+    """Whether there is an open incident of this kind and subject."""
+    query = select(incidents.c.id).where(_IS_OPEN, incidents.c.kind == kind, incidents.c.subject == subject)
+    return connection.scalar(query) is not None
+
+
+def close_of(connection: Connection, kind: str, subject: str) -> None:
+    """Close the incident of this kind and subject, if it is open: what it is about is over."""
+    mine = (incidents.c.kind == kind) & (incidents.c.subject == subject)
+    connection.execute(update(incidents).where(mine, _IS_OPEN).values(closed_at=now()))
 
 
 def count_open(connection: Connection, *, limit: int) -> dict[str, int]:

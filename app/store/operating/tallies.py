@@ -6,9 +6,10 @@ would otherwise wait for each other.
 
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Executable, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -31,14 +32,15 @@ def add(connection: Connection, tally: Tally) -> None:
     ]
     if not rows:
         return
-    insert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    new = insert(tallies).values(rows)
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[tallies.c.what, tallies.c.label, tallies.c.shard],
-            set_={"number": tallies.c.number + new.excluded.number},
-        )
-    )
+    connection.execute(_adding(connection.dialect.name), rows)
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    """Built once: a statement that lists the values of several rows is compiled anew each time it runs."""
+    new = (postgresql_insert if dialect == "postgresql" else sqlite_insert)(tallies)
+    key = [tallies.c.what, tallies.c.label, tallies.c.shard]
+    return new.on_conflict_do_update(index_elements=key, set_={"number": tallies.c.number + new.excluded.number})
 
 
 def totals(connection: Connection) -> dict[tuple[str, str], int]:

@@ -1,1 +1,1 @@
-"""Rows behind outcomes, and the links to pages of them."""
+"""Rows behind outcomes and the links to them, and counts."""

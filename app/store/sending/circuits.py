@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, true, update
 
+from app.store.apps.app_pauses import paused_lanes
 from app.store.engine.database import add_once, clock, now
 from app.store.tables.core import circuits
 
@@ -41,16 +42,22 @@ class Circuit:
 
     def concerns(self, *, lane: str, sender_domain: str, stream: str) -> bool:
         """Whether email of this lane, From domain and stream (`<app>/<stream>`) waits for it."""
-        own = {"recovery", f"lane:{lane}", f"sender:{sender_domain}", f"stream:{stream}"}
+        of_app = f"app:{stream.partition('/')[0]}/{lane}"
+        own = {"recovery", f"lane:{lane}", f"sender:{sender_domain}", f"stream:{stream}", of_app}
         return self.scope in OF_EVERYBODY | own
 
 
 def all_open(connection: Connection) -> tuple[Circuit, ...]:
-    """Every open circuit."""
+    """Every open circuit. A paused lane of an application is one too: `app:<app>/<lane>`, kept with the application."""
+    paused = (
+        Circuit(scope=f"app:{one.app}/{one.lane}", reason=one.reason, opened_at=one.since, probe_at=None)
+        for one in paused_lanes(connection)
+    )
     rows = connection.execute(select(circuits).order_by(circuits.c.scope))
-    return tuple(
+    opened = (
         Circuit(scope=row.scope, reason=row.reason, opened_at=row.opened_at, probe_at=row.probe_at) for row in rows
     )
+    return (*paused, *opened)
 
 
 def lock(connection: Connection, scopes: AbstractSet[str]) -> None:

@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.sending.state_machine import CLAIMABLE, State
+from app.store.apps.app_pauses import goes_on
 from app.store.engine.bulk_statements import Among
 from app.store.engine.database import ahead, now
 from app.store.engine.ids import new_id
@@ -228,7 +229,7 @@ def has_due_email(connection: Connection, lane: str) -> bool:
 
 
 def _apps_with(*conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
-    """The applications with such email, in the order of their longest waiting email."""
+    """The applications with such email whose lane is not paused, in the order of their longest waiting email."""
     oldest = (
         select(recipients.c.due_at)
         .where(recipients.c.app_id == apps.c.id, *conditions)
@@ -236,7 +237,8 @@ def _apps_with(*conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
         .limit(1)
         .scalar_subquery()
     )
-    candidates = select(apps.c.id, oldest.label("oldest")).subquery()
+    in_lane = bindparam("in_lane", type_=recipients.c.lane.type)
+    candidates = select(apps.c.id, oldest.label("oldest")).where(goes_on(in_lane)).subquery()
     return select(candidates.c.id).where(candidates.c.oldest.is_not(None)).order_by(candidates.c.oldest)
 
 

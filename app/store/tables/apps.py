@@ -1,11 +1,25 @@
 """The tables of applications. They are used through `app.store.tables.core`, which imports all tables."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Uuid, false, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    Uuid,
+    false,
+    text,
+)
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
 
-# An application: its senders, its defaults, and its limits; a limit that is null does not exist.
+# An application: its senders, its defaults, and its limits; a limit that is null does not exist. `budget` holds the
+# lines that differ from the default, `budget_from` what had been spent when it was last resumed.
 apps = Table(
     "apps",
     metadata,
@@ -18,6 +32,11 @@ apps = Table(
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
     Column("emails_per_second", Integer),
     Column("emails_per_day", Integer),
+    Column("budget", Structured),
+    Column("budget_from", Structured),
+    Column("bulk_paused_at", UtcDateTime),
+    Column("transactional_paused_at", UtcDateTime),
+    Column("paused_reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("archived_at", UtcDateTime),
 )

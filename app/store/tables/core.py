@@ -34,6 +34,7 @@ from app.store.tables.operating import (
     signing_certificates,
     tallies,
 )
+from app.store.tables.reporting import count_changes, daily_counts, hourly_counts
 from app.store.tables.reporting_links import outcome_links
 from app.store.tables.suppression import (
     cursors,
@@ -60,11 +61,14 @@ __all__ = [
     "attempts",
     "audit",
     "circuits",
+    "count_changes",
     "cursors",
+    "daily_counts",
     "database_server",
     "emails",
     "events",
     "heartbeats",
+    "hourly_counts",
     "idempotency_keys",
     "incidents",
     "metadata",

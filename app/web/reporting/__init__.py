@@ -1,1 +1,1 @@
-"""Routes and pages that tell people what became of their emails."""
+"""Routes and pages that report what became of emails, in words and in counts."""

@@ -19,6 +19,7 @@ from app.store.engine.database import clock
 from app.wiring.bounce_rules import packaged_rules
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
+from tests.support.database.counts import as_counted, in_all, recounted
 from tests.support.gateway.emails import ROOT, submit
 from tests.support.gateway.gateways import caller, gateway_on
 from tests.support.gateway.rows import count, recipient_of, rows
@@ -94,7 +95,7 @@ def test_a_bounce_that_no_longer_suppresses_gives_the_address_back(gateway: Gate
 
 
 def test_an_email_shows_the_cause_as_it_reads_now(gateway: Gateway) -> None:
-    """So that the list of emails finds it by the new cause."""
+    """So that the list of emails finds it by the new cause, and the counts follow."""
     email = submit(gateway, caller(gateway), KIM)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     settle(gateway, (recipient_of(gateway, email).ses_message_id or "", RIDDLE))
@@ -103,6 +104,9 @@ def test_an_email_shows_the_cause_as_it_reads_now(gateway: Gateway) -> None:
     assert recipient_of(gateway, email).cause == "refused_unclear"
     reread(gateway, review(gateway, "gone", "zimbabwe is closed"))
     assert recipient_of(gateway, email).cause == "mailbox_gone"
+    reread(gateway, review(gateway, "full", "zimbabwe is closed"))
+    assert as_counted(gateway) == recounted(gateway)
+    assert "hard_bounced" not in in_all(as_counted(gateway))
 
 
 def test_another_bounce_that_still_suppresses_keeps_the_entry(gateway: Gateway) -> None:

@@ -239,6 +239,14 @@ def the_list_of_ses_is_read(gateway: Gateway, _mailer: ScriptedMailer, account: 
     assert {"kim@example.org", "lee@example.org"} <= listed
 
 
+def counts_are_folded(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
+    """The longest stream has counts of its hour and its day, and some that are not folded yet."""
+    who = caller(gateway, app=APP, senders=("*",))
+    submit(gateway, who, ADDRESS, stream=STREAM)
+    gateway.upkeep.run(Sweep.COUNTS)
+    submit(gateway, who, ADDRESS, stream=STREAM)
+
+
 SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]] = (
     a_mail_is_sent,
     the_list_of_ses_is_read,
@@ -250,6 +258,7 @@ SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]]
     a_message_of_a_queue_is_refused,
     a_person_acts,
     workers_are_alive,
+    counts_are_folded,
 )
 
 

@@ -35,6 +35,7 @@ from app.store.suppression.positive_cache import WARM
 from app.wiring.gateway import Gateway, build
 from tests.support.aws.ledger import MOODS, Ses, Taken
 from tests.support.aws.ses_events import about, bring
+from tests.support.database.counts import as_counted, in_all, recounted
 from tests.support.gateway.emails import ROOT, submit, take
 from tests.support.gateway.gateways import caller, settings_for
 from tests.support.gateway.rows import age, empty, recipient_of, rows
@@ -277,6 +278,7 @@ class Machine(RuleBasedStateMachine):
         assert self._in_state(*(WAITING - {State.HELD})) == []
         self.each_mail_stands_as_the_ledger_says()
         self.no_suppressed_address_is_mailed()
+        assert in_all(as_counted(self.gateway)) == in_all(recounted(self.gateway))
 
     def _call(self, one: claims.OpenAttempt) -> Outcome:
         address = one.recipient.address

@@ -43,6 +43,7 @@ ASKED: Final[dict[str, Any]] = {
     "POST /v1/emails": [LETTER],
     "POST /v1/emails/batch": [[LETTER]],
     "POST /v1/emails/check": [{"to": list(NAMES)}],
+    "GET /v1/stats": None,
     "GET /v1/emails": None,
     "GET /v1/outcomes": None,
     "GET /v1/outcomes/counts": None,

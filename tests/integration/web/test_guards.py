@@ -83,6 +83,7 @@ GUARDED: dict[str, tuple[Scope, str, str, Any]] = {
     "suppressions.undo_removal": (
         Scope.SUPPRESSIONS_WRITE, "POST", "/v1/suppressions/ann@example.com/undo", {"reason": "asked"},
     ),
+    "stats.read_stats": (Scope.EMAILS_READ, "GET", "/v1/stats", None),
     "list_files.export_suppressions": (Scope.SUPPRESSIONS_READ, "GET", "/v1/suppressions/export", None),
     "webhooks.add_webhook": (
         Scope.WEBHOOKS_WRITE, "POST", "/v1/webhooks",

@@ -7,6 +7,7 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.seeded.counts import OF_BUDGETS, OF_COUNTS
 from tests.mutants.seeded.feedback import OF_NOTIFICATIONS
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
@@ -276,6 +277,8 @@ MUTANTS: Final = (
         edits=(("return sum(self._bells.ring(bell) for bell in bells)", "return len(bells)"),),
         killed_by="tests/integration/operating/test_upkeep.py::test_bells_are_rung_only_for_due_work[sqlite]",
     ),
+    *OF_BUDGETS,
+    *OF_COUNTS,
     *OF_ENTRIES,
     *OF_KEYS,
     *OF_ACCEPTING,

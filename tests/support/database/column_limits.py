@@ -8,6 +8,7 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
 from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.feedback.rejections import Reason
+from app.domain.reporting.counted import Counted
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
@@ -70,9 +71,13 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "audit.action": frozenset(
         {"undo_unsuppress", "review_confirm", "ses_list_sync", "recovery_begin", "webhook_rotate_secret"}
     ),
+    "count_changes.mailbox_provider": frozenset({*DOMAINS, OTHER}),
+    "count_changes.what": frozenset(Counted),
     "cursors.name": frozenset(
         {CURSOR, EVENTS_CURSOR, cursor_of("https://sqs.us-gov-west-1.amazonaws.com/123456789012/postern", 15)}
     ),
+    "daily_counts.mailbox_provider": frozenset({*DOMAINS, OTHER}),
+    "daily_counts.what": frozenset(Counted),
     "database_server.identity": frozenset({"1" * 20 + "/FFFFFFFF"}),
     "emails.lane": frozenset(Lane),
     "emails.on_unconfirmed": frozenset(OnUnconfirmed),
@@ -81,6 +86,8 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "notifications.kind": frozenset(SnsType),
     "notifications.state": frozenset(InboxState),
     "heartbeats.kind": frozenset({WORKER, SWEEPER, STAND_IN, CANARY}),
+    "hourly_counts.mailbox_provider": frozenset({*DOMAINS, OTHER}),
+    "hourly_counts.what": frozenset(Counted),
     "incidents.kind": frozenset({"foreign_configuration_set", "unreadable_notification", "unsubscribe_link_missing"}),
     "outcome_links.kind": frozenset(LinkKind),
     "peppers.purpose": frozenset({"pseudonyms"}),
@@ -114,6 +121,8 @@ LONGEST: Final[Mapping[str, str]] = {
     "audit.actor": ACTOR,
     "audit.key": ADDRESS,
     "circuits.scope": f"sender:{DOMAIN}",
+    "count_changes.stream": STREAM,
+    "daily_counts.stream": STREAM,
     "emails.actor": "c" * 320,
     "emails.reference": "f" * 256,
     "emails.stream": STREAM,
@@ -125,6 +134,7 @@ LONGEST: Final[Mapping[str, str]] = {
     "notifications.sns_message_id": "0" * 8 + "-0000-0000-0000-" + "0" * 12,
     "notifications.topic_arn": TOPIC,
     "heartbeats.name": f"{HOST}:4194304",
+    "hourly_counts.stream": STREAM,
     "idempotency_keys.key": IDEMPOTENCY,
     "incidents.subject": TOPIC,
     "alerts.subject": TOPIC,

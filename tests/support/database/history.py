@@ -27,6 +27,8 @@ TABLES: Final = (
     "webhook_deliveries",
     "webhook_attempts",
     "outcome_links",
+    "hourly_counts",
+    "daily_counts",
 )
 """The tables that grow with every email or every person: no statement may scan one of them."""
 
@@ -176,7 +178,22 @@ select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
 insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
 select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
 """,
+    "hourly_counts": """
+insert into hourly_counts (app_id, hour, stream, mailbox_provider, what, number)
+select app.id, hour, 'stream-' || stream, 'provider-' || provider, what, 1 from apps as app,
+    generate_series(date_trunc('day', now()) - interval '8 days', now(), interval '1 hour') as hour,
+    generate_series(1, 4) as stream, generate_series(1, 10) as provider, unnest(%(counted)s::text[]) as what
+order by hour
+""",
+    "daily_counts": """
+insert into daily_counts (app_id, day, stream, mailbox_provider, what, number)
+select app.id, day, 'stream-' || stream, 'provider-' || provider, what, 1 from apps as app,
+    generate_series(date_trunc('day', now()) - interval '400 days', now(), interval '1 day') as day,
+    generate_series(1, 4) as stream, generate_series(1, 10) as provider, unnest(%(counted)s::text[]) as what
+order by day
+""",
 }
+_COUNTED: Final = ["accepted", "sent", "delivered", "bounced", "hard_bounced", "opened"]
 _APPS: Final = """
 insert into apps (id, name, senders, default_lane, created_at)
 select ('01800000-0000-7000-8000-00000000000' || n)::uuid, 'app-' || n, '["@example.com"]', 'bulk', now()
@@ -198,7 +215,7 @@ def fill(database_url: str, *, emails: int) -> None:
         connection.execute(_MOMENTS, {"total": emails})
         with _without_indexes(connection):
             for statement in _FILL.values():
-                connection.execute(statement.encode(), {"total": emails})
+                connection.execute(statement.encode(), {"total": emails, "counted": _COUNTED})
         connection.execute(f"vacuum (analyze) {', '.join(TABLES)}".encode())
 
 

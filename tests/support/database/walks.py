@@ -111,6 +111,14 @@ QUERIES: Final = {
     ("GET", "/v1/suppressions/reviews"): [""],
     ("GET", "/v1/webhooks"): ["", *(f"limit=2&{way}={HOOKS['app-3']}" for way in ("after", "before"))],
     ("GET", "/v1/webhooks/<uuid:webhook_id>/deliveries"): list(delivery_queries()),
+    ("GET", "/v1/stats"): [
+        "",
+        "by=hour",
+        f"since={OLD}&until={RECENT}",
+        "stream=stream-2&provider=gmail",
+        "app=app-5",
+        "stream=never",
+    ],
 }
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
 
@@ -274,6 +282,8 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("app", "set"): [["app-2", "--lane", "bulk", "--emails-per-day", "1000"]],
         ("app", "archive"): [["app-3"]],
         ("app", "unarchive"): [["app-3"]],
+        ("app", "budget"): [["app-1"], ["app-2", "--minimum", "200"]],
+        ("app", "resume"): [["app-1", *why]],
         ("secret", "check"): [[]],
         ("secret", "reseal"): [[]],
         ("check",): [[PERSON, ROLE_ADDRESS, some_entry]],
@@ -285,6 +295,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
             ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
         ],
         ("outcomes",): [["--actor", "user-7"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
+        ("stats",): [[], ["--by", "hour", "--app", "app-1"]],
         ("suppress",): [[PERSON, *why]],
         ("unsuppress",): [[some_entry, *why]],
         # Without a filter it prints the whole list; a page of that is requested above.

@@ -81,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *BEFORE_SUBMISSION,
         "app.services.operating.alerts",
         "app.services.operating.canary",
+        "app.services.reporting",
         "config",
     },
     "app.services.operating.alerts": {*IN_SERVICES, "app.services.sending"},

@@ -7,7 +7,13 @@ from typing import Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[3]
 SERVICES: Final = CHECKOUT / "app/services"
-WRITES: Final = {"recipients.save", "recipients.save_accepted", "save_isolated", "emails.add"}
+WRITES: Final = {
+    "recipients.save",
+    "recipients.save_accepted",
+    "save_isolated",
+    "emails.add",
+    "bounce_pages.show_cause",
+}
 # It only keeps one bad row from holding up the others, for services that note the moves themselves.
 ONLY_PASSES_ON: Final = SERVICES / "isolation.py"
 

@@ -66,7 +66,7 @@ def _changes(connection: Connection) -> Iterator[tuple[WebhookEvent, dict[str, A
 
 def _goes_on(connection: Connection, concern: Concern) -> bool:
     """Whether it is open, although it is not among the latest that were read."""
-    return concern.kind != CIRCUIT and incidents.is_open(connection, kind=concern.kind, subject=concern.subject)
+    return concern.kind != CIRCUIT and incidents.is_open(connection, concern.kind, concern.subject)
 
 
 def _all_open(connection: Connection) -> dict[Concern, _Open]:

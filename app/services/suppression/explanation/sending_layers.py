@@ -11,12 +11,14 @@ from app.domain.sending.state_machine import State
 from app.domain.suppression.remedies import Remedy
 from app.domain.suppression.rules import scope_of
 from app.services.suppression.explanation.layer import Finding, Layer, LayerName, LayerVerdict
+from app.store.apps.app_pauses import LANES
 from app.store.sending.circuits import OF_EVERYBODY, Circuit
 from app.store.submission.last_emails import LastEmail
 
 LAST_EMAILS: Final = 5
 _RECOVERY: Final = "recovery"
 _LANE: Final = "lane:"
+_APP: Final = "app:"
 _WENT_WELL: Final = frozenset({State.SENT, State.DELIVERED, State.SCHEDULED, State.QUEUED, State.SENDING})
 _BY_ITSELF: Final = Remedy(by="Postern: it tries again by itself, and sends what waits", command=None, call=None)
 
@@ -45,10 +47,16 @@ class SendingFacts:
     @property
     def all_wait(self) -> bool:
         """Whether each of the emails in question waits, whatever its lane and sender."""
-        return any(one.scope in OF_EVERYBODY | {_RECOVERY} for one in self.waiting)
+        scopes = {one.scope for one in self.waiting}
+        lanes_of_app = {f"{_APP}{self.emails.app}/{lane}" for lane in LANES}
+        return not scopes.isdisjoint(OF_EVERYBODY | {_RECOVERY}) or lanes_of_app <= scopes
 
     def _concerns(self, scope: str) -> bool:
-        if not scope.startswith("stream:") or self.emails.app is None:
+        if self.emails.app is None:
+            return True
+        if scope.startswith(_APP):
+            return scope.startswith(f"{_APP}{self.emails.app}/")
+        if not scope.startswith("stream:"):
             return True
         own = scope.removeprefix("stream:")
         return (
@@ -83,6 +91,7 @@ def _said(circuit: Circuit) -> str:
     kind, _, name = circuit.scope.partition(":")
     what = {
         "lane": f"the lane {name} is paused",
+        "app": f"the lane {name.rpartition('/')[2]} of {name.partition('/')[0]} is paused",
         "sender": f"email from {name}",
         "stream": f"email of the stream {name}",
         _RECOVERY: "the database is being recovered",
@@ -93,6 +102,9 @@ def _said(circuit: Circuit) -> str:
 def _remedy(circuit: Circuit) -> Remedy:
     if circuit.scope.startswith(_LANE):
         return Remedy(by="an operator", command=f"./postern resume {circuit.scope.removeprefix(_LANE)}", call=None)
+    if circuit.scope.startswith(_APP):
+        app = circuit.scope.removeprefix(_APP).partition("/")[0]
+        return Remedy(by="an operator", command=f"./postern app resume {app} --reason WHY", call=None)
     if circuit.scope == _RECOVERY:
         return Remedy(by="an operator", command="./postern recovery end", call=None)
     return _BY_ITSELF
