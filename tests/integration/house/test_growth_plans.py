@@ -23,9 +23,10 @@ from app.services.reporting.outcome_links import LinkWish
 from app.store.webhooks import deliveries, endpoints
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
+from tests.support.database.command_walks import ELSEWHERE, command_lines
 from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
-from tests.support.database.walks import ELSEWHERE, PERSON, QUERIES, command_lines, single_calls
+from tests.support.database.walks import PERSON, QUERIES, single_calls
 from tests.support.gateway.emails import bounce, delivery, feed, submit
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on, migrate
 from tests.support.gateway.list_sync import two_lists

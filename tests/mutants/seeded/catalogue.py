@@ -7,7 +7,6 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.seeded.counts import OF_BUDGETS, OF_COUNTS
 from tests.mutants.seeded.feedback import OF_NOTIFICATIONS
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
@@ -15,13 +14,12 @@ from tests.mutants.seeded.lock_order import OF_ORDER
 from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
 from tests.mutants.seeded.queues import OF_QUEUES
-from tests.mutants.seeded.reporting import OF_OUTCOMES
+from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS, OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
-from tests.mutants.seeded.suppression import OF_THE_LIST
-from tests.mutants.seeded.suppression_rules import OF_ENTRIES
+from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
 
 _CLAIMS = "tests/integration/sending/test_claims.py"

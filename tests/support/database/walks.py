@@ -5,7 +5,6 @@ The values of filters are common ones, rare ones, and ones that no row has.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from app.domain.reporting.outcome_words import OutcomeCause
@@ -237,104 +236,5 @@ def calls_of_suppressions(ids: dict[str, str]) -> Calls:
         ],
         ("POST", "/v1/suppressions/reviews/<domain>"): [
             ("/v1/suppressions/reviews/mail7.example.net", {"decision": "confirm", **reason})
-        ],
-    }
-
-
-ELSEWHERE: Final = {
-    ("demo",),
-    ("up",),
-    ("simulator",),
-    ("send",),
-    ("bench",),
-    ("chaos",),
-    ("settings",),
-    ("secret", "new"),
-    ("doctor",),
-    ("ses", "plan"),
-    ("ses", "apply"),
-    ("ses", "destroy"),
-    ("ses", "template"),
-    ("ses", "status"),
-    ("feedback", "redrive"),
-    ("suppressions", "sync"),
-}
-"""Commands that do not query the history: they call AWS, the API or nothing, or start a gateway of their own.
-
-`suppressions sync` runs what the sweep `ses_list` runs.
-"""
-
-
-def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...], list[list[str]]]:
-    """Return the arguments for each command."""
-    why = ["--reason", "A test."]
-    some_entry, other_entry = LISTED.format(77, 77), LISTED.format(78, 78)
-    (directory / "list.csv").write_text(f"email\n{PERSON}\n{some_entry}\n")
-    (directory / "people.txt").write_text("person.301@mail301.example.net\nperson.302@mail302.example.net\n")
-    return {
-        ("key", "create"): [["--app", "app-1", "--sender", "@example.com"]],
-        ("key", "list"): [[]],
-        ("key", "rotate"): [["none"]],
-        ("key", "revoke"): [["none"]],
-        ("app", "create"): [["another"]],
-        ("app", "list"): [[]],
-        ("app", "show"): [["app-2"]],
-        ("app", "set"): [["app-2", "--lane", "bulk", "--emails-per-day", "1000"]],
-        ("app", "archive"): [["app-3"]],
-        ("app", "unarchive"): [["app-3"]],
-        ("app", "budget"): [["app-1"], ["app-2", "--minimum", "200"]],
-        ("app", "resume"): [["app-1", *why]],
-        ("secret", "check"): [[]],
-        ("secret", "reseal"): [[]],
-        ("check",): [[PERSON, ROLE_ADDRESS, some_entry]],
-        ("emails",): [
-            [],
-            ["--to", ROLE_ADDRESS, "--state", "held"],
-            ["--app", "app-5", "--last-event", "bounced", "--last-event", "complained"],
-            ["--cause", "mailbox_full"],
-            ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
-        ],
-        ("outcomes",): [["--actor", "user-7"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
-        ("stats",): [[], ["--by", "hour", "--app", "app-1"]],
-        ("suppress",): [[PERSON, *why]],
-        ("unsuppress",): [[some_entry, *why]],
-        # Without a filter it prints the whole list; a page of that is requested above.
-        ("suppressions", "list"): [["--origin", "unsubscribe"], ["--prefix", "listed.77"], ["--scope", "app-5"]],
-        ("suppressions", "show"): [[some_entry], [ROLE_ADDRESS]],
-        ("suppressions", "undo"): [[some_entry, *why]],
-        ("suppressions", "review"): [[], ["confirm", "mail7.example.net", *why]],
-        ("suppressions", "explain"): [[ROLE_ADDRESS], [other_entry, "--app", "app-1"]],
-        ("suppressions", "import"): [[str(directory / "list.csv")]],
-        ("suppressions", "export"): [["--file", str(directory / "out.csv"), "--origin", "unsubscribe"]],
-        ("events",): [[PERSON], [ROLE_ADDRESS]],
-        ("bounces", "unmatched"): [["--days", "1"]],
-        ("bounces", "reread"): [["--days", "1", "--dry-run"]],
-        ("stream", "set"): [["app-1", "default", "--title", "News"]],
-        ("stream", "list"): [[]],
-        ("webhook", "list"): [[]],
-        ("webhook", "create"): [["app-1", "https://b.example.org/", "--event", "email.sent"]],
-        ("webhook", "deliveries"): [[HOOKS["app-1"]], [HOOKS["app-1"], "--state", "failed"]],
-        ("webhook", "replay"): [
-            [HOOKS["app-1"], "--delivery", ids["delivery"]],
-            [HOOKS["app-1"], "--since", "2019-01-01", "--until", "2019-02-01"],
-        ],
-        ("webhook", "enable"): [[HOOKS["app-1"]]],
-        ("pause",): [["bulk", *why]],
-        ("resume",): [["bulk"]],
-        ("held",): [[]],
-        ("resend",): [[ids["held"], *why]],
-        ("discard",): [[ids["also_held"], *why]],
-        ("incidents", "list"): [[]],
-        ("incidents", "close"): [[ids["held"], *why]],
-        ("feedback", "refused"): [[], ["--retry"]],
-        ("feedback", "list"): [
-            ["--state", state, *more] for state in ("parked", "quarantined") for more in ([], ["--retry"])
-        ],
-        ("recovery", "begin"): [why],
-        ("recovery", "status"): [[]],
-        ("recovery", "end"): [[], ["--force"]],
-        ("forget",): [
-            [PERSON, *why, "--keep-at-ses", "--yes"],
-            ["--from", str(directory / "people.txt"), *why, "--keep-at-ses", "--yes"],
         ],
     }
