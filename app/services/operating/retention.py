@@ -1,6 +1,7 @@
-"""Erase what is past its retention: bodies, raw notifications, idempotency keys, and the heartbeats of old processes.
+"""Erase what is past its retention: bodies, notifications, webhooks, idempotency keys, and heartbeats of old processes.
 
-Bodies last for a time after their email has ended, notifications after they came; each kind is erased by itself.
+Bodies last for a time after their email has ended, notifications after they came, and events for endpoints as long;
+each kind is erased by itself.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats
 from app.store.submission import emails
+from app.store.webhooks import outbox
 
 log = structlog.get_logger()
 
@@ -38,7 +40,13 @@ class Retention:
         Each batch of each kind is a transaction, so a slow or failed one undoes nothing of the others. Raises the error
         of the first kind that failed, once the others were erased.
         """
-        kinds = (self._erase_bodies, self._erase_notifications, self._erase_idempotency_keys, self._erase_heartbeats)
+        kinds = (
+            self._erase_bodies,
+            self._erase_notifications,
+            self._erase_webhooks,
+            self._erase_idempotency_keys,
+            self._erase_heartbeats,
+        )
         erased, failures = 0, []
         for kind in kinds:
             try:
@@ -67,6 +75,13 @@ class Retention:
             before = clock(connection) - self._notifications_last
             erased = notifications.erase(connection, received_before=before, limit=self._batch)
             return erased + refused_messages.erase(connection, refused_before=before, limit=self._batch)
+
+        return self._until_none(batch)
+
+    def _erase_webhooks(self) -> int:
+        def batch(connection: Connection) -> int:
+            before = clock(connection) - self._notifications_last
+            return outbox.erase(connection, occurred_before=before, limit=self._batch)
 
         return self._until_none(batch)
 
