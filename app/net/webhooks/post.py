@@ -1,52 +1,33 @@
 """One post to the endpoint of an application: to a checked address, with one answer, in bounded time.
 
-It decides whether the post may be made, and what it came to. The host is looked up here and nowhere else: all of its
-addresses have to be fit, and the connection goes to one of them, so that a later answer of the DNS changes nothing. TLS
-still proves the name. Nothing that the other side does raises an error.
+It decides what the post came to. Nothing that the other side does raises an error.
 """
 
 import re
-import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, LineTooLong
-from ipaddress import ip_address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from botocore.httpsession import get_cert_path
-
 from app.domain.account.published import DnsSilent
 from app.domain.message.unseen import is_unseen
-from app.domain.webhooks.addresses import Address, AllowedAddresses
+from app.domain.webhooks.addresses import AllowedAddresses
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.post_result import PostOutcome, PostResult
 from app.net.webhooks.kept_connections import Connection, KeptConnections
+from app.net.webhooks.open_connection import AddressRefused, NoSuchHost, OpenConnection, Resolve
 from app.net.webhooks.proxy import Proxy, ProxyRefused
 from app.net.webhooks.timed_socket import AnswerTooLarge, Deadline, TimedSocket
 
 PATIENCE_S: Final = 15.0
 EXCERPT: Final = 1024
 
-_CONNECT_S: Final = 5.0
 _READ: Final = 16 * 1024  # at a time: http.client would take memory for as much as the answer says it has
-_MOST_ADDRESSES: Final = 4
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "Postern"}
 _NOT_PLAIN: Final = re.compile(r"[^ -~]")
-_LOCALHOST: Final = (ip_address("127.0.0.1"), ip_address("::1"))
-
-Resolve = Callable[[str], Sequence[Address]]
-"""All addresses of a host, or none; raises `DnsSilent`. It takes a few seconds at most."""
-
-
-class AddressRefused(Exception):
-    """The host has an address that may not be called."""
-
-
-class NoSuchHost(Exception):
-    """The DNS knows no address of the host."""
 
 
 class Meaning(NamedTuple):
@@ -100,12 +81,9 @@ class WebhookPoster:
         ca_file: str | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._resolve = resolve
-        self._allowed = allowed
-        self._proxy = proxy
-        self._tls = _tls(ca_file)
-        self._patience_s = patience_s
+        self._open = OpenConnection(resolve=resolve, allowed=allowed, proxy=proxy, ca_file=ca_file)
         self._kept = KeptConnections()
+        self._patience_s = patience_s
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostResult:
         """Make one post, follow nothing, and return what became of it within `patience_s` seconds.
@@ -129,7 +107,7 @@ class WebhookPoster:
             # It may have ended at this very moment. A second post has the same id, so the receiver knows it again.
             with suppress(ConnectionError, ssl.SSLError):
                 return self._ask(kept, parts, headers, body, deadline)
-        connection = self._kept.opened(origin, self._connected(parts, deadline))
+        connection = self._kept.opened(origin, self._open(parts, deadline))
         return self._ask(connection, parts, headers, body, deadline)
 
     def _ask(
@@ -150,57 +128,6 @@ class WebhookPoster:
                 self._kept.rest(connection)
             else:
                 connection.socket.close()
-
-    def _connected(self, parts: SplitResult, deadline: Deadline) -> socket.socket:
-        """A connection to a fit address of the host, or through the proxy; private, if the URL is https."""
-        host = parts.hostname or ""
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
-        proxy = self._proxy if self._proxy is not None and secure and self._proxy.is_for(host) else None
-        addresses = self._fit_addresses(host, proxied=proxy is not None)
-        connected = proxy.open(host, port, deadline) if proxy is not None else _connect(addresses, port, deadline)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not secure:
-            return connected
-        connected.settimeout(deadline.left())
-        try:
-            return self._tls.wrap_socket(connected, server_hostname=host)
-        except BaseException:
-            connected.close()
-            raise
-
-    def _fit_addresses(self, host: str, *, proxied: bool) -> Sequence[Address]:
-        """All addresses of a host, each of which may be called. Behind a proxy, a host may be unknown here."""
-        try:
-            addresses = self._look_up(host)
-        except DnsSilent:
-            if not proxied:
-                raise
-            return ()
-        if not all(self._allowed.permit(address) for address in addresses):
-            raise AddressRefused
-        if not addresses and not proxied:
-            raise NoSuchHost
-        return addresses
-
-    def _look_up(self, host: str) -> Sequence[Address]:
-        if host == "localhost":
-            return _LOCALHOST
-        try:
-            return (ip_address(host),)
-        except ValueError:
-            return self._resolve(host)
-
-
-def _connect(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
-    """A connection to the first of the addresses that takes one. Raises what the last of them failed with."""
-    failure: OSError = OSError("no address")
-    for address in addresses[:_MOST_ADDRESSES]:
-        try:
-            return socket.create_connection((str(address), port), timeout=min(deadline.left(), _CONNECT_S))
-        except OSError as error:
-            failure = error
-    raise failure
 
 
 def _read(response: HTTPResponse) -> tuple[bytes, bool]:
@@ -235,13 +162,3 @@ def _reason(error: Exception) -> tuple[PostOutcome, str]:
 def _readable(beginning: bytes) -> str:
     text = beginning.decode("utf-8", "replace")[:EXCERPT]
     return _NOT_PLAIN.sub(lambda found: " " if is_unseen(found[0]) else found[0], text)
-
-
-def _tls(ca_file: str | None) -> ssl.SSLContext:
-    """TLS 1.2 or newer. Its default are the authorities of this host, and those of boto3 since some hosts have none."""
-    context = ssl.create_default_context(cafile=ca_file)
-    if ca_file is None:
-        context.load_verify_locations(cafile=get_cert_path(verify=True))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

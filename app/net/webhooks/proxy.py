@@ -30,7 +30,7 @@ class Proxy:
 
     @classmethod
     def at(cls, url: str, *, exempt: str = "") -> Self:
-        """The proxy of a URL like `http://user:password@proxy.example:3128`; the scheme may be missing. Raises `ValueError`."""
+        """The proxy at `http://user:password@proxy.example:3128`, with the scheme or without. Raises `ValueError`."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme != "http" or not parts.hostname:
             raise ValueError("HTTPS_PROXY must be an http:// URL")

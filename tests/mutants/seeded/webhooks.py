@@ -37,19 +37,19 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="one public address of a host is enough",
-        file="app/net/webhooks/post.py",
+        file="app/net/webhooks/open_connection.py",
         edits=(("if not all(self._allowed.permit", "if not any(self._allowed.permit"),),
         killed_by=_CORPUS,
     ),
     Mutant(
         name="the host is looked up again for the connection",
-        file="app/net/webhooks/post.py",
+        file="app/net/webhooks/open_connection.py",
         edits=(("socket.create_connection((str(address), port)", 'socket.create_connection(("localhost", port)'),),
         killed_by=f"{_SSRF}::test_the_connection_goes_to_the_address_that_was_checked",
     ),
     Mutant(
         name="behind a proxy no address is checked",
-        file="app/net/webhooks/post.py",
+        file="app/net/webhooks/open_connection.py",
         edits=(("if not all(self._allowed.permit", "if not proxied and not all(self._allowed.permit"),),
         killed_by="tests/integration/webhooks/test_proxy.py::test_what_is_private_here_is_not_asked_of_the_proxy",
     ),
@@ -98,7 +98,7 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="any certificate is one of the host",
-        file="app/net/webhooks/post.py",
+        file="app/net/webhooks/open_connection.py",
         edits=(
             ("    context.set_alpn_protocols", "    context.check_hostname = False\n    context.set_alpn_protocols"),
         ),
