@@ -2,54 +2,34 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
-import pytest
 from resend.webhooks._webhooks import Webhooks
 
-from app.domain.apps.callers import Caller
 from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.retries import WAITS
-from app.queue import Lane
 from app.services.paging import Page
-from app.services.webhooks.endpoints import EndpointChange, EndpointStatus
-from app.services.webhooks.record import WEBHOOK_DISABLED, Called
-from app.services.webhooks.turn import WEBHOOK_UNSIGNED, Turn
-from app.store.engine.ids import new_id
-from app.store.webhooks import deliveries, endpoints
+from app.services.webhooks.turn import WEBHOOK_UNSIGNED
 from app.wiring.gateway import Gateway
-from tests.support.gateway.emails import bounce, delivery, feed, submit
+from tests.support.gateway.emails import bounce, delivery, feed
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, change, count, rows
 from tests.support.webhooks.endpoints import (
     ACCEPTED,
     BROKEN,
-    GONE,
     REFUSED,
     SILENT,
     Posted,
+    let_wait_end,
     scripted,
+    sent_to,
     states,
     subscribe,
 )
 
 SLOW_URL = "https://slow.example.org/hooks"
-
-
-def sent_to(gateway: Gateway, who: Caller, *addresses: str) -> list[UUID]:
-    """Emails that SES took, to each of these addresses."""
-    emails = [submit(gateway, who, one) for one in addresses]
-    gateway.deliver.drain(Lane.TRANSACTIONAL)
-    return emails
-
-
-def let_wait_end(gateway: Gateway) -> None:
-    """As if every endpoint and every delivery had waited long enough."""
-    age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
-    age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting")
 
 
 def test_a_bounce_is_told_to_the_application(gateway: Gateway) -> None:
@@ -191,141 +171,6 @@ def let_wait_end_of_tried(gateway: Gateway) -> None:
     age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
     for tries in range(1, 5):
         age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting", tries=tries)
-
-
-def test_a_worker_that_dies_before_it_records_leaves_the_event_to_another(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once its lease is over the event is sent again, under the same id: at least once, and a receiver can tell."""
-    who, poster = caller(gateway), scripted(gateway)
-    added = subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-
-    def dies(*_: object) -> None:
-        raise SystemExit
-
-    parts = gateway.webhooks.deliver.parts
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway.webhooks.deliver, "parts", replace(parts, record=dies))  # type: ignore[arg-type]
-        patch.setattr(endpoints, "release", lambda *_, **__: None)
-        with pytest.raises(SystemExit):
-            one_turn(gateway)
-    assert gateway.webhooks.deliver.drain() == 0
-    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
-    assert gateway.webhooks.deliver.drain() == 1
-
-    first, second = poster.got
-    assert (first.id, first.body) == (second.id, second.body)
-    assert states(gateway, who, added.endpoint.id) == ["delivered"]
-
-
-def one_turn(gateway: Gateway) -> None:
-    """Claim the endpoint and give it a turn in this thread, as a process does that is about to die."""
-    token = new_id()
-    with gateway.database.transaction() as connection:
-        [endpoint] = endpoints.claim(connection, token, limit=1)
-    Turn(gateway.webhooks.deliver.parts, endpoint, token).run()
-
-
-def test_an_endpoint_is_called_by_one_process_at_a_time(gateway: Gateway) -> None:
-    """A second claim finds nothing until the lease of the first is over."""
-    who = caller(gateway)
-    subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-    with gateway.database.transaction() as connection:
-        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
-    with gateway.database.transaction() as connection:
-        assert endpoints.claim(connection, new_id(), limit=5) == ()
-        assert not endpoints.has_due(connection)
-    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
-    with gateway.database.transaction() as connection:
-        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
-
-
-def reported_late(gateway: Gateway, results: Sequence[PostResult]) -> UUID:
-    """A process that lost its lease reports these results; the endpoint of a single event."""
-    with gateway.database.transaction() as connection:
-        old, new = new_id(), new_id()
-        [endpoint] = endpoints.claim(connection, old, limit=1)
-        due = deliveries.due(connection, endpoint.id, limit=10)
-    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
-    with gateway.database.transaction() as connection:
-        endpoints.claim(connection, new, limit=1)
-    calls = [Called(one, result) for one, result in zip(due, results, strict=True)]
-    gateway.webhooks.deliver.parts.record(endpoint.id, old, calls)
-    return endpoint.id
-
-
-def test_a_failure_counts_only_while_the_claim_holds_the_endpoint(gateway: Gateway) -> None:
-    """A process that was frozen for minutes must not put off what another one is delivering."""
-    who = caller(gateway)
-    subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-    reported_late(gateway, [SILENT])
-    [row], [endpoint] = rows(gateway, "webhook_deliveries"), rows(gateway, "webhook_endpoints")
-    assert (row["state"], row["tries"], endpoint["failures"]) == ("waiting", 0, 0)
-    assert count(gateway, "webhook_attempts") == 1
-
-
-def test_that_an_endpoint_took_an_event_counts_whoever_reports_it(gateway: Gateway) -> None:
-    """It is evidence: sending the event again would help nobody."""
-    who = caller(gateway)
-    added = subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-    reported_late(gateway, [ACCEPTED])
-    assert states(gateway, who, added.endpoint.id) == ["delivered"]
-
-
-def test_an_endpoint_that_is_gone_is_disabled_at_once(gateway: Gateway) -> None:
-    """410 asks for no more events. An incident says so, and new events are not written for it."""
-    who = caller(gateway)
-    scripted(gateway, lambda _: GONE)
-    added = subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-    gateway.webhooks.deliver.drain()
-    [incident] = rows(gateway, "incidents", kind=WEBHOOK_DISABLED)
-    assert incident["subject"] == f"invites {added.endpoint.id}"
-    sent_to(gateway, who, "ann@example.net")
-    assert count(gateway, "webhook_deliveries") == 1
-
-
-def test_an_endpoint_is_disabled_after_five_days_without_a_success(gateway: Gateway) -> None:
-    """What waits for it is kept, and is sent when it is enabled again."""
-    who, up = caller(gateway), threading.Event()
-    poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else BROKEN)
-    added = subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net", "ann@example.net")
-    gateway.webhooks.deliver.drain()
-    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=4, hours=23))
-    let_wait_end(gateway)
-    gateway.webhooks.deliver.drain()
-    assert rows(gateway, "webhook_endpoints")[0]["disabled_at"] is None
-    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=5))
-    let_wait_end(gateway)
-    gateway.webhooks.deliver.drain()
-    assert "5 days" in rows(gateway, "webhook_endpoints")[0]["disabled_why"]
-    let_wait_end(gateway)
-    assert gateway.webhooks.deliver.drain() == 0
-
-    up.set()
-    gateway.webhooks.endpoints.change(who, added.endpoint.id, EndpointChange(status=EndpointStatus.ENABLED))
-    assert gateway.webhooks.deliver.drain() == 2
-    assert len(poster.got) == 5
-
-
-def test_one_event_that_is_refused_for_days_disables_nothing_that_works(gateway: Gateway) -> None:
-    """Any success ends the time for which an endpoint has been failing."""
-    who = caller(gateway)
-    scripted(gateway, lambda posted: REFUSED if b"kim@" in posted.body else ACCEPTED)
-    subscribe(gateway, who, "email.sent")
-    sent_to(gateway, who, "kim@example.net")
-    gateway.webhooks.deliver.drain()
-    age(gateway, "webhook_endpoints", "failing_since", timedelta(days=6))
-    sent_to(gateway, who, "ann@example.net")
-    gateway.webhooks.deliver.drain()
-    let_wait_end(gateway)
-    gateway.webhooks.deliver.drain()
-    assert rows(gateway, "webhook_endpoints")[0]["disabled_at"] is None
 
 
 def test_the_answer_of_an_endpoint_is_kept_without_addresses(gateway: Gateway) -> None:

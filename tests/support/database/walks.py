@@ -72,21 +72,10 @@ QUERIES: Final = {
 """The queries of each list. Each filter of a list needs a query here, or the test of completeness fails."""
 
 
-def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, Any]]]:
-    """Return the requests to each route that is not a list: path and body."""
-    one, reason = f"/v1/emails/{ids['delivered']}", {"reason": "A test."}
-    entry = "/v1/suppressions/" + LISTED.format(77, 77)
-    token = "/unsubscribe/" + ids["token"]
+def webhook_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, Any]]]:
+    """Return the requests to each route of webhooks that is not a list."""
     hook = f"/v1/webhooks/{HOOKS['app-1']}"
     return {
-        ("GET", "/docs"): [("/docs", None)],
-        ("GET", "/docs/<name>"): [("/docs/none", None)],
-        ("GET", "/"): [("/", None)],
-        ("GET", "/healthz"): [("/healthz", None)],
-        ("GET", "/openapi.json"): [("/openapi.json", None)],
-        ("GET", "/metrics"): [("/metrics", None)],
-        ("GET", "/readyz"): [("/readyz", None)],
-        ("POST", "/feedback/sns"): [("/feedback/sns", {})],
         ("POST", "/v1/webhooks"): [("/v1/webhooks", {"endpoint": "https://a.example.org/", "events": ["email.sent"]})],
         ("GET", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", None)],
         ("PATCH", "/v1/webhooks/<uuid:webhook_id>"): [(f"/v1/webhooks/{ids['webhook']}", {"status": "enabled"})],
@@ -105,6 +94,23 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
             (f"{hook}/replay", {"since": "2019-01-01", "until": "2019-02-01"}),
             (f"{hook}/replay", {"since": RECENT, "until": f"{datetime.now(UTC) - timedelta(days=2, hours=23):%FT%TZ}"}),
         ],
+    }
+
+
+def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, Any]]]:
+    """Return the requests to each route that is not a list: path and body."""
+    one, reason = f"/v1/emails/{ids['delivered']}", {"reason": "A test."}
+    entry = "/v1/suppressions/" + LISTED.format(77, 77)
+    token = "/unsubscribe/" + ids["token"]
+    return {
+        ("GET", "/docs"): [("/docs", None)],
+        ("GET", "/docs/<name>"): [("/docs/none", None)],
+        ("GET", "/"): [("/", None)],
+        ("GET", "/healthz"): [("/healthz", None)],
+        ("GET", "/openapi.json"): [("/openapi.json", None)],
+        ("GET", "/metrics"): [("/metrics", None)],
+        ("GET", "/readyz"): [("/readyz", None)],
+        ("POST", "/feedback/sns"): [("/feedback/sns", {})],
         ("GET", "/unsubscribe/<path:token>"): [(token, None)],
         ("POST", "/unsubscribe/<path:token>"): [(token, "List-Unsubscribe=One-Click")],
         ("POST", "/v1/emails"): [("/v1/emails", {**MAIL, "to": [PERSON, ROLE_ADDRESS]})],
@@ -132,6 +138,7 @@ def single_calls(ids: dict[str, str]) -> dict[tuple[str, str], list[tuple[str, A
         ("POST", "/v1/suppressions/reviews/<domain>"): [
             ("/v1/suppressions/reviews/mail7.example.net", {"decision": "confirm", **reason})
         ],
+        **webhook_calls(ids),
     }
 
 
@@ -157,6 +164,20 @@ ELSEWHERE: Final = {
 
 `suppressions sync` runs what the sweep `ses_list` runs.
 """
+
+
+def webhook_lines(ids: dict[str, str]) -> dict[tuple[str, ...], list[list[str]]]:
+    """Return the arguments for each command of webhooks."""
+    return {
+        ("webhook", "list"): [[]],
+        ("webhook", "create"): [["app-1", "https://b.example.org/", "--event", "email.sent"]],
+        ("webhook", "deliveries"): [[HOOKS["app-1"]], [HOOKS["app-1"], "--state", "failed"]],
+        ("webhook", "replay"): [
+            [HOOKS["app-1"], "--delivery", ids["delivery"]],
+            [HOOKS["app-1"], "--since", "2019-01-01", "--until", "2019-02-01"],
+        ],
+        ("webhook", "enable"): [[HOOKS["app-1"]]],
+    }
 
 
 def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...], list[list[str]]]:
@@ -194,14 +215,7 @@ def command_lines(ids: dict[str, str], directory: Path) -> dict[tuple[str, ...],
         ("bounces", "reread"): [["--days", "1", "--dry-run"]],
         ("stream", "set"): [["app-1", "default", "--title", "News"]],
         ("stream", "list"): [[]],
-        ("webhook", "list"): [[]],
-        ("webhook", "create"): [["app-1", "https://b.example.org/", "--event", "email.sent"]],
-        ("webhook", "deliveries"): [[HOOKS["app-1"]], [HOOKS["app-1"], "--state", "failed"]],
-        ("webhook", "replay"): [
-            [HOOKS["app-1"], "--delivery", ids["delivery"]],
-            [HOOKS["app-1"], "--since", "2019-01-01", "--until", "2019-02-01"],
-        ],
-        ("webhook", "enable"): [[HOOKS["app-1"]]],
+        **webhook_lines(ids),
         ("pause",): [["bulk", *why]],
         ("resume",): [["bulk"]],
         ("held",): [[]],

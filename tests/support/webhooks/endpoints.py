@@ -5,14 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from app.domain.apps.callers import Caller
 from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.queue import Lane
 from app.services.paging import Page
 from app.services.webhooks.endpoints import NewEndpoint, WithSecret
 from app.wiring.gateway import Gateway
+from tests.support.gateway.emails import submit
+from tests.support.gateway.rows import age
 
 URL = "https://hooks.example.net/postern"
 ACCEPTED = PostResult(PostOutcome.ACCEPTED, 200, "It answered 200.", "ok", 0.01)
@@ -84,3 +88,16 @@ def states(gateway: Gateway, who: Caller, endpoint_id: UUID) -> list[str]:
     return [
         one.state.value for one in reversed(gateway.webhooks.deliveries.page(who, endpoint_id, Page(limit=100)).data)
     ]
+
+
+def sent_to(gateway: Gateway, who: Caller, *addresses: str) -> list[UUID]:
+    """Emails that SES took, to each of these addresses."""
+    emails = [submit(gateway, who, one) for one in addresses]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    return emails
+
+
+def let_wait_end(gateway: Gateway) -> None:
+    """As if every endpoint and every delivery had waited long enough."""
+    age(gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
+    age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting")
