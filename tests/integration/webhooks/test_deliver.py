@@ -139,6 +139,18 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def test_endpoints_that_stop_answering_leave_others_what_they_need(gateway: Gateway) -> None:
+    """They hold every thread for calls side by side: an endpoint that finds none free gets its events all the same."""
+    who, poster = caller(gateway), scripted(gateway)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(5)))
+    lanes = gateway.webhooks.deliver.parts.lanes
+    taken = lanes.take(1_000)
+    assert gateway.webhooks.deliver.drain() == 5
+    lanes.give_back(taken)
+    assert len(poster.got) == 5
+
+
 def test_the_events_of_a_recipient_keep_their_order(gateway: Gateway) -> None:
     """A later event waits while an earlier one of its recipient is tried again for the first times."""
     who, answers = caller(gateway), iter([REFUSED, REFUSED])
