@@ -21,6 +21,7 @@ RUNS: Final = (
     "latency",
     "latency --transport fast",
     "webhook",
+    "deliveries",
     "suppressions",
     "pace",
     "outage",
