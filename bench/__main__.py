@@ -12,6 +12,7 @@ from bench.measure.goals import Json, goal_lines
 from bench.measure.machine import Machine
 from bench.modes import (
     accept,
+    deliveries,
     drain,
     everything,
     growth,
@@ -30,6 +31,7 @@ from bench.modes import (
 BENCHMARKS: dict[str, ModuleType] = {
     "accept": accept,
     "all": everything,
+    "deliveries": deliveries,
     "drain": drain,
     "growth": growth,
     "latency": latency,

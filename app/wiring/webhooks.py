@@ -12,10 +12,10 @@ from app.net.dns.records import resolved
 from app.net.smtp.send import EmailPoster, MailServer
 from app.net.webhooks.post import WebhookPoster
 from app.net.webhooks.proxy import Proxy
-from app.services.sending.thread_pools import Threads
 from app.services.webhooks.deliver import DeliverWebhooks
 from app.services.webhooks.deliveries import Deliveries
 from app.services.webhooks.endpoints import Endpoints
+from app.services.webhooks.lanes import Lanes
 from app.services.webhooks.record import RecordCalls
 from app.services.webhooks.render import Render
 from app.services.webhooks.turn import Poster, TurnParts
@@ -42,7 +42,7 @@ def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
         render=Render(region=settings.aws_region),
         record=RecordCalls(database=ground.database),
         poster=_posters(settings),
-        lanes=Threads(_SIDE_BY_SIDE, name="webhook_call"),
+        lanes=Lanes(_SIDE_BY_SIDE),
         clock=ground.clock,
         stopping=threading.Event(),
     )

@@ -22,6 +22,7 @@ RUNS: Final = (
     "latency",
     "latency --transport fast",
     "webhook",
+    "deliveries",
     "suppressions",
     "pace",
     "outage",

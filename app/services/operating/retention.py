@@ -1,7 +1,7 @@
-"""Erase what is past its retention: bodies, raw notifications, idempotency keys, heartbeats of old processes, emails.
+"""Erase what is past its retention: bodies, notifications, webhooks, idempotency keys, heartbeats, and emails.
 
-Bodies last for a time after their email has ended, notifications after they came, emails after they were accepted; each
-kind is erased by itself.
+Bodies last for a time after their email has ended, notifications after they came, and events for endpoints as long;
+emails after they were accepted. Each kind is erased by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, job_cursors
 from app.store.submission import emails, idempotency_keys, old_emails
+from app.store.webhooks import outbox
 
 log = structlog.get_logger()
 
@@ -42,7 +43,13 @@ class Retention:
         Each batch of each kind is a transaction, so a slow or failed one undoes nothing of the others. Raises the error
         of the first kind that failed, once the others were erased.
         """
-        kinds = (self._erase_bodies, self._erase_notifications, self._erase_idempotency_keys, self._erase_heartbeats)
+        kinds = (
+            self._erase_bodies,
+            self._erase_notifications,
+            self._erase_webhooks,
+            self._erase_idempotency_keys,
+            self._erase_heartbeats,
+        )
         erased, failures = 0, []
         for kind in kinds:
             try:
@@ -71,6 +78,13 @@ class Retention:
             before = clock(connection) - self._notifications_last
             erased = notifications.erase(connection, received_before=before, limit=self._batch)
             return erased + refused_messages.erase(connection, refused_before=before, limit=self._batch)
+
+        return self._until_none(batch)
+
+    def _erase_webhooks(self) -> int:
+        def batch(connection: Connection) -> int:
+            before = clock(connection) - self._notifications_last
+            return outbox.erase(connection, occurred_before=before, limit=self._batch)
 
         return self._until_none(batch)
 

@@ -20,7 +20,7 @@ from uuid import UUID
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostOutcome, PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
-from app.services.sending.thread_pools import Threads
+from app.services.webhooks.lanes import Lanes
 from app.services.webhooks.record import GONE, Called, RecordCalls
 from app.services.webhooks.render import Render
 from app.store.engine.database import Database
@@ -58,7 +58,7 @@ class TurnParts:
     render: Render
     record: RecordCalls
     poster: Callable[[EndpointFormat], Poster]
-    lanes: Threads
+    lanes: Lanes
     clock: Callable[[], datetime]
     stopping: threading.Event
     monotonic: Callable[[], float] = time.monotonic
@@ -137,10 +137,19 @@ class Turn:
         is_quick = self._parts.monotonic() - began < _QUICK_S
         if not called.is_taken:
             others = [one for one in others if one.about_id != first.about_id]
-        lanes = _lanes(others, _SIDE_BY_SIDE if is_quick else 1)
+        return 1 + self._deliver_others(batch, others, side_by_side=_SIDE_BY_SIDE if is_quick else 0)
+
+    def _deliver_others(self, batch: _Batch, others: Sequence[Due], *, side_by_side: int) -> int:
+        """Call for these, side by side as far as threads are free; return how many calls were made."""
+        taken = self._parts.lanes.take(min(side_by_side, len(others)))
+        if not taken:
+            self._run_lane(batch, others)
+            return self._record_all(1)
+        lanes = _lanes(others, taken)
+        self._parts.lanes.give_back(taken - len(lanes))
         for lane in lanes:
             self._parts.lanes.do(partial(self._run_lane, batch, lane))
-        return 1 + self._record_all(len(lanes))
+        return self._record_all(len(lanes))
 
     def _run_lane(self, batch: _Batch, lane: Sequence[Due]) -> None:
         """Call for these one after another. Where one is not taken, later ones about the same thing wait."""

@@ -6,17 +6,18 @@ It holds ids and words of ours, and no address. It never commits.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, delete, func, literal, select
 
 from app.domain.webhooks.events import WebhookEvent
 from app.domain.webhooks.retries import DeliveryState
 from app.store.engine.bulk_statements import Among, Insert
 from app.store.engine.database import now
 from app.store.engine.ids import new_id
-from app.store.tables.core import apps, webhook_deliveries, webhook_endpoints, webhook_messages
+from app.store.tables.core import apps, webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,20 @@ def add_for(connection: Connection, occurrence: Occurrence, endpoint_id: UUID) -
     delivery = {"id": delivery_id, "endpoint_id": endpoint_id, "message_id": message_id}
     _ADD_DELIVERIES(connection, [delivery | {"about_id": occurrence.about_id}])
     return delivery_id
+
+
+def erase(connection: Connection, *, occurred_before: datetime, limit: int) -> int:
+    """Delete up to `limit` messages of that age, the oldest first, with their deliveries and calls. How many."""
+    old = select(webhook_messages.c.id).where(webhook_messages.c.occurred_at < occurred_before)
+    found = list(connection.scalars(old.order_by(webhook_messages.c.id).limit(limit)))
+    if not found:
+        return 0
+    of_these = webhook_deliveries.c.message_id.in_(found)
+    calls = webhook_attempts.c.delivery_id.in_(select(webhook_deliveries.c.id).where(of_these))
+    connection.execute(delete(webhook_attempts).where(calls))
+    connection.execute(delete(webhook_deliveries).where(of_these))
+    connection.execute(delete(webhook_messages).where(webhook_messages.c.id.in_(found)))
+    return len(found)
 
 
 def _wants(one: Subscription, occurrence: Occurrence) -> bool:

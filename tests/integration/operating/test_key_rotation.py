@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import LargeBinary
+from standardwebhooks import Webhook
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
@@ -23,6 +24,7 @@ from tests.support.gateway.gateways import TOPIC, ScriptedMailer, caller, gatewa
 from tests.support.gateway.rows import make_due, recipient_of, rows
 from tests.support.gateway.web import AccountList
 from tests.support.servers.cli import surroundings
+from tests.support.webhooks.endpoints import scripted, subscribe
 
 OLD, NEW = "tests-only-the-older-key-0123456789abcdefgh", "tests-only-the-newer-key-0123456789abcdefgh"
 ANN, BOB = "ann@example.net", "bob@example.net"
@@ -85,6 +87,22 @@ def test_a_rotation_keeps_emails_bounces_and_pseudonyms(process: Processes, mail
             bring(gateway, about(mailer.sent[-1], "Bounce", recipient_of(gateway, email).ses_message_id or ""))
             assert state_of(gateway, email) is State.BOUNCED
             list(gateway.rotation.reseal(ROOT))
+
+
+def test_a_rotation_keeps_the_secrets_of_endpoints(process: Processes) -> None:
+    """After resealing, a process with the new key alone signs with the same secret."""
+    with process(OLD) as gateway:
+        who = caller(gateway)
+        added = subscribe(gateway, who, "email.sent")
+    with process(f"{NEW},{OLD}") as gateway:
+        [*_, done] = gateway.rotation.reseal(ROOT)
+        assert done.sealed["webhook_secrets"] == 1
+    with process(NEW) as gateway:
+        poster = scripted(gateway)
+        submit(gateway, who, BOB)
+        drain(gateway)
+        gateway.webhooks.deliver.drain()
+        Webhook(added.secret).verify(poster.got[0].body, dict(poster.got[0].headers))
 
 
 def test_a_process_without_the_key_ends_no_email(process: Processes, mailer: ScriptedMailer) -> None:
@@ -207,7 +225,7 @@ def test_the_rotation_has_every_sealed_column() -> None:
     binary = {(table.name, column.name) for table in metadata.sorted_tables for column in table.c
               if isinstance(column.type, LargeBinary)}  # fmt: skip
     wrapped = {(kind.name, "sealed_key") for kind in KINDS}
-    beside = {("emails", "sealed_body"), ("peppers", "sealed")}
+    beside = {("emails", "sealed_body"), ("peppers", "sealed"), ("webhook_secrets", "sealed")}
     digests = {("api_keys", "secret_sha256"), ("idempotency_keys", "fingerprint")}
     public = {("signing_certificates", "pem"), ("signing_certificates", "proof")}
     assert binary == wrapped | beside | digests | public

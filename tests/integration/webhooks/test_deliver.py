@@ -12,13 +12,11 @@ from resend.webhooks._webhooks import Webhooks
 from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.retries import WAITS
 from app.services.paging import Page
-from app.services.webhooks.turn import Turn
-from app.store.engine.ids import new_id
-from app.store.webhooks import endpoints
+from app.services.webhooks.turn import WEBHOOK_UNSIGNED
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import bounce, delivery, feed
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import age, rows
+from tests.support.gateway.rows import age, change, count, rows
 from tests.support.webhooks.endpoints import (
     ACCEPTED,
     BROKEN,
@@ -166,6 +164,18 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def test_endpoints_that_stop_answering_leave_others_what_they_need(gateway: Gateway) -> None:
+    """They hold every thread for calls side by side: an endpoint that finds none free gets its events all the same."""
+    who, poster = caller(gateway), scripted(gateway)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(5)))
+    lanes = gateway.webhooks.deliver.parts.lanes
+    taken = lanes.take(1_000)
+    assert gateway.webhooks.deliver.drain() == 5
+    lanes.give_back(taken)
+    assert len(poster.got) == 5
+
+
 def test_the_events_of_a_recipient_keep_their_order(gateway: Gateway) -> None:
     """A later event waits while an earlier one of its recipient is tried again for the first times."""
     who, answers = caller(gateway), iter([REFUSED, REFUSED])
@@ -200,50 +210,46 @@ def let_wait_end_of_tried(gateway: Gateway) -> None:
         age(gateway, "webhook_deliveries", "due_at", timedelta(seconds=1), state="waiting", tries=tries)
 
 
-def test_a_worker_that_dies_before_it_records_leaves_the_event_to_another(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once its lease is over the event is sent again, under the same id: at least once, and a receiver can tell."""
+def test_the_answer_of_an_endpoint_is_kept_without_addresses(gateway: Gateway) -> None:
+    """Receivers put what they got into their errors."""
+    who = caller(gateway)
+    scripted(gateway, lambda _: replace(BROKEN, response='{"error": "no user kim@example.net"}'))
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    [attempt] = rows(gateway, "webhook_attempts")
+    assert "no user" in attempt["response"]
+    assert "kim@" not in attempt["response"]
+
+
+def test_a_secret_that_cannot_be_opened_holds_back_its_endpoint_alone(gateway: Gateway) -> None:
+    """An incident says so, and nothing is sent without a signature."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent", url=SLOW_URL)
+    subscribe(gateway, who, "email.sent")
+    change(gateway, "webhook_secrets", {"sealed": b"altered" * 8}, endpoint_id=added.endpoint.id)
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    assert (poster.types(), poster.types(SLOW_URL)) == (["email.sent"], [])
+    [incident] = rows(gateway, "incidents", kind=WEBHOOK_UNSIGNED)
+    assert incident["subject"] == f"invites {added.endpoint.id}"
+    assert gateway.webhooks.deliver.drain() == 0
+
+
+def test_a_deleted_endpoint_gets_nothing_more(gateway: Gateway) -> None:
+    """Also what waits for it already is not sent."""
     who, poster = caller(gateway), scripted(gateway)
     added = subscribe(gateway, who, "email.sent")
     sent_to(gateway, who, "kim@example.net")
-
-    def dies(*_: object) -> None:
-        raise SystemExit
-
-    parts = gateway.webhooks.deliver.parts
-    with monkeypatch.context() as patch:
-        patch.setattr(gateway.webhooks.deliver, "parts", replace(parts, record=dies))  # type: ignore[arg-type]
-        patch.setattr(endpoints, "release", lambda *_, **__: None)
-        with pytest.raises(SystemExit):
-            one_turn(gateway)
-    assert gateway.webhooks.deliver.drain() == 0
-    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
-    assert gateway.webhooks.deliver.drain() == 1
-
-    first, second = poster.got
-    assert (first.id, first.body) == (second.id, second.body)
-    assert states(gateway, who, added.endpoint.id) == ["delivered"]
+    gateway.webhooks.endpoints.delete(who, added.endpoint.id)
+    gateway.webhooks.deliver.drain()
+    assert (poster.got, count(gateway, "webhook_secrets")) == ([], 0)
 
 
-def one_turn(gateway: Gateway) -> None:
-    """Claim the endpoint and give it a turn in this thread, as a process does that is about to die."""
-    token = new_id()
-    with gateway.database.transaction() as connection:
-        [endpoint] = endpoints.claim(connection, token, limit=1)
-    Turn(gateway.webhooks.deliver.parts, endpoint, token).run()
-
-
-def test_an_endpoint_is_called_by_one_process_at_a_time(gateway: Gateway) -> None:
-    """A second claim finds nothing until the lease of the first is over."""
+def test_the_sweep_rings_for_due_events(gateway: Gateway) -> None:
+    """A bell that was lost, or a delivery that was put off, is found within a second."""
     who = caller(gateway)
     subscribe(gateway, who, "email.sent")
+    assert gateway.upkeep.ring_bells() == 0
     sent_to(gateway, who, "kim@example.net")
-    with gateway.database.transaction() as connection:
-        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
-    with gateway.database.transaction() as connection:
-        assert endpoints.claim(connection, new_id(), limit=5) == ()
-        assert not endpoints.has_due(connection)
-    age(gateway, "webhook_endpoints", "lease_until", timedelta(seconds=1))
-    with gateway.database.transaction() as connection:
-        assert len(endpoints.claim(connection, new_id(), limit=5)) == 1
+    assert gateway.upkeep.ring_bells() == 1

@@ -12,8 +12,9 @@ _KEPT: Final = "tests/integration/webhooks/test_kept_connections.py"
 _POST: Final = "tests/integration/webhooks/test_post.py"
 _NO_STATUS: Final = f"{_POST}::test_an_endpoint_that_gives_no_status_is_named_by_what_it_did"
 _OUTBOX: Final = "tests/integration/webhooks/test_outbox.py"
-_RECORD: Final = "tests/integration/webhooks/test_record.py"
 _DELIVER: Final = "tests/integration/webhooks/test_deliver.py"
+_LEASES: Final = "tests/integration/webhooks/test_leases.py"
+_DISABLING: Final = "tests/integration/webhooks/test_disabling.py"
 _API: Final = "tests/integration/webhooks/test_web_webhooks.py"
 _FORGET: Final = "tests/integration/webhooks/test_forget.py"
 
@@ -190,7 +191,7 @@ OF_DELIVERIES: Final = (
         edits=(
             ("webhook_endpoints.c.due_at <= now(), _FREE, _HAS_DUE)", "webhook_endpoints.c.due_at <= now(), _HAS_DUE)"),
         ),
-        killed_by=f"{_DELIVER}::test_an_endpoint_is_called_by_one_process_at_a_time[sqlite]",
+        killed_by=f"{_LEASES}::test_an_endpoint_is_called_by_one_process_at_a_time[sqlite]",
     ),
     Mutant(
         name="a lease never ends",
@@ -201,7 +202,7 @@ OF_DELIVERIES: Final = (
                 "or_(webhook_endpoints.c.lease_until.is_(None))",
             ),
         ),
-        killed_by=f"{_DELIVER}::test_a_worker_that_dies_before_it_records_leaves_the_event_to_another[sqlite]",
+        killed_by=f"{_LEASES}::test_a_worker_that_dies_before_it_records_leaves_the_event_to_another[sqlite]",
     ),
     Mutant(
         name="a failure counts although the lease was lost",
@@ -212,7 +213,7 @@ OF_DELIVERIES: Final = (
                 "(webhook_endpoints.c.id == endpoint_id,)",
             ),
         ),
-        killed_by=f"{_RECORD}::test_a_failure_counts_only_while_the_claim_holds_the_endpoint[sqlite]",
+        killed_by=f"{_LEASES}::test_a_failure_counts_only_while_the_claim_holds_the_endpoint[sqlite]",
     ),
     Mutant(
         name="a success counts only while the lease is held",
@@ -223,7 +224,7 @@ OF_DELIVERIES: Final = (
                 "[one.due for one in calls if one.is_taken and held is not None])",
             ),
         ),
-        killed_by=f"{_RECORD}::test_that_an_endpoint_took_an_event_counts_whoever_reports_it[sqlite]",
+        killed_by=f"{_LEASES}::test_that_an_endpoint_took_an_event_counts_whoever_reports_it[sqlite]",
     ),
     Mutant(
         name="an event is recorded before it is posted",
@@ -271,7 +272,7 @@ OF_DELIVERIES: Final = (
         name="an endpoint that fails is never disabled",
         file="app/services/webhooks/record.py",
         edits=((">= DISABLED_AFTER:", ">= 100 * DISABLED_AFTER:"),),
-        killed_by=f"{_RECORD}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
+        killed_by=f"{_DISABLING}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
     ),
     Mutant(
         name="a secret that was rotated out stops signing at once",

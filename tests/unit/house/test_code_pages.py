@@ -60,7 +60,7 @@ def test_every_step_of_a_walk_leads_to_its_code() -> None:
     """The walks through the code link the file that they name, and it defines the function or class that they name."""
     page = text(CODE_PAGE)
     walks = [walk for walk in page.split("\n## ")[1:] if WALK.search(walk)]
-    assert len(walks) == 3
+    assert len(walks) == 4
     for walk in walks:
         steps = WALK.findall(walk)
         assert len(steps) == len(re.findall(r"^\d+\. ", walk, re.MULTILINE)) <= 15
