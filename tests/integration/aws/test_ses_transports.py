@@ -1,6 +1,7 @@
 """The fast transport: the same request as boto3, on kept connections, with the current credentials."""
 
 import datetime as dt
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,11 +13,12 @@ import botocore.auth
 import botocore.session
 import pytest
 from botocore.credentials import RefreshableCredentials
+from botocore.httpsession import get_cert_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
-from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE
+from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE, KeptConnections
 from app.aws.ses.early_mailer import FastMailer
 from app.aws.ses.fast_client import BehindAProxy, FastSesClient, fast_client
 from app.aws.ses.mailer import SesMailer
@@ -202,6 +204,15 @@ def test_tls_is_verified(
         seen = [send(client), early.send(ENVELOPE)]
     assert all(isinstance(one, Accepted if taken else Tripped) for one in seen), seen
     assert len(server.requests) == 2 * int(taken)
+
+
+def test_without_a_bundle_of_its_own_it_trusts_the_authorities_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One trust store for all that is asked at AWS, whatever the system has."""
+    asked: list[object] = []
+    monkeypatch.setattr(ssl, "create_default_context", lambda *, cafile: asked.append(cafile))
+    for bundle in (None, "own.pem"):
+        KeptConnections("https://ses.example", ca_bundle=bundle, read_timeout_s=20, now=lambda: 0.0)
+    assert asked == [get_cert_path(verify=True), "own.pem"]
 
 
 def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
