@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from select import select
 
 import botocore.auth
 import botocore.session
@@ -291,6 +292,15 @@ def test_an_answer_is_read_however_it_is_framed(
             mailer = waiting if early else SesMailer(client, configuration_set=None)
             assert [mailer.send(ENVELOPE) for _ in range(3)] == [Accepted("0100-1")] * 3
     assert server.connections == connections
+
+
+def test_a_whole_answer_is_found_by_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a thread with many calls waits for none of them."""
+    with endpoint(monkeypatch), closing(fast_client("eu-west-1", clock=clock)) as client:
+        begun = FastMailer(client, configuration_set=None).begin(ENVELOPE, before_waiting=lambda: None)
+        assert not isinstance(begun, Outcome)
+        assert select([begun], [], [], 20)[0] == [begun]
+        assert begun.look() == Accepted("0100-1")
 
 
 def test_the_caller_is_notified_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:

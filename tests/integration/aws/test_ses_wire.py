@@ -211,6 +211,14 @@ def test_an_error_of_ses_is_raised_as_boto3_raises_it(monkeypatch: pytest.Monkey
     assert raised[0] == raised[1]
 
 
+def test_a_refusal_of_the_sender_stops_the_email_of_its_domain(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
+    """SES does not name it; the envelope does."""
+    with wire(monkeypatch, http("400 Bad Request", "{}", error="MailFromDomainNotVerifiedException")):
+        outcome = send(transport)
+    assert isinstance(outcome, Tripped)
+    assert outcome.scope == "sender:example.com"
+
+
 def test_a_check_for_an_answer_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread with many calls must not be held up by a silent one: the request is sent, and there is no answer yet."""
     with wire(monkeypatch, None) as server, closing(client_of("early", read_timeout_s=5)) as client:
