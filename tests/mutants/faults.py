@@ -61,10 +61,11 @@ def faults_of(file: str) -> Iterator[Fault]:
             continue
         replaced = module.deep_replace(mutation.original_node, mutation.mutated_node)
         assert isinstance(replaced, Module)
-        if replaced.code != code and _compiles(replaced.code):
-            changed = _change(code, replaced.code)
+        source = replaced.code
+        if source != code and _compiles(source):
+            changed = _change(code, source)
             seen[changed] += 1
-            yield Fault(Name(file, *changed, seen[changed]), replaced.code)
+            yield Fault(Name(file, *changed, seen[changed]), source)
 
 
 def _compiles(source: str) -> bool:

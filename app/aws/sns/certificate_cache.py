@@ -183,8 +183,7 @@ class FetchedCertificates:
         try:
             return flight.result(timeout=_PATIENCE_S)
         except TimeoutError:
-            detail = "the signing certificate is still being fetched"
-            return _Failed(Reason.CERTIFICATE_NOT_FETCHED, detail, now, lasts=False)
+            raise rejected(Reason.CERTIFICATE_NOT_FETCHED, "the signing certificate is still being fetched") from None
 
     def _fly(self, url: str, flight: Future[_Cached | _Failed], *, known: bool) -> None:
         answer: _Cached | _Failed = _Failed(Reason.CERTIFICATE_NOT_FETCHED, None, self._clock())

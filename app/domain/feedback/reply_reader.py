@@ -64,8 +64,7 @@ class ReplyReader:
                 yield self._marks[mark]
             if mark.startswith(self._prefixes):
                 yield from (rank for prefix, rank in self._mark_prefixes.items() if _begins(mark, prefix))
-        if not text.plain.isascii():
-            yield from (rank for one, rank in self._contains if one in text.plain)
+        yield from (rank for one, rank in self._contains if one in text.plain)
         yield from self.phrases.ranks(text.words[:_MOST_WORDS])
         # The server's own code is in its text; the separate one may be SES's.
         for code in (*text.codes, *([status] if status else [])):
@@ -74,7 +73,7 @@ class ReplyReader:
                 break
 
     def _of_code(self, code: str) -> Iterator[int]:
-        kind, subject, _ = code.split(".", 2) if code.count(".") == 2 else ("", "", "")
+        kind, subject, _ = code.split(".") if code.count(".") == 2 else ("", "", "")
         rest = code[2:]
         for known in (code, f"x.{rest}", f"{kind}.{subject}.x", f"x.{subject}.x"):
             if known in self._codes:

@@ -45,8 +45,8 @@ def layers(text: str) -> tuple[str, ...]:
     """The reply inside all wrappings first, then what is around it."""
     found = [text[:LONGEST].replace("\\n", "\n")]
     for _ in range(_MOST_WRAPPINGS):
-        inner = next((inner for form in _WRAPPED if (inner := _inside(found[-1], *form))), None)
-        if inner is None:
+        inner = next((inner for form in _WRAPPED if (inner := _inside(found[-1], *form))), "")
+        if not inner:
             break
         found.append(inner)
     return tuple(reversed(found))
@@ -64,12 +64,13 @@ def read_text(reply: str) -> ReplyText:
     return ReplyText(tuple(words), marks, tuple(_CODE.findall(lower)), lower)
 
 
-def _inside(text: str, opening: re.Pattern[str], closing: str | None) -> str | None:
+def _inside(text: str, opening: re.Pattern[str], closing: str | None) -> str:
+    """What is between the first opening and the last closing; empty without either."""
     begins = opening.search(text)
     if begins is None:
-        return None
-    ends = len(text) if closing is None else text.rfind(closing)
-    return text[begins.end() : ends] if ends > begins.end() else None
+        return ""
+    rest = text[begins.end() :]
+    return rest if closing is None else rest.rpartition(closing)[0]
 
 
 def _says_nothing(token: str) -> bool:

@@ -1,5 +1,6 @@
 """The fetch of a signing certificate against a real TLS server on loopback."""
 
+import gzip
 import ssl
 import threading
 import time
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.aws.sns.certificate_cache import MAX_CERTIFICATE_BYTES, HttpsCertificateSource
+from app.aws.sns.certificate_cache import HttpsCertificateSource
 from app.domain.errors import ServiceUnavailable
 from tests.support.aws import sns_signing
+
+KIB = 1024
 
 
 class CertificateHost(ThreadingHTTPServer):
@@ -44,9 +47,11 @@ class CertificateRequest(BaseHTTPRequestHandler):
             case "/moved.pem":
                 self.answer(302, b"", location="/certificate.pem")
             case "/largest.pem":
-                self.answer(200, b"x" * MAX_CERTIFICATE_BYTES)
+                self.answer(200, b"x" * 16 * KIB)
             case "/too-large.pem":
-                self.answer(200, b"x" * (MAX_CERTIFICATE_BYTES + 1))
+                self.answer(200, b"x" * (16 * KIB + 1))
+            case "/packed.pem":
+                self.answer(200, gzip.compress(b"x" * 17 * KIB), content_encoding="gzip")
             case "/endless.pem":
                 self.trickle(b"x" * 4096, pause=0)
             case "/trickle.pem":
@@ -56,20 +61,23 @@ class CertificateRequest(BaseHTTPRequestHandler):
             case _:
                 self.answer(404, b"no such key")
 
-    def answer(self, status: int, body: bytes, *, location: str = "") -> None:
+    def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        if location:
-            self.send_header("Location", location)
+        for name, value in {"content_length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
 
     def trickle(self, piece: bytes, *, pause: float) -> None:
+        """Send piece after piece for almost four seconds, then nothing more."""
+        silent_from = time.monotonic() + 3.9
         self.send_response(200)
         self.end_headers()
         try:
-            while not self.server.closing.wait(pause):
+            while time.monotonic() < silent_from:
                 self.wfile.write(piece)
+                time.sleep(pause)
+            self.server.closing.wait(20)
         except OSError:
             self.close_connection = True
 
@@ -118,7 +126,12 @@ def test_a_certificate_is_fetched_over_verified_tls(source: HttpsCertificateSour
 
 def test_a_body_of_exactly_the_bound_passes(source: HttpsCertificateSource, host: CertificateHost) -> None:
     """16 KiB is allowed."""
-    assert len(source.fetch(url(host, "largest.pem"))) == MAX_CERTIFICATE_BYTES
+    assert len(source.fetch(url(host, "largest.pem"))) == 16 * KIB
+
+
+def test_a_body_is_not_unpacked(source: HttpsCertificateSource, host: CertificateHost) -> None:
+    """A few bytes could unpack to any length."""
+    assert gzip.decompress(source.fetch(url(host, "packed.pem"))) == b"x" * 17 * KIB
 
 
 @pytest.mark.parametrize("path", ["too-large.pem", "endless.pem", "missing.pem"])

@@ -1,22 +1,25 @@
 """The fast transport: the same request as boto3, on kept connections, with the current credentials."""
 
 import datetime as dt
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from select import select
 
 import botocore.auth
 import botocore.session
 import pytest
 from botocore.credentials import RefreshableCredentials
+from botocore.httpsession import get_cert_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
-from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE
+from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE, KeptConnections
 from app.aws.ses.early_mailer import FastMailer
 from app.aws.ses.fast_client import BehindAProxy, FastSesClient, fast_client
 from app.aws.ses.mailer import SesMailer
@@ -204,6 +207,15 @@ def test_tls_is_verified(
     assert len(server.requests) == 2 * int(taken)
 
 
+def test_without_a_bundle_of_its_own_it_trusts_the_authorities_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One trust store for all that is asked at AWS, whatever the system has."""
+    asked: list[object] = []
+    monkeypatch.setattr(ssl, "create_default_context", lambda *, cafile: asked.append(cafile))
+    for bundle in (None, "own.pem"):
+        KeptConnections("https://ses.example", ca_bundle=bundle, read_timeout_s=20, now=lambda: 0.0)
+    assert asked == [get_cert_path(verify=True), "own.pem"]
+
+
 def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """The transport would bypass the proxy that the environment names."""
     monkeypatch.setenv("NO_PROXY", "")
@@ -280,6 +292,15 @@ def test_an_answer_is_read_however_it_is_framed(
             mailer = waiting if early else SesMailer(client, configuration_set=None)
             assert [mailer.send(ENVELOPE) for _ in range(3)] == [Accepted("0100-1")] * 3
     assert server.connections == connections
+
+
+def test_a_whole_answer_is_found_by_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a thread with many calls waits for none of them."""
+    with endpoint(monkeypatch), closing(fast_client("eu-west-1", clock=clock)) as client:
+        begun = FastMailer(client, configuration_set=None).begin(ENVELOPE, before_waiting=lambda: None)
+        assert not isinstance(begun, Outcome)
+        assert select([begun], [], [], 20)[0] == [begun]
+        assert begun.look() == Accepted("0100-1")
 
 
 def test_the_caller_is_notified_before_a_call_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from app.aws.clients import sesv2_client
 from app.aws.ses.early_mailer import FastMailer
@@ -189,6 +190,33 @@ def test_one_call_is_one_wire_request(
         result = send(transport)
     assert isinstance(result, outcome), result
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [QUOTA, http("300 Multiple Choices", "{}"), http("301 Moved Permanently", "{}"), http("503 Slow Down", "<html>")],
+    ids=["400", "300", "301", "503"],
+)
+def test_an_error_of_ses_is_raised_as_boto3_raises_it(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    """With the same status, code, text and operation, so that the answers of both are judged alike."""
+    raised = []
+    with wire(monkeypatch, answer):
+        for transport in ("boto3", "fast"):
+            with closing(client_of(transport, read_timeout_s=5)) as client:
+                request = SesMailer(client, configuration_set=None).request(ENVELOPE)
+                with pytest.raises(ClientError) as refusal:
+                    client.send_email(**request)
+            status = refusal.value.response["ResponseMetadata"]["HTTPStatusCode"]
+            raised.append((refusal.value.operation_name, status, refusal.value.response.get("Error")))
+    assert raised[0] == raised[1]
+
+
+def test_a_refusal_of_the_sender_stops_the_email_of_its_domain(monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
+    """SES does not name it; the envelope does."""
+    with wire(monkeypatch, http("400 Bad Request", "{}", error="MailFromDomainNotVerifiedException")):
+        outcome = send(transport)
+    assert isinstance(outcome, Tripped)
+    assert outcome.scope == "sender:example.com"
 
 
 def test_a_check_for_an_answer_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,3 +177,9 @@ def test_the_authorities_of_boto3_are_trusted_where_no_file_is_named() -> None:
 def test_a_host_that_fails_is_not_asked_again_by_the_library() -> None:
     """How often it is asked is the budget's business."""
     assert https_connections(None).connection_pool_kw["retries"].total is False
+
+
+def test_a_host_has_two_seconds_to_connect_and_two_for_each_read() -> None:
+    """After the three seconds of a whole fetch one read may still go on, so that a call ends within five."""
+    timeout = https_connections(None).connection_pool_kw["timeout"]
+    assert (timeout.connect_timeout, timeout.read_timeout) == (2, 2)

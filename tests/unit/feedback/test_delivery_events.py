@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.feedback.delivery_events import events_of
-from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, SesEvent
+from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, Reading, SesEvent
 from app.domain.sending.state_machine import Event
 from tests.support.aws.bounces import bounce_reader
 
@@ -83,3 +83,16 @@ def test_a_bounce_ends_an_email_unless_it_is_a_reply_or_a_delay(
 def test_only_a_complaint_is_a_complaint(feedback_type: str | None, event: Event) -> None:
     """A not-spam report or an authentication failure report does not count against the email."""
     assert event_of(feedback(EventType.COMPLAINT, complaint=Complaint(feedback_type=feedback_type))) is event
+
+
+def test_what_an_event_does_not_say_is_none() -> None:
+    """An empty text would be something that SES said."""
+    said = SesEvent(kind=EventType.OPEN, ses_message_id="m", recipient=None, occurred_at=NOON, mail_sent_at=None)
+    texts = (said.feedback_id, said.recipient_tag, said.attempt_tag, said.sending_account_id, said.configuration_set)
+    assert (*texts, said.bounce, said.complaint) == (None,) * 7
+    assert (said.destination, said.detail) == ((), "")
+    assert Bounce(type=BounceType.UNKNOWN, subtype="") == Bounce(
+        type=BounceType.UNKNOWN, subtype="", action=None, status=None, diagnostic=None
+    )
+    assert Complaint() == Complaint(feedback_type=None, subtype=None, among=1)
+    assert Reading(()) == Reading((), note=None, unread=False)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from app.aws.sns.certificate_cache import FetchedCertificates
 from app.aws.sns.certificates import PinnedCertificate
+from app.aws.sns.envelope import is_bare_event
 from app.aws.sns.topic_arn import parse_topic_arn
 from app.aws.sns.verifier import SnsVerifier, SubscriptionConfirmer
 from app.domain.errors import PosternError, ServiceUnavailable
@@ -167,6 +168,24 @@ def test_of_many_topics_the_operator_reads_five() -> None:
     with pytest.raises(ServiceUnavailable) as refusal:
         verifier.verify(sns_signing.body(sns_signing.signer().notification("x", at=NOW)), {})
     assert (refusal.value.expected, refusal.value.found) == (", ".join(topics[:5]), sns_signing.TOPIC_ARN)
+
+
+@pytest.mark.parametrize(
+    "body, is_one",
+    [
+        (b'{"eventType": "Bounce", "mail": {}}', True),
+        (b'{"notificationType": "Bounce"}', True),
+        (b'{"Type": "Notification", "eventType": "Bounce"}', False),
+        (b'{"Type": "Notification"}', False),
+        (b'{"mail": {}}', False),
+        (b'["eventType"]', False),
+        (b"eventType", False),
+        (b"\xff", False),
+    ],
+)
+def test_an_event_without_an_envelope_is_recognised_as_raw_delivery(body: bytes, is_one: bool) -> None:
+    """SQS adds no header that would say so. Anything else is of the wrong form."""
+    assert is_bare_event(body) is is_one
 
 
 class RefusingSns:

@@ -103,6 +103,41 @@ def test_addresses_hosts_and_links_say_nothing(text: str) -> None:
     assert READER.read(None, text) is None
 
 
+@pytest.mark.parametrize("piece, rule", [(piece, rule) for rule in RULES for piece in rule.contains])
+def test_each_piece_of_text_is_found_between_other_letters(piece: str, rule: ReplyRule) -> None:
+    """A language without spaces has no words to look up."""
+    assert READER.read(None, f"550 \u76ee{piece}\u76ee") == ReplyReading(rule.reply_class, rule.id)
+
+
+def test_a_piece_of_text_may_be_ascii() -> None:
+    """An operator may look for a part of a word."""
+    own = book('[[rule]]\nid = "own"\nclass = "full"\ntier = "phrase"\ncontains = ["OVERFULL"]')
+    assert ReplyReader(own).read(None, "550 Overfullness") == ReplyReading(ReplyClass.FULL, "own")
+
+
+@pytest.mark.parametrize("text", ["550 Mailbox full <550 nix da>", "550 Mailbox full -> 550 nix da"])
+def test_the_separate_status_is_that_of_the_whole_reply(text: str) -> None:
+    """The words around a reply that no rule reads decide before it."""
+    reading = READER.read("5.1.1", text)
+    assert reading is not None
+    assert reading.reply_class is ReplyClass.FULL
+
+
+@pytest.mark.parametrize("vague", ["5.0.0", "5.3.0", "4.5.0"])
+@pytest.mark.parametrize("status, text", [("5.2.2", "550 {} nix da"), (None, "550 {} nix da 5.2.2")])
+def test_a_code_that_says_nothing_leaves_the_next_one_to_decide(vague: str, status: str | None, text: str) -> None:
+    """RFC 3463 has 0 for "other or undefined"."""
+    reading = READER.read(status, text.format(vague))
+    assert reading is not None
+    assert reading.reply_class is ReplyClass.FULL
+
+
+@pytest.mark.parametrize("status", ["5", "5.2", "5.2.2.2", "x", "full."])
+def test_a_status_that_is_no_code_decides_nothing(status: str) -> None:
+    """SES passes on what a server wrote there."""
+    assert READER.read(status, "550 nix da") is None
+
+
 def test_an_operators_rules_come_first() -> None:
     """Even a hint of theirs decides before a mark of ours."""
     own = book('[[rule]]\nid = "own"\nclass = "refused"\ntier = "hint"\nphrases = ["(user|mailbox) unknown"]')

@@ -80,6 +80,21 @@ def test_reported_address_reads_as_the_key_it_was_sent_under(case: dict[str, str
     assert (address and address.key) == case["key"]
 
 
+@pytest.mark.parametrize("case", named(CORPUS["not_addresses"]))
+def test_a_refusal_begins_with_the_sentence_of_its_rule(case: dict[str, str]) -> None:
+    """It may go on with the character that was found."""
+    with pytest.raises(InvalidAddress) as refusal:
+        parse_address(case["text"])
+    assert str(refusal.value).startswith(refusal.value.rule.sentence)
+
+
+def test_only_the_last_thousand_addresses_are_remembered() -> None:
+    """However many recipients a process has seen."""
+    for number in range(1_100):
+        parse_address(f"kim{number}@example.com")
+    assert parse_address.cache_info().currsize == 1_000
+
+
 def test_no_refusal_repeats_the_text() -> None:
     """The message of a refusal is the rule alone: logs and answers never echo an address."""
     for case in CORPUS["not_addresses"]:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from http.client import HTTPConnection
 
 import pytest
 from botocore import exceptions as boto
@@ -184,6 +185,13 @@ def test_an_answer_that_is_only_waited_for_leaves_its_connection_whole(line: Lin
     assert line.rested == [line.ours]
 
 
+def test_a_plain_answer_is_read_without_http_client(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearly every answer is one, and `http.client` takes longer than all else of a call."""
+    monkeypatch.setattr("app.aws.ses.connections.HTTPResponse", None)
+    line.theirs.sendall(OK + BODY)
+    assert line.exchange.read()[2] == BODY
+
+
 def test_what_follows_an_answer_is_no_part_of_it(line: Line) -> None:
     """Octets beyond the length that the head gives are not taken for the body."""
     line.theirs.sendall(OK + BODY + b"HTTP/1.1 200 OK")
@@ -287,6 +295,18 @@ def test_a_long_request_may_take_the_networks_time(kept: Kept, length: int, wait
     kept.waited = 0
     kept.send(b"x" * length)
     assert kept.waited == int(waits)
+
+
+def test_an_opened_connection_is_kept_alive_and_waits_for_an_answer_no_longer_than_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without an end, a call would hold its thread for ever."""
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(HTTPConnection, "connect", lambda self: setattr(self, "sock", ours))
+    kept = KeptConnections("http://ses.example", ca_bundle=None, read_timeout_s=PATIENCE_S, now=lambda: 0.0)
+    with theirs, kept.connect() as opened:
+        assert opened.gettimeout() == PATIENCE_S
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 def test_connections_that_rest_can_be_closed(kept: Kept) -> None:

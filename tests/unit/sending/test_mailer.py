@@ -163,6 +163,7 @@ def test_a_failure_without_an_answer_is_unsent_only_where_that_is_certain(
     "error, scope",
     [
         (answer("SendingPausedException"), "account"),
+        (answer("SendingPausedException", "Paused for the Configuration Set x"), "configuration_set"),
         (answer("MailFromDomainNotVerifiedException"), "sender:mail.example.com"),
         (answer("MessageRejected", UNVERIFIED + "news@Mail.Example.com"), "sender:mail.example.com"),
         (answer("MessageRejected", UNVERIFIED + "Mail.Example.com"), "sender:mail.example.com"),
@@ -196,9 +197,9 @@ def test_a_pause_stops_no_more_than_its_cause(error: Exception, scope: str) -> N
 )
 def test_an_unverified_recipient_in_the_sandbox_is_no_fault_of_the_sender(text: str) -> None:
     """Only this email waits, and an operator sees why; the state of the account does not make the email fail."""
-    outcome = classify(answer("MessageRejected", text), ENVELOPE)
-    assert isinstance(outcome, Retry)
-    assert (outcome.incident, outcome.subject) == ("ses_sandbox", "account")
+    words = "The account is in the SES sandbox and the recipient is not verified"
+    waits = Retry(words, incident="ses_sandbox", subject="account")
+    assert classify(answer("MessageRejected", text), ENVELOPE) == waits
 
 
 ACCOUNT_IN_WORDS = [

@@ -30,3 +30,10 @@ def test_only_a_4xx_of_the_service_itself_proves_that_nothing_was_sent(*, status
     """408 and 499 come from an intermediary, which may have passed the request on."""
     outcome = classify(answer("MailFromDomainNotVerifiedException", status=status), ENVELOPE)
     assert isinstance(outcome, Tripped if proves else Ambiguous)
+
+
+def test_an_answer_without_a_text_leaves_the_reason_as_it_is() -> None:
+    """No colon leads to nothing."""
+    assert classify(answer("AccountSuspendedException"), ENVELOPE) == Tripped(
+        "account", "Sending is paused or suspended for the account"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import Bounce, BounceType, Complaint, EventType, SesEvent
 from app.domain.suppression.pauses import Weight
 from app.domain.suppression.rules import (
@@ -15,6 +16,7 @@ from app.domain.suppression.rules import (
     Ruling,
     complaint_in_words,
     decisive,
+    effect_of,
     is_claim,
     is_scope,
     outlived_by,
@@ -142,6 +144,19 @@ def test_the_mailbox_simulator_is_exempt_and_the_reason_says_so() -> None:
     assert "simulator" not in on_complaint("not-spam", exempt=True).why
 
 
+def test_a_bounce_of_the_mailbox_simulator_that_is_laid_to_us_pauses_no_address() -> None:
+    """It has no weight among later bounces, and one of a person's address has."""
+    assert on_bounce(P, "General", exempt=True, status="5.7.1").weight is None
+    assert on_bounce(P, "General", status="5.7.1").weight is Weight.LAID_TO_US
+
+
+@pytest.mark.parametrize("cause", BounceCause)
+def test_the_effect_of_a_cause_is_the_verdict_on_its_bounces(cause: BounceCause) -> None:
+    """Reviews ask for the effect of a cause alone."""
+    bounced = feedback(EventType.BOUNCE, bounce=Bounce(type=P, subtype="General"))
+    assert effect_of(cause) is rule(bounced, cause, exempt=False).verdict
+
+
 @pytest.mark.parametrize("sent, fresh", [(-1, False), (0, False), (1, True)])
 def test_only_an_email_sent_after_a_removal_is_fresh_evidence(sent: int, fresh: bool) -> None:
     """The time of the email counts, not that of its bounce: a late event never undoes a removal."""
@@ -203,6 +218,13 @@ def test_a_complaint_is_explained_in_words(feedback_type: str | None, subtype: s
     """What its ruling says, too."""
     assert complaint_in_words(Complaint(feedback_type=feedback_type, subtype=subtype)) == words
     assert on_complaint(feedback_type, subtype).why == words
+
+
+@pytest.mark.parametrize("among, is_certain", [(1, True), (2, False), (3, False)])
+def test_a_complaint_of_one_among_several_recipients_says_so(among: int, is_certain: bool) -> None:
+    """SES then gives all recipients of the email at that provider, and each is suppressed."""
+    words = complaint_in_words(Complaint(feedback_type="abuse", subtype=None, among=among))
+    assert words.startswith("The recipient " if is_certain else f"One of {among} recipients ")
 
 
 def test_what_asks_nothing_says_nothing_and_names_no_origin() -> None:

@@ -1,13 +1,16 @@
 """Which results of calls open and close which circuits, and which raise an incident."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Outcome, Refused, Retry, Throttled, Tripped
 from app.services.sending.call_results import NotCalled, Report, Result
 from app.store.sending import circuits
-from app.wiring.gateway import Gateway
+from app.wiring.gateway import Gateway, build
 from tests.support.gateway.emails import submit, take
-from tests.support.gateway.gateways import caller
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
 from tests.support.gateway.reports import claimed, record
 from tests.support.gateway.rows import rows
 
@@ -97,3 +100,23 @@ def test_a_fault_that_a_person_has_to_mend_is_an_incident(
     record(gateway, report(result))
     noted = [(one["kind"], one["subject"], one["detail"]) for one in rows(gateway, "incidents")]
     assert noted == ([incident] if incident else [])
+
+
+def test_a_recorder_that_waits_for_a_circuit_holds_none_after_it(migrated_postgres_url: str, redis_url: str) -> None:
+    """All take them in one order, whatever that of the table: otherwise two may wait for each other."""
+    gateway = build(settings_for(migrated_postgres_url, redis_url), mailer=ScriptedMailer())
+    _, report = claimed(gateway)
+    with gateway.database.transaction() as connection:
+        for scope in ("sender:example.com", "account"):
+            circuits.trip(connection, scope, reason="For this test.")
+        connection.exec_driver_sql("ANALYZE circuits")  # so that PostgreSQL reads it from its first row on
+    with ThreadPoolExecutor(1) as other:
+        with gateway.database.transaction() as connection:
+            circuits.lock(connection, {"account"})
+            recording = other.submit(record, gateway, report(Accepted("ses-1")))
+            time.sleep(0.3)
+            sender = "SELECT scope FROM circuits WHERE scope = 'sender:example.com' FOR UPDATE NOWAIT"
+            assert connection.exec_driver_sql(sender).all() == [("sender:example.com",)]
+        recording.result(5)
+    assert open_circuits(gateway) == set()
+    gateway.close()
