@@ -24,6 +24,7 @@ from app.domain.apps.callers import Caller
 from app.queue import Lane
 from app.services.webhooks.endpoints import NewEndpoint
 from app.store.engine.ids import new_id
+from app.store.webhooks import deliveries
 from app.wiring.gateway import Gateway, build
 from bench.measure.goals import Goal, Json, at_most
 from bench.options import Amount, add_amounts
@@ -71,14 +72,13 @@ def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Run the rounds and the single events, and return the goals and the figures."""
     with _receiver() as url, stage(latency_ms=0) as there, _gateway(there.gateway) as gateway:
         who = caller(gateway)
-        live = NewEndpoint(url=f"{url}/live", events=("email.sent",))
-        gateway.webhooks.endpoints.add(who, live)
+        live = gateway.webhooks.endpoints.add(who, NewEndpoint(url=f"{url}/live", events=("email.sent",))).endpoint
         cpu = [_round(gateway, who, EVENTS.of(given)) for _ in range(RUNS.of(given) + 1)][1:]
         say(f"an event that is posted: {statistics.median(cpu):.3f} ms of CPU")
-        empty = _latencies(gateway, who)
+        empty = _latencies(gateway, who, live.id)
         dead = gateway.webhooks.endpoints.add(who, NewEndpoint(url=f"{url}/dead", events=("email.bounced",)))
         _fill(there.environment["DATABASE_URL"], who, dead.endpoint.id, WAITING.of(given))
-        beside = _latencies(gateway, who)
+        beside = _latencies(gateway, who, live.id)
         waits = f"beside a dead endpoint with {WAITING.of(given):,} waiting {statistics.median(beside):.1f} ms"
         say(f"a single event: with an empty queue {statistics.median(empty):.1f} ms, {waits}")
     found = {"cpu_ms": cpu, "empty_ms": empty, "beside_dead_ms": beside}
@@ -133,13 +133,13 @@ def _round(gateway: Gateway, who: Caller, events: int) -> float:
     return 1000 * (_cpu() - before) / events
 
 
-def _latencies(gateway: Gateway, who: Caller) -> list[float]:
+def _latencies(gateway: Gateway, who: Caller, endpoint_id: UUID) -> list[float]:
     """How long single events take from their commit to their delivery, in milliseconds, while a process drains."""
     over = threading.Event()
     draining = threading.Thread(target=_drain_until, args=(gateway, over))
     draining.start()
     try:
-        return [_latency(gateway, who) for _ in range(SINGLES)]
+        return [_latency(gateway, who, endpoint_id) for _ in range(SINGLES)]
     finally:
         over.set()
         draining.join()
@@ -151,21 +151,19 @@ def _drain_until(gateway: Gateway, over: threading.Event) -> None:
         over.wait(0.002)
 
 
-def _latency(gateway: Gateway, who: Caller) -> float:
+def _latency(gateway: Gateway, who: Caller, endpoint_id: UUID) -> float:
     submit(gateway, who, f"{new_id().hex}@example.net")
     gateway.deliver.drain(Lane.TRANSACTIONAL)
     began = time.monotonic()
     gateway.webhooks.deliver.wake()
-    while _waits(gateway):
+    while _waits(gateway, endpoint_id):
         time.sleep(0.0005)
     return 1000 * (time.monotonic() - began)
 
 
-def _waits(gateway: Gateway) -> bool:
-    query = "select 1 from webhook_deliveries d join webhook_endpoints e on e.id = d.endpoint_id"
+def _waits(gateway: Gateway, endpoint_id: UUID) -> bool:
     with gateway.database.asking() as connection:
-        live = f"{query} where e.url like '%/live' and d.state = 'waiting' limit 1"
-        return connection.exec_driver_sql(live.replace("%", "%%")).first() is not None
+        return bool(deliveries.due(connection, endpoint_id, limit=1))
 
 
 def _fill(database_url: str, who: Caller, endpoint_id: UUID, waiting: int) -> None:

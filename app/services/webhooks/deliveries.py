@@ -15,7 +15,7 @@ from app.services.paging import Page, Paged, paged
 from app.services.webhooks.endpoints import own_endpoint
 from app.store.engine.database import Database
 from app.store.operating import audit
-from app.store.webhooks import deliveries
+from app.store.webhooks import deliveries, endpoints
 from app.store.webhooks.deliveries import Attempt, Delivery
 
 __all__ = ["Attempt", "Deliveries", "Delivery", "DeliveryWithAttempts"]
@@ -60,6 +60,7 @@ class Deliveries:
         with self._database.transaction() as connection:
             _own(connection, caller, endpoint_id, delivery_id)
             deliveries.replay(connection, [delivery_id])
+            endpoints.call_now(connection, endpoint_id)
             data = {"endpoint_id": str(endpoint_id), "delivery_id": str(delivery_id)}
             audit.write(connection, actor=caller.actor, action="webhook_replay", key=None, reason=None, data=data)
             replayed = _own(connection, caller, endpoint_id, delivery_id)
@@ -82,6 +83,7 @@ class Deliveries:
                     connection, endpoint_id, since=since, until=until, after=after, limit=_BATCH
                 )
                 replayed += deliveries.replay(connection, found)
+                endpoints.call_now(connection, endpoint_id)
                 if len(found) < _BATCH:
                     data = {"endpoint_id": str(endpoint_id), "deliveries": replayed}
                     audit.write(

@@ -115,13 +115,18 @@ class Endpoints:
         return WithSecret(endpoint, secrets.opened(self._key_ring, sealed[:1])[0])
 
     def change(self, caller: Caller, endpoint_id: UUID, change: EndpointChange) -> Endpoint:
-        """Change an endpoint. One that is enabled again is called at once. Raises `NotFound`, `ValidationFailed`."""
+        """Change an endpoint. One that is enabled, or gets another URL, is called at once.
+
+        Raises `NotFound` and `ValidationFailed`.
+        """
         caller.require(Scope.WEBHOOKS_WRITE)
         values = self._values(url=change.url, events=change.events, description=change.description)
         with self._database.transaction() as connection:
             before = _own(connection, caller, endpoint_id, lock=True)
             if values:
                 endpoints.change(connection, endpoint_id, values)
+            if "url" in values:
+                endpoints.call_now(connection, endpoint_id)
             if change.status is EndpointStatus.ENABLED:
                 endpoints.enable(connection, endpoint_id)
             elif change.status is EndpointStatus.DISABLED and before.disabled_at is None:
@@ -158,6 +163,7 @@ class Endpoints:
             endpoint = _own(connection, caller, endpoint_id)
             test = Occurrence(app_id=endpoint.app_id, type=WebhookEvent.WEBHOOK_TEST)
             delivery_id = outbox.add_for(connection, test, endpoint_id)
+            endpoints.call_now(connection, endpoint_id)
         self._bells.ring(WEBHOOKS)
         return delivery_id
 

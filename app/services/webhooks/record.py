@@ -55,6 +55,13 @@ class RecordCalls:
         """Write these results in one transaction. Raises `ServiceUnavailable`; nothing is written then."""
         again(lambda: self._write(endpoint_id, token, calls))
 
+    def put_off_unmade(self, endpoint_id: UUID, token: UUID, unmade: Sequence[Due]) -> None:
+        """Put off deliveries whose payload could not be made, as if each had been refused. Raises as a call does."""
+        with self._database.transaction() as connection:
+            if endpoints.hold(connection, endpoint_id, token) is not None:
+                now = clock(connection)
+                deliveries.put_off(connection, [_retry(one, now) for one in unmade])
+
     def _write(self, endpoint_id: UUID, token: UUID, calls: Sequence[Called]) -> None:
         with self._database.transaction() as connection:
             held = endpoints.hold(connection, endpoint_id, token)

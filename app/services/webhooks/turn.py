@@ -17,6 +17,10 @@ from queue import SimpleQueue
 from typing import Final, Protocol
 from uuid import UUID
 
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostOutcome, PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
@@ -29,6 +33,8 @@ from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 from app.store.webhooks import deliveries, endpoints, secrets
 from app.store.webhooks.deliveries import Due
 from app.store.webhooks.endpoints import Endpoint
+
+log = structlog.get_logger()
 
 WEBHOOK_UNSIGNED: Final = "webhook_unsigned"
 
@@ -125,9 +131,25 @@ class Turn:
             sealed = secrets.signing(connection, self._endpoint.id)
             # Without a secret the endpoint was deleted meanwhile.
             due = deliveries.due(connection, self._endpoint.id, limit=limit) if sealed else ()
-            bodies = self._parts.render(connection, self._endpoint, {one.message_id for one in due}) if due else {}
+            bodies = self._bodies(connection, due)
         opened = secrets.opened(self._parts.key_ring, sealed)
+        if unmade := [one for one in due if one.message_id not in bodies]:
+            self._parts.record.put_off_unmade(self._endpoint.id, self._token, unmade)
+            due = tuple(one for one in due if one.message_id in bodies)
         return _Batch(due, bodies, tuple(map(secret_bytes, opened)))
+
+    def _bodies(self, connection: Connection, due: Sequence[Due]) -> dict[UUID, bytes]:
+        """The bodies of these, without those that cannot be made: a bad row holds up no other."""
+        ids = [one.message_id for one in due]
+        try:
+            return self._parts.render(connection, self._endpoint, ids) if ids else {}
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            if len(due) > 1:
+                return {id_: body for one in due for id_, body in self._bodies(connection, [one]).items()}
+            log.exception("webhook_not_rendered", message_id=str(ids[0]))
+            return {}
 
     def _deliver(self, batch: _Batch) -> int:
         first, *others = sorted(batch.due, key=lambda one: one.id)

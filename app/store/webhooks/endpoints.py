@@ -117,6 +117,11 @@ def enable(connection: Connection, endpoint_id: UUID) -> None:
     change(connection, endpoint_id, {"disabled_at": null(), "disabled_why": null(), **anew})
 
 
+def call_now(connection: Connection, endpoint_id: UUID) -> None:
+    """Let an endpoint be called at once, however long it has to wait: a person asks for it."""
+    change(connection, endpoint_id, {"due_at": now()})
+
+
 def disable(connection: Connection, endpoint_id: UUID, *, why: str) -> None:
     """Disable an endpoint: it gets no new events, and its deliveries wait."""
     change(connection, endpoint_id, {"disabled_at": now(), "disabled_why": why})

@@ -236,6 +236,19 @@ def test_a_secret_that_cannot_be_opened_holds_back_its_endpoint_alone(gateway: G
     assert gateway.webhooks.deliver.drain() == 0
 
 
+def test_an_event_whose_payload_cannot_be_made_holds_up_no_other(gateway: Gateway) -> None:
+    """A fault of ours in one row is tried again like a refused event; all others are delivered."""
+    who, poster = caller(gateway), scripted(gateway)
+    added = subscribe(gateway, who, "email.sent")
+    [email, *_] = sent_to(gateway, who, "kim@example.net", "ann@example.net", "bob@example.net")
+    change(gateway, "webhook_messages", {"type": "email.unheard_of"}, email_id=email)
+    assert gateway.webhooks.deliver.drain() == 2
+    assert gateway.webhooks.deliver.drain() == 0
+    assert sorted(states(gateway, who, added.endpoint.id)) == ["delivered", "delivered", "waiting"]
+    assert [row["tries"] for row in rows(gateway, "webhook_deliveries", state="waiting")] == [1]
+    assert poster.types() == ["email.sent", "email.sent"]
+
+
 def test_a_deleted_endpoint_gets_nothing_more(gateway: Gateway) -> None:
     """Also what waits for it already is not sent."""
     who, poster = caller(gateway), scripted(gateway)

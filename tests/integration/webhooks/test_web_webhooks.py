@@ -138,7 +138,6 @@ def test_deliveries_are_listed_by_state_and_replayed(web: Web) -> None:
     [waiting] = body_of(web.client.get(f"{path}?state=waiting", headers=headers))["data"]
     assert body_of(web.client.get(f"{path}?state=delivered", headers=headers))["data"] == []
     broken.clear()
-    age(web.gateway, "webhook_endpoints", "due_at", timedelta(seconds=1))
     body_of(web.client.post(f"{path}/{waiting['id']}/replay", headers=headers))
     web.gateway.webhooks.deliver.drain()
     [delivered] = body_of(web.client.get(f"{path}?state=delivered", headers=headers))["data"]
@@ -148,6 +147,19 @@ def test_deliveries_are_listed_by_state_and_replayed(web: Web) -> None:
     web.gateway.webhooks.deliver.drain()
     assert len({one.id for one in poster.got}) == 1
     assert len(poster.got) == 3
+
+
+def test_an_endpoint_with_a_new_url_is_called_at_once(web: Web) -> None:
+    """A person who corrects it does not wait until its next try."""
+    headers = web.key()
+    made = created(web, headers)
+    poster = scripted(web.gateway, lambda posted: BROKEN if posted.url == URL else ACCEPTED)
+    sent(web, "kim@example.net")
+    web.gateway.webhooks.deliver.drain()
+    body_of(web.client.patch(f"/v1/webhooks/{made['id']}", json={"endpoint": f"{URL}/right"}, headers=headers))
+    age(web.gateway, "webhook_deliveries", "due_at", timedelta(seconds=1))
+    web.gateway.webhooks.deliver.drain()
+    assert [one.url for one in poster.got] == [URL, f"{URL}/right"]
 
 
 def test_the_deliveries_of_a_period_are_replayed(web: Web) -> None:
