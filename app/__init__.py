@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.web.apps.apps import apps
+from app.web.apps.budgets import budgets
 from app.web.apps.keys import api_keys
 from app.web.feedback.sns import feedback
 from app.web.http import context, middleware, problem_details
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         batches,
         check,
         apps,
+        budgets,
         api_keys,
         stats,
         explain,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -237,3 +238,27 @@ def test_a_repetition_is_answered_whatever_the_limit(web: Web, root: Headers) ->
     problem_of(post(web, "/v1/emails", headers | {"Idempotency-Key": "two"}, MAIL), 429, "rate_limit_exceeded")
     change(web.gateway, "app_usage", {"in_day": 0})
     body_of(post(web, "/v1/emails", headers | {"Idempotency-Key": "two"}, MAIL))
+
+
+def test_a_budget_is_shown_changed_and_refused_over_http(web: Web, root: Headers) -> None:
+    """What is left out stays; a line that makes no sense is named."""
+    make(web, root)
+    path = "/v1/apps/events/budget"
+    shown = body_of(web.client.get(path, headers=root))
+    assert (shown["pause_bounces"], shown["minimum"], shown["level"], shown["paused"]) == (0.04, 100, "fine", [])
+    changed = body_of(web.client.patch(path, json={"pause_bounces": 0.03, "minimum": 500}, headers=root))
+    assert (changed["pause_bounces"], changed["minimum"], changed["warn_bounces"]) == (0.03, 500, 0.02)
+    refused = web.client.patch(path, json={"warn_bounces": 0.5}, headers=root)
+    assert pointers(problem_of(refused, 422, "validation_error")) == ["/warn_bounces"]
+    assert body_of(web.client.get(path, headers=root)) == changed
+
+
+def test_an_application_is_resumed_over_http(web: Web, root: Headers) -> None:
+    """With a reason; one that is not paused is not found."""
+    make(web, root)
+    assert post(web, "/v1/apps/events/resume", root, {"reason": "Mended."}).status_code == 404
+    change(web.gateway, "apps", {"bulk_paused_at": datetime.now(UTC), "paused_reason": "Too much."}, name="events")
+    assert body_of(web.client.get("/v1/apps/events/budget", headers=root))["paused"] == ["bulk"]
+    blank = post(web, "/v1/apps/events/resume", root, {"reason": " "})
+    assert pointers(problem_of(blank, 422, "validation_error")) == ["/reason"]
+    assert body_of(post(web, "/v1/apps/events/resume", root, {"reason": "Mended."}))["paused"] == []
