@@ -16,7 +16,7 @@ from app.domain.webhooks.events import WebhookEvent
 from app.domain.webhooks.retries import DeliveryState
 from app.store.engine.bulk_statements import Among, Insert
 from app.store.engine.database import now
-from app.store.engine.ids import new_id
+from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of, new_id
 from app.store.tables.core import apps, webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_messages
 
 
@@ -121,7 +121,9 @@ def add_for(connection: Connection, occurrence: Occurrence, endpoint_id: UUID) -
 
 def erase(connection: Connection, *, occurred_before: datetime, limit: int) -> int:
     """Delete up to `limit` messages of that age, the oldest first, with their deliveries and calls. How many."""
-    old = select(webhook_messages.c.id).where(webhook_messages.c.occurred_at < occurred_before)
+    # An id contains its time, so the oldest are at the beginning of the primary key.
+    early = webhook_messages.c.id < first_id_of(occurred_before + CLOCKS_DIFFER_BY)
+    old = select(webhook_messages.c.id).where(early, webhook_messages.c.occurred_at < occurred_before)
     found = list(connection.scalars(old.order_by(webhook_messages.c.id).limit(limit)))
     if not found:
         return 0

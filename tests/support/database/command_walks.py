@@ -53,7 +53,7 @@ def of_emails(directory: Path) -> CommandLines:
             ["--cause", "mailbox_full"],
             ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
         ],
-        ("outcomes",): [["--actor", "user-7"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
+        ("outcomes",): [["--actor", "user-13"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
         ("stats",): [[], ["--by", "hour", "--app", "app-1"]],
         ("suppress",): [[PERSON, *WHY]],
         ("unsuppress",): [[some_entry, *WHY]],

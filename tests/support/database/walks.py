@@ -57,7 +57,7 @@ def email_queries() -> Iterator[str]:
 def outcome_queries(*, page: bool) -> Iterator[str]:
     """Yield queries of outcomes, or of their counts: each filter with common and rare values, and some together."""
     whose = [
-        *("", "actor=user-7", "actor=team", "actor=nobody", "reference=invitation-77", "reference=none", "app=app-1"),
+        *("", "actor=user-13", "actor=team", "actor=nobody", "reference=invitation-77", "reference=none", "app=app-1"),
         *("tag=campaign:c3", "tag=user:77", "tag=user:nobody", "stream=default", "stream=rare", "stream=never"),
         *(f"email={PERSON}", f"email={ROLE_ADDRESS}", "email=nobody@example.org", "actor=team&stream=rare&app=app-5"),
         *(f"{way}={moment}" for way in ("since", "until") for moment in (OLD, RECENT, "2019-01-01T00:00:00Z")),
@@ -67,13 +67,13 @@ def outcome_queries(*, page: bool) -> Iterator[str]:
         yield from (f"outcome={kind}" for kind in OutcomeKind)
         yield from (f"cause={cause}" for cause in OutcomeCause if cause is not OutcomeCause.TYPO)
         yield from (
-            "actor=user-7&cause=typo",
-            "actor=user-7&outcome=not_sent,unknown",
+            "actor=user-13&cause=typo",
+            "actor=user-13&outcome=not_sent,unknown",
             "actor=team&outcome=not_sent",
             "stream=rare&outcome=delivered",
         )
         yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown")
-        yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-7", "format=csv&actor=user-7")
+        yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-13", "format=csv&actor=user-13")
 
 
 def suppression_queries() -> Iterator[str]:

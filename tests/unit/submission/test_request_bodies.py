@@ -124,7 +124,7 @@ def test_an_email_needs_only_four_fields() -> None:
     submission = check(EmailBody, LEAST).submission()
     assert submission.message.sender.name == "Acme"
     assert [mailbox.address.email for mailbox in submission.message.to] == ["ann@example.com"]
-    assert (submission.stream, submission.lane, submission.tags, submission.bcc) == ("default", None, (), ())
+    assert (submission.stream, submission.lane, submission.tags, submission.bcc) == (None, None, (), ())
 
 
 def test_every_field_arrives() -> None:

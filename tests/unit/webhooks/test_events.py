@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from app.domain.sending.state_machine import TAKEN_BY_SES, State
-from app.domain.webhooks.events import SUBSCRIBABLE, Standing, WebhookEvent, events_of
+from app.domain.webhooks.events import OF_OPERATOR, SUBSCRIBABLE, Standing, WebhookEvent, events_of
 from app.domain.webhooks.retries import WAITS, concerns_endpoint, endpoint_wait, wait_after
 
 SILENT = {State.QUEUED, State.SENDING, State.RETRY_WAIT, State.SENT}
@@ -37,9 +37,9 @@ def test_opens_and_clicks_are_told_once() -> None:
     assert list(events_of(read, read)) == []
 
 
-def test_a_test_event_cannot_be_subscribed_to() -> None:
-    """It goes to the endpoint that was asked for."""
-    assert set(WebhookEvent) - set(SUBSCRIBABLE) == {WebhookEvent.WEBHOOK_TEST}
+def test_tests_and_the_operators_events_cannot_be_subscribed_to() -> None:
+    """A test goes to the endpoint that was asked for; an operator's events concern all applications."""
+    assert set(WebhookEvent) - set(SUBSCRIBABLE) == {WebhookEvent.WEBHOOK_TEST, *OF_OPERATOR}
 
 
 def test_a_delivery_is_tried_for_about_three_days() -> None:
