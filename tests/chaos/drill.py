@@ -6,8 +6,12 @@ Every random choice in a drill follows from the seed. `tests.chaos.faults.plan` 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.webhooks.retries import WAITS
+
 LONG_S = 100.0
 HIDDEN_S = 30
+TRIED_AGAIN_S = WAITS[2].total_seconds()
+"""How long an event waits that the receiver did not take three times."""
 
 
 class DatabaseKind(StrEnum):
@@ -61,7 +65,8 @@ class Drill:
     def drain_within_s(self) -> float:
         """Time after the last fault until everything must be settled, including a last lease and quiet period.
 
-        What a dead poller had received is hidden in its queue for half a minute.
+        What a dead poller had received is hidden in its queue for half a minute, and an event that the receiver did not
+        take waits before it is tried again.
         """
         hidden_s = 0 if self.intake is Intake.HTTPS else HIDDEN_S
-        return self.drain_s + self.lease_s + self.quiet_s + hidden_s
+        return self.drain_s + self.lease_s + self.quiet_s + hidden_s + TRIED_AGAIN_S

@@ -6,6 +6,7 @@ was noted, a slow answer. Longer outages are faults of the plan.
 
 import json
 import random
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,13 +19,20 @@ FAILS, FORGETS, DAWDLES = 0.02, 0.02, 0.01
 DAWDLES_S: Final = 1.0
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over connections that a fault has broken; the gateway delivers again."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Receiver:
     """Listens on a loopback port from `start` until `stop`; its mishaps follow from the seed."""
 
     def __init__(self, journal: Journal, *, seed: int) -> None:
         self._journal = journal
         self._dice = random.Random(f"receiver {seed}")
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
 
