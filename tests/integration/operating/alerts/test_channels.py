@@ -1,5 +1,6 @@
 """Channels of the operator: added, tested and removed, and an alert reaches them."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -10,10 +11,13 @@ from app.services.operating.upkeep import Sweep
 from app.store.operating import incidents
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.gateways import caller
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
 from tests.support.gateway.rows import rows
+from tests.support.webhooks.endpoints import scripted
+from tests.support.webhooks.mail_server import running_mail_server
 
 URL = "https://hooks.example.com/postern"
+SLACK = "https://hooks.slack.example/services/T0/B0/x"
 
 
 def test_a_webhook_has_a_secret_and_slack_has_none(gateway: Gateway) -> None:
@@ -79,3 +83,39 @@ def test_applications_have_no_say(gateway: Gateway) -> None:
         gateway.alert_channels.all(caller(gateway))
     with pytest.raises(RestrictedApiKey):
         gateway.alert_channels.add(caller(gateway), URL, EndpointFormat.SLACK)
+
+
+def test_an_alert_reaches_slack_in_its_form(gateway: Gateway) -> None:
+    """A webhook beside it gets the event itself."""
+    poster = scripted(gateway)
+    for url, form in ((URL, EndpointFormat.STANDARD), (SLACK, EndpointFormat.SLACK)):
+        gateway.alert_channels.add(ROOT, url, form)
+    alert(gateway)
+    posted = {one.url: json.loads(one.body) for one in poster.got}
+    assert posted[SLACK].keys() == {"text"}
+    assert "render_failed: TypeError" in posted[SLACK]["text"]
+    assert posted[URL]["type"] == "incident.opened"
+    assert posted[URL]["data"]["subject"] == "TypeError"
+
+
+def test_an_alert_reaches_an_address_without_ses(migrated_url: str, redis_url: str, mailer: ScriptedMailer) -> None:
+    """Through the mail server of the operator."""
+    with (
+        running_mail_server() as server,
+        gateway_on(
+            migrated_url, redis_url, mailer=mailer, alert_smtp_url=server.url, alert_from="postern@example.com"
+        ) as gateway,
+    ):
+        gateway.alert_channels.add(ROOT, "ops@example.org", EndpointFormat.EMAIL)
+        alert(gateway)
+        assert server.recipients == ["ops@example.org"]
+        assert "Subject: Postern incident: render_failed: TypeError" in server.messages[0]
+        assert mailer.sent == []
+
+
+def alert(gateway: Gateway) -> None:
+    """Open an incident, and deliver what follows."""
+    with gateway.database.transaction() as connection:
+        incidents.note(connection, kind="render_failed", subject="TypeError", detail="It broke.")
+    gateway.upkeep.run(Sweep.ALERTS)
+    gateway.webhooks.deliver.drain()
