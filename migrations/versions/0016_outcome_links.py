@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
     )
     op.create_index("ix_outcome_links_app_id_id", "outcome_links", ["app_id", "id"])
+    op.create_index("ix_outcome_links_expires_at", "outcome_links", ["expires_at"])
 
 
 def downgrade() -> None:

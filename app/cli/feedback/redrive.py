@@ -1,11 +1,11 @@
 """`postern feedback redrive`: bring back the notifications that a dead-letter queue or an archive holds."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import datetime
+from argparse import ArgumentParser, Namespace
 
 from rich.markup import escape
 
 from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.filters import moment
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.domain.moments import read_since, read_until
@@ -57,28 +57,24 @@ def _show(done: Redriven, order: Order, terminal: Terminal) -> None:
         terminal.say(f"{done.deleted:,} were deleted from the queue.")
 
 
-def _since(text: str) -> datetime:
-    return _moment(read_since(text))
-
-
-def _until(text: str) -> datetime:
-    return _moment(read_until(text))
-
-
-def _moment(found: datetime | None) -> datetime:
-    if found is None:
-        raise ArgumentTypeError("a date or a time with its offset: 2026-11-29 or 2026-11-29T08:00Z")
-    return found
-
-
 def arguments(parser: ArgumentParser) -> None:
     """The queue, and what to bring back."""
     add = parser.add_argument
     add("queue", metavar="QUEUE", help="the URL of the queue")
     add("--dry-run", action="store_true", help="store and delete nothing; show what would be done")
     add("--keep", action="store_true", help="delete nothing from the queue: for an archive")
-    add("--since", type=_since, metavar="T", help="only what SNS published from this time on, or from this day")
-    add("--until", type=_until, metavar="T", help="only what SNS published before this time, or up to this day")
+    add(
+        "--since",
+        type=moment(read_since),
+        metavar="T",
+        help="only what SNS published from this time on, or from this day",
+    )
+    add(
+        "--until",
+        type=moment(read_until),
+        metavar="T",
+        help="only what SNS published before this time, or up to this day",
+    )
     add_data_option(parser)
 
 

@@ -5,10 +5,9 @@ from dataclasses import asdict
 from uuid import UUID
 
 from app.cli.shell.command import Command, add_data_option
-from app.cli.shell.filters import add_choice, limit, moment, tag
+from app.cli.shell.filters import add_choice, add_limit, add_times, tag
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
-from app.domain.moments import read_since, read_until
 from app.domain.reporting.outcome_words import OutcomeCause
 from app.domain.reporting.outcomes import OutcomeKind
 from app.services.paging import Page
@@ -38,7 +37,13 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     if page.has_more:
         terminal.say(f"There are more: add --after {page.data[-1].recipient_id}")
     terminal.answer(
-        {"outcomes": [_flat(one) for one in page.data], "has_more": page.has_more, "counts": counted.counts}
+        {
+            "outcomes": [_flat(one) for one in page.data],
+            "has_more": page.has_more,
+            "counts": counted.counts,
+            "emails": counted.emails,
+            "complete": counted.complete,
+        }
     )
     return True
 
@@ -65,13 +70,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--app", help="emails of this application")
     add_choice(parser, "--outcome", "what became of it", [kind.value for kind in OutcomeKind])
     add_choice(parser, "--cause", "why", [cause.value for cause in OutcomeCause])
-    parser.add_argument(
-        "--since", type=moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
-    )
-    parser.add_argument(
-        "--until", type=moment(read_until), metavar="TIME", help="as --since; the emails of a date are included"
-    )
-    parser.add_argument("--limit", type=limit, default=20, metavar="N", help="how many, at most 100 (20)")
+    add_times(parser)
+    add_limit(parser)
     parser.add_argument("--after", type=UUID, metavar="ID", help="those behind the outcome of this recipient id")
     add_data_option(parser)
 

@@ -5,10 +5,9 @@ from dataclasses import asdict
 from typing import Final
 
 from app.cli.shell.command import Command, add_data_option
-from app.cli.shell.filters import moment
+from app.cli.shell.filters import add_times
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
-from app.domain.moments import read_since, read_until
 from app.domain.reporting.counted import Counted
 from app.services.reporting.stats import Ask, By
 
@@ -49,10 +48,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--app", help="emails of this application")
     parser.add_argument("--stream", help="emails of this stream")
     parser.add_argument("--provider", help="emails to mailboxes of this provider, such as gmail")
-    parser.add_argument(
-        "--since", type=moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
-    )
-    parser.add_argument("--until", type=moment(read_until), metavar="TIME", help="as --since; a date is included")
+    add_times(parser)
     add_data_option(parser)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from app.cli.shell.command import duration
+from app.domain.moments import read_since, read_until
 
 
 def add_choice(parser: ArgumentParser, option: str, what: str, choices: Iterable[str]) -> None:
@@ -18,6 +19,18 @@ def add_choice(parser: ArgumentParser, option: str, what: str, choices: Iterable
         metavar=option.removeprefix("--").upper(),
         help=f"{what}: {', '.join(words)}; may be repeated",
     )
+
+
+def add_times(parser: ArgumentParser) -> None:
+    """Add `--since` and `--until`."""
+    when = "a date (UTC), a time, or how long ago: 12h, 30d"
+    parser.add_argument("--since", type=moment(read_since), metavar="TIME", help=when)
+    parser.add_argument("--until", type=moment(read_until), metavar="TIME", help="as --since; a date is included")
+
+
+def add_limit(parser: ArgumentParser) -> None:
+    """Add the length of a page."""
+    parser.add_argument("--limit", type=_limit, default=20, metavar="N", help="how many, at most 100 (20)")
 
 
 def moment(read: Callable[[str], datetime | None]) -> Callable[[str], datetime]:
@@ -42,7 +55,7 @@ def tag(text: str) -> tuple[str, str]:
     return name, value
 
 
-def limit(text: str) -> int:
+def _limit(text: str) -> int:
     """Parse the length of a page, as an argparse type."""
     if not text.isdecimal() or not 1 <= int(text) <= 100:
         raise ArgumentTypeError("give a number from 1 to 100")

@@ -8,11 +8,10 @@ from uuid import UUID
 from rich.markup import escape
 
 from app.cli.shell.command import Command, add_data_option
-from app.cli.shell.filters import add_choice, limit, moment, tag
+from app.cli.shell.filters import add_choice, add_limit, add_times, tag
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
 from app.domain.feedback.bounce_causes import BounceCause
-from app.domain.moments import read_since, read_until
 from app.domain.sending.last_event import LAST_EVENTS
 from app.domain.sending.state_machine import State
 from app.services.paging import Page
@@ -78,13 +77,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tag", type=tag, action="append", default=[], metavar="NAME:VALUE", help="a tag that it has; may be repeated"
     )
-    parser.add_argument(
-        "--since", type=moment(read_since), metavar="TIME", help="a date (UTC), a time, or how long ago: 12h, 30d"
-    )
-    parser.add_argument(
-        "--until", type=moment(read_until), metavar="TIME", help="as --since; the emails of a date are included"
-    )
-    parser.add_argument("--limit", type=limit, default=20, metavar="N", help="how many, at most 100 (20)")
+    add_times(parser)
+    add_limit(parser)
     parser.add_argument("--after", type=UUID, metavar="ID", help="those that are older than this email")
     add_data_option(parser)
 

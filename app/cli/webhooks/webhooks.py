@@ -2,16 +2,15 @@
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from rich.markup import escape
 
 from app.cli.shell.command import Command, UsageMistake, add_data_option
+from app.cli.shell.filters import add_times
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
-from app.domain.moments import read_since, read_until
 from app.domain.webhooks.retries import DeliveryState
 from app.services.paging import Page
 from app.services.webhooks.endpoints import Endpoint, EndpointChange, EndpointStatus, NewEndpoint
@@ -98,10 +97,8 @@ def deliveries_arguments(parser: ArgumentParser) -> None:
 def replay_arguments(parser: ArgumentParser) -> None:
     """The endpoint, and one delivery or a period."""
     _add_endpoint(parser)
-    moments: dict[str, Any] = {"metavar": "TIME", "help": "a date, or a time with its offset"}
     parser.add_argument("--delivery", type=UUID, metavar="ID", help="the id of one delivery")
-    parser.add_argument("--since", type=_since, **moments)
-    parser.add_argument("--until", type=_until, **moments)
+    add_times(parser)
     add_data_option(parser)
 
 
@@ -113,20 +110,6 @@ def enable_arguments(parser: ArgumentParser) -> None:
 
 def _add_endpoint(parser: ArgumentParser) -> None:
     parser.add_argument("webhook", type=UUID, metavar="ID", help="the id of the endpoint")
-
-
-def _since(text: str) -> datetime:
-    return _moment(read_since(text))
-
-
-def _until(text: str) -> datetime:
-    return _moment(read_until(text))
-
-
-def _moment(moment: datetime | None) -> datetime:
-    if moment is None:
-        raise ValueError
-    return moment
 
 
 def _row(one: Endpoint) -> tuple[object, ...]:

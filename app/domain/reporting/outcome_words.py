@@ -69,7 +69,7 @@ class Words:
 _WAIT, _CHECK = "Nothing to do: please wait.", "Check the address with the person."
 _ANOTHER_WAY = "Reach the person in another way, or ask for another address."
 _TOMORROW = "Try again tomorrow."
-_ASKED_AGAIN = "Send nothing more, unless the person asks for it again."
+ASKED_AGAIN = "Send nothing more, unless the person asks for it again."
 
 OF_STATE: Final[dict[State, Words]] = {
     State.SCHEDULED: Words(
@@ -104,7 +104,7 @@ OF_STATE: Final[dict[State, Words]] = {
     State.COMPLAINED: Words(
         OutcomeCause.COMPLAINED,
         "The email has arrived, and was reported as unwanted.",
-        _ASKED_AGAIN,
+        ASKED_AGAIN,
         WhoCanAct.RECIPIENT,
     ),
     State.EXPIRED: Words(
@@ -154,7 +154,7 @@ _TROUBLE: Final = Words(
 _NO_MORE: Final = Words(
     OutcomeCause.UNSUBSCRIBED,
     "The person does not want to receive these emails any more.",
-    _ASKED_AGAIN,
+    ASKED_AGAIN,
     WhoCanAct.RECIPIENT,
 )
 _MISSPELT: Final = Words(
@@ -257,11 +257,11 @@ OF_ORIGIN: Final[dict[Origin | None, Words]] = {
     Origin.COMPLAINT: Words(
         OutcomeCause.COMPLAINED,
         "An earlier email was reported as unwanted, so this one was not sent.",
-        _ASKED_AGAIN,
+        ASKED_AGAIN,
         WhoCanAct.RECIPIENT,
     ),
     Origin.UNSUBSCRIBE: _NO_MORE,
-    # That a person asked to be forgotten is told to no one.
+    # That a person asked to be forgotten stays secret.
     Origin.ERASURE: _NO_MORE,
     Origin.MANUAL: _BLOCKED,
     None: _BLOCKED,
@@ -284,7 +284,7 @@ OPENED: Final = Words(None, "The email has arrived and was opened.", "Nothing to
 
 
 def mistyped(meant: str) -> Words:
-    """What is told where the domain of the address looks mistyped, and `meant` is probably right."""
+    """The words where the domain of the address looks mistyped, and `meant` is probably right."""
     return Words(
         OutcomeCause.TYPO,
         "The email did not get through: the address looks mistyped.",

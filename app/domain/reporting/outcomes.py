@@ -12,6 +12,7 @@ from typing import Final
 
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.reporting.outcome_words import (
+    ASKED_AGAIN,
     OF_BOUNCE,
     OF_ORIGIN,
     OF_REFUSAL,
@@ -55,8 +56,8 @@ class Fate:
 
     `bounce`: why a bounced one bounced. `origin`: that of the entry for which a suppressed one was not sent to.
     `refusal`: of a failed one. `superseded`: a newer email canceled this one. `opened`: the email was opened, or a link
-    in it. `meant`: the domain that was probably meant, where that of the address looks mistyped
-    (`app.domain.message.domain_typos`).
+    in it. `forgotten`: a pseudonym stands in place of the address. `meant`: the domain that was probably meant, where
+    that of the address looks mistyped (`app.domain.message.domain_typos`).
     """
 
     state: State
@@ -65,6 +66,7 @@ class Fate:
     refusal: Refusal | None = None
     superseded: bool = False
     opened: bool = False
+    forgotten: bool = False
     meant: str | None = None
 
 
@@ -107,6 +109,8 @@ def outcome_of(fate: Fate) -> Outcome:
     words = _words(fate)
     if fate.meant is not None and words.cause in _MAY_BE_MISTYPED:
         words = mistyped(fate.meant)
+    if fate.forgotten and KIND_OF[fate.state] is OutcomeKind.NOT_SENT:
+        words = replace(words, next_step=ASKED_AGAIN, who_can_act=WhoCanAct.RECIPIENT)
     return Outcome(
         kind=KIND_OF[fate.state],
         cause=words.cause,

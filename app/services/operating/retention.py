@@ -1,7 +1,7 @@
-"""Erase what is past its retention: bodies, notifications, webhooks, idempotency keys, heartbeats, and emails.
+"""Erase what is past its retention: bodies, notifications, webhooks, links, idempotency keys, heartbeats, emails.
 
-Bodies last for a time after their email has ended, notifications after they came, and events for endpoints as long;
-emails after they were accepted. Each kind is erased by itself.
+Bodies last for a time after their email has ended, notifications after they came, events for endpoints after they
+occurred, links to outcomes after they expired, emails after they were accepted. Each kind is erased by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from app.domain.suppression.evidence import PastEvent, is_needed
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, job_cursors
+from app.store.reporting import outcome_links
 from app.store.submission import emails, idempotency_keys, old_emails
 from app.store.webhooks import outbox
 
@@ -47,6 +48,7 @@ class Retention:
             self._erase_bodies,
             self._erase_notifications,
             self._erase_webhooks,
+            self._erase_outcome_links,
             self._erase_idempotency_keys,
             self._erase_heartbeats,
         )
@@ -85,6 +87,13 @@ class Retention:
         def batch(connection: Connection) -> int:
             before = clock(connection) - self._notifications_last
             return outbox.erase(connection, occurred_before=before, limit=self._batch)
+
+        return self._until_none(batch)
+
+    def _erase_outcome_links(self) -> int:
+        def batch(connection: Connection) -> int:
+            before = clock(connection) - self._notifications_last
+            return outcome_links.erase(connection, expired_before=before, limit=self._batch)
 
         return self._until_none(batch)
 

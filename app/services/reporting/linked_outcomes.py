@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.message.address import masked
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.reporting.outcomes import OutcomeKind
 from app.services.paging import Page, Paged
-from app.services.reporting.outcome_file import with_masks
+from app.services.reporting.outcome_file import with_masks, without_address
 from app.services.reporting.outcome_links import OutcomeLinks
 from app.services.reporting.outcomes import OutcomeCounts, OutcomeFilter, Outcomes, OutcomeView
 from app.store.reporting.outcome_links import OutcomeLink
@@ -49,17 +48,17 @@ class LinkedPage:
     @property
     def value(self) -> str:
         """The actor, reference, stream or tag, as it may be shown."""
-        return masked(self.link.value) if self.link.masked and "@" in self.link.value else self.link.value
+        return without_address(self.link.value) if self.link.masked else self.link.value
 
     def rows(self, kinds: tuple[OutcomeKind, ...], page: Page) -> Paged[OutcomeView]:
-        """One page of outcomes. Raises `ValidationFailed` for a start that is not among them."""
+        """One page of outcomes. Raises `ValidationFailed` for a start that is no recipient of the application."""
         found = self.outcomes.page(self.caller, self._filter(kinds), page)
         return Paged(tuple(map(self._shown, found.data)), found.has_more)
 
     def pieces(self, kinds: tuple[OutcomeKind, ...]) -> Iterator[tuple[OutcomeView, ...]]:
-        """All outcomes, for a file."""
-        for piece in self.outcomes.pieces(self.caller, self._filter(kinds)):
-            yield tuple(map(self._shown, piece))
+        """All outcomes, for a file. Raises `ServiceUnavailable` at once, and also later."""
+        found = self.outcomes.pieces(self.caller, self._filter(kinds))
+        return (tuple(map(self._shown, piece)) for piece in found)
 
     def counts(self) -> OutcomeCounts:
         """How many recipients have each outcome."""

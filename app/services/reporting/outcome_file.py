@@ -40,15 +40,17 @@ def with_masks(view: OutcomeView) -> OutcomeView:
     """The outcome without an address: masked where there is one, and without the subject, which may hold one."""
     return replace(
         view,
-        email=_masked(view.email),
-        actor=view.actor and _masked(view.actor),
-        reference=view.reference and _masked(view.reference),
+        email=without_address(view.email),
+        actor=view.actor and without_address(view.actor),
+        reference=view.reference and without_address(view.reference),
         subject=None,
     )
 
 
-def _masked(text: str) -> str:
-    return masked(text) if "@" in text else text
+def without_address(text: str) -> str:
+    """The text, masked if it may hold an address, also one in a URL, whose `@` is `%40`."""
+    plain = text.replace("%40", "@")
+    return masked(plain) if "@" in plain else text
 
 
 def _cells(view: OutcomeView) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, ValidationFailed
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.message.domain_typos import meant
+from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.reporting.outcome_words import OutcomeCause
 from app.domain.reporting.outcomes import (
     KIND_OF,
@@ -30,6 +31,7 @@ from app.domain.reporting.outcomes import (
     refusal_of,
 )
 from app.domain.sending.state_machine import State
+from app.domain.suppression.rules import Origin
 from app.services.list_filters import app_filter, key_filter, owner
 from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database
@@ -120,7 +122,7 @@ class _Wanted:
 
 
 class Outcomes:
-    """Tells outcomes."""
+    """Lists and counts outcomes."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -231,13 +233,15 @@ def _beyond(sent: Sent, page: Page) -> Sent:
 def _fate(recipient: Recipient) -> Fate:
     state = recipient.state
     _, at, domain = recipient.key.rpartition("@")
+    forgotten = is_pseudonym(recipient.key)
     return Fate(
         state=state,
         bounce=BounceCause(recipient.cause) if recipient.cause else None,
-        origin=origin_of(recipient.reason),
+        origin=Origin.ERASURE if forgotten else origin_of(recipient.reason),
         refusal=refusal_of(recipient.reason),
         superseded=recipient.reason == SUPERSEDING,
         opened=bool(recipient.opened_at or recipient.clicked_at),
+        forgotten=forgotten,
         meant=_meant(domain) if at and state in _MAY_BE_MISTYPED else None,
     )
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Update, select, update
+from sqlalchemy import Connection, RowMapping, Update, select, update
 
 from app.domain.apps.callers import DEFAULT_STREAM
 from app.domain.apps.limits import Limits
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.store.engine.database import add_once, now
+from app.store.engine.keyset import page_of
 from app.store.tables.core import apps
 
 _ARCHIVED = apps.c.archived_at.is_not(None)
@@ -57,7 +58,7 @@ def change(connection: Connection, app_id: UUID, values: Mapping[str, Any]) -> A
         if values
         else select(apps).where(this_app)
     )
-    return read(connection.execute(query).one())
+    return read(connection.execute(query).mappings().one())
 
 
 def archive(connection: Connection, app_id: UUID) -> App | None:
@@ -72,30 +73,24 @@ def unarchive(connection: Connection, app_id: UUID) -> App | None:
 
 def by_name(connection: Connection, name: str) -> App | None:
     """The application of this name."""
-    row = connection.execute(select(apps).where(apps.c.name == name)).one_or_none()
+    row = connection.execute(select(apps).where(apps.c.name == name)).mappings().one_or_none()
     return read(row) if row else None
 
 
 def by_id(connection: Connection, app_id: UUID) -> App | None:
     """The application of this id."""
-    row = connection.execute(select(apps).where(apps.c.id == app_id)).one_or_none()
+    row = connection.execute(select(apps).where(apps.c.id == app_id)).mappings().one_or_none()
     return read(row) if row else None
 
 
 def page(connection: Connection, *, limit: int, after: UUID | None, before: UUID | None) -> tuple[App, ...]:
     """Up to `limit` applications, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    query = select(apps).limit(limit)
-    if before is not None:
-        newer = connection.execute(query.where(apps.c.id > before).order_by(apps.c.id)).all()
-        return tuple(map(read, reversed(newer)))
-    if after is not None:
-        query = query.where(apps.c.id < after)
-    return tuple(map(read, connection.execute(query.order_by(apps.c.id.desc()))))
+    rows = page_of(connection, select(apps), apps.c.id, limit=limit, after=after, before=before)
+    return tuple(map(read, rows))
 
 
-def read(row: Row[Any]) -> App:
+def read(columns: RowMapping) -> App:
     """The application of a row that has all columns of `apps`, whatever else it has."""
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
     return App(
         id=columns[apps.c.id],
         name=columns[apps.c.name],
@@ -112,7 +107,7 @@ def read(row: Row[Any]) -> App:
 
 
 def _changed(connection: Connection, change: Update) -> App | None:
-    row = connection.execute(change.returning(apps)).one_or_none()
+    row = connection.execute(change.returning(apps)).mappings().one_or_none()
     return read(row) if row else None
 
 

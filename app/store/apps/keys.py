@@ -110,5 +110,5 @@ def _key(row: Row[Any]) -> ApiKey:
         revoked_at=columns[api_keys.c.revoked_at],
         last_used_at=columns[api_keys.c.last_used_at],
         replaced_by=columns[api_keys.c.replaced_by],
-        app=read(row),
+        app=read(columns),
     )

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, insert, select, update
 
 from app.domain.reporting.outcome_links import LinkKind
 from app.store.engine.database import now
 from app.store.engine.ids import new_id
+from app.store.engine.keyset import page_of
 from app.store.tables.core import apps, outcome_links
 
 
@@ -54,7 +55,7 @@ def add(connection: Connection, new: NewLink) -> UUID:
 
 def find(connection: Connection, link_id: UUID, *, app_id: UUID | None) -> OutcomeLink | None:
     """A link of this application, or of any if `app_id` is None."""
-    row = connection.execute(_links(app_id).where(outcome_links.c.id == link_id)).one_or_none()
+    row = connection.execute(_links(app_id).where(outcome_links.c.id == link_id)).mappings().one_or_none()
     return _link(row) if row else None
 
 
@@ -62,13 +63,8 @@ def page(
     connection: Connection, *, app_id: UUID | None, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[OutcomeLink, ...]:
     """Up to `limit` links, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    query, column = _links(app_id), outcome_links.c.id
-    if after is not None:
-        query = query.where(column < after)
-    if before is not None:
-        nearest = connection.execute(query.where(column > before).order_by(column).limit(limit)).all()
-        return tuple(_link(row) for row in reversed(nearest))
-    return tuple(_link(row) for row in connection.execute(query.order_by(column.desc()).limit(limit)))
+    rows = page_of(connection, _links(app_id), outcome_links.c.id, limit=limit, after=after, before=before)
+    return tuple(map(_link, rows))
 
 
 def revoke(connection: Connection, link_id: UUID) -> None:
@@ -77,23 +73,21 @@ def revoke(connection: Connection, link_id: UUID) -> None:
     connection.execute(update(outcome_links).where(this_link).values(revoked_at=now()))
 
 
+def erase(connection: Connection, *, expired_before: datetime, limit: int) -> int:
+    """Delete up to `limit` links that expired before a time, the first that expired first. How many."""
+    expires_at = outcome_links.c.expires_at
+    old = select(outcome_links.c.id).where(expires_at < expired_before).order_by(expires_at).limit(limit)
+    found = connection.scalars(old).all()
+    connection.execute(delete(outcome_links).where(outcome_links.c.id.in_(found)))
+    return len(found)
+
+
 def _links(app_id: UUID | None) -> Select[Any]:
     works = (outcome_links.c.revoked_at.is_(None) & (outcome_links.c.expires_at > now())).label("works")
     query = select(outcome_links, apps.c.name.label("app"), works).join(apps, apps.c.id == outcome_links.c.app_id)
     return query if app_id is None else query.where(outcome_links.c.app_id == app_id)
 
 
-def _link(row: Row[Any]) -> OutcomeLink:
-    return OutcomeLink(
-        id=row.id,
-        app_id=row.app_id,
-        app=row.app,
-        kind=LinkKind(row.kind),
-        value=row.value,
-        title=row.title,
-        masked=row.masked,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-        works=bool(row.works),
-    )
+def _link(row: RowMapping) -> OutcomeLink:
+    values = {name: row[name] for name in OutcomeLink.__dataclass_fields__}
+    return OutcomeLink(**values | {"kind": LinkKind(row["kind"]), "works": bool(row["works"])})

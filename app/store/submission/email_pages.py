@@ -136,15 +136,14 @@ def ids(
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
     on_postgres = connection.dialect.name == "postgresql"
     in_each_app = on_postgres and wanted.app_id is None
-    if wanted.reference is not None or wanted.supersedes is not None:
+    named = wanted.reference is not None or (wanted.actor is not None and wanted.key is None)
+    if wanted.supersedes is not None or (named and not (wanted.is_rare and _are_many(connection, wanted))):
         return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.key is not None:
         query = _of_recipients(wanted, place)
         if in_each_app:
             return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
         return place.first(query, recipients.c.email_id)
-    if wanted.acts and not (wanted.is_rare and _are_many(connection, wanted)):
-        return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
     if wanted.causes:

@@ -20,4 +20,5 @@ outcome_links = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
     Index("ix_outcome_links_app_id_id", "app_id", "id"),
+    Index("ix_outcome_links_expires_at", "expires_at"),
 )

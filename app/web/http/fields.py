@@ -6,12 +6,13 @@ never taken for a string, nor an integer for a time.
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 from app.domain.moments import read_moment, read_since, read_until
 from app.domain.suppression.targets import parse_target
 
@@ -19,6 +20,12 @@ _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 AROUND = " \t\r\n"
 MAX_VALUES = 20
 """The most values of one parameter."""
+
+ACTOR_LIMIT: Final = 320
+"""As long as an address may be: an actor is an id or an address."""
+
+KEY_LIMIT: Final = 256
+"""For a word of the application's own: what an email is about, or which emails it supersedes."""
 
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -114,6 +121,37 @@ def _each(value: Any) -> Any:
     return [word for word in values if word]
 
 
+def _line(value: Any, most: int) -> str:
+    """The text without the spaces around it, which has one line of at most `most` characters."""
+    text = read_text(value).strip(AROUND)
+    if len(text) > most:
+        raise PydanticCustomError("string_too_long", "Give at most {most} characters.", {"most": most})
+    if broken_text_rule(text) is TextRule.CONTROL_CHARACTER:
+        rule = TextRule.CONTROL_CHARACTER
+        raise PydanticCustomError(rule.value, "{rule}", {"rule": detail_of(rule, text)})
+    return text
+
+
+def _line_or_none(most: int) -> PlainValidator:
+    """For a field of a body, which an empty text leaves unset as null does."""
+    return PlainValidator(lambda value: None if value is None else _line(value, most) or None)
+
+
+def _searched(most: int) -> PlainValidator:
+    """For a filter. An empty one is refused: it would list other emails than the caller looks for."""
+
+    def searched(value: Any) -> str:
+        if text := _line(value, most):
+            return text
+        raise PydanticCustomError("string_too_short", "Give at least 1 character.")
+
+    return PlainValidator(searched)
+
+
+def _line_schema(most: int, *, null: bool = False) -> dict[str, Any]:
+    return {"type": ["string", "null"] if null else "string", "maxLength": most}
+
+
 _TARGET_SCHEMA = {"type": "string", "examples": ["ann@example.com", "@example.com"]}
 _DATE_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
 MOMENT_SCHEMA = {"type": "string", "format": "date-time"}
@@ -130,5 +168,9 @@ EACH = BeforeValidator(_each)
 TagField = Annotated[
     tuple[str, str], PlainValidator(_tag), WithJsonSchema({"type": "string", "examples": ["campaign:spring"]})
 ]
+ActorField = Annotated[str | None, _line_or_none(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT, null=True))]
+KeyField = Annotated[str | None, _line_or_none(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT, null=True))]
+ActorSought = Annotated[str, _searched(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT))]
+KeySought = Annotated[str, _searched(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT))]
 FlagText = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 IntegerText = Annotated[int, BeforeValidator(_integer)]

@@ -13,7 +13,7 @@ from app.domain.message.delays import read_delay
 from app.domain.reporting.outcome_links import LinkKind
 from app.services.reporting.outcome_links import LinkView, LinkWish
 from app.web.http.context import current_gateway
-from app.web.http.fields import MomentField, TagField, read_text
+from app.web.http.fields import ActorSought, KeySought, MomentField, TagField, read_text
 from app.web.http.known import Known, PageQuery
 from app.web.http.responses import Listed, Moment, View
 from app.web.http.routing import Operation, Routes
@@ -37,8 +37,8 @@ DelayField = Annotated[
 class LinkBody(Known):
     """What a link shows: the outcomes of one actor, reference, stream or tag. It lasts for 30 days, a year at most."""
 
-    actor: Annotated[str, Field(min_length=1, max_length=320)] | None = None
-    reference: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    actor: ActorSought | None = None
+    reference: KeySought | None = None
     stream: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     tag: TagField | None = None
     mask_addresses: Annotated[StrictBool, Field(description="Show `k•••@example.com` in place of addresses.")] = False

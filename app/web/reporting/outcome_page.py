@@ -40,7 +40,6 @@ _HEADERS = {
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
     "base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
 }
 _TITLE: Final = "What became of the emails"

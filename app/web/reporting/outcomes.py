@@ -18,7 +18,7 @@ from app.domain.reporting.outcomes import OutcomeKind
 from app.services.reporting.outcome_file import header, lines
 from app.services.reporting.outcomes import OutcomeCounts, OutcomeFilter, OutcomeView
 from app.web.http.context import current_gateway
-from app.web.http.fields import EACH, AddressField, SinceField, TagField, UntilField
+from app.web.http.fields import EACH, ActorSought, AddressField, KeySought, SinceField, TagField, UntilField
 from app.web.http.known import Known, PageQuery
 from app.web.http.responses import Listed, Moment, View
 from app.web.http.routing import Operation, Routes
@@ -31,8 +31,8 @@ _JSON = "application/json"
 class ScopeQuery(Known):
     """Whose outcomes: of one actor, reference, stream, tag or recipient, of a time. `app` is for administrators."""
 
-    actor: Annotated[str, Field(max_length=320)] | None = None
-    reference: Annotated[str, Field(max_length=256)] | None = None
+    actor: ActorSought | None = None
+    reference: KeySought | None = None
     stream: Annotated[str, Field(max_length=64)] | None = None
     tag: TagField | None = None
     email: AddressField | None = Field(None, description="The address of the recipient.")

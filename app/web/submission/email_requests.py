@@ -26,16 +26,22 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.submission.accept import Submission
 from app.services.submission.look_up import EmailFilter
-from app.web.http.fields import EACH, AddressField, SinceField, TagField, UntilField
-from app.web.http.known import Known, PageQuery
-from app.web.submission.mail_fields import (
+from app.web.http.fields import (
+    EACH,
     ActorField,
     ActorSought,
+    AddressField,
+    KeyField,
+    KeySought,
+    SinceField,
+    TagField,
+    UntilField,
+)
+from app.web.http.known import Known, PageQuery
+from app.web.submission.mail_fields import (
     ContentField,
     ContentTypeField,
     HeadersField,
-    KeyField,
-    KeySought,
     MailboxesField,
     MailboxField,
     TagValueField,

@@ -6,7 +6,7 @@ domain decides how many mailboxes, which bytes and which content type a text sta
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -16,13 +16,7 @@ from app.domain.message.content_types import ContentType, ContentTypeRule, read_
 from app.domain.message.delays import read_delay
 from app.domain.message.file_content import FileContent, read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, parse_mailboxes
-from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
-from app.web.http.fields import AROUND, MOMENT_SCHEMA, read_text, read_time
-
-ACTOR_LIMIT: Final = 320
-"""As long as an address may be: an actor is an id or an address."""
-KEY_LIMIT: Final = 256
-"""For a word of the application's own: what an email is about, or which emails it supersedes."""
+from app.web.http.fields import MOMENT_SCHEMA, read_text, read_time
 
 _TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
@@ -85,37 +79,6 @@ def _content_type(value: Any) -> ContentType | None:
         rule = ContentTypeRule.CONTENT_TYPE
         raise PydanticCustomError(rule.value, "{rule}", {"rule": rule.sentence})
     return found
-
-
-def _line(value: Any, most: int) -> str:
-    """The text without the spaces around it, which has one line of at most `most` characters."""
-    text = read_text(value).strip(AROUND)
-    if len(text) > most:
-        raise PydanticCustomError("string_too_long", "Give at most {most} characters.", {"most": most})
-    if broken_text_rule(text) is TextRule.CONTROL_CHARACTER:
-        rule = TextRule.CONTROL_CHARACTER
-        raise PydanticCustomError(rule.value, "{rule}", {"rule": detail_of(rule, text)})
-    return text
-
-
-def _line_or_none(most: int) -> PlainValidator:
-    """For a field of a body, which an empty text leaves unset as null does."""
-    return PlainValidator(lambda value: None if value is None else _line(value, most) or None)
-
-
-def _searched(most: int) -> PlainValidator:
-    """For a filter. An empty one is refused: it would list other emails than the caller looks for."""
-
-    def searched(value: Any) -> str:
-        if text := _line(value, most):
-            return text
-        raise PydanticCustomError("string_too_short", "Give at least 1 character.")
-
-    return PlainValidator(searched)
-
-
-def _line_schema(most: int, *, null: bool = False) -> dict[str, Any]:
-    return {"type": ["string", "null"] if null else "string", "maxLength": most}
 
 
 def _header_value(value: Any) -> str:
@@ -193,9 +156,5 @@ HeadersField = Annotated[
     dict[str, Annotated[str, PlainValidator(_header_value), WithJsonSchema(_SCALAR_SCHEMA)]],
     BeforeValidator(_without_nulls),
 ]
-ActorField = Annotated[str | None, _line_or_none(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT, null=True))]
-KeyField = Annotated[str | None, _line_or_none(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT, null=True))]
-ActorSought = Annotated[str, _searched(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT))]
-KeySought = Annotated[str, _searched(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT))]
 TagValueField = Annotated[str, PlainValidator(_tag_value), WithJsonSchema(_SCALAR_SCHEMA)]
 TimeField = Annotated[datetime | timedelta, PlainValidator(_time), WithJsonSchema(_TIME_SCHEMA)]

@@ -10,6 +10,7 @@ import pytest
 from app.domain.apps.callers import Scope
 from app.domain.reporting.outcome_links import LONGEST, PURPOSE
 from app.domain.signed_links import write_token
+from app.services.operating.upkeep import Sweep
 from app.services.reporting.linked_outcomes import LinkedPage, NoPage
 from app.wiring.foundation import make_key_ring
 from tests.support.gateway.emails import submit
@@ -87,6 +88,8 @@ def test_a_link_lasts_as_long_as_it_is_asked_to(
         ({"actor": "a", "expires_at": "2199-01-01T00:00:00Z"}, "/expires_at"),
         ({"actor": "a", "expires_at": "2199-01-01T00:00:00Z", "expires_in": "1 day"}, ""),
         ({"actor": "a", "mask_addresses": "yes"}, "/mask_addresses"),
+        ({"actor": "a\nb"}, "/actor"),
+        ({"reference": "  "}, "/reference"),
         ({"actor": "a", "title": "two\nlines"}, "/title"),
         ({"actor": "a", "title": "t" * 201}, "/title"),
     ],
@@ -96,6 +99,21 @@ def test_what_is_wrong_is_named(web: Web, headers: Headers, body: dict[str, Any]
     problem = problem_of(web.client.post(LINKS, json=body, headers=headers), 422, "validation_error")
     assert pointers(problem) == [pointer]
     assert rows(web.gateway, "outcome_links") == []
+
+
+def test_an_expired_link_is_deleted_with_its_retention(web: Web, headers: Headers) -> None:
+    """Its value may be the address of a person. One that expired later stays a while."""
+    old, young = (body_of(web.client.post(LINKS, json={"actor": one}, headers=headers))["id"] for one in ("a", "b"))
+    age(web.gateway, "outcome_links", "expires_at", timedelta(days=91), id=UUID(old))
+    age(web.gateway, "outcome_links", "expires_at", timedelta(days=89), id=UUID(young))
+    web.gateway.upkeep.run(Sweep.RETENTION)
+    assert [str(row["id"]) for row in rows(web.gateway, "outcome_links")] == [young]
+
+
+def test_a_link_is_for_what_an_email_has(web: Web, headers: Headers) -> None:
+    """Spaces around a word do not matter, as in an email."""
+    made = body_of(web.client.post(LINKS, json={"actor": " user-10 "}, headers=headers))
+    assert rows(web.gateway, "outcome_links", id=UUID(made["id"]))[0]["value"] == "user-10"
 
 
 def test_a_link_needs_a_public_url(migrated_url: str, redis_url: str) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from app.domain.apps.callers import Caller
+from app.domain.errors import ServiceUnavailable
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
 from app.services.paging import Page
 from app.services.reporting.outcome_links import LinkWish
+from app.store.reporting import outcome_pages
 from app.web.http.context import current_in_progress
 from app.web.reporting import outcome_page
 from tests.support.gateway.emails import submit
@@ -133,11 +135,23 @@ def test_a_masked_page_has_no_address(web: Web, who: Caller) -> None:
 
 
 def test_the_file_is_that_of_the_link(web: Web, who: Caller) -> None:
-    """With the filter of the page; and no cell begins a formula."""
+    """With the filter of the page."""
     answer = web.client.get(f"{link(web, who)}?outcome=not_delivered&format=csv")
     assert answer.mimetype == "text/csv"
     [row] = csv.DictReader(io.StringIO(answer.text))
     assert (row["email"], row["sentence"]) == ("kim@example.net", "The mailbox is full.")
+
+
+def test_a_file_that_cannot_be_read_is_no_file(web: Web, who: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is away the answer is an error, not half a file."""
+    path = link(web, who)
+
+    def away(*_: Any, **__: Any) -> None:
+        raise ServiceUnavailable("The database is away.", retry_after=1)
+
+    monkeypatch.setattr(outcome_pages, "page", away)
+    answer = web.client.get(f"{path}?format=csv")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
 
 
 def test_an_empty_page_says_what_would_fill_it(web: Web, who: Caller) -> None:
@@ -187,8 +201,7 @@ def test_every_link_that_shows_nothing_gets_the_same_page(web: Web, who: Caller)
 
 
 def test_a_request_that_makes_no_sense_gets_a_calm_page(web: Web, who: Caller) -> None:
-    """A start of another link's list, a repeated parameter: a page with a status, never JSON and never a 500."""
-    submit(web.gateway, who, "foreign@example.net", actor="user-8")
+    """A start that is no recipient, a repeated parameter: a page with a status, never JSON and never a 500."""
     path = link(web, who)
     for query in (f"after={NO_ID}", "outcome=a&outcome=b", "x=%00"):
         page = web.client.get(f"{path}?{query}")

@@ -13,7 +13,7 @@ import pytest
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey, ValidationFailed
 from app.domain.feedback.bounce_causes import BounceCause
-from app.domain.reporting.outcome_words import OutcomeCause
+from app.domain.reporting.outcome_words import OutcomeCause, WhoCanAct
 from app.domain.reporting.outcomes import KIND_OF, SUPERSEDING, OutcomeKind
 from app.domain.sending.state_machine import State
 from app.domain.suppression.rules import Origin
@@ -25,8 +25,10 @@ from app.services.reporting.outcomes import OutcomeFilter, OutcomeView
 from app.store.suppression.gate_sql import reason_for
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
+from tests.support.gateway.forgetting import forget, with_account
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import change, recipient_of
+from tests.support.gateway.web import AccountList
 
 KIM, ANN, BOB = (f"{name}@example.net" for name in ("kim", "ann", "bob"))
 
@@ -240,12 +242,28 @@ def test_the_file_can_be_opened_in_a_spreadsheet(gateway: Gateway) -> None:
 
 
 def test_masks_leave_no_address(gateway: Gateway) -> None:
-    """Neither of the recipient, nor of the actor, nor in a reference or a subject."""
+    """Neither of the recipient, nor of the actor, nor in a reference, which may be a URL, or a subject."""
     who = caller(gateway)
-    submit(gateway, who, KIM, actor=ANN, reference=f"to-{BOB}")
-    shown = with_masks(told(gateway, who)[0])
-    assert (shown.email, shown.actor, shown.subject) == ("k•••@example.net", "a•••@example.net", None)
-    assert not any(name in repr(shown) for name in (KIM, ANN, BOB))
+    for reference in (f"to-{BOB}", f"https://example.com/?to={BOB.replace('@', '%40')}"):
+        submit(gateway, who, KIM, actor=ANN, reference=reference)
+        shown = with_masks(told(gateway, who)[0])
+        assert (shown.email, shown.actor, shown.subject) == ("k•••@example.net", "a•••@example.net", None)
+        assert not any(name in repr(shown).replace("%40", "@") for name in (KIM, ANN, BOB))
+
+
+def test_no_one_is_advised_to_write_to_a_forgotten_person(gateway: Gateway) -> None:
+    """Whatever became of the emails before: one was held back by an unsubscription, one was waiting."""
+    gateway = with_account(gateway, AccountList())
+    who = caller(gateway)
+    gateway.suppress.add(ROOT, KIM, scope="invites/news", reason="Unsubscribed.")
+    submit(gateway, who, KIM, stream="news")
+    submit(gateway, who, KIM)
+    forget(gateway, KIM)
+    shown = told(gateway, who)
+    assert {one.outcome.kind for one in shown} == {OutcomeKind.NOT_SENT}
+    assert {(one.outcome.next_step, one.outcome.who_can_act) for one in shown} == {
+        ("Send nothing more, unless the person asks for it again.", WhoCanAct.RECIPIENT)
+    }
 
 
 def test_every_state_has_its_kind_in_the_list(gateway: Gateway) -> None:

@@ -69,7 +69,8 @@ select id, app_id, case when n %% 10000 = 5 then 'rare' else 'default' end, 'bul
         'user', (n %% 100000)::text) end,
     case when n %% 10 = 1 then 'importer' when n %% 4 = 0 then 'team' when n %% 10 > 4 then 'inviter-' || n %% 20000
         when n %% 4 = 1 then 'user-' || n %% 5000 end,
-    case when n %% 10 > 4 then 'invitation-' || n when n %% 4 < 2 then 'invitation-' || n %% 100000 end,
+    case when n %% 10 = 1 then 'campaign' when n %% 10 > 4 then 'invitation-' || n
+        when n %% 4 < 2 then 'invitation-' || n %% 100000 end,
     case when n %% 100 = 3 then 'daily' when n %% 10 > 4 then 'status-' || n %% 50000 end,
     case when fresh then '\\x00'::bytea end, case when fresh then '\\x00'::bytea end, 'resend',
     case when n > %(total)s - 3000 then now() + interval '1 day' end, at

@@ -72,7 +72,11 @@ def outcome_queries(*, page: bool) -> Iterator[str]:
             "actor=team&outcome=not_sent",
             "stream=rare&outcome=delivered",
         )
-        yield from ("actor=team&cause=expired", "reference=invitation-77&outcome=unknown")
+        yield from (
+            "actor=team&cause=expired",
+            "reference=invitation-77&outcome=unknown",
+            "reference=campaign&outcome=unknown",
+        )
         yield from ("after={recipient}", "before={recipient}&limit=100&actor=user-13", "format=csv&actor=user-13")
 
 
