@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -53,14 +54,14 @@ class Keep:
     def __init__(self, *, database: Database, idempotency_lasts: timedelta) -> None:
         self._database = database
         self._idempotency_lasts = idempotency_lasts
-        self._unlimited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
-        # Where a limit refuses an email, or its count is waited for, no other application waits or begins again.
-        self._limited: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        self._at_once: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
+        # Where a limit refuses an email, or a count or an older email is waited for, no other email waits or fails.
+        self._waiting: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
 
     @property
     def waiting(self) -> int:
         """How many requests wait for the commits that are under way."""
-        return self._unlimited.waiting + self._limited.waiting
+        return self._at_once.waiting + self._waiting.waiting
 
     def __call__(self, entry: Entry) -> Committed[Outcome]:
         """The committed outcome: its emails and the answer under its key. A batch gets its own transaction.
@@ -68,7 +69,8 @@ class Keep:
         Raises `RateLimitExceeded`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error
         for rows that it refuses.
         """
-        group = self._unlimited if entry.limits is None else self._limited
+        waits = entry.limits is not None or any(email.supersedes is not None for email in entry.emails)
+        group = self._waiting if waits else self._at_once
         return group(entry) if len(entry.emails) == 1 else group.alone(entry)
 
     def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
@@ -87,6 +89,7 @@ class Keep:
             if found.superseded:
                 outcomes = [_with_superseded(outcome, found.superseded) for outcome in outcomes]
                 _store_answers(connection, entries, outcomes)
+                outcomes = _with_new_answers(entries, outcomes)
             note_moves(connection, found.moves, added=added)
         return outcomes
 
@@ -105,6 +108,25 @@ def _store_answers(connection: Connection, entries: Sequence[Entry], outcomes: S
     for entry, outcome in zip(entries, outcomes, strict=True):
         if entry.claim is not None and outcome.superseded:
             idempotency_keys.replace_answer(connection, entry.claim, entry.answer(outcome.superseded))
+
+
+def _with_new_answers(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes; a repetition in the same commit gets the answer that took the place of the first one."""
+    answers = {
+        _place(entry): entry.answer(outcome.superseded)
+        for entry, outcome in zip(entries, outcomes, strict=True)
+        if outcome.superseded
+    }
+    return [
+        outcome
+        if outcome.earlier is None or _place(entry) not in answers
+        else replace(outcome, earlier=replace(outcome.earlier, answer=answers[_place(entry)]))
+        for entry, outcome in zip(entries, outcomes, strict=True)
+    ]
+
+
+def _place(entry: Entry) -> tuple[UUID, str] | None:
+    return None if entry.claim is None else (entry.claim.app_id, entry.claim.key)
 
 
 def _spendings(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> Iterator[Spending]:

@@ -100,7 +100,10 @@ def waiting_for_a_lock(gateway: Gateway) -> int:
 
 
 def ids(receipts: tuple[Receipt, ...]) -> dict[str, Any]:
-    return {"ids": [str(one.id) for one in receipts]}
+    return {
+        "ids": [str(one.id) for one in receipts],
+        "superseded": [str(older) for one in receipts for older in one.superseded],
+    }
 
 
 def key(name: str, fingerprint: int = 1) -> Idempotency:
@@ -175,6 +178,21 @@ def test_one_key_counts_once_in_a_commit(turnstile: Turnstile) -> None:
         wrong.result(PATIENCE_S)
     assert not other.result(PATIENCE_S).replayed
     assert count(turnstile.gateway, "emails") == 3
+
+
+def test_a_repetition_in_the_same_commit_names_what_was_superseded(turnstile: Turnstile) -> None:
+    """Its answer is the one that is stored under the key, and that any later repetition gets."""
+    newer = replace(submission("ann@example.net"), supersedes="invitation")
+    first = turnstile.post(newer)
+    turnstile.arrived()
+    same = [turnstile.post(newer, idempotency=key("invite")) for _ in range(2)]
+    turnstile.gather(2)
+    turnstile.let_through()
+    turnstile.let_through()
+    [older] = first.result(PATIENCE_S).body["ids"]
+    answers = [each.result(PATIENCE_S) for each in same]
+    assert [answer.body["superseded"] for answer in answers] == [[older], [older]]
+    assert sorted(answer.replayed for answer in answers) == [False, True]
 
 
 def test_two_processes_and_one_key_make_one_email(turnstile: Turnstile) -> None:

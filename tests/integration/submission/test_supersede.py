@@ -202,6 +202,18 @@ def test_of_two_at_once_the_later_one_stays(on_postgres: Gateway, first: int) ->
     assert states(on_postgres, [older, earlier, later]) == [State.CANCELED, State.CANCELED, State.QUEUED]
 
 
+def test_an_older_email_that_is_held_holds_up_no_other_email(on_postgres: Gateway) -> None:
+    """While one request waits for the row of an email that it supersedes, a request without a key is answered."""
+    who = caller(on_postgres)
+    [older] = accept(on_postgres, who, with_key())
+    with others(on_postgres) as crowd:
+        with locked(on_postgres, "recipients", email_id=UUID(older["id"])):
+            crowd.begin(lambda: accept(on_postgres, who, with_key()))
+            plain = crowd.begin(lambda: accept(on_postgres, who, with_key(key=None)))
+            assert plain.done()
+        crowd.results()
+
+
 def test_two_that_supersede_many_lock_in_one_order(on_postgres: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches with the same keys in opposite orders never deadlock, and of each key one email stays."""
     monkeypatch.setattr("app.services.deadlock_retry.TRIES", 1)
