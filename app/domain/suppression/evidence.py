@@ -29,9 +29,9 @@ class AddressPast:
     towards a pause occurred. `delivered_at`: when email to it was last delivered.
     """
 
-    listed: bool = False
-    counts_since: datetime | None = None
-    delivered_at: datetime | None = None
+    listed: bool
+    counts_since: datetime | None
+    delivered_at: datetime | None
 
 
 def is_needed(event: PastEvent, past: AddressPast) -> bool:

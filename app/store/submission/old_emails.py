@@ -18,7 +18,7 @@ from app.domain.feedback.events import EventType
 from app.domain.sending.state_machine import WAITING
 from app.domain.suppression.evidence import AddressPast, PastEvent
 from app.store.engine.bulk_statements import Among
-from app.store.engine.ids import first_id_of
+from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.tables.core import attempts, emails, events, recipients, ses_suppressions, suppressions
 
 _OF_RECIPIENTS: Final[tuple[Table, ...]] = (attempts,)
@@ -96,10 +96,13 @@ class EventsOfNone:
 def events_of_none(
     connection: Connection, *, recorded_before: datetime, after: UUID | None, limit: int
 ) -> EventsOfNone | None:
-    """Those among the next `limit` old events, the oldest first; None if there are no more events that old."""
+    """Those among the next `limit` old events, the oldest first; None if there are no more events that old.
+
+    An event waits ten minutes more: `after` never goes back, and the clocks of workers, by which ids are made, differ.
+    """
     columns = (events.c.key, events.c.id, events.c.type, events.c.occurred_at, events.c.counts_against)
     old = select(*columns, events.c.recipient_id).where(
-        events.c.id < first_id_of(recorded_before), events.c.recorded_at < recorded_before
+        events.c.id < first_id_of(recorded_before - CLOCKS_DIFFER_BY), events.c.recorded_at < recorded_before
     )
     if after is not None:
         old = old.where(events.c.id > after)

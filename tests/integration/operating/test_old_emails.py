@@ -187,6 +187,20 @@ def test_events_about_email_of_others_are_deleted_once_they_are_as_old(gateway: 
     assert count(gateway, "events") == 2
 
 
+def test_an_event_whose_id_was_made_by_a_slow_clock_is_deleted_too(gateway: Gateway) -> None:
+    """Its id is older than its time, so a run must not go past the id before the time is over."""
+    now, minute = datetime.now(UTC), timedelta(minutes=1)
+    ages = {"slow": (LASTS + 4 * minute, LASTS - minute), "right": (LASTS + 3 * minute, LASTS + 3 * minute)}
+    for message, (age_of_id, age_of_event) in ages.items():
+        put(gateway, json.dumps(delivered("kim@example.net", message=message)))
+        gateway.settle.drain()
+        stamped = {"id": id_of(now - age_of_id), "recorded_at": now - age_of_event}
+        change(gateway, "events", stamped, ses_message_id=message)
+    gateway.upkeep.run(Sweep.OLD_EMAILS)
+    EmailRetention(database=gateway.database, lasts=LASTS - timedelta(hours=1)).sweep()
+    assert count(gateway, "events") == 0
+
+
 def test_a_repeated_request_is_answered_although_its_email_is_deleted(gateway: Gateway, past: Past) -> None:
     """An idempotency key is remembered for its own time."""
     email = past.submit(idempotency="one")

@@ -26,14 +26,14 @@ def event(kind: EventType, at: int, *, counts: bool = False) -> PastEvent:
 @pytest.mark.parametrize("counts", [False, True])
 def test_of_an_address_on_the_list_all_bounces_and_complaints_are_needed(kind: EventType, counts: bool) -> None:
     """Whether it is on the list now, was on it, or is on that of SES; whatever was delivered since."""
-    past = AddressPast(listed=True, delivered_at=day(9))
+    past = AddressPast(listed=True, counts_since=None, delivered_at=day(9))
     assert is_needed(event(kind, 1, counts=counts), past) == (kind in CLAIMS)
 
 
 @pytest.mark.parametrize("kind", EventType)
 def test_of_another_address_what_counts_for_nothing_is_not_needed(kind: EventType) -> None:
-    """A first delivery, a bounce that is laid to nobody, an open."""
-    assert not is_needed(event(kind, 1), AddressPast(delivered_at=day(1)))
+    """A first delivery, a bounce that counts against no address, an open."""
+    assert not is_needed(event(kind, 1), AddressPast(listed=False, counts_since=None, delivered_at=day(1)))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,7 @@ def test_of_another_address_what_counts_for_nothing_is_not_needed(kind: EventTyp
         (EventType.BOUNCE, 3, 3, False),
         (EventType.BOUNCE, 3, 4, False),
         (EventType.DELIVERY, 4, 4, True),
+        (EventType.DELIVERY, 3, 3, True),
         (EventType.DELIVERY, 4, 5, False),
         (EventType.DELIVERY, 2, 2, False),
     ],
@@ -52,7 +53,7 @@ def test_bounces_count_until_a_delivery_ends_their_row(
     kind: EventType, at: int, delivered: int | None, needed: bool
 ) -> None:
     """The bounces since the last delivery are needed, and the delivery that ends a row of bounces."""
-    past = AddressPast(counts_since=day(3), delivered_at=None if delivered is None else day(delivered))
+    past = AddressPast(listed=False, counts_since=day(3), delivered_at=None if delivered is None else day(delivered))
     assert is_needed(event(kind, at, counts=kind is EventType.BOUNCE), past) is needed
 
 
@@ -71,7 +72,7 @@ def test_the_bounces_that_count_are_the_same_afterwards(history: list[tuple[Even
 def past_of(told: list[PastEvent]) -> AddressPast:
     delivered = [one.occurred_at for one in told if one.type == EventType.DELIVERY]
     counted = [one.occurred_at for one in told if one.counts_against]
-    return AddressPast(counts_since=min(counted, default=None), delivered_at=max(delivered, default=None))
+    return AddressPast(listed=False, counts_since=min(counted, default=None), delivered_at=max(delivered, default=None))
 
 
 def in_a_row(told: list[PastEvent]) -> list[UUID]:
