@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from app.store.engine.database import Superseded
+from app.store.engine.database import RolledBack
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ def again(work: Callable[[], T]) -> T:
     for left in reversed(range(TRIES)):
         try:
             return work()
-        except Superseded:
+        except RolledBack:
             if not left:
                 raise
             log.info("transaction_repeated")

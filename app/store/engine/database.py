@@ -56,7 +56,7 @@ _POSTGRES_OPTIONS = (
 _SUPERSEDED = frozenset({"40P01", "40001"})  # a deadlock, or no serial order: rolled back for certain
 
 
-class Superseded(ServiceUnavailable):
+class RolledBack(ServiceUnavailable):
     """The database rolled a transaction back in favour of another one. The same work may succeed at once."""
 
 
@@ -195,7 +195,7 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
         if getattr(getattr(error, "orig", None), "sqlstate", None) in _SUPERSEDED:
-            raise Superseded("The database ended this work in favour of other work.", retry_after=1) from error
+            raise RolledBack("The database ended this work in favour of other work.", retry_after=1) from error
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
 
 
