@@ -22,7 +22,7 @@ check = Routes("check", __name__, url_prefix="/v1/emails/check")
 
 
 class CheckBody(Known):
-    """Addresses as `POST /v1/emails` takes them, for an email of this stream (default: `default`)."""
+    """Addresses as `POST /v1/emails` takes them, for an email of this stream (default: the application's)."""
 
     to: Annotated[tuple[GivenAddress, ...], Field(max_length=MAX_CHECKED), NOT_EMPTY]
     stream: Annotated[str, Field(min_length=1, max_length=64)] | None = None

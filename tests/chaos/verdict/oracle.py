@@ -24,6 +24,7 @@ SUBSCRIBED = {
     State.SUPPRESSED: "email.suppressed",
     State.FAILED: "email.failed",
     State.CANCELED: "email.canceled",
+    State.EXPIRED: "email.expired",
 }
 """The ends of a recipient that the application of a drill subscribes to, and their events."""
 

@@ -37,7 +37,7 @@ OF_OUTCOMES: Final = (
     Mutant(
         name="a masked link shows addresses in its file",
         file="app/services/reporting/linked_outcomes.py",
-        edits=(("            yield tuple(map(self._shown, piece))", "            yield piece"),),
+        edits=(("return (tuple(map(self._shown, piece)) for piece in found)", "return found"),),
         killed_by=f"{_PAGE}::test_a_masked_page_has_no_address[sqlite]",
     ),
     Mutant(
