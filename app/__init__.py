@@ -5,11 +5,11 @@ from flask import Flask
 from app.web.apps.apps import apps
 from app.web.apps.budgets import budgets
 from app.web.apps.keys import api_keys
+from app.web.console.pages import CONSOLE
 from app.web.feedback.sns import feedback
 from app.web.http import context, middleware, problem_details
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
-from app.web.operating.home import home
 from app.web.operating.metrics import metrics
 from app.web.reporting.outcome_links import outcome_links
 from app.web.reporting.outcome_page import outcome_page
@@ -71,10 +71,10 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         webhooks,
         webhook_deliveries,
         feedback,
-        home,
         health,
         metrics,
         docs,
+        *CONSOLE,
     ):
         app.register_blueprint(blueprint)
     return app

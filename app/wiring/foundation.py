@@ -23,6 +23,7 @@ from app.store.account.call_slots import CallSlots
 from app.store.engine.clock import DatabaseClock
 from app.store.engine.database import ANSWERING, WORKING, Database, Patience
 from app.store.engine.redis import RedisBreaker, connect
+from app.store.privacy.address_tokens import AddressTokens
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.submission.sealing import KeyRing
 from app.store.suppression.positive_cache import Positives
@@ -72,6 +73,7 @@ class Ground:
     positives: Positives
     list_writer: ListWriter
     pseudonyms: Pseudonyms
+    address_tokens: AddressTokens
     ses: "SESV2Client"
     account: SesAccount
     workforce: Workforce
@@ -103,6 +105,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         positives=positives,
         list_writer=writer,
         pseudonyms=pseudonyms,
+        address_tokens=AddressTokens(key_ring.derive_each("console addresses")),
         ses=ses,
         account=account or SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
         workforce=Workforce(database=database),

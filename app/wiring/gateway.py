@@ -48,6 +48,7 @@ from app.services.suppression.undo_removal import Undo
 from app.services.suppression.unsubscribe import Unsubscribe
 from app.services.suppression.unsuppress import Unsuppress
 from app.store.engine.database import Database
+from app.store.privacy.address_tokens import AddressTokens
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.suppression.positive_cache import Positives
 from app.wiring.account import build_sync
@@ -79,6 +80,7 @@ class Gateway:
     positives: Positives
     list_writer: ListWriter
     pseudonyms: Pseudonyms
+    address_tokens: AddressTokens
     authenticate: Authenticate
     accept: Accept
     check: Check

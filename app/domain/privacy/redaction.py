@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any, Final
 
+from app.domain.message.address import masked
+
 REDACTED: Final = "[redacted]"
 
 # In two steps: one expression for both would begin anew at each character of a word that holds no @.
@@ -21,6 +23,11 @@ def without_addresses(text: str) -> str:
         return json.dumps(_in_value(json.loads(text)), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return _in_text(text)
+
+
+def with_masked_addresses(text: str) -> str:
+    """`text` with each address masked, for readers who have to tell one recipient from another: `k•••@example.net`."""
+    return _WORD.sub(_masked_word, text) if _AT_WITHIN.search(text) else text
 
 
 def _in_value(value: Any) -> Any:
@@ -41,3 +48,7 @@ def _in_text(text: str) -> str:
 
 def _in_word(word: re.Match[str]) -> str:
     return REDACTED if _AT_WITHIN.search(word[0]) else word[0]
+
+
+def _masked_word(word: re.Match[str]) -> str:
+    return masked(word[0].replace("%40", "@")) if _AT_WITHIN.search(word[0]) else word[0]

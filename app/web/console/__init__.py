@@ -1,0 +1,1 @@
+"""The console: pages for people who operate, support and administer, over the services that the API uses."""

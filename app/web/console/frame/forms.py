@@ -1,0 +1,35 @@
+"""What a form of the console sends, checked as the API checks its bodies: every field known, each fault named."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field, StringConstraints, model_validator
+
+from app.web.http.known import Known
+
+FORM_SECRET: Final = "form_secret"
+"""The field that shows that a page of this session sent the form."""
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""Why somebody makes a change: kept in the audit."""
+
+Checked = Annotated[bool, Field(default=False)]
+"""A checkbox, which sends `true` or nothing."""
+
+
+class Form(Known):
+    """Fields of a form or of a filter. An empty field is one that was not filled in."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+
+
+class NoForm(Form):
+    """A form of buttons alone."""
+
+
+class WithReason(Form):
+    """A change that asks for nothing but its reason."""
+
+    reason: Reason

@@ -1,0 +1,52 @@
+"""The search of every page: an address, a domain, or the id of an email leads to its page.
+
+What was sought is in the body of the request and never in a URL.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from flask import Response, redirect, url_for
+from pydantic import Field
+
+from app.domain.errors import NotFound
+from app.domain.message.address import InvalidAddress
+from app.domain.suppression.targets import parse_target
+from app.domain.users.roles import Role
+from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.forms import Form
+from app.web.console.frame.pages import Pages
+from app.web.http.context import current_gateway
+
+find = Pages("find", __name__)
+
+_NOTHING = "Nothing has this address, domain or id. An id is 36 characters long; an address has an @."
+
+
+class Sought(Form):
+    """What the search field holds."""
+
+    text: Annotated[str, Field(max_length=320)]
+
+
+@find.change("/console/find", role=Role.VIEWER, summary="Find an address, a domain, or an email.", form=Sought)
+def find_anything(session: Session, form: Sought) -> Response:
+    """Lead to the page of what was sought."""
+    text = form.text.strip()
+    email_id = _id(text)
+    if email_id is not None:
+        current_gateway().look_up.email(caller_of(session), email_id)
+        return redirect(url_for("console_email.show_email", email_id=email_id), 303)
+    try:
+        target = parse_target(text)
+    except InvalidAddress:
+        raise NotFound(_NOTHING) from None
+    token = current_gateway().address_tokens.write(target.email)
+    return redirect(url_for("console_address.show_address", token=token), 303)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,89 @@
+"""`/console/sign-in`: begin a session with a password or a one-time link, and end it.
+
+What decides is in `app.services.users.sign_in`. A browser whose sign-in was refused gets the same page for every
+reason.
+"""
+
+from typing import Annotated, Final
+
+from flask import Response, request, url_for
+from pydantic import Field
+
+from app.domain.errors import PosternError
+from app.domain.users.roles import Role
+from app.services.users.sessions import Session
+from app.web.console.frame import cookies
+from app.web.console.frame.access import is_way_back, require_same_site
+from app.web.console.frame.forms import Form
+from app.web.console.frame.pages import Pages
+from app.web.console.frame.rendering import render
+from app.web.http.auth import PUBLIC
+from app.web.http.context import current_gateway
+
+sign_in = Pages("sign_in", __name__)
+
+_AGENT: Final = 200
+_OVER: Final = "This link was used already, or has ended. Run ./postern user link NAME for a new one."
+
+
+class WayBack(Form):
+    """Where the sign-in leads to."""
+
+    next: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class Credentials(WayBack):
+    """Who signs in. The services decide what a name and a password may be."""
+
+    name: Annotated[str, Field(max_length=64)]
+    password: Annotated[str, Field(max_length=256)]
+    code: Annotated[str, Field(max_length=8)] | None = None
+
+
+@sign_in.page("/console/sign-in", role=PUBLIC, summary="Show the sign-in.", query=WayBack)
+def show_sign_in(query: WayBack) -> Response:
+    """Answer with the form."""
+    return render("users/sign_in.html", next=query.next, name="", problem="")
+
+
+@sign_in.change("/console/sign-in", role=PUBLIC, summary="Sign in with a password.", form=Credentials)
+def sign_in_with_password(form: Credentials) -> Response:
+    """Begin a session and show the page that was wanted, or say that the sign-in was refused."""
+    require_same_site()
+    try:
+        token = current_gateway().users.sign_in.with_password(
+            form.name, form.password, form.code, user_agent=_user_agent()
+        )
+    except PosternError as refused:
+        answer = render(
+            "users/sign_in.html", status=refused.status, next=form.next, name=form.name, problem=refused.detail
+        )
+        if refused.retry_after is not None:
+            answer.headers["Retry-After"] = str(refused.retry_after)
+        return answer
+    wanted = form.next if is_way_back(form.next) else url_for("overview.show_overview")
+    return cookies.begin(_to(wanted), token)
+
+
+@sign_in.page("/console/sign-in/link/<token>", role=PUBLIC, summary="Sign in with a one-time link.")
+def sign_in_with_link(token: str) -> Response:
+    """Begin a session; a user without a password chooses one next."""
+    session_token = current_gateway().users.sign_in.with_link(token, user_agent=_user_agent())
+    if session_token is None:
+        return render("users/sign_in.html", status=410, next="", name="", problem=_OVER)
+    return cookies.begin(_to(url_for("overview.show_overview")), session_token)
+
+
+@sign_in.change("/console/sign-out", role=Role.VIEWER, summary="Sign out.")
+def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a session and a form
+    """End the session."""
+    current_gateway().users.sessions.end(cookies.session_token() or "")
+    return cookies.end(_to(url_for("sign_in.show_sign_in")))
+
+
+def _to(url: str) -> Response:
+    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+
+
+def _user_agent() -> str:
+    return request.user_agent.string[:_AGENT]
