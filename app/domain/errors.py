@@ -61,6 +61,19 @@ class InvalidApiKey(PosternError):
     name, status, title = "invalid_api_key", 403, "API key not valid"
 
 
+class SignInRefused(PosternError):
+    """A person could not be signed in to the console. It does not say why: that would show which names exist."""
+
+    name, status, title = "sign_in_refused", 401, "Not signed in"
+
+
+class SignInLocked(PosternError):
+    """The name that a person gave is locked, after too many failures in a row; `retry_after` says for how long."""
+
+    name, status, title = "sign_in_locked", 429, "Too many failures"
+    retryable = True
+
+
 class RestrictedApiKey(PosternError):
     """The key is valid, but lacks the scope or may not use this From address."""
 

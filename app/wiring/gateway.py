@@ -52,7 +52,7 @@ from app.store.privacy.address_tokens import AddressTokens
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.suppression.positive_cache import Positives
 from app.wiring.account import build_sync
-from app.wiring.apps import build_apps
+from app.wiring.apps import UserServices, build_apps, build_users
 from app.wiring.feedback import build_feedback
 from app.wiring.foundation import WORKERS, Bounds, Ground, lay
 from app.wiring.operating import Swept, build_operating
@@ -122,6 +122,7 @@ class Gateway:
     pause_lanes: PauseLanes
     webhooks: WebhookServices
     reporting: ReportingServices
+    users: UserServices
 
     def close(self) -> None:
         """Finish the calls on the wire and close all connections."""
@@ -153,6 +154,7 @@ def build(
         forget=_forget(ground),
         webhooks=build_webhooks(settings, ground),
         reporting=build_reporting(settings, ground),
+        users=build_users(ground),
         **_offered(ground, apps, suppression, submission, sending, feedback, operating),
     )
 

@@ -11,7 +11,16 @@ from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
 from app.services.operating.key_rotation import KeyUse, Resealed, RotationStage, Standing, new_key
 
-COLUMNS: Final = ("key", "in SECRET_KEYS", "peppers", "emails", "webhook secrets", "emails that wait", "may go")
+COLUMNS: Final = (
+    "key",
+    "in SECRET_KEYS",
+    "peppers",
+    "emails",
+    "webhook secrets",
+    "users",
+    "emails that wait",
+    "may go",
+)
 _ENDS: Final = {
     RotationStage.FINISHED: Ended.DONE,
     RotationStage.UNFINISHED: Ended.UNFINISHED,

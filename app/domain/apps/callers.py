@@ -69,3 +69,15 @@ class Caller:
         """Whether the application may use this From address, given as its normalised key `local@domain`."""
         domain = key.rpartition("@")[2]
         return any(allowed in {"*", key, f"@{domain}"} for allowed in self.senders)
+
+
+def administrator(actor: str) -> Caller:
+    """A person who may do everything and belongs to no application: at the command line, or at the console."""
+    return Caller(
+        actor=actor,
+        app_id=UUID(int=0),
+        app="postern",
+        scopes=frozenset({Scope.ADMIN}),
+        senders=("*",),
+        default_lane="transactional",
+    )

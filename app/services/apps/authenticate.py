@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 import structlog
 
-from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.callers import Caller, Scope, administrator
 from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey, ServiceUnavailable
 from app.store.apps import keys
 from app.store.apps.keys import ApiKey
@@ -107,11 +106,4 @@ def operator(user: str) -> Caller:
     A name longer than the audit column is cut at its end. A byte of it that is not UTF-8 becomes a `?`.
     """
     name = user.encode(errors="replace").decode()
-    return Caller(
-        actor=f"cli:{name}"[:_LONGEST_ACTOR],
-        app_id=UUID(int=0),
-        app="postern",
-        scopes=frozenset({Scope.ADMIN}),
-        senders=("*",),
-        default_lane="transactional",
-    )
+    return administrator(f"cli:{name}"[:_LONGEST_ACTOR])

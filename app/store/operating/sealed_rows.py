@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Table, select
 from app.domain.sending.state_machine import CLAIMABLE, WAITING
 from app.store.engine.bulk_statements import Among, update_rows
 from app.store.submission.sealing import key_id_of
-from app.store.tables.core import emails, peppers, recipients, webhook_secrets
+from app.store.tables.core import emails, peppers, recipients, users, webhook_secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of sealed row: a table with an `id` and a `sealed_key`, which is null once the row was erased.
+    """One kind of sealed row: a table with an `id` and a `sealed_key`, which is null once the row was erased,
+    or where it has nothing to seal.
 
     Without a `needed` row the gateway cannot work; of any other kind, only that row has to wait.
     """
@@ -34,7 +35,7 @@ class Kind:
 
 
 EMAILS, PEPPERS = Kind(emails, needed=False), Kind(peppers, needed=True)
-KINDS: Final = (PEPPERS, EMAILS, Kind(webhook_secrets, needed=False))
+KINDS: Final = (PEPPERS, EMAILS, Kind(webhook_secrets, needed=False), Kind(users, needed=False))
 
 
 @dataclass(frozen=True, slots=True)

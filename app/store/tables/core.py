@@ -45,6 +45,7 @@ from app.store.tables.suppression import (
     suppression_events,
     suppressions,
 )
+from app.store.tables.users import sign_in_failures, sign_in_links, user_sessions, users
 from app.store.tables.webhooks import (
     webhook_attempts,
     webhook_deliveries,
@@ -79,11 +80,15 @@ __all__ = [
     "refused_messages",
     "reviews",
     "ses_suppressions",
+    "sign_in_failures",
+    "sign_in_links",
     "signing_certificates",
     "streams",
     "suppression_events",
     "suppressions",
     "tallies",
+    "user_sessions",
+    "users",
     "webhook_attempts",
     "webhook_deliveries",
     "webhook_endpoints",

@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.domain.reporting": {"app.domain", "app.domain.sending", "app.domain.feedback", "app.domain.suppression"},
     "app.domain.privacy": {"app.domain", "app.domain.message"},
     "app.domain.webhooks": {"app.domain", "app.domain.feedback", "app.domain.sending", "app.domain.suppression"},
+    "app.domain.users": {"app.domain"},
     # One statement often joins the tables of several areas, so the areas of the store may use each other.
     "app.store": {DOMAIN},
     "app.store.engine": {DOMAIN},
@@ -52,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.store.sending": STORE,
     "app.store.submission": STORE,
     "app.store.suppression": STORE,
+    "app.store.users": STORE,
     "app.store.webhooks": STORE,
     "app.aws": {DOMAIN},
     "app.aws.events": {DOMAIN},
@@ -73,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.account": {*IN_SERVICES, SUPPRESSION, "config"},
     "app.services.sending": {*IN_SERVICES, SUPPRESSION},
     "app.services.apps": {*IN_SERVICES, SUPPRESSION},
+    "app.services.users": {*IN_SERVICES, SUPPRESSION},
     "app.services.webhooks": {*IN_SERVICES, SUPPRESSION, "app.services.sending"},
     "app.services.submission": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.reporting"},
     "app.services.privacy": {*IN_SERVICES, *BEFORE_SUBMISSION},
@@ -130,6 +133,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.cli.sending": {*ENTRANCE, "app.cli.shell"},
     "app.cli.submission": {*ENTRANCE, "app.cli.shell"},
     "app.cli.suppression": {*ENTRANCE, "app.cli.shell"},
+    "app.cli.users": {*ENTRANCE, "app.cli.shell"},
     "app.cli.webhooks": {*ENTRANCE, "app.cli.shell"},
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},

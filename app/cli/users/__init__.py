@@ -1,0 +1,1 @@
+"""Commands for the people who sign in to the console."""

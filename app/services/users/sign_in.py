@@ -1,0 +1,128 @@
+"""Sign a person in to the console: by password and code, by a link, or by an OpenID provider.
+
+An answer does not show whether a user exists, and takes the same work in each case.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from app.domain.errors import SignInRefused
+from app.domain.users.names import is_name, normalised, parse_name
+from app.domain.users.roles import Role
+from app.services.users.codes import step_of
+from app.services.users.guesses import Guesses, forget, note_lock
+from app.services.users.passwords import Passwords
+from app.services.users.sessions import actor_of, begin, hash_of
+from app.store.engine.database import Database, clock
+from app.store.operating import audit
+from app.store.submission.sealing import KeyRing
+from app.store.users import sign_in_links, user_sessions, users
+from app.store.users.users import Credentials
+
+_WRONG: Final = "The name, the password or the code is wrong."
+
+
+class SignIn:
+    """Begins sessions. The token that it returns is the only one; the database has its SHA-256."""
+
+    def __init__(self, *, database: Database, key_ring: KeyRing, passwords: Passwords, guesses: Guesses) -> None:
+        self._database = database
+        self._key_ring = key_ring
+        self._passwords = passwords
+        self._guesses = guesses
+
+    def with_password(self, name: str, password: str, code: str | None, *, user_agent: str) -> str:
+        """The token of a new session.
+
+        Raises `SignInRefused` with one sentence for all causes, `SignInLocked`, and `ServiceUnavailable` when too many
+        people sign in at once.
+        """
+        given = normalised(name)
+        with self._passwords.turn():
+            lock = self._guesses.begin(given)
+            known = self._known(given)
+            right = self._passwords.verify(known.password_hash if known else None, password)
+        with self._database.transaction() as connection:
+            held = self._still_right(connection, known, code) if known is not None and right else None
+            token = self._begun(connection, held, given, user_agent=user_agent) if held else None
+            if token is None and lock:
+                note_lock(connection, lock, user=given if known else None)
+        if token is None:
+            raise SignInRefused(_WRONG)
+        return token
+
+    def _known(self, name: str) -> Credentials | None:
+        if not is_name(name):
+            return None
+        with self._database.reading() as connection:
+            return users.credentials(connection, name)
+
+    def _still_right(self, connection: Connection, known: Credentials, code: str | None) -> Credentials | None:
+        """The credentials, locked, if the password is still theirs and the code is right, which is used up then."""
+        held = users.hold(connection, known.user.id)
+        if held is None or held.user.disabled_at is not None or held.password_hash != known.password_hash:
+            return None
+        if held.totp is not None:
+            secret = self._key_ring.open(held.totp, row_id=held.user.id)
+            step = step_of(secret, code, now=clock(connection), used=held.totp_step)
+            if step is None:
+                return None
+            users.use_step(connection, held.user.id, step)
+        return held
+
+    def _begun(self, connection: Connection, held: Credentials, name: str, *, user_agent: str) -> str:
+        token = begin(connection, held.user, by="code" if held.totp else "password", user_agent=user_agent)
+        forget(connection, name)
+        return token
+
+    def with_link(self, token: str, *, user_agent: str) -> str | None:
+        """The token of a new session for a link, which is used up; None when it is unknown, used or over.
+
+        It asks for no code, and a locked name does not stop it: the link is the way back in.
+        """
+        token_hash = hash_of(token)
+        if token_hash is None:
+            return None
+        with self._database.transaction() as connection:
+            user_id = sign_in_links.owner(connection, token_hash)
+            held = users.hold(connection, user_id) if user_id else None
+            replaces_password = sign_in_links.use_up(connection, token_hash) if held else None
+            if held is None or replaces_password is None or held.user.disabled_at is not None:
+                return None
+            if replaces_password:
+                users.set_password(connection, held.user.id, None)
+                user_sessions.end_all(connection, held.user.id)
+            forget(connection, held.user.name)
+            return begin(connection, held.user, by="link", user_agent=user_agent)
+
+    def with_oidc(self, issuer: str, subject: str, name: str, role: Role, *, user_agent: str) -> str:
+        """The token of a new session for a person whom an OpenID provider has signed in.
+
+        The first time makes the user; each time gives it the role. Raises `SignInRefused` for a disabled user, and for
+        the name of another one, and `ValidationFailed` for a name that no user may have.
+        """
+        with self._database.transaction() as connection:
+            held = users.hold_subject(connection, issuer, subject)
+            if held is None:
+                held = _added(connection, issuer, subject, parse_name(name), role)
+            if held.user.disabled_at is not None:
+                raise SignInRefused("This user is disabled.")
+            if held.user.role is not role:
+                users.set_role(connection, held.user.id, role)
+                user_sessions.end_all(connection, held.user.id)
+                data = {"user": held.user.name, "role": role}
+                audit.write(
+                    connection, actor=actor_of(held.user), action="user.role", key=None, reason="OpenID", data=data
+                )
+            return begin(connection, held.user, by="openid", user_agent=user_agent)
+
+
+def _added(connection: Connection, issuer: str, subject: str, name: str, role: Role) -> Credentials:
+    users.add(connection, name, role, issuer=issuer, subject=subject)
+    held = users.hold_subject(connection, issuer, subject)
+    if held is None:
+        raise SignInRefused("Another user has this name.")
+    data = {"user": name, "role": role}
+    audit.write(connection, actor=actor_of(held.user), action="user.created", key=None, reason="OpenID", data=data)
+    return held

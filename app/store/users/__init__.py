@@ -1,0 +1,1 @@
+"""Rows of users, their sessions, their links, and the failures to sign in."""
