@@ -144,7 +144,9 @@ def test_a_file_is_kept_by_browsers_until_it_changes(web: Web) -> None:
 def test_what_the_search_finds_has_no_address_in_its_url(web: Web) -> None:
     """The URL has a token, which is the same each time and is none of another text."""
     person = signed_in(web)
-    urls = {person.post("/console/find", text=text).headers["Location"] for text in ("kim@example.net", " KIM@example.net")}
+    urls = {
+        person.post("/console/find", text=text).headers["Location"] for text in ("kim@example.net", " KIM@example.net")
+    }
     assert not any("@" in url or "example" in url or "%40" in url for url in urls)
 
 

@@ -13,7 +13,7 @@ from app.domain.errors import PosternError
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session
 from app.web.console.frame.cookies import is_form_secret, session_token
-from app.web.console.frame.forms import FORM_SECRET
+from app.web.console.frame.forms import HIDDEN_FIELD
 from app.web.http.concurrency_limit import too_many_at_once
 from app.web.http.context import current_gateway, current_in_progress
 
@@ -73,7 +73,7 @@ def require_same_site() -> None:
 
 
 def _require_secret() -> None:
-    if not is_form_secret(request.form.get(FORM_SECRET, ""), session_token() or ""):
+    if not is_form_secret(request.form.get(HIDDEN_FIELD, ""), session_token() or ""):
         raise FormNotOurs("The page was too old, or you have signed in again since. Go back, reload it and try again.")
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from app.web.http.known import Known
 
-FORM_SECRET: Final = "form_secret"
+HIDDEN_FIELD: Final = "form_secret"
 """The field that shows that a page of this session sent the form."""
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

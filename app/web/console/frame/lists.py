@@ -41,9 +41,7 @@ class Neighbours:
     older: str | None
 
 
-def neighbours(
-    endpoint: str, query: ListQuery, found: Paged[T], id_of: Callable[[T], UUID], **path: Any
-) -> Neighbours:
+def neighbours(endpoint: str, query: ListQuery, found: Paged[T], id_of: Callable[[T], UUID], **path: Any) -> Neighbours:
     """The pages before and after the one that `query` asked for, with the same filters."""
     rows: Sequence[T] = found.data
     kept = {**path, **filters_of(query)}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from flask import current_app, url_for
+from flask import url_for
 
 from app.domain.users.roles import Role
 from app.web.console.frame.access import current_session
@@ -67,9 +67,9 @@ def navigation() -> list[tuple[str, list[Link]]]:
     session = current_session()
     if session is None:
         return []
-    role, served = session.user.role, current_app.view_functions
+    role = session.user.role
     groups = [
-        (name, [Link(url_for(one.endpoint), one.name) for one in entries if one.endpoint in served and role.includes(one.role)])
+        (name, [Link(url_for(one.endpoint), one.name) for one in entries if role.includes(one.role)])
         for name, entries in _GROUPS
     ]
     return [(name, links) for name, links in groups if links]

@@ -16,14 +16,13 @@ from app.domain.errors import MalformedRequest, NotFound, PosternError
 from app.domain.users.roles import Role
 from app.web.console.frame.access import admit
 from app.web.console.frame.compression import compressed
-from app.web.console.frame.forms import FORM_SECRET, Form, NoForm
+from app.web.console.frame.forms import HIDDEN_FIELD, Form, NoForm
 from app.web.console.frame.rendering import DONE, problem_page
-from app.web.http.auth import PUBLIC, Public
+from app.web.http.auth import Public
 from app.web.http.faults.validation import check
 from app.web.http.requests import read_query
 from app.web.http.routing import View
 from app.web.http.strict_json import UNSAFE_CHARACTER
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ def _form() -> dict[str, str | list[str]]:
     """The fields of the form, but for files and the secret. A field that is there several times is a list."""
     found: dict[str, str | list[str]] = {}
     for name, values in request.form.lists():
-        if name != FORM_SECRET:
+        if name != HIDDEN_FIELD:
             found[name] = values if len(values) > 1 else values[0]
     return found
 

@@ -18,7 +18,7 @@ from app.domain.users.roles import Role
 from app.web.console.frame.access import current_session
 from app.web.console.frame.cookies import form_secret, session_token
 from app.web.console.frame.files import asset_url
-from app.web.console.frame.forms import FORM_SECRET
+from app.web.console.frame.forms import HIDDEN_FIELD
 from app.web.console.frame.masks import shown
 from app.web.console.frame.navigation import navigation
 
@@ -89,7 +89,7 @@ def _may(role: str) -> bool:
 
 def _secret_field() -> Markup:
     secret = form_secret(session_token() or "")
-    return Markup('<input type="hidden" name="{}" value="{}">').format(FORM_SECRET, secret)
+    return Markup('<input type="hidden" name="{}" value="{}">').format(HIDDEN_FIELD, secret)
 
 
 def _done() -> str:
@@ -104,7 +104,9 @@ def _moment(at: datetime | None) -> Markup | str:
     if at is None:
         return "—"
     words = f"{at.day} {at:%b %Y, %H:%M}"
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}", words)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S}", words
+    )
 
 
 def _number(value: float) -> str:
