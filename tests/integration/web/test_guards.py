@@ -7,6 +7,7 @@ import pytest
 
 from app import create_app
 from app.domain.apps.callers import Scope
+from app.web.console.frame.pages import page_operation_of
 from app.web.http.auth import PUBLIC
 from app.web.http.routing import operation_of
 from app.web.openapi.document import declared, document, path_of
@@ -20,7 +21,6 @@ PUBLIC_ENDPOINTS = {
     "docs.get_docs_file",
     "docs.get_openapi",
     "feedback.receive_sns",
-    "home.get_home",
     "outcome_page.get_outcome_style",
     "outcome_page.show_outcomes",
     "health.get_health",
@@ -123,10 +123,12 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 
 def test_every_route_names_its_guard(web: Web) -> None:
-    """A route without a guard cannot be served, and the public routes are listed by name."""
+    """A route without a guard cannot be served, and the public routes are listed by name; so it is with pages."""
     app = web.client.application
     unguarded = [
-        rule.endpoint for rule in app.url_map.iter_rules() if not operation_of(app.view_functions[rule.endpoint])
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if not operation_of(view := app.view_functions[rule.endpoint]) and not page_operation_of(view)
     ]
     assert unguarded == []
     public = {rule.endpoint for rule, operation in declared(app) if operation.guard is PUBLIC}
@@ -157,11 +159,15 @@ def test_a_key_that_is_revoked_or_expired_opens_nothing(web: Web) -> None:
 
 
 def test_the_document_describes_every_route(web: Web) -> None:
-    """OpenAPI has each served path and method with its parameters, and every reference has a target."""
+    """OpenAPI has each served path and method with its parameters, and every reference has a target.
+
+    Pages of the console are for people, and are not in it.
+    """
     app = web.client.application
     served = {
         (path_of(rule), method.lower())
         for rule in app.url_map.iter_rules()
+        if not page_operation_of(app.view_functions[rule.endpoint])
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     document = body_of(web.client.get("/openapi.json"))

@@ -21,6 +21,9 @@ BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending"
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
+AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
+AREAS_OF_PAGES = (*AREAS, "account")
+AREAS_OF_COMMANDS = (*AREAS, "privacy")
 
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app.web.*", "app.wiring", "config"},
@@ -105,16 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.web.apps": {*ENTRANCE, "app.web.http"},
     "app.web.console": {"app.web.console.*", "app.web.http"},
     "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.console.account": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.apps": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.feedback": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.operating": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.reporting": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.sending": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.submission": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.suppression": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.users": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.webhooks": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
+    **{f"app.web.console.{area}": {*ENTRANCE, "app.web.http", "app.web.console.frame"} for area in AREAS_OF_PAGES},
     "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
     "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
     "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
@@ -125,16 +119,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.cli": {*ENTRANCE, "app.cli.*", "config"},
     "app.cli.shell": {*ENTRANCE, "config"},
     "app.cli.account": {*ENTRANCE, "app.cli.shell", "config"},
-    "app.cli.apps": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.feedback": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.operating": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.privacy": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.reporting": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.sending": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.submission": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.suppression": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.users": {*ENTRANCE, "app.cli.shell"},
-    "app.cli.webhooks": {*ENTRANCE, "app.cli.shell"},
+    **{f"app.cli.{area}": {*ENTRANCE, "app.cli.shell"} for area in AREAS_OF_COMMANDS},
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
