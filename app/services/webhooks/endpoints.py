@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.events import SUBSCRIBABLE, WebhookEvent
@@ -23,7 +23,7 @@ from app.store.apps import apps
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.operating import audit
-from app.store.submission.sealing import KeyRing
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 from app.store.webhooks import endpoints, outbox, secrets
 from app.store.webhooks.endpoints import Endpoint
 from app.store.webhooks.outbox import Occurrence
@@ -36,6 +36,7 @@ MOST_ENDPOINTS: Final = 50
 """Endpoints of one application. Each event is delivered to every one that subscribes to it."""
 
 _LONGEST_DESCRIPTION: Final = 200
+_UNREADABLE: Final = "The secret cannot be opened. Rotate it, unless the operator gives SECRET_KEYS its key back."
 _BY_A_PERSON: Final = "It was disabled by request."
 
 
@@ -107,12 +108,15 @@ class Endpoints:
         return paged(found, page)
 
     def get(self, caller: Caller, endpoint_id: UUID) -> WithSecret:
-        """One endpoint and its secret. Raises `NotFound`."""
+        """One endpoint and its secret. Raises `NotFound`, and `Conflict` if the secret cannot be opened."""
         caller.require(Scope.WEBHOOKS_WRITE)
         with self._database.reading() as connection:
             endpoint = _own(connection, caller, endpoint_id)
             sealed = secrets.signing(connection, endpoint_id)
-        return WithSecret(endpoint, secrets.opened(self._key_ring, sealed[:1])[0])
+        try:
+            return WithSecret(endpoint, secrets.opened(self._key_ring, sealed)[0])
+        except (UnknownSealingKey, Unsealable) as error:
+            raise Conflict(_UNREADABLE) from error
 
     def change(self, caller: Caller, endpoint_id: UUID, change: EndpointChange) -> Endpoint:
         """Change an endpoint. One that is enabled, or gets another URL, is called at once.
