@@ -119,7 +119,7 @@ class Endpoints:
             raise Conflict(_UNREADABLE) from error
 
     def change(self, caller: Caller, endpoint_id: UUID, change: EndpointChange) -> Endpoint:
-        """Change an endpoint. One that is enabled, or gets another URL, is called at once.
+        """Change an endpoint. One that is enabled, or gets another URL, begins anew and is called at once.
 
         Raises `NotFound` and `ValidationFailed`.
         """
@@ -130,7 +130,7 @@ class Endpoints:
             if values:
                 endpoints.change(connection, endpoint_id, values)
             if "url" in values:
-                endpoints.call_now(connection, endpoint_id)
+                endpoints.begin_anew(connection, endpoint_id)
             if change.status is EndpointStatus.ENABLED:
                 endpoints.enable(connection, endpoint_id)
             elif change.status is EndpointStatus.DISABLED and before.disabled_at is None:
