@@ -14,9 +14,9 @@ from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 from app.domain.message.address import parse_address
+from app.domain.webhooks.formats import MAILTO
 from app.domain.webhooks.post_result import PostOutcome, PostResult
 
-MAILTO: Final = "mailto:"
 _PATIENCE_S: Final = 10.0
 _SUBMISSION, _SUBMISSION_OVER_TLS, _PLAIN = 587, 465, 25
 _ACCEPTED: Final = 250

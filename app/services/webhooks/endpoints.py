@@ -16,6 +16,7 @@ from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.events import SUBSCRIBABLE, WebhookEvent
+from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.signature import new_secret
 from app.queue import WEBHOOKS, Bells
 from app.services.paging import Page, Paged, paged
@@ -37,6 +38,7 @@ MOST_ENDPOINTS: Final = 50
 
 _LONGEST_DESCRIPTION: Final = 200
 _UNREADABLE: Final = "The secret cannot be opened. Rotate it, unless the operator gives SECRET_KEYS its key back."
+_STAYS_AN_ADDRESS: Final = "This channel of alerts sends email to one address: remove it, and add another one."
 _BY_A_PERSON: Final = "It was disabled by request."
 
 
@@ -127,6 +129,8 @@ class Endpoints:
         values = self._values(url=change.url, events=change.events, description=change.description)
         with self._database.transaction() as connection:
             before = _own(connection, caller, endpoint_id, lock=True)
+            if "url" in values and before.format is EndpointFormat.EMAIL:
+                raise _invalid("/endpoint", "email", _STAYS_AN_ADDRESS)
             if values:
                 endpoints.change(connection, endpoint_id, values)
             if "url" in values:
@@ -212,7 +216,7 @@ def _app_of(connection: Connection, caller: Caller, app: str | None) -> UUID:
     caller.require(Scope.ADMIN)
     named = apps.by_name(connection, app)
     if named is None:
-        raise NotFound("There is no application of this name; `postern key create` makes it.")
+        raise NotFound("There is no application of this name; `./postern app create` makes it.")
     return named.id
 
 
