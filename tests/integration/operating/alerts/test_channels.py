@@ -11,9 +11,10 @@ from app.services.operating.alerts.channels import MOST_CHANNELS, EndpointFormat
 from app.services.operating.upkeep import Sweep
 from app.services.webhooks.endpoints import EndpointChange
 from app.store.operating import incidents
-from app.wiring.gateway import Gateway
+from app.wiring.gateway import Gateway, build
+from config import SettingsError
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on, settings_for
 from tests.support.gateway.rows import change, rows
 from tests.support.webhooks.endpoints import scripted
 from tests.support.webhooks.mail_server import running_mail_server
@@ -91,6 +92,14 @@ def test_the_address_of_a_channel_stays(migrated_url: str, redis_url: str, maile
         with pytest.raises(ValidationFailed, match="add another one") as refused:
             gateway.webhooks.endpoints.change(ROOT, added.endpoint.id, EndpointChange(url=URL))
         assert refused.value.faults[0].pointer == "/endpoint"
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sender", ["alerts", "Postern <postern@example.com>", "a@example.com\nBcc: b@example.com"])
+def test_a_sender_that_is_no_plain_address_stops_the_start(migrated_url: str, redis_url: str, sender: str) -> None:
+    """The first alert would be too late to learn of it."""
+    with pytest.raises(SettingsError, match="ALERT_FROM"):
+        build(settings_for(migrated_url, redis_url, alert_smtp_url=MAIL_SERVER, alert_from=sender))
 
 
 def test_channels_are_few(gateway: Gateway) -> None:
