@@ -108,7 +108,7 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="each wait has its own time",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(
             (
                 "self._socket.settimeout(self._deadline.left())\n        number",
@@ -119,13 +119,13 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="an answer has no bound",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(("        self._left -= number\n", ""),),
         killed_by=_NO_STATUS,
     ),
     Mutant(
         name="a head that breaks off is an answer",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(("        if not number:\n", "        if number < 0:\n"),),
         killed_by=f"{_NO_STATUS}[breaks off in its head]",
     ),
