@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Final
+
+_OCTETS: Final = 100
 
 
 @dataclass
 class MailServer:
     """What it was given, and how it answers each verb: by a text of its own, or `None` never.
 
-    Its greeting is the answer to "". What ends with `-` goes on, an octet after another, until the client has gone.
+    Its greeting is the answer to "". What ends with `-` goes on for some seconds, an octet after another.
     """
 
     port: int = 0
@@ -60,7 +63,7 @@ class Session(socketserver.StreamRequestHandler):
 
     def _drip(self, text: str) -> None:
         self.wfile.write(text.encode())
-        while True:
+        for _ in range(_OCTETS):
             self.wfile.write(b"x")
             time.sleep(0.05)
 
