@@ -1,16 +1,28 @@
 """What Postern sends by itself, as settings: canaries, webhooks and alerts."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import NoDecode
 
+# The user and the password have the characters of RFC 3986 section 3.2.1, so that all that reads the URL agrees.
+_SERVER = re.compile(
+    r"smtps?://(?:[\w.~!$&'()*+,;=%-]+:[\w.~!$&'()*+,;=:%-]+@)?"
+    r"(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?/?",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 def _usable_server(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if parts.geturl() and (parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path not in {"", "/"}):
-        raise ValueError("must be smtp://[user:password@]host[:port], or smtps://")
+    text = url.get_secret_value()
+    try:
+        is_usable = not text or (_SERVER.fullmatch(text) is not None and urlsplit(text).port != 0)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError("must be smtp://[user:password@]host[:port], or smtps://; percent-encode the password")
     return url
 
 

@@ -150,6 +150,8 @@ class Crew:
             self._work_unasked()
 
     def _work_unasked(self) -> None:
+        # Webhooks have a thread of their own, which need not wait until the email is sent.
+        self._wake_webhooks()
         if not self._working.acquire(blocking=False):
             return
         try:
@@ -157,7 +159,6 @@ class Crew:
             self.gateway.settle.drain()
         finally:
             self._working.release()
-        self._wake_webhooks()
         if any(more):
             self._left_over.set()
 

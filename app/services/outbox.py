@@ -1,4 +1,4 @@
-"""What endpoints are told: events of recipients, of the suppression list and of applications.
+"""Events for endpoints: of recipients, of the suppression list and of applications.
 
 Each event is written in the transaction of what it reports, so that it is committed with it or not at all. Where no
 endpoint is enabled this costs one short query. The sweep `bells` rings for what is due, at most a second later.

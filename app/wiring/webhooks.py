@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.webhooks.addresses import AllowedAddresses
 from app.domain.webhooks.formats import EndpointFormat
 from app.net.dns.records import resolved
@@ -64,6 +65,14 @@ def mail_server(settings: Settings) -> MailServer | None:
     return MailServer.at(url) if url else None
 
 
+def _sender(settings: Settings) -> str:
+    """The address that alerts are from; empty if none is set. Raises `SettingsError` if it is no address."""
+    try:
+        return parse_address(settings.alert_from).envelope if settings.alert_from else ""
+    except InvalidAddress as error:
+        raise SettingsError(f"Postern cannot start: ALERT_FROM: {error}") from error
+
+
 def _posters(settings: Settings) -> Callable[[EndpointFormat], Poster]:
     """The poster of each form. That of webhooks is made when it is needed: it reads the authorities of TLS."""
     try:
@@ -71,6 +80,6 @@ def _posters(settings: Settings) -> Callable[[EndpointFormat], Poster]:
     except ValueError as error:
         raise SettingsError(f"Postern cannot start: {error}") from error
     allowed = AllowedAddresses(settings.webhook_allowed_networks)
-    by_email = EmailPoster(server=mail_server(settings), sender=settings.alert_from)
+    by_email = EmailPoster(server=mail_server(settings), sender=_sender(settings))
     of_webhooks = cache(lambda: WebhookPoster(resolve=resolved().addresses, allowed=allowed, proxy=proxy))
     return lambda form: by_email if form is EndpointFormat.EMAIL else of_webhooks()

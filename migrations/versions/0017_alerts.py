@@ -6,8 +6,6 @@ from alembic import op
 revision = "0017"
 down_revision = "0016"
 
-IS_OPEN = sa.text("closed_at is null")
-
 
 def upgrade() -> None:
     op.create_table(
@@ -16,15 +14,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(40), nullable=False),
         sa.Column("subject", sa.String(400), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("closed_at", sa.DateTime(timezone=True)),
-    )
-    op.create_index(
-        "ix_alerts_open",
-        "alerts",
-        ["kind", "subject"],
-        unique=True,
-        postgresql_where=IS_OPEN,
-        sqlite_where=IS_OPEN,
+        sa.UniqueConstraint("kind", "subject", name="uq_alerts_kind_subject"),
     )
     op.add_column(
         "webhook_endpoints", sa.Column("format", sa.String(8), nullable=False, server_default=sa.text("'standard'"))

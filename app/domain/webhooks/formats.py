@@ -8,6 +8,9 @@ from typing import Any, Final
 
 Json = Mapping[str, Any]
 
+MAILTO: Final = "mailto:"
+"""What the URL of an endpoint begins with that gets its events by email."""
+
 _MOST: Final = 2_500
 """Slack recommends at most 4,000 characters for the text of a message (https://docs.slack.dev/reference/methods/chat.postMessage)."""
 

@@ -29,7 +29,7 @@ class PostOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PostResult:
-    """One post: its outcome, the status if there was an answer, and why, as a sentence that names no address.
+    """One post: its outcome, the HTTP status if there was an answer, and why, as a sentence that names no address.
 
     `response` is the beginning of the answer, at most 1,024 characters and none that a reader cannot see. It is text of
     a stranger. `seconds` is how long the post took.

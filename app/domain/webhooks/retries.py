@@ -1,8 +1,8 @@
 """When a delivery is tried again, when its endpoint may be called again, and when either is given up.
 
-A delivery waits by its own tries. Its endpoint waits as a whole while it fails, by its failures in a row, so that a
-dead one with a million waiting deliveries gets one call now and then. These waits are short: what waited goes on soon
-after an endpoint is back.
+A delivery waits by its own tries. Its endpoint waits as a whole, by its turns in a row that ended in trouble: a dead
+one with a million waiting deliveries gets one call now and then. These waits are short, so that what waited goes on
+soon after an endpoint is back.
 """
 
 from datetime import timedelta
@@ -51,7 +51,7 @@ def wait_after(tries: int) -> timedelta | None:
 
 
 def endpoint_wait(failures: int) -> timedelta:
-    """How long an endpoint is left alone after this many failures in a row."""
+    """How long an endpoint is left alone after this many turns in a row that ended in trouble."""
     return _ENDPOINT_WAITS[min(failures, len(_ENDPOINT_WAITS)) - 1]
 
 

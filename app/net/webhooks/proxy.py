@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
 from urllib.request import proxy_bypass_environment as is_exempt  # type: ignore[attr-defined] # typeshed lacks it
 
-from app.net.webhooks.timed_socket import Deadline, TimedSocket
+from app.net.timed_socket import Deadline, TimedSocket
 
 _DEFAULT_PORT: Final = 80  # as for boto3
 

@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.events import SUBSCRIBABLE, WebhookEvent
+from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.signature import new_secret
 from app.queue import WEBHOOKS, Bells
 from app.services.paging import Page, Paged, paged
@@ -23,7 +24,7 @@ from app.store.apps import apps
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.operating import audit
-from app.store.submission.sealing import KeyRing
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 from app.store.webhooks import endpoints, outbox, secrets
 from app.store.webhooks.endpoints import Endpoint
 from app.store.webhooks.outbox import Occurrence
@@ -36,6 +37,8 @@ MOST_ENDPOINTS: Final = 50
 """Endpoints of one application. Each event is delivered to every one that subscribes to it."""
 
 _LONGEST_DESCRIPTION: Final = 200
+_UNREADABLE: Final = "The secret cannot be opened. Rotate it, unless the operator gives SECRET_KEYS its key back."
+_STAYS_AN_ADDRESS: Final = "This channel of alerts sends email to one address: remove it, and add another one."
 _BY_A_PERSON: Final = "It was disabled by request."
 
 
@@ -107,15 +110,18 @@ class Endpoints:
         return paged(found, page)
 
     def get(self, caller: Caller, endpoint_id: UUID) -> WithSecret:
-        """One endpoint and its secret. Raises `NotFound`."""
+        """One endpoint and its secret. Raises `NotFound`, and `Conflict` if the secret cannot be opened."""
         caller.require(Scope.WEBHOOKS_WRITE)
         with self._database.reading() as connection:
             endpoint = _own(connection, caller, endpoint_id)
             sealed = secrets.signing(connection, endpoint_id)
-        return WithSecret(endpoint, secrets.opened(self._key_ring, sealed[:1])[0])
+        try:
+            return WithSecret(endpoint, secrets.opened(self._key_ring, sealed)[0])
+        except (UnknownSealingKey, Unsealable) as error:
+            raise Conflict(_UNREADABLE) from error
 
     def change(self, caller: Caller, endpoint_id: UUID, change: EndpointChange) -> Endpoint:
-        """Change an endpoint. One that is enabled, or gets another URL, is called at once.
+        """Change an endpoint. One that is enabled, or gets another URL, begins anew and is called at once.
 
         Raises `NotFound` and `ValidationFailed`.
         """
@@ -123,10 +129,12 @@ class Endpoints:
         values = self._values(url=change.url, events=change.events, description=change.description)
         with self._database.transaction() as connection:
             before = _own(connection, caller, endpoint_id, lock=True)
+            if "url" in values and before.format is EndpointFormat.EMAIL:
+                raise _invalid("/endpoint", "email", _STAYS_AN_ADDRESS)
             if values:
                 endpoints.change(connection, endpoint_id, values)
             if "url" in values:
-                endpoints.call_now(connection, endpoint_id)
+                endpoints.begin_anew(connection, endpoint_id)
             if change.status is EndpointStatus.ENABLED:
                 endpoints.enable(connection, endpoint_id)
             elif change.status is EndpointStatus.DISABLED and before.disabled_at is None:
@@ -208,7 +216,7 @@ def _app_of(connection: Connection, caller: Caller, app: str | None) -> UUID:
     caller.require(Scope.ADMIN)
     named = apps.by_name(connection, app)
     if named is None:
-        raise NotFound("There is no application of this name; `postern key create` makes it.")
+        raise NotFound("There is no application of this name; `./postern app create` makes it.")
     return named.id
 
 

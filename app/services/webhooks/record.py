@@ -86,8 +86,14 @@ def _judge(connection: Connection, endpoint: Endpoint, calls: Sequence[Called], 
     endpoints.failed(connection, endpoint.id, wait_s=wait_s)
     if any(one.result.status == GONE for one in calls):
         _disable(connection, endpoint, "It answered 410 Gone, which asks for no more events.")
-    elif not is_taken and endpoint.failing_since and now - endpoint.failing_since >= DISABLED_AFTER:
+    elif not is_taken and _fails_for_days(endpoint, calls, now):
         _disable(connection, endpoint, f"It took no event in {DISABLED_AFTER.days} days.")
+
+
+def _fails_for_days(endpoint: Endpoint, calls: Sequence[Called], now: datetime) -> bool:
+    """Whether it has taken nothing for days, and fails an event again: one alone may come after days without any."""
+    is_long = endpoint.failing_since is not None and now - endpoint.failing_since >= DISABLED_AFTER
+    return is_long and any(one.due.tries for one in calls)
 
 
 def _disable(connection: Connection, endpoint: Endpoint, why: str) -> None:

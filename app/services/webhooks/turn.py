@@ -1,8 +1,8 @@
 """The turn of one endpoint: one claim of it, for a few seconds, with a few calls side by side.
 
-The first call shows how the endpoint is. If it is slow, the turn goes on with one call at a time. The turn ends when a
-few calls fail in a row, when one gets no answer in time, or when the first one fails of an endpoint that had failed: so
-a dead endpoint takes one thread for a moment, and one that fails now and then is not held up for all its events. Events
+The first call shows how the endpoint is. If it is slow, the turn goes on with one call at a time. The turn ends when
+three calls fail in a row, or when one fails slowly. Of an endpoint that failed before, the first failed call ends it.
+So a dead endpoint takes one thread for a moment, and one that fails now and then still gets its other events. Events
 about one thing are sent one after another.
 """
 
@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.webhooks.formats import EndpointFormat
-from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
 from app.services.webhooks.lanes import Lanes
 from app.services.webhooks.record import GONE, Called, RecordCalls
@@ -46,6 +46,7 @@ _RECORD_AT_MOST: Final = 100
 _ALL_HELD_BACK_S: Final = 1.0
 _AFTER_FAULT_S: Final = 30.0
 _FAILED_IN_A_ROW: Final = 3
+_SLOWLY_S: Final = _TURN_S / 2
 
 
 class Poster(Protocol):
@@ -94,7 +95,7 @@ class Turn:
         self._called: SimpleQueue[Called | None] = SimpleQueue()
 
     def run(self) -> int:
-        """Deliver what is due until none is left, the time is up or a call fails; return how many calls were made."""
+        """Deliver what is due until nothing is left or the turn ends; return how many calls were made."""
         made, wait_s = 0, _AFTER_FAULT_S
         try:
             made, is_dry = self._run()
@@ -211,13 +212,13 @@ class Turn:
         return self._noticed(Called(due, poster.post(self._endpoint.url, headers, body)))
 
     def _noticed(self, called: Called) -> Called:
-        """The call, and whether the turn ends with it."""
+        """The call, and whether the turn ends with it. One that was still on the wire then is no further failure."""
         with self._lock:
             self._has_taken = self._has_taken or called.is_taken
             self._failed_in_a_row = self._failed_in_a_row + 1 if called.is_trouble else 0
             is_tried = self._endpoint.failures > 0 and not self._has_taken
-            most = 1 if is_tried or called.result.outcome is PostOutcome.TIMED_OUT else _FAILED_IN_A_ROW
-            if self._failed_in_a_row < most and called.result.status != GONE:
+            most = 1 if is_tried or called.result.seconds >= _SLOWLY_S else _FAILED_IN_A_ROW
+            if self._is_ended or (self._failed_in_a_row < most and called.result.status != GONE):
                 return called
             self._is_ended = True
             return replace(called, ends_turn=True)

@@ -15,6 +15,11 @@ def first_id_of(moment: datetime) -> UUID:
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
+def time_between(earlier: UUID, later: UUID) -> timedelta:
+    """The time between the making of two ids."""
+    return timedelta(milliseconds=(later.int >> 80) - (earlier.int >> 80))
+
+
 def new_id() -> UUID:
     """A fresh UUIDv7 as a standard UUID."""
     return uuid7()

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select
 
-from app.store.engine.database import add_once, now
+from app.store.engine.database import add_once
 from app.store.engine.ids import new_id
 from app.store.tables.core import alerts
 
@@ -30,7 +30,7 @@ class Alert:
 
 def all_open(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that were announced and are not over."""
-    query = select(alerts).where(alerts.c.closed_at.is_(None)).order_by(alerts.c.id)
+    query = select(alerts).order_by(alerts.c.id)
     return tuple(
         Alert(id=row.id, concern=Concern(row.kind, row.subject), opened_at=row.opened_at)
         for row in connection.execute(query)
@@ -44,5 +44,4 @@ def open_alert(connection: Connection, concern: Concern, *, opened_at: datetime)
 
 def close_alert(connection: Connection, alert_id: UUID) -> bool:
     """End an alert; False if it is over already."""
-    mine = (alerts.c.id == alert_id) & alerts.c.closed_at.is_(None)
-    return connection.execute(update(alerts).where(mine).values(closed_at=now())).rowcount == 1
+    return connection.execute(delete(alerts).where(alerts.c.id == alert_id)).rowcount == 1

@@ -59,8 +59,8 @@ incidents = Table(
     Index("ix_incidents_open", "last_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
 )
 
-# What an operator was alerted to. The kind is an incident's, or `circuit`; the subject is that of the incident, or the
-# scope of the circuit.
+# What an operator was alerted to and is not over. The kind is an incident's, or `circuit`; the subject is that of the
+# incident, or the scope of the circuit.
 alerts = Table(
     "alerts",
     metadata,
@@ -68,8 +68,7 @@ alerts = Table(
     Column("kind", String(40), nullable=False),
     Column("subject", String(400), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
-    Column("closed_at", UtcDateTime),
-    Index("ix_alerts_open", "kind", "subject", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
+    UniqueConstraint("kind", "subject"),
 )
 
 # When each worker process and each sweeper was last seen alive; used by `/readyz` and the fallback send rate.

@@ -112,9 +112,14 @@ def change(connection: Connection, endpoint_id: UUID, values: Mapping[str, Any])
 
 
 def enable(connection: Connection, endpoint_id: UUID) -> None:
-    """Enable an endpoint; its failures are counted anew, and it is called at once."""
-    anew = {"failures": 0, "failing_since": null(), "due_at": now()}
-    change(connection, endpoint_id, {"disabled_at": null(), "disabled_why": null(), **anew})
+    """Enable an endpoint, and begin anew with it."""
+    change(connection, endpoint_id, {"disabled_at": null(), "disabled_why": null()})
+    begin_anew(connection, endpoint_id)
+
+
+def begin_anew(connection: Connection, endpoint_id: UUID) -> None:
+    """Count the failures of an endpoint anew, and let it be called at once: it may be another one than before."""
+    change(connection, endpoint_id, {"failures": 0, "failing_since": null(), "due_at": now()})
 
 
 def call_now(connection: Connection, endpoint_id: UUID) -> None:

@@ -3,10 +3,9 @@
 It holds ids and words of ours, and no address. It never commits.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from app.domain.webhooks.events import WebhookEvent
 from app.domain.webhooks.retries import DeliveryState
 from app.store.engine.bulk_statements import Among, Insert
 from app.store.engine.database import now
-from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of, new_id
+from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of, new_id, time_between
 from app.store.tables.core import apps, webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_messages
 
 
@@ -87,18 +86,19 @@ def add(connection: Connection, occurrences: Sequence[Occurrence], to: Sequence[
     The caller has locked the recipients, so that the events of each are counted one after another.
     """
     wanted = [(one, [each.endpoint_id for each in to if _wants(each, one)]) for one in occurrences]
-    told = [(one, endpoints) for one, endpoints in wanted if endpoints]
-    if not told:
+    subscribed = [(one, endpoints) for one, endpoints in wanted if endpoints]
+    if not subscribed:
         return
-    known = {one.recipient_id for one, _ in told if one.recipient_id is not None}
-    last = Counter(_LAST_OF_RECIPIENTS.pairs(connection, known))
+    known = {one.recipient_id for one, _ in subscribed if one.recipient_id is not None}
+    last = _LAST_OF_RECIPIENTS.pairs(connection, known)
     messages, deliveries = [], []
-    for one, endpoints in told:
-        last[one.recipient_id] += 1
+    for one, endpoints in subscribed:
         message_id = new_id()
         values = {name: getattr(one, name) for name in ("email_id", "recipient_id", "suppression_id")}
-        sequence = last[one.recipient_id] if one.recipient_id else 0
-        own = {"id": message_id, "app_id": one.app_id, "type": one.type.value, "sequence": sequence}
+        if one.recipient_id is not None:
+            last[one.recipient_id] = 1 + last.get(one.recipient_id, _events_before(one.recipient_id, message_id))
+        own = {"id": message_id, "app_id": one.app_id, "type": one.type.value}
+        own["sequence"] = last.get(one.recipient_id, 0)
         messages.append({**own, **values, "facts": dict(one.facts)})
         deliveries += [
             {"id": new_id(), "endpoint_id": endpoint, "message_id": message_id, "about_id": one.about_id}
@@ -133,6 +133,15 @@ def erase(connection: Connection, *, occurred_before: datetime, limit: int) -> i
     connection.execute(delete(webhook_deliveries).where(of_these))
     connection.execute(delete(webhook_messages).where(webhook_messages.c.id.in_(found)))
     return len(found)
+
+
+def _events_before(recipient_id: UUID, message_id: UUID) -> int:
+    """How many events of a recipient count as past, of which none is stored: one for each hour since it was added.
+
+    Messages are erased after 16 days or more. No recipient has as many events as those days have hours, so the number
+    is higher than any that was erased.
+    """
+    return max(time_between(recipient_id, message_id) // timedelta(hours=1), 0)
 
 
 def _wants(one: Subscription, occurrence: Occurrence) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from app.store.engine.database import ahead, now
 from app.store.engine.ids import new_id
-from app.store.submission.sealing import KeyRing, Sealed
+from app.store.submission.sealing import KeyRing, Sealed, UnknownSealingKey, Unsealable
 from app.store.tables.core import webhook_secrets
 
 OVERLAP_S: Final = 24 * 60 * 60
@@ -49,8 +49,18 @@ def signing(connection: Connection, endpoint_id: UUID) -> tuple[SealedSecret, ..
 
 
 def opened(key_ring: KeyRing, secrets: Sequence[SealedSecret]) -> tuple[str, ...]:
-    """The secrets in the clear. Raises `UnknownSealingKey` and `Unsealable`."""
-    return tuple(key_ring.open(one.sealed, row_id=one.id).decode() for one in secrets)
+    """The secrets in the clear, the newest first. An older one that does not open is left out: it ends within a day.
+
+    Raises `UnknownSealingKey` and `Unsealable` for the newest.
+    """
+    clear: list[str] = []
+    for one in secrets:
+        try:
+            clear.append(key_ring.open(one.sealed, row_id=one.id).decode())
+        except (UnknownSealingKey, Unsealable):
+            if not clear:
+                raise
+    return tuple(clear)
 
 
 def erase(connection: Connection, endpoint_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Events go to the endpoints that subscribe to them, signed, in order, at least once; no endpoint waits for another."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from tests.support.webhooks.endpoints import (
     BROKEN,
     REFUSED,
     SILENT,
+    SLOWLY_BROKEN,
     Posted,
     let_wait_end,
     scripted,
@@ -87,11 +89,11 @@ def test_an_event_that_is_refused_delays_no_event_of_others(gateway: Gateway) ->
     assert len(poster.got) == 3
 
 
-@pytest.mark.parametrize("failure, at_first", [(SILENT, {1}), (BROKEN, {3, 4, 5, 6})])
+@pytest.mark.parametrize("failure, at_first", [(SILENT, {1}), (SLOWLY_BROKEN, {1}), (BROKEN, {3, 4, 5, 6})])
 def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(
     gateway: Gateway, failure: PostResult, at_first: set[int]
 ) -> None:
-    """One call without an answer shows it, or a few failures in a row. Later one call tries, and lets others follow."""
+    """One slow failure shows it, or a few failures in a row. Later one call tries, and lets others follow."""
     who, up = caller(gateway), threading.Event()
     poster = scripted(gateway, lambda _: ACCEPTED if up.is_set() else failure)
     added = subscribe(gateway, who, "email.sent")
@@ -109,6 +111,25 @@ def test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits(
     assert set(states(gateway, who, added.endpoint.id)) == {"delivered"}
     assert len(poster.got) == few + 15
     assert rows(gateway, "webhook_endpoints")[0]["failing_since"] is None
+
+
+def test_calls_on_the_wire_when_a_turn_ends_are_no_further_failures(gateway: Gateway) -> None:
+    """Failures are counted by turns: calls side by side do not make the endpoint wait longer."""
+    who, numbers = caller(gateway), itertools.count(1)
+
+    def side_by_side(_: Posted) -> PostResult:
+        number = next(numbers)
+        if number in {2, 3}:
+            wait_for(lambda: len(poster.got) > 3)
+        elif number > 3:
+            wait_for(lambda: rows(gateway, "webhook_endpoints")[0]["failures"] == 1)
+        return BROKEN
+
+    poster = scripted(gateway, side_by_side)
+    subscribe(gateway, who, "email.sent")
+    sent_to(gateway, who, *(f"kim{number}@example.net" for number in range(24)))
+    assert gateway.webhooks.deliver.drain() > 3
+    assert rows(gateway, "webhook_endpoints")[0]["failures"] == 1
 
 
 def test_an_endpoint_that_fails_now_and_then_is_not_left_alone(gateway: Gateway) -> None:

@@ -16,7 +16,7 @@ from app.services.webhooks.endpoints import MOST_ENDPOINTS
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import age, count, rows
+from tests.support.gateway.rows import age, change, count, rows
 from tests.support.gateway.web import NO_ID, Headers, Web, body_of, pointers, problem_of, soon, web_on
 from tests.support.servers.served import served
 from tests.support.webhooks.endpoints import ACCEPTED, BROKEN, URL, Posted, scripted
@@ -108,6 +108,22 @@ def test_a_secret_is_rotated_with_an_overlap(web: Web) -> None:
     new.verify(poster.got[1].body, dict(poster.got[1].headers))
     with pytest.raises(Exception, match="No matching signature"):
         old.verify(poster.got[1].body, dict(poster.got[1].headers))
+
+
+def test_a_secret_that_does_not_open_is_rotated(web: Web) -> None:
+    """The answer says so, and the new secret signs at once, alone: the old one does not hold it up."""
+    headers, poster = web.key(), scripted(web.gateway)
+    path = f"/v1/webhooks/{created(web, headers)['id']}"
+    change(web.gateway, "webhook_secrets", {"sealed": b"altered" * 8})
+    problem = problem_of(web.client.get(path, headers=headers), 409, "conflict")
+    assert "Rotate it" in problem["detail"]
+    rotated = body_of(web.client.post(f"{path}/rotate-secret", headers=headers))
+    assert body_of(web.client.get(path, headers=headers))["signing_secret"] == rotated["signing_secret"]
+    sent(web, "kim@example.net")
+    web.gateway.webhooks.deliver.drain()
+    [posted] = poster.got
+    Webhook(rotated["signing_secret"]).verify(posted.body, dict(posted.headers))
+    assert " " not in posted.headers["webhook-signature"]
 
 
 def test_a_test_event_goes_to_the_endpoint_alone(web: Web) -> None:

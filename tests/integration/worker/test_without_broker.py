@@ -94,6 +94,28 @@ def test_the_rest_of_a_drain_goes_on_at_once_when_no_bell_is_taken(
     assert drains == [Lane.TRANSACTIONAL] + ([] if taken else [*Lane, *Lane])
 
 
+def test_events_do_not_wait_until_the_email_is_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no bell is taken, a long drain of email holds up no webhook."""
+    first, woken = iter([True]), threading.Event()
+    waited: list[bool] = []
+
+    def drain(_deliver: object, _lane: Lane) -> Drained:
+        if more := next(first, False):
+            return Drained(more=more)
+        waited.append(woken.wait(PATIENCE_S))
+        return Drained(more=False)
+
+    monkeypatch.setattr("worker.process._SILENCE_S", math.inf)
+    monkeypatch.setattr("app.services.sending.deliver.Deliver.drain", drain)
+    monkeypatch.setattr("app.services.operating.upkeep.Upkeep.ring_bells", lambda _: 0)
+    monkeypatch.setattr("app.services.webhooks.deliver.DeliverWebhooks.drain", lambda _: woken.set())
+    crew = Crew(gateway)
+    crew.drain(Lane.TRANSACTIONAL)
+    assert woken.wait(2 * PATIENCE_S)
+    crew.close()
+    assert waited[:1] == [True]
+
+
 def test_no_failure_ends_the_heartbeat(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed sweep, or with the database away, the heartbeat tries again; the worker stays visibly alive."""
     failures = iter([RuntimeError("broken"), ServiceUnavailable("away")])

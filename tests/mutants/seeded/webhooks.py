@@ -108,7 +108,7 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="each wait has its own time",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(
             (
                 "self._socket.settimeout(self._deadline.left())\n        number",
@@ -119,13 +119,13 @@ OF_POSTS: Final = (
     ),
     Mutant(
         name="an answer has no bound",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(("        self._left -= number\n", ""),),
         killed_by=_NO_STATUS,
     ),
     Mutant(
         name="a head that breaks off is an answer",
-        file="app/net/webhooks/timed_socket.py",
+        file="app/net/timed_socket.py",
         edits=(("        if not number:\n", "        if number < 0:\n"),),
         killed_by=f"{_NO_STATUS}[breaks off in its head]",
     ),
@@ -176,7 +176,7 @@ OF_DELIVERIES: Final = (
     Mutant(
         name="the number of an event does not grow",
         file="app/store/webhooks/outbox.py",
-        edits=(("        last[one.recipient_id] += 1\n", "        last[one.recipient_id] += 0\n"),),
+        edits=(("last[one.recipient_id] = 1 + last.get(", "last[one.recipient_id] = 0 + last.get("),),
         killed_by=f"{_OUTBOX}::test_each_event_of_an_email_is_told_once[sqlite]",
     ),
     Mutant(
@@ -236,10 +236,7 @@ OF_DELIVERIES: Final = (
         name="a failing endpoint gets all that waits",
         file="app/services/webhooks/turn.py",
         edits=(
-            (
-                "limit=1 if self._endpoint.failures and not made else _BATCH",
-                "limit=_BATCH",
-            ),
+            ("limit=1 if self._endpoint.failures and not made else _BATCH", "limit=_BATCH"),
             ("            self._is_ended = True\n            return replace(", "            return replace("),
         ),
         killed_by=f"{_DELIVER}::test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits",
@@ -249,6 +246,32 @@ OF_DELIVERIES: Final = (
         file="app/services/webhooks/turn.py",
         edits=(("_FAILED_IN_A_ROW: Final = 3", "_FAILED_IN_A_ROW: Final = 1"),),
         killed_by=f"{_DELIVER}::test_an_endpoint_that_fails_now_and_then_is_not_left_alone[sqlite]",
+    ),
+    Mutant(
+        name="calls on the wire count as further failures",
+        file="app/services/webhooks/turn.py",
+        edits=(("if self._is_ended or (self._failed_in_a_row", "if (self._failed_in_a_row"),),
+        killed_by=f"{_DELIVER}::test_calls_on_the_wire_when_a_turn_ends_are_no_further_failures[sqlite]",
+    ),
+    Mutant(
+        name="a slow failure is one of three",
+        file="app/services/webhooks/turn.py",
+        edits=(("_SLOWLY_S: Final = _TURN_S / 2", "_SLOWLY_S: Final = _TURN_S * 2"),),
+        killed_by=f"{_DELIVER}::test_an_endpoint_in_trouble_gets_one_call_and_then_all_that_waits",
+    ),
+    Mutant(
+        name="an email may take as long as its server likes",
+        file="app/net/smtp/timed_smtp.py",
+        edits=(("self.file = TimedSocket(self.sock, self._deadline)", "self.file = self.sock"),),
+        killed_by="tests/integration/webhooks/test_send_by_smtp.py"
+        "::test_a_server_that_hangs_has_no_more_than_the_time_of_one_email",
+    ),
+    Mutant(
+        name="an answer to the goodbye refuses the email",
+        file="app/net/smtp/send.py",
+        edits=(("with suppress(OSError, AnswerTooLarge):", "with suppress():"),),
+        killed_by="tests/integration/webhooks/test_send_by_smtp.py"
+        "::test_what_a_server_answers_to_the_goodbye_changes_nothing",
     ),
     Mutant(
         name="an alert is announced again and again",
@@ -271,7 +294,7 @@ OF_DELIVERIES: Final = (
     Mutant(
         name="an endpoint that fails is never disabled",
         file="app/services/webhooks/record.py",
-        edits=((">= DISABLED_AFTER:", ">= 100 * DISABLED_AFTER:"),),
+        edits=((">= DISABLED_AFTER\n", ">= 100 * DISABLED_AFTER\n"),),
         killed_by=f"{_DISABLING}::test_an_endpoint_is_disabled_after_five_days_without_a_success[sqlite]",
     ),
     Mutant(

@@ -23,6 +23,7 @@ ACCEPTED = PostResult(PostOutcome.ACCEPTED, 200, "It answered 200.", "ok", 0.01)
 REFUSED = PostResult(PostOutcome.REFUSED, 422, "It answered 422.", "no", 0.01)
 BROKEN = PostResult(PostOutcome.REFUSED, 500, "It answered 500.", "oops", 0.01)
 GONE = PostResult(PostOutcome.REFUSED, 410, "It answered 410.", "gone", 0.01)
+SLOWLY_BROKEN = PostResult(PostOutcome.REFUSED, 504, "It answered 504.", "", 2.5)
 SILENT = PostResult(PostOutcome.TIMED_OUT, None, "It did not answer in time.", "", 15.0)
 
 

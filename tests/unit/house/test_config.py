@@ -81,6 +81,9 @@ def test_a_fault_names_the_file_that_was_looked_for(tmp_path: Path, monkeypatch:
         ("SECRET_KEYS", f"{KEY},hunter2"),
         ("DATABASE_URL", "mysql://postern:hunter2@host/db"),
         ("REDIS_URL", "http://:hunter2@host"),
+        ("ALERT_SMTP_URL", "smtp://postern:#hunter2@mail.example.com"),
+        ("ALERT_SMTP_URL", "smtp://postern:[hunter2@mail.example.com"),
+        ("ALERT_SMTP_URL", "smtp://mail.example.com:hunter2"),
     ],
 )
 def test_a_refused_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -14,7 +14,7 @@ from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.events import OF_OPERATOR, WebhookEvent
-from app.domain.webhooks.formats import EndpointFormat
+from app.domain.webhooks.formats import MAILTO, EndpointFormat
 from app.domain.webhooks.signature import new_secret
 from app.queue import WEBHOOKS, Bells
 from app.services.sending.unconfirmed import own_app
@@ -29,7 +29,6 @@ from app.store.webhooks.outbox import Occurrence
 __all__ = ["AlertChannels", "Channel", "EndpointFormat"]
 
 MOST_CHANNELS: Final = 20
-_MAILTO: Final = "mailto:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,7 @@ class AlertChannels:
             owner = _own(connection, channel_id).app_id
             test = Occurrence(app_id=owner, type=WebhookEvent.WEBHOOK_TEST)
             delivery_id = outbox.add_for(connection, test, channel_id)
+            endpoints.call_now(connection, channel_id)
         self._bells.ring(WEBHOOKS)
         return delivery_id
 
@@ -108,7 +108,7 @@ class AlertChannels:
             rule = "An email needs ALERT_SMTP_URL, a mail server that is not SES, and ALERT_FROM: set them and restart."
             raise _invalid("no_mail_server", rule)
         try:
-            return f"{_MAILTO}{parse_address(text).email}"
+            return f"{MAILTO}{parse_address(text).email}"
         except InvalidAddress as error:
             raise _invalid("address", str(error)) from error
 

@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 
 from app.domain.privacy.redaction import without_addresses
 from app.domain.webhooks.events import OF_OPERATOR, WebhookEvent
-from app.services.outbox import announce
+from app.services.outbox import tell
 from app.services.sending.unconfirmed import own_app
 from app.store.engine.database import Database, clock
 from app.store.operating import alerts, incidents
 from app.store.operating.alerts import Concern
 from app.store.sending import circuits
 from app.store.webhooks import outbox
+from app.store.webhooks.outbox import Occurrence
 
 CIRCUIT: Final = "circuit"
 _MOST: Final = 500
@@ -46,9 +47,9 @@ class WatchAlerts:
             if not outbox.are_subscribed(connection, OF_OPERATOR):
                 return 0
         with self._database.transaction() as connection:
-            changes = list(_changes(connection))
-            for event, facts in changes:
-                announce(connection, app_id=own_app(connection).id, event=event, facts=facts)
+            owner = own_app(connection).id
+            changes = [Occurrence(app_id=owner, type=event, facts=facts) for event, facts in _changes(connection)]
+            tell(connection, changes)
             return len(changes)
 
 

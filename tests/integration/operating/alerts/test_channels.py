@@ -1,6 +1,7 @@
 """Channels of the operator: added, tested and removed, and an alert reaches them."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,15 +9,18 @@ import pytest
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
 from app.services.operating.alerts.channels import MOST_CHANNELS, EndpointFormat
 from app.services.operating.upkeep import Sweep
+from app.services.webhooks.endpoints import EndpointChange
 from app.store.operating import incidents
-from app.wiring.gateway import Gateway
+from app.wiring.gateway import Gateway, build
+from config import SettingsError
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on
-from tests.support.gateway.rows import rows
+from tests.support.gateway.gateways import ScriptedMailer, caller, gateway_on, settings_for
+from tests.support.gateway.rows import change, rows
 from tests.support.webhooks.endpoints import scripted
 from tests.support.webhooks.mail_server import running_mail_server
 
 URL = "https://hooks.example.com/postern"
+MAIL_SERVER = "smtp://127.0.0.1"
 SLACK = "https://hooks.slack.example/services/T0/B0/x"
 
 
@@ -67,6 +71,35 @@ def test_a_test_goes_to_one_channel(gateway: Gateway) -> None:
     added = gateway.alert_channels.add(ROOT, URL, EndpointFormat.SLACK)
     delivery = gateway.alert_channels.test(ROOT, added.endpoint.id)
     assert [row["id"] for row in rows(gateway, "webhook_deliveries")] == [delivery]
+
+
+def test_a_test_is_sent_at_once_to_a_channel_that_failed(gateway: Gateway) -> None:
+    """A person who has mended it does not wait until its next try."""
+    poster = scripted(gateway)
+    added = gateway.alert_channels.add(ROOT, URL, EndpointFormat.STANDARD)
+    change(gateway, "webhook_endpoints", {"failures": 6, "due_at": datetime.now(UTC) + timedelta(minutes=5)})
+    gateway.alert_channels.test(ROOT, added.endpoint.id)
+    gateway.webhooks.deliver.drain()
+    assert poster.types(URL) == ["webhook.test"]
+
+
+def test_the_address_of_a_channel_stays(migrated_url: str, redis_url: str, mailer: ScriptedMailer) -> None:
+    """Email cannot be sent to a URL: the change is refused, with its field."""
+    with gateway_on(
+        migrated_url, redis_url, mailer=mailer, alert_smtp_url=MAIL_SERVER, alert_from="a@example.com"
+    ) as gateway:
+        added = gateway.alert_channels.add(ROOT, "ops@example.org", EndpointFormat.EMAIL)
+        with pytest.raises(ValidationFailed, match="add another one") as refused:
+            gateway.webhooks.endpoints.change(ROOT, added.endpoint.id, EndpointChange(url=URL))
+        assert refused.value.faults[0].pointer == "/endpoint"
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("sender", ["alerts", "Postern <postern@example.com>", "a@example.com\nBcc: b@example.com"])
+def test_a_sender_that_is_no_plain_address_stops_the_start(migrated_url: str, redis_url: str, sender: str) -> None:
+    """The first alert would be too late to learn of it."""
+    with pytest.raises(SettingsError, match="ALERT_FROM"):
+        build(settings_for(migrated_url, redis_url, alert_smtp_url=MAIL_SERVER, alert_from=sender))
 
 
 def test_channels_are_few(gateway: Gateway) -> None:

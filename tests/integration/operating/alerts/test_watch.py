@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from app.domain.errors import ValidationFailed
 from app.domain.webhooks.events import SUBSCRIBABLE
@@ -68,6 +69,25 @@ def test_an_incident_that_opens_again_is_announced_again(gateway: Gateway) -> No
     announced(gateway)
     note(gateway)
     assert [event for event, _ in announced(gateway)] == ["incident.opened", "incident.closed", "incident.opened"]
+
+
+def test_what_is_over_leaves_no_row(gateway: Gateway) -> None:
+    """A sweep reads what is open alone, however many incidents there have been."""
+    note(gateway)
+    announced(gateway)
+    close_all(gateway)
+    announced(gateway)
+    assert rows(gateway, "alerts") == []
+
+
+def test_all_changes_are_written_together(gateway: Gateway) -> None:
+    """An outage opens hundreds of incidents at once: the channels are not looked up for each of them."""
+    for number in range(20):
+        note(gateway, f"provider {number}")
+    statements: list[str] = []
+    event.listen(gateway.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert len(announced(gateway)) == 20
+    assert sum("FROM webhook_endpoints" in one for one in statements) <= 2
 
 
 def test_a_circuit_is_announced(gateway: Gateway) -> None:
