@@ -20,12 +20,17 @@ Json = dict[str, Any]
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
+# An email may be scheduled 30 days ahead, and then wait a week for the resume.
+_WAITED_AT_MOST: Final = timedelta(days=37)
 _LAST_DAY, _LAST_WEEK, _SINCE_RESUMED = "the last 24 hours", "the last 7 days", "what was sent since it was resumed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """When an application was resumed, and what it had spent by then with the emails since some days before."""
+    """When an application was resumed, and what it had spent by then with the emails of the 37 days before.
+
+    An email that was accepted earlier is not judged, however late it is sent.
+    """
 
     at: datetime
     since: datetime
@@ -34,7 +39,7 @@ class Resumed:
     @classmethod
     def now(cls, connection: Connection, app_id: UUID, now: datetime) -> Self:
         """It is resumed now."""
-        since = first_of_day(now - _WEEK)
+        since = first_of_day(now - _WAITED_AT_MOST)
         return cls(at=now, since=since, spent=counts.spent_by_day(connection, since=since, app_id=app_id))
 
     @classmethod
@@ -60,11 +65,11 @@ def windows_of(connection: Connection, app: AppBudget, now: datetime) -> dict[st
     """What the application has spent in each window, by its name.
 
     After a resume only what follows counts, also of emails that were accepted before it: the bounces that led to the
-    pause do not pause again, and the emails that waited are judged.
+    pause do not pause again, and the emails that waited are judged. The week is back when it has no day of before.
     """
     resumed = Resumed.from_json(app.budget_from) if app.budget_from else None
     day, week = first_of_hour(now - _DAY), first_of_day(now - _WEEK)
-    if resumed is None or resumed.at <= now - _WEEK:
+    if resumed is None or resumed.at < week:
         of_week = {_LAST_WEEK: counts.spent_by_day(connection, since=week, app_id=app.id)}
     else:
         day = max(day, first_of_hour(resumed.at) + timedelta(hours=1))

@@ -12,11 +12,10 @@ from app.domain.apps.budget import Budget, Spent
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.apps.spending import windows_of
+from app.services.apps.spending import Resumed, windows_of
 from app.services.operating.upkeep import Sweep
 from app.services.suppression.explanation.explain import Ask
 from app.store.apps.app_pauses import budget_of
-from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at
 from tests.support.gateway.emails import ROOT, bounce, complaint, delivery, feed, submit, take
@@ -187,17 +186,34 @@ def test_after_a_resume_only_what_follows_is_judged(gateway: Gateway) -> None:
     assert [(row["actor"], row["reason"]) for row in entries] == [("cli:test", "The list is clean.")]
 
 
-def test_a_week_after_a_resume_the_usual_windows_are_back(gateway: Gateway) -> None:
-    """By then the old bounces are out of them."""
+@pytest.mark.parametrize("days", [20, 36])
+def test_emails_that_were_scheduled_long_before_a_resume_are_judged(gateway: Gateway, days: int) -> None:
+    """An email may be scheduled 30 days ahead, and wait a week more for the resume."""
+    pause(gateway)
+    waited = [submit(gateway, caller(gateway, app=APP), f"w{one}@example.net", lane=Lane.BULK) for one in range(10)]
+    for email in waited:
+        age(gateway, "recipients", "created_at", timedelta(days=days), email_id=email)
+    gateway.budgets.resume(ROOT, APP, reason="The list is clean.")
+    gateway.deliver.drain(Lane.BULK)
+    assert watch(gateway) == {}
+    bounce_all(gateway, waited[:4])
+    assert "app_paused invites" in watch(gateway)
+
+
+def test_the_week_is_back_when_it_has_no_day_of_before_the_resume(gateway: Gateway) -> None:
+    """On the seventh day after a resume, the bounces that led to the pause would still be in it."""
     pause(gateway)
     gateway.budgets.resume(ROOT, APP, reason="The list is clean.")
     with gateway.database.reading() as connection:
         found = budget_of(connection, APP)
         assert found is not None
-        now = clock(connection)
-        names = [set(windows_of(connection, found, now + timedelta(days=days))) for days in (0, 6, 8)]
-    assert names[0] == names[1] == {"the last 24 hours", "what was sent since it was resumed"}
-    assert names[2] == {"the last 24 hours", "the last 7 days"}
+        assert found.budget_from is not None
+        resumed_at = Resumed.from_json(found.budget_from).at
+        windows = [windows_of(connection, found, resumed_at + timedelta(days=days)) for days in (0, 6, 7, 8)]
+    for window in windows[:3]:
+        assert set(window) == {"the last 24 hours", "what was sent since it was resumed"}
+        assert window["what was sent since it was resumed"] == Spent()
+    assert set(windows[3]) == {"the last 24 hours", "the last 7 days"}
 
 
 def test_a_resume_needs_a_reason_a_pause_and_an_admin(gateway: Gateway) -> None:
