@@ -76,7 +76,7 @@ def _share(text: str) -> float:
     found = _PERCENT.fullmatch(text.strip())
     if found is None:
         raise ArgumentTypeError("give a share in percent, such as 2% or 0.05%")
-    return float(found[1]) / 100
+    return float(f"{found[1]}e-2")
 
 
 def budget_arguments(parser: ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def budget_arguments(parser: ArgumentParser) -> None:
             f"--{does}-{what}",
             type=_share,
             metavar="SHARE",
-            help=f"{'warn' if does == 'warn' else 'pause'} at this share of {what} (default: "
+            help=f"{does} at this share of {what} (default: "
             f"{percent(getattr(default, name)).replace(' ', '')})".replace("%", "%%"),
         )
     parser.add_argument(

@@ -95,5 +95,5 @@ def _crossed(budget: Budget, window: str, spent: Spent) -> Iterator[Judgement]:
 
 
 def percent(share: float) -> str:
-    """A share as people read it, such as `0.08 %`."""
-    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
+    """A share as people read it, such as `0.08 %`, with up to four digits that say something."""
+    return f"{100 * share:.4g} %"

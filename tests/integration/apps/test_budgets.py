@@ -299,6 +299,9 @@ def test_an_operator_sets_reads_and_resumes(
         "pause_complaints": 0.001,
         "pauses": "bulk",
     }
+    assert main(["app", "budget", APP, "--warn-complaints", "0.0003%", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["budget"]["warn_complaints"] == 0.000003
     assert main(["app", "resume", APP, "--reason", "Why not."]) == 1
     pause(gateway)
     assert main(["app", "budget", APP]) == 0

@@ -73,8 +73,18 @@ def test_the_lines_of_an_application_come_before_those_of_aws() -> None:
 
 
 @pytest.mark.parametrize(
-    "share, text", [(0.02, "2 %"), (0.0005, "0.05 %"), (1.0, "100 %"), (0.0479, "4.79 %"), (0, "0 %")]
+    "share, text",
+    [
+        (0.02, "2 %"),
+        (0.0005, "0.05 %"),
+        (1.0, "100 %"),
+        (0.0479, "4.79 %"),
+        (0.07, "7 %"),
+        (0.000025, "0.0025 %"),
+        (0.000001, "0.0001 %"),
+        (0, "0 %"),
+    ],
 )
 def test_a_share_is_written_as_people_read_it(share: float, text: str) -> None:
-    """Without zeros that say nothing."""
+    """Without zeros that say nothing, and a small share is not 0."""
     assert percent(share) == text
