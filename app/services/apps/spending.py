@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.apps.budget import Budget, Pauses, Spent
+from app.domain.apps.budget import Budget, Pauses, Spent, Window
 from app.domain.moments import first_of_day, first_of_hour
 from app.store.apps.app_pauses import AppBudget
 from app.store.reporting import counts
@@ -22,7 +22,6 @@ _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
 # An email may be scheduled 30 days ahead, and then wait a week for the resume.
 _WAITED_AT_MOST: Final = timedelta(days=37)
-_LAST_DAY, _LAST_WEEK, _SINCE_RESUMED = "the last 24 hours", "the last 7 days", "what was sent since it was resumed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +60,8 @@ def budget_of(app: AppBudget) -> Budget:
     return Budget(**stored)
 
 
-def windows_of(connection: Connection, app: AppBudget, now: datetime) -> dict[str, Spent]:
-    """What the application has spent in each window, by its name.
+def windows_of(connection: Connection, app: AppBudget, now: datetime) -> dict[Window, Spent]:
+    """What the application has spent in each window.
 
     After a resume only what follows counts, also of emails that were accepted before it: the bounces that led to the
     pause do not pause again, and the emails that waited are judged. The week is back when it has no day of before.
@@ -70,17 +69,17 @@ def windows_of(connection: Connection, app: AppBudget, now: datetime) -> dict[st
     resumed = Resumed.from_json(app.budget_from) if app.budget_from else None
     day, week = first_of_hour(now - _DAY), first_of_day(now - _WEEK)
     if resumed is None or resumed.at < week:
-        of_week = {_LAST_WEEK: counts.spent_by_day(connection, since=week, app_id=app.id)}
+        of_week = {Window.WEEK: counts.spent_by_day(connection, since=week, app_id=app.id)}
     else:
         day = max(day, first_of_hour(resumed.at) + timedelta(hours=1))
         spent = counts.spent_by_day(connection, since=resumed.since, app_id=app.id)
-        of_week = {_SINCE_RESUMED: spent - resumed.spent}
-    return {_LAST_DAY: counts.spent_by_hour(connection, since=day, app_id=app.id), **of_week}
+        of_week = {Window.SINCE_RESUMED: spent - resumed.spent}
+    return {Window.DAY: counts.spent_by_hour(connection, since=day, app_id=app.id), **of_week}
 
 
-def windows_of_all(connection: Connection, now: datetime) -> dict[str, Spent]:
+def windows_of_all(connection: Connection, now: datetime) -> dict[Window, Spent]:
     """What all applications together have spent, as AWS sees it."""
     return {
-        _LAST_DAY: counts.spent_by_hour(connection, since=first_of_hour(now - _DAY), app_id=None),
-        _LAST_WEEK: counts.spent_by_day(connection, since=first_of_day(now - _WEEK), app_id=None),
+        Window.DAY: counts.spent_by_hour(connection, since=first_of_hour(now - _DAY), app_id=None),
+        Window.WEEK: counts.spent_by_day(connection, since=first_of_day(now - _WEEK), app_id=None),
     }

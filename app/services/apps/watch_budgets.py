@@ -67,9 +67,7 @@ class WatchBudgets:
     def _pause(self, app: AppBudget) -> bool:
         """Judge again with the application locked: it may have been resumed or paused since."""
         with self._database.transaction() as connection:
-            locked = lock_budget(connection, app.name)
-            if locked is None:
-                return False
+            locked = lock_budget(connection, app.id)
             budget = budget_of(locked)
             judged = judge(budget, windows_of(connection, locked, clock(connection)))
             if judged.level is not Level.PAUSES or not app_pauses.not_paused_yet(locked, budget.pauses):

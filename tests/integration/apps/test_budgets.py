@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from app.cli.main import main
-from app.domain.apps.budget import Budget, Spent
+from app.domain.apps.budget import Budget, Spent, Window
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
 from app.domain.sending.state_machine import State
 from app.queue import Lane
@@ -204,16 +204,16 @@ def test_the_week_is_back_when_it_has_no_day_of_before_the_resume(gateway: Gatew
     """On the seventh day after a resume, the bounces that led to the pause would still be in it."""
     pause(gateway)
     gateway.budgets.resume(ROOT, APP, reason="The list is clean.")
+    app_id = gateway.apps.find(ROOT, APP).id
     with gateway.database.reading() as connection:
-        found = budget_of(connection, APP)
-        assert found is not None
+        found = budget_of(connection, app_id)
         assert found.budget_from is not None
         resumed_at = Resumed.from_json(found.budget_from).at
         windows = [windows_of(connection, found, resumed_at + timedelta(days=days)) for days in (0, 6, 7, 8)]
     for window in windows[:3]:
-        assert set(window) == {"the last 24 hours", "what was sent since it was resumed"}
-        assert window["what was sent since it was resumed"] == Spent()
-    assert set(windows[3]) == {"the last 24 hours", "the last 7 days"}
+        assert set(window) == {Window.DAY, Window.SINCE_RESUMED}
+        assert window[Window.SINCE_RESUMED] == Spent()
+    assert set(windows[3]) == {Window.DAY, Window.WEEK}
 
 
 def test_a_resume_needs_a_reason_a_pause_and_an_admin(gateway: Gateway) -> None:
@@ -252,7 +252,7 @@ def test_what_is_spent_is_what_a_recount_of_the_window_says(gateway: Gateway, fo
         gateway.upkeep.run(Sweep.COUNTS)
     windows = gateway.budgets.show(ROOT, APP).windows
     one_day = Spent(sent=4, hard_bounced=1, complained=1)
-    assert windows == {"the last 24 hours": one_day, "the last 7 days": Spent(sent=8, hard_bounced=2, complained=2)}
+    assert windows == {Window.DAY: one_day, Window.WEEK: Spent(sent=8, hard_bounced=2, complained=2)}
 
 
 @pytest.mark.parametrize(
@@ -299,13 +299,17 @@ def test_an_operator_sets_reads_and_resumes(
         "pause_complaints": 0.001,
         "pauses": "bulk",
     }
+    nothing = {"sent": 0, "hard_bounced": 0, "complained": 0}
+    assert answer["windows"] == {"day": nothing, "week": nothing}
     assert main(["app", "budget", APP, "--warn-complaints", "0.0003%", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert answer["budget"]["warn_complaints"] == 0.000003
     assert main(["app", "resume", APP, "--reason", "Why not."]) == 1
     pause(gateway)
     assert main(["app", "budget", APP]) == 0
-    assert "Paused: bulk. 5 of 10 recipients bounced for good" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Paused: bulk. 5 of 10 recipients bounced for good" in said
+    assert "in the last 7 days" in said
     assert main(["app", "resume", APP, "--reason", "Clean."]) == 0
     assert main(["app", "budget", APP, "--default", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["budget"]["minimum"] == 100
