@@ -49,6 +49,13 @@ class Spent:
     hard_bounced: int = 0
     complained: int = 0
 
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            sent=self.sent + other.sent,
+            hard_bounced=self.hard_bounced + other.hard_bounced,
+            complained=self.complained + other.complained,
+        )
+
     def __sub__(self, before: "Spent") -> "Spent":
         return Spent(
             sent=self.sent - before.sent,
