@@ -1,11 +1,11 @@
-"""What the filters of lists name: the application that owns the rows, and an address."""
+"""What the filters of lists and counts name: the application that owns the rows, and an address."""
 
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller
-from app.domain.errors import Fault, ValidationFailed
+from app.domain.errors import Fault, RestrictedApiKey, ValidationFailed
 from app.domain.message.address import InvalidAddress, parse_address
 from app.store.apps import apps
 
@@ -16,10 +16,12 @@ def owner(caller: Caller) -> UUID | None:
 
 
 def app_filter(connection: Connection, caller: Caller, app: str | None) -> UUID | None:
-    """The application whose rows are listed; None for all. `app` is its name, and only administrators have a choice.
+    """The application whose rows are listed or counted; None for all. `app` is the name of one.
 
-    Raises `ValidationFailed`.
+    Raises `RestrictedApiKey` if an application names another one, and `ValidationFailed` for an unknown name.
     """
+    if app and app != caller.app and not caller.is_admin:
+        raise RestrictedApiKey("An application sees only what is its own; leave `app` out.")
     if not app or not caller.is_admin:
         return owner(caller)
     found = apps.by_name(connection, app)

@@ -143,7 +143,7 @@ def build(
     """
     ground = lay(settings, bounds=bounds, account=account)
     apps, suppression = build_apps(ground), build_suppression(settings, ground)
-    submission, sync = build_submission(settings, ground, suppression.gate), build_sync(settings, ground)
+    submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
     swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)

@@ -1,1 +1,1 @@
-"""Commands for applications, keys and streams."""
+"""Commands for applications, their budgets, keys and streams."""

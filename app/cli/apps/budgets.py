@@ -10,7 +10,7 @@ from rich.markup import escape
 from app.cli.shell.command import Command, UsageMistake, add_data_option
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal
-from app.domain.apps.budget import Budget, Pauses, percent
+from app.domain.apps.budget import IN_WORDS, Budget, Pauses, percent
 from app.services.apps.budgets import BudgetReport
 
 _PERCENT: Final = re.compile(r"(\d{1,3}(?:\.\d{1,4})?) ?%", re.ASCII)
@@ -33,7 +33,7 @@ def budget(given: Namespace, terminal: Terminal) -> bool:
         {
             "app": found.app,
             "budget": asdict(found.budget),
-            "windows": {name: asdict(spent) for name, spent in found.windows.items()},
+            "windows": {window: asdict(spent) for window, spent in found.windows.items()},
             "level": found.judged.level.name.lower(),
             "why": found.judged.why,
             "paused": found.paused,
@@ -54,7 +54,7 @@ def _show(found: BudgetReport, terminal: Terminal) -> None:
     )
     terminal.table(
         ("sent", "bounced for good", "complained", "window"),
-        [(spent.sent, spent.hard_bounced, spent.complained, name) for name, spent in found.windows.items()],
+        [(one.sent, one.hard_bounced, one.complained, IN_WORDS[window]) for window, one in found.windows.items()],
     )
     terminal.say(f"Nothing follows below {lines.minimum} recipients. At the second line it pauses: {lines.pauses}.")
     if found.judged.why:
@@ -76,7 +76,7 @@ def _share(text: str) -> float:
     found = _PERCENT.fullmatch(text.strip())
     if found is None:
         raise ArgumentTypeError("give a share in percent, such as 2% or 0.05%")
-    return float(found[1]) / 100
+    return float(f"{found[1]}e-2")
 
 
 def budget_arguments(parser: ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def budget_arguments(parser: ArgumentParser) -> None:
             f"--{does}-{what}",
             type=_share,
             metavar="SHARE",
-            help=f"{'warn' if does == 'warn' else 'pause'} at this share of {what} (default: "
+            help=f"{does} at this share of {what} (default: "
             f"{percent(getattr(default, name)).replace(' ', '')})".replace("%", "%%"),
         )
     parser.add_argument(

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from app.cli.shell.command import Command, add_data_option, duration
 from app.cli.shell.operated_gateway import operated_gateway
-from app.cli.shell.terminal import Terminal
+from app.cli.shell.terminal import Terminal, shown
 from app.domain.apps.callers import Scope
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
@@ -56,10 +56,10 @@ def rotate(given: Namespace, terminal: Terminal) -> bool:
     """Issue a key in place of another one, which expires after the overlap."""
     with operated_gateway(given.data) as (gateway, caller):
         expires_at = datetime.now(UTC) + given.expires_in if given.expires_in else None
-        issued = gateway.issue_keys.rotate(caller, given.id, overlap=given.overlap, expires_at=expires_at)
-    terminal.say(escape(issued.token))
-    terminal.say(f"[dim]The key is shown only this once. The old one expires in {given.overlap}.[/]")
-    terminal.answer({"token": issued.token, **_shown(issued.key)})
+        rotated = gateway.issue_keys.rotate(caller, given.id, overlap=given.overlap, expires_at=expires_at)
+    terminal.say(escape(rotated.token))
+    terminal.say(f"[dim]The key is shown only this once. The old one expires at {shown(rotated.old_ends_at)} UTC.[/]")
+    terminal.answer({"token": rotated.token, **_shown(rotated.key), "old_expires_at": rotated.old_ends_at})
     return True
 
 

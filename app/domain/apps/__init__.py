@@ -1,1 +1,1 @@
-"""Callers and their scopes."""
+"""Callers and their scopes, and the limits and budgets of applications."""

@@ -49,12 +49,35 @@ class Spent:
     hard_bounced: int = 0
     complained: int = 0
 
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            sent=self.sent + other.sent,
+            hard_bounced=self.hard_bounced + other.hard_bounced,
+            complained=self.complained + other.complained,
+        )
+
     def __sub__(self, before: "Spent") -> "Spent":
         return Spent(
             sent=self.sent - before.sent,
             hard_bounced=self.hard_bounced - before.hard_bounced,
             complained=self.complained - before.complained,
         )
+
+
+class Window(StrEnum):
+    """Which emails are judged together. After a resume, `since_resumed` stands in place of `week` for a while."""
+
+    DAY = "day"
+    WEEK = "week"
+    SINCE_RESUMED = "since_resumed"
+
+
+IN_WORDS: Final = {
+    Window.DAY: "in the last 24 hours",
+    Window.WEEK: "in the last 7 days",
+    Window.SINCE_RESUMED: "since it was resumed",
+}
+"""Each window as a sentence names it."""
 
 
 class Level(IntEnum):
@@ -73,13 +96,13 @@ class Judgement:
     why: str = ""
 
 
-def judge(budget: Budget, windows: Mapping[str, Spent]) -> Judgement:
-    """The worst of what the windows show, each by its name, such as `the last 24 hours`."""
-    crossed = [one for name, spent in windows.items() for one in _crossed(budget, name, spent)]
+def judge(budget: Budget, windows: Mapping[Window, Spent]) -> Judgement:
+    """The worst of what the windows show."""
+    crossed = [one for window, spent in windows.items() for one in _crossed(budget, window, spent)]
     return max(crossed, key=lambda one: one.level, default=Judgement(Level.FINE))
 
 
-def _crossed(budget: Budget, window: str, spent: Spent) -> Iterator[Judgement]:
+def _crossed(budget: Budget, window: Window, spent: Spent) -> Iterator[Judgement]:
     if spent.sent < budget.minimum:
         return
     for done, number, warns, pauses in (
@@ -90,10 +113,10 @@ def _crossed(budget: Budget, window: str, spent: Spent) -> Iterator[Judgement]:
         if number < _LEAST or share < warns:
             continue
         level, line = (Level.PAUSES, pauses) if share >= pauses else (Level.WARNS, warns)
-        said = f"{number:,} of {spent.sent:,} recipients {done} in {window}: {percent(share)}, and the line is "
+        said = f"{number:,} of {spent.sent:,} recipients {done} {IN_WORDS[window]}: {percent(share)}, and the line is "
         yield Judgement(level, f"{said}{percent(line)}.")
 
 
 def percent(share: float) -> str:
-    """A share as people read it, such as `0.08 %`."""
-    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
+    """A share as people read it, such as `0.08 %`, with up to four digits that say something."""
+    return f"{100 * share:.4g} %"

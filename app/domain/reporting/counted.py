@@ -50,7 +50,6 @@ _OUTCOMES: Final = {
     State.UNCONFIRMED: Counted.UNKNOWN,
     State.HELD: Counted.UNKNOWN,
 }
-_AT_FIRST: Final = (Counted.ACCEPTED,)
 
 
 class Countable(Protocol):
@@ -88,11 +87,10 @@ def counted(one: Countable) -> tuple[Counted, ...]:
     """
     if not one.mailbox_provider:
         return ()
-    state = one.state
-    true = [*_AT_FIRST, _OUTCOMES[state]] if state in _OUTCOMES else [*_AT_FIRST]
+    true = [*counted_at_first(one.state)]
     if one.ses_message_id is not None:
         true.append(Counted.SENT)
-    if one.cause in HARD and state is State.BOUNCED:
+    if one.cause in HARD and one.state is State.BOUNCED:
         true.append(Counted.HARD_BOUNCED)
     if one.opened_at is not None:
         true.append(Counted.OPENED)
@@ -103,7 +101,7 @@ def counted(one: Countable) -> tuple[Counted, ...]:
 
 def counted_at_first(state: State) -> tuple[Counted, ...]:
     """What a recipient is counted as when it is accepted in this state."""
-    return (*_AT_FIRST, _OUTCOMES[state]) if state in _OUTCOMES else _AT_FIRST
+    return (Counted.ACCEPTED, _OUTCOMES[state]) if state in _OUTCOMES else (Counted.ACCEPTED,)
 
 
 def change(before: tuple[Counted, ...], after: tuple[Counted, ...]) -> list[tuple[Counted, int]]:

@@ -1,1 +1,1 @@
-"""Applications, their API keys and their streams."""
+"""Applications, their API keys, streams, limits and budgets."""

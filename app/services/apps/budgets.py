@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.domain.apps.budget import Budget, Judgement, Spent, judge
+from app.domain.apps.budget import Budget, Judgement, Spent, Window, judge
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.services.apps import app_pauses
+from app.services.apps.apps import find_app
 from app.services.apps.spending import budget_of, windows_of
 from app.store.apps import app_pauses as rows
 from app.store.apps.app_pauses import AppBudget
@@ -17,7 +18,6 @@ from app.store.engine.database import Database, clock
 from app.store.operating import audit
 
 _MOST_MINIMUM = 1_000_000
-_UNKNOWN = "There is no such application; its first key makes it (`./postern key create`)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,64 +26,57 @@ class BudgetReport:
 
     app: str
     budget: Budget
-    windows: Mapping[str, Spent]
+    windows: Mapping[Window, Spent]
     judged: Judgement
     paused: tuple[str, ...]
     paused_reason: str | None
 
 
 class Budgets:
-    """Shows and sets budgets, and resumes applications. Every method is for admins."""
+    """Shows and sets budgets, and resumes applications, for administrators. `app` is a name or an id.
+
+    An unknown one raises `NotFound`.
+    """
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
     def show(self, caller: Caller, app: str) -> BudgetReport:
-        """The budget and how far it is spent. Raises `NotFound`."""
+        """The budget and how far it is spent."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            found = rows.budget_of(connection, app)
-            if found is None:
-                raise NotFound(_UNKNOWN)
-            return _report(connection, found)
+            return _report(connection, rows.budget_of(connection, find_app(connection, app).id))
 
     def set(self, caller: Caller, app: str, changes: Mapping[str, Any], *, anew: bool = False) -> BudgetReport:
         """Change these fields of the budget; with `anew` all others become the default.
 
-        A lane that is paused stays so. Raises `NotFound` and `ValidationFailed`.
+        A lane that is paused stays so. Raises `ValidationFailed`.
         """
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
-            found = _locked(connection, app)
+            found = rows.lock_budget(connection, find_app(connection, app).id)
             wanted = replace(Budget() if anew else budget_of(found), **changes)
             _check(wanted)
             default = Budget()
             stored = {name: value for name, value in asdict(wanted).items() if value != getattr(default, name)}
-            rows.set_budget(connection, found.id, stored or None)
-            audit.write(
-                connection, actor=caller.actor, action="app_budget", key=None, reason=None, data={"app": app, **stored}
-            )
+            if changes or anew:
+                rows.set_budget(connection, found.id, stored or None)
+                data = {"app": found.name, **stored}
+                audit.write(connection, actor=caller.actor, action="app_budget", key=None, reason=None, data=data)
             return _report(connection, replace(found, budget=stored or None))
 
     def resume(self, caller: Caller, app: str, *, reason: str) -> tuple[str, ...]:
-        """Resume the application. The lanes that were paused. Raises `NotFound` and `ValidationFailed`."""
+        """Resume the application. The lanes that were paused. Raises `NotFound` if none is, and `ValidationFailed`."""
         caller.require(Scope.ADMIN)
         why = reason.strip()
         if not why:
             raise _invalid("reason", "required", "Give a reason: it explains to others why email goes on.")
         with self._database.transaction() as connection:
-            found = _locked(connection, app)
+            found = rows.lock_budget(connection, find_app(connection, app).id)
             if not found.paused:
                 raise NotFound("This application is not paused.")
             app_pauses.resume(connection, found, actor=caller.actor, reason=why)
         return found.paused
-
-
-def _locked(connection: Connection, app: str) -> AppBudget:
-    found = rows.lock_budget(connection, app)
-    if found is None:
-        raise NotFound(_UNKNOWN)
-    return found
 
 
 def _report(connection: Connection, app: AppBudget) -> BudgetReport:

@@ -26,7 +26,7 @@ from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
 
-__all__ = ["ApiKey", "IssueKeys", "Issued"]
+__all__ = ["ApiKey", "IssueKeys", "Issued", "Rotated"]
 
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -42,6 +42,13 @@ class Issued:
 
     key: ApiKey
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated(Issued):
+    """A new key in place of an old one, which is valid until `old_ends_at`."""
+
+    old_ends_at: datetime
 
 
 class IssueKeys:
@@ -102,8 +109,8 @@ class IssueKeys:
         overlap: timedelta = OVERLAP,
         expires_at: datetime | None = None,
         app: str | None = None,
-    ) -> Issued:
-        """A new key with the name and scopes of this one, and the end of this one after `overlap`.
+    ) -> Rotated:
+        """A new key with the name and scopes of this one, which ends after `overlap`, or before if it was to.
 
         Without `expires_at`, a key that expires is followed by one of the same lifetime. Raises `NotFound`,
         `ValidationFailed`, and `Conflict` for a key that has expired or was rotated, and for an archived application.
@@ -126,7 +133,7 @@ class IssueKeys:
             keys.replace_by(connection, old.id, new.key.public_id, expires_at=ends_at)
             data = {"key": old.public_id, "replaced_by": new.key.public_id, "expires_at": ends_at.isoformat()}
             audit.write(connection, actor=caller.actor, action="key_rotate", key=None, reason=None, data=data)
-        return new
+        return Rotated(new.key, new.token, ends_at)
 
     def all(self) -> tuple[ApiKey, ...]:
         """Every key, oldest first."""

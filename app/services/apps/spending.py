@@ -4,6 +4,7 @@ Emails count in the hour in which they were accepted. A window of a week beside 
 scheduled for today some days ago, and judges applications that send little.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
@@ -11,21 +12,28 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.domain.apps.budget import Budget, Pauses, Spent
+from app.domain.apps.budget import Budget, Pauses, Spent, Window
 from app.domain.moments import first_of_day, first_of_hour
 from app.store.apps.app_pauses import AppBudget
 from app.store.reporting import counts
 
 Json = dict[str, Any]
+Windows = Mapping[Window, Spent]
+
+_NOTHING: Final = Spent()
 
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = timedelta(days=7)
-_LAST_DAY, _LAST_WEEK, _SINCE_RESUMED = "the last 24 hours", "the last 7 days", "what was sent since it was resumed"
+# An email may be scheduled 30 days ahead, and then wait a week for the resume.
+_WAITED_AT_MOST: Final = timedelta(days=37)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """When an application was resumed, and what it had spent by then with the emails since some days before."""
+    """When an application was resumed, and what it had spent by then with the emails of the 37 days before.
+
+    An email that was accepted earlier is not judged, however late it is sent.
+    """
 
     at: datetime
     since: datetime
@@ -34,8 +42,8 @@ class Resumed:
     @classmethod
     def now(cls, connection: Connection, app_id: UUID, now: datetime) -> Self:
         """It is resumed now."""
-        since = first_of_day(now - _WEEK)
-        return cls(at=now, since=since, spent=counts.spent_by_day(connection, since=since, app_id=app_id))
+        since = first_of_day(now - _WAITED_AT_MOST)
+        return cls(at=now, since=since, spent=_of_days(connection, app_id, since))
 
     @classmethod
     def from_json(cls, stored: Json) -> Self:
@@ -56,26 +64,44 @@ def budget_of(app: AppBudget) -> Budget:
     return Budget(**stored)
 
 
-def windows_of(connection: Connection, app: AppBudget, now: datetime) -> dict[str, Spent]:
-    """What the application has spent in each window, by its name.
+def windows_of(connection: Connection, app: AppBudget, now: datetime) -> Windows:
+    """What the application has spent in each window.
 
     After a resume only what follows counts, also of emails that were accepted before it: the bounces that led to the
-    pause do not pause again, and the emails that waited are judged.
+    pause do not pause again, and the emails that waited are judged. The week is back when it has no day of before.
     """
-    resumed = Resumed.from_json(app.budget_from) if app.budget_from else None
     day, week = first_of_hour(now - _DAY), first_of_day(now - _WEEK)
-    if resumed is None or resumed.at <= now - _WEEK:
-        of_week = {_LAST_WEEK: counts.spent_by_day(connection, since=week, app_id=app.id)}
+    resumed = resumed_lately(app, now)
+    if resumed is None:
+        of_week = {Window.WEEK: _of_days(connection, app.id, week)}
     else:
         day = max(day, first_of_hour(resumed.at) + timedelta(hours=1))
-        spent = counts.spent_by_day(connection, since=resumed.since, app_id=app.id)
-        of_week = {_SINCE_RESUMED: spent - resumed.spent}
-    return {_LAST_DAY: counts.spent_by_hour(connection, since=day, app_id=app.id), **of_week}
+        spent = _of_days(connection, app.id, resumed.since)
+        of_week = {Window.SINCE_RESUMED: spent - resumed.spent}
+    of_day = counts.spent_by_hour(connection, since=day, app_id=app.id).get(app.id, _NOTHING)
+    return {Window.DAY: of_day, **of_week}
 
 
-def windows_of_all(connection: Connection, now: datetime) -> dict[str, Spent]:
+def resumed_lately(app: AppBudget, now: datetime) -> Resumed | None:
+    """The last resume of the application, while a day of before is in its week."""
+    resumed = Resumed.from_json(app.budget_from) if app.budget_from else None
+    return None if resumed is None or resumed.at < first_of_day(now - _WEEK) else resumed
+
+
+def usual_windows(connection: Connection, now: datetime) -> dict[UUID, Windows]:
+    """What each application has spent that was not resumed lately, in two statements for all.
+
+    One that has spent nothing may be missing.
+    """
+    of_day = counts.spent_by_hour(connection, since=first_of_hour(now - _DAY))
+    of_week = counts.spent_by_day(connection, since=first_of_day(now - _WEEK))
+    return {app: {Window.DAY: of_day.get(app, _NOTHING), Window.WEEK: spent} for app, spent in of_week.items()}
+
+
+def windows_of_account(windows: Collection[Windows]) -> Windows:
     """What all applications together have spent, as AWS sees it."""
-    return {
-        _LAST_DAY: counts.spent_by_hour(connection, since=first_of_hour(now - _DAY), app_id=None),
-        _LAST_WEEK: counts.spent_by_day(connection, since=first_of_day(now - _WEEK), app_id=None),
-    }
+    return {one: sum((each[one] for each in windows), start=_NOTHING) for one in (Window.DAY, Window.WEEK)}
+
+
+def _of_days(connection: Connection, app_id: UUID, since: datetime) -> Spent:
+    return counts.spent_by_day(connection, since=since, app_id=app_id).get(app_id, _NOTHING)

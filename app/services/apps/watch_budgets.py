@@ -1,9 +1,9 @@
 """Watch budgets: warn of an application at the first line and pause it at the second, and warn of the whole account.
 
-Each is judged by the counts as they are now, so nothing has to be told of an event, and a sweep that was late misses
-nothing.
+Each is judged by the counts as they are now. So no event has to be passed on, and a sweep that was late misses nothing.
 """
 
+from enum import Enum, auto
 from typing import Final
 
 import structlog
@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 from app.domain.apps.budget import OF_AWS, Level, judge
 from app.domain.webhooks.events import WebhookEvent
 from app.services.apps import app_pauses
-from app.services.apps.spending import budget_of, windows_of, windows_of_all
+from app.services.apps.spending import (
+    Windows,
+    budget_of,
+    resumed_lately,
+    usual_windows,
+    windows_of,
+    windows_of_account,
+)
 from app.services.isolation import each_apart
 from app.services.outbox import announce
 from app.store.apps.app_pauses import AppBudget, budgets, lock_budget
@@ -31,6 +38,14 @@ NEAR_AWS: Final = "account_reputation"
 _LINES: Final = {Level.WARNS: "shortly before the lines of AWS", Level.PAUSES: "the lines of AWS"}
 
 
+class _Step(Enum):
+    """What follows for an application."""
+
+    WARN = auto()
+    END_WARNING = auto()
+    PAUSE = auto()
+
+
 class WatchBudgets:
     """Watches the budgets of all applications, and of the account."""
 
@@ -40,48 +55,55 @@ class WatchBudgets:
     def sweep(self) -> int:
         """Judge every application and the account. How many were warned of, paused, or are fine again."""
         with self._database.reading() as connection:
-            apps = budgets(connection)
-        with self._database.transaction() as connection:
-            of_account = _judge_account(connection)
-        return of_account + each_apart(self._database, "budgets", apps, self._judge, name=lambda app: app.name)
+            now, apps = clock(connection), budgets(connection)
+            warned = incidents.open_subjects(connection, NEARLY_SPENT)
+            usual = usual_windows(connection, now)
 
-    def _judge(self, app: AppBudget) -> bool:
-        """Whether anything follows for this application."""
-        with self._database.reading() as connection:
-            budget = budget_of(app)
-            judged = judge(budget, windows_of(connection, app, clock(connection)))
-            is_warned = incidents.is_open(connection, NEARLY_SPENT, app.name)
-        if judged.level is Level.PAUSES and app_pauses.not_paused_yet(app, budget.pauses):
-            return self._pause(app)
-        # One that is paused has an incident of its own.
-        if (judged.level is not Level.FINE and not app.paused) == is_warned:
-            return False
-        with self._database.transaction() as connection:
-            if is_warned:
-                incidents.close_of(connection, NEARLY_SPENT, app.name)
-            else:
-                incidents.note(connection, kind=NEARLY_SPENT, subject=app.name, detail=judged.why)
-                announce(connection, app_id=app.id, event=WebhookEvent.APP_WARNED, facts={"reason": judged.why})
-        return True
-
-    def _pause(self, app: AppBudget) -> bool:
-        """Judge again with the application locked: it may have been resumed or paused since."""
-        with self._database.transaction() as connection:
-            locked = lock_budget(connection, app.name)
-            if locked is None:
+        def watch(app: AppBudget) -> bool:
+            windows = usual.get(app.id, {})
+            if not resumed_lately(app, now) and _step(app, windows, is_warned=app.name in warned) is None:
                 return False
-            budget = budget_of(locked)
-            judged = judge(budget, windows_of(connection, locked, clock(connection)))
-            if judged.level is not Level.PAUSES or not app_pauses.not_paused_yet(locked, budget.pauses):
-                return False
-            app_pauses.pause(connection, locked, budget.pauses, actor=_ACTOR, reason=judged.why)
-        log.error("app_paused", app=app.name, why=judged.why)
-        return True
+            return self._decide(app)
+
+        with self._database.transaction() as connection:
+            of_account = _judge_account(connection, windows_of_account(usual.values()))
+        return of_account + each_apart(self._database, "budgets", apps, watch, name=lambda app: app.name)
+
+    def _decide(self, app: AppBudget) -> bool:
+        """Judge the application while it is locked: another sweep, a resume or a change may have come first."""
+        with self._database.transaction() as connection:
+            locked = lock_budget(connection, app.id)
+            windows = windows_of(connection, locked, clock(connection))
+            step = _step(locked, windows, is_warned=incidents.is_open(connection, NEARLY_SPENT, locked.name))
+            why = judge(budget_of(locked), windows).why
+            if step is _Step.WARN:
+                incidents.note(connection, kind=NEARLY_SPENT, subject=locked.name, detail=why)
+                announce(connection, app_id=locked.id, event=WebhookEvent.APP_WARNED, facts={"reason": why})
+            elif step is _Step.END_WARNING:
+                incidents.close_of(connection, NEARLY_SPENT, locked.name)
+            elif step is _Step.PAUSE:
+                app_pauses.pause(connection, locked, budget_of(locked).pauses, actor=_ACTOR, reason=why)
+        if step is _Step.PAUSE:
+            log.error("app_paused", app=app.name, why=why)
+        return step is not None
 
 
-def _judge_account(connection: Connection) -> int:
+def _step(app: AppBudget, windows: Windows, *, is_warned: bool) -> _Step | None:
+    """What follows for an application that has spent this; `is_warned` says whether there is a warning of it."""
+    budget = budget_of(app)
+    level = judge(budget, windows).level
+    if level is Level.PAUSES and app_pauses.not_paused_yet(app, budget.pauses):
+        return _Step.PAUSE
+    # One that is paused has an incident of its own.
+    is_near = level is not Level.FINE and not app.paused
+    if is_near == is_warned:
+        return None
+    return _Step.WARN if is_near else _Step.END_WARNING
+
+
+def _judge_account(connection: Connection, windows: Windows) -> int:
     """Open and close the incidents of the account. How many."""
-    judged = judge(OF_AWS, windows_of_all(connection, clock(connection)))
+    judged = judge(OF_AWS, windows)
     changed = 0
     for level, subject in _LINES.items():
         has_crossed, is_open = judged.level >= level, incidents.is_open(connection, NEAR_AWS, subject)

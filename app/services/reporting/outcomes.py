@@ -130,7 +130,7 @@ class Outcomes:
     def page(self, caller: Caller, wanted: OutcomeFilter, page: Page) -> Paged[OutcomeView]:
         """Outcomes by email, the newest first, and within one in the order of its recipients.
 
-        `page` names a recipient to start after or before. Raises `ValidationFailed`.
+        `page` names a recipient to start after or before. Raises `RestrictedApiKey` and `ValidationFailed`.
         """
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
@@ -159,7 +159,10 @@ class Outcomes:
                 found = outcome_pages.page(connection, asked.filters, limit=PIECE, after=found[-1].email.id)
 
     def counts(self, caller: Caller, wanted: OutcomeFilter) -> OutcomeCounts:
-        """How many recipients have each outcome, whatever `kinds` and `causes` say. Raises `ValidationFailed`."""
+        """How many recipients have each outcome, whatever `kinds` and `causes` say.
+
+        Raises `RestrictedApiKey` and `ValidationFailed`.
+        """
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             asked = _wanted(connection, caller, replace(wanted, kinds=(), causes=()))

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import UUID
-
-from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Fault, RestrictedApiKey, ValidationFailed
+from app.domain.errors import Fault, ValidationFailed
 from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.moments import first_of_day, first_of_hour
 from app.domain.reporting.counted import Counted
+from app.services.list_filters import app_filter
 from app.services.reporting.fold_counts import first_hour_kept
-from app.store.apps import apps
 from app.store.engine.database import Database, clock
 from app.store.reporting import counts
 from app.store.reporting.counts import Chosen
@@ -82,7 +79,7 @@ class ReadStats:
         if ask.provider is not None and ask.provider not in {*DOMAINS, OTHER}:
             raise _invalid("/provider", "unknown", f"One of {', '.join(sorted(DOMAINS))}, {OTHER}.")
         with self._database.reading() as connection:
-            app_id = _owner(connection, caller, ask.app)
+            app_id = app_filter(connection, caller, ask.app)
             since, until = _bounds(ask, clock(connection))
             chosen = Chosen(since=since, until=until, app_id=app_id, stream=ask.stream, mailbox_provider=ask.provider)
             periods = (counts.hours if ask.by is By.HOUR else counts.days)(connection, chosen)
@@ -99,20 +96,6 @@ class ReadStats:
 
 def _each(numbers: Mapping[str, int]) -> dict[Counted, int]:
     return {what: numbers.get(what, 0) for what in Counted}
-
-
-def _owner(connection: Connection, caller: Caller, app: str | None) -> UUID | None:
-    """The application whose emails are counted; None for all."""
-    if not caller.is_admin:
-        if app not in {None, caller.app}:
-            raise RestrictedApiKey("An application sees its own counts only; leave `app` out.")
-        return caller.app_id
-    if app is None:
-        return None
-    found = apps.by_name(connection, app)
-    if found is None:
-        raise _invalid("/app", "unknown", "There is no application of this name.")
-    return found.id
 
 
 def _bounds(ask: Ask, now: datetime) -> tuple[datetime, datetime]:

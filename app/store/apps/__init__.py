@@ -1,1 +1,1 @@
-"""Rows of applications, API keys, idempotency keys and streams."""
+"""Rows of applications, their budgets and pauses, their use of limits, their API keys and streams."""

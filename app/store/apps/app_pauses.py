@@ -67,17 +67,15 @@ def budgets(connection: Connection) -> tuple[AppBudget, ...]:
     return tuple(map(_budget, connection.execute(select(apps).order_by(apps.c.name))))
 
 
-def budget_of(connection: Connection, name: str) -> AppBudget | None:
-    """The application of this name with its budget."""
-    row = connection.execute(select(apps).where(apps.c.name == name)).one_or_none()
-    return _budget(row) if row else None
+def budget_of(connection: Connection, app_id: UUID) -> AppBudget:
+    """This application with its budget."""
+    return _budget(connection.execute(select(apps).where(apps.c.id == app_id)).one())
 
 
-def lock_budget(connection: Connection, name: str) -> AppBudget | None:
+def lock_budget(connection: Connection, app_id: UUID) -> AppBudget:
     """The same, which nothing else changes until the transaction ends. Emails of it are accepted meanwhile."""
-    query = select(apps).where(apps.c.name == name).with_for_update(key_share=True)
-    row = connection.execute(query).one_or_none()
-    return _budget(row) if row else None
+    query = select(apps).where(apps.c.id == app_id).with_for_update(key_share=True)
+    return _budget(connection.execute(query).one())
 
 
 def set_budget(connection: Connection, app_id: UUID, budget: Json | None) -> None:

@@ -95,6 +95,11 @@ def is_open(connection: Connection, kind: str, subject: str) -> bool:
     return connection.scalar(query) is not None
 
 
+def open_subjects(connection: Connection, kind: str) -> frozenset[str]:
+    """The subjects of all open incidents of this kind."""
+    return frozenset(connection.scalars(select(incidents.c.subject).where(_IS_OPEN, incidents.c.kind == kind)))
+
+
 def close_of(connection: Connection, kind: str, subject: str) -> None:
     """Close the incident of this kind and subject, if it is open: what it is about is over."""
     mine = (incidents.c.kind == kind) & (incidents.c.subject == subject)

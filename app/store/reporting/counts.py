@@ -133,17 +133,20 @@ def days(connection: Connection, chosen: Chosen) -> dict[datetime, dict[str, int
     return {day: {what: number for what, number in numbers.items() if number} for day, numbers in found.items()}
 
 
-def spent_by_hour(connection: Connection, *, since: datetime, app_id: UUID | None) -> Spent:
-    """What an application, or all of them, has spent of its budget with the emails of the hours since this one."""
+def spent_by_hour(connection: Connection, *, since: datetime, app_id: UUID | None = None) -> dict[UUID, Spent]:
+    """What each application, or this one, has spent of its budget with the emails of the hours since this one.
+
+    One that has spent nothing may be missing.
+    """
     return _spent(connection, hourly_counts, since, app_id)
 
 
-def spent_by_day(connection: Connection, *, since: datetime, app_id: UUID | None) -> Spent:
+def spent_by_day(connection: Connection, *, since: datetime, app_id: UUID | None = None) -> dict[UUID, Spent]:
     """The same of the days since this one."""
     return _spent(connection, daily_counts, since, app_id)
 
 
-def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID | None) -> Spent:
+def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID | None) -> dict[UUID, Spent]:
     """AWS holds nothing against a sender that its own mailbox simulator answers."""
     chosen = Chosen(since=since, until=_NEVER, app_id=app_id)
     parts = (
@@ -151,8 +154,11 @@ def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID 
         for table in (folded, count_changes)
     )
     counts = union_all(*parts).subquery()
-    query = select(counts.c.what, func.sum(counts.c.number)).group_by(counts.c.what)
-    return Spent(**{what: int(number) for what, number in connection.execute(query)})
+    place = (counts.c.app_id, counts.c.what)
+    found: defaultdict[UUID, dict[str, int]] = defaultdict(dict)
+    for app, what, number in connection.execute(select(*place, func.sum(counts.c.number)).group_by(*place)):
+        found[app][what] = int(number)
+    return {app: Spent(**numbers) for app, numbers in found.items()}
 
 
 def _sums(connection: Connection, folded: Table, chosen: Chosen) -> dict[datetime, dict[str, int]]:
@@ -168,7 +174,8 @@ def _sums(connection: Connection, folded: Table, chosen: Chosen) -> dict[datetim
 
 def _chosen(table: Table, chosen: Chosen) -> Select[Any]:
     time = table.c[_TIME[table]]
-    rows = select(time.label("time"), table.c.what, table.c.number).where(time >= chosen.since, time < chosen.until)
+    columns = (time.label("time"), table.c.app_id, table.c.what, table.c.number)
+    rows = select(*columns).where(time >= chosen.since, time < chosen.until)
     if chosen.app_id is not None:
         rows = rows.where(table.c.app_id == chosen.app_id)
     if chosen.stream is not None:

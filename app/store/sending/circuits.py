@@ -1,8 +1,9 @@
 """Circuits: which due email has to wait, why, and when one email may probe whether the cause is over.
 
 Scopes are `ses` (it cannot be reached), `account`, `configuration_set`, `keys` (a sealing key is missing),
-`sender:<domain>`, `stream:<app>/<stream>`, `lane:<lane>`, and `recovery` after a restore. A circuit without `probe_at`
-was opened by a person, and only a person closes it.
+`sender:<domain>`, `stream:<app>/<stream>`, `lane:<lane>`, `app:<app>/<lane>` (a budget paused this lane of an
+application, whose row keeps it), and `recovery` after a restore. A circuit without `probe_at` is never probed: a person
+closes it, or what opened it.
 """
 
 from collections.abc import Set as AbstractSet

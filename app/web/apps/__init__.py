@@ -1,1 +1,1 @@
-"""`/v1/apps`: applications and their API keys, for administrators."""
+"""`/v1/apps`: applications, their API keys and their budgets, for administrators."""

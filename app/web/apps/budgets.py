@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from flask import Response
 from pydantic import Field, StrictFloat, StrictInt
 
-from app.domain.apps.budget import Budget, Pauses
+from app.domain.apps.budget import Budget, Pauses, Window
 from app.domain.apps.callers import Caller, Scope
 from app.services.apps.budgets import BudgetReport
 from app.web.http.context import current_gateway
@@ -56,7 +56,7 @@ class BudgetView(View):
     pause_complaints: float
     minimum: int
     pauses: Pauses
-    windows: dict[str, SpentView]
+    windows: dict[Window, SpentView]
     level: Literal["fine", "warns", "pauses"]
     why: str
     paused: list[str]
@@ -70,7 +70,7 @@ class BudgetView(View):
                 "object": "budget",
                 "app": report.app,
                 **asdict(report.budget),
-                "windows": {name: asdict(spent) for name, spent in report.windows.items()},
+                "windows": {window: asdict(spent) for window, spent in report.windows.items()},
                 "level": report.judged.level.name.lower(),
                 "why": report.judged.why,
                 "paused": list(report.paused),
@@ -84,8 +84,7 @@ class BudgetView(View):
 )
 def get_budget(caller: Caller, app: str) -> Response:
     """Answer with the budget."""
-    gateway = current_gateway()
-    return BudgetView.of(gateway.budgets.show(caller, gateway.apps.find(caller, app).name)).answer()
+    return BudgetView.of(current_gateway().budgets.show(caller, app)).answer()
 
 
 @budgets.operation(
@@ -100,9 +99,8 @@ def get_budget(caller: Caller, app: str) -> Response:
 )
 def change_budget(caller: Caller, app: str, body: BudgetBody) -> Response:
     """Answer with the changed budget."""
-    gateway = current_gateway()
     changes = {name: getattr(body, name) for name in body.model_fields_set}
-    return BudgetView.of(gateway.budgets.set(caller, gateway.apps.find(caller, app).name, changes)).answer()
+    return BudgetView.of(current_gateway().budgets.set(caller, app, changes)).answer()
 
 
 @budgets.operation(
@@ -118,6 +116,5 @@ def change_budget(caller: Caller, app: str, body: BudgetBody) -> Response:
 def resume_app(caller: Caller, app: str, body: ResumeBody) -> Response:
     """Answer with the budget; what was spent by now does not pause the application again."""
     gateway = current_gateway()
-    name = gateway.apps.find(caller, app).name
-    gateway.budgets.resume(caller, name, reason=body.reason)
-    return BudgetView.of(gateway.budgets.show(caller, name)).answer()
+    gateway.budgets.resume(caller, app, reason=body.reason)
+    return BudgetView.of(gateway.budgets.show(caller, app)).answer()

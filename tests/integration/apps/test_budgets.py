@@ -3,62 +3,33 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from app.cli.main import main
-from app.domain.apps.budget import Budget, Spent
-from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
+from app.domain.apps.budget import Budget, Spent, Window
+from app.domain.errors import ValidationFailed
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.apps.spending import windows_of
+from app.services.apps.watch_budgets import WatchBudgets
 from app.services.operating.upkeep import Sweep
 from app.services.suppression.explanation.explain import Ask
-from app.store.apps.app_pauses import budget_of
-from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at
+from tests.support.apps.budgets import APP, FEW, bounce_all, pause, paused, send, watch
+from tests.support.database.interleaving import locked, others
 from tests.support.gateway.emails import ROOT, bounce, complaint, delivery, feed, submit, take
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, change, count, rows
 from tests.support.webhooks.endpoints import subscribe
-
-APP: Final = "invites"
-FEW: Final = {"minimum": 10, "warn_bounces": 0.2, "pause_bounces": 0.4}
-"""A budget that a few emails spend."""
 
 
 @pytest.fixture(autouse=True)
 def budget(gateway: Gateway) -> None:
     caller(gateway, app=APP)
     gateway.budgets.set(ROOT, APP, FEW)
-
-
-def send(
-    gateway: Gateway, number: int, *, app: str = APP, lane: Lane = Lane.TRANSACTIONAL, domain: str = "example.net"
-) -> Any:
-    """Send so many emails, in the transactional lane, which a pause leaves alone. Their ids."""
-    who = caller(gateway, app=app)
-    sent = [submit(gateway, who, f"p{count(gateway, 'recipients')}@{domain}", lane=lane) for _ in range(number)]
-    gateway.deliver.drain(lane)
-    return sent
-
-
-def watch(gateway: Gateway) -> dict[str, str]:
-    """Run the sweep; the open incidents by kind and subject."""
-    gateway.upkeep.run(Sweep.BUDGETS)
-    found = gateway.triage.incidents(ROOT, limit=10)
-    return {f"{one.kind} {one.subject}": one.detail for one in found if one.kind.startswith(("app_", "account_"))}
-
-
-def paused(gateway: Gateway) -> tuple[str, ...]:
-    return gateway.budgets.show(ROOT, APP).paused
-
-
-def bounce_all(gateway: Gateway, emails: Any) -> None:
-    for email in emails:
-        feed(gateway, bounce(gateway, email))
 
 
 def test_the_first_line_warns_and_the_second_pauses_the_bulk_lane(gateway: Gateway) -> None:
@@ -77,6 +48,47 @@ def test_the_first_line_warns_and_the_second_pauses_the_bulk_lane(gateway: Gatew
     assert [row["actor"] for row in rows(gateway, "audit", action="app_pause")] == ["budget"]
     assert list(watch(gateway)) == ["app_paused invites"]
     assert count(gateway, "audit", action="app_pause") == 1
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+def test_two_sweeps_at_once_announce_one_warning(gateway: Gateway) -> None:
+    """Both find the first line crossed; the second sees under the lock that the first has warned."""
+    subscribe(gateway, caller(gateway, app=APP), "app.warned")
+    sent = send(gateway, 10)
+    bounce_all(gateway, sent[:3])
+    watch(gateway)
+    sent += send(gateway, 10)
+    assert watch(gateway) == {}
+    bounce_all(gateway, sent[3:4])
+    with others(gateway) as sweeps:
+        with locked(gateway, "incidents", kind="app_budget"):
+            for _ in range(2):
+                sweeps.begin(WatchBudgets(database=gateway.database).sweep)
+        assert sorted(sweeps.results()) == [0, 1]
+    assert count(gateway, "webhook_messages") == 2
+    assert [row["count"] for row in rows(gateway, "incidents", kind="app_budget")] == [1]
+
+
+def test_a_sweep_asks_for_all_applications_at_once(gateway: Gateway) -> None:
+    """Whatever their number, unless something follows for one or it was resumed lately."""
+
+    def statements() -> int:
+        asked: list[str] = []
+        engine = gateway.database.engine
+
+        def note(*given: Any) -> None:
+            asked.append(given[2])
+
+        event.listen(engine, "before_cursor_execute", note)
+        WatchBudgets(database=gateway.database).sweep()
+        event.remove(engine, "before_cursor_execute", note)
+        return len(asked)
+
+    send(gateway, 10)
+    of_one = statements()
+    for name in ("shop", "news", "events"):
+        send(gateway, 1, app=name)
+    assert statements() == of_one
 
 
 def test_the_application_is_told_of_a_warning_a_pause_and_a_resume(gateway: Gateway) -> None:
@@ -123,12 +135,6 @@ def test_what_aws_does_not_count_does_not_count(gateway: Gateway, what: str) -> 
     assert paused(gateway) == (("bulk",) if what == "delivered before" else ())
 
 
-def pause(gateway: Gateway) -> None:
-    bounce_all(gateway, send(gateway, 10)[:5])
-    watch(gateway)
-    assert paused(gateway) == ("bulk",)
-
-
 def test_only_the_bulk_lane_of_the_application_waits(gateway: Gateway) -> None:
     """Its transactional lane goes on, and so does all email of others; no bell rings for what waits."""
     pause(gateway)
@@ -173,46 +179,6 @@ def test_the_budget_says_which_lanes_it_pauses(gateway: Gateway, pauses: str, la
     assert explained.would_send == (lanes != ("bulk", "transactional"))
 
 
-def test_after_a_resume_only_what_follows_is_judged(gateway: Gateway) -> None:
-    """The old bounces do not pause again. The emails that waited are judged, although they are older."""
-    pause(gateway)
-    waited = [submit(gateway, caller(gateway, app=APP), f"w{one}@example.net", lane=Lane.BULK) for one in range(10)]
-    assert gateway.budgets.resume(ROOT, APP, reason="The list is clean.") == ("bulk",)
-    assert watch(gateway) == {}
-    gateway.deliver.drain(Lane.BULK)
-    assert watch(gateway) == {}
-    bounce_all(gateway, waited[:4])
-    assert "app_paused invites" in watch(gateway)
-    entries = rows(gateway, "audit", action="app_resume")
-    assert [(row["actor"], row["reason"]) for row in entries] == [("cli:test", "The list is clean.")]
-
-
-def test_a_week_after_a_resume_the_usual_windows_are_back(gateway: Gateway) -> None:
-    """By then the old bounces are out of them."""
-    pause(gateway)
-    gateway.budgets.resume(ROOT, APP, reason="The list is clean.")
-    with gateway.database.reading() as connection:
-        found = budget_of(connection, APP)
-        assert found is not None
-        now = clock(connection)
-        names = [set(windows_of(connection, found, now + timedelta(days=days))) for days in (0, 6, 8)]
-    assert names[0] == names[1] == {"the last 24 hours", "what was sent since it was resumed"}
-    assert names[2] == {"the last 24 hours", "the last 7 days"}
-
-
-def test_a_resume_needs_a_reason_a_pause_and_an_admin(gateway: Gateway) -> None:
-    """So that others know why."""
-    with pytest.raises(NotFound):
-        gateway.budgets.resume(ROOT, APP, reason="Why not.")
-    pause(gateway)
-    with pytest.raises(ValidationFailed):
-        gateway.budgets.resume(ROOT, APP, reason=" ")
-    with pytest.raises(RestrictedApiKey):
-        gateway.budgets.resume(caller(gateway), APP, reason="Mine.")
-    with pytest.raises(NotFound):
-        gateway.budgets.show(ROOT, "none")
-
-
 @pytest.mark.parametrize("folded", [True, False])
 def test_what_is_spent_is_what_a_recount_of_the_window_says(gateway: Gateway, folded: bool) -> None:
     """A late bounce counts in the window of its email: one of two days ago is in the week alone, an old one in none."""
@@ -236,7 +202,7 @@ def test_what_is_spent_is_what_a_recount_of_the_window_says(gateway: Gateway, fo
         gateway.upkeep.run(Sweep.COUNTS)
     windows = gateway.budgets.show(ROOT, APP).windows
     one_day = Spent(sent=4, hard_bounced=1, complained=1)
-    assert windows == {"the last 24 hours": one_day, "the last 7 days": Spent(sent=8, hard_bounced=2, complained=2)}
+    assert windows == {Window.DAY: one_day, Window.WEEK: Spent(sent=8, hard_bounced=2, complained=2)}
 
 
 @pytest.mark.parametrize(
@@ -283,10 +249,17 @@ def test_an_operator_sets_reads_and_resumes(
         "pause_complaints": 0.001,
         "pauses": "bulk",
     }
+    nothing = {"sent": 0, "hard_bounced": 0, "complained": 0}
+    assert answer["windows"] == {"day": nothing, "week": nothing}
+    assert main(["app", "budget", APP, "--warn-complaints", "0.0003%", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["budget"]["warn_complaints"] == 0.000003
     assert main(["app", "resume", APP, "--reason", "Why not."]) == 1
     pause(gateway)
     assert main(["app", "budget", APP]) == 0
-    assert "Paused: bulk. 5 of 10 recipients bounced for good" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Paused: bulk. 5 of 10 recipients bounced for good" in said
+    assert "in the last 7 days" in said
     assert main(["app", "resume", APP, "--reason", "Clean."]) == 0
     assert main(["app", "budget", APP, "--default", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["budget"]["minimum"] == 100

@@ -212,8 +212,8 @@ def test_over_the_limit_of_a_day_the_answer_says_when_it_begins_anew(web: Web, r
 def test_a_request_that_waits_as_it_was_told_is_accepted(web: Web, root: Headers) -> None:
     """Over the limit of a second."""
     headers = make(web, root, emails_per_second=2)
-    body_of(post(web, "/v1/emails/batch", headers, [MAIL, MAIL]))
-    refused = post(web, "/v1/emails", headers, MAIL)
+    answers = (post(web, "/v1/emails", headers, MAIL) for _ in range(1_000))
+    refused = next(answer for answer in answers if answer.status_code != 200)
     problem_of(refused, 429, "rate_limit_exceeded")
     assert (limits_in(refused), refused.headers["Retry-After"]) == ([2, 0, 1], "1")
     time.sleep(1)
@@ -251,6 +251,30 @@ def test_a_budget_is_shown_changed_and_refused_over_http(web: Web, root: Headers
     refused = web.client.patch(path, json={"warn_bounces": 0.5}, headers=root)
     assert pointers(problem_of(refused, 422, "validation_error")) == ["/warn_bounces"]
     assert body_of(web.client.get(path, headers=root)) == changed
+    assert count(web.gateway, "audit", action="app_budget") == 1
+    assert body_of(web.client.patch(path, json={}, headers=root)) == changed
+    assert count(web.gateway, "audit", action="app_budget") == 1
+
+
+def test_a_budget_names_its_windows_with_fixed_words(web: Web, root: Headers) -> None:
+    """In the answer and in the OpenAPI document, so that a program reads them."""
+    make(web, root)
+    shown = body_of(web.client.get("/v1/apps/events/budget", headers=root))
+    nothing = {"sent": 0, "hard_bounced": 0, "complained": 0}
+    assert shown["windows"] == {"day": nothing, "week": nothing}
+    schemas = body_of(web.client.get("/openapi.json"))["components"]["schemas"]
+    assert schemas["Window"]["enum"] == ["day", "week", "since_resumed"]
+
+
+def test_a_budget_is_found_by_the_id_of_its_application(web: Web, root: Headers) -> None:
+    """The answer and the audit name the application all the same."""
+    make(web, root)
+    app_id = body_of(web.client.get("/v1/apps/events", headers=root))["id"]
+    change(web.gateway, "apps", {"bulk_paused_at": datetime.now(UTC), "paused_reason": "Too much."}, name="events")
+    assert body_of(web.client.patch(f"/v1/apps/{app_id}/budget", json={"minimum": 50}, headers=root))["app"] == "events"
+    assert body_of(post(web, f"/v1/apps/{app_id}/resume", root, {"reason": "Mended."}))["paused"] == []
+    named = [row["data"]["app"] for row in rows(web.gateway, "audit") if row["action"] in {"app_budget", "app_resume"}]
+    assert named == ["events", "events"]
 
 
 def test_an_application_is_resumed_over_http(web: Web, root: Headers) -> None:

@@ -1,12 +1,14 @@
 """`./postern app` and `./postern key rotate`: what an operator keeps of applications."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.cli.main import main
+from app.services.apps.issue_keys import OVERLAP
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at
 from tests.support.gateway.gateways import issue
@@ -97,4 +99,20 @@ def test_a_key_is_rotated(gateway: Gateway, capsys: pytest.CaptureFixture[str]) 
         assert gateway.authenticate(f"Bearer {token}").app == "invites"
     listed = {key["id"]: key for key in run(capsys, "key", "list")["keys"]}
     assert listed[old.key.public_id]["replaced_by"] == new["id"]
+    assert listed[old.key.public_id]["expires_at"] == new["old_expires_at"]
     assert [key["expires_at"] is not None for key in listed.values()] == [True, True]
+
+
+@pytest.mark.parametrize("lifetime", [timedelta(hours=1), timedelta(days=9)])
+def test_a_rotation_says_when_the_old_key_ends(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str], lifetime: timedelta
+) -> None:
+    """After the overlap, or before if it was to expire before."""
+    now = datetime.now(UTC)
+    old = issue(gateway, expires_at=now + lifetime)
+    assert main(["key", "rotate", old.key.public_id]) == 0
+    said = capsys.readouterr().out
+    [listed] = [key for key in run(capsys, "key", "list")["keys"] if key["id"] == old.key.public_id]
+    ends_at = datetime.fromisoformat(listed["expires_at"])
+    assert abs(ends_at - now - min(lifetime, OVERLAP)) < timedelta(minutes=1)
+    assert f"expires at {ends_at:%Y-%m-%d %H:%M} UTC" in said

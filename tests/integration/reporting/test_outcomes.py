@@ -98,7 +98,9 @@ def test_an_application_sees_only_its_own(gateway: Gateway) -> None:
         assert (counted.counts[OutcomeKind.ON_ITS_WAY], counted.emails) == (1, 1)
     [[row]] = gateway.reporting.outcomes.pieces(other, OutcomeFilter())
     assert row.app == "other"
-    assert [row.app for row in told(gateway, other, app="invites")] == ["other"]
+    assert [row.app for row in told(gateway, other, app="other")] == ["other"]
+    with pytest.raises(RestrictedApiKey):
+        told(gateway, other, app="invites")
     foreign = told(gateway, who)[0].recipient_id
     with pytest.raises(ValidationFailed, match="recipient_id"):
         gateway.reporting.outcomes.page(other, OutcomeFilter(), Page(10, after=foreign))

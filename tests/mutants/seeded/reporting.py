@@ -9,6 +9,7 @@ _LIST: Final = "tests/integration/reporting/test_outcomes.py"
 _PAGE: Final = "tests/integration/reporting/test_outcome_page.py"
 _COUNTS: Final = "tests/integration/reporting/test_counts.py"
 _BUDGETS: Final = "tests/integration/apps/test_budgets.py"
+_RESUMES: Final = "tests/integration/apps/test_resumes.py"
 
 OF_OUTCOMES: Final = (
     Mutant(
@@ -117,7 +118,7 @@ OF_BUDGETS: Final = (
         name="after a resume the old bounces pause again",
         file="app/services/apps/spending.py",
         edits=((": spent - resumed.spent}", ": spent}"),),
-        killed_by=f"{_BUDGETS}::test_after_a_resume_only_what_follows_is_judged[sqlite]",
+        killed_by=f"{_RESUMES}::test_after_a_resume_only_what_follows_is_judged[sqlite]",
     ),
     Mutant(
         name="the mailbox simulator spends a budget",

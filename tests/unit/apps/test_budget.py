@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.apps.budget import OF_AWS, Budget, Level, Spent, judge, percent
+from app.domain.apps.budget import OF_AWS, Budget, Level, Spent, Window, judge, percent
 
 BUDGET = Budget()
 
 
 def level(**spent: int) -> Level:
     """How far the budget is spent by this alone."""
-    return judge(BUDGET, {"a window": Spent(**spent)}).level
+    return judge(BUDGET, {Window.DAY: Spent(**spent)}).level
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_the_lines_are_shares_of_enough_recipients(spent: dict[str, int], expect
 def test_the_worst_window_decides_and_is_named() -> None:
     """The sentence has the numbers, so that an operator needs no other page."""
     windows = {
-        "the last 24 hours": Spent(sent=200, hard_bounced=5),
-        "the last 7 days": Spent(sent=900, hard_bounced=45),
+        Window.DAY: Spent(sent=200, hard_bounced=5),
+        Window.WEEK: Spent(sent=900, hard_bounced=45),
     }
     judged = judge(BUDGET, windows)
     assert judged.level is Level.PAUSES
@@ -73,8 +73,18 @@ def test_the_lines_of_an_application_come_before_those_of_aws() -> None:
 
 
 @pytest.mark.parametrize(
-    "share, text", [(0.02, "2 %"), (0.0005, "0.05 %"), (1.0, "100 %"), (0.0479, "4.79 %"), (0, "0 %")]
+    "share, text",
+    [
+        (0.02, "2 %"),
+        (0.0005, "0.05 %"),
+        (1.0, "100 %"),
+        (0.0479, "4.79 %"),
+        (0.07, "7 %"),
+        (0.000025, "0.0025 %"),
+        (0.000001, "0.0001 %"),
+        (0, "0 %"),
+    ],
 )
 def test_a_share_is_written_as_people_read_it(share: float, text: str) -> None:
-    """Without zeros that say nothing."""
+    """Without zeros that say nothing, and a small share is not 0."""
     assert percent(share) == text
