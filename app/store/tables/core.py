@@ -14,7 +14,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
     false,
     text,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 
 from app.store.engine.database import UtcDateTime
 from app.store.tables.apps import api_keys, app_usage, apps, idempotency_keys
+from app.store.tables.feedback import events, notifications
 from app.store.tables.metadata import Structured, metadata
 from app.store.tables.operating import (
     alerts,
@@ -99,7 +99,6 @@ __all__ = [
 _CLAIMABLE = text("state in ('scheduled', 'queued', 'retry_wait')")
 _CAUSED = text("cause is not null")
 _HELD = text("state = 'held'")
-_QUARANTINED = text("state = 'quarantined'")
 _MAY_EXPIRE = text("state in ('held', 'queued', 'retry_wait', 'scheduled') and expires_at is not null")
 # `position` is never negative. Only the query of a list has this condition, so only it may use the index: a claim that
 # used the index would sort all waiting email.
@@ -252,74 +251,4 @@ attempts = Table(
     Column("ended_at", UtcDateTime),
     Index("ix_attempts_recipient_id_started_at", "recipient_id", "started_at"),
     Index("ix_attempts_started_at", "started_at"),
-)
-
-# The inbox: what SNS delivered, unique by its message id, before anything is concluded from it.
-notifications = Table(
-    "notifications",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("sns_message_id", String(64), nullable=False, unique=True),
-    Column("topic_arn", String(400), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("raw", Text, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("note", Text),
-    Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("due_at", UtcDateTime, nullable=False),
-    Column("published_at", UtcDateTime, nullable=False),
-    Column("received_at", UtcDateTime, nullable=False),
-    Column("processed_at", UtcDateTime),
-    Index(
-        "ix_notifications_due_at",
-        "due_at",
-        postgresql_where=text("state in ('new', 'parked')"),
-        sqlite_where=text("state in ('new', 'parked')"),
-    ),
-    Index("ix_notifications_quarantined", "received_at", postgresql_where=_QUARANTINED, sqlite_where=_QUARANTINED),
-    Index(
-        "ix_notifications_processed",
-        "received_at",
-        postgresql_where=text("state = 'processed'"),
-        sqlite_where=text("state = 'processed'"),
-    ),
-    Index(
-        "ix_notifications_parked",
-        "note",
-        postgresql_where=text("state = 'parked'"),
-        sqlite_where=text("state = 'parked'"),
-    ),
-)
-
-# The timeline: one normalised event per recipient. `dedup` makes a repeated event one row, whichever copy came first.
-events = Table(
-    "events",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("feedback_id", Uuid, ForeignKey("notifications.id", ondelete="SET NULL"), key="notification_id"),
-    Column("recipient_id", Uuid, ForeignKey("recipients.id"), index=True),
-    Column("ses_message_id", String(256), nullable=False),
-    Column("type", String(20), nullable=False),
-    Column("address", String(320)),
-    Column("key", String(320)),
-    Column("domain", String(255)),
-    Column("dedup", String(160), nullable=False),
-    Column("occurred_at", UtcDateTime, nullable=False),
-    Column("mail_sent_at", UtcDateTime),
-    Column("counts_against", Boolean, nullable=False, server_default=false()),
-    Column("detail", Text, nullable=False),
-    Column("effect", Text, nullable=False),
-    Column("data", Structured, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    UniqueConstraint("ses_message_id", "type", "dedup"),
-    Index("ix_events_key_type_occurred_at", "key", "type", "occurred_at"),
-    Index("ix_events_domain_type_occurred_at", "domain", "type", "occurred_at"),
-    Index("ix_events_key_occurred_at_id", "key", "occurred_at", "id"),
-    # For the foreign key: without it, deleting a notification would read all events.
-    Index(
-        "ix_events_feedback_id",
-        "notification_id",
-        postgresql_where=text("feedback_id is not null"),
-        sqlite_where=text("feedback_id is not null"),
-    ),
 )

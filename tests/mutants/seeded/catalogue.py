@@ -20,6 +20,7 @@ from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
+from tests.mutants.seeded.users import OF_USERS
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
 
 _CLAIMS = "tests/integration/sending/test_claims.py"
@@ -289,6 +290,7 @@ MUTANTS: Final = (
     *OF_OUTCOMES,
     *OF_PEOPLE,
     *OF_POSTS,
+    *OF_USERS,
     *OF_DELIVERIES,
     *OF_THE_CALL,
     *OF_THE_HOUSE,

@@ -27,6 +27,10 @@ TABLES: Final = (
     "webhook_deliveries",
     "webhook_attempts",
     "outcome_links",
+    "users",
+    "user_sessions",
+    "sign_in_links",
+    "sign_in_failures",
     "hourly_counts",
     "daily_counts",
 )
@@ -178,6 +182,24 @@ select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
     "outcome_links": """
 insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
 select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
+""",
+    "users": """
+insert into users (id, name, role, created_at)
+select id, 'person-' || n, case n when 7 then 'admin' else 'viewer' end, at from moments where n < 50
+""",
+    "user_sessions": """
+insert into user_sessions (id, token_hash, user_id, user_agent, created_at, seen_at, ends_at)
+select moments.id, sha256(n::text::bytea), users.id, 'Firefox', at, at,
+    case when n %% 1000 = 7 then at else now() + interval '12 hours' end
+from moments join users on users.name = 'person-' || n %% 50
+""",
+    "sign_in_links": """
+insert into sign_in_links (token_hash, user_id, replaces_password, expires_at)
+select token_hash, user_id, true, ends_at from user_sessions
+""",
+    "sign_in_failures": """
+insert into sign_in_failures (name_key, failures, last_at)
+select sha256(n::text::bytea), 1, case when n %% 1000 = 7 then at else now() end from moments
 """,
     "hourly_counts": """
 insert into hourly_counts (app_id, hour, stream, mailbox_provider, what, number)
