@@ -221,3 +221,10 @@ def test_an_openid_provider_takes_over_no_user(
     with pytest.raises(error):
         gateway.users.sign_in.with_oidc(issuer, subject, name, Role.ADMIN, user_agent="")
     assert {one.name for one in gateway.users.users.all(ROOT)} == {"kim", "pat"}
+
+
+def test_forgetting_a_person_leaves_the_user_of_the_same_address(gateway: Gateway) -> None:
+    """Their sign-in is not email that they got: it ends when an administrator disables the user."""
+    person(gateway, "kim@example.com")
+    gateway.forget(ROOT, "kim@example.com", reason=WHY, ask_ses=False)
+    assert sign_in(gateway, "kim@example.com")

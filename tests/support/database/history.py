@@ -27,7 +27,6 @@ TABLES: Final = (
     "webhook_deliveries",
     "webhook_attempts",
     "outcome_links",
-    "users",
     "user_sessions",
     "sign_in_links",
     "sign_in_failures",
@@ -183,10 +182,6 @@ select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
 insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
 select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
 """,
-    "users": """
-insert into users (id, name, role, created_at)
-select id, 'person-' || n, case n when 7 then 'admin' else 'viewer' end, at from moments where n < 50
-""",
     "user_sessions": """
 insert into user_sessions (id, token_hash, user_id, user_agent, created_at, seen_at, ends_at)
 select moments.id, sha256(n::text::bytea), users.id, 'Firefox', at, at,
@@ -222,6 +217,11 @@ insert into apps (id, name, senders, default_lane, created_at)
 select ('01800000-0000-7000-8000-00000000000' || n)::uuid, 'app-' || n, '["@example.com"]', 'bulk', now()
 from generate_series(1, 5) as n
 """
+_USERS: Final = """
+insert into users (id, name, role, created_at)
+select gen_random_uuid(), 'person-' || n, case n when 7 then 'admin' else 'viewer' end, now()
+from generate_series(0, 49) as n
+"""
 _SECONDARY: Final = """
 select indexname, indexdef from pg_indexes where schemaname = 'public' and tablename = any(%(tables)s)
 """
@@ -234,6 +234,7 @@ def fill(database_url: str, *, emails: int) -> None:
         connection.execute("set synchronous_commit = off")
         connection.execute("set maintenance_work_mem = '256MB'")
         connection.execute(_APPS)
+        connection.execute(_USERS)
         connection.execute(_FUNCTIONS)
         connection.execute(_MOMENTS, {"total": emails})
         with _without_indexes(connection):
