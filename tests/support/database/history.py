@@ -186,7 +186,7 @@ select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '
 insert into user_sessions (id, token_hash, user_id, user_agent, created_at, seen_at, ends_at)
 select moments.id, sha256(n::text::bytea), users.id, 'Firefox', at, at,
     case when n %% 1000 = 7 then at else now() + interval '12 hours' end
-from moments join users on users.name = 'person-' || n %% 50
+from moments join users on users.name = 'person-' || n %% 2000
 """,
     "sign_in_links": """
 insert into sign_in_links (token_hash, user_id, replaces_password, expires_at)
@@ -220,7 +220,7 @@ from generate_series(1, 5) as n
 _USERS: Final = """
 insert into users (id, name, role, created_at)
 select gen_random_uuid(), 'person-' || n, case n when 7 then 'admin' else 'viewer' end, now()
-from generate_series(0, 49) as n
+from generate_series(0, 1999) as n
 """
 _SECONDARY: Final = """
 select indexname, indexdef from pg_indexes where schemaname = 'public' and tablename = any(%(tables)s)
