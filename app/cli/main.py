@@ -29,6 +29,7 @@ from app.cli.shell.command import Command, CommandFailed, Ended, PlanEnded, Usag
 from app.cli.shell.terminal import Terminal
 from app.cli.submission import check, emails, send
 from app.cli.suppression import explain, files, reviews, suppressions
+from app.cli.users import users
 from app.cli.webhooks import webhooks
 from app.domain.account.setup.trouble import SetupStopped
 from app.domain.errors import PosternError
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     stats.COMMAND,
     *keys.COMMANDS,
     *apps.COMMANDS,
+    *users.COMMANDS,
     *budgets.COMMANDS,
     check.COMMAND,
     *suppressions.COMMANDS,
@@ -90,6 +92,7 @@ GROUPS = {
     "stream": "streams of email: their titles, and one-click unsubscribe",
     "secret": "the keys of SECRET_KEYS",
     "ses": "the SES account behind the gateway",
+    "user": "the people who sign in to the console",
     "webhook": "the endpoints that get events of applications",
 }
 

@@ -88,6 +88,8 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
     with up(home) as gateway:
         assert gateway.ready["api_key"] == first["api_key"]
         assert gateway.ready["admin_key"] == first["admin_key"]
+        assert gateway.ready["console_url"].startswith(f"{gateway.ready['url']}/console/sign-in/link/")
+        assert gateway.ready["console_url"] != first["console_url"]
         assert gateway.call("GET", f"/v1/emails/{kept}")["subject"] == "You are invited"
         gateway.arrives(gateway.submit("ben@example.net"))
 

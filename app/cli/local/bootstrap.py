@@ -23,6 +23,8 @@ from app.cli.shell.command import CommandFailed
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.domain.apps.callers import Scope
 from app.domain.errors import PosternError
+from app.domain.users.links import sign_in_link
+from app.services.apps.authenticate import operator
 from app.services.apps.issue_keys import IssueKeys
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import alembic_config
@@ -58,12 +60,14 @@ _OF_ONE_SIDE = {"simulator_url", "account"}
 class Ready:
     """The URLs and keys for using the gateway. `sender` is a From address that the API key may use.
 
+    `console_url` signs the first administrator in, once.
     `simulator_url` is empty where AWS itself stands behind the gateway, and `account` where the simulator does.
     """
 
     url: str
     api_key: str
     admin_key: str
+    console_url: str
     sender: str
     simulator_url: str
     database_url: str
@@ -126,11 +130,13 @@ def start(
         supervisor.start(processes.worker(gateway.workforce))
         supervisor.start(processes.beat())
         keys = _keys(gateway, data, domain=behind.sender.rpartition("@")[2])
+        first_link = gateway.users.users.first_admin(operator(operated_gateway.user()))
     finally:
         gateway.close()
     return Ready(
         url=ports.url,
         **keys,
+        console_url=sign_in_link(ports.url, first_link),
         sender=behind.sender,
         simulator_url=behind.simulator_url,
         account=behind.account,

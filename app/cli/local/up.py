@@ -119,6 +119,7 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
     terminal.say(escape(f"\nPostern is up. {where}\n").replace("Postern is up.", "[bold]Postern is up.[/]"))
     rows = {
         "gateway": f"{ready.url}/",
+        "console": f"{ready.console_url}   (works once)",
         "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
         "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
         **(_simulated_pages(ready.simulator_url) if ready.simulator_url else {}),

@@ -1,4 +1,4 @@
-"""Erase what is past its retention: bodies, notifications, webhooks, links, idempotency keys, heartbeats, emails.
+"""Erase what is past its retention: bodies, notifications, webhooks, links, sign-ins, idempotency keys, emails.
 
 Bodies last for a time after their email has ended, notifications after they came, events for endpoints after they
 occurred, links to outcomes after they expired, emails after they were accepted. Each kind is erased by itself.
@@ -18,12 +18,14 @@ from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, job_cursors
 from app.store.reporting import outcome_links
 from app.store.submission import emails, idempotency_keys, old_emails
+from app.store.users import sign_in_failures, sign_in_links, user_sessions
 from app.store.webhooks import outbox
 
 log = structlog.get_logger()
 
 _BATCH: Final = 200
 _MOST_A_RUN: Final = 10_000
+_FAILURES_LAST: Final = timedelta(days=1)
 EVENTS_CURSOR: Final = "old_events"
 
 
@@ -39,7 +41,7 @@ class Retention:
         self._batch = batch
 
     def sweep(self) -> int:
-        """Erase all bodies, notifications and idempotency keys past their retention, a batch at a time.
+        """Erase all that is past its retention, a batch at a time.
 
         Each batch of each kind is a transaction, so a slow or failed one undoes nothing of the others. Raises the error
         of the first kind that failed, once the others were erased.
@@ -49,6 +51,7 @@ class Retention:
             self._erase_notifications,
             self._erase_webhooks,
             self._erase_outcome_links,
+            self._erase_sign_ins,
             self._erase_idempotency_keys,
             self._erase_heartbeats,
         )
@@ -94,6 +97,14 @@ class Retention:
         def batch(connection: Connection) -> int:
             before = clock(connection) - self._notifications_last
             return outcome_links.erase(connection, expired_before=before, limit=self._batch)
+
+        return self._until_none(batch)
+
+    def _erase_sign_ins(self) -> int:
+        def batch(connection: Connection) -> int:
+            sessions = user_sessions.erase(connection, limit=self._batch)
+            links = sign_in_links.erase(connection, limit=self._batch)
+            return sessions + links + sign_in_failures.erase(connection, lasts=_FAILURES_LAST, limit=self._batch)
 
         return self._until_none(batch)
 

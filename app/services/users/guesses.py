@@ -6,7 +6,6 @@ same time get no more guesses than attempts in turn.
 
 import hashlib
 from datetime import timedelta
-from typing import Final
 
 from sqlalchemy import Connection
 
@@ -16,9 +15,6 @@ from app.store.engine.database import Database, clock
 from app.store.operating import audit
 from app.store.users import sign_in_failures
 from app.store.users.sign_in_failures import Failures
-
-LASTS: Final = timedelta(days=1)
-"""How long failures of a name are kept after it was last given."""
 
 
 class Guesses:

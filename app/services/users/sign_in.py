@@ -21,6 +21,7 @@ from app.store.users import sign_in_links, user_sessions, users
 from app.store.users.users import Credentials
 
 _WRONG: Final = "The name, the password or the code is wrong."
+_LONGEST_SUBJECT: Final = 255  # OpenID Connect Core 1.0 section 2
 
 
 class SignIn:
@@ -97,11 +98,14 @@ class SignIn:
             return begin(connection, held.user, by="link", user_agent=user_agent)
 
     def with_oidc(self, issuer: str, subject: str, name: str, role: Role, *, user_agent: str) -> str:
-        """The token of a new session for a person whom an OpenID provider has signed in.
+        """The token of a new session for a person that an OpenID provider has signed in.
 
-        The first time makes the user; each time gives it the role. Raises `SignInRefused` for a disabled user, and for
-        the name of another one, and `ValidationFailed` for a name that no user may have.
+        The first time makes the user; each time gives it the role, also to the last administrator. Raises
+        `SignInRefused` for a disabled user, for the name of another one and for an issuer or subject that is too long,
+        and `ValidationFailed` for a name that no user may have.
         """
+        if max(len(issuer), len(subject)) > _LONGEST_SUBJECT:
+            raise SignInRefused(f"An issuer and a subject have at most {_LONGEST_SUBJECT} characters.")
         with self._database.transaction() as connection:
             held = users.hold_subject(connection, issuer, subject)
             if held is None:

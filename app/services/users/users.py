@@ -64,7 +64,8 @@ class Users:
             if users.add(connection, FIRST_ADMIN, Role.ADMIN):
                 made = _found(connection, FIRST_ADMIN)
                 _note(connection, caller.actor, "user.created", made, data={"role": Role.ADMIN})
-            user = _found(connection, FIRST_ADMIN)
+            user = _held(connection, FIRST_ADMIN).user
+            _note(connection, caller.actor, "user.link", user)
             return _link(connection, user, lasts=FIRST_LINK_LASTS, replaces_password=False)
 
     def link(self, caller: Caller, name: str) -> str:
@@ -248,7 +249,7 @@ def _held_beside_an_admin(connection: Connection, name: str, *, stays: bool) -> 
         raise _unknown()
     is_admin = user.role is Role.ADMIN and user.disabled_at is None
     if is_admin and not stays and not held:
-        raise Conflict("This is the last administrator: make another user one first.")
+        raise Conflict("This is the last administrator: make another user an administrator first.")
     return user
 
 

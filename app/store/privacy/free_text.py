@@ -1,8 +1,8 @@
 """Replaces addresses in passing text: a diagnostic, a header, a stored answer, the reason of an action.
 
 It looks through every text of every table, for many people at once, and puts their pseudonyms in place of their
-addresses. It leaves alone what belongs to others: the senders of an application, and email accepted for the address
-since.
+addresses. It leaves alone what belongs to others: the senders of an application, the users of the console, and email
+accepted for the address since.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,6 +44,7 @@ from app.store.tables.core import (
     recipients,
     suppression_events,
     suppressions,
+    users,
 )
 
 Json = dict[str, Any]
@@ -79,7 +80,7 @@ class Found:
 
 def tables() -> Iterator[Table]:
     """The tables to search."""
-    yield from (table for table in metadata.sorted_tables if table not in {apps, api_keys} and _texts(table))
+    yield from (table for table in metadata.sorted_tables if table not in {apps, api_keys, users} and _texts(table))
 
 
 def find(connection: Connection, table: Table, persons: Sequence[Person], *, after: Key | None) -> Found:

@@ -1,4 +1,4 @@
-"""What comes back: notifications as SNS delivered them, and the events that were read in them."""
+"""The tables of notifications and events. They are used through `app.store.tables.core`, which imports all tables."""
 
 from sqlalchemy import (
     Boolean,

@@ -43,6 +43,6 @@ def erase(connection: Connection, *, lasts: timedelta, limit: int) -> int:
     """Delete up to `limit` rows of names that were not given for so long. How many."""
     last_at = sign_in_failures.c.last_at
     old = select(sign_in_failures.c.name_key).where(last_at <= ahead(-lasts.total_seconds())).order_by(last_at)
-    found = connection.scalars(old.limit(limit)).all()
+    found = connection.scalars(old.limit(limit).with_for_update(skip_locked=True)).all()
     connection.execute(delete(sign_in_failures).where(sign_in_failures.c.name_key.in_(found)))
     return len(found)

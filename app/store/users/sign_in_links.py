@@ -41,6 +41,8 @@ def erase_of(connection: Connection, user_id: UUID) -> None:
 def erase(connection: Connection, *, limit: int) -> int:
     """Delete up to `limit` links that have expired, the first that expired first. How many."""
     expired = select(sign_in_links.c.token_hash).where(sign_in_links.c.expires_at <= now())
-    found = connection.scalars(expired.order_by(sign_in_links.c.expires_at).limit(limit)).all()
+    found = connection.scalars(
+        expired.order_by(sign_in_links.c.expires_at).limit(limit).with_for_update(skip_locked=True)
+    ).all()
     connection.execute(delete(sign_in_links).where(sign_in_links.c.token_hash.in_(found)))
     return len(found)

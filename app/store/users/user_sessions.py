@@ -96,7 +96,7 @@ def end_all(connection: Connection, user_id: UUID, *, keep: bytes | None = None)
 def erase(connection: Connection, *, limit: int) -> int:
     """Delete up to `limit` sessions that have ended, the first that ended first. How many."""
     ended = select(user_sessions.c.id).where(user_sessions.c.ends_at <= now()).order_by(user_sessions.c.ends_at)
-    found = connection.scalars(ended.limit(limit)).all()
+    found = connection.scalars(ended.limit(limit).with_for_update(skip_locked=True)).all()
     connection.execute(delete(user_sessions).where(user_sessions.c.id.in_(found)))
     return len(found)
 

@@ -21,6 +21,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.call_outcome import Accepted, Outcome, Tripped
 from app.domain.suppression.rules import Origin
+from app.domain.users.roles import Role
 from app.domain.webhooks.formats import EndpointFormat
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
@@ -247,6 +248,12 @@ def counts_are_folded(gateway: Gateway, _mailer: ScriptedMailer, _account: Accou
     submit(gateway, who, ADDRESS, stream=STREAM)
 
 
+def a_user_signs_in(gateway: Gateway, _mailer: ScriptedMailer, _account: Account) -> None:
+    """The user with the longest name, of the OpenID provider with the longest issuer, from the longest browser."""
+    issuer, subject, name = (LONGEST[f"users.{column}"] for column in ("oidc_issuer", "oidc_subject", "name"))
+    gateway.users.sign_in.with_oidc(issuer, subject, name, Role.OPERATOR, user_agent="A" * 300)
+
+
 SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]] = (
     a_mail_is_sent,
     the_list_of_ses_is_read,
@@ -259,6 +266,7 @@ SCENARIOS: Final[tuple[Callable[[Gateway, ScriptedMailer, Account], None], ...]]
     a_person_acts,
     workers_are_alive,
     counts_are_folded,
+    a_user_signs_in,
 )
 
 

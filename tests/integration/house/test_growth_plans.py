@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from app.cli.main import COMMANDS, main
 from app.domain.apps.callers import Scope
+from app.domain.errors import SignInRefused
 from app.domain.reporting.outcome_links import LinkKind
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
@@ -33,6 +34,7 @@ from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
 from tests.support.gateway.web import Headers, Web, web_on
 from tests.support.servers.servers import Postgres, running_postgres, service_directory
+from tests.support.users.people import ROOT, person, sign_in
 from tests.support.webhooks.endpoints import scripted, subscribe
 
 EMAILS: Final = 250_000
@@ -124,6 +126,23 @@ def test_no_step_of_an_email_scans_a_table_that_grows(url: str, redis_url: str) 
                 for endpoint in endpoints.claim(connection, one, limit=5):
                     assert deliveries.due(connection, endpoint.id, limit=200)
             gateway.webhooks.deliver.drain()
+    require_cheap(watch)
+
+
+def test_no_sign_in_scans_a_table_that_grows(url: str, redis_url: str) -> None:
+    """Neither one that fails, nor the pages after one that succeeds, nor the end of it."""
+    with gateway_on(url, redis_url) as gateway, watching() as watch:
+        with watch.doing("sign in"):
+            user = person(gateway)
+            with pytest.raises(SignInRefused):
+                sign_in(gateway, password="a wrong password")
+            token = sign_in(gateway)
+            gateway.users.sign_in.with_link(gateway.users.users.link(ROOT, "person-7"), user_agent="")
+        with watch.doing("sessions"):
+            assert gateway.users.sessions.behind(token)
+            assert gateway.users.sessions.of_user(user.id)
+            gateway.users.sessions.end_all(user, token)
+            gateway.users.sessions.end(token)
     require_cheap(watch)
 
 

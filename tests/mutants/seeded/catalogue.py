@@ -7,19 +7,19 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.seeded.feedback import OF_NOTIFICATIONS
+from tests.mutants.seeded.feedback import OF_NOTIFICATIONS, OF_QUEUES
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
 from tests.mutants.seeded.lock_order import OF_ORDER
 from tests.mutants.seeded.operating import OF_THE_HOUSE
 from tests.mutants.seeded.privacy import OF_PEOPLE
-from tests.mutants.seeded.queues import OF_QUEUES
 from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS, OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
+from tests.mutants.seeded.users import OF_USERS
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
 
 _CLAIMS = "tests/integration/sending/test_claims.py"
@@ -289,6 +289,7 @@ MUTANTS: Final = (
     *OF_OUTCOMES,
     *OF_PEOPLE,
     *OF_POSTS,
+    *OF_USERS,
     *OF_DELIVERIES,
     *OF_THE_CALL,
     *OF_THE_HOUSE,

@@ -13,6 +13,7 @@ from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
+from app.domain.users.roles import Role
 from app.domain.webhooks.events import WebhookEvent
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostOutcome
@@ -106,6 +107,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "suppressions.ses_removal": frozenset({"pending", "done"}),
     "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause),
     "tallies.what": frozenset({BOUNCE, *EVENTS}),
+    "users.role": frozenset(Role),
     "webhook_attempts.outcome": frozenset(PostOutcome),
     "webhook_deliveries.state": frozenset(DeliveryState),
     "webhook_endpoints.format": frozenset(EndpointFormat),
@@ -161,5 +163,9 @@ LONGEST: Final[Mapping[str, str]] = {
     "suppressions.key": ADDRESS,
     "suppressions.removed_by": ACTOR,
     "suppressions.scope": SCOPE,
+    "user_sessions.user_agent": "A" * 200,
+    "users.name": "n" * 64,
+    "users.oidc_issuer": "https://" + "o" * 247,
+    "users.oidc_subject": "s" * 255,
 }
 """Columns that hold outside text, and the longest legal value of each, as stored."""

@@ -73,7 +73,7 @@ def of_emails(directory: Path) -> CommandLines:
 
 
 def of_apps(ids: dict[str, str]) -> CommandLines:
-    """Those of applications, keys, streams and webhooks."""
+    """Those of applications, users, keys, streams and webhooks."""
     return {
         ("key", "create"): [["--app", "app-1", "--sender", "@example.com"]],
         ("key", "list"): [[]],
@@ -87,6 +87,10 @@ def of_apps(ids: dict[str, str]) -> CommandLines:
         ("app", "unarchive"): [["app-3"]],
         ("app", "budget"): [["app-1"], ["app-2", "--minimum", "200"]],
         ("app", "resume"): [["app-1", *WHY]],
+        ("user", "create"): [["kim", "--role", "admin"]],
+        ("user", "list"): [[]],
+        ("user", "change"): [["person-7", "--role", "viewer", *WHY], ["person-7", "--disable", *WHY]],
+        ("user", "link"): [["person-8"]],
         ("secret", "check"): [[]],
         ("secret", "reseal"): [[]],
         ("stream", "set"): [["app-1", "default", "--title", "News"]],

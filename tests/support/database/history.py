@@ -27,6 +27,9 @@ TABLES: Final = (
     "webhook_deliveries",
     "webhook_attempts",
     "outcome_links",
+    "user_sessions",
+    "sign_in_links",
+    "sign_in_failures",
     "hourly_counts",
     "daily_counts",
 )
@@ -179,6 +182,20 @@ select id, id, 1, 'accepted', 200, 'It answered 200.', 'ok', 12, at from moments
 insert into outcome_links (id, app_id, kind, value, masked, created_by, created_at, expires_at)
 select id, app_id, 'actor', 'user-' || n, false, 'key:none', at, at + interval '30 days' from moments where n %% 5 = 0
 """,
+    "user_sessions": """
+insert into user_sessions (id, token_hash, user_id, user_agent, created_at, seen_at, ends_at)
+select moments.id, sha256(n::text::bytea), users.id, 'Firefox', at, at,
+    case when n %% 1000 = 7 then at else now() + interval '12 hours' end
+from moments join users on users.name = 'person-' || n %% 2000
+""",
+    "sign_in_links": """
+insert into sign_in_links (token_hash, user_id, replaces_password, expires_at)
+select token_hash, user_id, true, ends_at from user_sessions
+""",
+    "sign_in_failures": """
+insert into sign_in_failures (name_key, failures, last_at)
+select sha256(n::text::bytea), 1, case when n %% 1000 = 7 then at else now() end from moments
+""",
     "hourly_counts": """
 insert into hourly_counts (app_id, hour, stream, mailbox_provider, what, number)
 select app.id, hour, 'stream-' || stream, 'provider-' || provider, what, 1 from apps as app,
@@ -200,6 +217,11 @@ insert into apps (id, name, senders, default_lane, created_at)
 select ('01800000-0000-7000-8000-00000000000' || n)::uuid, 'app-' || n, '["@example.com"]', 'bulk', now()
 from generate_series(1, 5) as n
 """
+_USERS: Final = """
+insert into users (id, name, role, created_at)
+select gen_random_uuid(), 'person-' || n, case n when 7 then 'admin' else 'viewer' end, now()
+from generate_series(0, 1999) as n
+"""
 _SECONDARY: Final = """
 select indexname, indexdef from pg_indexes where schemaname = 'public' and tablename = any(%(tables)s)
 """
@@ -212,6 +234,7 @@ def fill(database_url: str, *, emails: int) -> None:
         connection.execute("set synchronous_commit = off")
         connection.execute("set maintenance_work_mem = '256MB'")
         connection.execute(_APPS)
+        connection.execute(_USERS)
         connection.execute(_FUNCTIONS)
         connection.execute(_MOMENTS, {"total": emails})
         with _without_indexes(connection):

@@ -162,13 +162,14 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
     """The curl command that `up` prints works unchanged."""
     ready = Ready(
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
+        console_url="http://127.0.0.1:1/console/sign-in/link/t",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
     )  # fmt: skip
     pasted = curl(ready, to=GONE)
     assert "Bearer ptn_k" in pasted
     assert json.loads(pasted.partition("-d '")[2].rstrip("'"))["to"] == GONE
     assert list(ready.as_json()) == [
-        "url", "from", "api_key", "admin_key", "simulator_url", "database_url", "redis_url",
+        "url", "from", "api_key", "admin_key", "console_url", "simulator_url", "database_url", "redis_url",
         "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
     ]  # fmt: skip
 

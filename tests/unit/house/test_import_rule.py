@@ -20,6 +20,7 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
+CONFIG_PARTS = {"config_aws", "config_faults", "config_names", "config_outgoing", "config_retention", "config_urls"}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
@@ -145,13 +146,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.modes": MEASURING,
     "bench.stage": MEASURING,
     "bench.tutorial": MEASURING,
-    "config": {"config_aws", "config_faults", "config_names", "config_outgoing", "config_retention", "config_urls"},
-    "config_aws": set(),
-    "config_faults": set(),
-    "config_names": set(),
-    "config_outgoing": set(),
-    "config_retention": set(),
-    "config_urls": set(),
+    "config": CONFIG_PARTS,
+    **{part: set() for part in CONFIG_PARTS},
     "wsgi": {"app", "app.telemetry", "app.wiring", "config"},
 }
 OURS = {
@@ -162,12 +158,7 @@ OURS = {
     "bench",
     "tests",
     "config",
-    "config_aws",
-    "config_faults",
-    "config_names",
-    "config_outgoing",
-    "config_retention",
-    "config_urls",
+    *CONFIG_PARTS,
     "wsgi",
     "migrations",
 }
