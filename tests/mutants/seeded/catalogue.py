@@ -7,6 +7,7 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.seeded.console import OF_THE_CONSOLE
 from tests.mutants.seeded.feedback import OF_NOTIFICATIONS, OF_QUEUES
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
@@ -292,6 +293,7 @@ MUTANTS: Final = (
     *OF_USERS,
     *OF_DELIVERIES,
     *OF_THE_CALL,
+    *OF_THE_CONSOLE,
     *OF_THE_HOUSE,
     *OF_THE_LIST,
 )
