@@ -23,6 +23,12 @@ LONG = timedelta(seconds=15)
 PATIENCE_S = 20.0
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a loaded machine, the threads of a crew need longer to end; their connections would outlive the test."""
+    monkeypatch.setattr("worker.process._LOOK_LASTS_S", PATIENCE_S)
+
+
 def test_an_overdue_sweep_is_run_by_one_process(gateway: Gateway) -> None:
     """The first process that notices takes it over; no other does while that run is fresh, whichever made it."""
     email = submit(gateway, caller(gateway), "ann@example.net")
