@@ -208,6 +208,9 @@ def test_no_look_through_the_suppressions_scans_a_table_that_grows(web: Web, par
                     web.gateway.browse.page(ROOT, wanted, Page(50, after=entry.id))
                     web.gateway.browse.page(ROOT, wanted, Page(50, before=entry.id))
                 web.gateway.browse.count(ROOT, wanted)
+        with watch.doing("reviews"):
+            web.gateway.reviews.waiting(ROOT)
+            web.gateway.reviews.replies(ROOT)
     require_cheap(watch)
 
 
