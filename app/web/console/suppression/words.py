@@ -37,7 +37,7 @@ LAYERS: Final = {
 VERDICTS: Final = {
     LayerVerdict.BLOCKS: ("bad", "stops email"),
     LayerVerdict.DELAYS: ("warn", "delays email"),
-    LayerVerdict.WARNS: ("warn", "may go wrong"),
+    LayerVerdict.WARNS: ("warn", "warning"),
     LayerVerdict.CLEAR: ("good", "no objection"),
     LayerVerdict.UNKNOWN: ("unsure", "not known"),
 }
