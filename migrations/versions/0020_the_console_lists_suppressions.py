@@ -1,4 +1,4 @@
-"""Indexes by which the console lists the entries that end by themselves, and those that are over.
+"""Indexes by which the console lists the entries of a domain, those that end by themselves, and those that are over.
 
 On PostgreSQL they are built while email flows, outside of a transaction. One that an earlier try left incomplete is
 built again.
@@ -12,9 +12,13 @@ from alembic import op
 revision = "0020"
 down_revision = "0018"
 
+LIVE = "removed_at is null"
 RUNS_OUT = "removed_at is null and expires_at is not null"
 PAST = "removed_at is not null"
+DOMAIN = {"postgresql": "substr(key, strpos(key, '@'))", "sqlite": "substr(key, instr(key, '@'))"}
 INDEXES = {
+    "ix_suppressions_domain_id": (["domain", "id"], LIVE),
+    "ix_suppressions_past_domain_id": (["domain", "id"], PAST),
     "ix_suppressions_expiring_id": (["id"], RUNS_OUT),
     "ix_suppressions_past_id": (["id"], PAST),
     "ix_suppressions_past_origin_id": (["origin", "id"], PAST),
@@ -30,7 +34,7 @@ def upgrade() -> None:
     if op.get_context().dialect.name != "postgresql":
         for name, (columns, condition) in INDEXES.items():
             where = "false" if name == ONLY_ON_POSTGRESQL else condition
-            op.create_index(name, "suppressions", columns, sqlite_where=sa.text(where))
+            op.create_index(name, "suppressions", parts(columns), sqlite_where=sa.text(where))
         return
     with op.get_context().autocommit_block():
         for name, (columns, condition) in INDEXES.items():
@@ -51,8 +55,14 @@ def build(name: str, columns: list[str], condition: str) -> None:
         op.create_index(
             name,
             "suppressions",
-            columns,
+            parts(columns),
             postgresql_ops=classes,
             postgresql_where=sa.text(condition),
             postgresql_concurrently=True,
         )
+
+
+def parts(columns: list[str]) -> list[str | sa.TextClause]:
+    """The parts of an index; the domain of a key is no column."""
+    dialect = op.get_context().dialect.name
+    return [sa.text(DOMAIN[dialect]) if column == "domain" else column for column in columns]

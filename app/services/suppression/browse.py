@@ -9,7 +9,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.suppression.rules import Origin
 from app.services.paging import Page, Paged, paged
 from app.services.suppression.disclosure import disclosed
-from app.services.suppression.entries import Entry
+from app.services.suppression.entries import Entry, read_target
 from app.store.engine.database import Database
 from app.store.suppression import pages
 from app.store.suppression.pages import Filter
@@ -34,13 +34,15 @@ class Part(StrEnum):
 class Wanted:
     """Which entries are wanted.
 
-    `begins` is the beginning of an address; `@example.org` finds whole domains. `scope` is one scope; `app` stands for
-    the scopes of an application, its own and those of its streams.
+    `begins` is the beginning of an address; `@example.org` finds the entry of a whole domain. `domain` finds that entry
+    and those of all addresses at the domain. `scope` is one scope; `app` stands for the scopes of an application, its
+    own and those of its streams.
     """
 
     part: Part = Part.LIVE
     origin: Origin | None = None
     begins: str | None = None
+    domain: str | None = None
     scope: str | None = None
     app: str | None = None
 
@@ -52,7 +54,7 @@ class Browse:
         self._database = database
 
     def page(self, caller: Caller, wanted: Wanted, page: Page) -> Paged[Entry]:
-        """One page, newest first."""
+        """One page, newest first. Raises `ValidationFailed` for a domain that no address can have."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             found = pages.page(connection, _filter(wanted), limit=page.limit + 1, after=page.after, before=page.before)
@@ -79,6 +81,7 @@ def _filter(wanted: Wanted) -> Filter:
     return Filter(
         origin=wanted.origin,
         prefix=wanted.begins.lower() if wanted.begins else None,
+        domain=read_target(f"@{wanted.domain.strip().removeprefix('@')}", "/domain").key if wanted.domain else None,
         scope=wanted.scope,
         only_app=wanted.app,
         under_review=wanted.part is Part.REVIEW,

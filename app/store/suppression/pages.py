@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from app.domain.suppression.rules import EVERY_EMAIL, scope_of
+from app.store.engine.sql_functions import at_domain
 from app.store.suppression.suppressions import LIVE, Suppression, read
 from app.store.tables.core import suppressions
 
@@ -14,12 +15,13 @@ from app.store.tables.core import suppressions
 class Filter:
     """Which entries to list: live ones, or with `past` those that were removed.
 
-    `prefix` is the beginning of a key. `app` excludes entries of other applications, and `only_app` those for every
-    email as well. `expiring`: only entries that end by themselves.
+    `prefix` is the beginning of a key, `domain` its end from the `@` on. `app` excludes entries of other applications,
+    and `only_app` those for every email as well. `expiring`: only entries that end by themselves.
     """
 
     origin: str | None = None
     prefix: str | None = None
+    domain: str | None = None
     scope: str | None = None
     app: str | None = None
     only_app: str | None = None
@@ -66,6 +68,8 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         passed.append(suppressions.c.origin == wanted.origin)
     if wanted.prefix is not None:
         passed.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
+    if wanted.domain is not None:
+        passed.append(at_domain(suppressions.c.key) == wanted.domain)
     if wanted.scope is not None:
         passed.append(suppressions.c.scope == wanted.scope)
     if wanted.app is not None:

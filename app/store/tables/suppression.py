@@ -3,6 +3,7 @@
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid, false, text
 
 from app.store.engine.database import UtcDateTime
+from app.store.engine.sql_functions import at_domain
 from app.store.tables.metadata import Structured, metadata
 
 _LIVE = text("removed_at is null")
@@ -74,8 +75,10 @@ suppressions = Table(
         postgresql_where=_LIVE,
         sqlite_where=_NONE,
     ),
+    Index("ix_suppressions_domain_id", at_domain(text("key")), "id", postgresql_where=_LIVE, sqlite_where=_LIVE),
     # The console lists what ends by itself, and what is over, by the same filters as what is live.
     Index("ix_suppressions_expiring_id", "id", postgresql_where=_RUNS_OUT, sqlite_where=_RUNS_OUT),
+    Index("ix_suppressions_past_domain_id", at_domain(text("key")), "id", postgresql_where=_PAST, sqlite_where=_PAST),
     Index("ix_suppressions_past_id", "id", postgresql_where=_PAST, sqlite_where=_PAST),
     Index("ix_suppressions_past_origin_id", "origin", "id", postgresql_where=_PAST, sqlite_where=_PAST),
     Index(

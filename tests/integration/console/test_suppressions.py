@@ -42,6 +42,7 @@ def test_the_list_shows_each_entry_with_its_reason(web: Web) -> None:
         ({"origin": "complaint"}, "bob@", "ann@"),
         ({"begins": "ANN"}, "ann@", "bob@"),
         ({"begins": "ann@exam"}, "ann@", "bob@"),
+        ({"domain": "example.com"}, "dan@", "ann@"),
         ({"scope": "shop/news"}, "cleo@", "ann@"),
         ({"app": "shop"}, "cleo@", "ann@"),
         ({"part": "past"}, "gone@", "ann@"),
@@ -55,6 +56,7 @@ def test_a_filter_stays_chosen_and_its_url_has_no_address(
     put(web.gateway, {"key": "ann@example.net", "origin": "bounce"})
     put(web.gateway, {"key": "bob@example.net", "origin": "complaint"})
     put(web.gateway, {"key": "cleo@example.net", "scope": "shop/news"})
+    put(web.gateway, {"key": "dan@example.com"})
     put(web.gateway, {"key": "gone@example.net"})
     web.gateway.unsuppress(ROOT, "gone@example.net", reason="They have a new mailbox.")
     person = signed_in(web, Role.SUPPORT)
@@ -66,6 +68,16 @@ def test_a_filter_stays_chosen_and_its_url_has_no_address(
     assert hidden not in page
     for value in filter(None, fields.values()):
         assert f'value="{value}"' in page or f"selected>{value}<" in page
+
+
+@pytest.mark.parametrize("domain", ["not a domain", "ann@example.net", "@", "x" * 256])
+def test_a_domain_that_is_none_is_refused(web: Web, domain: str) -> None:
+    """The page names the field; an address would stand in the URL."""
+    answer = signed_in(web).post("/console/suppressions", domain=domain)
+    if answer.status_code == 303:
+        answer = signed_in(web, name="kim").get(answer.headers["Location"])
+    assert answer.status_code == 422
+    assert "<strong>domain</strong>" in answer.text
 
 
 def test_a_page_leads_to_the_next_one_with_the_same_filter(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

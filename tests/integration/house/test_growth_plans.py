@@ -194,6 +194,8 @@ def test_no_look_through_the_suppressions_scans_a_table_that_grows(web: Web, par
         {"origin": Origin.ERASURE},
         {"begins": "listed.12"},
         {"begins": "nothing"},
+        {"domain": "mail12.example.net"},
+        {"domain": "nowhere.example.net"},
         {"scope": "app-5"},
         {"scope": "*"},
         {"app": "app-5"},

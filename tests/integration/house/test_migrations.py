@@ -74,6 +74,7 @@ def test_migrations_go_up_and_down_and_up_again(database_url: str) -> None:
     assert tables(database_url) == set(metadata.tables)
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_migrations_agree_with_the_models(database_url: str) -> None:
     """The migrated database matches the code's models, at the revision that the code expects."""
     migrate(database_url)

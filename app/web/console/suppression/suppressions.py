@@ -46,12 +46,14 @@ _COLUMNS: Final = (
 )
 
 AppName = Annotated[str, Field(max_length=63)]
+DomainText = Annotated[str, Field(max_length=255, pattern=r"^\s*@?[^@]+$")]
 ScopeText = Annotated[str, Field(max_length=128)]
 
 
 class _Narrowed(Form):
     part: Part = Part.LIVE
     origin: Origin | None = None
+    domain: DomainText | None = None
     app: AppName | None = None
     scope: ScopeText | None = None
 
@@ -69,7 +71,14 @@ class SuppressionsQuery(_Narrowed, ListQuery):
 
     def wanted(self) -> Wanted:
         """The same as the service takes it. Raises `NotFound` for a token that is none, and `RoleMissing`."""
-        return Wanted(part=self.part, origin=self.origin, begins=self.beginning(), scope=self.scope, app=self.app)
+        return Wanted(
+            part=self.part,
+            origin=self.origin,
+            begins=self.beginning(),
+            domain=self.domain,
+            scope=self.scope,
+            app=self.app,
+        )
 
     def beginning(self) -> str | None:
         """The beginning of an address, for those who may search so."""
