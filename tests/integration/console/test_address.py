@@ -133,6 +133,7 @@ def test_a_whole_domain_is_changed_by_operators_alone(web: Web) -> None:
     assert live(web) == [(DOMAIN, "*", "manual")]
     page = page_of(web, support)
     assert "Its whole domain is on the list" in page
+    assert path in page
     assert "Unsuppress</summary>" not in page
     assert support.post(f"{path_of(web)}/unsuppress", scope="*", reason=WHY).status_code == 404
     assert "No address of this domain gets email" in page_of(web, operator, DOMAIN)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from html import unescape
-from io import BytesIO
 
 import pytest
+from urllib3.filepost import encode_multipart_formdata
 from werkzeug.test import TestResponse
 
 from app.domain.users.roles import Role
@@ -34,7 +34,9 @@ def web(migrated_url: str, redis_url: str) -> Iterator[Web]:
 
 def send(person: Person, path: str, file: bytes = FILE, **fields: str) -> TestResponse:
     """Send the form of the import with a file, as a browser does."""
-    return person.post(f"/console/import{path}", file=(BytesIO(file), "list.csv"), **fields)
+    form: dict[str, str | tuple[str, bytes]] = {"form_secret": person.secret(), "file": ("list.csv", file), **fields}
+    body, kind = encode_multipart_formdata(form)
+    return person.client.post(f"/console/import{path}", data=body, content_type=kind)
 
 
 def previewed(person: Person, file: bytes = FILE, **fields: str) -> str:

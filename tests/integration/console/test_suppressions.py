@@ -80,6 +80,13 @@ def test_a_domain_that_is_none_is_refused(web: Web, domain: str) -> None:
     assert "<strong>domain</strong>" in answer.text
 
 
+def test_the_beginning_of_an_address_is_bounded(web: Web) -> None:
+    """So that a token of it fits into a URL, whatever its letters are."""
+    person = signed_in(web)
+    assert "Nothing passes these filters." in filtered(person, begins="\N{SNOWMAN}" * 160)
+    assert person.post("/console/suppressions", begins="x" * 161).status_code == 422
+
+
 def test_a_page_leads_to_the_next_one_with_the_same_filter(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     """And back: each entry is on one page."""
     monkeypatch.setattr("app.web.console.frame.lists.ROWS", 2)

@@ -85,6 +85,7 @@ def show_address(session: Session, token: str, query: AddressQuery) -> Response:
         "suppression/address.html",
         address=target.email,
         token=token,
+        domain=gateway.address_tokens.write(f"@{target.address.domain}") if target.address else None,
         query=query,
         explanation=gateway.explain(caller, target.email, ask) if target.address else None,
         events=gateway.look_up.events_of(caller, target.email)[:_EVENTS] if target.address else (),

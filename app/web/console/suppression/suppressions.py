@@ -61,7 +61,7 @@ class _Narrowed(Form):
 class SuppressionFilter(_Narrowed):
     """What the form of the list sends; `begins` is the beginning of an address."""
 
-    begins: Annotated[str, Field(max_length=320)] | None = None
+    begins: Annotated[str, Field(max_length=160)] | None = None
 
 
 class SuppressionsQuery(_Narrowed, ListQuery):
