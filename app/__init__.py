@@ -8,6 +8,7 @@ from app.web.apps.keys import api_keys
 from app.web.console.pages import CONSOLE
 from app.web.feedback.sns import feedback
 from app.web.http import context, middleware, problem_details
+from app.web.http.requests import InMemory
 from app.web.openapi.routes import docs
 from app.web.operating.health import health
 from app.web.operating.metrics import metrics
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         startup_checks.refuse_clusters(settings)
         startup_checks.require_keys(settings)
     app = Flask(__name__, static_folder=None)
+    app.request_class = InMemory
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False  # SNS takes a redirect for a failure
     app.url_map.merge_slashes = False

@@ -38,6 +38,7 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
 from app.services.suppression.files.import_list import ImportList
@@ -86,6 +87,7 @@ class Gateway:
     check: Check
     look_up: LookUp
     revise: Revise
+    browse: Browse
     suppress: Suppress
     unsuppress: Unsuppress
     import_list: ImportList

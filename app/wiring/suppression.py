@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.domain.suppression.mass_bounces import BurstLimit
+from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
 from app.services.suppression.files.import_list import ImportList
@@ -23,6 +24,7 @@ class SuppressionServices:
     """What this area offers."""
 
     gate: Gate
+    browse: Browse
     suppress: Suppress
     unsuppress: Unsuppress
     undo: Undo
@@ -38,6 +40,7 @@ def build_suppression(settings: Settings, ground: Ground) -> SuppressionServices
     database, writer, naming = ground.database, ground.list_writer, Naming(ground.pseudonyms)
     return SuppressionServices(
         gate=Gate(database=database, positives=ground.positives, pseudonyms=ground.pseudonyms),
+        browse=Browse(database=database),
         suppress=Suppress(database=database, writer=writer, naming=naming),
         unsuppress=Unsuppress(
             database=database, writer=writer, naming=naming, account=ground.account, bells=ground.bells

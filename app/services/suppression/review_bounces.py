@@ -4,10 +4,13 @@ The entries suppress while they wait, which is the safe side. A sweep works out 
 events alone, each time anew. So the result does not depend on the order in which SNS delivers them, or on delays.
 """
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -15,6 +18,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import NotFound
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import Bounce
+from app.domain.privacy.redaction import without_addresses
 from app.domain.suppression.mass_bounces import BurstLimit, in_bursts
 from app.services.isolation import each_apart
 from app.services.suppression.entries import check_why, read_target
@@ -25,9 +29,11 @@ from app.store.suppression import reviews
 from app.store.suppression.reviews import Review, Span
 from app.store.suppression.suppressions import POSTERN
 
-__all__ = ["MASS_BOUNCES", "Decision", "Review", "Reviews"]
+__all__ = ["MASS_BOUNCES", "Decision", "Reply", "Review", "Reviews"]
 
 MASS_BOUNCES: Final = "mass_bounces"
+_SAMPLE: Final = 50
+_REPLIES: Final = 3
 
 
 class Decision(StrEnum):
@@ -35,6 +41,14 @@ class Decision(StrEnum):
 
     CONFIRM = reviews.CONFIRM
     UNDO = reviews.UNDO
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply of a server, without addresses, and how many of the entries that were looked at it is about."""
+
+    text: str
+    number: int
 
 
 class Reviews:
@@ -69,6 +83,19 @@ class Reviews:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return reviews.all_open(connection)
+
+    def replies(self, caller: Caller) -> Mapping[UUID, tuple[Reply, ...]]:
+        """What servers said of some entries of each open review, by its id, the most frequent replies first."""
+        caller.require(Scope.ADMIN)
+        said: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
+        with self._database.reading() as connection:
+            for review_id, source in reviews.samples(connection, each=_SAMPLE):
+                if isinstance(diagnostic := source.get("diagnostic"), str):
+                    said[review_id][without_addresses(diagnostic)] += 1
+        return {
+            review_id: tuple(Reply(text, number) for text, number in counted.most_common(_REPLIES))
+            for review_id, counted in said.items()
+        }
 
     def decide(self, caller: Caller, domain: str, decision: Decision, *, reason: str | None) -> int:
         """Confirm or undo all waiting entries of a domain; return how many. Raises `NotFound` when none waits.

@@ -31,7 +31,7 @@ from app.store.sending import recipients
 from app.store.suppression import changes, pages, suppressions
 from app.store.suppression.changes import SuppressionEvent
 from app.store.suppression.pages import Filter
-from app.store.suppression.suppressions import NewSuppression
+from app.store.suppression.suppressions import POSTERN, NewSuppression
 
 log = structlog.get_logger()
 
@@ -67,6 +67,11 @@ class Found:
     entries: tuple[Entry, ...]
     history: tuple[Entry, ...]
     changes: tuple[SuppressionEvent, ...] = ()
+
+    @property
+    def removed_by_a_person(self) -> bool:
+        """Whether a person unsuppressed one of them, which `Undo` may put back."""
+        return any(one.removed_by not in {None, POSTERN} for one in self.history)
 
 
 class Suppress:
@@ -118,6 +123,13 @@ class Suppress:
 
         Raises `NotFound` when none is live; with `over_too`, when there has never been one.
         """
+        found = self.look(caller, id_or_email)
+        if not found.entries and not (over_too and found.history):
+            raise NotFound("This address is not suppressed.")
+        return found
+
+    def look(self, caller: Caller, id_or_email: str) -> Found:
+        """As `find`, of an address that need not be on the list."""
         caller.require(Scope.SUPPRESSIONS_READ)
         named = self._naming(id_or_email)
         with self._database.reading() as connection:
@@ -125,8 +137,6 @@ class Suppress:
             live = disclosed(connection, caller, visible(caller, suppressions.live(connection, *keys)))
             over = disclosed(connection, caller, visible(caller, suppressions.history(connection, *own(keys))))
             noted = changes.of_keys(connection, own(keys)) if caller.is_admin else ()
-        if not live and not (over_too and over):
-            raise NotFound("This address is not suppressed.")
         live = tuple(sorted(live, key=lambda one: (one.scope != EVERY_EMAIL, "/" in one.scope, keys.index(one.key))))
         return Found(tuple(map(Entry.of, live)), tuple(Entry.of(one, over=True) for one in over), noted)
 

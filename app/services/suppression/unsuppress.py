@@ -29,6 +29,10 @@ from app.store.suppression.suppressions import Suppression, is_address
 log = structlog.get_logger()
 
 _EXPIRE_AT_ONCE: Final = 500
+_FORCED: Final = {
+    Origin.COMPLAINT: "The recipient reported an email as spam; further emails harm every sender here.",
+    Origin.ERASURE: "The person asked to be forgotten and to receive no more emails.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +161,14 @@ def _at_ses(entries: Sequence[Suppression]) -> list[Suppression]:
 
 def check_force(entries: Sequence[Suppression], *, force: bool) -> None:
     """Raise `ValidationFailed` when any of these entries needs `force` to be unsuppressed, and `force` is not set."""
-    forced = sorted({one.origin for one in entries if TERMS[Origin(one.origin)].forced})
-    if forced and not force:
-        why = {
-            Origin.COMPLAINT: "The recipient reported an email as spam; further emails harm every sender here.",
-            Origin.ERASURE: "The person asked to be forgotten and to receive no more emails.",
-        }
-        reasons = " ".join(why[Origin(origin)] for origin in forced)
-        raise invalid("/force", "required", f"{reasons} If they want emails again, use force.")
+    reasons = {why for one in entries if (why := why_forced(one.origin))}
+    if reasons and not force:
+        raise invalid("/force", "required", f"{' '.join(sorted(reasons))} If they want emails again, use force.")
+
+
+def why_forced(origin: str) -> str | None:
+    """Why an entry of this origin is unsuppressed only with `force`; None where it needs none."""
+    return _FORCED[Origin(origin)] if TERMS[Origin(origin)].forced else None
 
 
 def _in_place_of(connection: Connection, unsuppressed: Sequence[Suppression]) -> tuple[Suppression, ...]:

@@ -34,7 +34,7 @@ class minute(FunctionElement[int]):  # noqa: N801 - named as a SQL function
 @compiles(at_domain, "postgresql")
 def _postgres_at_domain(element: Any, compiler: Any, **_: Any) -> str:
     key = compiler.process(element.clauses)
-    return f"substring({key} from position('@' in {key}))"
+    return f"substr({key}, strpos({key}, '@'))"
 
 
 @compiles(at_domain, "sqlite")

@@ -18,7 +18,7 @@ from app.store.engine.bulk_statements import InsertFree, insert_rows, update_row
 from app.store.engine.database import now
 from app.store.engine.ids import new_id
 from app.store.suppression.pages import Filter, conditions
-from app.store.suppression.suppressions import LIVE, POSTERN, Suppression, read
+from app.store.suppression.suppressions import POSTERN, Suppression, read
 from app.store.tables.core import suppression_events, suppressions
 
 _PUT = InsertFree(
@@ -103,7 +103,7 @@ def piece(
         select(suppressions.c.id).where(*rest).order_by(suppressions.c.id).offset(size - 1).limit(1)
     )
     within = rest if bound is None else [*rest, suppressions.c.id <= bound]
-    query = select(suppressions).where(*within, LIVE, *conditions(wanted)).order_by(suppressions.c.id)
+    query = select(suppressions).where(*within, *conditions(wanted)).order_by(suppressions.c.id)
     return tuple(read(row) for row in connection.execute(query)), bound
 
 

@@ -1,35 +1,44 @@
-"""The live list in SQL, from one end to the other: a page at a time by filter, or every key."""
+"""The list in SQL, from one end to the other: a page at a time by filter, or every live key."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from app.domain.suppression.rules import EVERY_EMAIL, scope_of
+from app.store.engine.sql_functions import at_domain
 from app.store.suppression.suppressions import LIVE, Suppression, read
 from app.store.tables.core import suppressions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which live entries to list. `prefix` is the beginning of a key; `app` excludes entries of other applications."""
+    """Which entries to list: live ones, or with `past` those that were removed.
+
+    `prefix` is the beginning of a key, `domain` its end from the `@` on. `app` excludes entries of other applications,
+    and `only_app` those for every email as well. `expiring`: only entries that end by themselves.
+    """
 
     origin: str | None = None
     prefix: str | None = None
+    domain: str | None = None
     scope: str | None = None
     app: str | None = None
+    only_app: str | None = None
     under_review: bool = False
+    expiring: bool = False
+    past: bool = False
 
 
 def page(
     connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[Suppression, ...]:
-    """Up to `limit` live entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
+    """Up to `limit` entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
     if wanted.app is not None and wanted.scope is not None:
         if wanted.scope not in {EVERY_EMAIL, wanted.app} and not wanted.scope.startswith(scope_of(wanted.app, "")):
             return ()
         wanted = replace(wanted, app=None)
-    query = select(suppressions).where(LIVE, *conditions(wanted))
+    query = select(suppressions).where(*conditions(wanted))
     if before is not None:
         query = query.where(suppressions.c.id > before).order_by(suppressions.c.id)
     else:
@@ -40,6 +49,12 @@ def page(
     return tuple(reversed(found) if before is not None else found)
 
 
+def count(connection: Connection, wanted: Filter, *, at_most: int) -> int:
+    """How many entries match, counted up to `at_most`: to count millions would read them all."""
+    some = select(suppressions.c.id).where(*conditions(wanted)).order_by(suppressions.c.id.desc()).limit(at_most)
+    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
 def live_keys(connection: Connection, *, after: str, limit: int) -> tuple[str, ...]:
     """The next `limit` live keys in their order, each once. For the first ones `after` is empty."""
     query = select(suppressions.c.key).where(LIVE, suppressions.c.key > after).distinct()
@@ -48,16 +63,25 @@ def live_keys(connection: Connection, *, after: str, limit: int) -> tuple[str, .
 
 def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     """SQL: the conditions of the filter."""
-    passed: list[ColumnElement[bool]] = []
+    passed: list[ColumnElement[bool]] = [suppressions.c.removed_at.is_not(None) if wanted.past else LIVE]
     if wanted.origin is not None:
         passed.append(suppressions.c.origin == wanted.origin)
     if wanted.prefix is not None:
         passed.append(suppressions.c.key.startswith(wanted.prefix, autoescape=True))
+    if wanted.domain is not None:
+        passed.append(at_domain(suppressions.c.key) == wanted.domain)
     if wanted.scope is not None:
         passed.append(suppressions.c.scope == wanted.scope)
     if wanted.app is not None:
-        own = suppressions.c.scope.startswith(scope_of(wanted.app, ""), autoescape=True)
-        passed.append(suppressions.c.scope.in_([EVERY_EMAIL, wanted.app]) | own)
+        passed.append(suppressions.c.scope.in_([EVERY_EMAIL, wanted.app]) | _in_streams_of(wanted.app))
+    if wanted.only_app is not None:
+        passed.append((suppressions.c.scope == wanted.only_app) | _in_streams_of(wanted.only_app))
     if wanted.under_review:
         passed.append(suppressions.c.review_id.is_not(None))
+    if wanted.expiring:
+        passed.append(suppressions.c.expires_at.is_not(None))
     return passed
+
+
+def _in_streams_of(app: str) -> ColumnElement[bool]:
+    return suppressions.c.scope.startswith(scope_of(app, ""), autoescape=True)

@@ -1,6 +1,6 @@
 """Reviews in SQL: which domains wait for a person's decision, and what happened to their email."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,8 @@ from app.store.engine.ids import first_id_of, new_id
 from app.store.engine.sql_functions import minute
 from app.store.suppression.suppressions import LIVE, Suppression, read
 from app.store.tables.core import events, reviews, suppression_events, suppressions
+
+Json = dict[str, Any]
 
 UNDO: Final = "undo"
 CONFIRM: Final = "confirm"
@@ -64,6 +66,19 @@ def all_open(connection: Connection) -> tuple[Review, ...]:
         Review(id=row.id, domain=row.domain, opened_at=row.opened_at, entries=row.entries)
         for row in connection.execute(query.order_by(reviews.c.id))
     )
+
+
+def samples(connection: Connection, *, each: int) -> Iterator[tuple[UUID, Json]]:
+    """The evidence of up to `each` entries of every review that waits, with the id of the review."""
+    place = func.row_number().over(partition_by=suppressions.c.review_id, order_by=suppressions.c.id).label("place")
+    numbered = (
+        select(suppressions.c.review_id, suppressions.c.source, place)
+        .join(reviews, reviews.c.id == suppressions.c.review_id)
+        .where(_WAITS, LIVE)
+        .subquery()
+    )
+    query = select(numbered.c.review_id, numbered.c.source).where(numbered.c.place <= each)
+    return ((row.review_id, row.source) for row in connection.execute(query))
 
 
 def spans(connection: Connection, *, since: datetime) -> tuple[Span, ...]:

@@ -3,6 +3,7 @@
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, Uuid, false, text
 
 from app.store.engine.database import UtcDateTime
+from app.store.engine.sql_functions import at_domain
 from app.store.tables.metadata import Structured, metadata
 
 _LIVE = text("removed_at is null")
@@ -15,6 +16,7 @@ IS_NO_DOMAIN = text("substr(key, 1, 1) <> '@'")
 IS_NO_ADDRESS = text("substr(key, 1, 1) in ('#', '@')")
 _LIVE_NO_DOMAIN = text(f"{_LIVE} and {IS_NO_DOMAIN}")
 _LIVE_NO_ADDRESS = text(f"{_LIVE} and {IS_NO_ADDRESS}")
+_PAST = text("removed_at is not null")
 _RUNS_OUT = text(f"{_LIVE} and expires_at is not null")
 _PENDING = text("ses_removal = 'pending'")
 _NONE = text("false")
@@ -71,6 +73,27 @@ suppressions = Table(
         "key",
         postgresql_ops={"key": "text_pattern_ops"},
         postgresql_where=_LIVE,
+        sqlite_where=_NONE,
+    ),
+    Index("ix_suppressions_domain_id", at_domain(text("key")), "id", postgresql_where=_LIVE, sqlite_where=_LIVE),
+    # The console lists what ends by itself, and what is over, by the same filters as what is live.
+    Index("ix_suppressions_expiring_id", "id", postgresql_where=_RUNS_OUT, sqlite_where=_RUNS_OUT),
+    Index("ix_suppressions_past_domain_id", at_domain(text("key")), "id", postgresql_where=_PAST, sqlite_where=_PAST),
+    Index("ix_suppressions_past_id", "id", postgresql_where=_PAST, sqlite_where=_PAST),
+    Index("ix_suppressions_past_origin_id", "origin", "id", postgresql_where=_PAST, sqlite_where=_PAST),
+    Index(
+        "ix_suppressions_past_scope_id",
+        "scope",
+        "id",
+        postgresql_ops={"scope": "text_pattern_ops"},
+        postgresql_where=_PAST,
+        sqlite_where=_PAST,
+    ),
+    Index(
+        "ix_suppressions_past_key_prefix",
+        "key",
+        postgresql_ops={"key": "text_pattern_ops"},
+        postgresql_where=_PAST,
         sqlite_where=_NONE,
     ),
 )

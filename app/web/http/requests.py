@@ -5,9 +5,10 @@ This module decides what may be read at all. `app.web.http.faults.validation` ch
 """
 
 from collections.abc import Collection, Iterator
+from io import BytesIO
 from typing import IO, Any
 
-from flask import g, request
+from flask import Request, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.domain.errors import (
@@ -29,6 +30,13 @@ from app.web.http.strict_json import UNSAFE_CHARACTER
 _KEY_LIMIT = 256
 _TOO_SLOW = "The body stopped arriving, or arrived too slowly. Send it again."
 _CUT_OFF = "The body ended too early. Send it again."
+
+
+class InMemory(Request):
+    """A request whose uploaded files stay in memory: they hold addresses, and Werkzeug would write them to the disk."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return BytesIO()
 
 
 def read_bytes(*, limit: int | None = None) -> bytes:

@@ -65,6 +65,7 @@ def test_every_page_opens_to_its_role_and_those_above(web: Web) -> None:
             is_refused = answer.status_code == 403 and "This needs the role" in answer.text
             assert is_refused != role.includes(Role(operation.role)), (path, role, answer.status_code)
             assert answer.status_code < 500, (path, role, answer.text)
+            answer.close()
 
 
 def test_a_change_needs_the_form_of_its_session(web: Web) -> None:

@@ -8,7 +8,7 @@ covered here too: the tests compare what they cover with what exists.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,9 +18,12 @@ from app.cli.main import COMMANDS, main
 from app.domain.apps.callers import Scope
 from app.domain.errors import SignInRefused
 from app.domain.reporting.outcome_links import LinkKind
+from app.domain.suppression.rules import Origin
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
+from app.services.paging import Page
 from app.services.reporting.outcome_links import LinkWish
+from app.services.suppression.browse import Part, Wanted
 from app.store.webhooks import deliveries, endpoints
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
@@ -28,7 +31,7 @@ from tests.support.database.command_walks import ELSEWHERE, command_lines
 from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
 from tests.support.database.walks import PERSON, QUERIES, single_calls
-from tests.support.gateway.emails import bounce, delivery, feed, submit
+from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on, migrate
 from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
@@ -199,6 +202,37 @@ def test_every_filter_of_every_list_is_walked(web: Web) -> None:
         if operation is None or operation.query is None or "GET" not in (rule.methods or ()):
             continue
         assert set(operation.query.model_fields) - {"live"} <= asked.get(("GET", rule.rule), set()), rule.rule
+
+
+@pytest.mark.parametrize("part", Part)
+def test_no_look_through_the_suppressions_scans_a_table_that_grows(web: Web, part: Part) -> None:
+    """The list of the console: live or past, by any filter, whether many, few or no entries pass it."""
+    narrowed: tuple[dict[str, Any], ...] = (
+        {},
+        {"origin": Origin.UNSUBSCRIBE},
+        {"origin": Origin.ERASURE},
+        {"begins": "listed.12"},
+        {"begins": "nothing"},
+        {"domain": "mail12.example.net"},
+        {"domain": "nowhere.example.net"},
+        {"scope": "app-5"},
+        {"scope": "*"},
+        {"app": "app-5"},
+        {"app": "app-4"},
+    )
+    with watching() as watch:
+        for narrow in narrowed:
+            with watch.doing(f"{part} {narrow}"):
+                wanted = Wanted(part=part, **narrow)
+                found = web.gateway.browse.page(ROOT, wanted, Page(50)).data
+                for entry in found[-1:]:
+                    web.gateway.browse.page(ROOT, wanted, Page(50, after=entry.id))
+                    web.gateway.browse.page(ROOT, wanted, Page(50, before=entry.id))
+                web.gateway.browse.count(ROOT, wanted)
+        with watch.doing("reviews"):
+            web.gateway.reviews.waiting(ROOT)
+            web.gateway.reviews.replies(ROOT)
+    require_cheap(watch)
 
 
 def known_ids(web: Web) -> dict[str, str]:

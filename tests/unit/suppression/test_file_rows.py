@@ -97,7 +97,7 @@ def test_fresh_makes_a_row_without_a_time_as_new_as_today() -> None:
 def test_some_rows_may_not_go_on_the_list(change: dict[str, Any], app: str | None, rule: RowRule) -> None:
     """Whatever is on the list."""
     with pytest.raises(BadRow) as caught:
-        check(row(**change), Admission(app=app, exempt_mailbox_simulator=True), now=NOW)
+        check(row(**change), Admission(app=app, whole_domains=app is None, exempt_mailbox_simulator=True), now=NOW)
     assert caught.value.rule is rule
 
 
@@ -116,10 +116,10 @@ def test_some_rows_may_not_go_on_the_list(change: dict[str, Any], app: str | Non
 )
 def test_the_others_may(change: dict[str, Any], app: str | None) -> None:
     """An application may import its own scope and `*`, an administrator all; a clock may be some hours off."""
-    check(row(**change), Admission(app=app, exempt_mailbox_simulator=True), now=NOW)
+    check(row(**change), Admission(app=app, whole_domains=app is None, exempt_mailbox_simulator=True), now=NOW)
 
 
 def test_the_mailbox_simulator_is_exempt_only_if_the_setting_says_so() -> None:
     """Otherwise an import would bypass the setting."""
     one = row(origin=Origin.BOUNCE, key="bounce@simulator.amazonses.com")
-    check(one, Admission(app=None, exempt_mailbox_simulator=False), now=NOW)
+    check(one, Admission(app=None, whole_domains=True, exempt_mailbox_simulator=False), now=NOW)

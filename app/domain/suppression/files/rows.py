@@ -108,10 +108,11 @@ class RowVerdict(StrEnum):
 class Admission:
     """Which rows a caller may import. An application may name `*` and its own scopes.
 
-    `app` is None for an administrator, who may name every scope and whole domains.
+    `app` is None for an administrator, who may name every scope.
     """
 
     app: str | None
+    whole_domains: bool
     exempt_mailbox_simulator: bool
 
 
@@ -190,7 +191,7 @@ def reason_in(text: str, *, otherwise: str) -> str:
 
 def check(row: ListRow, admission: Admission, *, now: datetime) -> None:
     """Raise `BadRow` for a row that may not be imported, whatever entries exist."""
-    if admission.app is not None and row.key.startswith("@"):
+    if not admission.whole_domains and row.key.startswith("@"):
         raise BadRow(RowRule.WHOLE_DOMAIN)
     if admission.app is not None and row.scope.partition("/")[0] not in {EVERY_EMAIL, admission.app}:
         raise BadRow(RowRule.NOT_YOURS)

@@ -25,10 +25,11 @@ _NOTHING: Final = ListSlot()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """The verdict on one row; for a refused row, the rule that it breaks."""
+    """The verdict on one row; for a refused row, the rule that it breaks. `email` is empty where it cannot be read."""
 
     line: int
     verdict: RowVerdict
+    email: str = ""
     code: str = ""
     detail: str = ""
 
@@ -118,9 +119,15 @@ class Batch:
         try:
             check(row, self._admission, now=now)
         except BadRow as error:
-            return RowResult(line=row.line, verdict=RowVerdict.REFUSED, code=error.rule.value, detail=str(error))
+            return RowResult(
+                line=row.line,
+                verdict=RowVerdict.REFUSED,
+                email=row.address,
+                code=error.rule.value,
+                detail=str(error),
+            )
         if self._is_forgotten(row, places):
-            return RowResult(line=row.line, verdict=RowVerdict.KEPT)
+            return RowResult(line=row.line, verdict=RowVerdict.KEPT, email=row.address)
         name = (row.key, row.scope)
         place = places.get(name, _NOTHING)
         put = self._put.get(name)
@@ -130,7 +137,7 @@ class Batch:
             self._unsubscribed[name] = (row, place.entry)
         if what in _PUT:
             self._note(row, place, put, added=what is RowVerdict.ADDED, now=now)
-        return RowResult(line=row.line, verdict=what)
+        return RowResult(line=row.line, verdict=what, email=row.address)
 
     def _is_forgotten(self, row: ListRow, places: Mapping[PlaceName, ListSlot]) -> bool:
         """Whether the person asked to be forgotten: no email goes there, and the address must not be stored again."""

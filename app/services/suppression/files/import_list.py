@@ -40,11 +40,17 @@ OnResults = Callable[[Sequence[RowResult]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How to import. `fresh`: rows without a time count as new today, and so suppress unsuppressed addresses again."""
+    """How to import.
+
+    `fresh`: rows without a time count as new today, and so suppress unsuppressed addresses again. Without
+    `whole_domains` their rows are refused to administrators too. `reason` is kept in the audit.
+    """
 
     reading: Reading = field(default_factory=Reading)
     dry_run: bool = False
     fresh: bool = False
+    whole_domains: bool = True
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +72,19 @@ class _Run:
     caller: Caller
     how: How
     admission: Admission
-    rehearsal: Rehearsal
+    file: ListFile
+    counts: dict[RowVerdict, int] = field(default_factory=lambda: dict.fromkeys(RowVerdict, 0))
     begun: bool = False
+
+    def done(self) -> Imported:
+        """The result so far."""
+        return Imported(
+            id=self.id,
+            format=self.file.format.value,
+            dry_run=self.how.dry_run,
+            rows=sum(self.counts.values()),
+            counts=self.counts,
+        )
 
 
 class ImportList:
@@ -86,54 +103,67 @@ class ImportList:
 
         Raises `ValidationFailed` where the file becomes unreadable: all rows before that are on the list, none after.
         """
+        run = self._begin(caller, pieces, how)
+        for results in self._each(run):
+            report(results)
+        return run.done()
+
+    def steps(self, caller: Caller, pieces: Iterable[bytes], how: How) -> Iterator[Sequence[RowResult]]:
+        """The same, a batch for each step: it goes on when the next one is asked for, and ends where none is.
+
+        Raises what depends on the caller and on `how` at once.
+        """
+        return self._each(self._begin(caller, pieces, how))
+
+    def _begin(self, caller: Caller, pieces: Iterable[bytes], how: How) -> _Run:
         caller.require(Scope.SUPPRESSIONS_WRITE)
         how = replace(how, reading=_reading(how.reading, caller))
-        admission = Admission(app=None if caller.is_admin else caller.app, exempt_mailbox_simulator=self._exempt)
-        file = ListFile(pieces, how.reading)
-        counts = dict.fromkeys(RowVerdict, 0)
-        with Rehearsal() as rehearsal:
-            run = _Run(id=new_id(), caller=caller, how=how, admission=admission, rehearsal=rehearsal)
-            try:
-                for rows in _batches(file):
-                    results = self._take(run, rows, file.format)
-                    for one in results:
-                        counts[one.verdict] += 1
-                    report(results)
-            except UnreadableFile as error:
-                raise _unreadable(error, taken=0 if how.dry_run else sum(counts.values())) from error
-        done = Imported(
-            id=run.id, format=file.format.value, dry_run=how.dry_run, rows=sum(counts.values()), counts=counts
+        admission = Admission(
+            app=None if caller.is_admin else caller.app,
+            whole_domains=caller.is_admin and how.whole_domains,
+            exempt_mailbox_simulator=self._exempt,
         )
-        self._finish(run, done)
-        return done
+        return _Run(id=new_id(), caller=caller, how=how, admission=admission, file=ListFile(pieces, how.reading))
 
-    def _take(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[RowResult]:
+    def _each(self, run: _Run) -> Iterator[Sequence[RowResult]]:
+        with Rehearsal() as rehearsal:
+            try:
+                for rows in _batches(run.file):
+                    results = self._take(run, rehearsal, rows)
+                    for one in results:
+                        run.counts[one.verdict] += 1
+                    yield results
+            except UnreadableFile as error:
+                raise _unreadable(error, taken=0 if run.how.dry_run else run.done().rows) from error
+        self._finish(run, run.done())
+
+    def _take(self, run: _Run, rehearsal: Rehearsal, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:
         """Import one batch; try again when the database is briefly away or another writer put one of its addresses."""
         for remaining in reversed(range(_TRIES)):
             try:
-                return self._rehearse(run, rows) if run.how.dry_run else self._write(run, rows, file_format)
+                return self._rehearse(run, rehearsal, rows) if run.how.dry_run else self._write(run, rows)
             except ServiceUnavailable:
                 if not remaining:
                     raise
                 time.sleep(PAUSE_S)
         raise AssertionError("the last try ends by itself")
 
-    def _rehearse(self, run: _Run, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:
+    def _rehearse(self, run: _Run, rehearsal: Rehearsal, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:
         batch = Batch(rows, run.admission, fresh=run.how.fresh, pseudonym=self._pseudonyms)
         with self._database.reading() as connection:
             batch.decide(
                 bulk.places(connection, batch.keys, lock=False),
-                rehearsed=run.rehearsal.among(batch.keys),
+                rehearsed=rehearsal.among(batch.keys),
                 now=clock(connection),
             )
-        run.rehearsal.put(batch.would_stand)
+        rehearsal.put(batch.would_stand)
         return batch.results
 
-    def _write(self, run: _Run, rows: Sequence[ListRow | Refused], file_format: str) -> Sequence[RowResult]:
+    def _write(self, run: _Run, rows: Sequence[ListRow | Refused]) -> Sequence[RowResult]:
         batch = Batch(rows, run.admission, fresh=run.how.fresh, pseudonym=self._pseudonyms)
         with self._database.transaction() as connection:
             if not run.begun:
-                _audit(connection, run, "import", {"format": file_format})
+                _audit(connection, run, "import", {"format": run.file.format})
             batch.decide(bulk.places(connection, batch.keys, lock=True), rehearsed={}, now=clock(connection))
             entries = batch.entries(import_id=run.id)
             covered = batch.covered(entries)
@@ -188,6 +218,6 @@ def _audit(connection: Connection, run: _Run, action: str, data: dict[str, objec
         actor=run.caller.actor,
         action=action,
         key=None,
-        reason=None,
+        reason=run.how.reason,
         data={"import": str(run.id), "scope": run.how.reading.scope, **data},
     )

@@ -24,13 +24,16 @@ from app.web.http.requests import read_query
 from app.web.http.routing import View
 from app.web.http.strict_json import UNSAFE_CHARACTER
 
+_LONGEST_FORM: Final = 100_000
+"""Octets of a form without a file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOperation:
     """The description of a page (GET) or a change (POST): what it is, and the least role that may have it.
 
     `query` and `form` are read, checked and passed to the view under these names. `done` is the sentence that the next
-    page shows.
+    page shows. With `upload` the form may have a file; any other is short.
     """
 
     role: Role | Public
@@ -38,6 +41,7 @@ class PageOperation:
     query: type[Form] | None = None
     form: type[Form] | None = None
     done: str = ""
+    upload: bool = False
 
 
 class Pages(Blueprint):
@@ -56,10 +60,18 @@ class Pages(Blueprint):
         return self._declare("GET", path, PageOperation(role=role, summary=summary, query=query))
 
     def change(
-        self, path: str, *, role: Role | Public, summary: str, form: type[Form] = NoForm, done: str = ""
+        self,
+        path: str,
+        *,
+        role: Role | Public,
+        summary: str,
+        form: type[Form] = NoForm,
+        done: str = "",
+        upload: bool = False,
     ) -> Callable[[View], View]:
         """Serve POST `path` with the decorated view, which gets the checked `form`."""
-        return self._declare("POST", path, PageOperation(role=role, summary=summary, form=form, done=done))
+        operation = PageOperation(role=role, summary=summary, form=form, done=done, upload=upload)
+        return self._declare("POST", path, operation)
 
     def _declare(self, method: str, path: str, operation: PageOperation) -> Callable[[View], View]:
         def declare(view: View) -> View:
@@ -91,6 +103,8 @@ def _served(view: View, operation: PageOperation) -> View:
     def serve(**arguments: Any) -> Response:
         if any(isinstance(value, str) and UNSAFE_CHARACTER.search(value) for value in arguments.values()):
             raise NotFound("There is no such page.")
+        if not operation.upload:
+            request.max_content_length = _LONGEST_FORM
         if isinstance(operation.role, Role):
             admitted = admit(operation.role, changes=operation.form is not None)
             if isinstance(admitted, Response):
