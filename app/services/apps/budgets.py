@@ -12,7 +12,7 @@ from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.services.apps import app_pauses
 from app.services.apps.spending import budget_of, windows_of
 from app.store.apps import app_pauses as rows
-from app.store.apps.app_pauses import AppBudget
+from app.store.apps.app_pauses import AppBudget, PausedLane
 from app.store.engine.database import Database, clock
 from app.store.operating import audit
 
@@ -47,7 +47,9 @@ class Budgets:
                 raise NotFound(_UNKNOWN)
             return _report(connection, found)
 
-    def set(self, caller: Caller, app: str, changes: Mapping[str, Any], *, anew: bool = False) -> BudgetReport:
+    def set(
+        self, caller: Caller, app: str, changes: Mapping[str, Any], *, anew: bool = False, reason: str | None = None
+    ) -> BudgetReport:
         """Change these fields of the budget; with `anew` all others become the default.
 
         A lane that is paused stays so. Raises `NotFound` and `ValidationFailed`.
@@ -60,10 +62,15 @@ class Budgets:
             default = Budget()
             stored = {name: value for name, value in asdict(wanted).items() if value != getattr(default, name)}
             rows.set_budget(connection, found.id, stored or None)
-            audit.write(
-                connection, actor=caller.actor, action="app_budget", key=None, reason=None, data={"app": app, **stored}
-            )
+            data = {"app": app, **stored}
+            audit.write(connection, actor=caller.actor, action="app_budget", key=None, reason=reason, data=data)
             return _report(connection, replace(found, budget=stored or None))
+
+    def paused(self, caller: Caller) -> tuple[PausedLane, ...]:
+        """Every lane of an application that is paused."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return rows.paused_lanes(connection)
 
     def resume(self, caller: Caller, app: str, *, reason: str) -> tuple[str, ...]:
         """Resume the application. The lanes that were paused. Raises `NotFound` and `ValidationFailed`."""
