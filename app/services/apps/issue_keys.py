@@ -26,7 +26,7 @@ from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
 
-__all__ = ["ApiKey", "IssueKeys", "Issued"]
+__all__ = ["ApiKey", "IssueKeys", "Issued", "KeysOfApp"]
 
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -42,6 +42,14 @@ class Issued:
 
     key: ApiKey
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysOfApp:
+    """The keys of an application, newest first: those that work now, and those that were revoked or have expired."""
+
+    working: tuple[ApiKey, ...]
+    ended: tuple[ApiKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,14 @@ class IssueKeys:
         with self._database.reading() as connection:
             return keys.of_app(connection, find_app(connection, app).id)
 
+    def sorted_of_app(self, caller: Caller, app: str) -> KeysOfApp:
+        """Every key of the application, by whether it works now."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            found, now = keys.of_app(connection, find_app(connection, app).id), clock(connection)
+        working = tuple(one for one in found if _works(one, now))
+        return KeysOfApp(working, tuple(one for one in found if one not in working))
+
     def revoke(self, caller: Caller, key: str, *, app: str | None = None, reason: str | None = None) -> ApiKey:
         """The key, revoked. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
@@ -168,6 +184,10 @@ class IssueKeys:
             keys.revoke(connection, held.id)
             _By(caller.actor, reason).note(connection, "key_revoke", {"key": held.public_id})
         return held
+
+
+def _works(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 
 def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:

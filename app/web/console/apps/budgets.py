@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from flask import Response, redirect
+from flask import Response
 
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
 from app.web.console.apps.app_forms import Lines
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.http.context import current_gateway
@@ -55,4 +56,4 @@ def resume_app(session: Session, app: str, form: WithReason) -> Response:
 
 
 def _to(app: str) -> Response:
-    return redirect(url_after("console_app.show_app", app=app), 303, Response)
+    return lead_to(url_after("console_app.show_app", app=app))

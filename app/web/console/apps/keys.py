@@ -1,11 +1,12 @@
-"""`/console/apps/<app>/keys`: issue, rotate and revoke keys. The token of a new key is in the answer, and nowhere else."""
+"""`/console/apps/<app>/keys`: issue, rotate and revoke keys. The token of a new key is only in the answer."""
 
-from flask import Response, redirect, url_for
+from flask import Response, url_for
 
 from app.domain.users.roles import Role
 from app.services.apps.issue_keys import Issued
 from app.services.users.sessions import Session, caller_of
 from app.web.console.apps.app_forms import KeyRotation, NewKey
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
@@ -49,7 +50,7 @@ def rotate_key(session: Session, app: str, key: str, form: KeyRotation) -> Respo
 def revoke_key(session: Session, app: str, key: str, form: WithReason) -> Response:
     """Lead back to the application."""
     revoked = current_gateway().issue_keys.revoke(caller_of(session), key, app=app, reason=form.reason)
-    return redirect(url_after("console_app.show_app", app=revoked.app.name), 303, Response)
+    return lead_to(url_after("console_app.show_app", app=revoked.app.name))
 
 
 def _shown(issued: Issued, says: str) -> Response:

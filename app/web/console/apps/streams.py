@@ -1,10 +1,11 @@
 """`/console/apps/<app>/streams`: the title of a stream, and whether its email has links to unsubscribe."""
 
-from flask import Response, redirect
+from flask import Response
 
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
 from app.web.console.apps.app_forms import StreamSettings
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.pages import Pages, url_after
 from app.web.http.context import current_gateway
 
@@ -28,4 +29,4 @@ def set_stream(session: Session, app: str, form: StreamSettings) -> Response:
         unsubscribe=form.unsubscribe,
         reason=form.reason,
     )
-    return redirect(url_after("console_app.show_app", app=stream.app), 303, Response)
+    return lead_to(url_after("console_app.show_app", app=stream.app))

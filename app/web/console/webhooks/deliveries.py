@@ -1,16 +1,16 @@
 """`/console/webhooks/<id>/deliveries`: one delivery with each call for it, and replays of one or of a period."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from flask import Response, redirect
+from flask import Response
 
 from app.domain.users.roles import Role
 from app.domain.webhooks.retries import DeliveryState
 from app.services.users.sessions import Session, caller_of
 from app.services.webhooks.deliveries import Delivery
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download, every_page
 from app.web.console.frame.forms import Form, WithReason
 from app.web.console.frame.pages import Pages, url_after
@@ -80,7 +80,7 @@ def replay_delivery(session: Session, endpoint_id: UUID, delivery_id: UUID, form
     """Lead back to the delivery."""
     current_gateway().webhooks.deliveries.replay(caller_of(session), endpoint_id, delivery_id, reason=form.reason)
     page = url_after("console_deliveries.show_delivery", endpoint_id=endpoint_id, delivery_id=delivery_id)
-    return redirect(page, 303, Response)
+    return lead_to(page)
 
 
 @console_deliveries.change(
@@ -96,8 +96,8 @@ def replay_period(session: Session, endpoint_id: UUID, form: Period) -> Response
         caller_of(session), endpoint_id, since=form.since, until=form.until, state=form.state, reason=form.reason
     )
     page = url_after("console_endpoint.show_endpoint", endpoint_id=endpoint_id, state=DeliveryState.WAITING)
-    return redirect(page, 303, Response)
+    return lead_to(page)
 
 
-def _cells(delivery: Delivery) -> Iterator[object]:
-    return (getattr(delivery, name) for name in _COLUMNS)
+def _cells(delivery: Delivery) -> list[object]:
+    return [getattr(delivery, name) for name in _COLUMNS]
