@@ -143,14 +143,14 @@ _COLUMNS = [
     (webhook_messages if name in _OF_MESSAGE else webhook_deliveries).c[name] for name in Delivery.__dataclass_fields__
 ]
 _WITH_MESSAGE = select(*_COLUMNS).join(webhook_messages, webhook_messages.c.id == webhook_deliveries.c.message_id)
-_FAILED = (
+_WITH_ENDPOINT = (
     _WITH_MESSAGE.add_columns(
         apps.c.name.label("app"), webhook_endpoints.c.url, func.coalesce(_LAST_DETAIL, "").label("detail")
     )
     .join(webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id)
     .join(apps, apps.c.id == webhook_endpoints.c.app_id)
-    .where(_is(DeliveryState.FAILED), webhook_endpoints.c.deleted_at.is_(None))
 )
+_LIVE_ENDPOINTS = select(webhook_endpoints.c.id).where(webhook_endpoints.c.deleted_at.is_(None))
 _DELIVERED = Update(
     webhook_deliveries,
     ("attempts",),
@@ -228,8 +228,16 @@ def failed(
     connection: Connection, *, app: str | None, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[FailedDelivery, ...]:
     """Up to `limit` failed deliveries of the endpoints that are not deleted, newest first."""
-    query = _FAILED if app is None else _FAILED.where(apps.c.name == app)
-    rows = page_of(connection, query, webhook_deliveries.c.id, limit=limit, after=after, before=before)
+    live = _LIVE_ENDPOINTS
+    if app is not None:
+        live = live.where(webhook_endpoints.c.app_id == select(apps.c.id).where(apps.c.name == app).scalar_subquery())
+    # The ids alone first, without a join: then their index gives them in order, whatever the planner believes.
+    failed_ones = select(webhook_deliveries.c.id).where(
+        _is(DeliveryState.FAILED), webhook_deliveries.c.endpoint_id.in_(list(connection.scalars(live)))
+    )
+    found = page_of(connection, failed_ones, webhook_deliveries.c.id, limit=limit, after=after, before=before)
+    these = webhook_deliveries.c.id.in_([row["id"] for row in found])
+    rows = connection.execute(_WITH_ENDPOINT.where(these).order_by(webhook_deliveries.c.id.desc())).mappings()
     return tuple(FailedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
 
 
