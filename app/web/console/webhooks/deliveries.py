@@ -74,7 +74,7 @@ def download_deliveries(session: Session, endpoint_id: UUID, query: StateFilter)
     role=Role.OPERATOR,
     summary="Send a delivery once more.",
     form=WithReason,
-    done="The event is sent once more, under the same id. Reload this page to see what the endpoint answered.",
+    done="The event is sent once more, under the same id. Without script, reload this page to see the answer.",
 )
 def replay_delivery(session: Session, endpoint_id: UUID, delivery_id: UUID, form: WithReason) -> Response:
     """Lead back to the delivery."""

@@ -137,7 +137,7 @@ def rotate_secret(session: Session, endpoint_id: UUID, form: WithReason) -> Resp
     role=Role.OPERATOR,
     summary="Send a test event to an endpoint.",
     form=WithReason,
-    done="The test event is on its way. Reload this page to see what the endpoint answered.",
+    done="The test event is on its way. Without script, reload this page to see the answer.",
 )
 def test_endpoint(session: Session, endpoint_id: UUID, form: WithReason) -> Response:
     """Lead to the delivery of the event."""
