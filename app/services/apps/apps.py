@@ -30,18 +30,18 @@ class Apps:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    def create(self, caller: Caller, name: str, options: AppOptions) -> App:
+    def create(self, caller: Caller, name: str, options: AppOptions, *, reason: str | None = None) -> App:
         """A new application, without a key. Raises `ValidationFailed`, also for a name that is taken."""
         caller.require(Scope.ADMIN)
         options = options.checked()
         with self._database.transaction() as connection:
-            return create_app(connection, name, options, actor=caller.actor)
+            return create_app(connection, name, options, actor=caller.actor, reason=reason)
 
-    def page(self, caller: Caller, page: Page) -> Paged[App]:
-        """One page of all applications, archived ones too, newest first."""
+    def page(self, caller: Caller, page: Page, *, archived: bool | None = None) -> Paged[App]:
+        """One page of the applications, newest first: all, or those that are archived, or those that are not."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            found = apps.page(connection, limit=page.limit + 1, after=page.after, before=page.before)
+            found = apps.page(connection, archived=archived, limit=page.limit + 1, after=page.after, before=page.before)
         return paged(found, page)
 
     def find(self, caller: Caller, app: str) -> App:
@@ -50,48 +50,50 @@ class Apps:
         with self._database.reading() as connection:
             return find_app(connection, app)
 
-    def change(self, caller: Caller, app: str, options: AppOptions) -> App:
+    def change(self, caller: Caller, app: str, options: AppOptions, *, reason: str | None = None) -> App:
         """The changed application. What is not given stays as it was. Raises `ValidationFailed`.
 
         For five seconds requests may still be judged by the old values.
         """
         caller.require(Scope.ADMIN)
-        values = options.checked().given()
+        given = options.checked().given()
         with self._database.transaction() as connection:
-            changed = apps.change(connection, find_app(connection, app).id, values)
+            found = find_app(connection, app)
+            values = {name: value for name, value in given.items() if value != getattr(found, name)}
+            changed = apps.change(connection, found.id, values)
             if values:
-                _note(connection, caller.actor, "app_change", {"app": changed.name, "changed": values})
+                _note(connection, caller.actor, "app_change", {"app": found.name, "changed": values}, reason)
         return changed
 
-    def archive(self, caller: Caller, app: str) -> App:
+    def archive(self, caller: Caller, app: str, *, reason: str | None = None) -> App:
         """The archived application. Within five seconds its keys are refused. One that is archived stays as it is."""
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             found = find_app(connection, app)
             archived = apps.archive(connection, found.id)
             if archived is not None:
-                _note(connection, caller.actor, "app_archive", {"app": found.name})
+                _note(connection, caller.actor, "app_archive", {"app": found.name}, reason)
         return archived or found
 
-    def unarchive(self, caller: Caller, app: str) -> App:
+    def unarchive(self, caller: Caller, app: str, *, reason: str | None = None) -> App:
         """The application, no longer archived. Within five seconds its keys are accepted again."""
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             found = find_app(connection, app)
             unarchived = apps.unarchive(connection, found.id)
             if unarchived is not None:
-                _note(connection, caller.actor, "app_unarchive", {"app": found.name})
+                _note(connection, caller.actor, "app_unarchive", {"app": found.name}, reason)
         return unarchived or found
 
 
-def create_app(connection: Connection, name: str, options: AppOptions, *, actor: str) -> App:
+def create_app(connection: Connection, name: str, options: AppOptions, *, actor: str, reason: str | None = None) -> App:
     """A new application with these checked options. Raises `ValidationFailed`."""
     if not _NAME.fullmatch(name):
         raise _invalid("grammar", "An application's name is 1 to 63 of a-z, 0-9 and hyphen.")
     app = options.new_app(name, created_at=clock(connection))
     if not apps.add(connection, app):
         raise _invalid("taken", "An application of this name exists; an archived one keeps its name.")
-    _note(connection, actor, "app_create", {"app": name, "options": options.given()})
+    _note(connection, actor, "app_create", {"app": name, "options": options.given()}, reason)
     return app
 
 
@@ -118,8 +120,8 @@ def _id(text: str) -> UUID | None:
         return None
 
 
-def _note(connection: Connection, actor: str, action: str, data: audit.Json) -> None:
-    audit.write(connection, actor=actor, action=action, key=None, reason=None, data=data)
+def _note(connection: Connection, actor: str, action: str, data: audit.Json, reason: str | None) -> None:
+    audit.write(connection, actor=actor, action=action, key=None, reason=reason, data=data)
 
 
 def _invalid(code: str, rule: str) -> ValidationFailed:

@@ -13,7 +13,7 @@ from app.services.apps import app_pauses
 from app.services.apps.apps import find_app
 from app.services.apps.spending import budget_of, windows_of
 from app.store.apps import app_pauses as rows
-from app.store.apps.app_pauses import AppBudget
+from app.store.apps.app_pauses import AppBudget, PausedLane
 from app.store.engine.database import Database, clock
 from app.store.operating import audit
 
@@ -47,7 +47,9 @@ class Budgets:
         with self._database.reading() as connection:
             return _report(connection, rows.budget_of(connection, find_app(connection, app).id))
 
-    def set(self, caller: Caller, app: str, changes: Mapping[str, Any], *, anew: bool = False) -> BudgetReport:
+    def set(
+        self, caller: Caller, app: str, changes: Mapping[str, Any], *, anew: bool = False, reason: str | None = None
+    ) -> BudgetReport:
         """Change these fields of the budget; with `anew` all others become the default.
 
         A lane that is paused stays so. Raises `ValidationFailed`.
@@ -62,8 +64,14 @@ class Budgets:
             if changes or anew:
                 rows.set_budget(connection, found.id, stored or None)
                 data = {"app": found.name, **stored}
-                audit.write(connection, actor=caller.actor, action="app_budget", key=None, reason=None, data=data)
+                audit.write(connection, actor=caller.actor, action="app_budget", key=None, reason=reason, data=data)
             return _report(connection, replace(found, budget=stored or None))
+
+    def paused(self, caller: Caller) -> tuple[PausedLane, ...]:
+        """Every lane of an application that is paused."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return rows.paused_lanes(connection)
 
     def resume(self, caller: Caller, app: str, *, reason: str) -> tuple[str, ...]:
         """Resume the application. The lanes that were paused. Raises `NotFound` if none is, and `ValidationFailed`."""

@@ -26,7 +26,7 @@ from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
 
-__all__ = ["ApiKey", "IssueKeys", "Issued", "Rotated"]
+__all__ = ["ApiKey", "IssueKeys", "Issued", "KeysOfApp", "Rotated"]
 
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -49,6 +49,25 @@ class Rotated(Issued):
     """A new key in place of an old one, which is valid until `old_ends_at`."""
 
     old_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeysOfApp:
+    """The keys of an application, newest first: those that work now, and those that were revoked or have expired."""
+
+    working: tuple[ApiKey, ...]
+    ended: tuple[ApiKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _By:
+    """What the audit says of a change besides the change: the actor and the reason."""
+
+    actor: str
+    reason: str | None = None
+
+    def note(self, connection: Connection, action: str, data: audit.Json) -> None:
+        audit.write(connection, actor=self.actor, action=action, key=None, reason=self.reason, data=data)
 
 
 class IssueKeys:
@@ -90,16 +109,24 @@ class IssueKeys:
                 owner = create_app(connection, app, wanted, actor=actor)
             else:
                 wanted.require_alike(owner)
-            return _issued(connection, owner, actor=actor, name=name, scopes=scopes, expires_at=expires_at)
+            return _issued(connection, owner, _By(actor), name=name, scopes=scopes, expires_at=expires_at)
 
     def add(
-        self, caller: Caller, app: str, *, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None
+        self,
+        caller: Caller,
+        app: str,
+        *,
+        name: str,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None = None,
+        reason: str | None = None,
     ) -> Issued:
         """A new key for an application that exists. Raises `ValidationFailed`, and `Conflict` if it is archived."""
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             owner = find_app(connection, app)
-            return _issued(connection, owner, actor=caller.actor, name=name, scopes=scopes, expires_at=expires_at)
+            by = _By(caller.actor, reason)
+            return _issued(connection, owner, by, name=name, scopes=scopes, expires_at=expires_at)
 
     def rotate(
         self,
@@ -109,6 +136,7 @@ class IssueKeys:
         overlap: timedelta = OVERLAP,
         expires_at: datetime | None = None,
         app: str | None = None,
+        reason: str | None = None,
     ) -> Rotated:
         """A new key with the name and scopes of this one, which ends after `overlap`, or before if it was to.
 
@@ -128,11 +156,12 @@ class IssueKeys:
             if expires_at is None and old.expires_at is not None:
                 expires_at = now + (old.expires_at - old.created_at)
             scopes = frozenset(map(Scope, old.scopes))
-            new = _issued(connection, old.app, actor=caller.actor, name=old.name, scopes=scopes, expires_at=expires_at)
+            by = _By(caller.actor, reason)
+            new = _issued(connection, old.app, by, name=old.name, scopes=scopes, expires_at=expires_at)
             ends_at = min(now + overlap, old.expires_at or now + overlap)
             keys.replace_by(connection, old.id, new.key.public_id, expires_at=ends_at)
             data = {"key": old.public_id, "replaced_by": new.key.public_id, "expires_at": ends_at.isoformat()}
-            audit.write(connection, actor=caller.actor, action="key_rotate", key=None, reason=None, data=data)
+            by.note(connection, "key_rotate", data)
         return Rotated(new.key, new.token, ends_at)
 
     def all(self) -> tuple[ApiKey, ...]:
@@ -146,15 +175,26 @@ class IssueKeys:
         with self._database.reading() as connection:
             return keys.of_app(connection, find_app(connection, app).id)
 
-    def revoke(self, caller: Caller, key: str, *, app: str | None = None) -> ApiKey:
+    def sorted_of_app(self, caller: Caller, app: str) -> KeysOfApp:
+        """Every key of the application, by whether it works now."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            found, now = keys.of_app(connection, find_app(connection, app).id), clock(connection)
+        working = tuple(one for one in found if _works(one, now))
+        return KeysOfApp(working, tuple(one for one in found if one not in working))
+
+    def revoke(self, caller: Caller, key: str, *, app: str | None = None, reason: str | None = None) -> ApiKey:
         """The key, revoked. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             held = _held(connection, key, app=app)
             keys.revoke(connection, held.id)
-            data = {"key": held.public_id}
-            audit.write(connection, actor=caller.actor, action="key_revoke", key=None, reason=None, data=data)
+            _By(caller.actor, reason).note(connection, "key_revoke", {"key": held.public_id})
         return held
+
+
+def _works(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 
 def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
@@ -169,8 +209,8 @@ def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
 def _issued(
     connection: Connection,
     owner: App,
+    by: _By,
     *,
-    actor: str,
     name: str,
     scopes: frozenset[Scope],
     expires_at: datetime | None,
@@ -195,7 +235,7 @@ def _issued(
     )
     keys.add(connection, key)
     data = {"key": public_id, "app": owner.name, "on_unconfirmed": owner.on_unconfirmed.value}
-    audit.write(connection, actor=actor, action="key_create", key=None, reason=None, data=data)
+    by.note(connection, "key_create", data)
     return Issued(key, f"ptn_{public_id}_{secret}")
 
 

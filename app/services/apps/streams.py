@@ -1,11 +1,14 @@
 """Set the title of a stream and whether its email has one-click unsubscribe links. It sends nothing."""
 
+from sqlalchemy import Connection
+
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.suppression.rules import is_stream
 from app.services.suppression.unsubscribe_links import RULE, Links
 from app.store.apps import apps, streams
+from app.store.apps.apps import App
 from app.store.apps.streams import Stream
 from app.store.engine.database import Database
 from app.store.operating import audit
@@ -21,7 +24,14 @@ class Streams:
         self._links = links
 
     def set(
-        self, caller: Caller, app: str, name: str, *, title: str | None = None, unsubscribe: bool | None = None
+        self,
+        caller: Caller,
+        app: str,
+        name: str,
+        *,
+        title: str | None = None,
+        unsubscribe: bool | None = None,
+        reason: str | None = None,
     ) -> Stream:
         """Change a stream; None changes nothing. Raises `NotFound` for an unknown application, and `ValidationFailed`.
 
@@ -33,12 +43,10 @@ class Streams:
         if unsubscribe and not self._links.can_be_made:
             raise _invalid("/unsubscribe", "public_url", RULE)
         with self._database.transaction() as connection:
-            owner = apps.by_name(connection, app)
-            if owner is None:
-                raise NotFound("There is no application of this name; `./postern app create` makes it.")
+            owner = _owner(connection, app)
             stream = streams.put(connection, app_id=owner.id, name=name, title=title, unsubscribe=unsubscribe)
             data = {"app": app, "stream": name, "title": stream.title, "unsubscribe": stream.unsubscribe}
-            audit.write(connection, actor=caller.actor, action="stream_set", key=None, reason=None, data=data)
+            audit.write(connection, actor=caller.actor, action="stream_set", key=None, reason=reason, data=data)
         return stream
 
     def all(self, caller: Caller) -> tuple[Stream, ...]:
@@ -46,6 +54,19 @@ class Streams:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return streams.all_streams(connection)
+
+    def of_app(self, caller: Caller, app: str) -> tuple[Stream, ...]:
+        """Every stream of the application that was set, by name. Raises `NotFound` for an unknown application."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return streams.of_app(connection, _owner(connection, app).id)
+
+
+def _owner(connection: Connection, app: str) -> App:
+    owner = apps.by_name(connection, app)
+    if owner is None:
+        raise NotFound("There is no application of this name; `./postern app create` makes it.")
+    return owner
 
 
 def check_stream(name: str) -> Fault | None:

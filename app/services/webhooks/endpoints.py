@@ -86,7 +86,7 @@ class Endpoints:
         self._bells = bells
         self._plain_http = plain_http
 
-    def add(self, caller: Caller, new: NewEndpoint) -> WithSecret:
+    def add(self, caller: Caller, new: NewEndpoint, *, reason: str | None = None) -> WithSecret:
         """Add an endpoint with a new secret. Raises `ValidationFailed`, and `NotFound` for an unknown application."""
         caller.require(Scope.WEBHOOKS_WRITE)
         values = self._values(url=new.url, events=new.events, description=new.description)
@@ -97,17 +97,26 @@ class Endpoints:
                 raise _invalid("/endpoint", "too_many", f"An application has at most {MOST_ENDPOINTS} endpoints.")
             endpoints.add(connection, {"id": endpoint_id, "app_id": app_id, **values})
             secrets.add(connection, self._key_ring, endpoint_id, secret)
-            _audit(connection, caller, "webhook_add", endpoint_id, {"events": list(new.events)})
+            _audit(connection, caller, "webhook_add", endpoint_id, reason=reason, events=list(new.events))
             return WithSecret(_own(connection, caller, endpoint_id), secret)
 
-    def page(self, caller: Caller, page: Page) -> Paged[Endpoint]:
-        """The endpoints of the application, newest first; those of all applications for an administrator."""
+    def page(self, caller: Caller, page: Page, *, app: str | None = None) -> Paged[Endpoint]:
+        """The endpoints of the application, newest first.
+
+        For an administrator those of all applications, or of the one of this name. Raises `NotFound`.
+        """
         caller.require(Scope.WEBHOOKS_WRITE)
         with self._database.reading() as connection:
+            app_id = _whose(caller) if app is None else _app_of(connection, caller, app)
             found = endpoints.page(
-                connection, app_id=_whose(caller), limit=page.limit + 1, after=page.after, before=page.before
+                connection, app_id=app_id, limit=page.limit + 1, after=page.after, before=page.before
             )
         return paged(found, page)
+
+    def find(self, caller: Caller, endpoint_id: UUID) -> Endpoint:
+        """One endpoint, without its secret. Raises `NotFound`."""
+        with self._database.reading() as connection:
+            return own_endpoint(connection, caller, endpoint_id)
 
     def get(self, caller: Caller, endpoint_id: UUID) -> WithSecret:
         """One endpoint and its secret. Raises `NotFound`, and `Conflict` if the secret cannot be opened."""
@@ -120,7 +129,9 @@ class Endpoints:
         except (UnknownSealingKey, Unsealable) as error:
             raise Conflict(_UNREADABLE) from error
 
-    def change(self, caller: Caller, endpoint_id: UUID, change: EndpointChange) -> Endpoint:
+    def change(
+        self, caller: Caller, endpoint_id: UUID, change: EndpointChange, *, reason: str | None = None
+    ) -> Endpoint:
         """Change an endpoint. One that is enabled, or gets another URL, begins anew and is called at once.
 
         Raises `NotFound` and `ValidationFailed`.
@@ -139,32 +150,32 @@ class Endpoints:
                 endpoints.enable(connection, endpoint_id)
             elif change.status is EndpointStatus.DISABLED and before.disabled_at is None:
                 endpoints.disable(connection, endpoint_id, why=_BY_A_PERSON)
-            data = {"changed": sorted(values), "status": change.status}
-            _audit(connection, caller, "webhook_change", endpoint_id, data)
+            done = {"changed": sorted(values), "status": change.status}
+            _audit(connection, caller, "webhook_change", endpoint_id, reason=reason, **done)
             after = _own(connection, caller, endpoint_id)
         self._bells.ring(WEBHOOKS)
         return after
 
-    def delete(self, caller: Caller, endpoint_id: UUID) -> None:
+    def delete(self, caller: Caller, endpoint_id: UUID, *, reason: str | None = None) -> None:
         """Delete an endpoint with its secrets. Its deliveries stay until their retention ends. Raises `NotFound`."""
         caller.require(Scope.WEBHOOKS_WRITE)
         with self._database.transaction() as connection:
             _own(connection, caller, endpoint_id, lock=True)
             endpoints.delete(connection, endpoint_id)
             secrets.erase(connection, endpoint_id)
-            _audit(connection, caller, "webhook_delete", endpoint_id, {})
+            _audit(connection, caller, "webhook_delete", endpoint_id, reason=reason)
 
-    def rotate_secret(self, caller: Caller, endpoint_id: UUID) -> WithSecret:
+    def rotate_secret(self, caller: Caller, endpoint_id: UUID, *, reason: str | None = None) -> WithSecret:
         """A new secret for an endpoint. The one before it signs beside it for a day. Raises `NotFound`."""
         caller.require(Scope.WEBHOOKS_WRITE)
         secret = new_secret()
         with self._database.transaction() as connection:
             endpoint = _own(connection, caller, endpoint_id, lock=True)
             secrets.add(connection, self._key_ring, endpoint_id, secret)
-            _audit(connection, caller, "webhook_rotate_secret", endpoint_id, {})
+            _audit(connection, caller, "webhook_rotate_secret", endpoint_id, reason=reason)
         return WithSecret(endpoint, secret)
 
-    def test(self, caller: Caller, endpoint_id: UUID) -> UUID:
+    def test(self, caller: Caller, endpoint_id: UUID, *, reason: str | None = None) -> UUID:
         """Send a test event to an endpoint; return its delivery. Raises `NotFound`."""
         caller.require(Scope.WEBHOOKS_WRITE)
         with self._database.transaction() as connection:
@@ -172,6 +183,7 @@ class Endpoints:
             test = Occurrence(app_id=endpoint.app_id, type=WebhookEvent.WEBHOOK_TEST)
             delivery_id = outbox.add_for(connection, test, endpoint_id)
             endpoints.call_now(connection, endpoint_id)
+            _audit(connection, caller, "webhook_test", endpoint_id, reason=reason, delivery_id=str(delivery_id))
         self._bells.ring(WEBHOOKS)
         return delivery_id
 
@@ -245,6 +257,8 @@ def _invalid(pointer: str, code: str, rule: str) -> ValidationFailed:
     return ValidationFailed(rule, faults=(Fault(pointer, code, rule),))
 
 
-def _audit(connection: Connection, caller: Caller, action: str, endpoint_id: UUID, data: Json) -> None:
+def _audit(
+    connection: Connection, caller: Caller, action: str, endpoint_id: UUID, *, reason: str | None, **data: Any
+) -> None:
     named = {"endpoint_id": str(endpoint_id), **data}
-    audit.write(connection, actor=caller.actor, action=action, key=None, reason=None, data=named)
+    audit.write(connection, actor=caller.actor, action=action, key=None, reason=reason, data=named)

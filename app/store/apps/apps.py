@@ -83,9 +83,14 @@ def by_id(connection: Connection, app_id: UUID) -> App | None:
     return read(row) if row else None
 
 
-def page(connection: Connection, *, limit: int, after: UUID | None, before: UUID | None) -> tuple[App, ...]:
+def page(
+    connection: Connection, *, archived: bool | None, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[App, ...]:
     """Up to `limit` applications, newest first: those older than `after`, or the nearest ones newer than `before`."""
-    rows = page_of(connection, select(apps), apps.c.id, limit=limit, after=after, before=before)
+    query = select(apps)
+    if archived is not None:
+        query = query.where(_ARCHIVED if archived else ~_ARCHIVED)
+    rows = page_of(connection, query, apps.c.id, limit=limit, after=after, before=before)
     return tuple(map(read, rows))
 
 

@@ -57,6 +57,12 @@ def all_streams(connection: Connection) -> tuple[Stream, ...]:
     return tuple(_stream(row) for row in rows)
 
 
+def of_app(connection: Connection, app_id: UUID) -> tuple[Stream, ...]:
+    """Every stream of this application that has settings, by name."""
+    rows = connection.execute(_streams().where(streams.c.app_id == app_id).order_by(streams.c.name))
+    return tuple(_stream(row) for row in rows)
+
+
 def any_with_links(connection: Connection) -> bool:
     """Whether email of any stream carries unsubscribe links."""
     return connection.execute(select(literal(1)).where(streams.c.unsubscribe).limit(1)).first() is not None

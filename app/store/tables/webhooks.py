@@ -7,6 +7,7 @@ from app.store.tables.metadata import Structured, metadata
 
 _ENABLED = text("disabled_at is null and deleted_at is null")
 _WAITING = text("state = 'waiting'")
+_FAILED = text("state = 'failed'")
 
 # One endpoint of an application. It is claimed as a whole: `lease_token` is the claim that may call it now. `due_at` is
 # when it may be called next; while it fails, that moves on with `failures`, the failed calls since the last success.
@@ -94,6 +95,7 @@ webhook_deliveries = Table(
     ),
     Index("ix_webhook_deliveries_endpoint_id_id", "endpoint_id", "id"),
     Index("ix_webhook_deliveries_endpoint_id_state_id", "endpoint_id", "state", "id"),
+    Index("ix_webhook_deliveries_failed", "id", "endpoint_id", postgresql_where=_FAILED, sqlite_where=_FAILED),
 )
 
 # One call of an endpoint for one delivery, with the beginning of its answer, without addresses.

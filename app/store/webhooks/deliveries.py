@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    func,
     insert,
     literal,
     null,
@@ -26,7 +27,7 @@ from app.store.engine.bulk_statements import Update
 from app.store.engine.database import now
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of, new_id
 from app.store.engine.keyset import page_of
-from app.store.tables.core import webhook_attempts, webhook_deliveries, webhook_messages
+from app.store.tables.core import apps, webhook_attempts, webhook_deliveries, webhook_endpoints, webhook_messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,15 @@ class Delivery:
     due_at: datetime
     created_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedDelivery(Delivery):
+    """A delivery that has failed, its endpoint, and what the last call for it brought."""
+
+    app: str
+    url: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +131,26 @@ _DUE = (
     .order_by(webhook_deliveries.c.due_at, webhook_deliveries.c.id)
     .limit(bindparam("limit", type_=Integer()))
 )
+_LAST_DETAIL = (
+    select(webhook_attempts.c.detail)
+    .where(webhook_attempts.c.delivery_id == webhook_deliveries.c.id)
+    .order_by(webhook_attempts.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_OF_MESSAGE = ("type", "email_id", "recipient_id")
+_COLUMNS = [
+    (webhook_messages if name in _OF_MESSAGE else webhook_deliveries).c[name] for name in Delivery.__dataclass_fields__
+]
+_WITH_MESSAGE = select(*_COLUMNS).join(webhook_messages, webhook_messages.c.id == webhook_deliveries.c.message_id)
+_WITH_ENDPOINT = (
+    _WITH_MESSAGE.add_columns(
+        apps.c.name.label("app"), webhook_endpoints.c.url, func.coalesce(_LAST_DETAIL, "").label("detail")
+    )
+    .join(webhook_endpoints, webhook_endpoints.c.id == webhook_deliveries.c.endpoint_id)
+    .join(apps, apps.c.id == webhook_endpoints.c.app_id)
+)
+_LIVE_ENDPOINTS = select(webhook_endpoints.c.id).where(webhook_endpoints.c.deleted_at.is_(None))
 _DELIVERED = Update(
     webhook_deliveries,
     ("attempts",),
@@ -188,6 +218,29 @@ def page(
     return tuple(map(_read, rows))
 
 
+def count(connection: Connection, endpoint_id: UUID, state: DeliveryState, *, at_most: int) -> int:
+    """How many deliveries of an endpoint are in this state. It counts no more than `at_most`."""
+    some = select(literal(1)).where(webhook_deliveries.c.endpoint_id == endpoint_id, _is(state)).limit(at_most)
+    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def failed(
+    connection: Connection, *, app: str | None, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[FailedDelivery, ...]:
+    """Up to `limit` failed deliveries of the endpoints that are not deleted, newest first."""
+    live = _LIVE_ENDPOINTS
+    if app is not None:
+        live = live.where(webhook_endpoints.c.app_id == select(apps.c.id).where(apps.c.name == app).scalar_subquery())
+    # The ids alone first, without a join: then their index gives them in order, whatever the planner believes.
+    failed_ones = select(webhook_deliveries.c.id).where(
+        _is(DeliveryState.FAILED), webhook_deliveries.c.endpoint_id.in_(list(connection.scalars(live)))
+    )
+    found = page_of(connection, failed_ones, webhook_deliveries.c.id, limit=limit, after=after, before=before)
+    these = webhook_deliveries.c.id.in_([row["id"] for row in found])
+    rows = connection.execute(_WITH_ENDPOINT.where(these).order_by(webhook_deliveries.c.id.desc())).mappings()
+    return tuple(FailedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
+
+
 def attempts_of(connection: Connection, delivery_id: UUID) -> tuple[Attempt, ...]:
     """The calls for a delivery, oldest first."""
     columns = [webhook_attempts.c[name] for name in Attempt.__dataclass_fields__]
@@ -203,7 +256,14 @@ def replay(connection: Connection, delivery_ids: Collection[UUID]) -> int:
 
 
 def of_period(
-    connection: Connection, endpoint_id: UUID, *, since: datetime, until: datetime, after: UUID | None, limit: int
+    connection: Connection,
+    endpoint_id: UUID,
+    *,
+    state: DeliveryState | None,
+    since: datetime,
+    until: datetime,
+    after: UUID | None,
+    limit: int,
 ) -> tuple[UUID, ...]:
     """Up to `limit` deliveries of an endpoint that were created in this period, oldest first, behind `after`."""
     id_, created_at = webhook_deliveries.c.id, webhook_deliveries.c.created_at
@@ -211,18 +271,15 @@ def of_period(
     ids = and_(id_ >= first_id_of(since - CLOCKS_DIFFER_BY), id_ < first_id_of(until + CLOCKS_DIFFER_BY))
     period = and_(created_at >= since, created_at < until)
     query = select(id_).where(webhook_deliveries.c.endpoint_id == endpoint_id, ids, period)
+    if state is not None:
+        query = query.where(webhook_deliveries.c.state == state.value)
     if after is not None:
         query = query.where(id_ > after)
     return tuple(connection.scalars(query.order_by(id_).limit(limit)))
 
 
 def _deliveries(endpoint_id: UUID) -> Select[Any]:
-    own = ("type", "email_id", "recipient_id")
-    columns = [
-        (webhook_messages if name in own else webhook_deliveries).c[name] for name in Delivery.__dataclass_fields__
-    ]
-    joined = select(*columns).join(webhook_messages, webhook_messages.c.id == webhook_deliveries.c.message_id)
-    return joined.where(webhook_deliveries.c.endpoint_id == endpoint_id)
+    return _WITH_MESSAGE.where(webhook_deliveries.c.endpoint_id == endpoint_id)
 
 
 def _read(row: RowMapping) -> Delivery:

@@ -5,6 +5,9 @@ from typing import Final
 from app.web.console.account.account import console_account
 from app.web.console.apps.app import console_app
 from app.web.console.apps.apps import console_apps
+from app.web.console.apps.budgets import console_budgets
+from app.web.console.apps.keys import console_keys
+from app.web.console.apps.streams import console_streams
 from app.web.console.feedback.notifications import console_notifications
 from app.web.console.frame.assets import console_assets
 from app.web.console.frame.pages import Pages
@@ -24,6 +27,7 @@ from app.web.console.suppression.suppressions import console_suppressions
 from app.web.console.users.own_account import own_account
 from app.web.console.users.sign_in import sign_in
 from app.web.console.users.users import console_users
+from app.web.console.webhooks.deliveries import console_deliveries
 from app.web.console.webhooks.endpoint import console_endpoint
 from app.web.console.webhooks.failed_deliveries import console_failed_deliveries
 
@@ -44,8 +48,12 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     console_files,
     console_apps,
     console_app,
+    console_keys,
+    console_budgets,
+    console_streams,
     console_failed_deliveries,
     console_endpoint,
+    console_deliveries,
     console_incidents,
     console_notifications,
     console_account,

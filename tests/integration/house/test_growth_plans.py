@@ -19,6 +19,7 @@ from app.domain.apps.callers import Scope
 from app.domain.errors import SignInRefused
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.suppression.rules import Origin
+from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
 from app.services.paging import Page
@@ -27,6 +28,7 @@ from app.services.suppression.browse import Part, Wanted
 from app.store.webhooks import deliveries, endpoints
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
+from tests.support.console.people import signed_in
 from tests.support.database.command_walks import ELSEWHERE, command_lines
 from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
@@ -37,7 +39,7 @@ from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
 from tests.support.gateway.web import Headers, Web, web_on
 from tests.support.servers.servers import Postgres, running_postgres, service_directory
-from tests.support.users.people import ROOT, person, sign_in
+from tests.support.users.people import person, sign_in
 from tests.support.webhooks.endpoints import scripted, subscribe
 
 EMAILS: Final = 250_000
@@ -52,6 +54,7 @@ LOOKS_THROUGH: Final = "concat_ws("
 """In the statements of `forget` that read all texts on purpose, one page of rows at a time by the primary key."""
 
 SHOWN: Final = 12
+WHY: Final = {"reason": "A test."}
 POSTGRES: Final = {"shared_buffers": "128MB", "max_wal_size": "2GB", "wal_level": "minimal", "max_wal_senders": "0"}
 
 
@@ -277,6 +280,27 @@ def test_no_route_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], m
                     answer = web.client.open(path, method=method, headers=keys["admin"], **given)
                     assert answer.status_code < 500 or rule == "/readyz", (path, answer.text)
                     answer.close()
+    require_cheap(watch)
+
+
+def test_no_page_of_applications_and_endpoints_scans_a_table_that_grows(web: Web) -> None:
+    """All of them, one with its budget, the deliveries of an endpoint, and what failed at any; also their replay."""
+    operator = signed_in(web, Role.OPERATOR)
+    hook, failed = f"/console/webhooks/{HOOKS['app-1']}", "/console/failed-deliveries"
+    middle = "01a00000-0000-7000-8000-000000000000"
+    states = ("waiting", "delivered", "failed")
+    paths = ["/console/apps", "/console/apps?status=archived", "/console/apps/app-1", hook, f"{hook}?after={middle}"]
+    paths += [f"{hook}?state={state}" for state in states] + [f"{hook}?state=failed&before={middle}"]
+    paths += [
+        failed,
+        *(f"{failed}?{more}" for more in ("app=app-5", "app=none", f"after={middle}", f"before={middle}")),
+    ]
+    with watching() as watch:
+        for path in paths:
+            with watch.doing(path):
+                operator.page(path)
+        with watch.doing("replay"):
+            operator.change(f"{failed}/{HOOKS['app-2']}/replay", since="2019-01-01", until="2099-01-01", **WHY)
     require_cheap(watch)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from app.web.http.known import Known
 
@@ -14,6 +14,9 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 Checked = Annotated[bool, Field(default=False)]
 """A checkbox, which sends `true` or nothing."""
+
+Several: Final = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+"""For a list: a field that a form sends once or several times, as checkboxes of one name do."""
 
 
 class Form(Known):

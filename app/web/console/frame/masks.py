@@ -1,5 +1,7 @@
 """What a viewer sees of an address: `k•••@example.net`. Every text of a page passes here; see `frame/rendering.py`."""
 
+from urllib.parse import urlsplit
+
 from flask import g
 
 from app.domain.privacy.redaction import with_masked_addresses
@@ -13,6 +15,15 @@ def sees_addresses() -> bool:
         session = current_session()
         g.sees_addresses = session is not None and session.user.role.includes(Role.SUPPORT)
     return bool(g.sees_addresses)
+
+
+def shown_endpoint(url: str) -> str:
+    """The URL of an endpoint. Below an operator only its host is seen: a path may be a secret, as that of Slack is."""
+    session = current_session()
+    if session is not None and session.user.role.includes(Role.OPERATOR):
+        return url
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else with_masked_addresses(url)
 
 
 def shown(text: str) -> str:

@@ -19,7 +19,7 @@ from app.web.console.frame.access import current_session
 from app.web.console.frame.cookies import form_secret, session_token
 from app.web.console.frame.files import asset_url
 from app.web.console.frame.forms import HIDDEN_FIELD
-from app.web.console.frame.masks import shown
+from app.web.console.frame.masks import shown, shown_endpoint
 from app.web.console.frame.navigation import navigation
 
 DONE: Final = "done"
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         done=_done,
         here=lambda: request.path,
     )
-    made.filters.update(moment=_moment, number=_number, own=_own)
+    made.filters.update(moment=_moment, number=_number, own=_own, endpoint=shown_endpoint)
     return made
 
 
