@@ -83,7 +83,8 @@ def page_operation_of(view: Callable[..., Any]) -> PageOperation | None:
 
 def url_after(page: str, **values: Any) -> str:
     """The URL of a page, which then shows what the change of this request has done."""
-    return url_for(page, **values, **{DONE: request.endpoint})
+    shown: dict[str, Any] = {**values, DONE: request.endpoint}
+    return url_for(page, **shown)
 
 
 def _served(view: View, operation: PageOperation) -> View:

@@ -13,7 +13,7 @@ from app.domain.errors import PosternError
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session
 from app.web.console.frame import cookies
-from app.web.console.frame.access import is_way_back, require_same_site
+from app.web.console.frame.access import is_way_back, lead_to, require_same_site
 from app.web.console.frame.forms import Form
 from app.web.console.frame.pages import Pages
 from app.web.console.frame.rendering import render
@@ -62,7 +62,7 @@ def sign_in_with_password(form: Credentials) -> Response:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
     wanted = form.next if is_way_back(form.next) else url_for("overview.show_overview")
-    return cookies.begin(_to(wanted), token)
+    return cookies.begin(lead_to(wanted), token)
 
 
 @sign_in.page("/console/sign-in/link/<token>", role=PUBLIC, summary="Sign in with a one-time link.")
@@ -71,18 +71,14 @@ def sign_in_with_link(token: str) -> Response:
     session_token = current_gateway().users.sign_in.with_link(token, user_agent=_user_agent())
     if session_token is None:
         return render("users/sign_in.html", status=410, next="", name="", problem=_OVER)
-    return cookies.begin(_to(url_for("overview.show_overview")), session_token)
+    return cookies.begin(lead_to(url_for("overview.show_overview")), session_token)
 
 
 @sign_in.change("/console/sign-out", role=Role.VIEWER, summary="Sign out.")
 def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a session and a form
     """End the session."""
     current_gateway().users.sessions.end(cookies.session_token() or "")
-    return cookies.end(_to(url_for("sign_in.show_sign_in")))
-
-
-def _to(url: str) -> Response:
-    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+    return cookies.end(lead_to(url_for("sign_in.show_sign_in")))
 
 
 def _user_agent() -> str:
