@@ -26,6 +26,7 @@ from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.read_audit import ReadAudit
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.operating.workers import Workforce
@@ -120,6 +121,7 @@ class Gateway:
     triage: Triage
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
+    read_audit: ReadAudit
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices

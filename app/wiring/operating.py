@@ -21,6 +21,7 @@ from app.services.operating.key_rotation import Rotation
 from app.services.operating.local_ownership import LocalOwnership
 from app.services.operating.metrics import Measure
 from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.read_audit import ReadAudit
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
 from app.services.operating.triage import Triage
@@ -57,6 +58,7 @@ class OperatingServices:
     measure: Measure
     triage: Triage
     pause_lanes: PauseLanes
+    read_audit: ReadAudit
     restore: Restore
     failover: Failover
     rotation: Rotation
@@ -73,6 +75,7 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
         measure=Measure(database=database, has_canary=settings.canary_minutes > 0),
         triage=Triage(database=database),
         pause_lanes=PauseLanes(database=database),
+        read_audit=ReadAudit(database=database),
         restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),
         failover=Failover(database=database, standby=settings.postgres_failover),
         rotation=rotation,
