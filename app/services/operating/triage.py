@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
+from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database
 from app.store.feedback import notifications, refused_messages
 from app.store.feedback.notifications import InboxState, Waiting
@@ -33,6 +34,15 @@ class Triage:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return incidents.all_open(connection, limit=limit)
+
+    def page(self, caller: Caller, page: Page, *, are_open: bool) -> Paged[Incident]:
+        """One page of the open incidents, the latest first, or of the closed ones, the last closed first."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            rows = incidents.page(
+                connection, are_open=are_open, limit=page.limit + 1, after=page.after, before=page.before
+            )
+        return paged(rows, page)
 
     def close(self, caller: Caller, incident_id: UUID, *, reason: str) -> Incident:
         """Close an incident; it opens again if it happens again. Raises `NotFound` unless it is open."""
