@@ -25,6 +25,7 @@ from app.services.operating.failover import Failover
 from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import Measure
+from app.services.operating.overview.now import Overview
 from app.services.operating.pause_lanes import PauseLanes
 from app.services.operating.read_audit import ReadAudit
 from app.services.operating.triage import Triage
@@ -118,6 +119,7 @@ class Gateway:
     rotation: Rotation
     health: Health
     measure: Measure
+    overview: Overview
     triage: Triage
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
