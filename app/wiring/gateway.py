@@ -7,6 +7,7 @@ from redis import Redis
 
 from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
+from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
@@ -21,6 +22,7 @@ from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
 from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.database_recovery import Restore
+from app.services.operating.doctor.report import LastReport
 from app.services.operating.failover import Failover
 from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
@@ -95,6 +97,8 @@ class Gateway:
     undo: Undo
     reviews: Reviews
     sync: Sync
+    last_quota: LastQuota
+    last_report: LastReport
     streams: Streams
     budgets: Budgets
     unsubscribe: Unsubscribe
@@ -155,6 +159,8 @@ def build(
     return Gateway(
         settings=settings,
         sync=sync,
+        last_quota=LastQuota(database=ground.database),
+        last_report=LastReport(database=ground.database),
         forget=_forget(ground),
         webhooks=build_webhooks(settings, ground),
         reporting=build_reporting(settings, ground),

@@ -45,11 +45,14 @@ class LookHere:
         health: Health,
         host_clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
+        turns: int = _TURNS,
     ) -> None:
+        """`turns`: how many seconds workers that have just started get."""
         self._database = database
         self._health = health
         self._host_clock = host_clock
         self._sleep = sleep
+        self._turns = turns
 
     def __call__(self, *, misspelt: Mapping[str, str]) -> Iterator[Finding]:
         """The findings. `misspelt` are names that look like settings, each with the setting that it resembles."""
@@ -72,7 +75,7 @@ class LookHere:
 
     def _settled(self) -> dict[str, Check]:
         """What `/readyz` checks. Workers that have just started get a moment for what they have not done yet."""
-        for _ in range(_TURNS):
+        for _ in range(self._turns):
             checks = {check.name: check for check in self._health.ready()}
             works = "worker" in checks and checks["worker"].ok
             if not works or all(checks[name].ok for name in _IN_A_MOMENT):
