@@ -7,6 +7,7 @@ from redis import Redis
 
 from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
+from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
@@ -21,11 +22,14 @@ from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
 from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.database_recovery import Restore
+from app.services.operating.doctor.report import LastReport
 from app.services.operating.failover import Failover
 from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import Measure
+from app.services.operating.overview.now import Overview
 from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.read_audit import ReadAudit
 from app.services.operating.triage import Triage
 from app.services.operating.upkeep import Upkeep
 from app.services.operating.workers import Workforce
@@ -95,6 +99,8 @@ class Gateway:
     undo: Undo
     reviews: Reviews
     sync: Sync
+    last_quota: LastQuota
+    last_report: LastReport
     streams: Streams
     budgets: Budgets
     unsubscribe: Unsubscribe
@@ -119,9 +125,11 @@ class Gateway:
     rotation: Rotation
     health: Health
     measure: Measure
+    overview: Overview
     triage: Triage
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
+    read_audit: ReadAudit
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices
@@ -153,6 +161,8 @@ def build(
     return Gateway(
         settings=settings,
         sync=sync,
+        last_quota=LastQuota(database=ground.database),
+        last_report=LastReport(database=ground.database),
         forget=_forget(ground),
         webhooks=build_webhooks(settings, ground),
         reporting=build_reporting(settings, ground),

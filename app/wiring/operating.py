@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
+from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.watch_budgets import WatchBudgets
 from app.services.operating.alerts.channels import AlertChannels
@@ -20,7 +21,9 @@ from app.services.operating.health import Health
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.local_ownership import LocalOwnership
 from app.services.operating.metrics import Measure
+from app.services.operating.overview.now import Overview
 from app.services.operating.pause_lanes import PauseLanes
+from app.services.operating.read_audit import ReadAudit
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
 from app.services.operating.triage import Triage
@@ -55,8 +58,10 @@ class OperatingServices:
     upkeep: Upkeep
     health: Health
     measure: Measure
+    overview: Overview
     triage: Triage
     pause_lanes: PauseLanes
+    read_audit: ReadAudit
     restore: Restore
     failover: Failover
     rotation: Rotation
@@ -67,12 +72,22 @@ def build_operating(settings: Settings, ground: Ground, swept: Swept) -> Operati
     """The services of operating."""
     database = ground.database
     rotation = Rotation(database=database, key_ring=ground.key_ring, pseudonyms=ground.pseudonyms)
+    health = _health(settings, ground, rotation)
+    measure = Measure(database=database, has_canary=settings.canary_minutes > 0)
     return OperatingServices(
         upkeep=_upkeep(settings, ground, swept),
-        health=_health(settings, ground, rotation),
-        measure=Measure(database=database, has_canary=settings.canary_minutes > 0),
+        health=health,
+        measure=measure,
+        overview=Overview(
+            database=database,
+            measure=measure,
+            health=health,
+            last_quota=LastQuota(database=database),
+            rate=settings.ses_max_send_rate,
+        ),
         triage=Triage(database=database),
         pause_lanes=PauseLanes(database=database),
+        read_audit=ReadAudit(database=database),
         restore=Restore(database=database, quiet=timedelta(seconds=settings.unconfirmed_quiet_seconds)),
         failover=Failover(database=database, standby=settings.postgres_failover),
         rotation=rotation,

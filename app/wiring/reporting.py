@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.services.reporting.linked_outcomes import LinkedOutcomes
 from app.services.reporting.outcome_links import OutcomeLinks
 from app.services.reporting.outcomes import Outcomes
+from app.services.reporting.reputation import ReadReputation
 from app.services.reporting.stats import ReadStats
 from app.wiring.foundation import Ground, base_of_links
 from config import Settings
@@ -18,6 +19,7 @@ class ReportingServices:
     outcome_links: OutcomeLinks
     linked_outcomes: LinkedOutcomes
     read_stats: ReadStats
+    read_reputation: ReadReputation
 
 
 def build_reporting(settings: Settings, ground: Ground) -> ReportingServices:
@@ -31,4 +33,5 @@ def build_reporting(settings: Settings, ground: Ground) -> ReportingServices:
         outcome_links=links,
         linked_outcomes=LinkedOutcomes(links=links, outcomes=outcomes),
         read_stats=ReadStats(database=ground.database),
+        read_reputation=ReadReputation(database=ground.database),
     )

@@ -7,6 +7,7 @@ from app.aws.clients import READ_TIMEOUT_S
 from app.aws.ses.early_mailer import FastMailer
 from app.aws.ses.fast_client import BehindAProxy, fast_client
 from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer
+from app.services.account.quota import LastQuota
 from app.services.sending.account_rate import AccountRate
 from app.services.sending.call_pools import Calls, CallsOnThreads, EarlyCalls
 from app.services.sending.call_ses import Call, CallParts
@@ -56,7 +57,11 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,
-        rate=AccountRate(account=ground.account, fixed=settings.ses_max_send_rate),
+        rate=AccountRate(
+            account=ground.account,
+            note=LastQuota(database=ground.database).note,
+            fixed=settings.ses_max_send_rate,
+        ),
         bells=ground.bells,
         limits=Limits(threads=settings.ses_threads, batch=settings.claim_batch, lease=settings.lease),
     )

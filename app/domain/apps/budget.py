@@ -41,6 +41,26 @@ OF_AWS: Final = Budget(warn_bounces=0.04, pause_bounces=0.05, warn_complaints=0.
 """The lines of the whole account: shortly before AWS reviews it, and where it does."""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A share at which something happens to the account, in words."""
+
+    share: float
+    says: str
+
+
+BOUNCE_LINES: Final = (
+    Line(Budget().pause_bounces, "Postern pauses an application"),
+    Line(OF_AWS.pause_bounces, "AWS reviews the account"),
+    Line(0.10, "AWS may pause the account"),
+)
+COMPLAINT_LINES: Final = (
+    Line(Budget().pause_complaints, "Postern pauses an application"),
+    Line(OF_AWS.pause_complaints, "AWS reviews the account"),
+    Line(0.005, "AWS may pause the account"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """How many recipients of some emails SES took, how many of these bounced for good, and how many complained."""

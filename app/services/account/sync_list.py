@@ -110,6 +110,12 @@ class Sync:
         with self._leased() as cursor:
             return self._slice(cursor) if cursor is not None else 0
 
+    def position(self, caller: Caller) -> SyncPosition:
+        """How far the synchronisation is, and what it found out about SES's list."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            return SyncPosition.from_json(job_cursors.read(connection, CURSOR))
+
     def run(self, caller: Caller, order: Order, *, show: Progress = lambda _place, _tally: None) -> Synced:
         """Carry out an order to its end. `show` is called with the progress after each call.
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
+from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database
 from app.store.feedback import notifications, refused_messages
 from app.store.feedback.notifications import InboxState, Waiting
@@ -34,6 +35,15 @@ class Triage:
         with self._database.reading() as connection:
             return incidents.all_open(connection, limit=limit)
 
+    def page(self, caller: Caller, page: Page, *, are_open: bool) -> Paged[Incident]:
+        """One page of the open incidents, the latest first, or of the closed ones, the last closed first."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            rows = incidents.page(
+                connection, are_open=are_open, limit=page.limit + 1, after=page.after, before=page.before
+            )
+        return paged(rows, page)
+
     def close(self, caller: Caller, incident_id: UUID, *, reason: str) -> Incident:
         """Close an incident; it opens again if it happens again. Raises `NotFound` unless it is open."""
         caller.require(Scope.ADMIN)
@@ -51,6 +61,13 @@ class Triage:
         with self._database.reading() as connection:
             return _LISTS[state](connection, limit=limit)
 
+    def waiting(self, caller: Caller, state: InboxState, page: Page) -> Paged[Waiting]:
+        """One page of them: `state` is quarantined or parked."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            rows = notifications.page(connection, state, limit=page.limit + 1, after=page.after, before=page.before)
+        return paged(rows, page)
+
     def notification(self, caller: Caller, notification_id: UUID) -> tuple[Waiting, str]:
         """One notification, in whatever state, and its raw text. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
@@ -66,6 +83,13 @@ class Triage:
         with self._database.reading() as connection:
             return refused_messages.newest(connection, limit=limit)
 
+    def refused_page(self, caller: Caller, page: Page) -> Paged[RefusedMessage]:
+        """One page of them."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            rows = refused_messages.page(connection, limit=page.limit + 1, after=page.after, before=page.before)
+        return paged(rows, page)
+
     def refused_message(self, caller: Caller, refused_id: UUID) -> tuple[RefusedMessage, str]:
         """One of them, and its text as far as it is kept. It may be forged. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
@@ -75,21 +99,21 @@ class Triage:
             raise NotFound("There is no such message.")
         return found
 
-    def retry(self, caller: Caller, notification_id: UUID) -> None:
+    def retry(self, caller: Caller, notification_id: UUID, *, reason: str | None = None) -> None:
         """Have one settled again within a second. Raises `NotFound`, and `Conflict` when it is not waiting."""
         self.notification(caller, notification_id)
-        if not self._retry(caller, [notification_id], {"notification_id": str(notification_id)}):
+        if not self._retry(caller, [notification_id], reason, {"notification_id": str(notification_id)}):
             raise Conflict("Only a parked or a quarantined notification can be retried.")
 
-    def retry_all(self, caller: Caller, state: InboxState) -> int:
+    def retry_all(self, caller: Caller, state: InboxState, *, reason: str | None = None) -> int:
         """Have those in a state settled again, at most `MOST_AT_ONCE`. How many."""
         found = self.notifications(caller, state, limit=MOST_AT_ONCE)
-        return self._retry(caller, [one.id for one in found], {"state": state.value})
+        return self._retry(caller, [one.id for one in found], reason, {"state": state.value})
 
-    def _retry(self, caller: Caller, notification_ids: list[UUID], details: dict[str, str]) -> int:
+    def _retry(self, caller: Caller, notification_ids: list[UUID], reason: str | None, details: dict[str, str]) -> int:
         with self._database.transaction() as connection:
             retried = notifications.retry(connection, notification_ids)
             if retried:
                 data = details | {"count": retried}
-                audit.write(connection, actor=caller.actor, action="feedback_retry", key=None, reason=None, data=data)
+                audit.write(connection, actor=caller.actor, action="feedback_retry", key=None, reason=reason, data=data)
         return retried

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from app.aws.ses.account import SesAccount
+from app.aws.ses.account import Quota, SesAccount
 from app.domain.errors import ServiceUnavailable
 
 log = structlog.get_logger()
@@ -22,9 +22,16 @@ class AccountRate:
     """The rate, in emails per second."""
 
     def __init__(
-        self, *, account: SesAccount, fixed: float | None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        account: SesAccount,
+        note: Callable[[Quota], None],
+        fixed: float | None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`note` keeps what SES said, for people."""
         self._account = account
+        self._note = note
         self._fixed = fixed
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -42,8 +49,10 @@ class AccountRate:
 
     def _ask(self) -> None:
         try:
-            self._rate = max(self._account.quota().max_send_rate, _CAUTIOUS)
+            quota = self._account.quota()
+            self._rate = max(quota.max_send_rate, _CAUTIOUS)
             self._ask_at = self._monotonic() + _ASK_EVERY_S
+            self._note(quota)
         except ServiceUnavailable as error:
             self._ask_at = self._monotonic() + _ASK_AGAIN_S
             log.warning("quota_unknown", rate=self._rate, reason=error.detail)

@@ -50,6 +50,11 @@ def add(connection: Connection, app: App) -> bool:
     return add_once(connection, apps, **_written(values))
 
 
+def names(connection: Connection) -> dict[UUID, str]:
+    """The name of every application, by its id."""
+    return dict(connection.execute(select(apps.c.id, apps.c.name)).all())
+
+
 def change(connection: Connection, app_id: UUID, values: Mapping[str, Any]) -> App:
     """The application with these fields changed; without any, as it is."""
     this_app = apps.c.id == app_id

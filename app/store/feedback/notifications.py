@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -28,6 +27,7 @@ from sqlalchemy import (
 
 from app.store.engine.bulk_statements import InsertFree, Row, Update
 from app.store.engine.database import now
+from app.store.engine.keyset import page_by_time
 from app.store.tables.core import notifications
 
 
@@ -99,6 +99,11 @@ def _is(state: InboxState) -> ColumnElement[bool]:
 
 IS_QUARANTINED = _is(InboxState.QUARANTINED)
 IS_WAITING = notifications.c.state.in_([literal(state.value, literal_execute=True) for state in _WAITING])
+_LISTED = {
+    InboxState.QUARANTINED: (IS_QUARANTINED, notifications.c.received_at),
+    InboxState.PARKED: (IS_WAITING & _is(InboxState.PARKED), notifications.c.due_at),
+}
+_WAITING_COLUMNS = [notifications.c[field] for field in Waiting.__dataclass_fields__]
 
 
 _NEW = tuple(NewNotification.__dataclass_fields__)
@@ -183,29 +188,38 @@ def has_due(connection: Connection) -> bool:
 
 def set_aside(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     """Quarantined notifications, the newest first."""
-    return _waiting(connection, IS_QUARANTINED, notifications.c.received_at.desc(), limit)
+    return page(connection, InboxState.QUARANTINED, limit=limit)
 
 
 def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     """Parked notifications, the longest put off first."""
-    is_parked = IS_WAITING & _is(InboxState.PARKED)
-    return _waiting(connection, is_parked, notifications.c.due_at.desc(), limit)
+    return page(connection, InboxState.PARKED, limit=limit)
+
+
+def page(
+    connection: Connection, state: InboxState, *, limit: int, after: UUID | None = None, before: UUID | None = None
+) -> tuple[Waiting, ...]:
+    """Up to `limit` quarantined ones, the newest first, or parked ones, the longest put off first."""
+    condition, time = _LISTED[state]
+    query = select(*_WAITING_COLUMNS).where(condition)
+    rows = page_by_time(connection, query, time, notifications.c.id, limit=limit, after=after, before=before)
+    return tuple(map(_read_waiting, rows))
 
 
 def unsettled_about(connection: Connection, ses_message_id: str) -> Waiting | None:
     """A notification about this SES message that is not settled: due, parked or quarantined."""
     names_it = notifications.c.raw.contains(ses_message_id, autoescape=True)
     for which in (IS_WAITING, IS_QUARANTINED):
-        found = _waiting(connection, which & names_it, notifications.c.received_at, 1)
-        if found:
-            return found[0]
+        query = select(*_WAITING_COLUMNS).where(which & names_it).order_by(notifications.c.received_at).limit(1)
+        row = connection.execute(query).mappings().first()
+        if row is not None:
+            return _read_waiting(row)
     return None
 
 
 def find(connection: Connection, notification_id: UUID) -> tuple[Waiting, str] | None:
     """One notification in any state, and its raw text."""
-    columns = [notifications.c[field] for field in Waiting.__dataclass_fields__]
-    query = select(*columns, notifications.c.raw).where(notifications.c.id == notification_id)
+    query = select(*_WAITING_COLUMNS, notifications.c.raw).where(notifications.c.id == notification_id)
     row = connection.execute(query).mappings().first()
     return (_read_waiting(row), row["raw"]) if row else None
 
@@ -248,14 +262,6 @@ def erase(connection: Connection, *, received_before: datetime, limit: int) -> i
     found = connection.scalars(old).all()
     connection.execute(delete(notifications).where(notifications.c.id.in_(found)))
     return len(found)
-
-
-def _waiting(
-    connection: Connection, condition: ColumnElement[bool], order: ColumnElement[Any], limit: int
-) -> tuple[Waiting, ...]:
-    columns = [notifications.c[field] for field in Waiting.__dataclass_fields__]
-    query = select(*columns).where(condition).order_by(order, notifications.c.id).limit(limit)
-    return tuple(map(_read_waiting, connection.execute(query).mappings()))
 
 
 def _read_waiting(row: RowMapping) -> Waiting:

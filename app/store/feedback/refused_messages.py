@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, select
 
 from app.store.engine.database import add_once, now
 from app.store.engine.ids import new_id
+from app.store.engine.keyset import page_of
 from app.store.tables.core import refused_messages
 
 MOST: Final = 1_000
@@ -79,6 +80,12 @@ def newest(connection: Connection, *, limit: int) -> tuple[RefusedMessage, ...]:
     """Those that are kept, the newest first."""
     query = select(*_COLUMNS).order_by(refused_messages.c.id.desc()).limit(limit)
     return tuple(RefusedMessage(**row) for row in connection.execute(query).mappings())
+
+
+def page(connection: Connection, *, limit: int, after: UUID | None, before: UUID | None) -> tuple[RefusedMessage, ...]:
+    """Up to `limit` of them, the newest first."""
+    rows = page_of(connection, select(*_COLUMNS), refused_messages.c.id, limit=limit, after=after, before=before)
+    return tuple(RefusedMessage(**row) for row in rows)
 
 
 def find(connection: Connection, refused_id: UUID) -> tuple[RefusedMessage, str] | None:

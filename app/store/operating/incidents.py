@@ -10,15 +10,19 @@ from sqlalchemy import Connection, case, func, null, select, update
 
 from app.store.engine.database import add_once, now
 from app.store.engine.ids import new_id
+from app.store.engine.keyset import page_by_time
 from app.store.tables.core import incidents
 
-_IS_OPEN = incidents.c.closed_at.is_(None)
+_IS_OPEN, _IS_CLOSED = incidents.c.closed_at.is_(None), incidents.c.closed_at.is_not(None)
 _LONGEST_SUBJECT: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One incident: its subject, how often it happened since it was first seen, and the details."""
+    """One incident: its subject, how often it happened since it was first seen, and the details.
+
+    `closed_at` is None while it is open.
+    """
 
     id: UUID
     kind: str
@@ -27,6 +31,7 @@ class Incident:
     count: int
     first_at: datetime
     last_at: datetime
+    closed_at: datetime | None
 
 
 def note(connection: Connection, *, kind: str, subject: str, detail: str) -> None:
@@ -80,6 +85,17 @@ def all_open(connection: Connection, *, limit: int) -> tuple[Incident, ...]:
     columns = [incidents.c[field] for field in Incident.__dataclass_fields__]
     query = select(*columns).where(_IS_OPEN).order_by(incidents.c.last_at.desc(), incidents.c.id.desc()).limit(limit)
     return tuple(Incident(**row) for row in connection.execute(query).mappings())
+
+
+def page(
+    connection: Connection, *, are_open: bool, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[Incident, ...]:
+    """Up to `limit` open ones, the latest first, or closed ones, the last closed first."""
+    columns = [incidents.c[field] for field in Incident.__dataclass_fields__]
+    time, which = (incidents.c.last_at, _IS_OPEN) if are_open else (incidents.c.closed_at, _IS_CLOSED)
+    query = select(*columns).where(which)
+    rows = page_by_time(connection, query, time, incidents.c.id, limit=limit, after=after, before=before)
+    return tuple(Incident(**row) for row in rows)
 
 
 def open_of(connection: Connection, kind: str, *, limit: int) -> tuple[Incident, ...]:

@@ -146,6 +146,20 @@ def spent_by_day(connection: Connection, *, since: datetime, app_id: UUID | None
     return _spent(connection, daily_counts, since, app_id)
 
 
+def spent_by_place(connection: Connection, *, since: datetime) -> list[tuple[UUID, str, str, int]]:
+    """What was spent with the emails of the days since this one: application, mailbox provider, what, how many."""
+    parts = (
+        select(table.c.app_id, table.c.mailbox_provider, table.c.what, table.c.number).where(
+            table.c[_TIME[table]] >= since, table.c.what.in_(list(_SPENT)), table.c.mailbox_provider != SIMULATOR
+        )
+        for table in (daily_counts, count_changes)
+    )
+    counts = union_all(*parts).subquery()
+    place = (counts.c.app_id, counts.c.mailbox_provider, counts.c.what)
+    rows = connection.execute(select(*place, func.sum(counts.c.number)).group_by(*place))
+    return [(app_id, provider, what, int(number)) for app_id, provider, what, number in rows]
+
+
 def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID | None) -> dict[UUID, Spent]:
     """AWS holds nothing against a sender that its own mailbox simulator answers."""
     chosen = Chosen(since=since, until=_NEVER, app_id=app_id)

@@ -181,6 +181,12 @@ def any_since(connection: Connection, moment: datetime, *, besides_domain: str) 
     return connection.scalar(found) is not None
 
 
+def begun_since(connection: Connection, moment: datetime, *, limit: int) -> int:
+    """How many calls began at this moment or later, counted up to a limit."""
+    found = select(attempts.c.id).where(attempts.c.started_at >= moment).limit(limit).subquery()
+    return connection.scalar(select(func.count()).select_from(found)) or 0
+
+
 def accepted_between(
     connection: Connection, since: datetime, until: datetime, *, besides_domain: str, limit: int
 ) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
 
-_OPEN = text("closed_at is null")
+_OPEN, _CLOSED = text("closed_at is null"), text("closed_at is not null")
 
 # Actor, action, key, time and reason of every change. Rows are appended and never changed.
 audit = Table(
@@ -27,9 +27,12 @@ audit = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),
     Column("action", String(40), nullable=False),
-    Column("key", String(320), index=True),
+    Column("key", String(320)),
     Column("reason", Text),
     Column("data", Structured, nullable=False),
+    Index("ix_audit_actor_id", "actor", "id"),
+    Index("ix_audit_action_id", "action", "id"),
+    Index("ix_audit_key_id", "key", "id"),
 )
 
 # Due email that has to wait: of the whole account, of one sender, or of a lane that an operator paused.
@@ -57,6 +60,7 @@ incidents = Table(
     Column("closed_at", UtcDateTime),
     UniqueConstraint("kind", "subject"),
     Index("ix_incidents_open", "last_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
+    Index("ix_incidents_closed", "closed_at", postgresql_where=_CLOSED, sqlite_where=_CLOSED),
 )
 
 # What an operator was alerted to and is not over. The kind is an incident's, or `circuit`; the subject is that of the

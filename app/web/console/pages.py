@@ -17,6 +17,7 @@ from app.web.console.operating.incidents import console_incidents
 from app.web.console.reporting.outcomes import console_outcomes
 from app.web.console.reporting.overview import overview
 from app.web.console.sending.held import console_held
+from app.web.console.sending.lanes import console_lanes
 from app.web.console.submission.email import console_email
 from app.web.console.submission.emails import console_emails
 from app.web.console.submission.find import find
@@ -42,6 +43,7 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     console_email,
     console_outcomes,
     console_held,
+    console_lanes,
     console_suppressions,
     console_address,
     console_reviews,

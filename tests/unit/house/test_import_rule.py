@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.domain.privacy": {"app.domain", "app.domain.message"},
     "app.domain.webhooks": {"app.domain", "app.domain.feedback", "app.domain.sending", "app.domain.suppression"},
     "app.domain.users": {"app.domain"},
+    "app.domain.operating": {"app.domain"},
     # One statement often joins the tables of several areas, so the areas of the store may use each other.
     "app.store": {DOMAIN},
     "app.store.engine": {DOMAIN},
@@ -91,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.reporting",
         "config",
     },
+    "app.services.operating.overview": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.operating"},
     "app.services.operating.alerts": {*IN_SERVICES, "app.services.sending"},
     "app.services.feedback": {*IN_SERVICES, *BEFORE_FEEDBACK, "app.services.reporting"},
     "app.services.feedback.queues": {*IN_SERVICES, *BEFORE_FEEDBACK, "app.services.feedback"},

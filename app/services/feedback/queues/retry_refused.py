@@ -34,12 +34,12 @@ class RetryRefused:
         self._bells = bells
         self._verifier = verifier
 
-    def __call__(self, caller: Caller, refused_id: UUID | None = None) -> Counter[str]:
+    def __call__(self, caller: Caller, refused_id: UUID | None = None, *, reason: str | None = None) -> Counter[str]:
         """How many were stored, had been stored before, and are refused again; of all, or of one. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
         counts: Counter[str] = Counter()
         for one in self._ids() if refused_id is None else [refused_id]:
-            counts[self._retry(caller, one)] += 1
+            counts[self._retry(caller, one, reason)] += 1
         if counts[STORED]:
             self._bells.ring(SETTLE)
         return counts
@@ -48,7 +48,7 @@ class RetryRefused:
         with self._database.reading() as connection:
             return [one.id for one in refused_messages.newest(connection, limit=MOST_AT_ONCE)]
 
-    def _retry(self, caller: Caller, refused_id: UUID) -> str:
+    def _retry(self, caller: Caller, refused_id: UUID, reason: str | None) -> str:
         with self._database.reading() as connection:
             found = refused_messages.find(connection, refused_id)
         if found is None:
@@ -60,7 +60,7 @@ class RetryRefused:
             fresh = notifications.store(connection, [new])
             refused_messages.remove(connection, refused_id)
             data = {"refused_id": str(refused_id), "notification_id": str(new.id)}
-            audit.write(connection, actor=caller.actor, action="refused_retry", key=None, reason=None, data=data)
+            audit.write(connection, actor=caller.actor, action="refused_retry", key=None, reason=reason, data=data)
         return STORED if fresh else DUPLICATE
 
     def _authentic(self, body: str) -> NewNotification | None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from app.domain.account.findings import Finding, Group, judged, unknown, warning, well, wrong
 from app.domain.errors import ServiceUnavailable
+from app.domain.operating.check_fixes import FIXES
 from app.services.feedback.queues.intake import NOT_POLLED
 from app.services.feedback.queues.store_batch import MESSAGE_REFUSED, MESSAGE_WAITS
 from app.services.feedback.rejections import DOUBTED, REFUSED
@@ -28,18 +29,6 @@ _OLD: Final = timedelta(minutes=5)
 _ABOUT_FEEDBACK: Final = frozenset(
     {REFUSED, DOUBTED, "feedback_unsubscribed", MESSAGE_REFUSED, MESSAGE_WAITS, NOT_POLLED}
 )
-_FIXES: Final = {
-    "database": "see that DATABASE_URL names a PostgreSQL that answers and takes writes",
-    "migrations": "run `alembic upgrade head` with the code that runs",
-    "keys": "put the missing key back at the end of SECRET_KEYS",
-    "worker": "start a worker: docs/operations.md",
-    "redis": "docs/operations.md has what to do, under Redis",
-    "broker": "docs/operations.md has what to do, under Redis",
-    "sweeps": "start beat, and look for the errors of the named sweeps in the workers' log",
-    "queues": "start a worker with SQS_QUEUE_URLS, and look for errors of the poller in its log",
-    "canary": "run this with --live: it says where an event stops",
-    "signing_certificate": "docs/operations.md has what to do, under /readyz",
-}
 _IN_A_MOMENT: Final = ("broker", "sweeps")
 _TURNS: Final = 20
 _TURN_S: Final = 1.0
@@ -56,11 +45,14 @@ class LookHere:
         health: Health,
         host_clock: Callable[[], datetime],
         sleep: Callable[[float], None] = time.sleep,
+        turns: int = _TURNS,
     ) -> None:
+        """`turns`: how many seconds workers that have just started get."""
         self._database = database
         self._health = health
         self._host_clock = host_clock
         self._sleep = sleep
+        self._turns = turns
 
     def __call__(self, *, misspelt: Mapping[str, str]) -> Iterator[Finding]:
         """The findings. `misspelt` are names that look like settings, each with the setting that it resembles."""
@@ -68,7 +60,7 @@ class LookHere:
         checks = self._settled()
         database = checks["database"]
         if not database.ok:
-            yield unknown(Group.HERE, "database", database.detail, _FIXES["database"])
+            yield unknown(Group.HERE, "database", database.detail, FIXES["database"])
         for check in checks.values():
             if check.name not in {"database", "circuits"} or (check.name == "database" and check.ok):
                 yield _of(check)
@@ -79,11 +71,11 @@ class LookHere:
         try:
             yield from self._of_rows()
         except ServiceUnavailable as error:
-            yield unknown(Group.HERE, "database", self._database.trouble(error), _FIXES["database"])
+            yield unknown(Group.HERE, "database", self._database.trouble(error), FIXES["database"])
 
     def _settled(self) -> dict[str, Check]:
         """What `/readyz` checks. Workers that have just started get a moment for what they have not done yet."""
-        for _ in range(_TURNS):
+        for _ in range(self._turns):
             checks = {check.name: check for check in self._health.ready()}
             works = "worker" in checks and checks["worker"].ok
             if not works or all(checks[name].ok for name in _IN_A_MOMENT):
@@ -133,7 +125,7 @@ def _settings(misspelt: Mapping[str, str]) -> Finding:
 def _of(check: Check) -> Finding:
     if check.ok:
         return well(Group.HERE, check.name)
-    return wrong(Group.HERE, check.name, check.detail, _FIXES[check.name])
+    return wrong(Group.HERE, check.name, check.detail, FIXES[check.name])
 
 
 def _clock(ahead: timedelta) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.sending.circuit_words import what_waits
 from app.domain.sending.state_machine import State
 from app.domain.suppression.remedies import Remedy
 from app.domain.suppression.rules import scope_of
@@ -88,15 +89,7 @@ def _circuits(facts: SendingFacts) -> Layer:
 
 def _said(circuit: Circuit) -> str:
     """What waits and why, without a full stop."""
-    kind, _, name = circuit.scope.partition(":")
-    what = {
-        "lane": f"the lane {name} is paused",
-        "app": f"the lane {name.rpartition('/')[2]} of {name.partition('/')[0]} is paused",
-        "sender": f"email from {name}",
-        "stream": f"email of the stream {name}",
-        _RECOVERY: "the database is being recovered",
-    }.get(kind, "every email")
-    return f"{what} ({circuit.reason.rstrip('.')})"
+    return f"{what_waits(circuit.scope)} ({circuit.reason.rstrip('.')})"
 
 
 def _remedy(circuit: Circuit) -> Remedy:

@@ -23,3 +23,21 @@ document.addEventListener("click", (event) => {
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = false;
 }
+
+// What refreshes by itself rests while nobody looks, keeps what it shows when an answer fails, and when the session is
+// over leads to the sign-in.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.detail.ctx.sourceElement?.matches("[hx-trigger^=every]")) {
+    event.preventDefault();
+  }
+});
+
+document.addEventListener("htmx:before:response", (event) => {
+  const answer = event.detail.ctx.response.raw;
+  if (answer.redirected) {
+    event.preventDefault();
+    location.reload();
+  } else if (!answer.ok) {
+    event.preventDefault();
+  }
+});

@@ -1,0 +1,1 @@
+"""What the problems of a gateway mean, and what a person does about each."""

@@ -1,0 +1,1 @@
+"""The overview: whether email goes out now, and what is wrong."""
