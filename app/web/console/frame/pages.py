@@ -86,6 +86,11 @@ def url_after(page: str, **values: Any) -> str:
     return url_for(page, **values, **{DONE: request.endpoint})
 
 
+def see_other(url: str) -> Response:
+    """Lead the browser to a URL of ours, by GET (RFC 9110 section 15.4.4)."""
+    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+
+
 def _served(view: View, operation: PageOperation) -> View:
     @wraps(view)
     def serve(**arguments: Any) -> Response:
