@@ -15,7 +15,7 @@ from app.services.users.sessions import Session
 from app.web.console.frame import cookies
 from app.web.console.frame.access import is_way_back, require_same_site
 from app.web.console.frame.forms import Form
-from app.web.console.frame.pages import Pages
+from app.web.console.frame.pages import Pages, see_other
 from app.web.console.frame.rendering import render
 from app.web.http.auth import PUBLIC
 from app.web.http.context import current_gateway
@@ -61,28 +61,34 @@ def sign_in_with_password(form: Credentials) -> Response:
         if refused.retry_after is not None:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
-    wanted = form.next if is_way_back(form.next) else url_for("overview.show_overview")
-    return cookies.begin(_to(wanted), token)
+    return _begun(token, form.next)
 
 
 @sign_in.page("/console/sign-in/link/<token>", role=PUBLIC, summary="Sign in with a one-time link.")
 def sign_in_with_link(token: str) -> Response:
-    """Begin a session; a user without a password chooses one next."""
+    """Begin a session; each page then asks a user without a password to choose one.
+
+    HEAD uses nothing up: programs that show a preview of a message send it.
+    """
+    if request.method == "HEAD":
+        return render("users/sign_in.html", next="", name="", problem="")
     session_token = current_gateway().users.sign_in.with_link(token, user_agent=_user_agent())
     if session_token is None:
         return render("users/sign_in.html", status=410, next="", name="", problem=_OVER)
-    return cookies.begin(_to(url_for("overview.show_overview")), session_token)
+    return _begun(session_token)
 
 
 @sign_in.change("/console/sign-out", role=Role.VIEWER, summary="Sign out.")
 def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a session and a form
     """End the session."""
     current_gateway().users.sessions.end(cookies.session_token() or "")
-    return cookies.end(_to(url_for("sign_in.show_sign_in")))
+    return cookies.end(see_other(url_for("sign_in.show_sign_in")))
 
 
-def _to(url: str) -> Response:
-    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+def _begun(token: str, wanted: str = "") -> Response:
+    """Lead to the page that was wanted, with the new session; the one that the browser had before ends."""
+    current_gateway().users.sessions.end(cookies.session_token() or "")
+    return cookies.begin(see_other(wanted if is_way_back(wanted) else url_for("overview.show_overview")), token)
 
 
 def _user_agent() -> str:
