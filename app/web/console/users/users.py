@@ -1,11 +1,13 @@
-"""`/console/users`: the people who sign in. Names may be addresses, so they are in forms and never in a URL."""
+"""`/console/users`: the people who sign in. A URL names a user by the id, since a name may be an address."""
 
 from collections.abc import Callable
 from typing import Annotated, Final
+from uuid import UUID
 
 from flask import Response
 from pydantic import Field
 
+from app.domain.errors import NotFound
 from app.domain.users.links import sign_in_link
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
@@ -21,16 +23,16 @@ console_users = Pages("console_users", __name__)
 _COLUMNS: Final = ("name", "role", "state", "password", "authenticator", "openid", "created_at", "disabled_at")
 
 
-class OfUser(WithReason):
-    """A change of one user."""
-
-    name: Annotated[str, Field(max_length=64)]
-
-
-class WithRole(OfUser):
-    """A new user, or another role of one."""
+class WithRole(WithReason):
+    """Another role of a user."""
 
     role: Role
+
+
+class NewUser(WithRole):
+    """A user to be. The services decide what a name may be."""
+
+    name: Annotated[str, Field(max_length=64)]
 
 
 @console_users.page("/console/users", role=Role.ADMIN, summary="Show the users.")
@@ -47,81 +49,96 @@ def download_users(session: Session) -> Response:
     return csv_download("users", _COLUMNS, [map(_row, users)])
 
 
-@console_users.change("/console/users/create", role=Role.ADMIN, summary="Add a user.", form=WithRole)
-def create_user(session: Session, form: WithRole) -> Response:
+@console_users.change("/console/users", role=Role.ADMIN, summary="Add a user.", form=NewUser)
+def create_user(session: Session, form: NewUser) -> Response:
     """Answer with the link for the first sign-in, which is shown once."""
     user, token = current_gateway().users.users.create(caller_of(session), form.name, form.role, form.reason)
-    return _link_page(user.name, token, lasts="a day", is_new=True)
+    return _link_page(user, token, lasts="a day", is_new=True)
 
 
-@console_users.change("/console/users/link", role=Role.ADMIN, summary="Make a one-time link for a user.", form=OfUser)
-def make_link(session: Session, form: OfUser) -> Response:
-    """Answer with the link, which is shown once."""
-    token = current_gateway().users.users.link(caller_of(session), form.name, form.reason)
-    return _link_page(form.name, token, lasts="15 minutes", is_new=False)
+@console_users.page("/console/users/<uuid:user_id>", role=Role.ADMIN, summary="Show a user.")
+def show_user(session: Session, user_id: UUID) -> Response:
+    """Answer with the user, and what may be done."""
+    return render("users/user.html", user=_user(session, user_id), roles=list(Role))
 
 
 @console_users.change(
-    "/console/users/role",
+    "/console/users/<uuid:user_id>/link", role=Role.ADMIN, summary="Make a one-time link for a user.", form=WithReason
+)
+def make_link(session: Session, user_id: UUID, form: WithReason) -> Response:
+    """Answer with the link, which is shown once."""
+    user = _user(session, user_id)
+    token = current_gateway().users.users.link(caller_of(session), user.name, form.reason)
+    return _link_page(user, token, lasts="15 minutes", is_new=False)
+
+
+@console_users.change(
+    "/console/users/<uuid:user_id>/role",
     role=Role.ADMIN,
     summary="Give a user another role.",
     form=WithRole,
     done="The user has this role now, and signs in again.",
 )
-def change_role(session: Session, form: WithRole) -> Response:
+def change_role(session: Session, user_id: UUID, form: WithRole) -> Response:
     """Change the role."""
-    current_gateway().users.users.change_role(caller_of(session), form.name, form.role, form.reason)
-    return _back()
+    user = _user(session, user_id)
+    current_gateway().users.users.change_role(caller_of(session), user.name, form.role, form.reason)
+    return see_other(url_after("console_users.show_user", user_id=user_id))
 
 
 @console_users.change(
-    "/console/users/disable",
+    "/console/users/<uuid:user_id>/disable",
     role=Role.ADMIN,
     summary="Disable a user.",
-    form=OfUser,
+    form=WithReason,
     done="The user is disabled: all sessions have ended, and no sign-in works.",
 )
-def disable_user(session: Session, form: OfUser) -> Response:
+def disable_user(session: Session, user_id: UUID, form: WithReason) -> Response:
     """Disable the user."""
-    return _changed(session, form, Users.disable)
+    return _changed(session, user_id, form, Users.disable)
 
 
 @console_users.change(
-    "/console/users/enable",
+    "/console/users/<uuid:user_id>/enable",
     role=Role.ADMIN,
     summary="Enable a user.",
-    form=OfUser,
+    form=WithReason,
     done="The user may sign in again.",
 )
-def enable_user(session: Session, form: OfUser) -> Response:
+def enable_user(session: Session, user_id: UUID, form: WithReason) -> Response:
     """Enable the user."""
-    return _changed(session, form, Users.enable)
+    return _changed(session, user_id, form, Users.enable)
 
 
 @console_users.change(
-    "/console/users/authenticator",
+    "/console/users/<uuid:user_id>/authenticator",
     role=Role.ADMIN,
     summary="End the need of a user for codes.",
-    form=OfUser,
+    form=WithReason,
     done="The user needs no code any more, until they set up an authenticator again.",
 )
-def reset_authenticator(session: Session, form: OfUser) -> Response:
+def reset_authenticator(session: Session, user_id: UUID, form: WithReason) -> Response:
     """Forget the secret of the user's codes."""
-    return _changed(session, form, Users.reset_totp)
+    return _changed(session, user_id, form, Users.reset_totp)
 
 
-def _changed(session: Session, form: OfUser, change: Callable[..., User]) -> Response:
-    change(current_gateway().users.users, caller_of(session), form.name, form.reason)
-    return _back()
+def _changed(session: Session, user_id: UUID, form: WithReason, change: Callable[..., User]) -> Response:
+    change(current_gateway().users.users, caller_of(session), _user(session, user_id).name, form.reason)
+    return see_other(url_after("console_users.show_user", user_id=user_id))
 
 
-def _back() -> Response:
-    return see_other(url_after("console_users.show_users"))
+def _user(session: Session, user_id: UUID) -> User:
+    """The user of this id; they are few. Raises `NotFound`."""
+    found = (user for user in current_gateway().users.users.all(caller_of(session)) if user.id == user_id)
+    user = next(found, None)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
 
 
-def _link_page(name: str, token: str, *, lasts: str, is_new: bool) -> Response:
+def _link_page(user: User, token: str, *, lasts: str, is_new: bool) -> Response:
     url = sign_in_link(current_gateway().settings.public_url, token)
-    return render("users/link.html", name=name, url=url, lasts=lasts, is_new=is_new)
+    return render("users/link.html", name=user.name, url=url, lasts=lasts, is_new=is_new)
 
 
 def _row(user: User) -> tuple[object, ...]:
