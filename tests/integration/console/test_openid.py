@@ -1,7 +1,9 @@
 """Signing in with an OpenID provider, by a real one, and attacks on the way back from it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -9,11 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.cli.local.children.port_checks import free_port
 from app.domain.users.roles import Role
+from tests.support.browser.browser import PATIENCE_S, Browser, browsing
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import Web, web_on
 from tests.support.openid.provider import SECRET, answer_of_provider, running_provider
+from tests.support.servers.served import served
 
 GATEWAY = "http://127.0.0.1:8025"
 BEGIN = "/console/sign-in/openid"
@@ -206,6 +211,40 @@ def test_a_gateway_may_be_a_public_client(migrated_url: str, redis_url: str, iss
     """Without a secret; PKCE ties the code to the browser that began."""
     with gateway_with(migrated_url, redis_url, issuer, oidc_client_id="public", oidc_client_secret="") as web:
         assert sign_in(web.client).headers["Location"] == "/console"
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_it_works_in_a_browser_whose_provider_is_another_site(
+    migrated_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """The policy of our pages lets the person go there, and the cookie comes back with the way from another site."""
+    port = free_port()
+    gateway = f"http://localhost:{port}"
+    with (
+        running_provider(tmp_path, gateway) as issuer,
+        gateway_with(migrated_url, redis_url, issuer, public_url=gateway) as web,
+        served(web, port=port),
+        browsing(tmp_path) as browser,
+    ):
+        browser.open(f"{gateway}/console/emails")
+        browser.run("document.querySelector('main a[role=button]').click()")
+        reached(browser, "Sign-in")
+        browser.run("document.querySelector('[name=login]').value = 'kim'")
+        browser.run("document.querySelector('[name=password]').value = 'any'")
+        browser.run("document.querySelector('form').submit()")
+        reached(browser, "Authorize")
+        browser.run("document.querySelector('form').submit()")
+        reached(browser, "Emails")
+        assert browser.run("return location.href") == f"{gateway}/console/emails"
+        assert [one for one in browser.complaints() if gateway in one] == []
+
+
+def reached(browser: Browser, heading: str) -> None:
+    """Wait until the browser shows a page with this heading."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not browser.shows(heading):
+        assert time.monotonic() < deadline, browser.run("return document.documentElement.outerHTML")
+        time.sleep(0.05)
 
 
 def test_a_provider_that_is_not_there_leaves_the_password(migrated_url: str, redis_url: str) -> None:
