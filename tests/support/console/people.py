@@ -23,8 +23,8 @@ class Person:
     client: FlaskClient
 
     def get(self, path: str, **more: Any) -> TestResponse:
-        """Open a page, and read it to its end: an unread download would keep its request open under the next one."""
-        return self.client.get(path, **{"buffered": True, **more})
+        """Open a page, and read it to its end: a download keeps its request open until then."""
+        return self.client.get(path, buffered=True, **more)
 
     def page(self, path: str) -> str:
         """Open a page that exists, and return its HTML."""

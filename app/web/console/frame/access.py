@@ -3,11 +3,11 @@
 Without a session a page leads to the sign-in and back. A change that another site could have sent is refused.
 """
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Response, g, redirect, request, url_for
+from flask import Response, g, request, url_for
 
 from app.domain.errors import PosternError
 from app.domain.users.roles import Role
@@ -49,7 +49,7 @@ def admit(role: Role, *, changes: bool) -> Session | Response:
     """
     session = current_session()
     if session is None:
-        return redirect(url_for("sign_in.show_sign_in", **_way_back(changes=changes)), 303)
+        return lead_to(url_for("sign_in.show_sign_in", **_way_back(changes=changes)))
     structlog.contextvars.bind_contextvars(actor=f"user:{session.user.id}")
     if not current_in_progress().enter(session.user.id, at_most=_AT_ONCE):
         raise too_many_at_once()
@@ -77,7 +77,12 @@ def _require_secret() -> None:
         raise FormNotOurs("The page was too old, or you have signed in again since. Go back, reload it and try again.")
 
 
-def _way_back(*, changes: bool) -> dict[str, str]:
+def lead_to(url: str) -> Response:
+    """The answer that has a browser open another page with GET."""
+    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+
+
+def _way_back(*, changes: bool) -> dict[str, Any]:
     if changes:
         return {}
     return {"next": request.full_path.rstrip("?")}

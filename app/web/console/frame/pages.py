@@ -83,12 +83,8 @@ def page_operation_of(view: Callable[..., Any]) -> PageOperation | None:
 
 def url_after(page: str, **values: Any) -> str:
     """The URL of a page, which then shows what the change of this request has done."""
-    return url_for(page, **values, **{DONE: request.endpoint})
-
-
-def see_other(url: str) -> Response:
-    """Lead the browser to a URL of ours, by GET (RFC 9110 section 15.4.4)."""
-    return Response(status=303, headers={"Location": url}, mimetype="text/html")
+    shown: dict[str, Any] = {**values, DONE: request.endpoint}
+    return url_for(page, **shown)
 
 
 def _served(view: View, operation: PageOperation) -> View:

@@ -6,7 +6,7 @@ What was sought is in the body of the request and never in a URL.
 from typing import Annotated
 from uuid import UUID
 
-from flask import Response, redirect, url_for
+from flask import Response, url_for
 from pydantic import Field
 
 from app.domain.errors import NotFound
@@ -14,6 +14,7 @@ from app.domain.message.address import InvalidAddress
 from app.domain.suppression.targets import parse_target
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import Form
 from app.web.console.frame.pages import Pages
 from app.web.http.context import current_gateway
@@ -36,13 +37,13 @@ def find_anything(session: Session, form: Sought) -> Response:
     email_id = _id(text)
     if email_id is not None:
         current_gateway().look_up.email(caller_of(session), email_id)
-        return redirect(url_for("console_email.show_email", email_id=email_id), 303)
+        return lead_to(url_for("console_email.show_email", email_id=email_id))
     try:
         target = parse_target(text)
     except InvalidAddress:
         raise NotFound(_NOTHING) from None
     token = current_gateway().address_tokens.write(target.email)
-    return redirect(url_for("console_address.show_address", token=token), 303)
+    return lead_to(url_for("console_address.show_address", token=token))
 
 
 def _id(text: str) -> UUID | None:

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, Field
 from app.domain.errors import NotFound, PosternError, ServiceUnavailable
 from app.services.users.openid import FLOW_LASTS_S, OpenIdSignIn, Returned
 from app.web.console.frame import cookies
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import Form
-from app.web.console.frame.pages import Pages, see_other
+from app.web.console.frame.pages import Pages
 from app.web.console.users.sign_in import WayBack, begun, refusal_page, user_agent
 from app.web.http.auth import PUBLIC
 from app.web.http.context import current_gateway, current_in_progress
@@ -40,7 +41,7 @@ def begin_openid(query: WayBack) -> Response:
         url, kept = _provider().begin(query.next)
     except PosternError as refused:
         return refusal_page(refused, wanted=query.next)
-    return cookies.keep(see_other(url), kept, for_s=FLOW_LASTS_S)
+    return cookies.keep(lead_to(url), kept, for_s=FLOW_LASTS_S)
 
 
 @openid.page(

@@ -14,9 +14,10 @@ from app.domain.users.devices import device_of
 from app.domain.users.roles import Role
 from app.services.users.codes import read_secret, uri_of
 from app.services.users.sessions import Session
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.cookies import session_token
 from app.web.console.frame.forms import Form, NoForm
-from app.web.console.frame.pages import Pages, see_other, url_after
+from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.console.users.qr_code import qr_code
 from app.web.http.context import current_gateway
@@ -69,7 +70,7 @@ def set_password(session: Session, form: NewPassword) -> Response:
         users.set_password(session.user, form.current, form.new, except_token=session_token() or "")
     except PosternError as refused:
         return _page(session, problem=refused.detail, status=refused.status)
-    return see_other(url_after("own_account.show_own_account"))
+    return lead_to(url_after("own_account.show_own_account"))
 
 
 @own_account.change("/console/own-account/authenticator", role=Role.VIEWER, summary="Begin to set up an authenticator.")
@@ -94,7 +95,7 @@ def confirm_authenticator(session: Session, form: Confirmation) -> Response:
         if read_secret(form.secret) is None:
             return _page(session, problem=refused.detail, status=refused.status)
         return _secret_page(session, form.secret, problem=refused.detail, status=refused.status)
-    return see_other(url_after("own_account.show_own_account"))
+    return lead_to(url_after("own_account.show_own_account"))
 
 
 @own_account.change(
@@ -110,7 +111,7 @@ def end_authenticator(session: Session, form: CodeAlone) -> Response:
         current_gateway().users.users.end_totp(session.user, form.code)
     except PosternError as refused:
         return _page(session, problem=refused.detail, status=refused.status)
-    return see_other(url_after("own_account.show_own_account"))
+    return lead_to(url_after("own_account.show_own_account"))
 
 
 @own_account.change(
@@ -123,7 +124,7 @@ def end_session(session: Session, session_id: UUID, form: NoForm) -> Response:  
     """End it. Another person's session is as unknown as one that is over."""
     if not current_gateway().users.sessions.end_one(session.user, session_id):
         raise NotFound("You have no such session: it may have ended already.")
-    return see_other(url_after("own_account.show_own_account"))
+    return lead_to(url_after("own_account.show_own_account"))
 
 
 @own_account.change(
@@ -135,7 +136,7 @@ def end_session(session: Session, session_id: UUID, form: NoForm) -> Response:  
 def end_other_sessions(session: Session, form: NoForm) -> Response:  # noqa: ARG001
     """End all but this one."""
     current_gateway().users.sessions.end_all(session.user, session_token() or "")
-    return see_other(url_after("own_account.show_own_account"))
+    return lead_to(url_after("own_account.show_own_account"))
 
 
 def _page(session: Session, *, problem: str = "", status: int = 200) -> Response:

@@ -13,9 +13,9 @@ from app.domain.errors import PosternError
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session
 from app.web.console.frame import cookies
-from app.web.console.frame.access import is_way_back, require_same_site
+from app.web.console.frame.access import is_way_back, lead_to, require_same_site
 from app.web.console.frame.forms import Form
-from app.web.console.frame.pages import Pages, see_other
+from app.web.console.frame.pages import Pages
 from app.web.console.frame.rendering import render
 from app.web.http.auth import PUBLIC
 from app.web.http.context import current_gateway
@@ -77,7 +77,7 @@ def sign_in_with_link(token: str) -> Response:
 def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a session and a form
     """End the session."""
     current_gateway().users.sessions.end(cookies.session_token() or "")
-    return cookies.end(see_other(url_for("sign_in.show_sign_in")))
+    return cookies.end(lead_to(url_for("sign_in.show_sign_in")))
 
 
 def sign_in_page(*, wanted: str = "", name: str = "", problem: str = "", status: int = 200) -> Response:
@@ -98,7 +98,7 @@ def refusal_page(refused: PosternError, *, wanted: str = "", name: str = "") -> 
 def begun(token: str, wanted: str = "") -> Response:
     """Lead to the page that was wanted, with the new session; the one that the browser had before ends."""
     current_gateway().users.sessions.end(cookies.session_token() or "")
-    return cookies.begin(see_other(wanted if is_way_back(wanted) else url_for("overview.show_overview")), token)
+    return cookies.begin(lead_to(wanted if is_way_back(wanted) else url_for("overview.show_overview")), token)
 
 
 def user_agent() -> str:

@@ -12,9 +12,10 @@ from app.domain.users.links import sign_in_link
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
 from app.services.users.users import User, Users
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import WithReason
-from app.web.console.frame.pages import Pages, see_other, url_after
+from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
 
@@ -83,7 +84,7 @@ def change_role(session: Session, user_id: UUID, form: WithRole) -> Response:
     """Change the role."""
     user = _user(session, user_id)
     current_gateway().users.users.change_role(caller_of(session), user.name, form.role, form.reason)
-    return see_other(url_after("console_users.show_user", user_id=user_id))
+    return lead_to(url_after("console_users.show_user", user_id=user_id))
 
 
 @console_users.change(
@@ -124,7 +125,7 @@ def reset_authenticator(session: Session, user_id: UUID, form: WithReason) -> Re
 
 def _changed(session: Session, user_id: UUID, form: WithReason, change: Callable[..., User]) -> Response:
     change(current_gateway().users.users, caller_of(session), _user(session, user_id).name, form.reason)
-    return see_other(url_after("console_users.show_user", user_id=user_id))
+    return lead_to(url_after("console_users.show_user", user_id=user_id))
 
 
 def _user(session: Session, user_id: UUID) -> User:
