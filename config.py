@@ -23,6 +23,7 @@ from pydantic_settings import (
 from config_aws import (
     FeedbackAccounts,
     FeedbackConfigurationSets,
+    PinnedCertificate,
     accounts,
     configuration_set,
     configuration_sets,
@@ -30,6 +31,7 @@ from config_aws import (
 )
 from config_faults import explain
 from config_names import misspelt
+from config_openid import OidcClientId, OidcClientSecret, OidcIssuer, OidcRoleClaim, OidcRoles, whole_openid
 from config_outgoing import AlertFrom, AlertSmtpUrl, CanaryMinutes, WebhookNetworks
 from config_retention import EmailRetentionDays
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
@@ -120,9 +122,7 @@ class Settings(BaseSettings):
     sqs_pollers: int = Field(1, ge=1, le=16, description="Threads that poll a queue at once, in all workers together.")
     sns_signature_version: int = Field(2, ge=1, le=2, description="Lowest signature version accepted. 1 is SHA-1.")
     bounce_rules: Path | None = Field(None, description="TOML file of rules for replies, read before the own ones.")
-    sns_pinned_certificate: Path | None = Field(
-        None, description="PEM file used instead of fetching the signing certificate, for networks without egress."
-    )
+    sns_pinned_certificate: PinnedCertificate = None
 
     feedback_accounts: FeedbackAccounts = ()
     feedback_configuration_sets: FeedbackConfigurationSets = ()
@@ -138,6 +138,12 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^\s/]+(/[^\s]*)?$",
         description="Where AWS and recipients reach Postern.",
     )
+
+    oidc_issuer: OidcIssuer = ""
+    oidc_client_id: OidcClientId = ""
+    oidc_client_secret: OidcClientSecret = SecretStr("")
+    oidc_role_claim: OidcRoleClaim = "groups"
+    oidc_roles: OidcRoles = ()
 
     max_body_bytes: int = Field(
         60_000_000, ge=10_000, le=200_000_000, description="Longest request body of the API, in bytes."
@@ -234,7 +240,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("sns_topic_arns", "sqs_queue_urls", "secret_keys", "feedback_accounts", "feedback_configuration_sets"),
-        "webhook_allowed_networks",
+        *("webhook_allowed_networks", "oidc_roles"),
         mode="before",
     )
     @classmethod
@@ -260,12 +266,7 @@ class Settings(BaseSettings):
     _feedback_accounts = field_validator("feedback_accounts")(accounts)
     _feedback_configuration_sets = field_validator("feedback_configuration_sets")(configuration_sets)
 
-    @field_validator("sns_pinned_certificate")
-    @classmethod
-    def _is_a_readable_pem(cls, path: Path | None) -> Path | None:
-        if path is not None and "BEGIN CERTIFICATE" not in path.read_text(encoding="ascii", errors="replace"):
-            raise ValueError("the file holds no PEM certificate")
-        return path
+    _whole_openid = model_validator(mode="after")(whole_openid)
 
     @model_validator(mode="after")
     def _topics_are_in_the_region(self) -> "Settings":

@@ -1,15 +1,28 @@
 """The names of AWS among the settings: topics, accounts, configuration sets. It decides what `config.py` refuses."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import NoDecode
 
 _TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov|-eusc)?:sns:[a-z0-9-]{4,32}:\d{12}:[A-Za-z0-9_-]{1,256}")
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
+
+def _readable_pem(path: Path | None) -> Path | None:
+    if path is not None and "BEGIN CERTIFICATE" not in path.read_text(encoding="ascii", errors="replace"):
+        raise ValueError("the file holds no PEM certificate")
+    return path
+
+
+PinnedCertificate = Annotated[
+    Path | None,
+    Field(description="PEM file used instead of fetching the signing certificate, for networks without egress."),
+    AfterValidator(_readable_pem),
+]
 FeedbackAccounts = Annotated[
     tuple[str, ...],
     NoDecode,

@@ -1,20 +1,29 @@
 """The areas `apps` and `users`: applications with their keys and streams, and the people of the console."""
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
+from cryptography.fernet import Fernet, MultiFernet
 
+from app.domain.users.openid import RoleClaim
+from app.domain.users.roles import Role
+from app.net.openid.provider import Client, OpenIdProvider
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
 from app.services.users.guesses import Guesses
+from app.services.users.openid import OpenIdSignIn
 from app.services.users.passwords import Passwords
 from app.services.users.sessions import Sessions
 from app.services.users.sign_in import SignIn
 from app.services.users.users import Users
 from app.wiring.foundation import Ground
+from config import Settings
+
+_CALLBACK = "/console/sign-in/openid/callback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +39,10 @@ class AppServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserServices:
-    """What the area `users` offers."""
+    """What the area `users` offers; `openid` is None where no provider is set."""
 
     sign_in: SignIn
+    openid: OpenIdSignIn | None
     sessions: Sessions
     users: Users
 
@@ -48,12 +58,31 @@ def build_apps(ground: Ground) -> AppServices:
     )
 
 
-def build_users(ground: Ground) -> UserServices:
+def build_users(settings: Settings, ground: Ground) -> UserServices:
     """The services of users."""
     database, key_ring = ground.database, ground.key_ring
     passwords, guesses = Passwords(PasswordHasher()), Guesses(database=database)
+    sign_in = SignIn(database=database, key_ring=key_ring, passwords=passwords, guesses=guesses)
     return UserServices(
-        sign_in=SignIn(database=database, key_ring=key_ring, passwords=passwords, guesses=guesses),
+        sign_in=sign_in,
+        openid=_openid(settings, ground, sign_in) if settings.oidc_issuer else None,
         sessions=Sessions(database=database),
         users=Users(database=database, key_ring=key_ring, passwords=passwords, guesses=guesses),
+    )
+
+
+def _openid(settings: Settings, ground: Ground, sign_in: SignIn) -> OpenIdSignIn:
+    client = Client(
+        id=settings.oidc_client_id,
+        secret=settings.oidc_client_secret.get_secret_value(),
+        redirect_uri=settings.public_url.rstrip("/") + _CALLBACK,
+    )
+    pairs = (one.rpartition("=") for one in settings.oidc_roles)
+    seals = (Fernet(urlsafe_b64encode(key)) for key in ground.key_ring.derive_each("openid sign-ins").values())
+    return OpenIdSignIn(
+        provider=OpenIdProvider(settings.oidc_issuer, client=client, clock=ground.clock),
+        roles=RoleClaim(settings.oidc_role_claim, {value: Role(role) for value, _, role in pairs}),
+        sign_in=sign_in,
+        seals=MultiFernet(list(seals)),
+        clock=ground.clock,
     )

@@ -166,7 +166,7 @@ def build(
         forget=_forget(ground),
         webhooks=build_webhooks(settings, ground),
         reporting=build_reporting(settings, ground),
-        users=build_users(ground),
+        users=build_users(settings, ground),
         **_offered(ground, apps, suppression, submission, sending, feedback, operating),
     )
 

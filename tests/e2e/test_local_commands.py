@@ -24,6 +24,7 @@ PARTS = (
     "config_aws.py",
     "config_faults.py",
     "config_names.py",
+    "config_openid.py",
     "config_outgoing.py",
     "config_retention.py",
     "config_urls.py",

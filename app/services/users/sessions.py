@@ -73,12 +73,16 @@ class Sessions:
     def end_one(self, user: User, session_id: UUID) -> bool:
         """End one session of this user. Whether there was one."""
         with self._database.transaction() as connection:
-            return user_sessions.end_one(connection, user.id, session_id)
+            ended = user_sessions.end_one(connection, user.id, session_id)
+            _note_ended(connection, user, int(ended))
+            return ended
 
     def end_all(self, user: User, except_token: str) -> int:
         """End all sessions of this user except that of the token. How many."""
         with self._database.transaction() as connection:
-            return user_sessions.end_all(connection, user.id, keep=hash_of(except_token))
+            ended = user_sessions.end_all(connection, user.id, keep=hash_of(except_token))
+            _note_ended(connection, user, ended)
+            return ended
 
 
 def begin(connection: Connection, user: User, *, by: str, user_agent: str) -> str:
@@ -88,6 +92,12 @@ def begin(connection: Connection, user: User, *, by: str, user_agent: str) -> st
     user_sessions.add(connection, user.id, digest(token), user_agent=shown)
     audit.write(connection, actor=actor_of(user), action="user.signed_in", key=None, reason=None, data={"by": by})
     return token
+
+
+def _note_ended(connection: Connection, user: User, number: int) -> None:
+    if number:
+        data = {"number": number}
+        audit.write(connection, actor=actor_of(user), action="user.sessions_ended", key=None, reason=None, data=data)
 
 
 def caller_of(session: Session) -> Caller:

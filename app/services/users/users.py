@@ -40,18 +40,18 @@ class Users:
         self._passwords = passwords
         self._guesses = guesses
 
-    def create(self, caller: Caller, name: str, role: Role) -> tuple[User, str]:
+    def create(self, caller: Caller, name: str, role: Role, reason: str | None = None) -> tuple[User, str]:
         """A new user without a password, and the token of a link for its first sign-in, which lasts for a day.
 
         Raises `ValidationFailed`, also for a name that is taken.
         """
         caller.require(Scope.ADMIN)
-        new = parse_name(name)
+        new, why = parse_name(name), check_reason(reason)
         with self._database.transaction() as connection:
             if not users.add(connection, new, role):
                 raise invalid("/name", "taken", "There is a user of this name already.")
             user = _found(connection, new)
-            _note(connection, caller.actor, "user.created", user, data={"role": role})
+            _note(connection, caller.actor, "user.created", user, reason=why, data={"role": role})
             return user, _link(connection, user, lasts=FIRST_LINK_LASTS)
 
     def first_admin(self, caller: Caller) -> str:
@@ -68,17 +68,18 @@ class Users:
             _note(connection, caller.actor, "user.link", user)
             return _link(connection, user, lasts=FIRST_LINK_LASTS, replaces_password=False)
 
-    def link(self, caller: Caller, name: str) -> str:
+    def link(self, caller: Caller, name: str, reason: str | None = None) -> str:
         """The token of a link that signs the user in, once, within 15 minutes; earlier links of the user end.
 
         With its use the password of the user ends, and so do their sessions: they choose another password.
         """
         caller.require(Scope.ADMIN)
+        why = check_reason(reason)
         with self._database.transaction() as connection:
             user = _held(connection, name).user
             if user.disabled_at is not None:
                 raise Conflict("The user is disabled: enable it first.")
-            _note(connection, caller.actor, "user.link", user)
+            _note(connection, caller.actor, "user.link", user, reason=why)
             return _link(connection, user, lasts=LINK_LASTS)
 
     def all(self, caller: Caller) -> tuple[User, ...]:

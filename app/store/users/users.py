@@ -23,6 +23,7 @@ class User:
     role: Role
     has_password: bool
     has_totp: bool
+    has_openid: bool
     created_at: datetime
     disabled_at: datetime | None
 
@@ -126,6 +127,7 @@ def user_of(row: RowMapping) -> User:
         role=Role(row["role"]),
         has_password=row["password_hash"] is not None,
         has_totp=row["sealed_totp"] is not None,
+        has_openid=row["oidc_subject"] is not None,
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
     )

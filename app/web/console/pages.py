@@ -25,6 +25,7 @@ from app.web.console.suppression.address import console_address
 from app.web.console.suppression.files import console_files
 from app.web.console.suppression.reviews import console_reviews
 from app.web.console.suppression.suppressions import console_suppressions
+from app.web.console.users.openid import openid
 from app.web.console.users.own_account import own_account
 from app.web.console.users.sign_in import sign_in
 from app.web.console.users.users import console_users
@@ -36,6 +37,7 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     console_assets,
     front_page,
     sign_in,
+    openid,
     own_account,
     overview,
     find,

@@ -18,6 +18,8 @@ PLACEHOLDER = re.compile(r"<(?:(\w+):)?(\w+)>")
 PUBLIC_PAGES = {
     "console_assets.get_asset",
     "front_page.get_home",
+    "openid.begin_openid",
+    "openid.finish_openid",
     "sign_in.show_sign_in",
     "sign_in.sign_in_with_link",
     "sign_in.sign_in_with_password",

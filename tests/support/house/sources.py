@@ -19,6 +19,7 @@ OURS = (
     "config_aws.py",
     "config_faults.py",
     "config_names.py",
+    "config_openid.py",
     "config_outgoing.py",
     "config_retention.py",
     "config_urls.py",

@@ -10,9 +10,9 @@ from tests.support.gateway.web import Web
 
 
 @contextmanager
-def served(web: Web) -> Iterator[str]:
-    """Serve it; yields its URL."""
-    server = make_server("127.0.0.1", 0, web.client.application, threaded=True)
+def served(web: Web, *, port: int = 0) -> Iterator[str]:
+    """Serve it, on a free port unless one is named; yields its URL."""
+    server = make_server("127.0.0.1", port, web.client.application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -234,3 +234,43 @@ def test_accepted_events_are_chosen_by_account_and_set(
 ) -> None:
     """An account is twelve digits, a set a name as SES has them."""
     assert setting in faults_of(monkeypatch, **{setting: value})
+
+
+OPENID = {"OIDC_ISSUER": "https://login.example.com/realms/x", "OIDC_CLIENT_ID": "postern", "OIDC_ROLES": "a=admin"}
+
+
+def test_an_openid_provider_is_set_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer without a client cannot work, and one without roles would refuse everybody."""
+    for name in ("OIDC_CLIENT_ID", "OIDC_ROLES"):
+        assert f"{name}: OIDC_ISSUER needs it" in faults_of(monkeypatch, **{**OPENID, name: ""})
+    for name, value in OPENID.items():
+        monkeypatch.setenv(name, value)
+    assert load().oidc_roles == ("a=admin",)
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        ("OIDC_ISSUER", "http://login.example.com"),
+        ("OIDC_ISSUER", "https://"),
+        ("OIDC_ISSUER", "login.example.com"),
+        ("OIDC_ISSUER", "https://login.example.com/?tenant=1"),
+        ("OIDC_ISSUER", "https://u:hunter2@login.example.com"),
+        ("OIDC_ROLES", "admin"),
+        ("OIDC_ROLES", "mail-admins=root"),
+        ("OIDC_ROLES", "=admin"),
+    ],
+)
+def test_an_openid_provider_is_a_secure_one(monkeypatch: pytest.MonkeyPatch, setting: str, value: str) -> None:
+    """Over https; each value has one of the four roles."""
+    text = faults_of(monkeypatch, **{**OPENID, setting: value})
+    assert f"{setting}: must be" in text or f"{setting}: each must be" in text
+    assert "hunter2" not in text
+
+
+def test_an_openid_provider_on_this_machine_may_be_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To try it out. A value of the claim may have an equals sign."""
+    for name, value in {**OPENID, "OIDC_ISSUER": "http://localhost:9000", "OIDC_ROLES": "cn=a=viewer"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SECRET_KEYS", KEY)
+    assert load().oidc_roles == ("cn=a=viewer",)

@@ -20,7 +20,7 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
-CONFIG_PARTS = {"config_aws", "config_faults", "config_names", "config_outgoing", "config_retention", "config_urls"}
+CONFIG_PARTS = {f"config_{part}" for part in ("aws", "faults", "names", "openid", "outgoing", "retention", "urls")}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.aws.setup.checks": {DOMAIN, "app.aws", "app.aws.ses", "app.aws.sns", "app.aws.sqs", "app.aws.setup"},
     "app.net": {DOMAIN},
     "app.net.dns": {DOMAIN, "app.net"},
+    "app.net.openid": {DOMAIN, "app.net"},
     "app.net.smtp": {DOMAIN, "app.net"},
     "app.net.webhooks": {DOMAIN, "app.net"},
     "app.services": HELPERS,

@@ -1,6 +1,5 @@
 """Whether email goes out, how much of the account is used, and what is wrong: all that the overview shows of now."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from app.domain.apps.budget import Spent
 from app.domain.apps.callers import Caller, Scope
 from app.services.account.quota import LastQuota, SeenQuota
-from app.services.apps.spending import windows_of_all
+from app.services.apps.spending import Windows, usual_windows, windows_of_account
 from app.services.operating.health import Health
 from app.services.operating.metrics import COUNTED_UP_TO, Figures, Measure
 from app.services.operating.overview.concerns import About, Concern, concerns
@@ -25,7 +24,7 @@ class Now:
     """The state at this moment.
 
     `per_second`: the calls to SES of the last ten seconds, a second. `rate`: what it may be, as set or as SES said
-    last; None if it is not known. `spent` has what all applications have spent, by the name of the window.
+    last; None if it is not known. `spent` has what all applications have spent, in each window.
     """
 
     figures: Figures
@@ -33,7 +32,7 @@ class Now:
     per_second: float
     rate: float | None
     quota: SeenQuota | None
-    spent: Mapping[str, Spent]
+    spent: Windows
 
 
 class Overview:
@@ -55,7 +54,7 @@ class Overview:
         with self._database.reading() as connection:
             now = clock(connection)
             called = attempts.begun_since(connection, now - timedelta(seconds=_SECONDS), limit=COUNTED_UP_TO)
-            spent = windows_of_all(connection, now)
+            spent = windows_of_account(usual_windows(connection, now).values())
             waiting = circuits.all_open(connection)
         return Now(
             figures=figures,

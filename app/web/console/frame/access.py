@@ -90,4 +90,5 @@ def _way_back(*, changes: bool) -> dict[str, Any]:
 
 def is_way_back(path: str) -> bool:
     """Whether a sign-in may lead to this path: a page of the console, and never another host."""
-    return path.startswith("/console") and not any(mark in path for mark in ("\\", "//", "\n", "\r", ".."))
+    is_ours = path == "/console" or path.startswith(("/console/", "/console?"))
+    return is_ours and not any(mark in path for mark in ("\\", "//", "\n", "\r", ".."))

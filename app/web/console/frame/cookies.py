@@ -16,6 +16,7 @@ from flask import Response, request
 from app.web.http.context import current_gateway
 
 _NAME: Final = "postern_session"
+_KEPT: Final = "postern_openid"
 _SECRET: Final = 32
 
 
@@ -33,6 +34,26 @@ def begin(answer: Response, token: str) -> Response:
 def end(answer: Response) -> Response:
     """Let the browser forget the token."""
     answer.delete_cookie(_name(), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
+    return answer
+
+
+def keep(answer: Response, sealed: str, *, for_s: int) -> Response:
+    """Let the browser keep what belongs to a sign-in at an OpenID provider, until it comes back from there.
+
+    SameSite=Lax: the provider leads back by a link, which is from another site.
+    """
+    answer.set_cookie(_name(_KEPT), sealed, max_age=for_s, path="/", secure=_is_secure(), httponly=True, samesite="Lax")
+    return answer
+
+
+def kept() -> str:
+    """What `keep` left in the browser, or ''."""
+    return request.cookies.get(_name(_KEPT), "")
+
+
+def keep_no_more(answer: Response) -> Response:
+    """Let the browser forget what `keep` left: it is good for one sign-in."""
+    answer.delete_cookie(_name(_KEPT), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
     return answer
 
 
@@ -59,8 +80,8 @@ def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(left ^ right for left, right in zip(one, other, strict=True))
 
 
-def _name() -> str:
-    return f"__Host-{_NAME}" if _is_secure() else _NAME
+def _name(name: str = _NAME) -> str:
+    return f"__Host-{name}" if _is_secure() else name
 
 
 def _is_secure() -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from flask import Response, url_for
 
-from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, Line, Spent, percent
+from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, Line, Spent, percent
 from app.domain.reporting.counted import Counted
 from app.domain.users.roles import Role
 from app.services.operating.overview.now import COUNTED_UP_TO, About
@@ -95,7 +95,7 @@ def _now(session: Session) -> dict[str, Any]:
         "up_to": COUNTED_UP_TO,
         "minutes_since": lambda since: int((now.figures.now - since).total_seconds() // 60),
         "gauges": [
-            _gauge(what, window, getattr(spent, field), spent.sent, lines)
+            _gauge(what, IN_WORDS[window], getattr(spent, field), spent.sent, lines)
             for what, field, lines in _JUDGED
             for window, spent in now.spent.items()
         ],

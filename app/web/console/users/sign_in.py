@@ -43,7 +43,7 @@ class Credentials(WayBack):
 @sign_in.page("/console/sign-in", role=PUBLIC, summary="Show the sign-in.", query=WayBack)
 def show_sign_in(query: WayBack) -> Response:
     """Answer with the form."""
-    return render("users/sign_in.html", next=query.next, name="", problem="")
+    return sign_in_page(wanted=query.next)
 
 
 @sign_in.change("/console/sign-in", role=PUBLIC, summary="Sign in with a password.", form=Credentials)
@@ -52,26 +52,25 @@ def sign_in_with_password(form: Credentials) -> Response:
     require_same_site()
     try:
         token = current_gateway().users.sign_in.with_password(
-            form.name, form.password, form.code, user_agent=_user_agent()
+            form.name, form.password, form.code, user_agent=user_agent()
         )
     except PosternError as refused:
-        answer = render(
-            "users/sign_in.html", status=refused.status, next=form.next, name=form.name, problem=refused.detail
-        )
-        if refused.retry_after is not None:
-            answer.headers["Retry-After"] = str(refused.retry_after)
-        return answer
-    wanted = form.next if is_way_back(form.next) else url_for("overview.show_overview")
-    return cookies.begin(lead_to(wanted), token)
+        return refusal_page(refused, wanted=form.next, name=form.name)
+    return begun(token, form.next)
 
 
 @sign_in.page("/console/sign-in/link/<token>", role=PUBLIC, summary="Sign in with a one-time link.")
 def sign_in_with_link(token: str) -> Response:
-    """Begin a session; a user without a password chooses one next."""
-    session_token = current_gateway().users.sign_in.with_link(token, user_agent=_user_agent())
+    """Begin a session; each page then asks a user without a password to choose one.
+
+    HEAD uses nothing up: programs that show a preview of a message send it.
+    """
+    if request.method == "HEAD":
+        return sign_in_page()
+    session_token = current_gateway().users.sign_in.with_link(token, user_agent=user_agent())
     if session_token is None:
-        return render("users/sign_in.html", status=410, next="", name="", problem=_OVER)
-    return cookies.begin(lead_to(url_for("overview.show_overview")), session_token)
+        return sign_in_page(status=410, problem=_OVER)
+    return begun(session_token)
 
 
 @sign_in.change("/console/sign-out", role=Role.VIEWER, summary="Sign out.")
@@ -81,5 +80,27 @@ def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every 
     return cookies.end(lead_to(url_for("sign_in.show_sign_in")))
 
 
-def _user_agent() -> str:
+def sign_in_page(*, wanted: str = "", name: str = "", problem: str = "", status: int = 200) -> Response:
+    """The page of the sign-in, with what went wrong before, if anything."""
+    openid = current_gateway().users.openid
+    shows = {"next": wanted, "name": name, "problem": problem, "provider": openid.name if openid else ""}
+    return render("users/sign_in.html", status=status, **shows)
+
+
+def refusal_page(refused: PosternError, *, wanted: str = "", name: str = "") -> Response:
+    """The page of the sign-in after one that was refused."""
+    answer = sign_in_page(wanted=wanted, name=name, problem=refused.detail, status=refused.status)
+    if refused.retry_after is not None:
+        answer.headers["Retry-After"] = str(refused.retry_after)
+    return answer
+
+
+def begun(token: str, wanted: str = "") -> Response:
+    """Lead to the page that was wanted, with the new session; the one that the browser had before ends."""
+    current_gateway().users.sessions.end(cookies.session_token() or "")
+    return cookies.begin(lead_to(wanted if is_way_back(wanted) else url_for("overview.show_overview")), token)
+
+
+def user_agent() -> str:
+    """What the browser says that it is, as long as it is kept."""
     return request.user_agent.string[:_AGENT]

@@ -1,0 +1,1 @@
+"""An OpenID provider: finds its endpoints, exchanges codes and verifies tokens."""

@@ -1,0 +1,248 @@
+"""What the gateway takes from an OpenID provider, from one that is scripted: bounds, odd answers, changed keys."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+from app.domain.users.openid import ProviderFault, ProviderSilent
+from app.net.openid.provider import Client, OpenIdProvider
+from app.store.engine.clock import host_clock
+
+CALLBACK = "https://mail.example.com/console/sign-in/openid/callback"
+CODE, NONCE, VERIFIER = "the-code", "n" * 43, "v" * 43
+ID, SECRET = "postern", "p a+s"
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+@dataclass
+class Scripted:
+    """A provider whose answers a test decides."""
+
+    issuer: str = ""
+    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    document: dict[str, Any] = field(default_factory=dict)
+    claims: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=lambda: {"sub": "42", "groups": ["helpdesk"]})
+    raw: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
+
+    def answer(self, path: str) -> dict[str, Any]:
+        """Return what is at a path."""
+        here = {name: f"{self.issuer}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+        now = int(time.time())
+        claims = {"iss": self.issuer, "sub": "42", "aud": ID, "exp": now + 60, "iat": now, "nonce": NONCE}
+        token = jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims | self.claims, self.key)
+        document = {"issuer": self.issuer, **here, "userinfo_endpoint": f"{self.issuer}/me", **self.document}
+        answers: dict[str, dict[str, Any]] = {
+            WELL_KNOWN: {name: value for name, value in document.items() if value is not None},
+            "/jwks_uri": cast("dict[str, Any]", KeySet([self.key]).as_dict(private=False)),
+            "/token_endpoint": {"access_token": "access", "id_token": token},
+            "/me": self.info,
+        }
+        return answers[path]
+
+    def provider(self, **more: Any) -> OpenIdProvider:
+        """Return a provider as the gateway asks it."""
+        client = Client(id=ID, secret=SECRET, redirect_uri=CALLBACK)
+        return OpenIdProvider(self.issuer, client=client, clock=host_clock, **more)
+
+    def count(self, path: str) -> int:
+        """Return how often a path was asked for."""
+        return sum(asked == path for asked, _, _ in self.asked)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    script = Scripted()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            script.asked.append((self.path, dict(self.headers.items()), body))
+            if self.path in script.raw:
+                script.raw[self.path](self)
+            else:
+                send(self, json.dumps(script.answer(self.path)).encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    script.issuer = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield script
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    """Send an answer."""
+    handler.send_response(status)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def claims_of(provider: OpenIdProvider) -> Any:
+    """Exchange the code."""
+    return provider.claims(code=CODE, nonce=NONCE, verifier=VERIFIER)
+
+
+def test_a_code_is_exchanged_with_all_that_proves_us(scripted: Scripted) -> None:
+    """The secret in a header, form-encoded as RFC 6749 section 2.3.1 asks; the PKCE verifier in the form."""
+    claims = claims_of(scripted.provider())
+    assert (claims["sub"], claims["groups"], claims["aud"]) == ("42", ["helpdesk"], ID)
+    [(_, headers, form)] = [asked for asked in scripted.asked if asked[0] == "/token_endpoint"]
+    assert headers["Authorization"] == "Basic cG9zdGVybjpwK2ElMkJz"  # postern:p+a%2Bs
+    sent = {name: values[0] for name, values in parse_qs(form).items()}
+    assert sent == {
+        "grant_type": "authorization_code",
+        "code": CODE,
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+    }
+
+
+def test_a_secret_is_in_the_form_where_the_provider_takes_no_header(scripted: Scripted) -> None:
+    """As `client_secret_post`."""
+    scripted.document["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
+    claims_of(scripted.provider())
+    [(_, headers, form)] = [asked for asked in scripted.asked if asked[0] == "/token_endpoint"]
+    assert "Authorization" not in headers
+    assert parse_qs(form)["client_secret"] == [SECRET]
+
+
+def test_an_endpoint_may_have_parameters_of_its_own(scripted: Scripted) -> None:
+    """They stay in the URL where people sign in."""
+    scripted.document["authorization_endpoint"] = f"{scripted.issuer}/authorize?tenant=7"
+    url = scripted.provider().sign_in_url(state="s", nonce=NONCE, verifier=VERIFIER)
+    query = parse_qs(urlsplit(url).query)
+    assert (query["tenant"], query["scope"], query["response_type"]) == (["7"], ["openid profile email"], ["code"])
+
+
+def test_what_the_token_says_counts_more_than_userinfo(scripted: Scripted) -> None:
+    """The token is signed."""
+    scripted.claims["groups"] = ["everybody"]
+    assert claims_of(scripted.provider())["groups"] == ["everybody"]
+
+
+def test_userinfo_of_another_person_is_refused(scripted: Scripted) -> None:
+    """OpenID Connect Core 1.0 section 5.3.2."""
+    scripted.info["sub"] = "43"
+    with pytest.raises(ProviderFault):
+        claims_of(scripted.provider())
+
+
+def test_a_provider_without_userinfo_is_one(scripted: Scripted) -> None:
+    """The token alone is enough."""
+    scripted.document["userinfo_endpoint"] = None
+    scripted.claims["groups"] = ["helpdesk"]
+    assert claims_of(scripted.provider())["groups"] == ["helpdesk"]
+
+
+def test_what_it_publishes_is_read_once_an_hour(scripted: Scripted) -> None:
+    """And not at each sign-in."""
+    clock = [0.0]
+    provider = scripted.provider(monotonic=lambda: clock[0])
+    for _ in range(3):
+        claims_of(provider)
+    assert (scripted.count(WELL_KNOWN), scripted.count("/jwks_uri")) == (1, 1)
+    clock[0] = 3_601.0
+    claims_of(provider)
+    assert scripted.count(WELL_KNOWN) == 2
+
+
+def test_new_keys_are_read_when_a_token_has_one_of_them(scripted: Scripted) -> None:
+    """But once a minute at most: whoever sends such tokens cannot let us ask for ever."""
+    clock = [0.0]
+    provider = scripted.provider(monotonic=lambda: clock[0])
+    claims_of(provider)
+    scripted.key = RSAKey.generate_key(2048, {"kid": "two"})
+    with pytest.raises(ProviderFault):
+        claims_of(provider)
+    assert scripted.count("/jwks_uri") == 1
+    clock[0] = 61.0
+    assert claims_of(provider)["sub"] == "42"
+    assert scripted.count("/jwks_uri") == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issuer": "https://evil.example"},
+        {"issuer": None},
+        {"token_endpoint": "ftp://127.0.0.1/token"},
+        {"token_endpoint": None},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": ["https://login.example.com"]},
+        {"userinfo_endpoint": "gopher://127.0.0.1"},
+    ],
+    ids=str,
+)
+def test_a_document_that_cannot_be_trusted_is_refused(scripted: Scripted, change: dict[str, Any]) -> None:
+    """Before anybody is led to the provider."""
+    scripted.document |= change
+    with pytest.raises(ProviderFault):
+        scripted.provider().sign_in_url(state="s", nonce=NONCE, verifier=VERIFIER)
+
+
+def slow(handler: BaseHTTPRequestHandler) -> None:
+    """Send one byte at a time, for ever."""
+    handler.send_response(200)
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.02)
+    except OSError:
+        return
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """Send far too much."""
+    try:
+        send(handler, b" " * 10_000_000)
+    except OSError:
+        return
+
+
+@pytest.mark.parametrize(
+    "raw, error",
+    [
+        (lambda handler: send(handler, b"[]"), ProviderFault),
+        (lambda handler: send(handler, b"not JSON"), ProviderFault),
+        (lambda handler: send(handler, b"[" * 100_000), ProviderFault),
+        (lambda handler: send(handler, b"{}", 500), ProviderFault),
+        (lambda handler: send(handler, b"{}", 302, Location="http://169.254.169.254/"), ProviderFault),
+        (lambda handler: send(handler, b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), ProviderFault),
+        (endless, ProviderFault),
+        (slow, ProviderSilent),
+        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), ProviderSilent),
+    ],
+    ids=["list", "text", "deep", "500", "redirect", "gzip", "endless", "slow", "nonsense"],
+)
+@pytest.mark.parametrize("path", [WELL_KNOWN, "/jwks_uri", "/token_endpoint", "/me"])
+def test_an_answer_is_bounded_and_a_redirect_not_followed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, path: str, raw: Any, error: type[Exception]
+) -> None:
+    """At each of its endpoints."""
+    monkeypatch.setattr("app.net.openid.fetch._ALL_S", 0.2)
+    scripted.raw[path] = raw
+    with pytest.raises(error):
+        claims_of(scripted.provider())
