@@ -38,6 +38,7 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.sources import Sources
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
 from app.services.suppression.files.import_list import ImportList
@@ -111,6 +112,7 @@ class Gateway:
     issue_keys: IssueKeys
     reconcile: Reconcile
     resend_failed: ResendFailed
+    sources: Sources
     recover: Recover
     restore: Restore
     failover: Failover
