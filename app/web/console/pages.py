@@ -15,6 +15,7 @@ from app.web.console.reporting.outcomes import console_outcomes
 from app.web.console.reporting.overview import overview
 from app.web.console.sending.held import console_held
 from app.web.console.submission.email import console_email
+from app.web.console.submission.email_content import console_email_content
 from app.web.console.submission.emails import console_emails
 from app.web.console.submission.find import find
 from app.web.console.suppression.address import console_address
@@ -36,6 +37,7 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     find,
     console_emails,
     console_email,
+    console_email_content,
     console_outcomes,
     console_held,
     console_suppressions,
