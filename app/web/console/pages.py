@@ -11,6 +11,7 @@ from app.web.console.frame.pages import Pages
 from app.web.console.operating.audit import console_audit
 from app.web.console.operating.front_page import front_page
 from app.web.console.operating.incidents import console_incidents
+from app.web.console.reporting.outcome_links import console_outcome_links
 from app.web.console.reporting.outcomes import console_outcomes
 from app.web.console.reporting.overview import overview
 from app.web.console.sending.held import console_held
@@ -39,6 +40,7 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     console_email,
     console_email_content,
     console_outcomes,
+    console_outcome_links,
     console_held,
     console_suppressions,
     console_address,
