@@ -15,7 +15,7 @@ from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import EmailListForm, EmailListQuery, app_names, text_of
 from app.web.console.frame.forms import WithReason
-from app.web.console.frame.lists import ROWS, filters_of, neighbours
+from app.web.console.frame.lists import filters_of, neighbours
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
@@ -24,7 +24,7 @@ console_held = Pages("console_held", __name__)
 
 _LIST: Final = "console_held.show_held"
 _COLUMNS: Final = ("email_id", "recipient_id", "recipient", "subject", "app", "stream", "since", "why")
-_MOST_AT_ONCE: Final = ROWS * 50
+_MOST_AT_ONCE: Final = 1_000
 
 
 class HeldQuery(EmailListQuery):
