@@ -66,7 +66,8 @@ class FileView:
 class EmailView:
     """One email as callers see it. Addresses are `Name <addr>`.
 
-    `text`, `html` and `files` are missing in lists, and once the content is `erased`, which no list tells.
+    `text`, `html` and `files` are missing in lists, and once the content is `erased`, which no list tells. `erased_at`
+    is None also for what an earlier version erased.
     """
 
     id: UUID
@@ -83,6 +84,7 @@ class EmailView:
     html: str | None
     files: tuple[FileView, ...]
     erased: bool
+    erased_at: datetime | None
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     actor: str | None
@@ -251,6 +253,7 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: 
         html=content.html,
         files=tuple(FileView(one.filename, one.content_type or "", len(one.content)) for one in content.attachments),
         erased=False,
+        erased_at=email.erased_at,
         headers=email.headers,
         tags=email.tags,
         actor=email.actor,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.users.roles import Role
 from app.queue import Lane
+from app.services.operating.upkeep import Sweep
 from tests.support.console.attacks import IMAGE, SCRIPT, require_harmless
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import bounce, delivery, feed, state_of, submit
 from tests.support.gateway.forgetting import forget
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import change, recipient_of, rows
+from tests.support.gateway.rows import age, change, recipient_of, rows
 from tests.support.gateway.unconfirmed import be_quiet, submit_in_silence
 from tests.support.gateway.web import MAIL, NO_ID, Web, web_on
 
@@ -171,11 +173,15 @@ def test_what_was_erased_says_so(web: Web, who: Caller) -> None:
     email = submit(web.gateway, who, ANN, "bob@example.net")
     web.gateway.revise.cancel(who, email)
     forget(web.gateway, ANN)
-    change(web.gateway, "emails", {"sealed_body": None, "sealed_key": None, "subject": None})
+    age(web.gateway, "recipients", "updated_at", timedelta(days=2))
+    age(web.gateway, "emails", "created_at", timedelta(days=2))
+    web.gateway.upkeep.run(Sweep.RETENTION)
     person = signed_in(web)
     text = text_of(person.page(path(email)))
     assert "Subject erased" in text
-    assert "The content was erased. It is kept for 24 hours once an email has ended" in text
+    [row] = rows(web.gateway, "emails")
+    assert f"The content was erased {row['erased_at'].day} " in text
+    assert "It is kept for 24 hours once an email has ended" in text
     assert "This person was forgotten." in text
     refused = person.get(of_first_recipient(web, email, "source"))
     assert "The content was erased" in refused.text

@@ -49,7 +49,6 @@ def show_email(session: Session, email_id: UUID) -> Response:
             for one in view.recipients
         ],
         body_hours=gateway.settings.body_retention_hours,
-        ended_at=max(one.updated_at for one in view.recipients),
         is_cancelable=not _CANCELABLE.isdisjoint(states),
         is_held=State.HELD in states,
         has_failed=State.FAILED in states and not view.erased,
