@@ -79,6 +79,21 @@ def test_the_page_tells_the_whole_story(web: Web, who: Caller) -> None:
     assert web.gateway.address_tokens.write(ANN) in page
 
 
+def test_the_page_leads_to_emails_like_it(web: Web, who: Caller) -> None:
+    """Of the same actor, reference and tag, by URLs that name nobody."""
+    submit(web.gateway, who, "bob@example.net")
+    own = {"actor": "eve@example.org", "reference": "Re: eve@example.org", "tags": (("campaign", "spring"),)}
+    email = submit(web.gateway, who, ANN, **own)
+    person = signed_in(web)
+    urls = re.findall(r'href="(/console/emails\?(?:actor|reference|tag)=[^"]+)"', person.page(path(email)))
+    assert len(urls) == 3
+    for url in urls:
+        assert "eve" not in url
+        page = person.page(unescape(url))
+        assert str(email) in page
+        assert "bob@example.net" not in page
+
+
 def test_a_viewer_sees_neither_address_nor_content(web: Web, who: Caller) -> None:
     """Masks stand for addresses. HTML and source need the role support, notifications the role operator."""
     email = submit(web.gateway, who, f"Ann <{ANN}>", actor="eve@example.org")

@@ -41,13 +41,15 @@ def show_email(session: Session, email_id: UUID) -> Response:
     view = gateway.look_up.email(caller, email_id)
     steps = steps_of(gateway.look_up.timeline(caller, email_id))
     states = {one.state for one in view.recipients}
+    written = gateway.address_tokens.write
     return render(
         "submission/email.html",
         email=view,
         recipients=[
-            _Recipient(one, None if is_pseudonym(one.email) else gateway.address_tokens.write(one.email), steps[one.id])
+            _Recipient(one, None if is_pseudonym(one.email) else written(one.email), steps[one.id])
             for one in view.recipients
         ],
+        same={name: written(text) for name in ("actor", "reference") if (text := getattr(view, name))},
         body_hours=gateway.settings.body_retention_hours,
         is_cancelable=not _CANCELABLE.isdisjoint(states),
         is_held=State.HELD in states,
