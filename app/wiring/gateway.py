@@ -42,6 +42,7 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.sources import Sources
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -119,6 +120,7 @@ class Gateway:
     issue_keys: IssueKeys
     reconcile: Reconcile
     resend_failed: ResendFailed
+    sources: Sources
     recover: Recover
     restore: Restore
     failover: Failover

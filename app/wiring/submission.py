@@ -9,6 +9,7 @@ from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.mx_lookup import MailHosts, SystemDns
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.sources import Sources
 from app.services.suppression.gate import Gate
 from app.wiring.foundation import Ground
 from config import Settings
@@ -23,6 +24,7 @@ class SubmissionServices:
     look_up: LookUp
     revise: Revise
     resend_failed: ResendFailed
+    sources: Sources
 
 
 def build_submission(settings: Settings, ground: Ground, gate: Gate) -> SubmissionServices:
@@ -35,6 +37,7 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
         look_up=LookUp(database=ground.database, key_ring=ground.key_ring, region=settings.aws_region),
         revise=Revise(database=ground.database, bells=ground.bells),
         resend_failed=ResendFailed(database=ground.database, bells=ground.bells),
+        sources=Sources(database=ground.database, key_ring=ground.key_ring),
     )
 
 

@@ -12,7 +12,7 @@ from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.reporting.outcome_links import LONGEST, PURPOSE, USUAL, LinkKind, link
 from app.domain.signed_links import may_lead_to, read_token, write_token
-from app.services.list_filters import owner
+from app.services.list_filters import app_filter, owner
 from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database, clock
 from app.store.operating import audit
@@ -29,10 +29,14 @@ _LONGEST_TITLE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkWish:
-    """A link as an application asks for it. Without `expires_at` and `expires_in` it lasts for thirty days."""
+    """A link as an application asks for it. Without `expires_at` and `expires_in` it lasts for thirty days.
+
+    `app` names another application than the caller's own; only administrators may.
+    """
 
     kind: LinkKind
     value: str
+    app: str | None = None
     masked: bool = False
     title: str | None = None
     expires_at: datetime | None = None
@@ -58,8 +62,8 @@ class OutcomeLinks:
         self._base = base if base is not None and may_lead_to(base) else None
         self._keys = keys
 
-    def create(self, caller: Caller, wish: LinkWish) -> LinkView:
-        """A new link to outcomes of the caller's own application. Raises `ValidationFailed`."""
+    def create(self, caller: Caller, wish: LinkWish, *, reason: str | None = None) -> LinkView:
+        """A new link to outcomes of one application. `reason` is for the audit. Raises `ValidationFailed`."""
         caller.require(Scope.EMAILS_READ)
         if self._base is None:
             raise _invalid("", "public_url", RULE)
@@ -68,7 +72,7 @@ class OutcomeLinks:
         with self._database.transaction() as connection:
             now = clock(connection)
             new = NewLink(
-                app_id=caller.app_id,
+                app_id=_app_of(connection, caller, wish),
                 kind=wish.kind,
                 value=wish.value,
                 title=wish.title,
@@ -78,7 +82,7 @@ class OutcomeLinks:
                 expires_at=_end(wish, now),
             )
             link_id = outcome_links.add(connection, new)
-            _note(connection, caller, "outcome_link_create", link_id)
+            _note(connection, caller, "outcome_link_create", link_id, reason)
             made = _found(connection, caller, link_id)
         return self._view(made)
 
@@ -97,13 +101,13 @@ class OutcomeLinks:
         with self._database.reading() as connection:
             return self._view(_found(connection, caller, link_id))
 
-    def revoke(self, caller: Caller, link_id: UUID) -> LinkView:
+    def revoke(self, caller: Caller, link_id: UUID, *, reason: str | None = None) -> LinkView:
         """End a link for good; one that was revoked stays so. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.transaction() as connection:
             if _found(connection, caller, link_id).revoked_at is None:
                 outcome_links.revoke(connection, link_id)
-                _note(connection, caller, "outcome_link_revoke", link_id)
+                _note(connection, caller, "outcome_link_revoke", link_id, reason)
             return self._view(_found(connection, caller, link_id))
 
     def behind(self, token: str) -> OutcomeLink | None:
@@ -125,8 +129,13 @@ def _found(connection: Connection, caller: Caller, link_id: UUID) -> OutcomeLink
     return row
 
 
-def _note(connection: Connection, caller: Caller, action: str, link_id: UUID) -> None:
-    audit.write(connection, actor=caller.actor, action=action, key=None, reason=None, data={"link": str(link_id)})
+def _app_of(connection: Connection, caller: Caller, wish: LinkWish) -> UUID:
+    named = app_filter(connection, caller, wish.app) if wish.app is not None else None
+    return named or caller.app_id
+
+
+def _note(connection: Connection, caller: Caller, action: str, link_id: UUID, reason: str | None) -> None:
+    audit.write(connection, actor=caller.actor, action=action, key=None, reason=reason, data={"link": str(link_id)})
 
 
 def _end(wish: LinkWish, now: datetime) -> datetime:

@@ -116,7 +116,7 @@ class _Wanted:
         for recipient in sent.recipients:
             if self.key is not None and recipient.key != self.key:
                 continue
-            outcome = outcome_of(_fate(recipient))
+            outcome = outcome_of_recipient(recipient)
             if (not self.kinds or outcome.kind in self.kinds) and (not self.causes or outcome.cause in self.causes):
                 yield _view(sent.email, recipient, outcome)
 
@@ -158,20 +158,20 @@ class Outcomes:
             with self._database.reading() as connection:
                 found = outcome_pages.page(connection, asked.filters, limit=PIECE, after=found[-1].email.id)
 
-    def counts(self, caller: Caller, wanted: OutcomeFilter) -> OutcomeCounts:
-        """How many recipients have each outcome, whatever `kinds` and `causes` say.
+    def counts(self, caller: Caller, wanted: OutcomeFilter, *, most: int = MOST_COUNTED) -> OutcomeCounts:
+        """How many recipients of the newest `most` emails have each outcome, whatever `kinds` and `causes` say.
 
         Raises `RestrictedApiKey` and `ValidationFailed`.
         """
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             asked = _wanted(connection, caller, replace(wanted, kinds=(), causes=()))
-            ids = email_pages.ids(connection, asked.filters, limit=MOST_COUNTED + 1)
-            states = outcome_pages.count_states(connection, ids[:MOST_COUNTED], key=asked.key)
+            ids = email_pages.ids(connection, asked.filters, limit=most + 1)
+            states = outcome_pages.count_states(connection, ids[:most], key=asked.key)
         counts = Counter(dict.fromkeys(OutcomeKind, 0))
         for state, number in states.items():
             counts[KIND_OF[state]] += number
-        return OutcomeCounts(counts=dict(counts), emails=min(len(ids), MOST_COUNTED), complete=len(ids) <= MOST_COUNTED)
+        return OutcomeCounts(counts=dict(counts), emails=min(len(ids), most), complete=len(ids) <= most)
 
 
 def _wanted(connection: Connection, caller: Caller, wanted: OutcomeFilter) -> _Wanted:
@@ -231,6 +231,11 @@ def _beyond(sent: Sent, page: Page) -> Sent:
         return sent
     place = ids.index(start)
     return replace(sent, recipients=sent.recipients[place + 1 :] if page.after else sent.recipients[:place])
+
+
+def outcome_of_recipient(recipient: Recipient) -> Outcome:
+    """What became of the email for this recipient."""
+    return outcome_of(_fate(recipient))
 
 
 def _fate(recipient: Recipient) -> Fate:

@@ -3,12 +3,14 @@
 This module opens sealed bodies and renders. Whether the email may leave is not decided here.
 """
 
+from collections.abc import Callable
+from uuid import UUID
+
 from app.domain.message.address import Mailbox, parse_address
 from app.domain.message.mime import Message, render
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.sending.call_outcome import Envelope
 from app.domain.suppression.unsubscribe_link import headers, with_link
-from app.services.suppression.unsubscribe_links import Links
 from app.store.sending.claims import OpenAttempt
 from app.store.sending.drafts import Draft, Named
 from app.store.submission.body_packing import unpack
@@ -20,10 +22,10 @@ RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"
 class SealedEmail:
     """One claimed email. Its body is opened when it is first needed, once for all recipients.
 
-    `links` makes the unsubscribe links, for emails of a stream that has them.
+    `links` makes the unsubscribe link of a recipient, for emails of a stream that has them.
     """
 
-    def __init__(self, draft: Draft, key_ring: KeyRing, *, links: Links) -> None:
+    def __init__(self, draft: Draft, key_ring: KeyRing, *, links: Callable[[UUID], str]) -> None:
         self._draft = draft
         self._key_ring = key_ring
         self._links = links if draft.has_link else None
@@ -36,24 +38,26 @@ class SealedEmail:
         errors of `render` when the message is not safe to send, and `NoLink` when it cannot carry its link.
         """
         recipient = attempt.recipient
+        return Envelope(
+            sender=self._message().sender.address.envelope,
+            recipient=parse_address(recipient.address).envelope,
+            raw=self.raw(recipient.id),
+            tags=((RECIPIENT_TAG, str(recipient.id)), (ATTEMPT_TAG, str(attempt.attempt_id))),
+        )
+
+    def raw(self, recipient_id: UUID) -> bytes:
+        """The message for one recipient, the same bytes each time. Raises as `envelope` does."""
         message = self._message()
         own: tuple[tuple[str, str], ...] = ()
         if self._links is not None:
-            url = self._links(recipient.id)
+            url = self._links(recipient_id)
             message, own = with_link(message, url), headers(url)
-        recipient_id = str(recipient.id)
-        raw = render(
+        return render(
             message,
-            recipient_id=recipient_id,
+            recipient_id=str(recipient_id),
             date=self._draft.created_at,
             message_id=f"{recipient_id}@{message.sender.address.domain}",
             extra_headers=own,
-        )
-        return Envelope(
-            sender=message.sender.address.envelope,
-            recipient=parse_address(recipient.address).envelope,
-            raw=raw,
-            tags=((RECIPIENT_TAG, recipient_id), (ATTEMPT_TAG, str(attempt.attempt_id))),
         )
 
     def _message(self) -> Message:

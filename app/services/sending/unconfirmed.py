@@ -4,7 +4,7 @@ Where too little traffic leaves too few peers, a canary is sent to SES's mailbox
 Nothing is ever resent on time alone, and every resent email is marked as a possible duplicate.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +21,7 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
 from app.domain.suppression.rules import scope_of
 from app.queue import DELIVER, Bells, Lane
 from app.services.isolation import save_isolated, together_or_apart
-from app.services.moves import Move, moves_of, note_moves
+from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
 from app.store.apps import apps
 from app.store.apps.apps import App
@@ -71,11 +71,19 @@ class Reconcile:
 
     def resend(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
         """Send a held email again, as a possible duplicate. Raises `NotFound`, and `Conflict` unless it is held."""
-        self._decide(caller, recipient_id, Event.RESEND, reason)
+        self._decide(caller, [recipient_id], Event.RESEND, reason)
 
     def discard(self, caller: Caller, recipient_id: UUID, *, reason: str) -> None:
         """Discard a held email. Raises `NotFound`, and `Conflict` unless it is held."""
-        self._decide(caller, recipient_id, Event.DISCARD, reason)
+        self._decide(caller, [recipient_id], Event.DISCARD, reason)
+
+    def resend_all(self, caller: Caller, recipient_ids: Collection[UUID], *, reason: str) -> int:
+        """Send those of these that are held again. How many. Raises `NotFound`, and `Conflict` when none is held."""
+        return self._decide(caller, recipient_ids, Event.RESEND, reason)
+
+    def discard_all(self, caller: Caller, recipient_ids: Collection[UUID], *, reason: str) -> int:
+        """Discard those of these that are held. How many. Raises `NotFound`, and `Conflict` when none is held."""
+        return self._decide(caller, recipient_ids, Event.DISCARD, reason)
 
     def held_of(self, caller: Caller, email_id: UUID) -> tuple[UUID, ...]:
         """The recipients of an email that are held. Raises `NotFound`, and `Conflict` when none is."""
@@ -89,29 +97,27 @@ class Reconcile:
             raise Conflict(_NOT_HELD)
         return held
 
-    def _decide(self, caller: Caller, recipient_id: UUID, event: Event, reason: str) -> None:
+    def _decide(self, caller: Caller, recipient_ids: Collection[UUID], event: Event, reason: str) -> int:
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             now = clock(connection)
-            row = recipients.lock(connection, [recipient_id]).get(recipient_id)
-            if row is None:
+            rows = recipients.lock(connection, recipient_ids)
+            if not rows:
                 raise NotFound("There is no such recipient.")
             note = f"{event.capitalize()} by {caller.actor}: {reason}"
-            moved = advance(row, event, TransitionFacts(), now=now, reason=note, due_at=now)
-            if moved is None:
+            moves = [advance(row, event, TransitionFacts(), now=now, reason=note, due_at=now) for row in rows.values()]
+            moved = [row for row in moves if row is not None]
+            if not moved:
                 raise Conflict(_NOT_HELD)
-            recipients.save(connection, [moved])
-            _close_unknown(connection, [recipient_id], evidence=OutcomeSource.OPERATOR, reason=note)
-            audit.write(
-                connection,
-                actor=caller.actor,
-                action=event,
-                key=row.key,
-                reason=reason,
-                data={"recipient_id": str(recipient_id)},
-            )
-            note_moves(connection, [Move(row, moved)])
-        self._bells.ring(DELIVER[Lane(row.lane)])
+            recipients.save(connection, moved)
+            _close_unknown(connection, [row.id for row in moved], evidence=OutcomeSource.OPERATOR, reason=note)
+            for row in moved:
+                data = {"recipient_id": str(row.id)}
+                audit.write(connection, actor=caller.actor, action=event, key=row.key, reason=reason, data=data)
+            note_moves(connection, moves_of(rows, moved))
+        for lane in {row.lane for row in moved}:
+            self._bells.ring(DELIVER[Lane(lane)])
+        return len(moved)
 
     def _next(self, after: Unconfirmed | None) -> tuple[Unconfirmed, ...]:
         with self._database.reading() as connection:

@@ -14,6 +14,7 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
 from app.store.engine.database import Database, clock
+from app.store.operating import audit
 from app.store.sending import attempts, recipients
 from app.store.sending.recipients import Recipient
 from app.store.submission import emails
@@ -28,15 +29,25 @@ class Revise:
         self._database = database
         self._bells = bells
 
-    def cancel(self, caller: Caller, email_id: UUID) -> None:
-        """Cancel for all recipients whose email has not left. Raises `NotFound`, and `Conflict` when there are none."""
+    def cancel(self, caller: Caller, email_id: UUID, *, reason: str | None = None) -> None:
+        """Cancel for all recipients whose email has not left. With a reason it is in the audit.
+
+        Raises `NotFound`, and `Conflict` when there are none.
+        """
         caller.require(Scope.EMAILS_SEND)
         with self._database.transaction() as connection:
             rows = self._lock(connection, caller, email_id)
-            moved = canceled(connection, rows, reason="Canceled by the application.")
+            note = f"Canceled by {caller.actor}: {reason}" if reason else "Canceled by the application."
+            moved = canceled(connection, rows, reason=note)
             if not moved:
                 raise Conflict("The email has left, or has ended: nothing is left to cancel.")
             recipients.save(connection, moved)
+            if reason:
+                for row in moved:
+                    data = {"recipient_id": str(row.id)}
+                    audit.write(
+                        connection, actor=caller.actor, action=Event.CANCEL, key=row.key, reason=reason, data=data
+                    )
             note_moves(connection, moves_of(rows, moved))
 
     def reschedule(self, caller: Caller, email_id: UUID, *, scheduled_at: datetime | timedelta) -> None:

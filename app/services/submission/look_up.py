@@ -1,17 +1,21 @@
 """Look up emails: one with its content, a page of many, the timeline of one. It changes nothing."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.mailboxes import written
+from app.domain.reporting.outcomes import Outcome
 from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
 from app.services.list_filters import app_filter, key_filter, owner
 from app.services.paging import Page, Paged, paged
+from app.services.reporting.outcomes import outcome_of_recipient
 from app.services.submission.timeline import TimelineEntry, timeline
 from app.store.engine.database import Database
 from app.store.feedback import events
@@ -24,6 +28,9 @@ from app.store.submission.body_packing import Body, unpack
 from app.store.submission.email_pages import Filter
 from app.store.submission.emails import Email
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
+
+_PIECE: Final = 500
+"""Emails that are read in one short transaction for a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +49,26 @@ class RecipientView:
     attempts: int
     due_at: datetime
     possible_duplicate: bool
+    outcome: Outcome
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """One attached file, and its size in bytes."""
+
+    name: str
+    media: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailView:
-    """One email as callers see it. Addresses are `Name <addr>`; `text` and `html` are None in lists and once erased."""
+    """One email as callers see it. Addresses are `Name <addr>`.
+
+    `text`, `html` and `files` are missing in lists, and once the content is `erased`, which no list tells. `erased_at`
+    is None also for what an earlier version erased.
+    """
 
     id: UUID
     app: str
@@ -61,6 +82,9 @@ class EmailView:
     subject: str | None
     text: str | None
     html: str | None
+    files: tuple[FileView, ...]
+    erased: bool
+    erased_at: datetime | None
     headers: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     actor: str | None
@@ -113,7 +137,8 @@ class LookUp:
             named = recipients.of_emails(connection, [email_id])[email_id]
             waiting = circuits.all_open(connection)
         explained = tuple(_explained(one, waiting) for one in named)
-        return _view(email, explained, self._content(email), region=self._region)
+        whole = _view(email, explained, self._content(email), region=self._region)
+        return replace(whole, erased=email.body is None)
 
     def emails(self, caller: Caller, wanted: EmailFilter, page: Page) -> Paged[EmailView]:
         """Emails without their content, newest first. Raises `ValidationFailed`."""
@@ -128,6 +153,20 @@ class LookUp:
         nothing = Body(text=None, html=None)
         explained = {row.id: tuple(_explained(one, waiting) for one in named[row.id]) for row in rows}
         return paged(tuple(_view(row, explained[row.id], nothing, region=self._region) for row in rows), page)
+
+    def pieces(self, caller: Caller, wanted: EmailFilter) -> Iterator[tuple[EmailView, ...]]:
+        """All of these emails in the same order, in constant memory, however many they are.
+
+        Raises `ValidationFailed` and `ServiceUnavailable` at once; `ServiceUnavailable` also later.
+        """
+        first = self.emails(caller, wanted, Page(limit=_PIECE))
+        return self._rest(caller, wanted, first)
+
+    def _rest(self, caller: Caller, wanted: EmailFilter, found: Paged[EmailView]) -> Iterator[tuple[EmailView, ...]]:
+        yield found.data
+        while found.has_more:
+            found = self.emails(caller, wanted, Page(limit=_PIECE, after=found.data[-1].id))
+            yield found.data
 
     def timeline(self, caller: Caller, email_id: UUID) -> tuple[TimelineEntry, ...]:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""
@@ -212,6 +251,9 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: 
         subject=email.subject,
         text=content.text,
         html=content.html,
+        files=tuple(FileView(one.filename, one.content_type or "", len(one.content)) for one in content.attachments),
+        erased=False,
+        erased_at=email.erased_at,
         headers=email.headers,
         tags=email.tags,
         actor=email.actor,
@@ -239,6 +281,7 @@ def _recipient(row: Recipient, region: str) -> RecipientView:
         attempts=row.attempts,
         due_at=row.due_at,
         possible_duplicate=row.possible_duplicate,
+        outcome=outcome_of_recipient(row),
         updated_at=row.updated_at,
     )
 

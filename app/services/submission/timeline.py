@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from app.domain.sending.state_machine import ENDED_UNSENT, State
 from app.store.feedback.events import StoredEvent
@@ -13,14 +14,20 @@ from app.store.sending.recipients import Recipient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened. `effect` is what Postern concluded from it, `data` the facts that came with it."""
+    """One thing that happened. `effect` is what Postern concluded from it, `data` the facts that came with it.
+
+    `ended_at` is when SES answered a call. `notification_id` names the notification that brought an event.
+    """
 
     at: datetime
     type: str
     recipient: str
+    recipient_id: UUID
     detail: str
     effect: str
     data: Mapping[str, Any]
+    ended_at: datetime | None = None
+    notification_id: UUID | None = None
 
 
 _CALLS = {
@@ -49,6 +56,7 @@ def _taken_in(recipient: Recipient) -> TimelineEntry:
         at=recipient.created_at,
         type="accepted",
         recipient=recipient.address,
+        recipient_id=recipient.id,
         detail="Postern accepted the email.",
         effect="",
         data={"kind": recipient.kind},
@@ -61,6 +69,7 @@ def _called(attempt: Attempt, recipient: Recipient) -> TimelineEntry:
         at=attempt.started_at,
         type="attempt",
         recipient=recipient.address,
+        recipient_id=recipient.id,
         detail=detail,
         effect="",
         data={
@@ -70,6 +79,7 @@ def _called(attempt: Attempt, recipient: Recipient) -> TimelineEntry:
             "evidence": attempt.evidence,
             "ses_message_id": attempt.ses_message_id,
         },
+        ended_at=attempt.ended_at,
     )
 
 
@@ -78,9 +88,11 @@ def _happened(event: StoredEvent, recipient: Recipient) -> TimelineEntry:
         at=event.occurred_at,
         type=event.type,
         recipient=recipient.address,
+        recipient_id=recipient.id,
         detail=event.detail,
         effect=event.effect,
         data=event.data,
+        notification_id=event.notification_id,
     )
 
 
@@ -90,6 +102,7 @@ def _ended(recipient: Recipient) -> Iterator[TimelineEntry]:
             at=recipient.updated_at,
             type=recipient.state,
             recipient=recipient.address,
+            recipient_id=recipient.id,
             detail=recipient.reason or f"The email ended as {recipient.state}.",
             effect="",
             data={},

@@ -45,9 +45,10 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """One event of the timeline."""
+    """One event of the timeline. `notification_id` is None once the notification is erased."""
 
     id: UUID
+    notification_id: UUID | None
     recipient_id: UUID | None
     ses_message_id: str
     type: str

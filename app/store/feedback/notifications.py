@@ -4,7 +4,7 @@ A row is stored before anything is concluded from it, and stays until its retent
 between the answer to SNS and its effect.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -222,6 +222,12 @@ def find(connection: Connection, notification_id: UUID) -> tuple[Waiting, str] |
     query = select(*_WAITING_COLUMNS, notifications.c.raw).where(notifications.c.id == notification_id)
     row = connection.execute(query).mappings().first()
     return (_read_waiting(row), row["raw"]) if row else None
+
+
+def raw_of(connection: Connection, notification_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The raw text of each of these notifications that still exists."""
+    query = select(notifications.c.id, notifications.c.raw).where(notifications.c.id.in_(list(notification_ids)))
+    return dict(connection.execute(query).all())
 
 
 def retry(connection: Connection, notification_ids: Iterable[UUID]) -> int:

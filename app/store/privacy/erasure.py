@@ -171,7 +171,8 @@ def _erase_bodies(connection: Connection, person: Person) -> int:
     alone = and_(emails.c.id.in_(_own(recipients.c.email_id, person)), ~others)
     bodies = connection.scalar(select(func.count()).select_from(emails).where(alone, emails.c.sealed_key.is_not(None)))
     nothing: Json = {"sealed_body": null(), "sealed_key": null(), "subject": null(), "headers": [], "tags": {}}
-    connection.execute(update(emails).where(alone).values(nothing))
+    erased_at = func.coalesce(emails.c.erased_at, now())
+    connection.execute(update(emails).where(alone).values(nothing | {"erased_at": erased_at}))
     return bodies or 0
 
 

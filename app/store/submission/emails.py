@@ -83,6 +83,7 @@ class Email:
     reference: str | None
     supersedes: str | None
     body: Sealed | None
+    erased_at: datetime | None
     on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
     expires_at: datetime | None
@@ -179,7 +180,8 @@ def erase_bodies(
         return ErasedBodies(0, None)
     # A separate statement: in one, the planner reads all recipients to see which bodies are needed.
     are_found = emails.c.id.in_([row.id for row in found])
-    erased = update(emails).where(are_found, ~still_needed).values(sealed_body=None, sealed_key=None, subject=None)
+    nothing = {"sealed_body": None, "sealed_key": None, "subject": None, "erased_at": now()}
+    erased = update(emails).where(are_found, ~still_needed).values(nothing)
     return ErasedBodies(connection.execute(erased).rowcount, (found[-1].created_at, found[-1].id))
 
 
@@ -266,6 +268,7 @@ def _email(row: Row[Any]) -> Email:
         reference=row.reference,
         supersedes=row.supersedes,
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
+        erased_at=row.erased_at,
         on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),
         scheduled_at=row.scheduled_at,
         expires_at=row.expires_at,

@@ -112,7 +112,7 @@ _SUPERSEDES = text("supersedes is not null")
 
 # One submission. `actor` is on whose behalf it was sent, `reference` what it is about; a newer email with the same
 # `supersedes` cancels it while it waits. `sealed_body` holds text, html and attachments under `sealed_key`; without the
-# key they are gone.
+# key they are gone, since `erased_at`.
 emails = Table(
     "emails",
     metadata,
@@ -131,6 +131,7 @@ emails = Table(
     Column("supersedes", String(256)),
     Column("sealed_body", LargeBinary),
     Column("sealed_key", LargeBinary),
+    Column("erased_at", UtcDateTime),
     Column("on_unconfirmed", String(8), nullable=False, server_default=text("'resend'")),
     Column("scheduled_at", UtcDateTime),
     Column("expires_at", UtcDateTime),

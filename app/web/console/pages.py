@@ -14,11 +14,13 @@ from app.web.console.frame.pages import Pages
 from app.web.console.operating.audit import console_audit
 from app.web.console.operating.front_page import front_page
 from app.web.console.operating.incidents import console_incidents
+from app.web.console.reporting.outcome_links import console_outcome_links
 from app.web.console.reporting.outcomes import console_outcomes
 from app.web.console.reporting.overview import overview
 from app.web.console.sending.held import console_held
 from app.web.console.sending.lanes import console_lanes
 from app.web.console.submission.email import console_email
+from app.web.console.submission.email_content import console_email_content
 from app.web.console.submission.emails import console_emails
 from app.web.console.submission.find import find
 from app.web.console.suppression.address import console_address
@@ -43,7 +45,9 @@ CONSOLE: Final[tuple[Pages, ...]] = (
     find,
     console_emails,
     console_email,
+    console_email_content,
     console_outcomes,
+    console_outcome_links,
     console_held,
     console_lanes,
     console_suppressions,

@@ -38,7 +38,7 @@ def one_by_one(gateway: Gateway) -> Retention:
 
 
 def test_content_is_erased_after_its_retention(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """Body, key and subject are gone from the row, and a look-up shows none of them."""
+    """Body, key and subject are gone from the row, and a look-up shows none of them, and since when."""
     [email] = ended(gateway, mailer)
     assert gateway.look_up.email(ROOT, email).text == "Come and see."
     gateway.upkeep.run(Sweep.RETENTION)
@@ -46,6 +46,8 @@ def test_content_is_erased_after_its_retention(gateway: Gateway, mailer: Scripte
     assert (row["sealed_body"], row["sealed_key"], row["subject"]) == (None, None, None)
     view = gateway.look_up.email(ROOT, email)
     assert (view.text, view.html, view.subject) == (None, None, None)
+    assert view.erased_at is not None
+    assert view.erased_at > view.created_at
     assert view.to == ("r0@example.net",)
 
 

@@ -123,6 +123,7 @@ def test_outcomes_and_counts_stay_under_one_pseudonym(gateway: Gateway) -> None:
     assert done.pseudonym == name
     alone = recipient_of(gateway, made["alone"])
     assert (alone.key, alone.address, alone.name, alone.state) == (name, name, None, State.BOUNCED)
+    assert gateway.look_up.email(ROOT, made["alone"]).erased_at is not None
     assert alone.ses_message_id
     assert [row["address"] for row in rows(gateway, "events", type="bounce")] == [name] * bounced_before
     assert [row.address for row in (recipient_of(gateway, made["shared"], place) for place in (0, 1))] == [

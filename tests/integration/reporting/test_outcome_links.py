@@ -1,6 +1,7 @@
 """Links to pages of outcomes: made by an application, for one thing, until they end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,12 +9,14 @@ from uuid import UUID
 import pytest
 
 from app.domain.apps.callers import Scope
-from app.domain.reporting.outcome_links import LONGEST, PURPOSE
+from app.domain.errors import ValidationFailed
+from app.domain.reporting.outcome_links import LONGEST, PURPOSE, LinkKind
 from app.domain.signed_links import write_token
 from app.services.operating.upkeep import Sweep
 from app.services.reporting.linked_outcomes import LinkedPage, NoPage
+from app.services.reporting.outcome_links import LinkWish
 from app.wiring.foundation import make_key_ring
-from tests.support.gateway.emails import submit
+from tests.support.gateway.emails import ROOT, submit
 from tests.support.gateway.gateways import SECRET_KEY, caller
 from tests.support.gateway.rows import age, change, rows
 from tests.support.gateway.web import NO_ID, Headers, Web, body_of, pointers, problem_of, web_on
@@ -228,3 +231,22 @@ def test_a_forgotten_person_is_in_no_actor_and_their_link_ends(web: Web, headers
     assert page.status_code == 200
     assert "ann@example.net" in page.text
     assert value.lower() not in page.text.lower()
+
+
+def test_an_administrator_makes_links_for_any_application(web: Web, headers: Headers) -> None:
+    """The audit keeps the reasons. The name of no application is refused, and an application has no choice."""
+    service = web.gateway.reporting.outcome_links
+    wish = LinkWish(kind=LinkKind.STREAM, value="news", app="invites")
+    link = service.create(ROOT, wish, reason="Marketing asked.").link
+    service.revoke(ROOT, link.id, reason="They have seen it.")
+    assert link.app == "invites"
+    noted = [
+        (row["actor"], row["action"], row["reason"]) for row in rows(web.gateway, "audit") if "link" in row["data"]
+    ]
+    assert noted == [
+        (ROOT.actor, "outcome_link_create", "Marketing asked."),
+        (ROOT.actor, "outcome_link_revoke", "They have seen it."),
+    ]
+    with pytest.raises(ValidationFailed, match="no application of this name"):
+        service.create(ROOT, replace(wish, app="no-such-app"))
+    assert service.create(caller(web.gateway, app="other"), wish).link.app == "other"

@@ -119,3 +119,21 @@ def test_the_held_recipients_of_an_email_are_found(gateway: Gateway, mailer: Scr
         gateway.reconcile.held_of(ROOT, uuid4())
     with pytest.raises(RestrictedApiKey):
         gateway.reconcile.held_of(who, email)
+
+
+def test_a_person_may_decide_about_several_at_once(gateway: Gateway, mailer: ScriptedMailer, who: Caller) -> None:
+    """Those that are held are resent or discarded together, each with its line in the audit; others stay."""
+    addresses = [f"p{number}@example.net" for number in range(3)]
+    emails = submit_in_silence(gateway, mailer, who, *addresses, on_unconfirmed=OnUnconfirmed.HOLD)
+    be_quiet(gateway)
+    gateway.reconcile.sweep()
+    ids = [recipient_of(gateway, email).id for email in emails]
+    assert gateway.reconcile.discard_all(ROOT, ids[:1], reason="Too late.") == 1
+    assert gateway.reconcile.resend_all(ROOT, ids, reason="It never came.") == 2
+    assert [state_of(gateway, email) for email in emails] == [State.CANCELED, State.RETRY_WAIT, State.RETRY_WAIT]
+    named = [entry["data"]["recipient_id"] for entry in rows(gateway, "audit", action="resend")]
+    assert sorted(named) == sorted(str(one) for one in ids[1:])
+    with pytest.raises(Conflict):
+        gateway.reconcile.resend_all(ROOT, ids, reason="Again.")
+    with pytest.raises(NotFound):
+        gateway.reconcile.discard_all(ROOT, [uuid4()], reason="Nothing.")

@@ -6,14 +6,17 @@ import pytest
 
 from app.domain.apps.callers import Scope
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
+from app.domain.reporting.outcome_words import OutcomeCause
+from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.paging import Page
+from app.services.submission import look_up
 from app.services.submission.look_up import EmailFilter
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import change
+from tests.support.gateway.rows import change, recipient_of, rows
 
 
 def test_an_email_is_shown_whole_to_its_owner(gateway: Gateway) -> None:
@@ -143,3 +146,42 @@ def test_a_body_that_cannot_be_opened_is_shown_as_none(gateway: Gateway) -> None
     view = gateway.look_up.email(ROOT, email)
     assert (view.text, view.html) == (None, None)
     assert view.recipients[0].state == State.QUEUED
+
+
+def test_an_email_says_what_became_of_it(gateway: Gateway) -> None:
+    """For each recipient, in plain words, in lists too; and one email lists its files, or that they were erased."""
+    who = caller(gateway)
+    email = submit(gateway, who, "kim@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, bounce(gateway, email))
+    (view,) = gateway.look_up.emails(who, EmailFilter(), Page(10)).data
+    outcome = view.recipients[0].outcome
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.NOT_DELIVERED, OutcomeCause.MAILBOX_GONE)
+    assert not gateway.look_up.email(who, email).erased
+    change(gateway, "emails", {"sealed_body": None, "sealed_key": None})
+    assert gateway.look_up.email(who, email).erased
+
+
+def test_all_emails_of_a_filter_come_in_pieces(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of its pages, in the same order; a filter that is wrong is refused before the first piece."""
+    monkeypatch.setattr(look_up, "_PIECE", 2)
+    who = caller(gateway)
+    sent = [submit(gateway, who, f"p{number}@example.net") for number in range(5)]
+    pieces = list(gateway.look_up.pieces(who, EmailFilter()))
+    assert [len(piece) for piece in pieces] == [2, 2, 1]
+    assert [view.id for piece in pieces for view in piece] == sent[::-1]
+    with pytest.raises(ValidationFailed):
+        gateway.look_up.pieces(ROOT, EmailFilter(app="no-such-app"))
+
+
+def test_a_cancellation_with_a_reason_is_in_the_audit(gateway: Gateway) -> None:
+    """The recipient and the audit say who canceled and why. An application gives no reason, and needs none."""
+    who = caller(gateway)
+    first, second = submit(gateway, who, "ann@example.net"), submit(gateway, who, "bob@example.net")
+    gateway.revise.cancel(who, first)
+    gateway.revise.cancel(ROOT, second, reason="Sent by mistake.")
+    recipient = recipient_of(gateway, second)
+    assert (recipient.state, recipient.reason) == (State.CANCELED, f"Canceled by {ROOT.actor}: Sent by mistake.")
+    (entry,) = rows(gateway, "audit", action="cancel")
+    assert (entry["actor"], entry["reason"]) == (ROOT.actor, "Sent by mistake.")
+    assert (entry["key"], entry["data"]) == ("bob@example.net", {"recipient_id": str(recipient.id)})
