@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020"
-down_revision = "0018"
+down_revision = "0019"
 
 LIVE = "removed_at is null"
 RUNS_OUT = "removed_at is null and expires_at is not null"

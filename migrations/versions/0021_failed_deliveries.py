@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0018"
+down_revision = "0020"
 
 INDEX, TABLE, COLUMNS = "ix_webhook_deliveries_failed", "webhook_deliveries", ["id", "endpoint_id"]
 FAILED = sa.text("state = 'failed'")
