@@ -7,7 +7,6 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.seeded.console import OF_THE_CONSOLE
 from tests.mutants.seeded.feedback import OF_NOTIFICATIONS, OF_QUEUES
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
@@ -20,7 +19,7 @@ from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
 from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
-from tests.mutants.seeded.users import OF_USERS
+from tests.mutants.seeded.users import OF_THE_CONSOLE, OF_USERS
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
 
 _CLAIMS = "tests/integration/sending/test_claims.py"

@@ -11,7 +11,7 @@ from tests.support.console.people import Person
 from tests.support.gateway.web import Web
 
 START: Final = "/console"
-_LINK: Final = re.compile(r'(?:href|src)="(/console[^"#]*)"')
+_LINK: Final = re.compile(r'(?:href|src|hx-get)="(/console[^"#]*)"')
 _OF_EACH: Final = 2
 """How many pages of one kind are opened."""
 
