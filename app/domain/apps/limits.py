@@ -76,6 +76,11 @@ def spend(usage: Usage, limits: Limits, recipients: int, *, now: datetime) -> Us
     )
 
 
+def accepted_today(usage: Usage, now: datetime) -> int:
+    """How many recipients were accepted in this day of UTC."""
+    return _current(usage.day, now, lasts=_DAY, begins=now).accepted
+
+
 def _current(window: Window, now: datetime, *, lasts: timedelta, begins: datetime) -> Window:
     return window if now < window.began + lasts else Window(begins, 0)
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.limits import accepted_today
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.services.apps.app_options import AppOptions
 from app.services.paging import Page, Paged, paged
-from app.store.apps import apps
+from app.store.apps import apps, usage
 from app.store.apps.apps import App
 from app.store.engine.database import Database, clock
 from app.store.operating import audit
@@ -49,6 +50,13 @@ class Apps:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return find_app(connection, app)
+
+    def accepted_today(self, caller: Caller, app: App) -> int:
+        """How many of its recipients were accepted in this day of UTC. Without limits none is counted."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            counted = usage.find(connection, app.id)
+            return accepted_today(counted, clock(connection)) if counted else 0
 
     def change(self, caller: Caller, app: str, options: AppOptions, *, reason: str | None = None) -> App:
         """The changed application. What is not given stays as it was. Raises `ValidationFailed`.

@@ -51,6 +51,12 @@ def save(connection: Connection, usages: Mapping[UUID, Usage]) -> None:
     connection.execute(_SAVED, values)
 
 
+def find(connection: Connection, app_id: UUID) -> Usage | None:
+    """The usage of an application; None where nothing was counted yet."""
+    row = connection.execute(select(app_usage).where(app_usage.c.app_id == app_id)).one_or_none()
+    return _usage(row) if row else None
+
+
 def _rows(connection: Connection, app_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
     return connection.execute(_HELD, {"app_ids": list(app_ids)}).all()
 

@@ -17,7 +17,7 @@ from app.services.operating.upkeep import Sweep
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.rows import rows
+from tests.support.gateway.rows import age, rows
 from tests.support.gateway.web import Web, web_on
 
 APP = "/console/apps/invites"
@@ -122,6 +122,16 @@ def test_settings_are_changed(web: Web, admin: Person) -> None:
     assert noted["reason"] == WHY["reason"]
     admin.change(APP, **SETTINGS | {"default_lane": "transactional"}, **WHY)
     assert audited(web, "app_change")[1]["data"]["changed"] == {"default_lane": "transactional"}
+
+
+def test_a_limit_shows_how_much_of_it_is_used(web: Web, admin: Person) -> None:
+    """The recipients of this day, of all processes; nothing of a day before."""
+    web.gateway.apps.change(ROOT, "invites", AppOptions(emails_per_day=5000))
+    assert "5,000 a day, 0 of them accepted today" in admin.page(APP)
+    submit(web.gateway, caller(web.gateway, app="invites"), "kim@example.net", "ann@example.net")
+    assert "5,000 a day, 2 of them accepted today" in admin.page(APP)
+    age(web.gateway, "app_usage", "day_began", timedelta(days=1))
+    assert "5,000 a day, 0 of them accepted today" in admin.page(APP)
 
 
 @pytest.mark.parametrize("field, value", [("senders", "nobody"), ("emails_per_day", "many"), ("default_stream", "é")])

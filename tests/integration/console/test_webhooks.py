@@ -72,14 +72,14 @@ def test_an_endpoint_is_added_and_its_secret_shown_once(web: Web, admin: Person)
     """It may subscribe to every event; its page has no secret."""
     caller(web.gateway, app="invites")
     events = [one.value for one in SUBSCRIBABLE]
-    answer = admin.post("/console/apps/invites/webhooks", endpoint=URL, events=events, description="Ours", **WHY)
+    answer = admin.post("/console/apps/invites/webhooks", endpoint=URL, events=events, description="<script>", **WHY)
     secret = secret_in(answer.text)
     [made] = rows(web.gateway, "webhook_endpoints")
-    assert (made["url"], made["events"], made["description"]) == (URL, events, "Ours")
+    assert (made["url"], made["events"], made["description"]) == (URL, events, "<script>")
     assert web.gateway.webhooks.endpoints.get(ROOT, made["id"]).secret == secret
     assert audited(web, "webhook_add") == by(Role.ADMIN)
     page = admin.page(f"/console/webhooks/{made['id']}")
-    assert (URL in page, secret in page) == (True, False)
+    assert (URL in page, secret in page, "<dd>&lt;script&gt;</dd>" in page) == (True, False, True)
     assert URL in admin.page("/console/apps/invites")
 
 
@@ -193,7 +193,9 @@ def test_what_failed_is_one_list_of_work(web: Web, endpoint: UUID) -> None:
     assert "Nothing has failed." in page
     for one in (failed, other):
         change(web.gateway, "webhook_deliveries", {"state": "failed"}, id=one)
-    operator.change(f"{path}/{endpoint}/replay", **TODAY, **WHY)
+    page = operator.page(path)
+    period = dict(re.findall(r'name="(since|until)" required value="([^"]+)"', page))
+    operator.change(f"{path}/{endpoint}/replay", **period, **WHY)
     assert states(web.gateway, caller(web.gateway, app="invites"), endpoint) == ["waiting", "waiting"]
     assert audited(web, "webhook_replay") == by(Role.OPERATOR) * 2
     assert operator.post(f"{path}/{endpoint}/{NO_ID}/replay", **WHY).status_code == 404

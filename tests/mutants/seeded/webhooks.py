@@ -17,6 +17,7 @@ _LEASES: Final = "tests/integration/webhooks/test_leases.py"
 _DISABLING: Final = "tests/integration/webhooks/test_disabling.py"
 _API: Final = "tests/integration/webhooks/test_web_webhooks.py"
 _FORGET: Final = "tests/integration/webhooks/test_forget.py"
+_CONSOLE: Final = "tests/integration/console"
 
 OF_POSTS: Final = (
     Mutant(
@@ -314,5 +315,17 @@ OF_DELIVERIES: Final = (
         file="app/services/webhooks/turn.py",
         edits=(("message_id=str(due.message_id)", "message_id=f'{due.message_id}-{due.attempts}'"),),
         killed_by=f"{_API}::test_deliveries_are_listed_by_state_and_replayed[sqlite]",
+    ),
+    Mutant(
+        name="a replay of what failed sends again what was delivered",
+        file="app/store/webhooks/deliveries.py",
+        edits=(("query.where(webhook_deliveries.c.state == state.value)\n    if after", "query\n    if after"),),
+        killed_by=f"{_CONSOLE}/test_failed_deliveries.py::test_only_what_failed_is_replayed_where_that_is_asked_for[sqlite]",
+    ),
+    Mutant(
+        name="every user of the console sees the path of an endpoint",
+        file="app/web/console/frame/masks.py",
+        edits=(("includes(Role.OPERATOR)", "includes(Role.VIEWER)"),),
+        killed_by=f"{_CONSOLE}/test_webhooks.py::test_below_an_operator_only_the_host_of_a_url_is_seen[sqlite]",
     ),
 )

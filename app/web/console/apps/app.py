@@ -33,6 +33,7 @@ def show_app(session: Session, app: str) -> Response:
     return render(
         "apps/app.html",
         app=found,
+        accepted_today=gateway.apps.accepted_today(caller, found) if found.emails_per_day else None,
         report=report,
         bars=bars_of(report.budget, report.windows),
         lines=in_percent(report.budget),

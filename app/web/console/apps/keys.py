@@ -58,7 +58,8 @@ def _shown(issued: Issued, says: str) -> Response:
         "apps/secret.html",
         title=f"New key of {issued.key.app.name}",
         secret=issued.token,
-        says=f"{says} The application sends it as Authorization: Bearer and this token.",
+        says=says,
+        sent_as="Authorization: Bearer ptn_…",
         back=url_for("console_app.show_app", app=issued.key.app.name),
         back_to=issued.key.app.name,
     )

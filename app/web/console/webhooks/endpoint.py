@@ -177,6 +177,7 @@ def _shown(signed: WithSecret) -> Response:
         title="Secret of the endpoint",
         secret=signed.secret,
         says="The receiver verifies with it that an event is ours. A secret that it replaces works for one more day.",
+        sent_as="",
         back=url_for("console_endpoint.show_endpoint", endpoint_id=signed.endpoint.id),
         back_to="the endpoint",
     )

@@ -50,8 +50,14 @@ def show_failed_deliveries(session: Session, query: FailedQuery) -> Response:
     """Answer with one page."""
     found = current_gateway().webhooks.deliveries.failed(caller_of(session), query.page(), app=query.app)
     pages = neighbours("console_failed_deliveries.show_failed_deliveries", query, found, lambda one: one.id)
-    endpoints = {one.endpoint_id: one for one in found.data}
-    return render("webhooks/failed.html", deliveries=found.data, endpoints=endpoints, query=query, pages=pages)
+    return render(
+        "webhooks/failed.html",
+        deliveries=found.data,
+        oldest={one.endpoint_id: one for one in found.data},
+        newest={one.endpoint_id: one for one in reversed(found.data)},
+        query=query,
+        pages=pages,
+    )
 
 
 @console_failed_deliveries.page(
