@@ -2,9 +2,9 @@
 // Pages work without this. It makes them quicker to use: one key to search, one click to copy.
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select");
+  const typing = document.activeElement.matches("input, textarea, select");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const find = document.querySelector(".find input");
+    const find = document.querySelector(".find [type=search]");
     if (find) {
       event.preventDefault();
       find.focus();
