@@ -108,3 +108,21 @@ def test_every_page_can_be_used_by_everybody(
         assert browser.complaints() == [], path
         assert axe.violations(browser) == [], path
         browser.complaints()  # axe asks the frame of an email, which has no script that could answer
+
+
+def test_the_html_of_an_email_has_its_looks_and_no_origin(
+    browser: Browser, migrated_sqlite_url: str, redis_url: str
+) -> None:
+    """Its styles apply. It has no origin, so no script of it could reach the console, and its policy loads nothing."""
+    html = '<style>p { color: #00f; background: url(https://evil.example/a) }</style><p style="width: 7px">Hello</p>'
+    with web_on(migrated_sqlite_url, redis_url) as web, served(web) as url:
+        email = web.submit(web.key(), html=html)
+        _, token = web.gateway.users.users.create(ROOT, "kim", Role.SUPPORT)
+        browser.open(f"{url}/console/sign-in/link/{token}")
+        browser.complaints()
+        browser.open(f"{url}/console/emails/{email}/html")
+        looks = "const {color, width} = getComputedStyle(document.querySelector('p')); return [color, width, origin]"
+        assert browser.run(looks) == ["rgb(0, 0, 255)", "7px", "null"]
+        blocked = [one for one in browser.complaints() if "evil.example" in one]
+        assert blocked
+        assert all("Content Security Policy" in one for one in blocked)
