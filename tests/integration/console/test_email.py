@@ -75,7 +75,7 @@ def test_the_page_tells_the_whole_story(web: Web, who: Caller) -> None:
     ):
         assert told in text, told
     steps = re.findall(r"<li class=\"\w+\"><strong>([^<]+)", page)
-    assert steps == ["Accepted", "Given to SES", "SES accepted it", "Bounced"]
+    assert steps == ["Accepted", "Given to SES", "Answered by SES", "Bounced"]
     assert web.gateway.address_tokens.write(ANN) in page
 
 
