@@ -111,6 +111,18 @@ def test_a_viewer_sees_neither_address_nor_content(web: Web, who: Caller) -> Non
     assert ANN in signed_in(web, Role.OPERATOR).page(raw[2])
 
 
+def test_of_a_long_email_the_beginning_is_shown(web: Web) -> None:
+    """In the page, the frame and the source: an email of many megabytes stops no browser."""
+    body = "<p>" + "a" * 2_000_000
+    email = UUID(web.submit(web.key(), text=body, html=body))
+    person = signed_in(web, Role.SUPPORT)
+    assert "It has 2,000,003 characters." in person.page(path(email))
+    source = of_first_recipient(web, email, "source")
+    assert "This is its beginning." in person.page(source)
+    for one, most in ((path(email), 200_000), (path(email, "/html"), 1_100_000), (source, 300_000)):
+        assert len(person.page(one)) < most
+
+
 def test_the_source_is_that_of_the_recipient(web: Web, who: Caller) -> None:
     """The page shows the message as SES gets it."""
     email = submit(web.gateway, who, ANN)
