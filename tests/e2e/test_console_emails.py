@@ -136,6 +136,19 @@ def test_a_held_email_is_decided_about_with_the_keyboard_alone(browser: Browser,
     assert [one.text for one in browser.find("tbody bdi")][:1] == [f"x.{LONG}"]
 
 
+def test_all_held_emails_of_a_page_are_chosen_at_once(browser: Browser, console: Console) -> None:
+    """By one more key, which is there where scripts run."""
+    browser.look(1280)
+    browser.open(f"{console.url}/console/sign-in/link/{console.token}")
+    browser.open(f"{console.url}/console/held")
+    reach(browser, "Choose all")
+    chosen = "return [...document.querySelectorAll('[name=recipient]')].map((box) => box.checked)"
+    browser.press(" ")
+    assert browser.run(chosen) == [True, True]
+    browser.press(" ")
+    assert browser.run(chosen) == [False, False]
+
+
 def test_the_html_of_an_email_has_its_looks_and_no_origin(
     browser: Browser, migrated_sqlite_url: str, redis_url: str
 ) -> None:
