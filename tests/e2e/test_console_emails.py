@@ -12,12 +12,13 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.users.roles import Role
 from app.queue import Lane
 from tests.support.browser.axe import Axe, axe_core
-from tests.support.browser.browser import Browser, browsing
+from tests.support.browser.browser import ENTER, TAB, Browser, browsing
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import change
 from tests.support.gateway.unconfirmed import be_quiet, submit_in_silence
 from tests.support.gateway.web import Web, web_on
+from tests.support.servers.cli import until
 from tests.support.servers.served import served
 
 SCREENS = [
@@ -108,3 +109,59 @@ def test_every_page_can_be_used_by_everybody(
         assert browser.complaints() == [], path
         assert axe.violations(browser) == [], path
         browser.complaints()  # axe asks the frame of an email, which has no script that could answer
+
+
+def reach(browser: Browser, label: str) -> None:
+    """Press Tab until something with this name has the focus."""
+    for _ in range(100):
+        browser.press(TAB)
+        if browser.focused().label.startswith(label):
+            return
+    raise AssertionError(f"{label} is not reached")
+
+
+def test_a_held_email_is_decided_about_with_the_keyboard_alone(browser: Browser, console: Console) -> None:
+    """Tab to the email, choose it, choose what happens to it, say why, and press Enter."""
+    browser.look(1280)
+    browser.open(f"{console.url}/console/sign-in/link/{console.token}")
+    browser.open(f"{console.url}/console/held")
+    reach(browser, "Choose the email to eve@example.net")
+    browser.press(" ")
+    reach(browser, "Send again")
+    browser.press(" ")
+    reach(browser, "Reason")
+    browser.press(*"It never came.", ENTER)
+    until(lambda: bool(browser.find(".done")))
+    assert browser.find(".done")[0].text == "It is done for those of the chosen emails that were still held."
+    assert [one.text for one in browser.find("tbody bdi")][:1] == [f"x.{LONG}"]
+
+
+def test_all_held_emails_of_a_page_are_chosen_at_once(browser: Browser, console: Console) -> None:
+    """By one more key, which is there where scripts run."""
+    browser.look(1280)
+    browser.open(f"{console.url}/console/sign-in/link/{console.token}")
+    browser.open(f"{console.url}/console/held")
+    reach(browser, "Choose all")
+    chosen = "return [...document.querySelectorAll('[name=recipient]')].map((box) => box.checked)"
+    browser.press(" ")
+    assert browser.run(chosen) == [True, True]
+    browser.press(" ")
+    assert browser.run(chosen) == [False, False]
+
+
+def test_the_html_of_an_email_has_its_looks_and_no_origin(
+    browser: Browser, migrated_sqlite_url: str, redis_url: str
+) -> None:
+    """Its styles apply. It has no origin, so no script of it could reach the console, and its policy loads nothing."""
+    html = '<style>p { color: #00f; background: url(https://evil.example/a) }</style><p style="width: 7px">Hello</p>'
+    with web_on(migrated_sqlite_url, redis_url) as web, served(web) as url:
+        email = web.submit(web.key(), html=html)
+        _, token = web.gateway.users.users.create(ROOT, "kim", Role.SUPPORT)
+        browser.open(f"{url}/console/sign-in/link/{token}")
+        browser.complaints()
+        browser.open(f"{url}/console/emails/{email}/html")
+        looks = "const {color, width} = getComputedStyle(document.querySelector('p')); return [color, width, origin]"
+        assert browser.run(looks) == ["rgb(0, 0, 255)", "7px", "null"]
+        blocked = [one for one in browser.complaints() if "evil.example" in one]
+        assert blocked
+        assert all("Content Security Policy" in one for one in blocked)

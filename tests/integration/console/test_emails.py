@@ -135,6 +135,14 @@ def test_a_filter_that_means_nothing_is_refused_by_name(web: Web, query: str, ru
     assert rule in unescape(answer.text)
 
 
+def test_what_is_no_address_is_refused_by_the_name_of_its_field(web: Web) -> None:
+    """The refusal never repeats what was typed."""
+    person = signed_in(web)
+    answer = person.get(person.post(f"{EMAILS}/filter", to="not an address").headers["Location"])
+    assert (answer.status_code, "<strong>to</strong>" in answer.text) == (422, True)
+    assert "not an address" not in answer.text
+
+
 def test_long_lists_have_pages(web: Web, who: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older and newer lead through all of them with the same filters, and the file has all of them."""
     monkeypatch.setattr(lists, "ROWS", 2)

@@ -148,7 +148,11 @@ def test_a_link_is_shown_once_and_works(web: Web, emails: list[UUID]) -> None:
     again = support.page(LINKS)
     assert found[1] not in again
     assert "eve@example.org" in again
-    assert "e•••@example.org" in signed_in(web, Role.VIEWER).page(LINKS)
+    viewer = signed_in(web, Role.VIEWER)
+    for path in (LINKS, f"{LINKS}?format=csv"):
+        assert "e•••@example.org" in viewer.page(path)
+        assert "eve@example.org" not in viewer.page(path)
+    assert found[1] not in support.page(f"{LINKS}?format=csv")
     (link,) = rows(web.gateway, "outcome_links")
     assert "is revoked" in support.change(f"{LINKS}/{link['id']}/revoke", reason=WHY).text
     assert web.client.get(found[1]).status_code == 410

@@ -1,5 +1,5 @@
 "use strict";
-// Pages work without this. It makes them quicker to use: one key to search, one click to copy.
+// Pages work without this. It makes them quicker to use: one key to search, one click to copy or to choose all.
 
 document.addEventListener("keydown", (event) => {
   const typing = document.activeElement.matches("input, textarea, select");
@@ -19,6 +19,15 @@ document.addEventListener("click", (event) => {
     button.textContent = "Copied";
   }
 });
+
+for (const all of document.querySelectorAll("[data-chooses]")) {
+  all.closest("label").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of all.form.querySelectorAll(`[name="${all.dataset.chooses}"]`)) {
+      box.checked = all.checked;
+    }
+  });
+}
 
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.hidden = false;

@@ -1,7 +1,8 @@
 """`/console/outcome-links`: links that show outcomes to people without a sign-in. A new one is shown once."""
 
-from datetime import timedelta
-from typing import Annotated, Final
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from flask import Response
@@ -10,8 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.users.roles import Role
-from app.services.reporting.outcome_links import LinkWish
+from app.services.reporting.outcome_links import LinkView, LinkWish
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.downloads import csv_download, every_page
 from app.web.console.frame.email_filters import app_names
 from app.web.console.frame.forms import Checked, WithReason
 from app.web.console.frame.lists import ListQuery, neighbours
@@ -23,6 +25,7 @@ from app.web.http.fields import ActorSought, IntegerText
 console_outcome_links = Pages("console_outcome_links", __name__)
 
 _LIST: Final = "console_outcome_links.show_links"
+_COLUMNS: Final = ("id", "app", "kind", "value", "title", "masked", "created_at", "expires_at", "revoked_at")
 
 
 def _fitting(value: str, info: ValidationInfo) -> str:
@@ -43,11 +46,21 @@ class NewLink(WithReason):
     masked: Checked
 
 
+class LinksQuery(ListQuery):
+    """Which page of the links. `format`: all of them as a file."""
+
+    format: Literal["csv"] | None = None
+
+
 @console_outcome_links.page(
-    "/console/outcome-links", role=Role.VIEWER, summary="List links to outcomes.", query=ListQuery
+    "/console/outcome-links", role=Role.VIEWER, summary="List links to outcomes.", query=LinksQuery
 )
-def show_links(session: Session, query: ListQuery) -> Response:
-    """Answer with one page of the links, also of those that have ended, and the form for a new one."""
+def show_links(session: Session, query: LinksQuery) -> Response:
+    """Answer with one page of the links, also of those that have ended, or with all of them as CSV."""
+    if query.format:
+        all_links = partial(current_gateway().reporting.outcome_links.all, caller_of(session))
+        pieces = every_page(all_links, lambda view: view.link.id)
+        return csv_download("outcome-links", _COLUMNS, (map(_cells, piece) for piece in pieces))
     return _page(session, query)
 
 
@@ -79,6 +92,11 @@ def revoke_link(session: Session, link_id: UUID, form: WithReason) -> Response:
     """Revoke it, and show the links."""
     current_gateway().reporting.outcome_links.revoke(caller_of(session), link_id, reason=form.reason)
     return Response(status=303, headers={"Location": url_after(_LIST)})
+
+
+def _cells(view: LinkView) -> tuple[object, ...]:
+    values = (getattr(view.link, name) for name in _COLUMNS)
+    return tuple(one.isoformat(timespec="seconds") if isinstance(one, datetime) else one for one in values)
 
 
 def _page(session: Session, query: ListQuery, *, url: str | None = None) -> Response:

@@ -22,6 +22,9 @@ from app.web.http.context import current_gateway
 console_email = Pages("console_email", __name__)
 
 _PAGE: Final = "console_email.show_email"
+_LONGEST_TEXT: Final = 100_000
+"""The most characters of a text that the page shows: one of megabytes would stop a browser."""
+
 _CANCELABLE: Final = CLAIMABLE | {State.HELD}
 
 
@@ -50,6 +53,7 @@ def show_email(session: Session, email_id: UUID) -> Response:
             for one in view.recipients
         ],
         same={name: written(text) for name in ("actor", "reference") if (text := getattr(view, name))},
+        text=view.text and view.text[:_LONGEST_TEXT],
         body_hours=gateway.settings.body_retention_hours,
         is_cancelable=not _CANCELABLE.isdisjoint(states),
         is_held=State.HELD in states,

@@ -17,6 +17,9 @@ console_email_content = Pages("console_email_content", __name__)
 _LONGEST_SOURCE: Final = 200_000
 """The most characters of a source that a page shows."""
 
+_LONGEST_HTML: Final = 1_000_000
+"""The most characters of an HTML body that the frame shows."""
+
 _FRAME_HEADERS: Final = {
     "Cache-Control": "private, no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; form-action 'none'; "
@@ -45,7 +48,7 @@ def show_html(session: Session, email_id: UUID) -> Response:
     has removed all that could load or run before, so each of the two is enough without the other.
     """
     view = current_gateway().look_up.email(caller_of(session), email_id)
-    answer = Response(_cleaned(view.html or ""), mimetype="text/html")
+    answer = Response(_cleaned((view.html or "")[:_LONGEST_HTML]), mimetype="text/html")
     answer.headers.update(_FRAME_HEADERS)
     return answer
 

@@ -40,7 +40,7 @@ _NAMES: Final = {
     "subscription": ("Subscription changed", "unsure"),
 }
 _ANSWERS: Final = {
-    "accepted": ("SES accepted it", "good"),
+    "accepted": ("Answered by SES", "good"),
     "not_sent": ("Not sent", "warn"),
     "rejected": ("Refused by SES", "bad"),
     "unknown": ("No answer from SES", "unsure"),
@@ -69,7 +69,7 @@ def _in_order(entries: Iterable[TimelineEntry]) -> Iterator[Step]:
             look=named[1],
             detail=_CALLED if is_call else entry.detail,
             effect="" if is_call else entry.effect,
-            facts=() if is_call else tuple(_facts(entry.data)),
+            facts=() if is_call or entry.type == "accepted" else tuple(_facts(entry.data)),
         )
         before = at
 
