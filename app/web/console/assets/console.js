@@ -4,7 +4,7 @@
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const find = document.querySelector(".find input");
+    const find = document.querySelector(".find [type=search]");
     if (find) {
       event.preventDefault();
       find.focus();
