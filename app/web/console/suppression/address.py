@@ -61,7 +61,10 @@ class UnsuppressForm(WithReason):
 
 
 class ForgetForm(Form):
-    """The address once more, so that nobody is forgotten by a slip; `suppress`: no application may send there again."""
+    """The address once more, so that no other person is forgotten by a slip.
+
+    `suppress`: no application may send there again.
+    """
 
     address: Annotated[str, Field(max_length=320)]
     reason: Reason

@@ -7,9 +7,10 @@ shows its progress without a script.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 from flask import Response, request, stream_with_context
 from pydantic import Field
@@ -34,6 +35,8 @@ from app.web.http.context import current_gateway
 console_files = Pages("console_files", __name__)
 
 _SHOWN: Final = 200
+"""Rows of a file that a page shows; it counts all of them."""
+
 _SHOW_EVERY_S: Final = 0.5
 _MARK: Final = "<!-- progress -->"
 _COLUMNS: Final = ("line", "verdict", "rule", "detail", "address")
@@ -76,7 +79,8 @@ class ImportForm(_Options):
     digest: Annotated[str, Field(max_length=64)]
 
 
-class Preview(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
     """What an import would do: how many rows get which verdict, and the first rows."""
 
     rows: int
@@ -105,7 +109,9 @@ def preview_import(session: Session, form: PreviewForm) -> Response:
             first += results[: _SHOWN - len(first)]
     except ValidationFailed as error:
         problem = error.detail
-    return _page(form, Preview(sum(counts.values()), counts, first, form.digest_of(file), problem))
+    rows = sum(counts.values())
+    preview = Preview(rows=rows, counts=counts, first=first, digest=form.digest_of(file), problem=problem)
+    return _page(form, preview)
 
 
 @console_files.change(
