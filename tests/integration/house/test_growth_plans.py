@@ -17,21 +17,23 @@ from sqlalchemy import text
 from app.cli.main import COMMANDS, main
 from app.domain.apps.callers import Scope
 from app.domain.reporting.outcome_links import LinkKind
+from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.operating.upkeep import Sweep
 from app.services.reporting.outcome_links import LinkWish
 from app.store.webhooks import deliveries, endpoints
 from app.web.http.routing import operation_of
 from simulator import Options, Simulator
+from tests.support.console.people import signed_in
 from tests.support.database.command_walks import ELSEWHERE, command_lines
 from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
-from tests.support.database.walks import PERSON, QUERIES, single_calls
+from tests.support.database.walks import OLD, PERSON, QUERIES, single_calls
 from tests.support.gateway.emails import bounce, delivery, feed, submit
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on, migrate
 from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
-from tests.support.gateway.web import Headers, Web, web_on
+from tests.support.gateway.web import NO_ID, Headers, Web, web_on
 from tests.support.servers.servers import Postgres, running_postgres, service_directory
 from tests.support.webhooks.endpoints import scripted, subscribe
 
@@ -47,6 +49,17 @@ LOOKS_THROUGH: Final = "concat_ws("
 """In the statements of `forget` that read all texts on purpose, one page of rows at a time by the primary key."""
 
 SHOWN: Final = 12
+OPERATING: Final = (
+    *("/console", "/console/now", "/console/counts?by=hour", "/console/counts?by=day", "/console/account"),
+    *("/console/incidents", "/console/incidents?which=closed", f"/console/incidents?after={NO_ID}"),
+    *(f"/console/notifications?which={which}" for which in ("quarantined", "parked", "refused")),
+    f"/console/notifications?which=quarantined&before={NO_ID}",
+    *("/console/audit", "/console/audit?actor=operator", "/console/audit?actor=nobody", "/console/audit?action=none"),
+    *("/console/audit?subject={subject}", "/console/audit?since=2020-01-01", "/console/audit?until=2020-01-01"),
+    f"/console/audit?actor=operator&action=suppress&until={OLD[:10]}",
+    f"/console/audit?after={NO_ID}",
+)
+"""Pages of operators, with common filters and with some that nothing passes."""
 POSTGRES: Final = {"shared_buffers": "128MB", "max_wal_size": "2GB", "wal_level": "minimal", "max_wal_senders": "0"}
 
 
@@ -224,6 +237,17 @@ def test_no_route_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], m
                     answer = web.client.open(path, method=method, headers=keys["admin"], **given)
                     assert answer.status_code < 500 or rule == "/readyz", (path, answer.text)
                     answer.close()
+    require_cheap(watch)
+
+
+@pytest.mark.parametrize("page", OPERATING)
+def test_no_page_about_the_gateway_scans_a_table_that_grows(web: Web, page: str) -> None:
+    """The overview, which fetches itself again and again, and the lists of operators, with each filter."""
+    person = signed_in(web, Role.OPERATOR)
+    subject = web.gateway.address_tokens.write(PERSON)
+    with watching() as watch, watch.doing(page):
+        answer = person.get(page.replace("{subject}", subject))
+        assert answer.status_code == 200, answer.text
     require_cheap(watch)
 
 
