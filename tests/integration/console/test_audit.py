@@ -60,9 +60,9 @@ def cells_of(page: str) -> list[list[str]]:
 def test_each_change_has_actor_action_subject_reason_and_details(web: Web, operator: Person) -> None:
     """The newest is first."""
     note(web.gateway, "pause", lane="bulk", reason="Wrong picture.")
-    note(web.gateway, "unsuppress", actor="user:kim", key="ann@example.net", origins=["bounce", "manual"], since=None)
+    note(web.gateway, "unsuppress", actor="user:kim", key="ann@example.net", app=None, origins=["bounce", "manual"])
     first, second = cells_of(operator.page("/console/audit"))[:2]
-    assert first[1:] == ["user:kim", "unsuppress", "ann@example.net", "Asked.", "origins: bounce, manual; since: none"]
+    assert first[1:] == ["user:kim", "unsuppress", "ann@example.net", "Asked.", "app: none; origins: bounce, manual"]
     assert second[1:] == ["cli:root", "pause", "", "Wrong picture.", "lane: bulk"]
 
 
