@@ -7,10 +7,10 @@ FIXES: Final = {
     "migrations": "run `alembic upgrade head` with the code that runs",
     "keys": "put the missing key back at the end of SECRET_KEYS",
     "worker": "start a worker: docs/operations.md",
-    "redis": "docs/operations.md has what to do, under Redis",
-    "broker": "docs/operations.md has what to do, under Redis",
+    "redis": "see docs/operations.md, under Redis",
+    "broker": "see docs/operations.md, under Redis",
     "sweeps": "start beat, and look for the errors of the named sweeps in the workers' log",
     "queues": "start a worker with SQS_QUEUE_URLS, and look for errors of the poller in its log",
     "canary": "run `./postern doctor --live`: it says where an event stops",
-    "signing_certificate": "docs/operations.md has what to do, under /readyz",
+    "signing_certificate": "see docs/operations.md, under /readyz",
 }

@@ -5,7 +5,7 @@ The scopes of circuits are those of `app.store.sending.circuits`.
 
 from typing import Final
 
-_TODO: Final = {
+_REMEDIES: Final = {
     "ses": "Postern tries again every ten seconds, and sends what waits once SES answers. If it lasts, look at the "
     "network of the workers, and at AWS's status page.",
     "account": "Read in the SES console of AWS why the account may not send, and mend that. Postern tries again within "
@@ -34,4 +34,4 @@ def what_waits(scope: str) -> str:
 
 def what_to_do(scope: str) -> str:
     """What to do so that the email goes on."""
-    return _TODO.get(scope.partition(":")[0], "Mend what the reason names.")
+    return _REMEDIES.get(scope.partition(":")[0], "Mend what the reason names.")

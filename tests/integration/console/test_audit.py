@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from app.domain.moments import first_of_day
 from app.domain.users.roles import Role
+from app.store.engine.ids import first_id_of
 from app.store.operating import audit
 from app.wiring.gateway import Gateway
 from tests.support.console.people import Person, signed_in
-from tests.support.gateway.rows import rows
+from tests.support.gateway.rows import change, rows
 from tests.support.gateway.web import Web, web_on
 
 ATTACK = "<script>alert(1)</script>"
@@ -58,9 +60,9 @@ def cells_of(page: str) -> list[list[str]]:
 def test_each_change_has_actor_action_subject_reason_and_details(web: Web, operator: Person) -> None:
     """The newest is first."""
     note(web.gateway, "pause", lane="bulk", reason="Wrong picture.")
-    note(web.gateway, "unsuppress", actor="user:kim", key="ann@example.net", scope="*", origins=["bounce", "manual"])
+    note(web.gateway, "unsuppress", actor="user:kim", key="ann@example.net", app=None, origins=["bounce", "manual"])
     first, second = cells_of(operator.page("/console/audit"))[:2]
-    assert first[1:] == ["user:kim", "unsuppress", "ann@example.net", "Asked.", "scope: *; origins: bounce, manual"]
+    assert first[1:] == ["user:kim", "unsuppress", "ann@example.net", "Asked.", "app: none; origins: bounce, manual"]
     assert second[1:] == ["cli:root", "pause", "", "Wrong picture.", "lane: bulk"]
 
 
@@ -92,6 +94,18 @@ def test_a_day_is_included_to_its_end(web: Web, operator: Person) -> None:
     day, before = entry["at"].date(), entry["at"].date() - timedelta(days=1)
     assert actions(operator.page(f"/console/audit?since={day}&until={day}")) == ["pause"]
     assert actions(operator.page(f"/console/audit?until={before}")) == []
+
+
+def test_a_day_ends_at_midnight_by_the_clock_of_the_database(web: Web, operator: Person) -> None:
+    """Though the id of an entry, which narrows the search, contains a time of another clock."""
+    note(web.gateway, "pause")
+    note(web.gateway, "resume")
+    midnight, minute = first_of_day(rows(web.gateway, "audit", action="pause")[0]["at"]), timedelta(minutes=1)
+    change(web.gateway, "audit", {"at": midnight, "id": first_id_of(midnight - minute)}, action="pause")
+    change(web.gateway, "audit", {"at": midnight - minute, "id": first_id_of(midnight + minute)}, action="resume")
+    day, before = midnight.date(), midnight.date() - timedelta(days=1)
+    assert actions(operator.page(f"/console/audit?since={day}&until={day}")) == ["pause"]
+    assert actions(operator.page(f"/console/audit?since={before}&until={before}")) == ["resume"]
 
 
 def test_changes_about_an_address_are_found_without_it_in_a_url(web: Web, operator: Person) -> None:

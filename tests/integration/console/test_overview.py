@@ -10,6 +10,7 @@ import pytest
 
 from app.aws.ses.account import Quota, SesAccount
 from app.domain.errors import ServiceUnavailable
+from app.domain.operating.check_fixes import FIXES
 from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.account.quota import LastQuota
@@ -103,11 +104,20 @@ def test_what_is_wrong_is_named_with_what_to_do(web: Web, viewer: Person) -> Non
     for text in (
         "Worker: No worker was seen in the last minute: email is accepted, but waits. Start a worker",
         "The lane bulk is paused. Wrong picture. Resume the lane once the reason for the pause is over.",
-        "1 open incident: refused_for_policy. Each says what to do about it.",
+        "Open incidents: 1 (refused_for_policy). Each says what to do about it.",
     ):
         assert text in shown
     assert "All is well" not in shown
-    assert shown.index("The lane bulk is paused") < shown.index("1 open incident")
+    assert shown.index("The lane bulk is paused") < shown.index("Open incidents: 1")
+
+
+def test_every_check_of_the_gateway_says_what_to_do(migrated_url: str, redis_url: str) -> None:
+    """With a queue and canaries too; what a circuit needs is said by the circuit."""
+    queue = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
+    with web_on(
+        migrated_url, redis_url, canary_minutes=15, canary_from="canary@example.com", sqs_queue_urls=(queue,)
+    ) as web:
+        assert {check.name for check in web.gateway.health.ready()} == {*FIXES, "circuits"}
 
 
 def test_email_that_waits_long_is_a_concern(web: Web, viewer: Person) -> None:
@@ -117,7 +127,7 @@ def test_email_that_waits_long_is_a_concern(web: Web, viewer: Person) -> None:
     assert "All is well" in words(viewer.page("/console/now"))
     age(web.gateway, "recipients", "due_at", timedelta(minutes=12))
     shown = words(viewer.page("/console/now"))
-    assert "1 emails of the lane transactional wait, the oldest for 12 minutes." in shown
+    assert "The lane transactional is behind: 1 waiting, the oldest for 12 minutes." in shown
     assert "1 waiting now, lane transactional the oldest for 12 min" in shown
 
 
@@ -129,7 +139,7 @@ def test_held_emails_and_notifications_that_were_set_aside_are_concerns(web: Web
     put(web.gateway, "{}")
     change(web.gateway, "notifications", {"state": InboxState.QUARANTINED})
     page = viewer.page("/console")
-    assert "1 held email: it is not known if SES sent them." in words(page)
+    assert "Held emails: 1. Decide about each" in words(page)
     assert "Notifications that were set aside: 1." in words(page)
     assert 'href="/console/held"' in page
 
@@ -151,8 +161,10 @@ def test_the_counts_lead_to_the_emails_that_they_count(web: Web, viewer: Person)
 
 
 def test_applications_and_providers_are_listed_by_how_much_they_hurt(web: Web, viewer: Person) -> None:
-    """A complaint weighs more than a bounce; each application leads to its emails."""
+    """A complaint weighs more than a bounce; each application leads to its emails. The simulator does not count."""
     of_two_apps(web.gateway)
+    submit(web.gateway, caller(web.gateway, app="canaries"), "success@simulator.amazonses.com")
+    web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     page = viewer.page("/console").partition("What hurts our reputation")[2]
     names = re.findall(r'<th scope="row">(?:<a[^>]+>)?([^<]+)', page)
     assert names == ["invites", "shop", "microsoft", "gmail"]

@@ -32,12 +32,12 @@ from tests.support.console.people import signed_in
 from tests.support.database.command_walks import ELSEWHERE, command_lines
 from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.query_plans import Watch, watching
-from tests.support.database.walks import PERSON, QUERIES, single_calls
+from tests.support.database.walks import OLD, PERSON, QUERIES, single_calls
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on, migrate
 from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.unsubscribe import mark, path_of
-from tests.support.gateway.web import Headers, Web, web_on
+from tests.support.gateway.web import NO_ID, Headers, Web, web_on
 from tests.support.servers.servers import Postgres, running_postgres, service_directory
 from tests.support.users.people import person, sign_in
 from tests.support.webhooks.endpoints import scripted, subscribe
@@ -55,6 +55,17 @@ LOOKS_THROUGH: Final = "concat_ws("
 
 SHOWN: Final = 12
 WHY: Final = {"reason": "A test."}
+OPERATING: Final = (
+    *("/console", "/console/now", "/console/counts?by=hour", "/console/counts?by=day", "/console/account"),
+    *("/console/incidents", "/console/incidents?which=closed", f"/console/incidents?after={NO_ID}"),
+    *(f"/console/notifications?which={which}" for which in ("quarantined", "parked", "refused")),
+    f"/console/notifications?which=quarantined&before={NO_ID}",
+    *("/console/audit", "/console/audit?actor=operator", "/console/audit?actor=nobody", "/console/audit?action=none"),
+    *("/console/audit?subject={subject}", "/console/audit?since=2020-01-01", "/console/audit?until=2020-01-01"),
+    f"/console/audit?actor=operator&action=suppress&until={OLD[:10]}",
+    f"/console/audit?after={NO_ID}",
+)
+"""Pages of operators, with common filters and with some that nothing passes."""
 POSTGRES: Final = {"shared_buffers": "128MB", "max_wal_size": "2GB", "wal_level": "minimal", "max_wal_senders": "0"}
 
 
@@ -301,6 +312,16 @@ def test_no_page_of_applications_and_endpoints_scans_a_table_that_grows(web: Web
                 operator.page(path)
         with watch.doing("replay"):
             operator.change(f"{failed}/{HOOKS['app-2']}/replay", since="2019-01-01", until="2099-01-01", **WHY)
+
+
+@pytest.mark.parametrize("page", OPERATING)
+def test_no_page_about_the_gateway_scans_a_table_that_grows(web: Web, page: str) -> None:
+    """The overview, which fetches itself again and again, and the lists of operators, with each filter."""
+    person = signed_in(web, Role.OPERATOR)
+    subject = web.gateway.address_tokens.write(PERSON)
+    with watching() as watch, watch.doing(page):
+        answer = person.get(page.replace("{subject}", subject))
+        assert answer.status_code == 200, answer.text
     require_cheap(watch)
 
 

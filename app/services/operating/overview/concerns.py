@@ -59,21 +59,21 @@ def _of_circuits(circuits: Iterable[Circuit]) -> Iterator[Concern]:
 def _of_queues(figures: Figures) -> Iterator[Concern]:
     for lane, due in figures.email.items():
         if minutes := _late(due, figures.now):
-            says = f"{_number(due.count)} emails of the lane {lane} wait, the oldest for {minutes:,} minutes."
+            says = f"The lane {lane} is behind: {_number(due.count)} waiting, the oldest for {minutes:,} minutes."
             todo = "If nothing else is wrong, the send rate of the account is the limit."
             yield Concern(about=About.QUEUE, says=says, todo=todo)
     if minutes := _late(figures.due_notifications, figures.now):
-        says = f"{_number(figures.due_notifications.count)} notifications wait, the oldest for {minutes:,} minutes."
+        waiting = _number(figures.due_notifications.count)
+        says = f"Notifications are behind: {waiting} waiting, the oldest for {minutes:,} minutes."
         yield Concern(about=About.SERVERS, says=says, todo="Start more workers: bounces take effect late.")
 
 
 def _for_people(figures: Figures) -> Iterator[Concern]:
     if figures.incidents:
-        number = sum(figures.incidents.values())
-        says = f"{_number(number)} open incident{'s' if number > 1 else ''}: {', '.join(sorted(figures.incidents))}."
+        says = f"Open incidents: {_number(sum(figures.incidents.values()))} ({', '.join(sorted(figures.incidents))})."
         yield Concern(about=About.INCIDENTS, says=says, todo="Each says what to do about it.")
     if figures.held:
-        says = f"{_number(figures.held)} held email{'s' if figures.held > 1 else ''}: it is not known if SES sent them."
+        says = f"Held emails: {_number(figures.held)}."
         yield Concern(about=About.HELD, says=says, todo="Decide about each: send it again, or discard it.")
     if figures.quarantined:
         says = f"Notifications that were set aside: {_number(figures.quarantined)}."

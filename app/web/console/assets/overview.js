@@ -7,6 +7,15 @@ const plots = new Map();
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+// The hour, or the day, in UTC.
+function moment(at, isHour) {
+  const date = new Date(at * 1e3);
+  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+  return isHour && date.getUTCHours() ? `${String(date.getUTCHours()).padStart(2, "0")}:00` : day;
+}
+
 function numbersOf(place) {
   const rows = [...document.querySelectorAll(`#${place.dataset.table} tbody tr`)].reverse();
   const factor = place.dataset.percent ? 100 : 1;
@@ -24,6 +33,7 @@ function linesOf(place) {
 }
 
 function draw(place) {
+  const isHour = place.dataset.table === "counts-hour";
   const shown = place.dataset.percent ? (_, value) => (value === null ? "–" : `${Number(value.toPrecision(3))} %`) : (_, value) => (value === null ? "–" : value.toLocaleString("en"));
   const axis = {stroke: colour("--quiet"), grid: {stroke: colour("--line"), width: 1}, ticks: {stroke: colour("--line"), width: 1}};
   const series = place.dataset.series.split(" ").map((name) => ({label: NAMES[name], stroke: colour(COLOURS[name]), width: 2, value: shown, points: {show: false}}));
@@ -32,9 +42,9 @@ function draw(place) {
     width: place.clientWidth,
     height: 240,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC"),
-    axes: [axis, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (place.dataset.percent ? `${tick} %` : tick.toLocaleString("en")))}],
+    axes: [{...axis, values: (_, ticks) => ticks.map((tick) => moment(tick, isHour))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (place.dataset.percent ? `${tick} %` : tick.toLocaleString("en")))}],
     scales: {y: {range: (_, low, high) => [0, Math.max(high, place.dataset.percent ? 0 : 1) * 1.05]}},
-    series: [{value: "{YYYY}-{MM}-{DD} {HH}:{mm}"}, ...series, ...lines],
+    series: [{label: isHour ? "Hour" : "Day", value: (_, at) => (at === null ? "–" : moment(at, isHour))}, ...series, ...lines],
   };
   plots.get(place)?.destroy();
   plots.set(place, new uPlot(options, numbersOf(place), place));

@@ -1,6 +1,5 @@
 """`/console/audit`: who changed what, when and why; searched, and downloaded."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Annotated
 
@@ -107,14 +106,11 @@ def _details(entry: Entry) -> str:
 
 
 def _in_words(value: object) -> str:
-    return ", ".join(map(str, _each(value))) or "none"
-
-
-def _each(value: object) -> Iterator[object]:
     match value:
         case list():
-            yield from value
+            return ", ".join(map(_in_words, value)) or "none"
         case dict():
-            yield from (f"{name} {of}" for name, of in value.items())
-        case _:
-            yield value
+            return ", ".join(f"{name} {_in_words(of)}" for name, of in value.items()) or "none"
+        case None:
+            return "none"
+    return str(value)

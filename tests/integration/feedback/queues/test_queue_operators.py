@@ -132,11 +132,12 @@ def test_refused_messages_are_judged_again_when_asked(stage: QueueStage, run: Ru
     stage.turns()
     assert run("feedback", "refused", "--retry") == (FAILED, {"stored": 0, "duplicate": 0, "refused": 2})
     mended = stage.build(sns_topic_arns=f"{sns_signing.TOPIC_ARN},{elsewhere}")
-    assert +mended.retry_refused(ROOT) == {"stored": 1, "refused": 1}
+    assert +mended.retry_refused(ROOT, reason="The topic is ours.") == {"stored": 1, "refused": 1}
     [row] = rows(stage.gateway, "notifications")
     assert (row["raw"], row["topic_arn"]) == (NEWS, elsewhere)
     assert [row["reason"] for row in rows(stage.gateway, "refused_messages")] == ["raw_delivery"]
-    assert count(stage.gateway, "audit", action="refused_retry") == 1
+    [entry] = rows(stage.gateway, "audit", action="refused_retry")
+    assert entry["reason"] == "The topic is ours."
     left = str(rows(stage.gateway, "refused_messages")[0]["id"])
     assert run("feedback", "refused", left, "--retry") == (FAILED, {"stored": 0, "duplicate": 0, "refused": 1})
 
