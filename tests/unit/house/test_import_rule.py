@@ -20,6 +20,15 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
+API_AREAS = ("feedback", "openapi", "operating", "reporting", "submission", "suppression", "webhooks")
+CONSOLE_AREAS = (
+    *("account", "apps", "feedback", "operating", "reporting", "sending"),
+    *("submission", "suppression", "users", "webhooks"),
+)
+CONFIG_PARTS = {
+    *("config_aws", "config_faults", "config_names", "config_openid", "config_outgoing"),
+    *("config_retention", "config_urls"),
+}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -106,23 +115,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.web.apps": {*ENTRANCE, "app.web.http"},
     "app.web.console": {"app.web.console.*", "app.web.http"},
     "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.console.account": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.apps": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.feedback": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.operating": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.reporting": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.sending": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.submission": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.suppression": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.users": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.console.webhooks": {*ENTRANCE, "app.web.http", "app.web.console.frame"},
-    "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.reporting": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.submission": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.suppression": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.webhooks": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    **{f"app.web.console.{area}": {*ENTRANCE, "app.web.http", "app.web.console.frame"} for area in CONSOLE_AREAS},
+    **{f"app.web.{area}": {*ENTRANCE, "app.web.http", "app.web.http.faults"} for area in API_AREAS},
     "app.cli": {*ENTRANCE, "app.cli.*", "config"},
     "app.cli.shell": {*ENTRANCE, "config"},
     "app.cli.account": {*ENTRANCE, "app.cli.shell", "config"},
@@ -161,22 +155,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.modes": MEASURING,
     "bench.stage": MEASURING,
     "bench.tutorial": MEASURING,
-    "config": {
-        "config_aws",
-        "config_faults",
-        "config_names",
-        "config_openid",
-        "config_outgoing",
-        "config_retention",
-        "config_urls",
-    },
-    "config_aws": set(),
-    "config_faults": set(),
-    "config_names": set(),
-    "config_openid": set(),
-    "config_outgoing": set(),
-    "config_retention": set(),
-    "config_urls": set(),
+    "config": CONFIG_PARTS,
+    **{part: set() for part in CONFIG_PARTS},
     "wsgi": {"app", "app.telemetry", "app.wiring", "config"},
 }
 OURS = {
@@ -187,13 +167,7 @@ OURS = {
     "bench",
     "tests",
     "config",
-    "config_aws",
-    "config_faults",
-    "config_names",
-    "config_openid",
-    "config_outgoing",
-    "config_retention",
-    "config_urls",
+    *CONFIG_PARTS,
     "wsgi",
     "migrations",
 }
