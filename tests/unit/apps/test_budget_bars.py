@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.apps.budget import Budget, Spent
+from app.domain.apps.budget import Budget, Spent, Window
 from app.web.console.apps.budget_bars import WIDTH, bars_of, in_percent
 
 BUDGET = Budget(minimum=100, warn_bounces=0.02, pause_bounces=0.04)
@@ -22,7 +22,7 @@ BUDGET = Budget(minimum=100, warn_bounces=0.02, pause_bounces=0.04)
 )
 def test_a_bar_says_which_line_is_crossed(bounced: int, sent: int, level: str, word: str) -> None:
     """A line is crossed where its share is reached; below the minimum nothing is judged."""
-    bounces, complaints = bars_of(BUDGET, {"today": Spent(sent=sent, hard_bounced=bounced)})
+    bounces, complaints = bars_of(BUDGET, {Window.DAY: Spent(sent=sent, hard_bounced=bounced)})
     assert (bounces.level, bounces.word, bounces.number, bounces.sent) == (level, word, bounced, sent)
     assert complaints.length == 0
 
@@ -30,7 +30,7 @@ def test_a_bar_says_which_line_is_crossed(bounced: int, sent: int, level: str, w
 @pytest.mark.parametrize("bounced", [0, 1, 5, 50, 100])
 def test_the_bar_and_all_lines_are_in_the_picture(bounced: int) -> None:
     """Also where much more has bounced than any line allows; the lines are in their order."""
-    bar, _ = bars_of(BUDGET, {"today": Spent(sent=100, hard_bounced=bounced)})
+    bar, _ = bars_of(BUDGET, {Window.DAY: Spent(sent=100, hard_bounced=bounced)})
     assert 0 <= bar.length < WIDTH
     places = [line.at for line in bar.lines]
     assert [line.kind for line in bar.lines] == ["warns", "pauses", "aws"]
