@@ -15,6 +15,10 @@ from tests.support.database.history import TABLES
 
 _ASKED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 LONGEST: Final = 1_200
+SHOWN: Final = 12
+MOST_PAGES: Final = 4_000
+"""A scan of a table of the history reads more: see `tests/integration/growth`."""
+
 _READ_THROUGH: Final = "select relname, seq_scan from pg_stat_xact_user_tables where relname = any(%s)"
 
 
@@ -125,3 +129,10 @@ def _lines(plan: dict[str, Any], depth: int = 0) -> Sequence[str]:
 def _short(text: str) -> str:
     """Return the beginning and the end of a text, since it may list thousands of ids."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+
+
+def require_cheap(watch: Watch) -> None:
+    """Fail if a statement scanned a table or read too many rows."""
+    dear = watch.reads_through() + watch.reads_more_than(MOST_PAGES)
+    some = "\n\n".join(dear[:SHOWN])
+    assert not dear, f"{len(dear)} kinds of statements, of {len(watch.costs)} in all\n\n{some}"

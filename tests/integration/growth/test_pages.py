@@ -1,0 +1,61 @@
+"""With years of history, no page of the console scans a whole table, whatever it filters by.
+
+Pages without a query are found by their links; those with one are in `tests/support/database/page_walks.py`.
+"""
+
+import re
+from typing import Final
+
+from werkzeug.routing import MapAdapter
+
+from app.web.console.frame.pages import page_operation_of
+from tests.support.console.crawl import crawl
+from tests.support.console.people import signed_in
+from tests.support.database.history import HOOKS
+from tests.support.database.page_walks import PAGES
+from tests.support.database.query_plans import require_cheap, watching
+from tests.support.gateway.web import Web
+
+TOKEN: Final = re.compile(r"\{([^}]+)\}")
+NOT_SIGNED_IN: Final = "/console/sign-in"
+
+
+def test_no_page_scans_a_table_that_grows(web: Web) -> None:
+    """Each page that an admin gets to, with each filter, whether many, few or no rows pass it."""
+    admin = signed_in(web)
+    linked = [path for paths in crawl(web, admin).values() for path in paths]
+    filtered = [f"{path}?{query}".rstrip("?") for path, queries in PAGES.items() for query in queries]
+    with watching() as watch:
+        for path in (*linked, *filtered):
+            with watch.doing(path):
+                answer = admin.get(TOKEN.sub(lambda name: web.gateway.address_tokens.write(name[1]), path))
+                assert answer.status_code == 200, (path, answer.text)
+    require_cheap(watch)
+
+
+def test_no_replay_of_what_failed_scans_a_table_that_grows(web: Web) -> None:
+    """All that failed at one endpoint, in years."""
+    admin = signed_in(web)
+    path = f"/console/failed-deliveries/{HOOKS['app-2']}/replay"
+    with watching() as watch, watch.doing("replay"):
+        admin.change(path, since="2019-01-01", until="2099-01-01", reason="It is back.")
+    require_cheap(watch)
+
+
+def test_every_filter_of_every_page_is_walked(web: Web) -> None:
+    """A new page with a query, or a new filter, has to be covered here, with history behind it."""
+    routes = web.client.application.url_map.bind("localhost")
+    asked: dict[str, set[str]] = {}
+    for path, queries in PAGES.items():
+        asked.setdefault(rule_of(routes, path), set()).update(
+            pair.partition("=")[0] for query in queries for pair in query.split("&") if pair
+        )
+    for rule in web.client.application.url_map.iter_rules():
+        operation = page_operation_of(web.client.application.view_functions[rule.endpoint])
+        if operation and operation.query and not rule.rule.startswith(NOT_SIGNED_IN):
+            assert set(operation.query.model_fields) <= asked.get(rule.rule, set()), rule.rule
+
+
+def rule_of(routes: MapAdapter, path: str) -> str:
+    rule, _ = routes.match(TOKEN.sub("token", path), method="GET", return_rule=True)
+    return rule.rule
