@@ -6,30 +6,37 @@ Pages without a query are found by their links; those with one are in `tests/sup
 import re
 from typing import Final
 
+from sqlalchemy import text
 from werkzeug.routing import MapAdapter
 
 from app.web.console.frame.pages import page_operation_of
 from tests.support.console.crawl import crawl
 from tests.support.console.people import signed_in
 from tests.support.database.history import HOOKS
-from tests.support.database.page_walks import PAGES
+from tests.support.database.page_walks import PAGES, RECIPIENT
 from tests.support.database.query_plans import require_cheap, watching
 from tests.support.gateway.web import Web
 
 TOKEN: Final = re.compile(r"\{([^}]+)\}")
+OPENED: Final = (200, 409)
+"""The content of emails that SQL made cannot be opened: a 409."""
+
 NOT_SIGNED_IN: Final = "/console/sign-in"
 
 
 def test_no_page_scans_a_table_that_grows(web: Web) -> None:
     """Each page that an admin gets to, with each filter, whether many, few or no rows pass it."""
     admin = signed_in(web)
-    linked = [path for paths in crawl(web, admin).values() for path in paths]
+    linked = [path for paths in crawl(web, admin, statuses=OPENED).values() for path in paths]
     filtered = [f"{path}?{query}".rstrip("?") for path, queries in PAGES.items() for query in queries]
+    with web.gateway.database.reading() as connection:
+        recipient = str(connection.scalar(text("select max(id::text) from recipients")))
     with watching() as watch:
         for path in (*linked, *filtered):
             with watch.doing(path):
-                answer = admin.get(TOKEN.sub(lambda name: web.gateway.address_tokens.write(name[1]), path))
-                assert answer.status_code == 200, (path, answer.text)
+                named = TOKEN.sub(lambda name: web.gateway.address_tokens.write(name[1]), path)
+                answer = admin.get(named.replace(RECIPIENT, recipient))
+                assert answer.status_code in OPENED, (path, answer.text)
     require_cheap(watch)
 
 

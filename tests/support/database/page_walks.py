@@ -8,6 +8,9 @@ from typing import Final
 from tests.support.database.history import HOOKS
 from tests.support.database.walks import OLD
 
+RECIPIENT: Final = "RECIPIENT"
+"""It stands for the id of a recipient."""
+
 _MIDDLE: Final = "01a00000-0000-7000-8000-000000000000"
 _BOTH_WAYS: Final = (f"after={_MIDDLE}", f"before={_MIDDLE}")
 _DAY: Final = OLD[:10]
@@ -16,7 +19,6 @@ _OF_EMAILS: Final = (
     *("to={person.201@mail201.example.net}", "to={nobody@example.org}"),
     *("actor={importer}", "actor={inviter-77}", "reference={invitation-77}", "reference={none}"),
     *(f"since={_DAY}", f"until={_DAY}"),
-    *_BOTH_WAYS,
     "format=csv&reference={invitation-77}",
 )
 _OF_SUPPRESSIONS: Final = (
@@ -41,10 +43,15 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "/console/counts": ("by=hour", "by=day"),
     "/console/emails": (
         *_OF_EMAILS,
+        *_BOTH_WAYS,
         *("state=held", "state=delivered", "last_event=bounced", "last_event=sent", "cause=mailbox_gone"),
     ),
-    "/console/outcomes": (*_OF_EMAILS, "outcome=not_delivered", "outcome=unknown", "cause=mailbox_full"),
-    "/console/held": _OF_EMAILS,
+    "/console/outcomes": (
+        *_OF_EMAILS,
+        *("outcome=not_delivered", "outcome=unknown", "cause=mailbox_full"),
+        *(f"after={RECIPIENT}", f"before={RECIPIENT}"),
+    ),
+    "/console/held": (*_OF_EMAILS, *_BOTH_WAYS),
     "/console/outcome-links": (*_BOTH_WAYS, "format=csv"),
     "/console/suppressions": ("", *_OF_SUPPRESSIONS, *_BOTH_WAYS),
     "/console/suppressions.csv": (*_OF_SUPPRESSIONS, *_BOTH_WAYS),
