@@ -1,12 +1,14 @@
 """Fetches small JSON objects from an OpenID provider, within bounds of time and size, following no redirect."""
 
 import json
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import urllib3
+from botocore.httpsession import get_cert_path
 
 from app.domain.users.openid import ProviderFault, ProviderSilent
 
@@ -21,7 +23,7 @@ class Fetch:
 
     def __init__(self) -> None:
         timeout = urllib3.Timeout(connect=_CONNECT_S, read=_READ_S)
-        self._pool = urllib3.PoolManager(num_pools=4, maxsize=2, retries=False, timeout=timeout)
+        self._pool = urllib3.PoolManager(num_pools=4, retries=False, timeout=timeout, ssl_context=_tls())
 
     def get(self, url: str, *, bearer: str | None = None) -> dict[str, Any]:
         """The object at a URL."""
@@ -44,6 +46,13 @@ class Fetch:
         if status != _OK:
             raise ProviderFault(f"answered with the status {status}")
         return _object(text)
+
+
+def _tls() -> ssl.SSLContext:
+    """The authorities of this host (or of `SSL_CERT_FILE`), and those of boto3, since some hosts have none."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=get_cert_path(verify=True))
+    return context
 
 
 def _text(answer: urllib3.BaseHTTPResponse) -> bytes:

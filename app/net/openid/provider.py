@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote_plus
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -25,6 +25,10 @@ _KEPT_S: Final = 3_600.0
 _KEYS_AGAIN_S: Final = 60.0
 _SCOPE: Final = "openid profile email"
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
+_DEFAULTS: Final = {
+    "token_endpoint_auth_methods_supported": "client_secret_basic",
+    "id_token_signing_alg_values_supported": "RS256",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +45,21 @@ class _Published:
     """What the provider publishes of itself, and when it was read."""
 
     document: Mapping[str, Any]
-    algorithms: tuple[str, ...]
     keys: KeySet
     read_at: float
 
     def url(self, name: str) -> str:
         return str(self.document[name])
+
+    def offered(self, name: str) -> list[Any]:
+        """What the provider offers by this name; the default of Discovery 1.0 section 3 where it says nothing."""
+        found = self.document.get(name)
+        return found if isinstance(found, list) else [_DEFAULTS[name]]
+
+    def algorithms(self) -> list[str]:
+        """With which the provider signs, of those that we accept."""
+        offered = self.offered("id_token_signing_alg_values_supported")
+        return [name for name in ALGORITHMS if name in offered]
 
 
 class OpenIdProvider:
@@ -100,8 +113,7 @@ class OpenIdProvider:
         published, client = self._read(), self._client
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": client.redirect_uri}
         fields["code_verifier"] = verifier
-        methods = published.document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        if client.secret and "client_secret_basic" in methods:
+        if client.secret and "client_secret_basic" in published.offered("token_endpoint_auth_methods_supported"):
             pair = f"{quote_plus(client.id)}:{quote_plus(client.secret)}"
             headers = {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
             return self._fetch.post(published.url("token_endpoint"), fields, headers=headers)
@@ -123,7 +135,7 @@ class OpenIdProvider:
         for older_than_s in (_KEPT_S, _KEYS_AGAIN_S):  # the provider may have changed its keys
             published = self._read(older_than_s=older_than_s)
             try:
-                return verified_claims(token, published.keys, published.algorithms, expected)
+                return verified_claims(token, published.keys, published.algorithms(), expected)
             except InvalidKeyIdError:
                 continue
             except (JoseError, ValueError) as error:
@@ -157,15 +169,13 @@ class OpenIdProvider:
                 raise ProviderFault(f"has no usable {name}")
         if not self._is_safe(document.get("userinfo_endpoint", self.issuer)):
             raise ProviderFault("has no usable userinfo_endpoint")
-        offered = document.get("id_token_signing_alg_values_supported", ["RS256"])
         try:
             keys = KeySet.import_key_set(self._fetch.get(document["jwks_uri"]))  # type: ignore[arg-type]
         except (JoseError, ValueError, KeyError, TypeError) as error:
             raise ProviderFault("has no usable keys") from error
-        algorithms = tuple(name for name in ALGORITHMS if name in offered)
-        return _Published(document=document, algorithms=algorithms, keys=keys, read_at=self._monotonic())
+        return _Published(document=document, keys=keys, read_at=self._monotonic())
 
     def _is_safe(self, url: object) -> bool:
         """Whether an endpoint is https, or as the issuer itself is: http on loopback."""
-        scheme = urlsplit(url).scheme if isinstance(url, str) else ""
-        return scheme == "https" or (scheme == "http" and self.issuer.startswith("http:"))
+        safe = ("https://", "http://") if self.issuer.startswith("http://") else ("https://",)
+        return isinstance(url, str) and url.startswith(safe)

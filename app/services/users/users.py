@@ -141,8 +141,11 @@ class Users:
         """Give the user another password; `current` is needed if there is one.
 
         All sessions of the user end, except that of the token. Raises `ValidationFailed`, `Conflict` if the password
-        was changed meanwhile, `SignInLocked` after too many wrong ones, and `ServiceUnavailable`.
+        was changed meanwhile or the user is an OpenID provider's, `SignInLocked` after too many wrong ones, and
+        `ServiceUnavailable`.
         """
+        if user.has_openid:  # with a password here, a person who leaves the provider would not leave the gateway
+            raise Conflict("The password of this user is kept by the OpenID provider.")
         check_password(new, name=user.name)
         before = self._credentials(user)
         if before.password_hash is not None:

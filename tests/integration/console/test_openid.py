@@ -14,6 +14,8 @@ from werkzeug.test import TestResponse
 from app.cli.local.children.port_checks import free_port
 from app.domain.users.roles import Role
 from tests.support.browser.browser import PATIENCE_S, Browser, browsing
+from tests.support.console.people import Person
+from tests.support.console.sign_ins import PASSWORD
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import Web, web_on
@@ -83,7 +85,7 @@ def test_a_person_signs_in_with_the_account_that_they_have(web: Web) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console")
     own = web.client.get("/console/own-account").text
     assert "kim@example.com" in own
-    assert "need no password here" in own
+    assert "Its password and its second factor are kept there." in own
     assert "You have no password yet" not in web.client.get("/console").text
     user = web.gateway.users.users.find(ROOT, "kim@example.com")
     assert (user.role, user.has_openid, user.has_password) == (Role.ADMIN, True, False)
@@ -139,6 +141,16 @@ def test_a_user_of_that_name_is_not_taken_over(web: Web) -> None:
     """A user that was made here is not the person of the same name at the provider."""
     web.gateway.users.users.create(ROOT, "kim@example.com", Role.VIEWER)
     assert refused(sign_in(web.client), "Another user has this name")
+
+
+def test_a_person_of_the_provider_has_no_password_here(web: Web) -> None:
+    """Otherwise a person who leaves the organisation would keep a way in."""
+    sign_in(web.client)
+    person = Person("kim@example.com", Role.ADMIN, web.client)
+    assert 'name="new"' not in person.page("/console/own-account")
+    answer = person.post("/console/own-account/password", new=PASSWORD, again=PASSWORD)
+    assert answer.status_code == 409
+    assert not web.gateway.users.users.find(ROOT, "kim@example.com").has_password
 
 
 @pytest.mark.parametrize("change", [{"state": "A" * 43}, {"state": ""}, {"iss": "https://evil.example"}, {"code": ""}])

@@ -1,11 +1,14 @@
 """What the gateway takes from an OpenID provider, from one that is scripted: bounds, odd answers, changed keys."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +19,7 @@ from joserfc.jwk import KeySet, RSAKey
 from app.domain.users.openid import ProviderFault, ProviderSilent
 from app.net.openid.provider import Client, OpenIdProvider
 from app.store.engine.clock import host_clock
+from tests.support.servers.tls import self_signed
 
 CALLBACK = "https://mail.example.com/console/sign-in/openid/callback"
 CODE, NONCE, VERIFIER = "the-code", "n" * 43, "v" * 43
@@ -62,6 +66,13 @@ class Scripted:
 
 @pytest.fixture
 def scripted() -> Iterator[Scripted]:
+    with serving() as script:
+        yield script
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Run a scripted provider on loopback, over TLS if there is a context."""
     script = Scripted()
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,13 +91,18 @@ def scripted() -> Iterator[Scripted]:
             """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    script.issuer = f"http://127.0.0.1:{server.server_port}"
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a handshake that the client ends
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    script.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield script
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
@@ -200,6 +216,36 @@ def test_a_document_that_cannot_be_trusted_is_refused(scripted: Scripted, change
     scripted.document |= change
     with pytest.raises(ProviderFault):
         scripted.provider().sign_in_url(state="s", nonce=NONCE, verifier=VERIFIER)
+
+
+@pytest.mark.parametrize("host, is_known", [("127.0.0.1", True), ("127.0.0.1", False), ("127.0.0.2", True)])
+def test_a_provider_proves_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, is_known: bool) -> None:
+    """By a certificate for it, of an authority that this host knows."""
+    certificate, context = self_signed(tmp_path, host)
+    if is_known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(context) as scripted:
+        if is_known and host == "127.0.0.1":
+            assert claims_of(scripted.provider())["sub"] == "42"
+            return
+        with pytest.raises(ProviderSilent):
+            claims_of(scripted.provider())
+        assert scripted.asked == []
+
+
+@pytest.mark.parametrize("offered", [None, "RS256", 7, {}])
+@pytest.mark.parametrize("name", ["id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported"])
+def test_what_a_provider_does_not_list_has_its_default(scripted: Scripted, name: str, offered: Any) -> None:
+    """RS256, and the secret in a header."""
+    scripted.document[name] = offered
+    assert claims_of(scripted.provider())["sub"] == "42"
+
+
+def test_a_signature_that_the_provider_does_not_offer_is_refused(scripted: Scripted) -> None:
+    """Even one that we accept from others."""
+    scripted.document["id_token_signing_alg_values_supported"] = ["ES256", "none"]
+    with pytest.raises(ProviderFault):
+        claims_of(scripted.provider())
 
 
 def slow(handler: BaseHTTPRequestHandler) -> None:
