@@ -54,10 +54,14 @@ class Browse:
         self._database = database
 
     def page(self, caller: Caller, wanted: Wanted, page: Page) -> Paged[Entry]:
-        """One page, newest first. Raises `ValidationFailed` for a domain that no address can have."""
+        """One page, newest first; with `begins` in the order of the addresses.
+
+        Raises `ValidationFailed` for a domain that no address can have.
+        """
         caller.require(Scope.ADMIN)
+        read = pages.page_by_key if wanted.begins else pages.page
         with self._database.reading() as connection:
-            found = pages.page(connection, _filter(wanted), limit=page.limit + 1, after=page.after, before=page.before)
+            found = read(connection, _filter(wanted), limit=page.limit + 1, after=page.after, before=page.before)
             rows = disclosed(connection, caller, found)
         return paged(tuple(map(Entry.of, rows)), page)
 
@@ -69,7 +73,7 @@ class Browse:
         return found if found <= COUNTED else None
 
     def each(self, caller: Caller, wanted: Wanted) -> Iterator[tuple[Entry, ...]]:
-        """All entries in pieces, newest first."""
+        """All entries in pieces, in the order of the pages."""
         page: Page | None = Page(limit=PIECE)
         while page is not None:
             found = self.page(caller, wanted, page)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, or_, select, text
 
 from app.domain.suppression.rules import EVERY_EMAIL, scope_of
 from app.store.engine.sql_functions import at_domain
@@ -49,9 +49,30 @@ def page(
     return tuple(reversed(found) if before is not None else found)
 
 
+def page_by_key(
+    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[Suppression, ...]:
+    """As `page`, in the order of the keys: those after the entry `after`, or the nearest ones before `before`.
+
+    The keys with one beginning are neighbours in an index, and are read from there. The newest of them may be
+    anywhere, so a search for a common beginning would read the whole list.
+    """
+    order = _order(connection)
+    query = select(suppressions).where(*conditions(wanted))
+    if (bound := after or before) is not None:
+        key = select(suppressions.c.key).where(suppressions.c.id == bound).scalar_subquery()
+        query = query.where(_beyond(key, bound, order.down if before else order.up))
+    ordered = (
+        (text(order.last_first), suppressions.c.id.desc()) if before else (text(order.first_first), suppressions.c.id)
+    )
+    found = [read(row) for row in connection.execute(query.order_by(*ordered).limit(limit))]
+    return tuple(reversed(found) if before is not None else found)
+
+
 def count(connection: Connection, wanted: Filter, *, at_most: int) -> int:
     """How many entries match, counted up to `at_most`: to count millions would read them all."""
-    some = select(suppressions.c.id).where(*conditions(wanted)).order_by(suppressions.c.id.desc()).limit(at_most)
+    order = suppressions.c.id.desc() if wanted.prefix is None else text(_order(connection).first_first)
+    some = select(suppressions.c.id).where(*conditions(wanted)).order_by(order).limit(at_most)
     return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
@@ -81,6 +102,32 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.expiring:
         passed.append(suppressions.c.expires_at.is_not(None))
     return passed
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """How a dialect orders keys byte by byte, and compares them so: strictly, or not."""
+
+    first_first: str
+    last_first: str
+    up: tuple[str, str]
+    down: tuple[str, str]
+
+
+_BYTES = _Order("suppressions.key USING ~<~", "suppressions.key USING ~>~", ("~>~", "~>=~"), ("~<~", "~<=~"))
+_PLAIN = _Order("suppressions.key", "suppressions.key DESC", (">", ">="), ("<", "<="))
+
+
+def _order(connection: Connection) -> _Order:
+    """The order of the index `text_pattern_ops`, whatever the locale of the database; SQLite has no other."""
+    return _BYTES if connection.dialect.name == "postgresql" else _PLAIN
+
+
+def _beyond(key: ScalarSelect[str], bound: UUID, strictly_or_not: tuple[str, str]) -> ColumnElement[bool]:
+    strictly, not_strictly = (suppressions.c.key.bool_op(one)(key) for one in strictly_or_not)
+    is_up = ">" in strictly_or_not[0]
+    same_key = suppressions.c.id > bound if is_up else suppressions.c.id < bound
+    return and_(not_strictly, or_(strictly, same_key))
 
 
 def _in_streams_of(app: str) -> ColumnElement[bool]:
