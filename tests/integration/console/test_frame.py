@@ -63,7 +63,7 @@ def test_every_page_opens_to_its_role_and_those_above(web: Web) -> None:
         assert anonymous.status_code == 303, path
         assert anonymous.headers["Location"].startswith("/console/sign-in"), path
         for role, person in people.items():
-            answer = person.post(path) if changes else person.get(path, buffered=True)
+            answer = person.post(path) if changes else person.get(path)
             is_refused = answer.status_code == 403 and "This needs the role" in answer.text
             assert is_refused != role.includes(Role(operation.role)), (path, role, answer.status_code)
             assert answer.status_code < 500, (path, role, answer.text)

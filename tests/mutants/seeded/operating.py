@@ -44,7 +44,7 @@ OF_THE_HOUSE: Final = (
     Mutant(
         name="what a person decides about held email is counted nowhere",
         file="app/services/sending/unconfirmed.py",
-        edits=(("            note_moves(connection, [Move(row, moved)])\n", "            note_moves(connection)\n"),),
+        edits=(("            note_moves(connection, moves_of(rows, moved))\n", "            note_moves(connection)\n"),),
         killed_by=f"{_TALLIES}::test_what_a_person_discards_is_counted_as_canceled[sqlite]",
     ),
     Mutant(
@@ -101,5 +101,17 @@ OF_THE_HOUSE: Final = (
         file="app/store/engine/redis_trouble.py",
         edits=(("lambda: redis.set(KEY, 1, px=LASTS_MS)", "redis.ping"),),
         killed_by="tests/integration/operating/troubles/test_redis_trouble.py",
+    ),
+    Mutant(
+        name="an alert is announced again and again",
+        file="app/services/operating/alerts/watch.py",
+        edits=(
+            (
+                "if concern not in announced and alerts.open_alert(",
+                "if alerts.all_open(connection) or alerts.open_alert(",
+            ),
+        ),
+        killed_by="tests/integration/operating/alerts/test_watch.py"
+        "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
     ),
 )

@@ -54,7 +54,7 @@ OF_ENTRIES: Final = (
     Mutant(
         name="a complaint is unsuppressed without force",
         file="app/services/suppression/unsuppress.py",
-        edits=(("    if forced and not force:", "    if forced and force:"),),
+        edits=(("    if reasons and not force:", "    if reasons and force:"),),
         killed_by=f"{_REMOVALS}::test_some_entries_are_unsuppressed_only_with_force[sqlite-complaint-spam]",
     ),
     Mutant(

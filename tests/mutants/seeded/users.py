@@ -130,4 +130,10 @@ OF_THE_CONSOLE: Final = (
         edits=(("current_gateway().address_tokens.write(target.email)", "target.email"),),
         killed_by=f"{_FRAME}::test_what_the_search_finds_has_no_address_in_its_url[sqlite]",
     ),
+    Mutant(
+        name="every user of the console sees the path of an endpoint",
+        file="app/web/console/frame/masks.py",
+        edits=(("includes(Role.OPERATOR)", "includes(Role.VIEWER)"),),
+        killed_by="tests/integration/console/test_webhooks.py::test_below_an_operator_only_the_host_of_a_url_is_seen[sqlite]",
+    ),
 )

@@ -275,18 +275,6 @@ OF_DELIVERIES: Final = (
         "::test_what_a_server_answers_to_the_goodbye_changes_nothing",
     ),
     Mutant(
-        name="an alert is announced again and again",
-        file="app/services/operating/alerts/watch.py",
-        edits=(
-            (
-                "if concern not in announced and alerts.open_alert(",
-                "if alerts.all_open(connection) or alerts.open_alert(",
-            ),
-        ),
-        killed_by="tests/integration/operating/alerts/test_watch.py"
-        "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
-    ),
-    Mutant(
         name="a later event overtakes an earlier one of its recipient",
         file="app/store/webhooks/deliveries.py",
         edits=(("        ~_HELD_BACK,\n", ""),),
@@ -321,11 +309,5 @@ OF_DELIVERIES: Final = (
         file="app/store/webhooks/deliveries.py",
         edits=(("query.where(webhook_deliveries.c.state == state.value)\n    if after", "query\n    if after"),),
         killed_by=f"{_CONSOLE}/test_failed_deliveries.py::test_only_what_failed_is_replayed_where_that_is_asked_for[sqlite]",
-    ),
-    Mutant(
-        name="every user of the console sees the path of an endpoint",
-        file="app/web/console/frame/masks.py",
-        edits=(("includes(Role.OPERATOR)", "includes(Role.VIEWER)"),),
-        killed_by=f"{_CONSOLE}/test_webhooks.py::test_below_an_operator_only_the_host_of_a_url_is_seen[sqlite]",
     ),
 )

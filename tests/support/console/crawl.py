@@ -13,12 +13,10 @@ from tests.support.gateway.web import Web
 
 START: Final = "/console"
 _LINK: Final = re.compile(r'(?:href|src|hx-get)="(/console[^"#]*)"')
-_OF_EACH: Final = 2
-"""How many pages of one kind are opened."""
 
 
-def crawl(web: Web, person: Person, *, statuses: Collection[int] = (200,)) -> dict[str, list[str]]:
-    """Return the paths that links lead to, at most two of each kind, by the endpoint; each has one of the statuses."""
+def crawl(web: Web, person: Person, *, statuses: Collection[int] = (200,), of_each: int = 4) -> dict[str, list[str]]:
+    """Return the paths that links lead to, at most `of_each` of a kind, by endpoint; each has one of the statuses."""
     adapter = web.client.application.url_map.bind("localhost")
     found: dict[str, list[str]] = {}
     waiting = [START]
@@ -30,7 +28,7 @@ def crawl(web: Web, person: Person, *, statuses: Collection[int] = (200,)) -> di
             raise AssertionError(f"{path} is redirected") from error
         seen = found.setdefault(endpoint, [])
         is_page = page_operation_of(web.client.application.view_functions[endpoint]) is not None
-        if path in seen or len(seen) == _OF_EACH or not is_page or endpoint == "console_assets.get_asset":
+        if path in seen or len(seen) == of_each or not is_page or endpoint == "console_assets.get_asset":
             continue
         seen.append(path)
         answer = person.get(path)

@@ -8,6 +8,8 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.store.engine.database import clock
 from app.store.engine.ids import new_id
+from app.store.feedback import refused_messages
+from app.store.feedback.refused_messages import NewRefused
 from app.store.operating import incidents
 from app.store.tables.core import reviews
 from tests.support.aws.notifications import put
@@ -43,7 +45,9 @@ def fill(web: Web) -> Caller:
     _submit(web, headers, "zoe@mail.example.net", scheduled_at="in 1 day")
     put(gateway, f'{{"eventType": "{ATTACK}"')
     gateway.settle.drain()
+    refused = NewRefused(queue="events", message_id="one", reason="signature", detail=ATTACK, body=ATTACK, sent_at=None)
     with gateway.database.transaction() as connection:
+        refused_messages.add(connection, [refused])
         incidents.note(connection, kind="refused_for_policy", subject="invites", detail=f"SES said: {ATTACK}")
         connection.execute(reviews.insert().values(id=new_id(), domain="mail.example.net", opened_at=clock(connection)))
     return who

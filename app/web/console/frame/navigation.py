@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from flask import url_for
+from flask import current_app, url_for
 
-from app.domain.users.roles import Role
 from app.web.console.frame.access import current_session
 
 
@@ -17,46 +16,39 @@ class Link:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    endpoint: str
-    name: str
-    role: Role = Role.VIEWER
-
-
 _GROUPS: Final = (
     (
         "Email",
         (
-            _Entry("overview.show_overview", "Overview"),
-            _Entry("console_emails.show_emails", "Emails"),
-            _Entry("console_outcomes.show_outcomes", "Outcomes"),
+            ("Overview", "overview.show_overview"),
+            ("Emails", "console_emails.show_emails"),
+            ("Outcomes", "console_outcomes.show_outcomes"),
         ),
     ),
     (
         "Suppressions",
         (
-            _Entry("console_suppressions.show_suppressions", "Addresses"),
-            _Entry("console_reviews.show_reviews", "Reviews"),
-            _Entry("console_files.show_import", "Import and export", Role.SUPPORT),
+            ("Addresses", "console_suppressions.show_suppressions"),
+            ("Reviews", "console_reviews.show_reviews"),
+            ("Import and export", "console_files.show_import"),
         ),
     ),
     (
         "Waiting for a person",
         (
-            _Entry("console_held.show_held", "Held emails"),
-            _Entry("console_incidents.show_incidents", "Incidents"),
-            _Entry("console_notifications.show_notifications", "Notifications", Role.OPERATOR),
-            _Entry("console_failed_deliveries.show_failed_deliveries", "Failed webhooks"),
+            ("Held emails", "console_held.show_held"),
+            ("Incidents", "console_incidents.show_incidents"),
+            ("Notifications", "console_notifications.show_notifications"),
+            ("Failed webhooks", "console_failed_deliveries.show_failed_deliveries"),
         ),
     ),
     (
         "Set-up",
         (
-            _Entry("console_apps.show_apps", "Applications"),
-            _Entry("console_account.show_account", "AWS account"),
-            _Entry("console_audit.show_audit", "Audit", Role.OPERATOR),
-            _Entry("console_users.show_users", "Users", Role.ADMIN),
+            ("Applications", "console_apps.show_apps"),
+            ("AWS account", "console_account.show_account"),
+            ("Audit", "console_audit.show_audit"),
+            ("Users", "console_users.show_users"),
         ),
     ),
 )
@@ -64,12 +56,12 @@ _GROUPS: Final = (
 
 def navigation() -> list[tuple[str, list[Link]]]:
     """The groups, each with the links that the person of this request may open."""
-    session = current_session()
-    if session is None:
-        return []
-    role = session.user.role
-    groups = [
-        (name, [Link(url_for(one.endpoint), one.name) for one in entries if role.includes(one.role)])
-        for name, entries in _GROUPS
-    ]
+    groups = [(name, [link for entry in entries if (link := link_to(*entry))]) for name, entries in _GROUPS]
     return [(name, links) for name, links in groups if links]
+
+
+def link_to(name: str, endpoint: str) -> Link | None:
+    """The link to a page, or None if the person of this request may not open it."""
+    session, operation = current_session(), getattr(current_app.view_functions[endpoint], "page_operation", None)
+    may_open = session is not None and operation is not None and session.user.role.includes(operation.role)
+    return Link(url_for(endpoint), name) if may_open else None

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from flask import Response, url_for
+from flask import Response
 
 from app.domain.operating.incident_kinds import kind_of
 from app.domain.sending.circuit_words import what_to_do, what_waits
@@ -19,7 +19,7 @@ from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import WithReason
 from app.web.console.frame.lists import ListQuery, filters_of, neighbours
-from app.web.console.frame.navigation import Link
+from app.web.console.frame.navigation import Link, link_to
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
@@ -126,10 +126,7 @@ def _lane_of(circuit: Circuit) -> str:
 
 def _page_of(kind: str) -> Link | None:
     """The page on which a person acts on incidents of this kind."""
-    if kind not in _PAGES:
-        return None
-    name, endpoint = _PAGES[kind]
-    return Link(url_for(endpoint), name)
+    return link_to(*_PAGES[kind]) if kind in _PAGES else None
 
 
 def _pieces(session: Session, *, are_open: bool) -> Iterator[Iterator[tuple[object, ...]]]:

@@ -17,6 +17,7 @@ from app.services.operating.overview.now import COUNTED_UP_TO, About
 from app.services.reporting.stats import Ask, By, Period, Stats
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.forms import Form
+from app.web.console.frame.navigation import link_to
 from app.web.console.frame.pages import Pages
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
@@ -91,7 +92,7 @@ def _now(session: Session) -> dict[str, Any]:
     now = current_gateway().overview(caller_of(session))
     return {
         "now": now,
-        "page_of": lambda about: (_NEXT[about][0], url_for(_NEXT[about][1])),
+        "page_of": lambda about: link_to(*_NEXT[about]),
         "up_to": COUNTED_UP_TO,
         "minutes_since": lambda since: int((now.figures.now - since).total_seconds() // 60),
         "gauges": [
