@@ -175,7 +175,7 @@ def test_rates_are_shown_beside_the_lines_of_aws_and_ours(web: Web, viewer: Pers
     """In words too, for those who see no picture."""
     of_two_apps(web.gateway)
     shown = words(viewer.page("/console/now"))
-    assert "Bounces 33.33 % in the last 24 hours: 1 of 3 AWS may pause the account" in shown
+    assert "Bounces 33.33 % in the last 24 hours: 1 of 3 too few to judge" in shown
     for line in ("4 % Postern pauses an application", "5 % AWS reviews the account", "0.5 % AWS may pause the account"):
         assert line in shown
 

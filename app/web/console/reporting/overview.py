@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from flask import Response, url_for
 
-from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, Line, Spent, percent
+from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, OF_AWS, Line, Spent, percent
 from app.domain.reporting.counted import Counted
 from app.domain.users.roles import Role
 from app.services.operating.overview.now import COUNTED_UP_TO, About
@@ -107,6 +107,9 @@ def _gauge(what: str, window: str, number: int, sent: int, lines: tuple[Line, ..
     """A share beside the lines that it must not reach. Lengths are in thousandths of the widest line."""
     share, widest = _share(number, sent), lines[-1].share
     crossed = [line for line in lines if share >= line.share]
+    judged, says = "bad" if len(crossed) > 1 else "warn", crossed[-1].says if crossed else ""
+    if crossed and sent < OF_AWS.minimum:
+        judged, says = "unsure", "too few to judge"
     return {
         "what": what,
         "window": window,
@@ -116,8 +119,8 @@ def _gauge(what: str, window: str, number: int, sent: int, lines: tuple[Line, ..
         "length": min(1000, round(1000 * share / widest)),
         "marks": [round(1000 * line.share / widest) for line in lines],
         "lines": [(percent(line.share), line.says) for line in lines],
-        "judged": "bad" if len(crossed) > 1 else "warn" if crossed else "good",
-        "crossed": crossed[-1].says if crossed else "",
+        "judged": judged if crossed else "good",
+        "crossed": says,
     }
 
 
