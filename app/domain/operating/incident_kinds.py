@@ -43,8 +43,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         todo="Find the list that it sends to, before the second line pauses it.",
     ),
     "app_paused": Kind(
-        happened="The second line: its bulk lane is paused. It closes with the resume.",
-        todo="Mend the list, then `./postern app resume`.",
+        happened=(
+            "The second line: the lanes that its budget names are paused, usually the bulk lane. It closes with the "
+            "resume."
+        ),
+        todo="Mend the list, then `./postern app resume NAME --reason WHY`.",
     ),
     "account_reputation": Kind(
         happened=(

@@ -63,7 +63,10 @@ class OutcomeLinks:
         self._keys = keys
 
     def create(self, caller: Caller, wish: LinkWish, *, reason: str | None = None) -> LinkView:
-        """A new link to outcomes of one application. `reason` is for the audit. Raises `ValidationFailed`."""
+        """A new link to outcomes of one application. `reason` is for the audit.
+
+        Raises `ValidationFailed`, and `RestrictedApiKey` for the name of another's application.
+        """
         caller.require(Scope.EMAILS_READ)
         if self._base is None:
             raise _invalid("", "public_url", RULE)

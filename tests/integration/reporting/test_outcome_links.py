@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.domain.apps.callers import Scope
-from app.domain.errors import ValidationFailed
+from app.domain.errors import RestrictedApiKey, ValidationFailed
 from app.domain.reporting.outcome_links import LONGEST, PURPOSE, LinkKind
 from app.domain.signed_links import write_token
 from app.services.operating.upkeep import Sweep
@@ -234,7 +234,7 @@ def test_a_forgotten_person_is_in_no_actor_and_their_link_ends(web: Web, headers
 
 
 def test_an_administrator_makes_links_for_any_application(web: Web, headers: Headers) -> None:
-    """The audit keeps the reasons. The name of no application is refused, and an application has no choice."""
+    """The audit keeps the reasons. A name of no application is refused, and so is an application that names another."""
     service = web.gateway.reporting.outcome_links
     wish = LinkWish(kind=LinkKind.STREAM, value="news", app="invites")
     link = service.create(ROOT, wish, reason="Marketing asked.").link
@@ -249,4 +249,5 @@ def test_an_administrator_makes_links_for_any_application(web: Web, headers: Hea
     ]
     with pytest.raises(ValidationFailed, match="no application of this name"):
         service.create(ROOT, replace(wish, app="no-such-app"))
-    assert service.create(caller(web.gateway, app="other"), wish).link.app == "other"
+    with pytest.raises(RestrictedApiKey):
+        service.create(caller(web.gateway, app="other"), wish)

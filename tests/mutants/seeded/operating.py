@@ -44,7 +44,9 @@ OF_THE_HOUSE: Final = (
     Mutant(
         name="what a person decides about held email is counted nowhere",
         file="app/services/sending/unconfirmed.py",
-        edits=(("            note_moves(connection, moves_of(rows, moved))\n", "            note_moves(connection)\n"),),
+        edits=(
+            ("            note_moves(connection, moves_of(rows, moved))\n", "            note_moves(connection)\n"),
+        ),
         killed_by=f"{_TALLIES}::test_what_a_person_discards_is_counted_as_canceled[sqlite]",
     ),
     Mutant(

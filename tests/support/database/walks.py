@@ -146,7 +146,6 @@ def calls_of_pages(ids: dict[str, str]) -> Calls:
     return {
         ("GET", "/docs"): [("/docs", None)],
         ("GET", "/docs/<name>"): [("/docs/none", None)],
-        ("GET", "/"): [("/", None)],
         ("GET", "/healthz"): [("/healthz", None)],
         ("GET", "/openapi.json"): [("/openapi.json", None)],
         ("GET", "/metrics"): [("/metrics", None)],
