@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.services.reporting.last_hour import ReadLastHour
 from app.services.reporting.linked_outcomes import LinkedOutcomes
 from app.services.reporting.outcome_links import OutcomeLinks
 from app.services.reporting.outcomes import Outcomes
@@ -19,6 +20,7 @@ class ReportingServices:
     outcome_links: OutcomeLinks
     linked_outcomes: LinkedOutcomes
     read_stats: ReadStats
+    read_last_hour: ReadLastHour
     read_reputation: ReadReputation
 
 
@@ -33,5 +35,6 @@ def build_reporting(settings: Settings, ground: Ground) -> ReportingServices:
         outcome_links=links,
         linked_outcomes=LinkedOutcomes(links=links, outcomes=outcomes),
         read_stats=ReadStats(database=ground.database),
+        read_last_hour=ReadLastHour(database=ground.database),
         read_reputation=ReadReputation(database=ground.database),
     )

@@ -93,7 +93,7 @@ def test_the_overview_refreshes_without_a_flicker(stage: Stage) -> None:
     """What changed is replaced; the charts, and numbers that were opened, stay as they are."""
     stage.browser.look(1280)
     stage.open("/console")
-    until(lambda: canvases(stage) == 4)
+    until(lambda: canvases(stage) == 5)
     stage.browser.run("document.querySelector('.plot canvas').dataset.kept = 'yes'")
     stage.browser.run("document.querySelector('section.chart button').click()")
     assert "Wrong picture." in stage.text()
@@ -107,8 +107,8 @@ def test_the_overview_refreshes_without_a_flicker(stage: Stage) -> None:
 def test_the_numbers_of_a_chart_are_shown_on_request(stage: Stage) -> None:
     """The chart is drawn from the table, which takes its place where there is no script."""
     stage.open("/console")
-    until(lambda: canvases(stage) == 4)
-    hidden = "return getComputedStyle(document.querySelector('#counts-hour')).display"
+    until(lambda: canvases(stage) == 5)
+    hidden = "return getComputedStyle(document.querySelector('#counts-minute')).display"
     assert stage.browser.run(hidden) == "none"
     stage.browser.run("document.querySelector('section.chart button').click()")
     assert stage.browser.run(hidden) == "block"

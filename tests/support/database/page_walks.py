@@ -40,7 +40,7 @@ _OF_AUDIT: Final = (
 )
 
 PAGES: Final[dict[str, tuple[str, ...]]] = {
-    "/console/counts": ("by=hour", "by=day"),
+    "/console/counts": ("by=minute", "by=hour", "by=day"),
     "/console/emails": (
         *_OF_EMAILS,
         *_BOTH_WAYS,

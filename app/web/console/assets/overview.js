@@ -9,11 +9,12 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-// The hour, or the day, in UTC.
-function moment(at, isHour) {
+// The minute, the hour or the day, in UTC.
+function moment(at, period) {
   const date = new Date(at * 1e3);
-  const day = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
-  return isHour && date.getUTCHours() ? `${String(date.getUTCHours()).padStart(2, "0")}:00` : day;
+  const [hours, minutes] = [date.getUTCHours(), date.getUTCMinutes()].map((part) => String(part).padStart(2, "0"));
+  const isMidnight = hours === "00" && period === "hour";
+  return period === "day" || isMidnight ? `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}` : `${hours}:${minutes}`;
 }
 
 function numbersOf(place) {
@@ -33,7 +34,7 @@ function linesOf(place) {
 }
 
 function draw(place) {
-  const isHour = place.dataset.table === "counts-hour";
+  const period = place.dataset.table.replace("counts-", "");
   const shown = place.dataset.percent ? (_, value) => (value === null ? "–" : `${Number(value.toPrecision(3))} %`) : (_, value) => (value === null ? "–" : value.toLocaleString("en"));
   const axis = {stroke: colour("--quiet"), grid: {stroke: colour("--line"), width: 1}, ticks: {stroke: colour("--line"), width: 1}};
   const series = place.dataset.series.split(" ").map((name) => ({label: NAMES[name], stroke: colour(COLOURS[name]), width: 2, value: shown, points: {show: false}}));
@@ -42,9 +43,9 @@ function draw(place) {
     width: place.clientWidth,
     height: 240,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC"),
-    axes: [{...axis, values: (_, ticks) => ticks.map((tick) => moment(tick, isHour))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (place.dataset.percent ? `${tick} %` : tick.toLocaleString("en")))}],
+    axes: [{...axis, values: (_, ticks) => ticks.map((tick) => moment(tick, period))}, {...axis, size: 64, values: (_, ticks) => ticks.map((tick) => (place.dataset.percent ? `${tick} %` : tick.toLocaleString("en")))}],
     scales: {y: {range: (_, low, high) => [0, Math.max(high, place.dataset.percent ? 0 : 1) * 1.05]}},
-    series: [{label: isHour ? "Hour" : "Day", value: (_, at) => (at === null ? "–" : moment(at, isHour))}, ...series, ...lines],
+    series: [{label: `${period[0].toUpperCase()}${period.slice(1)}`, value: (_, at) => (at === null ? "–" : moment(at, period))}, ...series, ...lines],
   };
   plots.get(place)?.destroy();
   plots.set(place, new uPlot(options, numbersOf(place), place));

@@ -6,12 +6,13 @@ Two parts of the page are fetched again by themselves: what is true now, and the
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from flask import Response, url_for
 
 from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, OF_AWS, Line, Spent, percent
 from app.domain.reporting.counted import Counted
+from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
 from app.services.operating.overview.now import COUNTED_UP_TO, About
 from app.services.reporting.stats import Ask, By, Period, Stats
@@ -26,7 +27,11 @@ overview = Pages("overview", __name__)
 
 _MOST: Final = 10
 _JUDGED: Final = (("Bounces", "hard_bounced", BOUNCE_LINES), ("Complaints", "complained", COMPLAINT_LINES))
-_STEP: Final = {By.HOUR: timedelta(hours=1), By.DAY: timedelta(days=1)}
+MINUTE: Final = "minute"
+_SENT: Final = f"{State.SENT},{State.DELIVERED},{State.DELIVERY_DELAYED},{State.BOUNCED},{State.COMPLAINED}"
+"""The states of what has left, as the list of emails takes them."""
+
+_STEP: Final = {MINUTE: timedelta(minutes=1), By.HOUR: timedelta(hours=1), By.DAY: timedelta(days=1)}
 _NEXT: Final = {
     About.SERVERS: ("AWS account and servers", "console_account.show_account"),
     About.CIRCUITS: ("What holds email back", "console_incidents.show_incidents"),
@@ -41,7 +46,7 @@ _NEXT: Final = {
 class CountsQuery(Form):
     """The length of the periods."""
 
-    by: By
+    by: By | Literal["minute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,14 @@ def show_overview(session: Session) -> Response:
     return render(
         "reporting/overview.html",
         **_now(session),
+        minutes=_counts(session, MINUTE),
         hours=_counts(session, By.HOUR),
         days=_counts(session, By.DAY),
         reputation=gateway.reporting.read_reputation(caller, most=_MOST),
         bounce_lines=BOUNCE_LINES,
         complaint_lines=COMPLAINT_LINES,
         emails=_emails,
+        sent=_SENT,
         share=_share,
         percent=percent,
     )
@@ -85,7 +92,7 @@ def show_now(session: Session) -> Response:
 @overview.page("/console/counts", role=Role.VIEWER, summary="Show the counts of a chart.", query=CountsQuery)
 def show_counts(session: Session, query: CountsQuery) -> Response:
     """Answer with the table that the chart draws."""
-    return render("reporting/counts.html", counts=_counts(session, query.by), emails=_emails, share=_share)
+    return render("reporting/counts.html", counts=_counts(session, query.by), emails=_emails, sent=_SENT, share=_share)
 
 
 def _now(session: Session) -> dict[str, Any]:
@@ -124,8 +131,9 @@ def _gauge(what: str, window: str, number: int, sent: int, lines: tuple[Line, ..
     }
 
 
-def _counts(session: Session, by: By) -> dict[str, Any]:
-    stats = current_gateway().reporting.read_stats(caller_of(session), Ask(by=by))
+def _counts(session: Session, by: By | Literal["minute"]) -> dict[str, Any]:
+    reporting, caller = current_gateway().reporting, caller_of(session)
+    stats = reporting.read_stats(caller, Ask(by=by)) if isinstance(by, By) else reporting.read_last_hour(caller)
     return {"by": by, "rows": _each_period(stats, _STEP[by]), "total": Row(stats.since, stats.until, stats.total)}
 
 
