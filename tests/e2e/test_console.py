@@ -1,14 +1,17 @@
 """The console in a real browser: every page on a phone and a wide screen, light and dark, by keyboard and by axe."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 import pytest
 from werkzeug.test import TestResponse
 
 from app.domain.users.roles import Role
 from tests.support.browser.axe import Axe, axe_core
-from tests.support.browser.browser import ENTER, TAB, Browser, browsing
+from tests.support.browser.browser import ENTER, TAB, Browser, CannotDo, browsing
 from tests.support.console.crawl import crawl
 from tests.support.console.people import signed_in
 from tests.support.console.stories import GONE, fill
@@ -23,11 +26,12 @@ FIRST_PAGE_BYTES, NEXT_PAGE_BYTES = 120_000, 15_000
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A gateway behind an HTTP server, and the paths of its pages: one of each kind."""
+    """A gateway behind an HTTP server, and the paths of its pages: one of each kind, and several."""
 
     web: Web
     url: str
     paths: tuple[str, ...]
+    every_path: tuple[str, ...]
 
     def link(self, role: Role, name: str) -> str:
         """Return a link that signs a new user in."""
@@ -37,11 +41,13 @@ class Site:
 
 @pytest.fixture
 def site(migrated_sqlite_url: str, redis_url: str) -> Iterator[Site]:
-    with web_on(migrated_sqlite_url, redis_url) as web, served(web) as url:
+    with web_on(migrated_sqlite_url, redis_url, public_url="http://127.0.0.1") as web, served(web) as url:
         fill(web)
         person = signed_in(web, name="crawler")
-        found = [paths[0] for paths in crawl(web, person).values() if paths]
-        yield Site(web, url, tuple(path for path in found if is_page(person.get(path))))
+        found = [
+            tuple(path for path in paths if is_page(person.get(path))) for paths in crawl(web, person).values() if paths
+        ]
+        yield Site(web, url, tuple(paths[0] for paths in found if paths), tuple(chain(*found)))
 
 
 def is_page(answer: TestResponse) -> bool:
@@ -140,3 +146,72 @@ def test_what_has_the_focus_is_seen(browser: Browser, site: Site) -> None:
         outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none", browser.focused()
         browser.press(TAB)
+
+
+VALUES: Final = {
+    "reason": "A test.",
+    "name": "a-new-one",
+    "title": "News",
+    "url": "https://hooks.example.com/postern",
+    "value": "user-7",
+    "text": "ann@mail.example.net",
+    "since": "2026-01-01",
+    "until": "2099-12-31",
+    "new": "a long enough password",
+    "again": "a long enough password",
+    "senders": "@example.com",
+}
+"""What a person types into the fields of these names."""
+
+FORMS: Final = """
+const isReady = (one) => one.type === 'hidden' || !one.required || one.value || one.name in %s;
+const forms = [...document.querySelectorAll('main form[method=post]')];
+return forms.filter((form) => [...form.elements].every(isReady)).map((form) => form.getAttribute('action'));
+"""
+SEND: Final = """
+const form = [...document.querySelectorAll('main form[method=post]')].find((one) => one.getAttribute('action') === %s);
+const values = %s;
+if (!form) return false;
+for (const one of form.elements) {
+  if (one.required && !one.value || one.name === 'reason') one.value = values[one.name];
+  if (['force', 'events', 'scopes'].includes(one.name) || form.querySelector('[type=radio]')) one.checked = true;
+}
+document.body.dataset.left = 'not yet';
+form.closest('details')?.setAttribute('open', '');
+form.querySelector('button:not([type=button])').click();
+return true;
+"""
+LAST: Final = ("archive", "delete", "disable", "revoke", "retry_all", "replay_failed_deliveries", "rotate", "link")
+"""What takes away that on which another change is made."""
+
+
+def test_changes_are_made_in_a_browser(browser: Browser, site: Site) -> None:
+    """Each from the page that offers it: open its form, give the reason, press its button; none is refused."""
+    browser.look(1280)
+    browser.open(site.link(Role.ADMIN, "changer"))
+    routes = site.web.client.application.url_map.bind("localhost")
+    made: set[str] = set()
+    for _ in range(2):  # a change offers others: what was archived can be taken back
+        offered: dict[str, tuple[str, str]] = {}
+        for path in site.every_path:
+            browser.open(site.url + path)
+            for action in browser.run(FORMS % json.dumps(VALUES)):
+                endpoint, _ = routes.match(action.partition("?")[0], method="POST")
+                offered.setdefault(endpoint, (path, action))
+        for endpoint in sorted(offered.keys() - made, key=lambda name: any(word in name for word in LAST)):
+            path, action = offered[endpoint]
+            browser.open(site.url + path)
+            browser.complaints()
+            if browser.run(SEND % (json.dumps(action), json.dumps(VALUES))):
+                until(lambda: has_left(browser))
+                assert browser.complaints() == [], (endpoint, browser.find("main")[0].text)
+                made.add(endpoint)
+    assert len(made) >= 40
+
+
+def has_left(browser: Browser) -> bool:
+    """Return whether the page on which a form was sent has been replaced."""
+    try:
+        return bool(browser.run("return document.readyState === 'complete' && !document.body.dataset.left"))
+    except CannotDo:
+        return False

@@ -31,10 +31,11 @@ def fill(web: Web) -> Caller:
     gateway = web.gateway
     who, headers = caller(gateway), web.key()
     hook = subscribe(gateway, who, "email.bounced", "email.delivered").endpoint
-    arrived, gone, annoyed, held, failed = (
-        _submit(web, headers, f"{name}@mail.example.net") for name in ("ann", "kim.gone", "lee", "mia", "gus")
+    arrived, gone, annoyed, held = (
+        _submit(web, headers, f"{name}@mail.example.net") for name in ("ann", "kim.gone", "lee", "mia")
     )
     gateway.deliver.drain(Lane.TRANSACTIONAL)
+    failed = _submit(web, headers, "gus@mail.example.net")
     feed(gateway, delivery(gateway, arrived))
     feed(gateway, bounce(gateway, gone))
     feed(gateway, delivery(gateway, annoyed))
