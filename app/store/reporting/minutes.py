@@ -5,19 +5,18 @@ It is read from the recipients themselves, the newest first and a bounded number
 
 from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, String, and_, case, func, select, type_coerce
+from sqlalchemy import Connection, and_, case, func, select
 
 from app.domain.reporting.counted import HARD, Counted, counted_at_first
 from app.domain.sending.state_machine import State
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
+from app.store.engine.sql_functions import minute
 from app.store.tables.core import recipients
 
 MOST: Final = 50_000
 """The most recipients that are read."""
-
-_WRITTEN: Final = "%Y-%m-%d %H:%M"
 
 
 def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict[Counted, int]]:
@@ -27,7 +26,7 @@ def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict
     """
     is_hard = and_(recipients.c.state == State.BOUNCED, recipients.c.cause.in_(sorted(HARD)))
     columns = (
-        _minute(connection).label("minute"),
+        minute(recipients.c.created_at).label("minute"),
         recipients.c.state,
         recipients.c.ses_message_id.is_not(None).label("is_sent"),
         case((is_hard, 1), else_=0).label("is_hard"),
@@ -38,7 +37,7 @@ def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict
     found: defaultdict[datetime, dict[Counted, int]] = defaultdict(lambda: dict.fromkeys(Counted, 0))
     read = 0
     for row in connection.execute(grouped):
-        counts = found[datetime.strptime(row.minute, _WRITTEN).replace(tzinfo=UTC)]
+        counts = found[datetime.fromtimestamp(60 * row.minute, UTC)]
         counts[Counted.SENT] += row.number * row.is_sent
         counts[Counted.HARD_BOUNCED] += row.number * row.is_hard
         for what in counted_at_first(State(row.state)):
@@ -47,10 +46,3 @@ def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict
     if read == MOST:
         found.pop(min(found))
     return dict(sorted(found.items()))
-
-
-def _minute(connection: Connection) -> ColumnElement[Any]:
-    """The minute of acceptance as text, which both databases group alike. SQLite keeps times as such text."""
-    if connection.dialect.name == "postgresql":
-        return func.to_char(recipients.c.created_at, "YYYY-MM-DD HH24:MI")
-    return func.substr(type_coerce(recipients.c.created_at, String), 1, len("2027-01-31 09:30"))

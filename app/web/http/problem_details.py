@@ -111,5 +111,10 @@ def _served() -> MapAdapter:
 
 
 def _unforeseen(error: Exception) -> Response:
+    return problem(note_unforeseen(error))
+
+
+def note_unforeseen(error: Exception) -> PosternError:
+    """Log an exception that no code expects. The error to answer with, which names no cause."""
     _log.error(LogEvent.REQUEST_FAILED, exc_info=error)
-    return problem(_UNFORESEEN)
+    return _UNFORESEEN

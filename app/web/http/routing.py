@@ -48,22 +48,23 @@ class Routes(Blueprint):
     """A blueprint in which every route has an `Operation`."""
 
     def operation(self, method: str, path: str, operation: Operation) -> Callable[[View], View]:
-        """Serve `path` with the decorated view, as `operation` describes.
-
-        OPTIONS is not answered, since no route is for scripts of other origins.
-        """
+        """Serve `path` with the decorated view, as `operation` describes."""
 
         def declare(view: View) -> View:
-            self.add_url_rule(
-                path,
-                endpoint=view.__name__,
-                view_func=_served(view, operation),
-                methods=[method],
-                provide_automatic_options=False,
-            )
+            add_route(self, method, path, _served(view, operation))
             return view
 
         return declare
+
+
+def add_route(blueprint: Blueprint, method: str, path: str, view: View) -> None:
+    """Serve `path` with a view, under the name of the view.
+
+    OPTIONS is not answered, since no route is for scripts of other origins.
+    """
+    blueprint.add_url_rule(
+        path, endpoint=view.__name__, view_func=view, methods=[method], provide_automatic_options=False
+    )
 
 
 def operation_of(view: Callable[..., Any]) -> Operation | None:

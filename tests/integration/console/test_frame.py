@@ -8,8 +8,9 @@ from html import unescape
 import pytest
 from werkzeug.routing import Rule
 
+from app.domain.errors import ServiceUnavailable
 from app.domain.users.roles import Role
-from app.web.console.frame.pages import PageOperation, page_operation_of
+from app.web.console.frame.operations import PageOperation, page_operation_of
 from app.web.http.auth import PUBLIC
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.web import NO_ID, Web, web_on
@@ -151,6 +152,34 @@ def test_what_the_search_finds_has_no_address_in_its_url(web: Web) -> None:
         person.post("/console/find", text=text).headers["Location"] for text in ("kim@example.net", " KIM@example.net")
     }
     assert not any("@" in url or "example" in url or "%40" in url for url in urls)
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let the look for the session of a request fail."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("app.services.users.sessions.Sessions.behind", fail)
+
+
+def test_without_the_database_a_page_says_when_to_come_back(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of the failure asks the database for nothing."""
+    person = signed_in(web)
+    fails(monkeypatch, ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1))
+    answer = person.get("/console")
+    assert (answer.status_code, answer.mimetype, answer.headers["Retry-After"]) == (503, "text/html", "1")
+    assert "The database did not answer in time" in answer.text
+
+
+def test_a_fault_of_ours_is_answered_by_a_page_too(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names no cause, and the request by which operators find it in the log."""
+    person = signed_in(web)
+    fails(monkeypatch, RuntimeError("a secret"))
+    answer = person.get("/console")
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "a secret" not in answer.text
+    assert answer.headers["X-Request-Id"] in answer.text
 
 
 @pytest.mark.parametrize("path", ["/console/nothing", "/console/emails/unknown/nothing"])

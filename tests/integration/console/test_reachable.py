@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from app.domain.users.roles import Role
-from app.web.console.frame.pages import page_operation_of
+from app.web.console.frame.operations import page_operation_of
 from tests.support.console.crawl import crawl
 from tests.support.console.people import signed_in
 from tests.support.console.stories import ATTACK, fill

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 from werkzeug.routing import MapAdapter
 
-from app.web.console.frame.pages import page_operation_of
+from app.web.console.frame.operations import page_operation_of
 from tests.support.console.crawl import crawl
 from tests.support.console.people import signed_in
 from tests.support.database.history import HOOKS

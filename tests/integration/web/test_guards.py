@@ -7,7 +7,7 @@ import pytest
 
 from app import create_app
 from app.domain.apps.callers import Scope
-from app.web.console.frame.pages import page_operation_of
+from app.web.console.frame.operations import page_operation_of
 from app.web.http.auth import PUBLIC
 from app.web.http.routing import operation_of
 from app.web.openapi.document import declared, document, path_of

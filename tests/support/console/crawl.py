@@ -7,7 +7,7 @@ from typing import Final
 
 from werkzeug.routing import RequestRedirect
 
-from app.web.console.frame.pages import page_operation_of
+from app.web.console.frame.operations import page_operation_of
 from tests.support.console.people import Person
 from tests.support.gateway.web import Web
 

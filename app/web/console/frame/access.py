@@ -36,7 +36,7 @@ class FormNotOurs(PosternError):
 def current_session() -> Session | None:
     """The session of this request, or None: nobody is signed in."""
     if "session" not in g:
-        token = session_token()
+        token, g.session = session_token(), None  # if the look fails, the page that says so is drawn without a session
         g.session = current_gateway().users.sessions.behind(token) if token else None
     found: Session | None = g.session
     return found

@@ -6,6 +6,8 @@ from typing import Final
 from flask import current_app, url_for
 
 from app.web.console.frame.access import current_session
+from app.web.console.frame.operations import page_operation_of
+from app.web.http.auth import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def navigation() -> list[tuple[str, list[Link]]]:
 
 def link_to(name: str, endpoint: str) -> Link | None:
     """The link to a page, or None if the person of this request may not open it."""
-    session, operation = current_session(), getattr(current_app.view_functions[endpoint], "page_operation", None)
-    may_open = session is not None and operation is not None and session.user.role.includes(operation.role)
-    return Link(url_for(endpoint), name) if may_open else None
+    session, operation = current_session(), page_operation_of(current_app.view_functions[endpoint])
+    if session is None or operation is None or operation.role is PUBLIC:
+        return None
+    return Link(url_for(endpoint), name) if session.user.role.includes(operation.role) else None

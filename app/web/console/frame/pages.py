@@ -5,7 +5,6 @@ the form.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Final
 
@@ -17,31 +16,17 @@ from app.domain.users.roles import Role
 from app.web.console.frame.access import admit
 from app.web.console.frame.compression import compressed
 from app.web.console.frame.forms import HIDDEN_FIELD, Form, NoForm
+from app.web.console.frame.operations import PageOperation
 from app.web.console.frame.rendering import DONE, problem_page
 from app.web.http.auth import Public
 from app.web.http.faults.validation import check
+from app.web.http.problem_details import note_unforeseen
 from app.web.http.requests import read_query
-from app.web.http.routing import View
+from app.web.http.routing import View, add_route
 from app.web.http.strict_json import UNSAFE_CHARACTER
 
 _LONGEST_FORM: Final = 100_000
 """Octets of a form without a file."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageOperation:
-    """The description of a page (GET) or a change (POST): what it is, and the least role that may have it.
-
-    `query` and `form` are read, checked and passed to the view under these names. `done` is the sentence that the next
-    page shows. With `upload` the form may have a file; any other is short.
-    """
-
-    role: Role | Public
-    summary: str
-    query: type[Form] | None = None
-    form: type[Form] | None = None
-    done: str = ""
-    upload: bool = False
 
 
 class Pages(Blueprint):
@@ -52,6 +37,7 @@ class Pages(Blueprint):
         self.after_request(compressed)
         self.register_error_handler(PosternError, problem_page)
         self.register_error_handler(HTTPException, _http_failure)
+        self.register_error_handler(Exception, _unforeseen)
 
     def page(
         self, path: str, *, role: Role | Public, summary: str, query: type[Form] | None = None
@@ -75,22 +61,10 @@ class Pages(Blueprint):
 
     def _declare(self, method: str, path: str, operation: PageOperation) -> Callable[[View], View]:
         def declare(view: View) -> View:
-            self.add_url_rule(
-                path,
-                endpoint=view.__name__,
-                view_func=_served(view, operation),
-                methods=[method],
-                provide_automatic_options=False,
-            )
+            add_route(self, method, path, _served(view, operation))
             return view
 
         return declare
-
-
-def page_operation_of(view: Callable[..., Any]) -> PageOperation | None:
-    """The description of the page that `view` serves, or None when it is no page of the console."""
-    operation: PageOperation | None = getattr(view, "page_operation", None)
-    return operation
 
 
 def url_after(page: str, **values: Any) -> str:
@@ -138,3 +112,7 @@ def _http_failure(error: HTTPException) -> Response:
 
 
 _NOT_READ: Final = MalformedRequest("The page could not be shown, or the form not be read. Go back and try again.")
+
+
+def _unforeseen(error: Exception) -> Response:
+    return problem_page(note_unforeseen(error))

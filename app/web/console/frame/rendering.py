@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, g, request, url_for
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -21,6 +21,7 @@ from app.web.console.frame.files import asset_url
 from app.web.console.frame.forms import HIDDEN_FIELD
 from app.web.console.frame.masks import shown, shown_endpoint
 from app.web.console.frame.navigation import navigation
+from app.web.console.frame.operations import page_operation_of
 
 DONE: Final = "done"
 """The parameter by which the page after a change shows what was done."""
@@ -46,7 +47,7 @@ def render(template: str, *, status: int = 200, **shows: Any) -> Response:
 
 def problem_page(error: PosternError, *, status: int | None = None) -> Response:
     """The page that says what went wrong, which fields are wrong, and what to do next."""
-    answer = render("problem.html", status=status or error.status, error=error)
+    answer = render("problem.html", status=status or error.status, error=error, request_id=g.request_id)
     if error.retry_after is not None:
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
@@ -95,7 +96,7 @@ def _secret_field() -> Markup:
 def _done() -> str:
     """What the change before this page has done."""
     view = current_app.view_functions.get(request.args.get(DONE, ""))
-    operation = getattr(view, "page_operation", None)
+    operation = page_operation_of(view) if view else None
     return operation.done if operation else ""
 
 
