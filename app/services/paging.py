@@ -1,5 +1,6 @@
 """Keyset pages: a limit, a row to start after or before, and whether there is more in that direction."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -30,3 +31,22 @@ def paged(rows: tuple[T, ...], page: Page) -> Paged[T]:
     if page.before is not None:
         return Paged(rows[-page.limit :], more)
     return Paged(rows[: page.limit], more)
+
+
+def every_page(
+    read: Callable[[Page], Paged[T]], id_of: Callable[[T], UUID], *, size: int = 500
+) -> Iterator[tuple[T, ...]]:
+    """All rows of a list, a page at a time; each is read when it is needed.
+
+    The first page is read at once, so that what it raises comes before an answer has begun.
+    """
+    return _pages(read, id_of, read(Page(limit=size)), size)
+
+
+def _pages(
+    read: Callable[[Page], Paged[T]], id_of: Callable[[T], UUID], found: Paged[T], size: int
+) -> Iterator[tuple[T, ...]]:
+    yield found.data
+    while found.has_more:
+        found = read(Page(limit=size, after=id_of(found.data[-1])))
+        yield found.data

@@ -149,7 +149,7 @@ class OpenIdProvider:
             return {}
         found = self._fetch.get(published.url("userinfo_endpoint"), bearer=str(tokens["access_token"]))
         if found.get("sub") != subject:
-            raise ProviderFault("told of another person")
+            raise ProviderFault("described another person at its userinfo endpoint")
         return found
 
     def _read(self, *, older_than_s: float = _KEPT_S) -> _Published:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.domain.apps.callers import Caller, Scope
-from app.services.paging import Page, Paged, paged
+from app.services.paging import Page, Paged, every_page, paged
 from app.store.engine.database import Database
 from app.store.operating import audit
 from app.store.operating.audit import Entry, Sought
@@ -29,10 +29,4 @@ class ReadAudit:
 
     def all(self, caller: Caller, sought: Sought) -> Iterator[tuple[Entry, ...]]:
         """All entries that are sought, a piece at a time: no transaction is open while a piece is used."""
-        place = Page(limit=_PIECE)
-        while True:
-            found = self.page(caller, sought, place)
-            yield found.data
-            if not found.has_more:
-                return
-            place = Page(limit=_PIECE, after=found.data[-1].id)
+        return every_page(lambda page: self.page(caller, sought, page), lambda entry: entry.id, size=_PIECE)

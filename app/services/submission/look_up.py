@@ -14,7 +14,7 @@ from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, las
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
 from app.services.list_filters import app_filter, key_filter, owner
-from app.services.paging import Page, Paged, paged
+from app.services.paging import Page, Paged, every_page, paged
 from app.services.reporting.outcomes import outcome_of_recipient
 from app.services.submission.timeline import TimelineEntry, timeline
 from app.store.engine.database import Database
@@ -159,14 +159,7 @@ class LookUp:
 
         Raises `ValidationFailed` and `ServiceUnavailable` at once; `ServiceUnavailable` also later.
         """
-        first = self.emails(caller, wanted, Page(limit=_PIECE))
-        return self._rest(caller, wanted, first)
-
-    def _rest(self, caller: Caller, wanted: EmailFilter, found: Paged[EmailView]) -> Iterator[tuple[EmailView, ...]]:
-        yield found.data
-        while found.has_more:
-            found = self.emails(caller, wanted, Page(limit=_PIECE, after=found.data[-1].id))
-            yield found.data
+        return every_page(lambda page: self.emails(caller, wanted, page), lambda email: email.id, size=_PIECE)
 
     def timeline(self, caller: Caller, email_id: UUID) -> tuple[TimelineEntry, ...]:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""

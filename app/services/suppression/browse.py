@@ -7,7 +7,7 @@ from typing import Final
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.suppression.rules import Origin
-from app.services.paging import Page, Paged, paged
+from app.services.paging import Page, Paged, every_page, paged
 from app.services.suppression.disclosure import disclosed
 from app.services.suppression.entries import Entry, read_target
 from app.store.engine.database import Database
@@ -73,12 +73,8 @@ class Browse:
         return found if found <= COUNTED else None
 
     def each(self, caller: Caller, wanted: Wanted) -> Iterator[tuple[Entry, ...]]:
-        """All entries in pieces, in the order of the pages."""
-        page: Page | None = Page(limit=PIECE)
-        while page is not None:
-            found = self.page(caller, wanted, page)
-            yield found.data
-            page = Page(limit=PIECE, after=found.data[-1].id) if found.has_more else None
+        """All entries in pieces, in the order of the pages. Raises `ValidationFailed` at once."""
+        return every_page(lambda page: self.page(caller, wanted, page), lambda entry: entry.id, size=PIECE)
 
 
 def _filter(wanted: Wanted) -> Filter:

@@ -22,7 +22,7 @@ MOST: Final = 50_000
 def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict[Counted, int]]:
     """The counts of each minute since this one in which any recipient was accepted.
 
-    With more than `MOST` recipients, the earlier minutes are missing; none is there in part.
+    With more than `MOST` recipients, the earlier minutes are missing. Only a minute alone may be there in part.
     """
     is_hard = and_(recipients.c.state == State.BOUNCED, recipients.c.cause.in_(sorted(HARD)))
     columns = (
@@ -43,6 +43,6 @@ def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict
         for what in counted_at_first(State(row.state)):
             counts[what] += row.number
         read += row.number
-    if read == MOST:
+    if read == MOST and len(found) > 1:
         found.pop(min(found))
     return dict(sorted(found.items()))

@@ -224,6 +224,16 @@ def test_a_key_that_is_missing_is_named(web: Web, who: Caller) -> None:
     assert "is not among SECRET_KEYS" in signed_in(web).page(path(email))
 
 
+def test_a_held_email_is_decided_and_not_canceled(web: Web, who: Caller) -> None:
+    """By an operator: it may have left. The page offers support no way around that, and refuses one."""
+    email = submit(web.gateway, who, "ann@example.net")
+    change(web.gateway, "recipients", {"state": State.HELD}, email_id=email)
+    support = signed_in(web, Role.SUPPORT)
+    assert "/cancel" not in support.page(path(email))
+    assert support.post(path(email, "/cancel"), reason=WHY).status_code == 409
+    assert state_of(web.gateway, email) is State.HELD
+
+
 def test_support_cancels_an_email(web: Web, who: Caller) -> None:
     """With a reason, which the audit and the page have."""
     email = submit(web.gateway, who, ANN)

@@ -11,10 +11,11 @@ from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.apps import App
+from app.services.paging import every_page
 from app.services.users.sessions import Session, caller_of
 from app.web.console.apps.app_forms import Senders
 from app.web.console.frame.access import lead_to
-from app.web.console.frame.downloads import csv_download, every_page
+from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import Form, WithReason
 from app.web.console.frame.lists import ListQuery, neighbours
 from app.web.console.frame.pages import Pages, url_after

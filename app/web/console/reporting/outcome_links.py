@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.users.roles import Role
+from app.services.paging import every_page
 from app.services.reporting.outcome_links import LinkView, LinkWish
 from app.services.users.sessions import Session, caller_of
-from app.web.console.frame.downloads import csv_download, every_page
+from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import app_names
 from app.web.console.frame.forms import Checked, WithReason
 from app.web.console.frame.lists import ListQuery, neighbours

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Response
 
-from app.domain.errors import NotFound
+from app.domain.errors import Conflict, NotFound
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.users.roles import Role
@@ -24,8 +24,6 @@ console_email = Pages("console_email", __name__)
 _PAGE: Final = "console_email.show_email"
 _LONGEST_TEXT: Final = 100_000
 """The most characters of a text that the page shows: one of megabytes would stop a browser."""
-
-_CANCELABLE: Final = CLAIMABLE | {State.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def show_email(session: Session, email_id: UUID) -> Response:
         same={name: written(text) for name in ("actor", "reference") if (text := getattr(view, name))},
         text=view.text and view.text[:_LONGEST_TEXT],
         body_hours=gateway.settings.body_retention_hours,
-        is_cancelable=not _CANCELABLE.isdisjoint(states),
+        is_cancelable=not CLAIMABLE.isdisjoint(states) and State.HELD not in states,
         is_held=State.HELD in states,
         has_failed=State.FAILED in states and not view.erased,
     )
@@ -69,8 +67,11 @@ def show_email(session: Session, email_id: UUID) -> Response:
     done="The email is canceled for everybody to whom it had not left.",
 )
 def cancel_email(session: Session, email_id: UUID, form: WithReason) -> Response:
-    """Cancel it, and show the email."""
-    current_gateway().revise.cancel(caller_of(session), email_id, reason=form.reason)
+    """Cancel it, and show the email. Raises `Conflict` if a part of it is held: an operator decides about that."""
+    gateway, caller = current_gateway(), caller_of(session)
+    if any(one.state == State.HELD for one in gateway.look_up.email(caller, email_id).recipients):
+        raise Conflict("The email is held for a recipient. An operator decides about it first.")
+    gateway.revise.cancel(caller, email_id, reason=form.reason)
     return _to(email_id)
 
 

@@ -21,7 +21,7 @@ from app.web.http.context import current_gateway
 
 find = Pages("find", __name__)
 
-_NOTHING = "Nothing has this address, domain or id. An id is 36 characters long; an address has an @."
+_NOTHING = "Give an address, a domain such as example.org, or the id of an email, which is 36 characters long."
 
 
 class Sought(Form):
@@ -39,7 +39,7 @@ def find_anything(session: Session, form: Sought) -> Response:
         current_gateway().look_up.email(caller_of(session), email_id)
         return lead_to(url_for("console_email.show_email", email_id=email_id))
     try:
-        target = parse_target(text)
+        target = parse_target(text if "@" in text else f"@{text}")
     except InvalidAddress:
         raise NotFound(_NOTHING) from None
     token = current_gateway().address_tokens.write(target.email)

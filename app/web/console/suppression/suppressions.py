@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from flask import Response, make_response, redirect, url_for
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.domain.errors import NotFound
 from app.domain.privacy.pseudonym import is_pseudonym
@@ -46,7 +46,9 @@ _COLUMNS: Final = (
 )
 
 AppName = Annotated[str, Field(max_length=63)]
-DomainText = Annotated[str, Field(max_length=255, pattern=r"^\s*@?[^@]+$")]
+DomainText = Annotated[
+    str, Field(max_length=255, pattern=r"^\s*@?[^@]+$"), AfterValidator(lambda text: text.strip().removeprefix("@"))
+]
 ScopeText = Annotated[str, Field(max_length=128)]
 
 

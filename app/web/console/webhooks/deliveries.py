@@ -8,10 +8,11 @@ from flask import Response
 
 from app.domain.users.roles import Role
 from app.domain.webhooks.retries import DeliveryState
+from app.services.paging import every_page
 from app.services.users.sessions import Session, caller_of
 from app.services.webhooks.deliveries import Delivery
 from app.web.console.frame.access import lead_to
-from app.web.console.frame.downloads import csv_download, every_page
+from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import Form, WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render

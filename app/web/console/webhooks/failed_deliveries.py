@@ -9,10 +9,11 @@ from pydantic import Field
 
 from app.domain.users.roles import Role
 from app.domain.webhooks.retries import DeliveryState
+from app.services.paging import every_page
 from app.services.users.sessions import Session, caller_of
 from app.services.webhooks.deliveries import FailedDelivery
 from app.web.console.frame.access import lead_to
-from app.web.console.frame.downloads import csv_download, every_page
+from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import Form, WithReason
 from app.web.console.frame.lists import ListQuery, neighbours
 from app.web.console.frame.masks import shown_endpoint

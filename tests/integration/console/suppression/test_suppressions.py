@@ -1,5 +1,6 @@
 """The list of suppressions: what it shows, filters and gives as a file, and what it keeps from viewers."""
 
+import re
 from collections.abc import Iterator
 from html import unescape
 
@@ -157,3 +158,18 @@ def test_a_forgotten_person_is_listed_without_a_name(web: Web) -> None:
     page = signed_in(web).page("/console/suppressions")
     assert "A forgotten person" in page
     assert "#f2ca" not in page
+
+
+def test_a_file_of_a_domain_that_cannot_be_is_refused_before_it_begins(web: Web) -> None:
+    """With a page that names the rule, not with a file that ends in its middle."""
+    answer = signed_in(web).get("/console/suppressions.csv?domain=exa%20mple")
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+
+
+def test_a_viewer_gets_from_a_domain_to_its_addresses(web: Web) -> None:
+    """No mask stands in the link."""
+    viewer = signed_in(web, Role.VIEWER)
+    page = viewer.change("/console/find", text="example.net").text
+    [link] = re.findall(r'href="(/console/suppressions\?domain=[^"]+)"', page)
+    assert link.endswith("domain=example.net")
+    assert 'value="example.net"' in viewer.page(link)

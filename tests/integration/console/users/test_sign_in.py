@@ -185,3 +185,10 @@ def test_signing_out_ends_the_session_itself(web: Web) -> None:
     thief = web.client.application.test_client()
     thief.set_cookie("postern_session", cookie.value)
     assert thief.get("/console").status_code == 303
+
+
+def test_the_way_back_is_kept_as_it_is(web: Web) -> None:
+    """Also where it has an @: without a session texts are masked, and this is none."""
+    wanted = "/console/suppressions?domain=@example.org"
+    page = web.client.get(web.client.get(wanted).headers["Location"]).text
+    assert f'name="next" value="{wanted}"' in page
