@@ -12,6 +12,12 @@ from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from sqlalchemy import Connection
+
+from app.domain.errors import Conflict
+from app.store.engine.database import clock
+from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
+from app.store.users.users import Credentials
 
 _STEP_S: Final = 30
 _EARLY_OR_LATE: Final = 1
@@ -20,6 +26,9 @@ _EARLY_OR_LATE: Final = 1
 _SECRET_BYTES: Final = 20
 _SECRET: Final = re.compile(r"[A-Z2-7]{32}")
 _CODE: Final = re.compile(r"[0-9]{6}")
+_UNREADABLE: Final = (
+    "The secret of your codes cannot be opened: an administrator has to reset them, or to mend SECRET_KEYS."
+)
 
 
 def new_secret() -> str:
@@ -35,6 +44,20 @@ def read_secret(text: str) -> bytes | None:
 def uri_of(secret: str, *, name: str) -> str:
     """The `otpauth:` URI from which an authenticator app takes the secret, as a QR code."""
     return _totp(b32decode(secret)).get_provisioning_uri(name, "Postern")
+
+
+def step_of_user(connection: Connection, key_ring: KeyRing, held: Credentials, code: str | None) -> int | None:
+    """The step of time whose code this is, of a user who needs codes and is locked; None as `step_of` says.
+
+    Raises `Conflict` if the secret cannot be opened.
+    """
+    if held.totp is None:
+        return None
+    try:
+        secret = key_ring.open(held.totp, row_id=held.user.id)
+    except (UnknownSealingKey, Unsealable) as error:
+        raise Conflict(_UNREADABLE) from error
+    return step_of(secret, code, now=clock(connection), used=held.totp_step)
 
 
 def step_of(secret: bytes, code: str | None, *, now: datetime, used: int | None) -> int | None:

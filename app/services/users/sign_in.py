@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 from app.domain.errors import SignInRefused
 from app.domain.users.names import is_name, normalised, parse_name
 from app.domain.users.roles import Role
-from app.services.users.codes import step_of
+from app.services.users.codes import step_of_user
 from app.services.users.guesses import Guesses, forget, note_lock
 from app.services.users.passwords import Passwords
 from app.services.users.sessions import actor_of, begin, hash_of
-from app.store.engine.database import Database, clock
+from app.store.engine.database import Database
 from app.store.operating import audit
 from app.store.submission.sealing import KeyRing
 from app.store.users import sign_in_links, user_sessions, users
@@ -36,8 +36,8 @@ class SignIn:
     def with_password(self, name: str, password: str, code: str | None, *, user_agent: str) -> str:
         """The token of a new session.
 
-        Raises `SignInRefused` with one sentence for all causes, `SignInLocked`, and `ServiceUnavailable` when too many
-        people sign in at once.
+        Raises `SignInRefused` with one sentence for all causes, `SignInLocked`, `Conflict` if the secret of the codes
+        cannot be opened, and `ServiceUnavailable` when too many people sign in at once.
         """
         given = normalised(name)
         with self._passwords.turn():
@@ -65,8 +65,7 @@ class SignIn:
         if held is None or held.user.disabled_at is not None or held.password_hash != known.password_hash:
             return None
         if held.totp is not None:
-            secret = self._key_ring.open(held.totp, row_id=held.user.id)
-            step = step_of(secret, code, now=clock(connection), used=held.totp_step)
+            step = step_of_user(connection, self._key_ring, held, code)
             if step is None:
                 return None
             users.use_step(connection, held.user.id, step)

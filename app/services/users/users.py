@@ -13,7 +13,7 @@ from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.users.names import check_password, parse_name
 from app.domain.users.roles import Role
 from app.services.suppression.entries import check_reason, invalid
-from app.services.users.codes import new_secret, read_secret, step_of, uri_of
+from app.services.users.codes import new_secret, read_secret, step_of, step_of_user, uri_of
 from app.services.users.guesses import Guesses, forget, note_lock
 from app.services.users.passwords import Passwords
 from app.services.users.sessions import actor_of, digest, hash_of, new_token
@@ -26,6 +26,7 @@ from app.store.users.users import Credentials, User
 __all__ = ["User", "Users"]
 
 FIRST_ADMIN: Final = "admin"
+_NO_CODES: Final = "You need no codes at the sign-in."
 LINK_LASTS: Final = timedelta(minutes=15)
 FIRST_LINK_LASTS: Final = timedelta(days=1)
 """How long the first link of a user lasts: it has to be handed over."""
@@ -184,25 +185,24 @@ class Users:
             _note(connection, actor_of(user), "user.totp", user)
 
     def end_totp(self, user: User, code: str) -> None:
-        """From now on the user needs no code. Raises `ValidationFailed` for a wrong code, and `SignInLocked`."""
+        """From now on the user needs no code.
+
+        Raises `ValidationFailed` for a wrong code, `SignInLocked`, and `Conflict` for a user who needs none.
+        """
+        if self._credentials(user).totp is None:
+            raise Conflict(_NO_CODES)
         lock = self._guesses.begin(user.name)
         with self._database.transaction() as connection:
             held = _held(connection, user.name)
-            ended = held.totp is None or self._is_code(connection, held, code)
-            if ended:
+            is_right = step_of_user(connection, self._key_ring, held, code) is not None
+            if is_right:
                 users.set_totp(connection, user.id, None, step=None)
                 forget(connection, user.name)
                 _note(connection, actor_of(user), "user.totp_ended", user)
             elif lock:
                 note_lock(connection, lock, user=user.name)
-        if not ended:
+        if not is_right:
             raise _wrong_code()
-
-    def _is_code(self, connection: Connection, held: Credentials, code: str) -> bool:
-        if held.totp is None:
-            return False
-        secret = self._key_ring.open(held.totp, row_id=held.user.id)
-        return step_of(secret, code, now=clock(connection), used=held.totp_step) is not None
 
     def _check_current(self, held: Credentials, current: str | None) -> None:
         """Raise `ValidationFailed` unless this is the password. It counts as a guess, as at the sign-in."""

@@ -12,7 +12,7 @@ from app.services.operating.key_rotation import new_key
 from app.services.users.users import Users
 from app.wiring.gateway import Gateway
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on
-from tests.support.gateway.rows import rows
+from tests.support.gateway.rows import change, rows
 from tests.support.users.people import PASSWORD, ROOT, WHY, code_of, person, sign_in, with_codes
 
 OIDC = ("https://id.example.com", "248289761001")
@@ -228,3 +228,27 @@ def test_forgetting_a_person_leaves_the_user_of_the_same_address(gateway: Gatewa
     person(gateway, "kim@example.com")
     gateway.forget(ROOT, "kim@example.com", reason=WHY, ask_ses=False)
     assert sign_in(gateway, "kim@example.com")
+
+
+def test_a_user_without_codes_ends_none_and_resets_no_failures(gateway: Gateway) -> None:
+    """Else a signed-in browser could guess the password for ever: the end of codes forgets failures."""
+    user = person(gateway)
+    for _ in range(2):
+        assert (
+            pointer_of(lambda: gateway.users.users.set_password(user, "wrong", "another long password")) == "/current"
+        )
+        with pytest.raises(Conflict, match="no codes"):
+            gateway.users.users.end_totp(user, "123456")
+    [failures] = rows(gateway, "sign_in_failures")
+    assert failures["failures"] == 2
+
+
+def test_a_secret_of_codes_that_does_not_open_is_said(gateway: Gateway) -> None:
+    """To somebody with the right password; an administrator resets the codes."""
+    user = person(gateway)
+    secret = with_codes(gateway, user)
+    change(gateway, "users", {"sealed_key": b"x" * 60})
+    with pytest.raises(Conflict, match="SECRET_KEYS"):
+        sign_in(gateway, code=code_of(gateway, secret, ahead=1))
+    gateway.users.users.reset_totp(ROOT, user.name, WHY)
+    assert sign_in(gateway)
