@@ -3,7 +3,7 @@
 This module decides which emails of a request are kept, and whether its idempotency key was used before.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -88,8 +88,7 @@ class Keep:
             recipients.save(connection, [move.after for move in found.moves])
             if found.superseded:
                 outcomes = [_with_superseded(outcome, found.superseded) for outcome in outcomes]
-                _store_answers(connection, entries, outcomes)
-                outcomes = _with_new_answers(entries, outcomes)
+                outcomes = _with_new_answers(entries, outcomes, _store_answers(connection, entries, outcomes))
             note_moves(connection, found.moves, added=added)
         return outcomes
 
@@ -103,30 +102,30 @@ def _with_superseded(outcome: Outcome, superseded: Superseded) -> Outcome:
     return replace(outcome, superseded=own)
 
 
-def _store_answers(connection: Connection, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
-    """Replace the answers of requests that superseded emails: a repetition has to name them too."""
+def _store_answers(
+    connection: Connection, entries: Sequence[Entry], outcomes: Sequence[Outcome]
+) -> dict[tuple[UUID, str], Json]:
+    """Replace the answers of requests that superseded emails: a repetition has to name them too. The new ones."""
+    stored = {}
     for entry, outcome in zip(entries, outcomes, strict=True):
         if entry.claim is not None and outcome.superseded:
-            idempotency_keys.replace_answer(connection, entry.claim, entry.answer(outcome.superseded))
+            answer = stored[entry.claim.app_id, entry.claim.key] = entry.answer(outcome.superseded)
+            idempotency_keys.replace_answer(connection, entry.claim, answer)
+    return stored
 
 
-def _with_new_answers(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _with_new_answers(
+    entries: Sequence[Entry], outcomes: Sequence[Outcome], stored: Mapping[tuple[UUID, str], Json]
+) -> list[Outcome]:
     """The outcomes; a repetition in the same commit gets the answer that took the place of the first one."""
-    answers = {
-        _place(entry): entry.answer(outcome.superseded)
-        for entry, outcome in zip(entries, outcomes, strict=True)
-        if outcome.superseded
-    }
-    return [
-        outcome
-        if outcome.earlier is None or _place(entry) not in answers
-        else replace(outcome, earlier=replace(outcome.earlier, answer=answers[_place(entry)]))
-        for entry, outcome in zip(entries, outcomes, strict=True)
-    ]
+    return [_repeated(entry, outcome, stored) for entry, outcome in zip(entries, outcomes, strict=True)]
 
 
-def _place(entry: Entry) -> tuple[UUID, str] | None:
-    return None if entry.claim is None else (entry.claim.app_id, entry.claim.key)
+def _repeated(entry: Entry, outcome: Outcome, stored: Mapping[tuple[UUID, str], Json]) -> Outcome:
+    if outcome.earlier is None or entry.claim is None:
+        return outcome
+    answer = stored.get((entry.claim.app_id, entry.claim.key), outcome.earlier.answer)
+    return replace(outcome, earlier=replace(outcome.earlier, answer=answer))
 
 
 def _spendings(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> Iterator[Spending]:

@@ -106,6 +106,9 @@ def count(connection: Connection, app_id: UUID) -> int:
     return connection.scalar(query) or 0
 
 
+_ANEW: Final[Mapping[str, Any]] = {"failures": 0, "failing_since": null(), "due_at": now()}
+
+
 def change(connection: Connection, endpoint_id: UUID, values: Mapping[str, Any]) -> None:
     """Set columns of an endpoint."""
     connection.execute(_update(endpoint_id).values(**values))
@@ -113,13 +116,12 @@ def change(connection: Connection, endpoint_id: UUID, values: Mapping[str, Any])
 
 def enable(connection: Connection, endpoint_id: UUID) -> None:
     """Enable an endpoint, and begin anew with it."""
-    change(connection, endpoint_id, {"disabled_at": null(), "disabled_why": null()})
-    begin_anew(connection, endpoint_id)
+    change(connection, endpoint_id, {"disabled_at": null(), "disabled_why": null(), **_ANEW})
 
 
 def begin_anew(connection: Connection, endpoint_id: UUID) -> None:
     """Count the failures of an endpoint anew, and let it be called at once: it may be another one than before."""
-    change(connection, endpoint_id, {"failures": 0, "failing_since": null(), "due_at": now()})
+    change(connection, endpoint_id, _ANEW)
 
 
 def call_now(connection: Connection, endpoint_id: UUID) -> None:
