@@ -14,6 +14,7 @@ from app.domain.users.roles import Role
 from app.services.paging import every_page
 from app.services.reporting.outcome_links import LinkView, LinkWish
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import app_names
 from app.web.console.frame.forms import Checked, WithReason
@@ -92,7 +93,7 @@ def create_link(session: Session, form: NewLink) -> Response:
 def revoke_link(session: Session, link_id: UUID, form: WithReason) -> Response:
     """Revoke it, and show the links."""
     current_gateway().reporting.outcome_links.revoke(caller_of(session), link_id, reason=form.reason)
-    return Response(status=303, headers={"Location": url_after(_LIST)})
+    return lead_to(url_after(_LIST))
 
 
 def _cells(view: LinkView) -> tuple[object, ...]:

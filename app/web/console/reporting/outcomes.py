@@ -12,6 +12,7 @@ from app.domain.users.roles import Role
 from app.services.reporting.outcome_file import COLUMNS
 from app.services.reporting.outcomes import OutcomeFilter, OutcomeView
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import EACH_OF, EmailListForm, EmailListQuery, app_names, text_of
 from app.web.console.frame.forms import Form
@@ -85,7 +86,7 @@ def show_outcomes(session: Session, query: OutcomesQuery) -> Response:
 )
 def filter_outcomes(session: Session, form: OutcomesForm) -> Response:  # noqa: ARG001 - the frame passes it
     """Lead to the list with these filters, without a name in the URL."""
-    return Response(status=303, headers={"Location": url_for(_LIST, **form.for_url())})
+    return lead_to(url_for(_LIST, **form.for_url()))
 
 
 def _shares(counts: Mapping[OutcomeKind, int], filters: Mapping[str, Any]) -> Iterator[_Share]:

@@ -12,6 +12,7 @@ from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
 from app.services.submission.look_up import EmailFilter, EmailView, RecipientView
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import EmailListForm, EmailListQuery, app_names, text_of
 from app.web.console.frame.forms import WithReason
@@ -79,7 +80,7 @@ def show_held(session: Session, query: HeldQuery) -> Response:
 @console_held.change("/console/held/filter", role=Role.VIEWER, summary="Filter held emails.", form=EmailListForm)
 def filter_held(session: Session, form: EmailListForm) -> Response:  # noqa: ARG001 - the frame passes it
     """Lead to the list with these filters, without a name in the URL."""
-    return Response(status=303, headers={"Location": url_for(_LIST, **form.for_url())})
+    return lead_to(url_for(_LIST, **form.for_url()))
 
 
 @console_held.change(
@@ -94,7 +95,7 @@ def decide_held(session: Session, form: Decision) -> Response:
     reconcile = current_gateway().reconcile
     decide = reconcile.resend_all if form.decision == "resend" else reconcile.discard_all
     decide(caller_of(session), form.recipient, reason=form.reason)
-    return Response(status=303, headers={"Location": url_after(_LIST)})
+    return lead_to(url_after(_LIST))
 
 
 def _rows(views: tuple[EmailView, ...]) -> Iterator[_Row]:

@@ -13,6 +13,7 @@ from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.users.roles import Role
 from app.services.submission.look_up import EmailView, RecipientView
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
@@ -140,4 +141,4 @@ def _recipient(view: EmailView, recipient_id: UUID) -> RecipientView:
 
 
 def _to(email_id: UUID) -> Response:
-    return Response(status=303, headers={"Location": url_after(_PAGE, email_id=email_id)})
+    return lead_to(url_after(_PAGE, email_id=email_id))

@@ -13,6 +13,7 @@ from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
 from app.services.submission.look_up import EmailFilter, EmailView
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import EACH_OF, EmailListForm, EmailListQuery, app_names, text_of
 from app.web.console.frame.forms import Form
@@ -102,7 +103,7 @@ def show_emails(session: Session, query: EmailsQuery) -> Response:
 @console_emails.change("/console/emails/filter", role=Role.VIEWER, summary="Filter the emails.", form=EmailsForm)
 def filter_emails(session: Session, form: EmailsForm) -> Response:  # noqa: ARG001 - the frame passes it
     """Lead to the list with these filters, without a name in the URL."""
-    return Response(status=303, headers={"Location": url_for(_LIST, **form.for_url())})
+    return lead_to(url_for(_LIST, **form.for_url()))
 
 
 def _row(view: EmailView) -> _Row:

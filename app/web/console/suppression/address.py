@@ -7,7 +7,7 @@ never those of its whole domain, which only an operator changes.
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 
-from flask import Response, make_response, redirect
+from flask import Response
 from pydantic import Field
 
 from app.domain.errors import Fault, NotFound, ValidationFailed
@@ -18,7 +18,7 @@ from app.domain.users.roles import Role
 from app.services.suppression.explanation.explain import Ask
 from app.services.suppression.unsuppress import why_forced
 from app.services.users.sessions import Session, caller_of
-from app.web.console.frame.access import RoleMissing
+from app.web.console.frame.access import RoleMissing, lead_to
 from app.web.console.frame.forms import Checked, Form, Reason, WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
@@ -164,11 +164,11 @@ def forget_person(session: Session, token: str, form: ForgetForm) -> Response:
         rule = "Type the address of this page, so that no other person is forgotten."
         raise ValidationFailed(rule, faults=(Fault("/address", "other_address", rule),))
     current_gateway().forget(caller_of(session), target.email, reason=form.reason, suppress=form.suppress)
-    return make_response(redirect(url_after("console_suppressions.show_suppressions"), 303))
+    return lead_to(url_after("console_suppressions.show_suppressions"))
 
 
 def _back(token: str) -> Response:
-    return make_response(redirect(url_after(_PAGE, token=token), 303))
+    return lead_to(url_after(_PAGE, token=token))
 
 
 def _changeable(session: Session, token: str) -> Target:

@@ -1,10 +1,11 @@
 """`/console/reviews`: domains of which many addresses bounced at once, and a person's decision about each."""
 
-from flask import Response, make_response, redirect
+from flask import Response
 
 from app.domain.users.roles import Role
 from app.services.suppression.review_bounces import Decision
 from app.services.users.sessions import Session, caller_of
+from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import WithReason
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
@@ -46,4 +47,4 @@ def undo_review(session: Session, domain: str, form: WithReason) -> Response:
 
 def _decided(session: Session, domain: str, decision: Decision, reason: str) -> Response:
     current_gateway().reviews.decide(caller_of(session), domain, decision, reason=reason)
-    return make_response(redirect(url_after("console_reviews.show_reviews"), 303))
+    return lead_to(url_after("console_reviews.show_reviews"))

@@ -7,19 +7,19 @@ for it. Only those who see addresses may search so: others could find out an add
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
-from flask import Response, make_response, redirect, url_for
+from flask import Response, url_for
 from pydantic import AfterValidator, Field
 
 from app.domain.errors import NotFound
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.suppression.rules import Origin
 from app.domain.users.roles import Role
-from app.services.paging import Page
 from app.services.suppression.browse import Part, Wanted
 from app.services.suppression.entries import Entry
 from app.services.users.sessions import Session, caller_of
-from app.web.console.frame.access import RoleMissing
+from app.web.console.frame.access import RoleMissing, lead_to
 from app.web.console.frame.downloads import csv_download
+from app.web.console.frame.email_filters import app_names
 from app.web.console.frame.forms import Form
 from app.web.console.frame.lists import ListQuery, filters_of, neighbours
 from app.web.console.frame.masks import sees_addresses
@@ -31,7 +31,6 @@ from app.web.http.context import current_gateway
 console_suppressions = Pages("console_suppressions", __name__)
 
 _PAGE: Final = "console_suppressions.show_suppressions"
-_APPS: Final = Page(limit=100)
 _COLUMNS: Final = (
     "address",
     "scope",
@@ -110,7 +109,7 @@ def show_suppressions(session: Session, query: SuppressionsQuery) -> Response:
         number=gateway.browse.count(caller, wanted),
         pages=neighbours(_PAGE, query, found, lambda one: one.id),
         file=url_for("console_suppressions.download_suppressions", **_filters(query)),
-        apps=[app.name for app in gateway.apps.page(caller, _APPS).data],
+        apps=app_names(session),
         is_narrowed=bool(_filters(query).keys() - {"part"}),
         parts=PARTS,
         origins=ORIGINS,
@@ -126,7 +125,7 @@ def filter_suppressions(session: Session, form: SuppressionFilter) -> Response: 
     begins = form.begins.strip() if form.begins else ""
     token = current_gateway().address_tokens.write(begins) if begins else None
     query = SuppressionsQuery(**form.model_dump(exclude={"begins"}), begins=token)
-    return make_response(redirect(url_for(_PAGE, **_filters(query)), 303))
+    return lead_to(url_for(_PAGE, **_filters(query)))
 
 
 @console_suppressions.page(
