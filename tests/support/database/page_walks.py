@@ -28,12 +28,12 @@ _OF_SUPPRESSIONS: Final = (
 _HOOK: Final = f"/console/webhooks/{HOOKS['app-1']}"
 _OF_AUDIT: Final = (
     *(
-        "actor=operator",
-        "actor=nobody",
+        "actor={operator}",
+        "actor={nobody}",
         "action=none",
         f"since={_DAY}",
         f"until={_DAY}",
-        f"actor=operator&until={_DAY}",
+        f"actor={{operator}}&until={_DAY}",
     ),
     "subject={person.201@mail201.example.net}",
     *_BOTH_WAYS,

@@ -1,12 +1,12 @@
 """`/console/audit`: who changed what, when and why; searched, and downloaded."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, url_for
 from pydantic import Field
 
-from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.errors import Fault, ValidationFailed
 from app.domain.message.address import InvalidAddress
 from app.domain.moments import read_since, read_until
 from app.domain.suppression.targets import parse_target
@@ -15,6 +15,7 @@ from app.services.operating.read_audit import Entry, Sought
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
+from app.web.console.frame.email_filters import Token, text_of
 from app.web.console.frame.forms import Form
 from app.web.console.frame.lists import ListQuery, filters_of, neighbours
 from app.web.console.frame.pages import Pages
@@ -26,30 +27,37 @@ console_audit = Pages("console_audit", __name__)
 COLUMNS = ("at", "actor", "action", "about", "reason", "details")
 
 
-class AuditQuery(ListQuery):
-    """Which entries to show. `subject` is the token of the address or the domain that they are about."""
+Action = Annotated[str, Field(max_length=40)]
 
-    actor: Annotated[str, Field(max_length=200)] | None = None
-    action: Annotated[str, Field(max_length=40)] | None = None
-    subject: Annotated[str, Field(max_length=1_000)] | None = None
+
+class AuditQuery(ListQuery):
+    """Which entries to show. `actor` is the token of who made them, `subject` that of the address or the domain."""
+
+    actor: Token | None = None
+    action: Action | None = None
+    subject: Token | None = None
     since: date | None = None
     until: date | None = None
 
     def sought(self) -> Sought:
         """The filter as the service takes it. Raises `NotFound` for a token that is none of ours."""
         return Sought(
-            actor=self.actor,
+            actor=text_of(self.actor),
             action=self.action,
-            key=_behind(self.subject) if self.subject else None,
+            key=text_of(self.subject),
             since=read_since(self.since.isoformat()) if self.since else None,
             until=read_until(self.until.isoformat()) if self.until else None,
         )
 
 
-class About(Form):
-    """What the entries are about: an address, or a domain such as `@example.org`."""
+class AuditForm(Form):
+    """The same as a person types it: who made the changes, and the address or the domain such as `@example.org`."""
 
-    text: Annotated[str, Field(max_length=320)]
+    actor: Annotated[str, Field(max_length=200)] | None = None
+    action: Action | None = None
+    about: Annotated[str, Field(max_length=320)] | None = None
+    since: date | None = None
+    until: date | None = None
 
 
 @console_audit.page("/console/audit", role=Role.OPERATOR, summary="Show the audit.", query=AuditQuery)
@@ -61,7 +69,7 @@ def show_audit(session: Session, query: AuditQuery) -> Response:
         "operating/audit.html",
         entries=found.data,
         query=query,
-        subject=sought.key,
+        sought=sought,
         filters=filters_of(query),
         token_of=current_gateway().address_tokens.write,
         details_of=_details,
@@ -76,25 +84,21 @@ def download_audit(session: Session, query: AuditQuery) -> Response:
     return csv_download("audit", COLUMNS, (map(_row, piece) for piece in pieces))
 
 
-@console_audit.change("/console/audit/about", role=Role.OPERATOR, summary="Search the audit by address.", form=About)
-def search_audit(session: Session, form: About) -> Response:  # noqa: ARG001 - every change has a session
-    """Lead to the entries about an address, which is in the body of the request and never in a URL."""
+@console_audit.change("/console/audit", role=Role.OPERATOR, summary="Search the audit.", form=AuditForm)
+def search_audit(session: Session, form: AuditForm) -> Response:  # noqa: ARG001 - every change has a session
+    """Lead to the entries that are sought. An address, which a user may have as a name, is never in a URL."""
+    written = current_gateway().address_tokens.write
+    rest = form.model_dump(mode="json", include={"action", "since", "until"}, exclude_none=True)
+    named = {"actor": form.actor and form.actor.strip(), "subject": form.about and _key_of(form.about)}
+    tokens: dict[str, Any] = {name: written(text) for name, text in named.items() if text}
+    return lead_to(url_for("console_audit.show_audit", **rest, **tokens))
+
+
+def _key_of(text: str) -> str:
     try:
-        target = parse_target(form.text.strip())
+        return parse_target(text.strip()).key
     except InvalidAddress as error:
-        raise ValidationFailed(str(error), faults=(Fault("/text", error.code, str(error)),)) from None
-    token = current_gateway().address_tokens.write(target.key)
-    return lead_to(url_for("console_audit.show_audit", subject=token))
-
-
-def _behind(token: str) -> str:
-    text = current_gateway().address_tokens.read(token)
-    if text is None:
-        raise NotFound("This link is not one of ours, or SECRET_KEYS has changed since. Search for the address again.")
-    try:
-        return parse_target(text).key
-    except InvalidAddress:
-        return text
+        raise ValidationFailed(str(error), faults=(Fault("/about", error.code, str(error)),)) from None
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
