@@ -86,14 +86,17 @@ def test_a_quarantined_notification_is_listed_and_read(web: Web, operator: Perso
 
 
 def test_one_is_read_again_with_a_reason(web: Web, operator: Person, quarantined: UUID) -> None:
-    """The audit has it; one that is not waiting is not read again."""
+    """It leads back to its list, and the audit has it; one that is not waiting is not read again."""
     url = f"{NOTIFICATIONS}/{quarantined}/retry"
-    page = operator.change(url, reason="The reader was mended.").text
+    assert 'name="which" value="quarantined"' in operator.page(f"{NOTIFICATIONS}/{quarantined}")
+    answer = operator.post(url, reason="The reader was mended.", which="quarantined")
+    assert "which=quarantined" in answer.headers["Location"]
+    page = operator.page(answer.headers["Location"])
     assert "It is read again" in page
     assert links(page) == []
     [entry] = rows(web.gateway, "audit", action="feedback_retry")
     assert (entry["actor"], entry["reason"]) == ("user:olga", "The reader was mended.")
-    assert operator.post(url, reason="Once more.").status_code == 409
+    assert operator.post(url, reason="Once more.", which="quarantined").status_code == 409
     assert operator.post(url).status_code == 422
 
 

@@ -41,8 +41,8 @@ class NotificationsQuery(ListQuery):
     which: Which = Which.QUARANTINED
 
 
-class AllOf(WithReason):
-    """All notifications of a list, and why they are read again."""
+class RetryForm(WithReason):
+    """The list of what is read again, and why."""
 
     which: Which
 
@@ -104,13 +104,13 @@ def show_refused(session: Session, refused_id: UUID) -> Response:
     "/console/notifications/<uuid:notification_id>/retry",
     role=Role.OPERATOR,
     summary="Have a notification read again.",
-    form=WithReason,
+    form=RetryForm,
     done="It is read again within a second, where workers run.",
 )
-def retry_notification(session: Session, notification_id: UUID, form: WithReason) -> Response:
+def retry_notification(session: Session, notification_id: UUID, form: RetryForm) -> Response:
     """Make it due, and show the list."""
     current_gateway().triage.retry(caller_of(session), notification_id, reason=form.reason)
-    return lead_to(url_after(_LIST))
+    return lead_to(url_after(_LIST, which=form.which))
 
 
 @console_notifications.change(
@@ -130,10 +130,10 @@ def retry_refused(session: Session, refused_id: UUID, form: WithReason) -> Respo
     "/console/notifications/retry",
     role=Role.OPERATOR,
     summary="Have all notifications of a list read again.",
-    form=AllOf,
+    form=RetryForm,
     done="All of them are read again, 10,000 at most. What is still wrong comes back to its list.",
 )
-def retry_all(session: Session, form: AllOf) -> Response:
+def retry_all(session: Session, form: RetryForm) -> Response:
     """Have them read or judged again, and show the list."""
     caller = caller_of(session)
     if form.which is Which.REFUSED:

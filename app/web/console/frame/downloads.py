@@ -1,6 +1,7 @@
 """Downloads as CSV: cells that no spreadsheet takes for a formula, masked for those who may not see addresses."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from flask import Response, stream_with_context
 
@@ -24,4 +25,5 @@ def _lines(columns: Sequence[str], pieces: Iterable[Iterable[Sequence[object]]])
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else safe(shown(str(value)))
+    text = value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+    return "" if value is None else safe(shown(text))

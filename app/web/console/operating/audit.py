@@ -102,7 +102,7 @@ def _key_of(text: str) -> str:
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
-    return entry.at.isoformat(), entry.actor, entry.action, entry.key, entry.reason, _details(entry)
+    return entry.at, entry.actor, entry.action, entry.key, entry.reason, _details(entry)
 
 
 def _details(entry: Entry) -> str:

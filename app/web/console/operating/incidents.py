@@ -1,7 +1,7 @@
 """`/console/incidents`: what holds email back, and the problems that a person has to look at, each with what to do."""
 
-from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.operating.pause_lanes import Circuit
 from app.services.operating.triage import Incident
-from app.services.paging import Page
+from app.services.paging import every_page
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
@@ -58,8 +58,6 @@ _PAGES: Final = {
 }
 """Where a person acts on the incidents of a kind: the name and the endpoint of the page."""
 
-_PIECE: Final = 500
-
 
 class Which(StrEnum):
     """Which incidents are listed."""
@@ -102,7 +100,9 @@ def show_incidents(session: Session, query: IncidentsQuery) -> Response:
 @console_incidents.page("/console/incidents.csv", role=Role.VIEWER, summary="Download incidents.", query=IncidentsQuery)
 def download_incidents(session: Session, query: IncidentsQuery) -> Response:
     """Answer with all open incidents, or all closed ones."""
-    return csv_download("incidents", COLUMNS, _pieces(session, are_open=query.which is Which.OPEN))
+    read = partial(current_gateway().triage.page, caller_of(session), are_open=query.which is Which.OPEN)
+    pieces = every_page(read, lambda one: one.id)
+    return csv_download("incidents", COLUMNS, (map(_row, piece) for piece in pieces))
 
 
 @console_incidents.change(
@@ -127,17 +127,6 @@ def _lane_of(circuit: Circuit) -> str:
 def _page_of(kind: str) -> Link | None:
     """The page on which a person acts on incidents of this kind."""
     return link_to(*_PAGES[kind]) if kind in _PAGES else None
-
-
-def _pieces(session: Session, *, are_open: bool) -> Iterator[Iterator[tuple[object, ...]]]:
-    """All rows, a piece at a time."""
-    triage, page = current_gateway().triage, Page(limit=_PIECE)
-    while True:
-        found = triage.page(caller_of(session), page, are_open=are_open)
-        yield map(_row, found.data)
-        if not found.has_more:
-            return
-        page = Page(limit=_PIECE, after=found.data[-1].id)
 
 
 def _row(one: Incident) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """`/console/outcome-links`: links that show outcomes to people without a sign-in. A new one is shown once."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -97,8 +97,7 @@ def revoke_link(session: Session, link_id: UUID, form: WithReason) -> Response:
 
 
 def _cells(view: LinkView) -> tuple[object, ...]:
-    values = (getattr(view.link, name) for name in _COLUMNS)
-    return tuple(one.isoformat(timespec="seconds") if isinstance(one, datetime) else one for one in values)
+    return tuple(getattr(view.link, name) for name in _COLUMNS)
 
 
 def _page(session: Session, query: ListQuery, *, url: str | None = None) -> Response:

@@ -113,5 +113,5 @@ def _cells(view: OutcomeView) -> tuple[object, ...]:
         view.stream,
         view.email_id,
         view.recipient_id,
-        view.updated_at.isoformat(timespec="seconds"),
+        view.updated_at,
     )

@@ -105,5 +105,5 @@ def _rows(views: tuple[EmailView, ...]) -> Iterator[_Row]:
 
 def _cells(row: _Row) -> tuple[object, ...]:
     email, recipient = row.email, row.recipient
-    since = recipient.updated_at.isoformat(timespec="seconds")
-    return email.id, recipient.id, recipient.email, email.subject, email.app, email.stream, since, recipient.reason
+    about = (email.id, recipient.id, recipient.email, email.subject, email.app, email.stream)
+    return (*about, recipient.updated_at, recipient.reason)

@@ -123,7 +123,7 @@ def _cells(view: EmailView) -> tuple[object, ...]:
     row = _row(view)
     return (
         view.id,
-        view.created_at.isoformat(timespec="seconds"),
+        view.created_at,
         view.app,
         view.stream,
         view.sender,

@@ -155,10 +155,10 @@ def _rows(pieces: Iterator[tuple[Entry, ...]]) -> Iterator[Iterator[tuple[object
                 one.scope,
                 one.origin,
                 one.reason,
-                one.created_at.isoformat(),
-                one.expires_at and one.expires_at.isoformat(),
+                one.created_at,
+                one.expires_at,
                 one.status,
-                one.removed_at and one.removed_at.isoformat(),
+                one.removed_at,
                 one.removed_by,
                 one.removal_reason,
             )

@@ -151,6 +151,6 @@ def _row(user: User) -> tuple[object, ...]:
         user.has_password,
         user.has_totp,
         user.has_openid,
-        user.created_at.isoformat(),
-        user.disabled_at.isoformat() if user.disabled_at else None,
+        user.created_at,
+        user.disabled_at,
     )
