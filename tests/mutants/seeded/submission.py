@@ -36,7 +36,7 @@ OF_ACCEPTING: Final = (
     Mutant(
         name="a repetition does not name what was superseded",
         file="app/services/submission/commit.py",
-        edits=(("                _store_answers(connection, entries, outcomes)\n", ""),),
+        edits=(("            idempotency_keys.replace_answer(connection, entry.claim, answer)\n", ""),),
         killed_by=f"{_SUPERSEDE}::test_a_repeated_request_gets_the_same_answer_and_supersedes_nothing[sqlite]",
     ),
     Mutant(
