@@ -26,8 +26,11 @@ PARTS = (
     "config_names.py",
     "config_openid.py",
     "config_outgoing.py",
+    "config_requests.py",
     "config_retention.py",
+    "config_smtp.py",
     "config_urls.py",
+    "config_workers.py",
     "wsgi.py",
     "gunicorn.conf.py",
 )
