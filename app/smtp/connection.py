@@ -37,6 +37,7 @@ class Patience:
     piece: float = 180.0
     message: float = 900.0
     session: float = 3600.0
+    looked_at_every: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

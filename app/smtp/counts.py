@@ -11,27 +11,28 @@ class Counts:
     """Counts since they were last taken."""
 
     def __init__(self) -> None:
-        self._tally: Tally = Counter()
+        self.waiting: Tally = Counter()
+        """What was not written yet."""
 
     def session(self, end: str) -> None:
         """A session is over, or never began."""
-        self._tally[SMTP_SESSION, end] += 1
+        self.waiting[SMTP_SESSION, end] += 1
 
     def recipient(self, verdict: str) -> None:
         """A recipient was judged."""
-        self._tally[SMTP_RECIPIENT, verdict] += 1
+        self.waiting[SMTP_RECIPIENT, verdict] += 1
 
     def message(self, verdict: str, seconds: float | None) -> None:
         """A message was judged, after this many seconds of work, if any."""
-        self._tally[SMTP_MESSAGE, verdict] += 1
+        self.waiting[SMTP_MESSAGE, verdict] += 1
         if seconds is not None:
-            self._tally[SMTP_MILLISECONDS, ""] += round(seconds * 1000)
+            self.waiting[SMTP_MILLISECONDS, ""] += round(seconds * 1000)
 
     def take(self) -> Tally:
         """All of it; from now on it begins anew."""
-        taken, self._tally = self._tally, Counter()
+        taken, self.waiting = self.waiting, Counter()
         return taken
 
     def put_back(self, tally: Tally) -> None:
         """These were not written."""
-        self._tally.update(tally)
+        self.waiting.update(tally)

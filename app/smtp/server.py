@@ -18,7 +18,6 @@ from app.smtp.counts import Tally
 log = structlog.get_logger()
 
 _BACKLOG: Final = 512
-_LOOKS_EVERY_S: Final = 1.0
 _BEATS_EVERY_S: Final = 5.0
 _POLLS_EVERY_S: Final = 0.02
 _STOPS_WITHIN_S: Final = 20.0
@@ -98,7 +97,7 @@ class Server:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(_LOOKS_EVERY_S)
+            await asyncio.sleep(self._door.patience.looked_at_every)
             now = time.monotonic()
             for one in list(self._door.connections):
                 one.look(now)

@@ -165,6 +165,10 @@ class Talk:
     def begin_message(self, *recipients: str) -> None:
         """Sign in and go as far as DATA."""
         self.sign_in()
+        self.begin_another(*recipients)
+
+    def begin_another(self, *recipients: str) -> None:
+        """Go as far as DATA."""
         assert self.say(b"MAIL FROM:<org@example.com>").startswith("250 ")
         for one in recipients or ("ann@example.net",):
             assert self.say(f"RCPT TO:<{one}>".encode()).startswith("250 ")
