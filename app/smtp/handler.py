@@ -1,9 +1,8 @@
 """The work of sessions, done by the services: it blocks, and is called on a thread for it (`app.smtp.threads`)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
-from uuid import UUID
 
 import structlog
 
@@ -11,6 +10,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import PosternError
 from app.services.submission.check import Obstacle
 from app.services.submission.idempotency import Idempotency
+from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.smtp import replies, verdicts
 from app.smtp.framing import IncomingMessage
 from app.smtp.repetition import idempotency_of
@@ -22,20 +22,13 @@ log = structlog.get_logger()
 _REPLAYED: Final = "It was accepted before: nothing is sent twice."
 
 
-class Receipt(Protocol):
-    """What the services give for a message: its id, the recipients it is not sent to, and whether it came before."""
+class Submitting(Protocol):
+    """As `app.services.submission.submit_raw.SubmitRaw` is called."""
 
-    @property
-    def id(self) -> UUID:
-        """The id of the email."""
-
-    @property
-    def suppressed(self) -> Sequence[object]:
-        """The recipients that it is not sent to."""
-
-    @property
-    def replayed(self) -> bool:
-        """Whether the same message was accepted before."""
+    def __call__(
+        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+    ) -> RawReceipt:
+        """Commit the message. Raises a `PosternError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +37,7 @@ class Services:
 
     authenticate: Callable[[str, str], Caller]
     vet_recipient: Callable[[Caller, str, int], Obstacle | None]
-    submit: Callable[[Caller, bytes, tuple[str, ...], Idempotency | None], Receipt]
+    submit: Submitting
 
 
 class Handler:
@@ -85,7 +78,8 @@ class Handler:
         if raw is None:
             return replies.BAD_LINES_IN_MESSAGE
         repeat = idempotency_of(work.caller, raw, work.recipients) if self._knows_repeats else None
-        receipt = self._services.submit(work.caller, raw, work.recipients, repeat)
+        submission = RawSubmission(raw=raw, recipients=work.recipients)
+        receipt = self._services.submit(work.caller, submission, idempotency=repeat)
         log.info(
             "smtp_accepted",
             session=session,

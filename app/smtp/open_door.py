@@ -3,6 +3,7 @@
 import time
 from urllib.parse import urlsplit
 
+from app.domain.message.mime import TRAVEL_LIMIT
 from app.smtp.admission import Admission, MostConnections
 from app.smtp.connection import Door, Patience
 from app.smtp.counts import Counts
@@ -14,9 +15,6 @@ from app.smtp.threads import Threads
 from app.smtp.tls import Certificate, CertificateFiles
 from app.wiring.gateway import Gateway
 from config import Settings, SettingsError
-
-LARGEST = 40 * 1024 * 1024
-"""What SES takes of a message: 40 MiB, https://docs.aws.amazon.com/ses/latest/dg/quotas.html."""
 
 _WAIT_FOR_EACH_THREAD = 8
 
@@ -30,7 +28,7 @@ def make_door(settings: Settings, services: Services, *, patience: Patience) -> 
     """A door that asks these services."""
     rules = Rules(
         host=settings.smtp_host_name or urlsplit(settings.public_url).hostname or "postern",
-        largest=LARGEST,
+        largest=TRAVEL_LIMIT,
         most_recipients=settings.max_recipients,
         has_tls=settings.smtp_certificate is not None,
     )
@@ -75,5 +73,5 @@ def _services(gateway: Gateway) -> Services:
     return Services(
         authenticate=gateway.authenticate.with_secret,
         vet_recipient=gateway.vet_recipient,
-        submit=None,
+        submit=gateway.submit_raw,
     )

@@ -15,6 +15,7 @@ from app.domain.errors import (
     ServiceUnavailable,
     ValidationFailed,
 )
+from app.domain.message.mime import MessageRule
 from app.domain.suppression.rules import Origin
 from app.services.submission.check import Obstacle
 from app.smtp import replies
@@ -23,7 +24,6 @@ from app.smtp.replies import Reply
 _MOST_FAULTS: Final = 10
 _INVALID: Final = "invalid"
 _UNDER_REVIEW: Final = "under_review"
-_TOO_LARGE: Final = frozenset({"too_large", "too_long"})
 
 
 def of_key(error: PosternError) -> Reply:
@@ -45,7 +45,7 @@ def of_error(error: PosternError) -> Reply:
             return replies.TROUBLE
         case PayloadTooLarge():
             return Reply(552, "5.3.4", text)
-        case ValidationFailed() if any(one.pointer == "/raw" and one.code in _TOO_LARGE for one in error.faults):
+        case ValidationFailed() if any(one.code == MessageRule.TOO_LARGE.value for one in error.faults):
             return Reply(552, "5.3.4", text)
     return Reply(451, "4.3.0", text) if error.retryable or error.status >= 500 else Reply(554, "5.6.0", text)
 

@@ -44,6 +44,7 @@ from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
 from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
+from app.services.submission.submit_raw import SubmitRaw
 from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
@@ -124,6 +125,7 @@ class Gateway:
     resend_failed: ResendFailed
     sources: Sources
     vet_recipient: VetRecipient
+    submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
     failover: Failover

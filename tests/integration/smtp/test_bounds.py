@@ -20,16 +20,15 @@ def connect(port: int) -> Talk:
 @pytest.mark.parametrize("limit", ["smtp_connections", "smtp_connections_per_address"])
 def test_connections_have_a_bound(limit: str) -> None:
     """One more is turned away with 421; when another one has ended, there is room again."""
-    with running_door(**{limit: 2}) as door:
-        with door.talk() as first, door.talk():
-            turned_away = connect(door.port)
-            assert turned_away.reply().startswith("421 4.7.0")
-            turned_away.connected.close()
-            assert first.say(b"QUIT").startswith("221 ")
-            first.connected.close()
-            until(lambda: door.door.admission.connections == 1)
-            with door.talk() as third:
-                assert third.say(b"NOOP").startswith("250 ")
+    with running_door(**{limit: 2}) as door, door.talk() as first, door.talk():
+        turned_away = connect(door.port)
+        assert turned_away.reply().startswith("421 4.7.0")
+        turned_away.connected.close()
+        assert first.say(b"QUIT").startswith("221 ")
+        first.connected.close()
+        until(lambda: door.door.admission.connections == 1)
+        with door.talk() as third:
+            assert third.say(b"NOOP").startswith("250 ")
 
 
 def test_sessions_of_one_key_have_a_bound() -> None:

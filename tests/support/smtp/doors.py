@@ -16,6 +16,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey
 from app.services.submission.check import Obstacle
 from app.services.submission.idempotency import Idempotency
+from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.smtp.connection import Door, Patience
 from app.smtp.handler import Services
 from app.smtp.open_door import make_door
@@ -33,15 +34,6 @@ CALLER = Caller(
 )
 FROM = "org@example.com"
 MESSAGE = b"From: org@example.com\r\nTo: ann@example.net\r\nMessage-ID: <1@example.com>\r\n\r\nDo come.\r\n"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The receipt of `FakeServices`."""
-
-    id: UUID
-    suppressed: tuple[object, ...] = ()
-    replayed: bool = False
 
 
 @dataclass
@@ -67,14 +59,15 @@ class FakeServices:
         return self.suppressed.get(address)
 
     def submit(
-        self, _caller: Caller, raw: bytes, recipients: tuple[str, ...], idempotency: Idempotency | None
-    ) -> Taken:
+        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+    ) -> RawReceipt:
         """Keep the message, once for each idempotency key."""
         self.before("submit")
         if idempotency is not None and idempotency.key in self.repeats:
-            return Taken(self.repeats[idempotency.key], replayed=True)
-        self.submitted.append((raw, recipients))
-        receipt = Taken(UUID(int=len(self.submitted)))
+            return RawReceipt(self.repeats[idempotency.key], (), replayed=True)
+        assert caller.app == self.caller.app
+        self.submitted.append((submission.raw, submission.recipients or ()))
+        receipt = RawReceipt(UUID(int=len(self.submitted)), (), replayed=False)
         if idempotency is not None:
             self.repeats[idempotency.key] = receipt.id
         return receipt
