@@ -21,7 +21,7 @@ _WAIT_FOR_EACH_THREAD = 8
 
 def door_of(settings: Settings, gateway: Gateway) -> Door:
     """The door of this gateway. Raises `SettingsError` if its certificate cannot be read."""
-    return make_door(settings, _services(gateway), patience=Patience())
+    return make_door(settings, services_of(gateway), patience=Patience())
 
 
 def make_door(settings: Settings, services: Services, *, patience: Patience) -> Door:
@@ -69,7 +69,8 @@ def _certificate(settings: Settings) -> Certificate | None:
         raise SettingsError(f"Postern cannot start: SMTP_CERTIFICATE: {error.strerror or 'cannot be used'}") from error
 
 
-def _services(gateway: Gateway) -> Services:
+def services_of(gateway: Gateway) -> Services:
+    """The services of this gateway that the door asks."""
     return Services(
         authenticate=gateway.authenticate.with_secret,
         vet_recipient=gateway.vet_recipient,

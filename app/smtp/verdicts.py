@@ -18,12 +18,13 @@ from app.domain.errors import (
 from app.domain.message.mime import MessageRule
 from app.domain.suppression.rules import Origin
 from app.services.submission.check import Obstacle
+from app.services.submission.vet_recipient import PAUSED
 from app.smtp import replies
 from app.smtp.replies import Reply
 
 _MOST_FAULTS: Final = 10
 _INVALID: Final = "invalid"
-_UNDER_REVIEW: Final = "under_review"
+_MAY_PASS: Final = frozenset({"under_review", PAUSED.code})
 
 
 def of_key(error: PosternError) -> Reply:
@@ -54,8 +55,8 @@ def of_obstacle(obstacle: Obstacle) -> Reply:
     """Why a recipient is refused: its address is malformed, or on the suppression list."""
     if obstacle.code == _INVALID:
         return Reply(553, "5.1.3", obstacle.detail)
-    if obstacle.code == _UNDER_REVIEW:
-        return Reply(451, "4.7.1", obstacle.detail)
+    if obstacle.code in _MAY_PASS:
+        return Reply(452, "4.7.1", obstacle.detail)
     status = "5.1.1" if obstacle.origin in {Origin.BOUNCE, Origin.SES_ACCOUNT} else "5.7.1"
     return Reply(550, status, f"{obstacle.detail}{_dates(obstacle)}")
 

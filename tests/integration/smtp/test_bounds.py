@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def connect(port: int) -> Talk:
 @pytest.mark.parametrize("limit", ["smtp_connections", "smtp_connections_per_address"])
 def test_connections_have_a_bound(limit: str) -> None:
     """One more is turned away with 421; when another one has ended, there is room again."""
-    with running_door(**{limit: 2}) as door, door.talk() as first, door.talk():
+    with running_door(**dict[str, Any]({limit: 2})) as door, door.talk() as first, door.talk():
         turned_away = connect(door.port)
         assert turned_away.reply().startswith("421 4.7.0")
         turned_away.connected.close()
