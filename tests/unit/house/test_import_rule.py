@@ -131,7 +131,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
-    "app.smtp": {*ENTRANCE, "config"},
+    "app.smtp": {*ENTRANCE, "app.smtp.protocol", "config"},
+    "app.smtp.protocol": {DOMAIN},
     "worker": {*ENTRANCE, "app.broker_url", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),
