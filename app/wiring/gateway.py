@@ -11,6 +11,7 @@ from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.streams import Streams
@@ -89,6 +90,7 @@ class Gateway:
     pseudonyms: Pseudonyms
     address_tokens: AddressTokens
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     accept: Accept
     check: Check
     look_up: LookUp
