@@ -12,8 +12,8 @@ from app.domain.sending.state_machine import State
 from app.domain.suppression.rules import Origin
 from app.services.reporting.outcome_links import LinkWish
 from app.store.suppression.gate_sql import reason_for
-from tests.support.browser.axe import Axe, axe_core
-from tests.support.browser.browser import ENTER, TAB, Browser, browsing
+from tests.support.browser.axe import Axe
+from tests.support.browser.browser import ENTER, TAB, Browser
 from tests.support.gateway.emails import submit
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import change
@@ -59,17 +59,6 @@ def pages(migrated_sqlite_url: str, redis_url: str) -> Iterator[Pages]:
         yield Pages(
             page("kim@example.com"), page("kim@example.com", masked=True), page("none"), f"{url}/outcomes/ended"
         )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> Axe:
-    return axe_core(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.mark.parametrize("width, scheme", SCREENS)

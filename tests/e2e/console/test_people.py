@@ -1,52 +1,20 @@
-"""The pages about people in a real browser: on phones and wide screens, light and dark, by keyboard, by axe."""
+"""The pages about people in a real browser: how they sign in, and what an administrator does about them."""
 
-from collections.abc import Iterator
-from itertools import product
+from typing import Final
 
 import pytest
 
 from app.domain.users.roles import Role
-from tests.support.browser.axe import Axe, axe_core
-from tests.support.browser.browser import ENTER, TAB, Browser, browsing
-from tests.support.console.sign_ins import PASSWORD, code_of, with_codes
+from tests.support.browser.axe import Axe
+from tests.support.browser.browser import ENTER, TAB, Browser
+from tests.support.browser.page import Page
+from tests.support.console.people import signed_in
+from tests.support.console.sign_ins import PASSWORD, another_browser, code_of, with_codes, with_password
+from tests.support.console.site import Site
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.web import Web, web_on
 from tests.support.servers.cli import until
-from tests.support.servers.served import served
 
-SCREENS = [
-    pytest.param(width, scheme, id=f"{width}-{scheme}") for width, scheme in product((360, 1280), ("light", "dark"))
-]
-
-
-@pytest.fixture
-def web(migrated_sqlite_url: str, redis_url: str) -> Iterator[Web]:
-    openid = {"oidc_issuer": "https://login.example.com", "oidc_client_id": "postern", "oidc_roles": "a=admin"}
-    with web_on(migrated_sqlite_url, redis_url, **openid) as made:
-        yield made
-
-
-@pytest.fixture
-def url(web: Web) -> Iterator[str]:
-    with served(web) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> Axe:
-    return axe_core(tmp_path_factory.mktemp("axe"))
-
-
-def sign_in(web: Web, browser: Browser, url: str) -> None:
-    """Open the link of a new administrator."""
-    _, token = web.gateway.users.users.create(ROOT, "admin.of.a.rather.long.name@example.com", Role.ADMIN)
-    browser.open(f"{url}/console/sign-in/link/{token}")
+OWN: Final = "/console/own-account"
 
 
 def send(browser: Browser, heading: str, *texts: str) -> None:
@@ -58,69 +26,141 @@ def send(browser: Browser, heading: str, *texts: str) -> None:
     until(lambda: browser.shows(heading) and browser.run("return document.title") != "before")
 
 
-@pytest.mark.parametrize("width, scheme", SCREENS)
-def test_every_page_can_be_used_by_everybody(
-    web: Web, url: str, browser: Browser, axe: Axe, width: int, scheme: str
-) -> None:
-    """Axe finds nothing, nothing is wider than the screen, and the browser blocks nothing."""
-    with_codes(web)
-    kim = web.gateway.users.users.find(ROOT, "kim").id
-    browser.look(width, scheme=scheme)
-    browser.complaints()
-    browser.open(f"{url}/console/sign-in")
-    fit(browser, axe, "Sign in")
-    sign_in(web, browser, url)
-    fit(browser, axe, "Overview")
-    for path, heading in (
-        ("/console/own-account", "Your sign-in"),
-        ("/console/users", "Users"),
-        (f"/console/users/{kim}", "kim"),
-    ):
-        browser.open(url + path)
-        browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        fit(browser, axe, heading)
-    browser.open(f"{url}/console/own-account")
-    browser.run("document.querySelector('form[action$=authenticator] button').click()")
-    until(lambda: browser.shows("Set up an authenticator"))
-    fit(browser, axe, "Set up an authenticator")
+def focus(browser: Browser, selector: str) -> None:
+    browser.run(f"document.querySelector('{selector}').focus()")
 
 
-def fit(browser: Browser, axe: Axe, heading: str) -> None:
-    """Check the page that the browser shows."""
-    assert browser.shows(heading)
-    assert axe.violations(browser) == []
-    assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    assert browser.complaints() == []
-
-
-def test_a_person_sets_up_their_sign_in_with_the_keyboard(web: Web, url: str, browser: Browser) -> None:
+@pytest.mark.presses(
+    "own_account.set_password",
+    "own_account.begin_authenticator",
+    "own_account.confirm_authenticator",
+    "sign_in.sign_out",
+    "sign_in.sign_in_with_password",
+)
+def test_a_person_sets_up_their_sign_in_with_the_keyboard(site: Site, browser: Browser, axe: Axe) -> None:
     """From the one-time link to a sign-in with a password and a code."""
+    name = "admin.of.a.rather.long.name@example.com"
     browser.look(1280)
-    sign_in(web, browser, url)
-    browser.open(f"{url}/console/own-account")
-    browser.run("document.querySelector('[name=new]').focus()")
+    browser.open(site.link(Role.ADMIN, name))
+    browser.open(site.url + OWN)
+    focus(browser, "[name=new]")
     send(browser, "Your sign-in", PASSWORD, PASSWORD)
-    assert browser.find(".done")[0].text.startswith("Your password is set.")
-    browser.run("document.querySelector('form[action$=authenticator] button').focus()")
+    assert Page(browser).done().startswith("Your password is set.")
+    focus(browser, "form[action$=authenticator] button")
     send(browser, "Set up an authenticator")
     assert browser.focused().label == "Code"
+    assert axe.faults(browser) == []
     secret = browser.find("#secret")[0].text
     send(browser, "Your sign-in", code_of(secret))
-    assert browser.find(".done")[0].text.startswith("Your authenticator is set up.")
-    browser.run("document.querySelector('form[action$=sign-out] button').focus()")
+    assert Page(browser).done().startswith("Your authenticator is set up.")
+    focus(browser, "form[action$=sign-out] button")
     send(browser, "Sign in")
-    send(browser, "Overview", "admin.of.a.rather.long.name@example.com", PASSWORD, code_of(secret, ahead=1))
+    assert axe.faults(browser) == []
+    focus(browser, "[name=name]")
+    send(browser, "Overview", name, PASSWORD, code_of(secret, ahead=1))
 
 
-def test_an_administrator_adds_a_person_with_the_keyboard(web: Web, url: str, browser: Browser) -> None:
-    """The link is shown with a button that copies it."""
+def test_a_wrong_password_keeps_the_name_that_was_typed(site: Site, browser: Browser) -> None:
+    """And says what to do; the page takes the next try at once."""
+    with_password(site.web, "una")
+    browser.ask("DELETE", "/cookie")
+    page = site.open(browser, "/console/sign-in")
+    page.write("Name", "una")
+    page.write("Password", "something else")
+    page.send("Sign in")
+    assert "Sign in" in page.heading()
+    assert browser.find("[role=alert]")[0].text
+    page.write("Password", PASSWORD)
+    page.send("Sign in")
+    assert page.heading() == "Overview"
+
+
+@pytest.mark.presses("own_account.end_authenticator")
+def test_a_person_ends_the_need_for_codes_by_a_last_code(site: Site, browser: Browser) -> None:
+    """So that a browser that was left open is not enough."""
+    person, secret = with_codes(site.web)
+    site.lend(browser, person)
+    page = site.open(browser, OWN)
+    page.unfold("Stop asking for codes")
+    page.write("Code", code_of(secret, ahead=1))
+    page.send("Stop asking for codes")
+    assert page.done() == "Your sign-in asks for no code any more."
+    assert not site.web.gateway.users.users.find(ROOT, person.name).has_totp
+
+
+@pytest.mark.presses("own_account.end_session", "own_account.end_other_sessions")
+def test_a_person_ends_sessions_that_they_do_not_know(site: Site, browser: Browser) -> None:
+    """One of them, and then all but this one."""
+    person = with_password(site.web, "sam")
+    for system in ("Windows NT 10.0", "X11; Linux x86_64", "Macintosh; Intel Mac OS X 14.0"):
+        another_browser(site.web, "sam", agent=f"Mozilla/5.0 ({system}; rv:130.0) Gecko/20100101 Firefox/130.0")
+    sam = site.web.gateway.users.users.find(ROOT, "sam").id
+    site.lend(browser, person)
+    page = site.open(browser, OWN)
+    page.send("End", within="Windows")
+    assert page.done() == "The session has ended."
+    assert "Windows" not in page.text()
+    assert len(site.web.gateway.users.sessions.of_user(sam)) == 3
+    page.send("End all others")
+    assert page.done() == "All your other sessions have ended."
+    assert len(site.web.gateway.users.sessions.of_user(sam)) == 1
+
+
+@pytest.fixture
+def root(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Browser:
+    """The browser of a new administrator, since the other tests here sign in as others."""
     browser.look(1280)
-    sign_in(web, browser, url)
-    browser.open(f"{url}/console/users")
-    browser.run("document.querySelector('.actions summary').focus()")
-    browser.press(ENTER, TAB)
-    assert browser.focused().label.startswith("Name")
-    send(browser, "One-time link", "kim@example.com", "support", "Kim joins support.")
-    assert web.gateway.users.users.find(ROOT, "kim@example.com").role is Role.SUPPORT
-    assert browser.find("#link")[0].text.startswith("http://127.0.0.1")
-    assert [one.text for one in browser.find("[data-copies]")] == ["Copy"]
+    site.lend(browser, signed_in(site.web, name=f"root.{request.node.name}"[:60]))
+    return browser
+
+
+@pytest.mark.presses("console_users.create_user")
+def test_an_administrator_adds_a_person_with_the_keyboard(site: Site, root: Browser, axe: Axe) -> None:
+    """The link is shown with a button that copies it."""
+    root.open(f"{site.url}/console/users")
+    focus(root, ".actions summary")
+    root.press(ENTER, TAB)
+    assert root.focused().label.startswith("Name")
+    send(root, "One-time link", "pat@example.com", "support", "Pat joins support.")
+    assert site.web.gateway.users.users.find(ROOT, "pat@example.com").role is Role.SUPPORT
+    assert root.find("#link")[0].text.startswith("http://127.0.0.1")
+    assert [one.text for one in root.find("[data-copies]")] == ["Copy"]
+    assert axe.faults(root) == []
+
+
+@pytest.mark.presses(
+    "console_users.change_role",
+    "console_users.make_link",
+    "console_users.disable_user",
+    "console_users.enable_user",
+)
+def test_an_administrator_changes_a_person(site: Site, root: Browser) -> None:
+    """The role, a new link, and whether they may sign in at all."""
+    users = site.web.gateway.users.users
+    users.create(ROOT, "eve", Role.VIEWER)
+    page = site.open(root, "/console/users")
+    page.send("eve")
+    page.unfold("Change the role")
+    page.choose("Role", "operator")
+    page.write("Reason", "She is on call.")
+    page.send("Change the role")
+    assert page.done().startswith("The user has this role now")
+    assert users.find(ROOT, "eve").role is Role.OPERATOR
+    assert page.change("Disable").startswith("The user is disabled:")
+    assert users.find(ROOT, "eve").disabled_at is not None
+    assert page.change("Enable") == "The user may sign in again."
+    assert users.find(ROOT, "eve").disabled_at is None
+    page.change("Make a one-time link")
+    assert page.heading() == "One-time link"
+    root.open(root.find("#link")[0].text.replace("http://127.0.0.1", site.url))
+    assert page.heading() == "Overview"
+
+
+@pytest.mark.presses("console_users.reset_authenticator")
+def test_an_administrator_helps_who_has_lost_a_phone(site: Site, root: Browser) -> None:
+    """The password alone is enough then."""
+    person, _ = with_codes(site.web, "lou")
+    page = site.open(root, "/console/users")
+    page.send("lou")
+    assert page.change("Reset the authenticator").startswith("The user needs no code any more")
+    assert not site.web.gateway.users.users.find(ROOT, person.name).has_totp

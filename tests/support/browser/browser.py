@@ -31,6 +31,12 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
+_HURRY: Final = """
+for (const name of ["setTimeout", "setInterval"]) {
+  const real = window[name];
+  window[name] = (what, milliseconds, ...more) => real(what, milliseconds / 20, ...more);
+}
+"""
 
 
 class CannotDo(Exception):
@@ -75,6 +81,24 @@ class Browser:
     def devtools(self, command: str, **parameters: Any) -> Any:
         """Run one command of Chromium's own protocol."""
         return self.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    @contextmanager
+    def in_a_hurry(self) -> Iterator[None]:
+        """Have the timers of pages that are opened in this block run twenty times as fast, so that no test waits."""
+        made = self.devtools("Page.addScriptToEvaluateOnNewDocument", source=_HURRY)
+        try:
+            yield
+        finally:
+            self.devtools("Page.removeScriptToEvaluateOnNewDocument", **made)
+
+    @contextmanager
+    def without_script(self) -> Iterator[None]:
+        """Run no script of the pages that are opened in this block."""
+        self.devtools("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self.devtools("Emulation.setScriptExecutionDisabled", value=False)
 
     def run(self, script: str) -> Any:
         """Run a script, to which the policy of the page does not apply, and return its result."""
