@@ -31,7 +31,8 @@ class Pages:
 def pages(site: Site) -> Pages:
     email = fill_every_page(site.web)
     person = signed_in(site.web, name="crawler")
-    found = [[path for path in paths if is_page(person.get(path))] for paths in crawl(site.web, person).values()]
+    kinds = crawl(site.web, person).values()
+    found = [next((path for path in paths if is_page(person.get(path))), None) for paths in kinds]
     others = (
         f"/console/emails/{email}",
         f"/console/emails/{email}/notifications",
@@ -39,7 +40,7 @@ def pages(site: Site) -> Pages:
         "/console/incidents?which=closed",
         "/console/suppressions?part=past",
     )
-    return Pages(tuple(dict.fromkeys([paths[0] for paths in found if paths] + list(others))))
+    return Pages(tuple(dict.fromkeys([*filter(None, found), *others])))
 
 
 def is_page(answer: TestResponse) -> bool:

@@ -111,8 +111,11 @@ class Browser:
 
     def find(self, selector: str) -> list[Element]:
         """Return the elements that match a CSS selector, in the order of the page."""
-        found = self.ask("POST", "/elements", {"using": "css selector", "value": selector})
-        return [self._read(f"/element/{each[ELEMENT]}") for each in found]
+        return [self._read(element) for element in self._matching(selector)]
+
+    def roles(self, selector: str) -> set[str]:
+        """Return the roles that a screen reader gets of the elements that match a CSS selector."""
+        return {self.ask("GET", f"{element}/computedrole") for element in self._matching(selector)}
 
     def shows(self, text: str) -> bool:
         """Return whether the page is complete and its heading contains `text`."""
@@ -133,6 +136,10 @@ class Browser:
     def picture(self) -> bytes:
         """Return a screenshot as PNG."""
         return base64.b64decode(self.ask("GET", "/screenshot"))
+
+    def _matching(self, selector: str) -> list[str]:
+        found = self.ask("POST", "/elements", {"using": "css selector", "value": selector})
+        return [f"/element/{each[ELEMENT]}" for each in found]
 
     def _read(self, element: str) -> Element:
         text, role, label = (self.ask("GET", element + part) for part in ("/text", "/computedrole", "/computedlabel"))
