@@ -13,6 +13,7 @@ from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.users.guesses import Guesses
 from app.services.users.openid import OpenIdSignIn
@@ -34,6 +35,7 @@ class AppServices:
     apps: Apps
     issue_keys: IssueKeys
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
 
 
@@ -54,6 +56,7 @@ def build_apps(ground: Ground) -> AppServices:
         apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database),
         streams=Streams(database=ground.database, links=ground.links),
+        standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),
     )
 
