@@ -15,6 +15,7 @@ from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.users.guesses import Guesses
 from app.services.users.openid import OpenIdSignIn
 from app.services.users.passwords import Passwords
@@ -51,10 +52,11 @@ class UserServices:
 
 def build_apps(ground: Ground) -> AppServices:
     """The services of applications."""
+    keys = TrustedKeys(database=ground.database)
     return AppServices(
-        authenticate=Authenticate(database=ground.database),
+        authenticate=Authenticate(keys),
         apps=Apps(database=ground.database),
-        issue_keys=IssueKeys(database=ground.database),
+        issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
         streams=Streams(database=ground.database, links=ground.links),
         standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),

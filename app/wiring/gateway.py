@@ -44,6 +44,7 @@ from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
 from app.services.submission.sources import Sources
+from app.services.submission.submit_raw import SubmitRaw
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -123,6 +124,7 @@ class Gateway:
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
+    submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
     failover: Failover

@@ -10,6 +10,7 @@ from app.services.submission.look_up import LookUp
 from app.services.submission.mx_lookup import MailHosts, SystemDns
 from app.services.submission.resend_failed import ResendFailed
 from app.services.submission.sources import Sources
+from app.services.submission.submit_raw import SubmitRaw
 from app.services.suppression.gate import Gate
 from app.wiring.foundation import Ground
 from config import Settings
@@ -25,12 +26,14 @@ class SubmissionServices:
     revise: Revise
     resend_failed: ResendFailed
     sources: Sources
+    submit_raw: SubmitRaw
 
 
 def build_submission(settings: Settings, ground: Ground, gate: Gate) -> SubmissionServices:
     """The services of submission; `gate` decides which recipients are suppressed."""
+    accept = _accept(settings, ground, gate)
     return SubmissionServices(
-        accept=_accept(settings, ground, gate),
+        accept=accept,
         check=Check(
             database=ground.database, gate=gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None
         ),
@@ -38,6 +41,7 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
         revise=Revise(database=ground.database, bells=ground.bells),
         resend_failed=ResendFailed(database=ground.database, bells=ground.bells),
         sources=Sources(database=ground.database, key_ring=ground.key_ring),
+        submit_raw=SubmitRaw(accept=accept),
     )
 
 

@@ -24,7 +24,7 @@ from app.store.sending import attempts, circuits, recipients
 from app.store.sending.circuits import Circuit
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages, emails
-from app.store.submission.body_packing import Body, unpack
+from app.store.submission.body_packing import Body, RawBody, unpack
 from app.store.submission.email_pages import Filter
 from app.store.submission.emails import Email
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
@@ -181,9 +181,10 @@ class LookUp:
         if email.body is None:
             return Body(text=None, html=None)
         try:
-            return unpack(self._key_ring.open(email.body, row_id=email.id))
+            content = unpack(self._key_ring.open(email.body, row_id=email.id))
         except (UnknownSealingKey, Unsealable):
             return Body(text=None, html=None)
+        return Body(text=None, html=None) if isinstance(content, RawBody) else content
 
 
 def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:

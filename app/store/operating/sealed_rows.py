@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 from app.domain.sending.state_machine import CLAIMABLE, WAITING
 from app.store.engine.bulk_statements import Among, update_rows
 from app.store.submission.sealing import key_id_of
-from app.store.tables.core import emails, peppers, recipients, users, webhook_secrets
+from app.store.tables.core import api_keys, emails, peppers, recipients, users, webhook_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Kind:
 
 
 EMAILS, PEPPERS = Kind(emails, needed=False), Kind(peppers, needed=True)
-KINDS: Final = (PEPPERS, EMAILS, Kind(webhook_secrets, needed=False), Kind(users, needed=False))
+KINDS: Final = (PEPPERS, EMAILS, *(Kind(table, needed=False) for table in (api_keys, webhook_secrets, users)))
 
 
 @dataclass(frozen=True, slots=True)

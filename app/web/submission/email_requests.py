@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.apps.own_words import TAG_LIMIT, TAG_WORD
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.message.attachments import Attachment, file_name
 from app.domain.message.content_types import read_content_type
@@ -48,10 +49,7 @@ from app.web.submission.mail_fields import (
     TimeField,
 )
 
-MAX_TAGS = 75
-"""As many as Resend takes. They stay here: SES gets none of them."""
-
-TagWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+TagWord = Annotated[str, Field(pattern=rf"^{TAG_WORD.pattern}$")]
 
 
 def _event_word(value: Any) -> str:
@@ -126,7 +124,7 @@ class EmailBody(Known):
     text: str | None = None
     headers: HeadersField | None = None
     attachments: tuple[AttachmentBody, ...] | None = None
-    tags: Annotated[tuple[TagBody, ...], Field(max_length=MAX_TAGS)] | None = None
+    tags: Annotated[tuple[TagBody, ...], Field(max_length=TAG_LIMIT)] | None = None
     actor: ActorField = Field(None, description="On whose behalf it is sent: an id of your own, or an address.")
     reference: KeyField = Field(None, description="What it is about: an id of your own, such as that of an invitation.")
     supersedes: KeyField = Field(

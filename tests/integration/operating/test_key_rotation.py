@@ -226,6 +226,7 @@ def test_the_rotation_has_every_sealed_column() -> None:
               if isinstance(column.type, LargeBinary)}  # fmt: skip
     wrapped = {(kind.name, "sealed_key") for kind in KINDS}
     beside = {("emails", "sealed_body"), ("peppers", "sealed"), ("webhook_secrets", "sealed"), ("users", "sealed_totp")}
+    beside |= {("api_keys", "sealed_secret")}
     digests = {("api_keys", "secret_sha256"), ("idempotency_keys", "fingerprint")}
     of_sign_ins = {("user_sessions", "token_hash"), ("sign_in_links", "token_hash"), ("sign_in_failures", "name_key")}
     public = {("signing_certificates", "pem"), ("signing_certificates", "proof")}

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.telemetry": set(),
     "app.domain": set(),
     "app.domain.message": {"app.domain"},
+    "app.domain.message.raw": {"app.domain", "app.domain.message", "app.domain.apps"},
     "app.domain.sending": {"app.domain"},
     "app.domain.feedback": {"app.domain", "app.domain.sending"},
     "app.domain.suppression": {"app.domain", "app.domain.message", "app.domain.feedback"},
