@@ -9,13 +9,14 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 from pydantic.alias_generators import to_pascal
 from pydantic_core import PydanticCustomError
 
 from app.domain.message.address import InvalidAddress, Mailbox, parse_address
 from app.domain.message.file_content import read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox
+from app.domain.message.raw.controls import stream_of
 from app.web.http.fields import read_text
 
 _ENCODED: Final = re.compile(r'"?(?P<name>(?:[^<>@"\\]*=\?[^<>@"\\ ]+\?=)+[^<>@"\\]*)"?\s*<(?P<address>[^<>]+)>')
@@ -78,5 +79,5 @@ MailboxesField = Annotated[tuple[MailboxField, ...], Field(max_length=MAX_MAILBO
 AddressField = Annotated[str, PlainValidator(_address)]
 BlobField = Annotated[bytes, PlainValidator(_blob)]
 TagField = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
-StreamField = Annotated[str | None, BeforeValidator(lambda text: text.lower() if isinstance(text, str) else text)]
-"""The name of a configuration set, which names a stream: names of streams are in lower case."""
+StreamField = Annotated[str, AfterValidator(stream_of)]
+"""The name of a configuration set, which names a stream."""

@@ -11,7 +11,8 @@ from typing import Final
 
 from flask import Response, request
 
-from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.callers import Caller
+from app.domain.errors import ValidationFailed
 from app.services.submission.accept import Receipt, Submission
 from app.services.submission.idempotency import Idempotency, fingerprint_as_sent
 from app.services.submission.submit_raw import RawSubmission
@@ -55,10 +56,12 @@ def submit(caller: Caller, submission: Submission, names: Mapping[str, str]) -> 
     return Taken(**accepted.body, replayed=accepted.replayed)
 
 
-def submit_raw(caller: Caller, submission: RawSubmission) -> Taken:
-    """Accept a MIME message. Raises what `SubmitRaw` raises."""
-    caller.require(Scope.EMAILS_SEND)
-    receipt = current_gateway().submit_raw(caller, submission, idempotency=idempotency_of(caller))
+def submit_raw(caller: Caller, submission: RawSubmission, names: Mapping[str, str]) -> Taken:
+    """Accept a MIME message. Raises what `SubmitRaw` raises, with the `names` of the fields in the request."""
+    try:
+        receipt = current_gateway().submit_raw(caller, submission, idempotency=idempotency_of(caller))
+    except ValidationFailed as error:
+        raise under_names_of_ses(error.faults, names) from None
     return Taken(str(receipt.id), len(receipt.suppressed), receipt.replayed)
 
 

@@ -134,6 +134,12 @@ def test_a_call_that_is_repeated_is_one_email(door: Door) -> None:
         ({"TenantName": "acme"}, "BadRequestException", "/TenantName: Postern has no tenants"),
         ({"ListManagementOptions": {"ContactListName": "all"}}, "BadRequestException", "/ListManagementOptions"),
         ({"Content": {"Template": {"TemplateName": "welcome"}}}, "BadRequestException", "TemplateName: Postern stores"),
+        ({"Content": {"Raw": {"Data": b"no header"}}}, "BadRequestException", "/Content/Raw/Data"),
+        (
+            {"Content": {"Raw": {"Data": b"From: kim@example.org\r\nTo: a@b.org\r\n\r\nHi"}}},
+            "MessageRejected",
+            "Email address is not verified.",
+        ),
         ({"Content": {}}, "BadRequestException", "/Content: Give one of Simple, Raw and Template."),
         (
             {"Content": {"Simple": SIMPLE["Content"]["Simple"] | {"Headers": [{"Name": "To", "Value": "a@b.org"}]}}},

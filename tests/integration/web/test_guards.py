@@ -189,7 +189,7 @@ def test_the_document_describes_every_route(web: Web) -> None:
 
 
 def is_of_ses(rule: Rule) -> bool:
-    return rule.endpoint.startswith("ses_")
+    return str(rule.endpoint).startswith("ses_")
 
 
 def all_references(node: Any) -> Iterator[str]:

@@ -39,6 +39,13 @@ _NAMES: Final = {
     "text": "/Message/Body/Text",
     "html": "/Message/Body/Html",
 }
+_NAMES_BESIDE_RAW: Final = {
+    "raw": "/RawMessage/Data",
+    "sender": "/Source",
+    "recipients": "/Destinations",
+    "stream": "/ConfigurationSetName",
+    "tags": "/Tags",
+}
 OTHERS: Final = frozenset(Path(__file__).with_name("unsupported.txt").read_text(encoding="utf-8").split())
 """The actions that Postern does not have, as in the service model of botocore."""
 
@@ -65,7 +72,7 @@ def send_raw_email(caller: Caller, form: SendRawEmailForm) -> Response:
         stream=form.configuration_set_name,
         tags=tags_of(form.tags),
     )
-    return _answer_taken("SendRawEmail", submit_raw(caller, submission))
+    return _answer_taken("SendRawEmail", submit_raw(caller, submission, _NAMES_BESIDE_RAW))
 
 
 def get_send_quota(caller: Caller, _: NoForm) -> Response:

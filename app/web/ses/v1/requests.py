@@ -22,7 +22,7 @@ class SendEmailForm(SesObject):
     return_path: AddressField | None = None
     return_path_arn: str | None = None
     tags: Tags = ()
-    configuration_set_name: StreamField = None
+    configuration_set_name: StreamField | None = None
 
 
 class RawMessage(SesObject):
@@ -41,7 +41,7 @@ class SendRawEmailForm(SesObject):
     destinations: MailboxesField = ()
     raw_message: RawMessage
     tags: Tags = ()
-    configuration_set_name: StreamField = None
+    configuration_set_name: StreamField | None = None
 
 
 class VerifyEmailIdentityForm(SesObject):

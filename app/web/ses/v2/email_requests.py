@@ -44,7 +44,7 @@ class _Sending(SesObject):
     reply_to_addresses: MailboxesField = ()
     feedback_forwarding_email_address: AddressField | None = None
     feedback_forwarding_email_address_identity_arn: str | None = None
-    configuration_set_name: StreamField = None
+    configuration_set_name: StreamField | None = None
     endpoint_id: Annotated[None, _NO_ENDPOINT] = None
     tenant_name: Annotated[None, _NO_TENANT] = None
     configuration_overrides: Annotated[None, _NO_TRACKING] = None

@@ -23,7 +23,7 @@ from app.web.ses.v2.routing import SesOperation, SesRoutes
 
 ses_emails = SesRoutes("ses_emails", __name__)
 
-NAMES: Final = {
+_NAMES: Final = {
     "from": "/FromEmailAddress",
     "to": "/Destination",
     "cc": "/Destination/CcAddresses",
@@ -37,6 +37,13 @@ NAMES: Final = {
     "headers": "/Content/Simple/Headers",
     "attachments": "/Content/Simple/Attachments",
 }
+_NAMES_BESIDE_RAW: Final = {
+    "raw": "/Content/Raw/Data",
+    "sender": "/FromEmailAddress",
+    "recipients": "/Destination",
+    "stream": "/ConfigurationSetName",
+    "tags": "/EmailTags",
+}
 
 
 @ses_emails.operation(
@@ -45,7 +52,7 @@ NAMES: Final = {
 def send_email(caller: Caller, body: SendEmailBody) -> Response:
     """Answer with the id of the email."""
     raw = body.content.raw
-    taken = _take_parts(caller, body) if raw is None else submit_raw(caller, _of_raw(body, raw))
+    taken = _take_parts(caller, body) if raw is None else submit_raw(caller, _of_raw(body, raw), _NAMES_BESIDE_RAW)
     return taken.marked(written({"MessageId": taken.id}))
 
 
@@ -59,7 +66,7 @@ def _take_parts(caller: Caller, body: SendEmailBody) -> Taken:
         stream=body.configuration_set_name,
         tags=tags_of(body.email_tags),
     )
-    return submit(caller, submission, NAMES)
+    return submit(caller, submission, _NAMES)
 
 
 def _parts(content: Content) -> Parts:
