@@ -14,6 +14,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.apps.trusted_keys import TrustedKeys
 from app.services.users.guesses import Guesses
@@ -37,6 +38,7 @@ class AppServices:
     apps: Apps
     issue_keys: IssueKeys
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
 
 
@@ -59,6 +61,7 @@ def build_apps(ground: Ground) -> AppServices:
         apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
         streams=Streams(database=ground.database, links=ground.links),
+        standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),
     )
 

@@ -14,6 +14,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
@@ -106,6 +107,7 @@ class Gateway:
     last_quota: LastQuota
     last_report: LastReport
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
