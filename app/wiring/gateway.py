@@ -44,8 +44,10 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
 from app.services.submission.submit_raw import SubmitRaw
+from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -126,6 +128,7 @@ class Gateway:
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
     submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
@@ -138,6 +141,7 @@ class Gateway:
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
     read_audit: ReadAudit
+    smtp_door: SmtpDoor
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices
