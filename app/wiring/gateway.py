@@ -11,8 +11,10 @@ from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
@@ -40,12 +42,12 @@ from app.services.sending.unconfirmed import Reconcile
 from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
+from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_raw import SubmitRaw
+from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
-from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
-from app.services.submission.submit_raw import SubmitRaw
-from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -91,6 +93,7 @@ class Gateway:
     pseudonyms: Pseudonyms
     address_tokens: AddressTokens
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     accept: Accept
     check: Check
     look_up: LookUp
@@ -106,6 +109,7 @@ class Gateway:
     last_quota: LastQuota
     last_report: LastReport
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
