@@ -16,6 +16,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.apps.trusted_keys import TrustedKeys
 from app.services.users.guesses import Guesses
@@ -40,6 +41,7 @@ class AppServices:
     issue_keys: IssueKeys
     doors: Doors
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
 
 
@@ -63,6 +65,7 @@ def build_apps(settings: Settings, ground: Ground) -> AppServices:
         issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
         doors=_doors(settings),
         streams=Streams(database=ground.database, links=ground.links),
+        standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),
     )
 

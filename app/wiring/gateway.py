@@ -15,6 +15,7 @@ from app.services.apps.authenticate import Authenticate
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
@@ -44,7 +45,10 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
+from app.services.submission.submit_raw import SubmitRaw
+from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -106,6 +110,7 @@ class Gateway:
     last_quota: LastQuota
     last_report: LastReport
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
@@ -125,6 +130,8 @@ class Gateway:
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
+    submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
     failover: Failover
@@ -136,6 +143,7 @@ class Gateway:
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
     read_audit: ReadAudit
+    smtp_door: SmtpDoor
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices

@@ -11,7 +11,7 @@ from app.domain.errors import NotFound, ValidationFailed
 from app.queue import Lane
 from app.store.tables.core import audit
 from app.wiring.gateway import Gateway, build
-from tests.support.gateway.emails import ROOT, state_of, submission, submit
+from tests.support.gateway.emails import ROOT, message_of, state_of, submission, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, issue, settings_for
 from tests.support.gateway.messages import content, read
 from tests.support.gateway.unsubscribe import BASE, KIM, mailed, mark, path_of
@@ -46,7 +46,7 @@ def test_the_link_replaces_the_applications_own(web: Web) -> None:
     mark(web.gateway)
     email = submission(KIM, stream="news")
     own = (("List-Unsubscribe", "<mailto:stop@example.com>"),)
-    asks = replace(email.message, headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
+    asks = replace(message_of(email), headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
     web.gateway.accept(who, [replace(email, message=asks)], idempotency=None, answer=lambda _: {})
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     got = read(web.mailer.sent[0].raw)
