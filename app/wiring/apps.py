@@ -74,9 +74,9 @@ def _doors(settings: Settings) -> Doors:
     return Doors(
         url=settings.public_url.rstrip("/"),
         region=settings.aws_region,
-        smtp_host=urlsplit(settings.public_url).hostname or "",
-        smtp_port=None,
-        smtp_tls_port=None,
+        smtp_host=settings.smtp_host_name or urlsplit(settings.public_url).hostname or "",
+        smtp_port=settings.smtp_port or None,
+        smtp_tls_port=settings.smtp_tls_port or None,
     )
 
 
