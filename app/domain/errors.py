@@ -61,14 +61,6 @@ class InvalidApiKey(PosternError):
     name, status, title = "invalid_api_key", 403, "API key not valid"
 
 
-class MalformedSignature(InvalidApiKey):
-    """What a request says of its signature cannot be read, or has a form that is not taken."""
-
-
-class WrongSignature(InvalidApiKey):
-    """The signature of a request is out of date, of another scope, or not that of the request."""
-
-
 class SignInRefused(PosternError):
     """A person could not be signed in to the console. It does not say why: that would show which names exist."""
 

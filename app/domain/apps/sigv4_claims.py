@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ from app.domain.apps.sigv4 import (
     signing_key,
     string_to_sign,
 )
-from app.domain.errors import InvalidApiKey, MalformedSignature, MissingApiKey, WrongSignature
+from app.domain.errors import InvalidApiKey
 
 SKEW: Final = timedelta(minutes=5)
 LONGEST_PRESIGNED_S: Final = 7 * 24 * 60 * 60
@@ -47,6 +48,23 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]{1,256}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _ISO_8601: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _SECONDS: Final = re.compile(r"[0-9]{1,6}")
+
+
+class Refusal(StrEnum):
+    """AWS's codes of the common errors that a signature can meet."""
+
+    MISSING = "MissingAuthenticationToken"
+    INCOMPLETE = "IncompleteSignature"
+    UNKNOWN_KEY = "InvalidClientTokenId"
+    MISMATCH = "SignatureDoesNotMatch"
+
+
+class SignatureRefused(InvalidApiKey):
+    """The signature of a request is missing, malformed, out of date or wrong; `code` is what AWS calls that."""
+
+    def __init__(self, code: Refusal, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +95,19 @@ class Claim:
     signature: str
 
     def require_current(self, now: datetime) -> None:
-        """Raise `WrongSignature` before the signature is good, and after: five minutes, unless it is presigned."""
+        """Raise `SignatureRefused` before the signature is good, and after: five minutes, unless it is presigned."""
         signed_at = _iso_8601(self.signed_at)
         if self.signed_at > now + SKEW:
             bound = f"{_iso_8601(now + SKEW)} ({_iso_8601(now)} + 5 min.)"
-            raise WrongSignature(f"Signature not yet current: {signed_at} is still later than {bound}")
+            raise _mismatch(f"Signature not yet current: {signed_at} is still later than {bound}")
         lasts = SKEW if self.expires_s is None else timedelta(seconds=self.expires_s)
         if self.signed_at + lasts < now:
             span = "5 min." if self.expires_s is None else f"{self.expires_s} s"
             bound = f"{_iso_8601(now - lasts)} ({_iso_8601(now)} - {span})"
-            raise WrongSignature(f"Signature expired: {signed_at} is now earlier than {bound}")
+            raise _mismatch(f"Signature expired: {signed_at} is now earlier than {bound}")
 
     def payload_of(self, body_hash: str) -> str:
-        """What is signed in place of the body with this SHA-256. Raises `MalformedSignature` and `WrongSignature`.
+        """What is signed in place of the body with this SHA-256. Raises `SignatureRefused`.
 
         It is that hash, or `UNSIGNED-PAYLOAD` where a signed header says so. The SDKs of AWS sign the hash for SES; a
         presigned URL without it would send for days whatever anyone puts into it.
@@ -99,12 +117,10 @@ class Claim:
         if self.payload == _UNSIGNED:
             if self.expires_s is None and _PAYLOAD in dict(self.headers):
                 return _UNSIGNED
-            raise MalformedSignature(f"{_UNSIGNED} is taken in a signed header only, and not with a presigned URL.")
+            raise _incomplete(f"{_UNSIGNED} is taken in a signed header only, and not with a presigned URL.")
         if self.payload.startswith("STREAMING-"):
-            raise MalformedSignature(
-                "A body in signed chunks (STREAMING-…) is not taken: sign the SHA-256 of the body."
-            )
-        raise WrongSignature(f"The header {_PAYLOAD} is not the SHA-256 of the body that arrived.")
+            raise _incomplete("A body in signed chunks (STREAMING-…) is not taken: sign the SHA-256 of the body.")
+        raise _mismatch(f"The header {_PAYLOAD} is not the SHA-256 of the body that arrived.")
 
     def is_proven_by(self, secret: str, request: SignedRequest, payload: str) -> bool:
         """Whether the holder of this secret has signed this request with this hash of its body; in constant time."""
@@ -120,21 +136,20 @@ class Claim:
 
 
 def read_claim(request: SignedRequest) -> Claim:
-    """The signature that a request claims to have.
-
-    Raises `MissingApiKey`, `MalformedSignature`, `WrongSignature`, and `InvalidApiKey` for a session token.
-    """
+    """The signature that a request claims to have. Raises `SignatureRefused`."""
     target = request.path + request.query
     if len(target) > _LONGEST_TARGET or not target.isascii():
-        raise MalformedSignature(f"Path and query are percent-encoded, and have {_LONGEST_TARGET} characters at most.")
+        raise _incomplete(f"Path and query are percent-encoded, and have {_LONGEST_TARGET} characters at most.")
     headers, parameters = _folded(request.headers), _of_presigned(request.query)
     authorization = headers.get("authorization") or None
     if authorization is None and not parameters:
-        raise MissingApiKey("Missing Authentication Token")
+        raise SignatureRefused(Refusal.MISSING, "Missing Authentication Token")
     if authorization is not None and parameters:
-        raise MalformedSignature("A request is signed in its Authorization header or in its query, not in both.")
+        raise _incomplete("A request is signed in its Authorization header or in its query, not in both.")
     if _TOKEN.lower() in headers or _TOKEN in parameters:
-        raise InvalidApiKey(f"Session tokens ({_TOKEN}) are not taken: use an access key of Postern without one.")
+        raise SignatureRefused(
+            Refusal.UNKNOWN_KEY, f"Session tokens ({_TOKEN}) are not taken: use an access key of Postern without one."
+        )
     if authorization is None:
         return _claim(_presigned(parameters), headers, date=parameters["X-Amz-Date"], dated_by=None)
     parts = _of_authorization(authorization)
@@ -143,28 +158,26 @@ def read_claim(request: SignedRequest) -> Claim:
     if dated_by not in headers:
         missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if missing:
-        raise MalformedSignature(" ".join(missing))
+        raise _incomplete(" ".join(missing))
     return _claim(parts, headers, date=headers[dated_by], dated_by=dated_by)
 
 
 def _claim(parts: Mapping[str, str], headers: Mapping[str, str], *, date: str, dated_by: str | None) -> Claim:
     credential = _CREDENTIAL.fullmatch(parts["Credential"])
     if credential is None:
-        raise MalformedSignature(
+        raise _incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
         )
     key_id, day, region, service, terminator = credential.groups()
     signed_at = _read_date(date)
     if day != _iso_8601(signed_at)[:8]:
-        raise WrongSignature(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP."
-        )
+        raise _mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
     if service != _SERVICE:
-        raise WrongSignature(f"Credential should be scoped to correct service: '{_SERVICE}'.")
+        raise _mismatch(f"Credential should be scoped to correct service: '{_SERVICE}'.")
     if terminator != TERMINATOR:
-        raise WrongSignature(f"Credential should be scoped with a valid terminator: '{TERMINATOR}'.")
+        raise _mismatch(f"Credential should be scoped with a valid terminator: '{TERMINATOR}'.")
     if not _HASH.fullmatch(parts["Signature"]):
-        raise MalformedSignature("The signature has 64 hexadecimal digits in lower case.")
+        raise _incomplete("The signature has 64 hexadecimal digits in lower case.")
     return Claim(
         key_id=key_id,
         scope=f"{day}/{region}/{service}/{terminator}",
@@ -179,25 +192,23 @@ def _claim(parts: Mapping[str, str], headers: Mapping[str, str], *, date: str, d
 def _signed_headers(named: str, headers: Mapping[str, str], dated_by: str | None) -> tuple[tuple[str, str], ...]:
     names = named.split(";")
     if len(names) > _MOST_SIGNED_HEADERS or not all(map(_HEADER_NAME.fullmatch, names)):
-        raise MalformedSignature(
-            f"SignedHeaders has at most {_MOST_SIGNED_HEADERS} names in lower case, with ; between them."
-        )
+        raise _incomplete(f"SignedHeaders has at most {_MOST_SIGNED_HEADERS} names in lower case, with ; between them.")
     if "host" not in names:
-        raise WrongSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+        raise _mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     if dated_by is not None and dated_by not in names:
-        raise WrongSignature("The header with the date must be a 'SignedHeader' in the AWS Authorization.")
+        raise _mismatch("The header with the date must be a 'SignedHeader' in the AWS Authorization.")
     if not headers.keys() >= set(names):
-        raise WrongSignature("A header that was signed did not arrive: something on the way has removed or renamed it.")
+        raise _mismatch("A header that was signed did not arrive: something on the way has removed or renamed it.")
     return tuple((name, headers[name]) for name in names)
 
 
 def _of_authorization(text: str) -> dict[str, str]:
     algorithm, _, rest = text.partition(" ")
     if algorithm != ALGORITHM or len(text) > _LONGEST_AUTHORIZATION:
-        raise MalformedSignature(f"The Authorization header begins with {ALGORITHM}, AWS's Signature Version 4.")
+        raise _incomplete(f"The Authorization header begins with {ALGORITHM}, AWS's Signature Version 4.")
     parts = [part.strip().partition("=") for part in rest.split(",")]
     if len(parts) != len({name for name, _, _ in parts}):
-        raise MalformedSignature("A part of the Authorization header is there twice.")
+        raise _incomplete("A part of the Authorization header is there twice.")
     return {name: value for name, _, value in parts}
 
 
@@ -207,19 +218,19 @@ def _of_presigned(query: str) -> dict[str, str]:
         return {}
     pairs = [pair.partition("=") for pair in query.split("&") if pair.startswith("X-Amz-")]
     if len(pairs) != len({name for name, _, _ in pairs}):
-        raise MalformedSignature("A parameter of the signature is in the query twice.")
+        raise _incomplete("A parameter of the signature is in the query twice.")
     return {name: unquote(value) for name, _, value in pairs}
 
 
 def _presigned(parameters: Mapping[str, str]) -> dict[str, str]:
     missing = [f"'X-Amz-{name}'" for name in _PARAMETERS if not parameters.get(f"X-Amz-{name}")]
     if missing:
-        raise MalformedSignature(f"AWS query-string parameters must include {', '.join(missing)}.")
+        raise _incomplete(f"AWS query-string parameters must include {', '.join(missing)}.")
     parts = {name: parameters[f"X-Amz-{name}"] for name in _PARAMETERS}
     if parts["Algorithm"] != ALGORITHM:
-        raise MalformedSignature(f"X-Amz-Algorithm is {ALGORITHM}.")
+        raise _incomplete(f"X-Amz-Algorithm is {ALGORITHM}.")
     if not _SECONDS.fullmatch(parts["Expires"]) or not 1 <= int(parts["Expires"]) <= LONGEST_PRESIGNED_S:
-        raise MalformedSignature(f"X-Amz-Expires is a number of seconds from 1 to {LONGEST_PRESIGNED_S}, a week.")
+        raise _incomplete(f"X-Amz-Expires is a number of seconds from 1 to {LONGEST_PRESIGNED_S}, a week.")
     return parts
 
 
@@ -242,8 +253,16 @@ def _read_date(text: str) -> datetime:
         read = parsedate_to_datetime(text[:64])
         return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise MalformedSignature("Date must be in ISO-8601 'basic format', such as 20260131T235959Z.") from error
+        raise _incomplete("Date must be in ISO-8601 'basic format', such as 20260131T235959Z.") from error
 
 
 def _iso_8601(moment: datetime) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ}"
+
+
+def _incomplete(detail: str) -> SignatureRefused:
+    return SignatureRefused(Refusal.INCOMPLETE, detail)
+
+
+def _mismatch(detail: str) -> SignatureRefused:
+    return SignatureRefused(Refusal.MISMATCH, detail)

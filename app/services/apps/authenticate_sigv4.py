@@ -12,14 +12,14 @@ from typing import Final
 import structlog
 
 from app.domain.apps.callers import Caller
-from app.domain.apps.sigv4_claims import SignedRequest, read_claim
-from app.domain.errors import InvalidApiKey, ServiceUnavailable, WrongSignature
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest, read_claim
+from app.domain.errors import ServiceUnavailable
 from app.services.apps.authenticate import caller_of
 from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 
-__all__ = ["AuthenticateSigV4", "SignedRequest"]
+__all__ = ["AuthenticateSigV4", "SignatureRefused", "SignedRequest"]
 
 log = structlog.get_logger()
 
@@ -48,10 +48,8 @@ class AuthenticateSigV4:
         self._clock = clock
 
     def __call__(self, request: SignedRequest) -> Caller:
-        """The caller.
+        """The caller. Raises `SignatureRefused`, `RestrictedApiKey`, and `ServiceUnavailable`.
 
-        Raises `MissingApiKey`, `MalformedSignature`, `WrongSignature`, `InvalidApiKey` for a key that does not open the
-        SES door, `RestrictedApiKey` for an archived application, and `ServiceUnavailable`.
         A signature is computed for unknown keys too, so that they take as long as wrong signatures.
         """
         claim = read_claim(request)
@@ -62,9 +60,9 @@ class AuthenticateSigV4:
         secret = self._secret_of(key) if key else None
         is_proven = claim.is_proven_by(secret or _OF_NO_KEY, request, payload)
         if key is None or secret is None:
-            raise InvalidApiKey(_UNKNOWN)
+            raise SignatureRefused(Refusal.UNKNOWN_KEY, _UNKNOWN)
         if not is_proven:
-            raise WrongSignature(_WRONG)
+            raise SignatureRefused(Refusal.MISMATCH, _WRONG)
         return caller_of(key)
 
     def _secret_of(self, key: ApiKey) -> str | None:

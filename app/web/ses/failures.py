@@ -36,8 +36,6 @@ Codes = Mapping[type[PosternError], tuple[str, int]]
 V2: Final[Codes] = {
     errors.MissingApiKey: ("MissingAuthenticationTokenException", 403),
     errors.InvalidApiKey: ("UnrecognizedClientException", 403),
-    errors.MalformedSignature: ("IncompleteSignatureException", 400),
-    errors.WrongSignature: ("InvalidSignatureException", 403),
     errors.RestrictedApiKey: ("AccessDeniedException", 403),
     errors.MalformedRequest: ("BadRequestException", 400),
     errors.ValidationFailed: ("BadRequestException", 400),
@@ -56,8 +54,6 @@ V2: Final[Codes] = {
 V1: Final[Codes] = {
     errors.MissingApiKey: ("MissingAuthenticationToken", 403),
     errors.InvalidApiKey: ("InvalidClientTokenId", 403),
-    errors.MalformedSignature: ("IncompleteSignature", 400),
-    errors.WrongSignature: ("SignatureDoesNotMatch", 403),
     errors.RestrictedApiKey: ("AccessDenied", 403),
     errors.MalformedRequest: ("MalformedQueryString", 400),
     errors.ValidationFailed: ("InvalidParameterValue", 400),

@@ -7,7 +7,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import InvalidApiKey
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.issue_keys import Issued
 from app.services.apps.trusted_keys import TrustedKeys
@@ -41,9 +41,9 @@ def fresh(gateway: Gateway, monotonic: Callable[[], float] = lambda: 100.0) -> A
 
 def is_unknown(gateway: Gateway, issued: Issued) -> bool:
     """Return whether a process that has cached nothing says that it does not know the key."""
-    with pytest.raises(InvalidApiKey) as refused:
+    with pytest.raises(SignatureRefused) as refused:
         call(gateway, issued)
-    return type(refused.value) is InvalidApiKey
+    return refused.value.code is Refusal.UNKNOWN_KEY
 
 
 def test_a_key_with_the_scope_signs_requests(gateway: Gateway) -> None:
@@ -71,9 +71,9 @@ def test_a_revoked_key_is_refused_within_five_seconds_and_its_sealed_secret_dele
     call(gateway, issued, authenticate=authenticate)
     gateway.issue_keys.revoke(ROOT, issued.key.public_id)
     seconds[0] += 5
-    with pytest.raises(InvalidApiKey) as refused:
+    with pytest.raises(SignatureRefused) as refused:
         call(gateway, issued, authenticate=authenticate)
-    assert type(refused.value) is InvalidApiKey
+    assert refused.value.code is Refusal.UNKNOWN_KEY
     assert [(row["sealed_secret"], row["sealed_key"]) for row in rows(gateway, "api_keys")] == [(None, None)]
 
 

@@ -1,4 +1,4 @@
-"""Which signed requests are let in: each refusal is of its kind, and no form of a wrong signature passes."""
+"""Which signed requests are let in: each refusal has AWS's code, and no form of a wrong signature passes."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -13,16 +13,8 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.apps.sigv4_claims import SignedRequest
-from app.domain.errors import (
-    InvalidApiKey,
-    MalformedSignature,
-    MissingApiKey,
-    PosternError,
-    RestrictedApiKey,
-    ServiceUnavailable,
-    WrongSignature,
-)
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest
+from app.domain.errors import RestrictedApiKey, ServiceUnavailable
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.apps import App
@@ -152,85 +144,85 @@ def test_a_body_may_be_unsigned_where_a_signed_header_says_so() -> None:
         but(of_body(), "X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"),
         but(signed(method="GET", presigned_s=60), "X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"),
     ):
-        with pytest.raises(PosternError):
+        with pytest.raises(SignatureRefused):
             admit(spoilt)
 
 
-REFUSED: list[tuple[str, Callable[[], SignedRequest], type[PosternError], str]] = [
-    ("no signature", lambda: SignedRequest("POST", "/", "", (("Host", "a.example"),), b""), MissingApiKey, "Missing"),
-    ("an empty header", lambda: but(of_body(), "Authorization", " "), MissingApiKey, "Missing"),
-    ("a bearer", lambda: but(of_body(), "Authorization", f"Bearer ptn_{PUBLIC}"), MalformedSignature, "begins with"),
-    ("version 3", lambda: but(of_body(), "Authorization", "AWS3-HTTPS AWSAccessKeyId=x"), MalformedSignature, "begins"),
-    ("version 4a", lambda: claiming("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), MalformedSignature, "begins with"),
-    ("too long", lambda: claiming("Signature=", f"Signature={'a' * 5000}"), MalformedSignature, "begins with"),
-    ("no credential", lambda: claiming("Credential=", "Cred="), MalformedSignature, "requires 'Credential' parameter"),
-    ("no names", lambda: claiming("SignedHeaders=", "x="), MalformedSignature, "requires 'SignedHeaders' parameter"),
-    ("no hash", lambda: claiming("Signature=", "x="), MalformedSignature, "requires 'Signature' parameter"),
-    ("a part twice", lambda: claiming("Signature=", "Signature=x, Signature="), MalformedSignature, "there twice"),
-    ("a short hash", lambda: claiming("Signature=", "Signature=a"), MalformedSignature, "64 hexadecimal digits"),
-    ("no date", lambda: without(of_body(), "X-Amz-Date"), MalformedSignature, "existence of either a 'X-Amz-Date'"),
-    ("an odd date", lambda: but(of_body(), "X-Amz-Date", "now"), MalformedSignature, "ISO-8601 'basic format'"),
-    ("a day that is none", lambda: but(of_body(), "X-Amz-Date", "20260231T120000Z"), MalformedSignature, "ISO-8601"),
-    ("the first day", lambda: but(of_body(), "X-Amz-Date", "00010101T000000Z"), WrongSignature, "does not match"),
+REFUSED: list[tuple[str, Callable[[], SignedRequest], Refusal, str]] = [
+    ("no signature", lambda: SignedRequest("POST", "/", "", (("Host", "a.example"),), b""), Refusal.MISSING, "Missing"),
+    ("an empty header", lambda: but(of_body(), "Authorization", " "), Refusal.MISSING, "Missing"),
+    ("a bearer", lambda: but(of_body(), "Authorization", f"Bearer ptn_{PUBLIC}"), Refusal.INCOMPLETE, "begins with"),
+    ("version 3", lambda: but(of_body(), "Authorization", "AWS3-HTTPS AWSAccessKeyId=x"), Refusal.INCOMPLETE, "begins"),
+    ("version 4a", lambda: claiming("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), Refusal.INCOMPLETE, "begins with"),
+    ("too long", lambda: claiming("Signature=", f"Signature={'a' * 5000}"), Refusal.INCOMPLETE, "begins with"),
+    ("no credential", lambda: claiming("Credential=", "Cred="), Refusal.INCOMPLETE, "requires 'Credential' parameter"),
+    ("no names", lambda: claiming("SignedHeaders=", "x="), Refusal.INCOMPLETE, "requires 'SignedHeaders' parameter"),
+    ("no hash", lambda: claiming("Signature=", "x="), Refusal.INCOMPLETE, "requires 'Signature' parameter"),
+    ("a part twice", lambda: claiming("Signature=", "Signature=x, Signature="), Refusal.INCOMPLETE, "there twice"),
+    ("a short hash", lambda: claiming("Signature=", "Signature=a"), Refusal.INCOMPLETE, "64 hexadecimal digits"),
+    ("no date", lambda: without(of_body(), "X-Amz-Date"), Refusal.INCOMPLETE, "existence of either a 'X-Amz-Date'"),
+    ("an odd date", lambda: but(of_body(), "X-Amz-Date", "now"), Refusal.INCOMPLETE, "ISO-8601 'basic format'"),
+    ("a day that is none", lambda: but(of_body(), "X-Amz-Date", "20260231T120000Z"), Refusal.INCOMPLETE, "ISO-8601"),
+    ("the first day", lambda: but(of_body(), "X-Amz-Date", "00010101T000000Z"), Refusal.MISMATCH, "does not match"),
     ("two dates", lambda: replace(of_body(), headers=(*of_body().headers, ("x-amz-date", "20260331T120000Z"))),
-     MalformedSignature, "ISO-8601"),
-    ("four elements", lambda: claiming("/aws4_request", ""), MalformedSignature, "exactly 5 slash-delimited elements"),
-    ("another day", lambda: claiming("/20260331/", "/20260330/"), WrongSignature, "Date in Credential scope"),
-    ("another service", lambda: of_body(service="sqs"), WrongSignature, "correct service: 'ses'"),
-    ("another end", lambda: claiming("/aws4_request", "/aws5_request"), WrongSignature, "valid terminator"),
-    ("odd names", lambda: claiming("SignedHeaders=", "SignedHeaders=Host;"), MalformedSignature, "SignedHeaders has"),
-    ("many names", lambda: claiming("SignedHeaders=", f"SignedHeaders={'a;' * 70}"), MalformedSignature, "at most 64"),
-    ("host not signed", lambda: claiming(";host;", ";"), WrongSignature, "'Host' or ':authority' must be"),
-    ("date not signed", lambda: claiming(";x-amz-date,", ","), WrongSignature, "header with the date must be"),
-    ("a lost header", lambda: without(of_body(), "Content-Type"), WrongSignature, "did not arrive"),
-    ("another body", lambda: replace(of_body(), body=BODY + b" "), WrongSignature, "we calculated does not match"),
-    ("another path", lambda: replace(of_body(), path="/v2/email/identities"), WrongSignature, "we calculated"),
-    ("another query", lambda: replace(of_body(), query="a=b"), WrongSignature, "we calculated"),
-    ("another method", lambda: replace(of_body(), method="PUT"), WrongSignature, "we calculated"),
-    ("another host", lambda: but(of_body(), "Host", "evil.example"), WrongSignature, "we calculated"),
-    ("another region", lambda: claiming("/eu-west-1/", "/eu-west-2/"), WrongSignature, "we calculated"),
+     Refusal.INCOMPLETE, "ISO-8601"),
+    ("four elements", lambda: claiming("/aws4_request", ""), Refusal.INCOMPLETE, "exactly 5 slash-delimited elements"),
+    ("another day", lambda: claiming("/20260331/", "/20260330/"), Refusal.MISMATCH, "Date in Credential scope"),
+    ("another service", lambda: of_body(service="sqs"), Refusal.MISMATCH, "correct service: 'ses'"),
+    ("another end", lambda: claiming("/aws4_request", "/aws5_request"), Refusal.MISMATCH, "valid terminator"),
+    ("odd names", lambda: claiming("SignedHeaders=", "SignedHeaders=Host;"), Refusal.INCOMPLETE, "SignedHeaders has"),
+    ("many names", lambda: claiming("SignedHeaders=", f"SignedHeaders={'a;' * 70}"), Refusal.INCOMPLETE, "at most 64"),
+    ("host not signed", lambda: claiming(";host;", ";"), Refusal.MISMATCH, "'Host' or ':authority' must be"),
+    ("date not signed", lambda: claiming(";x-amz-date,", ","), Refusal.MISMATCH, "header with the date must be"),
+    ("a lost header", lambda: without(of_body(), "Content-Type"), Refusal.MISMATCH, "did not arrive"),
+    ("another body", lambda: replace(of_body(), body=BODY + b" "), Refusal.MISMATCH, "we calculated does not match"),
+    ("another path", lambda: replace(of_body(), path="/v2/email/identities"), Refusal.MISMATCH, "we calculated"),
+    ("another query", lambda: replace(of_body(), query="a=b"), Refusal.MISMATCH, "we calculated"),
+    ("another method", lambda: replace(of_body(), method="PUT"), Refusal.MISMATCH, "we calculated"),
+    ("another host", lambda: but(of_body(), "Host", "evil.example"), Refusal.MISMATCH, "we calculated"),
+    ("another region", lambda: claiming("/eu-west-1/", "/eu-west-2/"), Refusal.MISMATCH, "we calculated"),
     ("a body of another hash", lambda: replace(
         of_body(headers={"X-Amz-Content-SHA256": sha256(BODY).hexdigest()}), body=b"another"),
-     WrongSignature, "not the SHA-256 of the body"),
+     Refusal.MISMATCH, "not the SHA-256 of the body"),
     ("signed chunks", lambda: of_body(headers={"X-Amz-Content-SHA256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"}),
-     MalformedSignature, "sign the SHA-256 of the body"),
+     Refusal.INCOMPLETE, "sign the SHA-256 of the body"),
     ("a trailer", lambda: of_body(headers={"X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}),
-     MalformedSignature, "sign the SHA-256 of the body"),
-    ("a session token", lambda: of_body(credentials=CREDENTIALS._replace(token="t" * 99)), InvalidApiKey,
+     Refusal.INCOMPLETE, "sign the SHA-256 of the body"),
+    ("a session token", lambda: of_body(credentials=CREDENTIALS._replace(token="t" * 99)), Refusal.UNKNOWN_KEY,
      "Session tokens"),
     ("a session token in the query", lambda: signed(
         method="GET", presigned_s=60, credentials=CREDENTIALS._replace(token="t" * 99)),
-     InvalidApiKey, "Session tokens"),
+     Refusal.UNKNOWN_KEY, "Session tokens"),
     ("an unknown key", lambda: of_body(credentials=CREDENTIALS._replace(access_key="ptn_zzzzzzzzzzzz")),
-     InvalidApiKey, "security token included in the request is invalid"),
+     Refusal.UNKNOWN_KEY, "security token included in the request is invalid"),
     ("a key of AWS", lambda: of_body(credentials=CREDENTIALS._replace(access_key="AKIAIOSFODNN7EXAMPLE")),
-     InvalidApiKey, "security token included in the request is invalid"),
+     Refusal.UNKNOWN_KEY, "security token included in the request is invalid"),
     ("another secret", lambda: of_body(credentials=CREDENTIALS._replace(secret_key="t" * 43)),
-     WrongSignature, "we calculated does not match"),
+     Refusal.MISMATCH, "we calculated does not match"),
     ("both forms", lambda: replace(of_body(), query=signed(method="GET", presigned_s=9).query),
-     MalformedSignature, "not in both"),
-    ("a long query", lambda: replace(of_body(), query="a" * 20_000), MalformedSignature, "16384 characters"),
-    ("a raw path", lambda: replace(of_body(), path="/\xe9"), MalformedSignature, "percent-encoded"),
-    ("presigned without a date", lambda: asking("X-Amz-Date", "Date"), MalformedSignature, "include 'X-Amz-Date'"),
-    ("presigned by another algorithm", lambda: asking("SHA256", "SHA512"), MalformedSignature, "X-Amz-Algorithm is"),
-    ("presigned for no time", lambda: signed(method="GET", presigned_s=0), MalformedSignature, "from 1 to 604800"),
-    ("presigned too long", lambda: signed(method="GET", presigned_s=WEEK_S + 1), MalformedSignature, "1 to 604800"),
-    ("presigned for longer", lambda: asking("Expires=60", "Expires=61"), WrongSignature, "we calculated"),
-    ("presigned twice", lambda: asking("X-Amz-Expires=60", "X-Amz-Expires=60&X-Amz-Expires=61"), MalformedSignature,
+     Refusal.INCOMPLETE, "not in both"),
+    ("a long query", lambda: replace(of_body(), query="a" * 20_000), Refusal.INCOMPLETE, "16384 characters"),
+    ("a raw path", lambda: replace(of_body(), path="/\xe9"), Refusal.INCOMPLETE, "percent-encoded"),
+    ("presigned without a date", lambda: asking("X-Amz-Date", "Date"), Refusal.INCOMPLETE, "include 'X-Amz-Date'"),
+    ("presigned by another algorithm", lambda: asking("SHA256", "SHA512"), Refusal.INCOMPLETE, "X-Amz-Algorithm is"),
+    ("presigned for no time", lambda: signed(method="GET", presigned_s=0), Refusal.INCOMPLETE, "from 1 to 604800"),
+    ("presigned too long", lambda: signed(method="GET", presigned_s=WEEK_S + 1), Refusal.INCOMPLETE, "1 to 604800"),
+    ("presigned for longer", lambda: asking("Expires=60", "Expires=61"), Refusal.MISMATCH, "we calculated"),
+    ("presigned twice", lambda: asking("X-Amz-Expires=60", "X-Amz-Expires=60&X-Amz-Expires=61"), Refusal.INCOMPLETE,
      "in the query twice"),
-    ("presigned for another body", lambda: replace(signed(method="POST", presigned_s=60), body=BODY), WrongSignature,
+    ("presigned for another body", lambda: replace(signed(method="POST", presigned_s=60), body=BODY), Refusal.MISMATCH,
      "we calculated"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("make, error, words", [one[1:] for one in REFUSED], ids=[one[0] for one in REFUSED])
-def test_a_request_is_refused_in_the_words_of_aws(
-    make: Callable[[], SignedRequest], error: type[PosternError], words: str
+@pytest.mark.parametrize("make, code, words", [one[1:] for one in REFUSED], ids=[one[0] for one in REFUSED])
+def test_a_request_is_refused_with_the_code_of_aws(
+    make: Callable[[], SignedRequest], code: Refusal, words: str
 ) -> None:
-    """SDKs raise by the kind of error; people read the sentence. Neither has a value of the request."""
-    with pytest.raises(PosternError) as refused:
+    """SDKs raise by the code; people read the sentence. Neither has a value of the request."""
+    with pytest.raises(SignatureRefused) as refused:
         admit(make())
-    assert type(refused.value) is error
+    assert refused.value.code is code
     assert words in refused.value.detail
     assert SECRET not in refused.value.detail
 
@@ -255,17 +247,17 @@ def test_a_signature_is_good_for_its_time(presigned_s: int | None, late: int, wo
     if words is None:
         assert admit(request, now=NOW + late * SECOND).app == "invites"
         return
-    with pytest.raises(PosternError) as refused:
+    with pytest.raises(SignatureRefused) as refused:
         admit(request, now=NOW + late * SECOND)
-    assert type(refused.value) is WrongSignature
+    assert refused.value.code is Refusal.MISMATCH
     assert words in refused.value.detail
 
 
 def test_a_key_without_a_sealed_secret_is_unknown_here() -> None:
     """It does not open the SES door; with the secret at hand it still opens others."""
-    with pytest.raises(PosternError) as refused:
+    with pytest.raises(SignatureRefused) as refused:
         admit(of_body(), key=replace(key_of(), sealed_secret=None, scopes=("emails:send",)))
-    assert type(refused.value) is InvalidApiKey
+    assert refused.value.code is Refusal.UNKNOWN_KEY
 
 
 def test_an_archived_application_is_refused_with_the_reason() -> None:
