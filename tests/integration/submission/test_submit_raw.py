@@ -244,7 +244,7 @@ def test_the_api_and_the_console_show_it(migrated_url: str, redis_url: str) -> N
             web.gateway.submit_raw(who, RawSubmission(raw=(CORPUS / name).read_bytes())).id
             for name in ("pgp_encrypted.eml", "eight_bit.eml")
         )
-        answer = web.client.get(f"/v1/emails/{german}", headers=web.key()).json
+        answer: Any = web.client.get(f"/v1/emails/{german}", headers=web.key()).json
         assert (answer["text"], answer["html"], answer["subject"]) == ("Preis: 10 €, grüße\n", None, "8-Bit")
         person = signed_in(web, Role.SUPPORT)
         page = person.page(f"/console/emails/{encrypted}")
