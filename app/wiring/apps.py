@@ -11,9 +11,12 @@ from app.domain.users.roles import Role
 from app.net.openid.provider import Client, OpenIdProvider
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.users.guesses import Guesses
 from app.services.users.openid import OpenIdSignIn
 from app.services.users.passwords import Passwords
@@ -31,9 +34,11 @@ class AppServices:
     """What the area `apps` offers."""
 
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     apps: Apps
     issue_keys: IssueKeys
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
 
 
@@ -49,11 +54,14 @@ class UserServices:
 
 def build_apps(ground: Ground) -> AppServices:
     """The services of applications."""
+    keys = TrustedKeys(database=ground.database)
     return AppServices(
-        authenticate=Authenticate(database=ground.database),
+        authenticate=Authenticate(keys),
+        authenticate_sigv4=AuthenticateSigV4(keys, key_ring=ground.key_ring, clock=ground.clock),
         apps=Apps(database=ground.database),
-        issue_keys=IssueKeys(database=ground.database),
+        issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
         streams=Streams(database=ground.database, links=ground.links),
+        standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),
     )
 

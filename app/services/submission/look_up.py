@@ -14,7 +14,8 @@ from app.domain.reporting.outcomes import Outcome
 from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
-from app.services.list_filters import app_filter, key_filter, owner
+from app.queue import Lane
+from app.services.list_filters import app_filter, key_filter, owner, provider_filter
 from app.services.paging import Page, Paged, every_page, paged
 from app.services.reporting.outcomes import outcome_of_recipient
 from app.services.submission.content import content_of, without_content
@@ -26,7 +27,7 @@ from app.store.sending import attempts, circuits, recipients
 from app.store.sending.circuits import Circuit
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages, emails
-from app.store.submission.email_pages import Filter
+from app.store.submission.email_filter import Filter
 from app.store.submission.emails import Email
 from app.store.submission.sealing import KeyRing
 
@@ -93,20 +94,24 @@ class EmailView:
 class EmailFilter:
     """Which emails to list. A field that is None or empty does not filter.
 
-    An email has one of `last_events`, a recipient in one of `states`, one that bounced for one of `causes`, and all of
-    `tags`. `app` is the name of an application, for callers who see more than one.
+    An email has one of `last_events`, a recipient in one of `states`, one that bounced for one of `causes`, one at the
+    mailbox `provider`, and all of `tags`. `is_due`: a recipient waits, and its time has come. `app` is the name of an
+    application, for callers who see more than one.
     """
 
     to: str | None = None
     last_events: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
     causes: tuple[str, ...] = ()
+    provider: str | None = None
+    is_due: bool = False
     tags: tuple[tuple[str, str], ...] = ()
     actor: str | None = None
     reference: str | None = None
     supersedes: str | None = None
     app: str | None = None
     stream: str | None = None
+    lane: Lane | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -184,19 +189,37 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
     every = Filter(
         app_id=app_id,
         key=key_filter(wanted.to, "/to") if wanted.to else None,
-        states=frozenset(wanted.states) or None,
+        states=_states(wanted),
         causes=frozenset(wanted.causes),
+        provider=provider_filter(wanted.provider),
+        due_in=_due_in(wanted),
         tags=wanted.tags,
         actor=wanted.actor,
         reference=wanted.reference,
         supersedes=wanted.supersedes,
         stream=wanted.stream,
+        lane=wanted.lane,
         since=wanted.since,
         until=wanted.until,
     )
     if not wanted.last_events:
         return (every,)
     return tuple(_with(every, _behind(word)) for word in dict.fromkeys(wanted.last_events))
+
+
+def _states(wanted: EmailFilter) -> frozenset[State] | None:
+    """The states that are wanted; only one that waits can be due."""
+    states = frozenset(wanted.states)
+    if wanted.is_due:
+        return CLAIMABLE & states if states else CLAIMABLE
+    return states or None
+
+
+def _due_in(wanted: EmailFilter) -> tuple[Lane, ...]:
+    """The lanes in which what is due is wanted."""
+    if not wanted.is_due:
+        return ()
+    return tuple(Lane) if wanted.lane is None else (wanted.lane,)
 
 
 def _with(every: Filter, word: Behind) -> Filter:

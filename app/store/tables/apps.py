@@ -52,7 +52,8 @@ app_usage = Table(
     Column("in_day", BigInteger, nullable=False),
 )
 
-# `replaced_by` is the public id of the key that a rotation made in its place.
+# `replaced_by` is the public id of the key that a rotation made in its place. A key of the SES door has its secret a
+# second time, sealed as bodies are: the signature of a request can be checked with the secret only.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -60,6 +61,8 @@ api_keys = Table(
     Column("app_id", Uuid, ForeignKey("apps.id"), nullable=False, index=True),
     Column("public_id", String(16), nullable=False, unique=True),
     Column("secret_sha256", LargeBinary(32), nullable=False),
+    Column("sealed_secret", LargeBinary),
+    Column("sealed_key", LargeBinary),
     Column("name", String(100), nullable=False),
     Column("scopes", Structured, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

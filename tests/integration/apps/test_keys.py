@@ -9,6 +9,7 @@ from app.domain.apps.callers import Scope
 from app.domain.errors import Conflict, InvalidApiKey, NotFound, PosternError, ValidationFailed
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.issue_keys import LONGEST_OVERLAP, OVERLAP, ApiKey, Issued
+from app.services.apps.trusted_keys import TrustedKeys
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.database.interleaving import locked, others
@@ -27,7 +28,7 @@ def key_of(gateway: Gateway, issued: Issued) -> ApiKey:
 def opens(gateway: Gateway, issued: Issued) -> bool:
     """Return whether a process that has cached nothing accepts the token."""
     try:
-        Authenticate(database=gateway.database)(f"Bearer {issued.token}")
+        Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {issued.token}")
     except InvalidApiKey:
         return False
     return True

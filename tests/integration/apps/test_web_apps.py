@@ -126,7 +126,7 @@ def test_an_archived_application_is_refused_with_the_reason(web: Web, root: Head
 
 def expire_caches(web: Web) -> None:
     """Let the keys that the process has cached be read again."""
-    web.gateway.authenticate._trusted.clear()  # noqa: SLF001 - in place of a wait of five seconds
+    web.gateway.authenticate._keys._trusted.clear()  # noqa: SLF001 - in place of a wait of five seconds
 
 
 def test_keys_are_issued_listed_rotated_and_revoked(web: Web, root: Headers) -> None:

@@ -13,6 +13,7 @@ from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.operating.upkeep import Sweep
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
@@ -191,7 +192,7 @@ def test_a_key_is_replaced_and_revoked(web: Web, admin: Person) -> None:
     assert "The key was revoked" in page
     assert "Keys that were revoked or have expired: 1" in page
     with pytest.raises(InvalidApiKey):
-        Authenticate(database=web.gateway.database)(f"Bearer {old}")
+        Authenticate(TrustedKeys(database=web.gateway.database))(f"Bearer {old}")
     assert [audited(web, f"key_{word}")[-1]["reason"] for word in ("rotate", "revoke")] == [WHY["reason"]] * 2
     assert admin.post(f"/console/apps/billing/keys/{new.split('_')[1]}/revoke", **WHY).status_code == 404
 
