@@ -19,8 +19,8 @@ from app.domain.sending.state_machine import State
 from app.domain.suppression.unsubscribe_link import PLACEHOLDER
 from app.domain.users.roles import Role
 from app.queue import Lane
+from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency, fingerprint_as_sent
-from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.wiring.gateway import Gateway
 from simulator import Options, Simulator
 from tests.support.aws.aws_stub import surround
