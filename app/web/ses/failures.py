@@ -68,6 +68,9 @@ V1: Final[Codes] = {
     PosternError: ("InternalFailure", 500),
 }
 
+_PATIENCE_S: Final = 5
+"""The longest wait that an SDK is told. It waits as long within the call of the application, for a whole day too."""
+
 _NOT_VERIFIED: Final = "Email address is not verified."
 """How SES begins its refusal of a From address. Software looks for this sentence."""
 
@@ -81,7 +84,7 @@ def failure_of(error: Exception, codes: Codes) -> Failure:
         code, status = codes[errors.ValidationFailed]  # no wait helps: an SDK would try in vain
         return Failure(code, status, found.detail)
     code, status = next(codes[kind] for kind in type(found).__mro__ if kind in codes)
-    return Failure(code, status, found.detail, found.retry_after)
+    return Failure(code, status, found.detail, found.retry_after if (found.retry_after or 0) <= _PATIENCE_S else None)
 
 
 def under_names_of_ses(faults: tuple[Fault, ...], names: Mapping[str, str]) -> errors.ValidationFailed:
