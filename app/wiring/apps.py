@@ -11,6 +11,7 @@ from app.domain.users.roles import Role
 from app.net.openid.provider import Client, OpenIdProvider
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.standing import ReadStanding
@@ -33,6 +34,7 @@ class AppServices:
     """What the area `apps` offers."""
 
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     apps: Apps
     issue_keys: IssueKeys
     streams: Streams
@@ -55,6 +57,7 @@ def build_apps(ground: Ground) -> AppServices:
     keys = TrustedKeys(database=ground.database)
     return AppServices(
         authenticate=Authenticate(keys),
+        authenticate_sigv4=AuthenticateSigV4(keys, key_ring=ground.key_ring, clock=ground.clock),
         apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
         streams=Streams(database=ground.database, links=ground.links),

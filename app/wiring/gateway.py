@@ -11,6 +11,7 @@ from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
 from app.services.apps.standing import ReadStanding
@@ -43,8 +44,10 @@ from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
 from app.services.submission.submit_raw import SubmitRaw
+from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.browse import Browse
 from app.services.suppression.explanation.explain import Explain
 from app.services.suppression.files.export_list import ExportList
@@ -90,6 +93,7 @@ class Gateway:
     pseudonyms: Pseudonyms
     address_tokens: AddressTokens
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     accept: Accept
     check: Check
     look_up: LookUp
@@ -124,6 +128,7 @@ class Gateway:
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
     submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
@@ -136,6 +141,7 @@ class Gateway:
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
     read_audit: ReadAudit
+    smtp_door: SmtpDoor
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices

@@ -9,8 +9,10 @@ from app.services.submission.check import Check
 from app.services.submission.look_up import LookUp
 from app.services.submission.mx_lookup import MailHosts, SystemDns
 from app.services.submission.resend_failed import ResendFailed
+from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
 from app.services.submission.submit_raw import SubmitRaw
+from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.gate import Gate
 from app.wiring.foundation import Ground
 from config import Settings
@@ -26,6 +28,8 @@ class SubmissionServices:
     revise: Revise
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
+    smtp_door: SmtpDoor
     submit_raw: SubmitRaw
 
 
@@ -41,6 +45,8 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
         revise=Revise(database=ground.database, bells=ground.bells),
         resend_failed=ResendFailed(database=ground.database, bells=ground.bells),
         sources=Sources(database=ground.database, key_ring=ground.key_ring),
+        vet_recipient=VetRecipient(database=ground.database, gate=gate),
+        smtp_door=SmtpDoor(database=ground.database),
         submit_raw=SubmitRaw(accept=accept),
     )
 

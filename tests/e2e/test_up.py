@@ -156,7 +156,7 @@ def test_a_port_in_use_is_one_line_and_nothing_is_started(home: Path) -> None:
 def test_a_gateway_in_use_and_its_secrets_are_guarded(running: Up) -> None:
     """A second `up` on the same data is refused in one line; other users may not read the files of the first."""
     home = running.directory
-    second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
+    second = postern("up", "--port", "0", "--simulator-port", "0", "--smtp-port", "0", cwd=home)
     assert second.returncode == 1
     assert second.stderr == "postern: data is in use by another postern: stop it, or pass --data\n"
     assert running.process.poll() is None

@@ -7,6 +7,7 @@ before any process opens it. `processes.py` has the command lines, `supervisor.p
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from alembic import command
 from alembic.util import CommandError
@@ -41,6 +42,8 @@ class Ports:
 
     gateway: int
     simulator: int
+    smtp: int | None = None
+    """None: this gateway has no SMTP door."""
 
     @property
     def url(self) -> str:
@@ -48,12 +51,24 @@ class Ports:
         return f"http://127.0.0.1:{self.gateway}"
 
     def require_free(self) -> None:
-        """Raise `PortInUse` unless both ports are free."""
+        """Raise `PortInUse` unless all ports are free."""
         require_free_port("127.0.0.1", self.gateway)
         require_free_port("127.0.0.1", self.simulator, option="--simulator-port")
+        if self.smtp is not None:
+            require_free_port("127.0.0.1", self.smtp, option="--smtp-port")
 
 
-_OF_ONE_SIDE = {"simulator_url", "account"}
+_OF_ONE_SIDE = {"simulator_url", "account", "smtp"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpAccess:
+    """How a client signs in to the SMTP door of this gateway, which needs no TLS on loopback."""
+
+    host: str
+    port: int
+    username: str
+    password: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +88,9 @@ class Ready:
     database_url: str
     redis_url: str
     account: str = ""
+    smtp: SmtpAccess | None = None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The content of `ready.json`."""
         rest = {name: text for name, text in asdict(self).items() if text or name not in _OF_ONE_SIDE}
         return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest, **self.pages()}
@@ -115,6 +131,8 @@ def start(
     variables |= behind.variables
     if canary:
         variables |= {"CANARY_MINUTES": "1", "CANARY_FROM": behind.sender}
+    if ports.smtp is not None:
+        variables |= {"SMTP_PORT": str(ports.smtp), "SMTP_CLEAR_AUTH_ON_LOOPBACK": "true"}
     operated_gateway.assume(variables)
     write_private_json(data.environment, variables)
     show("the database")
@@ -123,6 +141,9 @@ def start(
     try:
         show("the web")
         supervisor.start(processes.web(ports.gateway))
+        if ports.smtp is not None:
+            show("the SMTP door")
+            supervisor.start(processes.smtp(ports.smtp))
         # Before the workers: email that waits from an earlier run needs the configuration set.
         show("the way back of events")
         behind.connect()
@@ -142,6 +163,7 @@ def start(
         account=behind.account,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
+        smtp=None if ports.smtp is None else _smtp_access(ports.smtp, keys["api_key"]),
     )
 
 
@@ -183,7 +205,7 @@ def _migrate(database_url: str) -> None:
 def _keys(gateway: Gateway, data: DataDir, *, domain: str) -> dict[str, str]:
     """The keys of the application and the administrator: those in `keys.json` if this database has them, else new."""
     remembered = json.loads(data.keys.read_text(encoding="utf-8")) if data.keys.exists() else {}
-    if all(_is_known(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
+    if all(_opens_all(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
         return dict(remembered)
     issued = {
         "api_key": _issue(gateway.issue_keys, "demo", _OF_AN_APPLICATION, senders=(f"@{domain}",)),
@@ -193,12 +215,20 @@ def _keys(gateway: Gateway, data: DataDir, *, domain: str) -> dict[str, str]:
     return issued
 
 
-def _is_known(gateway: Gateway, token: str | None) -> bool:
+def _opens_all(gateway: Gateway, token: str | None) -> bool:
+    """Whether the key is known here and opens every door. One of an older version does not."""
     try:
-        gateway.authenticate(f"Bearer {token}")
+        caller = gateway.authenticate(f"Bearer {token}")
+        caller.require(Scope.SMTP)
     except PosternError:
         return False
     return True
+
+
+def _smtp_access(port: int, token: str) -> SmtpAccess:
+    """The user is the id of the key, the password its secret."""
+    prefix, public_id, secret = token.split("_", 2)
+    return SmtpAccess(host="127.0.0.1", port=port, username=f"{prefix}_{public_id}", password=secret)
 
 
 def _issue(issue_keys: IssueKeys, app: str, scopes: frozenset[Scope], *, senders: tuple[str, ...] = ()) -> str:

@@ -39,10 +39,20 @@ _UNKNOWN: Final = "There is no such key, or it was revoked before."
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new key. `token` is what the application sends; it is stored nowhere."""
+    """A new key. `token` is what the application sends; it is stored nowhere in the clear."""
 
     key: ApiKey
     token: str
+
+    @property
+    def access_key_id(self) -> str:
+        """The id of the key as the doors take it: AWS's access key id, SMTP's user name."""
+        return f"ptn_{self.key.public_id}"
+
+    @property
+    def secret(self) -> str:
+        """The secret half of the token: AWS's secret access key, SMTP's password."""
+        return self.token.removeprefix(f"{self.access_key_id}_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,12 @@ def revoke(connection: Connection, key_id: UUID) -> None:
     connection.execute(revoked.values(revoked_at=now(), sealed_secret=None, sealed_key=None))
 
 
+def erase_expired_secrets(connection: Connection) -> int:
+    """Delete the sealed secrets of keys that have expired. How many."""
+    expired = update(api_keys).where(api_keys.c.sealed_key.is_not(None), api_keys.c.expires_at <= now())
+    return connection.execute(expired.values(sealed_secret=None, sealed_key=None)).rowcount
+
+
 def replace_by(connection: Connection, key_id: UUID, public_id: str, *, expires_at: datetime) -> None:
     """Note that the key of `public_id` replaces this one, which is valid until `expires_at`."""
     replaced = update(api_keys).where(api_keys.c.id == key_id)

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.domain.apps.own_words import ACTOR_LIMIT, KEY_LIMIT, TAG_WORD
@@ -166,5 +166,8 @@ ActorField = Annotated[str | None, _line_or_none(ACTOR_LIMIT), WithJsonSchema(_l
 KeyField = Annotated[str | None, _line_or_none(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT, null=True))]
 ActorSought = Annotated[str, _searched(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT))]
 KeySought = Annotated[str, _searched(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT))]
+ProviderName = Annotated[
+    str, Field(max_length=16, description="A mailbox provider, such as gmail; `other` for all unknown.")
+]
 FlagText = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 IntegerText = Annotated[int, BeforeValidator(_integer)]

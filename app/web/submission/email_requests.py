@@ -32,8 +32,10 @@ from app.web.http.fields import (
     ActorField,
     ActorSought,
     AddressField,
+    FlagText,
     KeyField,
     KeySought,
+    ProviderName,
     SinceField,
     TagField,
     UntilField,
@@ -210,11 +212,14 @@ class EmailsQuery(PageQuery):
     last_event: Annotated[tuple[EventWord, ...], EACH] = ()
     state: Annotated[tuple[State, ...], EACH] = ()
     cause: Annotated[tuple[BounceCause, ...], EACH] = ()
+    provider: ProviderName | None = None
+    due: FlagText = Field(default=False, description="A recipient waits, and its time has come.")
     tag: Annotated[tuple[TagField, ...], EACH] = ()
     actor: ActorSought | None = None
     reference: KeySought | None = None
     supersedes: KeySought | None = None
     stream: Annotated[str, Field(max_length=64)] | None = None
+    lane: Lane | None = None
     since: SinceField | None = None
     until: UntilField | None = Field(None, description="A date is included.")
 
@@ -225,11 +230,14 @@ class EmailsQuery(PageQuery):
             last_events=self.last_event,
             states=self.state,
             causes=self.cause,
+            provider=self.provider,
+            is_due=self.due,
             tags=self.tag,
             actor=self.actor,
             reference=self.reference,
             supersedes=self.supersedes,
             stream=self.stream,
+            lane=self.lane,
             since=self.since,
             until=self.until,
         )

@@ -8,7 +8,7 @@ _SIGN_IN: Final = "tests/integration/users/test_sign_in.py"
 _GUESSES: Final = "tests/integration/users/test_guesses.py"
 _SESSIONS: Final = "tests/integration/users/test_sessions.py"
 _USERS: Final = "tests/integration/users/test_users.py"
-_FRAME: Final = "tests/integration/console/test_frame.py"
+_FRAME: Final = "tests/integration/console/frame/test_frame.py"
 _ACCESS: Final = "app/web/console/frame/access.py"
 
 OF_USERS: Final = (
@@ -122,7 +122,7 @@ OF_THE_CONSOLE: Final = (
         name="a viewer sees addresses on pages",
         file="app/web/console/frame/masks.py",
         edits=(("includes(Role.SUPPORT)", "includes(Role.VIEWER)"),),
-        killed_by="tests/integration/console/test_reachable.py::test_a_viewer_sees_no_address_and_nothing_hostile_runs",
+        killed_by="tests/integration/console/frame/test_reachable.py::test_a_viewer_sees_no_address_and_nothing_hostile_runs",
     ),
     Mutant(
         name="the search leads to a URL with the address",

@@ -45,6 +45,9 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
         *_OF_EMAILS,
         *_BOTH_WAYS,
         *("state=held", "state=delivered", "last_event=bounced", "last_event=sent", "cause=mailbox_gone"),
+        *("lane=bulk", "lane=transactional", "lane=bulk&due=true", "lane=transactional&due=true", "due=true"),
+        *("provider=gmail", "provider=orange", "provider=tencent", "provider=orange&state=complained"),
+        "provider=gmail&state=bounced&cause=mailbox_gone&app=app-1",
     ),
     "/console/outcomes": (
         *_OF_EMAILS,
@@ -66,7 +69,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     f"{_HOOK}/deliveries.csv": ("state=failed",),
     "/console/incidents": ("", "which=closed", *_BOTH_WAYS),
     "/console/incidents.csv": ("which=closed", *_BOTH_WAYS),
-    "/console/notifications": ("which=quarantined", "which=parked", "which=refused", *_BOTH_WAYS),
+    "/console/notifications": ("which=new", "which=quarantined", "which=parked", "which=refused", *_BOTH_WAYS),
     "/console/notifications.csv": ("which=parked", *_BOTH_WAYS),
     "/console/audit": ("", *_OF_AUDIT),
     "/console/audit.csv": _OF_AUDIT,

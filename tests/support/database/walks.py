@@ -32,6 +32,8 @@ def email_queries() -> Iterator[str]:
     yield from (f"to={ROLE_ADDRESS}&state={state}" for state in (State.DELIVERED, State.HELD))
     yield from (f"tag={tag}" for tag in ("campaign:c3", "user:77", "user:nobody"))
     yield from (f"stream={stream}" for stream in ("default", "rare", "never"))
+    yield from (f"lane={lane}" for lane in ("bulk", "transactional", "bulk&due=true", "transactional&due=true"))
+    yield from (f"provider={provider}" for provider in ("gmail", "orange", "tencent", "orange&state=complained"))
     yield from (f"actor={actor}" for actor in ("importer", "inviter-77", "inviter-none"))
     yield from (
         f"actor={actor}&{more}" for actor in ("importer", "inviter-77") for more in ("state=held", f"to={PERSON}")

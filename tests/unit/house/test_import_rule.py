@@ -20,7 +20,10 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
-CONFIG_PARTS = {f"config_{part}" for part in ("aws", "faults", "names", "openid", "outgoing", "retention", "urls")}
+CONFIG_PARTS = {
+    f"config_{part}"
+    for part in ("aws", "faults", "names", "openid", "outgoing", "requests", "retention", "smtp", "urls", "workers")
+}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
@@ -112,7 +115,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.web.http.faults": {DOMAIN},
     "app.web.apps": {*ENTRANCE, "app.web.http"},
     "app.web.console": {"app.web.console.*", "app.web.http"},
-    "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults", "app.web.console.frame.refusals"},
+    "app.web.console.frame.refusals": {"app.domain"},
     **{f"app.web.console.{area}": {*ENTRANCE, "app.web.http", "app.web.console.frame"} for area in AREAS_OF_PAGES},
     "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
     "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
@@ -131,6 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
+    "app.smtp": {*ENTRANCE, "config"},
     "worker": {*ENTRANCE, "app.broker_url", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),

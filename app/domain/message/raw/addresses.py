@@ -41,4 +41,4 @@ def _with_words(mailbox: Mailbox, words: list[str]) -> Mailbox:
     if mailbox.name is None:
         return mailbox
     name = _ANY_STAND_IN.sub(lambda place: read_run(words[int(place[1])]), mailbox.name)
-    return replace(mailbox, name=name.strip() or None)
+    return replace(mailbox, name=name.strip(" ") or None)

@@ -23,21 +23,21 @@ _BLANK_LINE = re.compile(rb"\r\n[ \t]*(?=\r\n|\Z)")
 
 @dataclass(frozen=True, slots=True)
 class HeaderField:
-    """One header field: its name, and all of its octets with the CRLF at its end."""
+    """One header field: its name, its `kind`, which is the name in lower case, and its octets with the CRLF at the end.
+
+    `value` is in one line (RFC 5322 section 2.2.3), without the blanks around it.
+    """
 
     name: str
+    kind: str
+    value: str
     octets: bytes
 
-    @property
-    def kind(self) -> str:
-        """The name in lower case."""
-        return self.name.lower()
 
-    @property
-    def value(self) -> str:
-        """The value in one line (RFC 5322 section 2.2.3), without the blanks around it."""
-        text = self.octets.partition(b":")[2].replace(b"\r\n", b"").decode()
-        return text.replace("\t", " ").strip(" ")
+def header_field(name: str, octets: bytes) -> HeaderField:
+    """The field of these octets. Raises `UnicodeDecodeError` where they are not UTF-8."""
+    value = octets[len(name) + 1 :].replace(b"\r\n", b"").decode().replace("\t", " ").strip(" ")
+    return HeaderField(name, name.lower(), value, octets)
 
 
 def with_crlf(raw: bytes) -> bytes:
@@ -64,13 +64,19 @@ def split(raw: bytes) -> tuple[tuple[HeaderField, ...], bytes]:
 
     `raw` is in lines that end in CRLF.
     """
-    end = raw.find(_END, 0, HEADER_LIMIT + len(_END))
+    fields = read_fields(raw)
+    return fields, raw[sum(len(field.octets) for field in fields) :]
+
+
+def read_fields(raw: bytes, start: int = 0) -> tuple[HeaderField, ...]:
+    """The fields of the header that starts here. Raises `InvalidRaw`."""
+    end = raw.find(_END, start, start + HEADER_LIMIT + len(_END))
     if end < 0:
-        raise broken(RawRule.HEADER_END if len(raw) <= HEADER_LIMIT else RawRule.HEADER_TOO_LARGE)
-    written = _NEW_FIELD.split(raw[:end])
+        raise broken(RawRule.HEADER_END if len(raw) - start <= HEADER_LIMIT else RawRule.HEADER_TOO_LARGE)
+    written = _NEW_FIELD.split(raw[start:end])
     if len(written) > FIELD_LIMIT:
         raise broken(RawRule.TOO_MANY_HEADERS)
-    return tuple(_field(number, octets) for number, octets in enumerate(written, 1)), raw[end + 2 :]
+    return tuple(_field(number, octets) for number, octets in enumerate(written, 1))
 
 
 def joined(fields: Sequence[HeaderField], rest: bytes) -> bytes:
@@ -92,12 +98,12 @@ def _field(number: int, octets: bytes) -> HeaderField:
     if name is None or _BLANK_LINE.search(octets):
         detail = f"{RawRule.HEADER_LINE.sentence} Field {number} is not of this form."
         raise broken(RawRule.HEADER_LINE, "/headers", detail)
-    field = HeaderField(name[0].decode("ascii"), octets + b"\r\n")
+    field_name = name[0].decode("ascii")
     try:
-        value = field.value
+        field = header_field(field_name, octets + b"\r\n")
     except UnicodeDecodeError:
-        raise broken(RawRule.HEADER_NOT_UTF8, pointer_to(field.name)) from None
-    if broken_text_rule(value) is TextRule.CONTROL_CHARACTER:
+        raise broken(RawRule.HEADER_NOT_UTF8, pointer_to(field_name)) from None
+    if broken_text_rule(field.value) is TextRule.CONTROL_CHARACTER:
         rule = TextRule.CONTROL_CHARACTER
-        raise broken(rule, pointer_to(field.name), detail_of(rule, value))
+        raise broken(rule, pointer_to(field_name), detail_of(rule, field.value))
     return field

@@ -14,7 +14,7 @@ from typing import Final
 from app.domain.message import encoding
 from app.domain.message.address import Mailbox
 from app.domain.message.mime import RAW_LIMIT, UnsafeMessage
-from app.domain.message.raw.fields import LINES, HeaderField, joined, split
+from app.domain.message.raw.fields import LINES, HeaderField, header_field, joined, split
 from app.domain.message.raw.kinds import ONCE, is_taken_out
 from app.domain.message.raw.rules import InvalidRaw
 from app.domain.message.raw.signatures import is_false
@@ -56,7 +56,7 @@ def outgoing(
         added += _written(addressees)
     there = ({field.kind for field in fields} - gone) | {name.lower() for name, _ in added}
     added += [field for field in _missing(date, message_id) if field[0].lower() not in there]
-    new = [HeaderField(name, written.encode("ascii")) for name, written in added]
+    new = [header_field(name, written.encode("ascii")) for name, written in added]
     changed = (gone & {field.kind for field in fields}) | {field.kind for field in new}
     kept = [field for field in fields if field.kind not in gone and not is_false(field, changed)]
     whole = joined([*new, *kept], rest)

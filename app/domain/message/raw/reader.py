@@ -17,6 +17,7 @@ from app.domain.message.raw.controls import Controls, control_faults, read_contr
 from app.domain.message.raw.encoded_words import decoded
 from app.domain.message.raw.fields import HeaderField, joined, split, with_crlf
 from app.domain.message.raw.kinds import ONCE, is_taken_out
+from app.domain.message.raw.parts import check_parts
 from app.domain.message.raw.rules import InvalidRaw, RawRule, pointer_to
 from app.domain.message.raw.signatures import is_false
 from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
@@ -55,10 +56,12 @@ class ReadMessage:
 
 
 def read_raw(raw: bytes) -> ReadMessage:
-    """The message that a client wrote. Raises `InvalidRaw` with every rule of the header that it breaks."""
-    fields, rest = split(with_crlf(raw))
+    """The message that a client wrote. Raises `InvalidRaw`, with every rule of the header that it breaks."""
+    raw = with_crlf(raw)
+    fields, rest = split(raw)
     if faults := tuple(_faults(fields)):
         raise InvalidRaw(*faults)
+    check_parts(raw)
     [sender] = _named(fields, "from")
     return ReadMessage(
         message=RawMessage(

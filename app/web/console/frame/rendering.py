@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Response, current_app, g, request, url_for
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -18,7 +19,7 @@ from app.domain.users.roles import Role
 from app.web.console.frame.access import current_session
 from app.web.console.frame.cookies import form_secret, session_token
 from app.web.console.frame.files import asset_url
-from app.web.console.frame.forms import HIDDEN_FIELD
+from app.web.console.frame.forms import HIDDEN_FIELD, PAGE_FIELD
 from app.web.console.frame.masks import shown, shown_endpoint
 from app.web.console.frame.navigation import navigation
 from app.web.console.frame.operations import page_operation_of
@@ -89,8 +90,18 @@ def _may(role: str) -> bool:
 
 
 def _secret_field() -> Markup:
-    secret = form_secret(session_token() or "")
-    return Markup('<input type="hidden" name="{}" value="{}">').format(HIDDEN_FIELD, secret)
+    """What every form has: the secret of the session, and the page that it is on."""
+    fields = {HIDDEN_FIELD: form_secret(session_token() or ""), PAGE_FIELD: _page()}
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
+    return Markup("").join(hidden.format(name, value) for name, value in fields.items())
+
+
+def _page() -> str:
+    """The page of this request, to be shown again. One that answers a change is shown as the page before it was."""
+    if request.method == "POST":
+        return request.form.get(PAGE_FIELD, "")
+    query = urlencode([(name, value) for name, value in request.args.items(multi=True) if name != DONE])
+    return f"{request.path}?{query}" if query else request.path
 
 
 def _done() -> str:

@@ -81,7 +81,7 @@ def test_nothing_but_the_preview_is_imported(web: Web, file: bytes, fields: dict
     person = signed_in(web, Role.SUPPORT)
     answer = send(person, "", file, reason=WHY, digest=previewed(person), **fields)
     assert answer.status_code == 409
-    assert "Preview it again." in answer.text
+    assert "This is its preview." in answer.text
     assert live(web) == []
 
 
