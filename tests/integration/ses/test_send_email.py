@@ -162,7 +162,7 @@ def test_a_refusal_has_the_class_and_the_name_of_the_field(
 
 
 def test_a_key_without_the_scope_is_denied(door: Door) -> None:
-    """A key that opens the door still needs the scope of what it does, and one that does not open it is unknown here."""
+    """A key that opens the door still needs the scope of what it does; one that does not open it is unknown."""
     for scopes, code in (
         ((Scope.SES, Scope.EMAILS_READ), "AccessDeniedException"),
         ((Scope.EMAILS_SEND,), "UnrecognizedClientException"),
