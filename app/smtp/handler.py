@@ -9,8 +9,8 @@ import structlog
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import PosternError
 from app.services.submission.check import Obstacle
+from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency
-from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.smtp import replies, verdicts
 from app.smtp.framing import IncomingMessage
 from app.smtp.repetition import idempotency_of
@@ -23,7 +23,7 @@ _REPLAYED: Final = "It was accepted before: nothing is sent twice."
 
 
 class Submitting(Protocol):
-    """As `app.services.submission.submit_raw.SubmitRaw` is called."""
+    """As `app.services.submission.doors.submit_raw.SubmitRaw` is called."""
 
     def __call__(
         self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None

@@ -18,7 +18,7 @@ from app.domain.errors import (
 from app.domain.message.mime import MessageRule
 from app.domain.suppression.rules import Origin
 from app.services.submission.check import Obstacle
-from app.services.submission.vet_recipient import PAUSED
+from app.services.submission.doors.vet_recipient import PAUSED
 from app.smtp import replies
 from app.smtp.replies import Reply
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
+from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_raw import SubmitRaw
+from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
 from app.services.submission.mx_lookup import MailHosts, SystemDns
 from app.services.submission.resend_failed import ResendFailed
-from app.services.submission.smtp_door import SmtpDoor
 from app.services.submission.sources import Sources
-from app.services.submission.submit_raw import SubmitRaw
-from app.services.submission.vet_recipient import VetRecipient
 from app.services.suppression.gate import Gate
 from app.wiring.foundation import Ground
 from config import Settings

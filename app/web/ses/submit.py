@@ -14,8 +14,8 @@ from flask import Response, request
 from app.domain.apps.callers import Caller
 from app.domain.errors import ValidationFailed
 from app.services.submission.accept import Receipt, Submission
+from app.services.submission.doors.submit_raw import RawSubmission
 from app.services.submission.idempotency import Idempotency, fingerprint_as_sent
-from app.services.submission.submit_raw import RawSubmission
 from app.web.http.context import current_gateway
 from app.web.http.requests import read_bytes
 from app.web.ses.admission import raw_uri

@@ -15,9 +15,9 @@ from tests.support.browser.browser import Browser
 from tests.support.console.site import Site
 from tests.support.gateway.emails import submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import csv_of, put
 from tests.support.gateway.rows import everything_stored, rows
 from tests.support.servers.cli import until
+from tests.support.suppression.list_files import csv_of, put
 
 FORCED: Final = "They asked for email again, and I can show it"
 

@@ -13,8 +13,8 @@ from tests.support.console.sign_ins import PASSWORD, with_password
 from tests.support.console.site import Site
 from tests.support.gateway.emails import state_of, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import csv_of
 from tests.support.gateway.rows import change, rows
+from tests.support.suppression.list_files import csv_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import InvalidIdempotentRequest
 from app.queue import Lane
+from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency, fingerprint_as_sent
-from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import ScriptedMailer, caller

@@ -15,8 +15,8 @@ from uuid import UUID
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey
 from app.services.submission.check import Obstacle
+from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency
-from app.services.submission.submit_raw import RawReceipt, RawSubmission
 from app.smtp.connection import Door, Patience
 from app.smtp.handler import Services
 from app.smtp.open_door import make_door

@@ -88,6 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.users": {*IN_SERVICES, SUPPRESSION},
     "app.services.webhooks": {*IN_SERVICES, SUPPRESSION, "app.services.sending"},
     "app.services.submission": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.reporting"},
+    "app.services.submission.doors": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.submission"},
     "app.services.privacy": {*IN_SERVICES, *BEFORE_SUBMISSION},
     "app.services.operating": {
         *IN_SERVICES,

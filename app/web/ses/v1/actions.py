@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import MalformedRequest, RestrictedApiKey
 from app.services.submission.accept import Submission
-from app.services.submission.submit_raw import RawSubmission
+from app.services.submission.doors.submit_raw import RawSubmission
 from app.web.http.context import current_gateway
 from app.web.http.faults.validation import check
 from app.web.http.requests import read_bytes

@@ -11,7 +11,7 @@ from flask import Response
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault
 from app.services.submission.accept import Submission
-from app.services.submission.submit_raw import RawSubmission
+from app.services.submission.doors.submit_raw import RawSubmission
 from app.web.http.context import current_gateway
 from app.web.http.faults.validation import refusal
 from app.web.http.responses import written

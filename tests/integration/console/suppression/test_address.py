@@ -11,9 +11,9 @@ from app.queue import Lane
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import put
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import Web, web_on
+from tests.support.suppression.list_files import put
 
 KIM, DOMAIN = "kim@example.net", "@example.net"
 ATTACK = "<script>alert(1)</script>"
