@@ -99,7 +99,7 @@ def _secret_field() -> Markup:
 def _page() -> str:
     """The page of this request, to be shown again. One that answers a change is shown as the page before it was."""
     if request.method == "POST":
-        return request.form.get(PAGE_FIELD, "")
+        return str(g.get(PAGE_FIELD, ""))
     query = urlencode([(name, value) for name, value in request.args.items(multi=True) if name != DONE])
     return f"{request.path}?{query}" if query else request.path
 
