@@ -14,6 +14,8 @@ NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True).filter(
 )
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="{}\\"), max_size=20)
 
+VALUES_OF_NO_TEXT: tuple[object, ...] = (None, [], {}, 1e21, 1e-7)
+
 
 @pytest.mark.parametrize(
     "text, values, filled",
@@ -79,7 +81,7 @@ def test_anything_else_of_handlebars_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"a": {}}, {"a": "b"}, *({"a": {"b": value}} for value in (None, [], {}, 1e21, 1e-7))],
+    [{}, {"a": {}}, {"a": "b"}, *({"a": {"b": value}} for value in VALUES_OF_NO_TEXT)],
 )
 def test_a_place_without_one_text_is_missing(values: dict[str, object]) -> None:
     """So is a number that JavaScript writes in another way."""
