@@ -112,7 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.feedback.*",
         "app.services.operating.canary",
     },
-    "app.wiring": {*HELPERS, "app.net.*", "app.services.*", "app.broker_url", "config"},
+    "app.wiring": {*HELPERS, "app.net", "app.net.*", "app.services.*", "app.broker_url", "config"},
     "app.web": set(),
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
