@@ -2,10 +2,12 @@
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet, MultiFernet
 
+from app.domain.apps.doors import Doors
 from app.domain.users.openid import RoleClaim
 from app.domain.users.roles import Role
 from app.net.openid.provider import Client, OpenIdProvider
@@ -37,6 +39,7 @@ class AppServices:
     authenticate_sigv4: AuthenticateSigV4
     apps: Apps
     issue_keys: IssueKeys
+    doors: Doors
     streams: Streams
     standing: ReadStanding
     budgets: Budgets
@@ -52,7 +55,7 @@ class UserServices:
     users: Users
 
 
-def build_apps(ground: Ground) -> AppServices:
+def build_apps(settings: Settings, ground: Ground) -> AppServices:
     """The services of applications."""
     keys = TrustedKeys(database=ground.database)
     return AppServices(
@@ -60,9 +63,20 @@ def build_apps(ground: Ground) -> AppServices:
         authenticate_sigv4=AuthenticateSigV4(keys, key_ring=ground.key_ring, clock=ground.clock),
         apps=Apps(database=ground.database),
         issue_keys=IssueKeys(database=ground.database, key_ring=ground.key_ring),
+        doors=_doors(settings),
         streams=Streams(database=ground.database, links=ground.links),
         standing=ReadStanding(database=ground.database),
         budgets=Budgets(database=ground.database),
+    )
+
+
+def _doors(settings: Settings) -> Doors:
+    return Doors(
+        url=settings.public_url.rstrip("/"),
+        region=settings.aws_region,
+        smtp_host=settings.smtp_host_name or urlsplit(settings.public_url).hostname or "",
+        smtp_port=settings.smtp_port or None,
+        smtp_tls_port=settings.smtp_tls_port or None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.doors import Access, Doors
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
@@ -53,6 +54,10 @@ class Issued:
     def secret(self) -> str:
         """The secret half of the token: AWS's secret access key, SMTP's password."""
         return self.token.removeprefix(f"{self.access_key_id}_")
+
+    def access(self, doors: Doors) -> Access:
+        """What clients of these doors have to be given."""
+        return doors.access(self.key.scopes, key_id=self.access_key_id, secret=self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,8 @@ class IssueKeys:
             app=owner,
         )
         keys.add(connection, key)
-        data = {"key": public_id, "app": owner.name, "on_unconfirmed": owner.on_unconfirmed.value}
+        policy = {"on_unconfirmed": owner.on_unconfirmed.value}
+        data = {"key": public_id, "app": owner.name, "scopes": list(key.scopes)} | policy
         by.note(connection, "key_create", data)
         return Issued(key, f"ptn_{public_id}_{secret}")
 

@@ -3,6 +3,7 @@
 from flask import Response
 
 from app.domain.apps.callers import Caller, Scope
+from app.services.apps.issue_keys import Issued
 from app.web.apps.app_requests import KeyBody, RotationBody
 from app.web.apps.app_views import IssuedKeyView, KeyView, RevokedKeyView
 from app.web.http.context import current_gateway
@@ -43,7 +44,7 @@ def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
     issued = current_gateway().issue_keys.add(
         caller, app, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at
     )
-    return IssuedKeyView.of_issued(issued).answer()
+    return _shown(issued)
 
 
 @api_keys.operation(
@@ -60,7 +61,7 @@ def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
 def rotate_key(caller: Caller, app: str, key: str, body: RotationBody) -> Response:
     """Answer with the new key and its token; 409 for a key that has expired or was rotated before."""
     issued = current_gateway().issue_keys.rotate(caller, key, overlap=body.overlap, expires_at=body.expires_at, app=app)
-    return IssuedKeyView.of_issued(issued).answer()
+    return _shown(issued)
 
 
 @api_keys.operation(
@@ -72,3 +73,7 @@ def revoke_key(caller: Caller, app: str, key: str) -> Response:
     """Answer with the id of the key."""
     revoked = current_gateway().issue_keys.revoke(caller, key, app=app)
     return RevokedKeyView(object="api_key", id=revoked.public_id, deleted=True).answer()
+
+
+def _shown(issued: Issued) -> Response:
+    return IssuedKeyView.of_issued(issued, issued.access(current_gateway().doors)).answer()

@@ -182,6 +182,24 @@ def test_a_key_is_shown_once(web: Web, admin: Person) -> None:
     assert [row["reason"] for row in audited(web, "key_create")] == [WHY["reason"]]
 
 
+def test_a_key_of_doors_is_shown_with_what_their_clients_need(web: Web, admin: Person) -> None:
+    """Once, as environment variables for an AWS SDK and as user name and password for SMTP; a plain key has neither."""
+    assert "AWS_ENDPOINT_URL_SESV2" not in admin.post(f"{APP}/keys", scopes="emails:send", **WHY).text
+    answer = admin.post(f"{APP}/keys", scopes=["emails:send", "ses", "smtp"], **WHY).text
+    prefix, public_id, secret = secret_in(answer).split("_", 2)
+    for shown in (
+        f"AWS_ENDPOINT_URL_SESV2={web.gateway.doors.url}\n",
+        f"AWS_ACCESS_KEY_ID={prefix}_{public_id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
+        f'<dt>User name</dt><dd class="mono">{prefix}_{public_id}</dd>',
+        f'<dt>Password</dt><dd class="mono">{secret}</dd>',
+    ):
+        assert shown in answer
+    page = admin.page(APP)
+    assert "emails:send, ses, smtp" in page
+    assert secret not in page
+    assert audited(web, "key_create")[-1]["data"]["scopes"] == ["emails:send", "ses", "smtp"]
+
+
 def test_a_key_is_replaced_and_revoked(web: Web, admin: Person) -> None:
     """Both work for the overlap; a revoked one is listed among those that ended."""
     old = secret_in(admin.post(f"{APP}/keys", scopes="emails:send", **WHY).text)

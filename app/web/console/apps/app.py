@@ -21,6 +21,9 @@ from app.web.http.context import current_gateway
 
 console_app = Pages("console_app", __name__)
 
+DOORS: Final = {Scope.SES: "the SES door, for AWS SDKs", Scope.SMTP: "the SMTP door"}
+"""The scopes that are doors, in words."""
+
 _SOON: Final = "Every process uses it within five seconds."
 
 
@@ -40,7 +43,7 @@ def show_app(session: Session, app: str) -> Response:
         keys=gateway.issue_keys.sorted_of_app(caller, found.name),
         streams=gateway.streams.of_app(caller, found.name),
         endpoints=gateway.webhooks.endpoints.page(caller, Page(limit=MOST_ENDPOINTS), app=found.name).data,
-        choices={"lanes": Lane, "scopes": Scope, "events": SUBSCRIBABLE},
+        choices={"lanes": Lane, "scopes": Scope, "doors": DOORS, "events": SUBSCRIBABLE},
     )
 
 

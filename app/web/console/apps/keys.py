@@ -55,9 +55,10 @@ def revoke_key(session: Session, app: str, key: str, form: WithReason) -> Respon
 
 def _shown(issued: Issued, says: str) -> Response:
     return render(
-        "apps/secret.html",
+        "apps/key.html",
         title=f"New key of {issued.key.app.name}",
         secret=issued.token,
+        access=issued.access(current_gateway().doors),
         says=says,
         sent_as="Authorization: Bearer ptn_…",
         back=url_for("console_app.show_app", app=issued.key.app.name),
