@@ -7,6 +7,7 @@ from redis import Redis
 
 from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
+from app.domain.apps.doors import Doors
 from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
@@ -125,6 +126,7 @@ class Gateway:
     workforce: Workforce
     apps: Apps
     issue_keys: IssueKeys
+    doors: Doors
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
@@ -164,7 +166,7 @@ def build(
     It connects to nothing yet. Make one per process, after forking.
     """
     ground = lay(settings, bounds=bounds, account=account)
-    apps, suppression = build_apps(ground), build_suppression(settings, ground)
+    apps, suppression = build_apps(settings, ground), build_suppression(settings, ground)
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)

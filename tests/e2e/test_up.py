@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.support.servers.cli import Up, family, last_object, lives, member, postern, until, up
@@ -92,6 +93,26 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
         assert gateway.ready["console_url"] != first["console_url"]
         assert gateway.call("GET", f"/v1/emails/{kept}")["subject"] == "You are invited"
         gateway.arrives(gateway.submit("ben@example.net"))
+
+
+def test_an_aws_sdk_sends_with_what_ready_json_says(running: Up) -> None:
+    """An application that calls SES needs the endpoint and the key, and its email arrives in the inbox."""
+    ses = running.ready["ses"]
+    client = boto3.client(
+        "sesv2",
+        endpoint_url=ses["endpoint_url"],
+        region_name=ses["region"],
+        aws_access_key_id=ses["access_key_id"],
+        aws_secret_access_key=ses["secret_access_key"],
+    )
+    text = {"Subject": {"Data": "By an SDK"}, "Body": {"Text": {"Data": "Do come."}}}
+    sent = client.send_email(
+        FromEmailAddress=running.ready["from"],
+        Destination={"ToAddresses": ["ann@example.net"]},
+        Content={"Simple": text},
+    )
+    running.arrives(sent["MessageId"])
+    assert b"By an SDK" in running.pool.request("GET", running.ready["inbox_url"]).data
 
 
 def test_a_canary_comes_back_every_minute(running: Up) -> None:

@@ -72,6 +72,16 @@ class SmtpAccess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SesAccess:
+    """How an AWS SDK calls the SES door of this gateway."""
+
+    endpoint_url: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """The URLs and keys for using the gateway. `sender` is a From address that the API key may use.
 
@@ -87,6 +97,7 @@ class Ready:
     simulator_url: str
     database_url: str
     redis_url: str
+    ses: SesAccess
     account: str = ""
     smtp: SmtpAccess | None = None
 
@@ -163,6 +174,7 @@ def start(
         account=behind.account,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
+        ses=_ses_access(ports.url, settings.aws_region, keys["api_key"]),
         smtp=None if ports.smtp is None else _smtp_access(ports.smtp, keys["api_key"]),
     )
 
@@ -220,15 +232,26 @@ def _opens_all(gateway: Gateway, token: str | None) -> bool:
     try:
         caller = gateway.authenticate(f"Bearer {token}")
         caller.require(Scope.SMTP)
+        caller.require(Scope.SES)
     except PosternError:
         return False
     return True
 
 
 def _smtp_access(port: int, token: str) -> SmtpAccess:
-    """The user is the id of the key, the password its secret."""
+    username, password = _halves(token)
+    return SmtpAccess(host="127.0.0.1", port=port, username=username, password=password)
+
+
+def _ses_access(url: str, region: str, token: str) -> SesAccess:
+    key_id, secret = _halves(token)
+    return SesAccess(endpoint_url=url, region=region, access_key_id=key_id, secret_access_key=secret)
+
+
+def _halves(token: str) -> tuple[str, str]:
+    """The id of a key and its secret: the user and the password of SMTP, and the two keys of AWS."""
     prefix, public_id, secret = token.split("_", 2)
-    return SmtpAccess(host="127.0.0.1", port=port, username=f"{prefix}_{public_id}", password=secret)
+    return f"{prefix}_{public_id}", secret
 
 
 def _issue(issue_keys: IssueKeys, app: str, scopes: frozenset[Scope], *, senders: tuple[str, ...] = ()) -> str:

@@ -128,6 +128,7 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
         "gateway": f"{ready.url}/",
         "console": f"{ready.console_url}   (works once)",
         "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
+        "SES": f"{ready.ses.endpoint_url}   region: {ready.ses.region}   access key id: {ready.ses.access_key_id}",
         **({"SMTP": f"{ready.smtp.host}:{ready.smtp.port}   user: {ready.smtp.username}"} if ready.smtp else {}),
         "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
         **(_simulated_pages(ready.simulator_url) if ready.simulator_url else {}),

@@ -73,4 +73,4 @@ class AuthenticateSigV4:
             return self._key_ring.open(key.sealed_secret, row_id=key.id).decode()
         except (UnknownSealingKey, Unsealable) as error:
             log.warning("secret_of_key_not_opened", key=key.public_id, detail=str(error))
-            raise ServiceUnavailable("The secret of this key cannot be opened here now; repeat the request.") from error
+            raise ServiceUnavailable("The secret of this key cannot be opened here; repeat the request.") from error

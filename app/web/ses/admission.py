@@ -9,8 +9,8 @@ from typing import Final
 from flask import request
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import MissingApiKey, ServiceUnavailable
-from app.services.apps.authenticate_sigv4 import SignedRequest
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest
+from app.domain.errors import ServiceUnavailable
 from app.web.http.auth import let_in
 from app.web.http.context import current_gateway, current_in_progress
 from app.web.http.requests import read_bytes
@@ -23,10 +23,10 @@ _LARGE_AT_ONCE: Final = 8
 def admit() -> Caller:
     """The caller of this request, whose key opens this door. Its scope for the operation is left to the caller.
 
-    Raises `MissingApiKey`, `InvalidApiKey`, `RateLimitExceeded`, `RestrictedApiKey` and `ServiceUnavailable`.
+    Raises `SignatureRefused`, `RateLimitExceeded`, `RestrictedApiKey` and `ServiceUnavailable`.
     """
     if "Authorization" not in request.headers and "X-Amz-Signature" not in request.args:
-        raise MissingApiKey("Missing Authentication Token")
+        raise SignatureRefused(Refusal.MISSING, "Missing Authentication Token")
     caller = current_gateway().authenticate_sigv4(_signed(_body()))
     let_in(caller)
     caller.require(Scope.SES)
@@ -49,6 +49,4 @@ def _body() -> bytes:
 
 def _signed(body: bytes) -> SignedRequest:
     path, _, query = raw_uri().partition("?")
-    return SignedRequest(
-        method=request.method, path=path, query=query, headers=tuple(request.headers.items()), body=body
-    )
+    return SignedRequest(request.method, path, query, tuple(request.headers.items()), body)

@@ -12,6 +12,7 @@ from typing import Final
 from werkzeug.exceptions import HTTPException
 
 from app.domain import errors
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused
 from app.domain.errors import Fault, PosternError, RateLimitExceeded, RestrictedApiKey
 from app.web.http.faults.validation import refusal
 from app.web.http.problem_details import named_failure, note_unforeseen
@@ -31,11 +32,24 @@ class NotSupported(errors.MalformedRequest):
     """An operation of SES that Postern does not have."""
 
 
-Codes = Mapping[type[PosternError], tuple[str, int]]
+Code = tuple[str, int]
 
-V2: Final[Codes] = {
-    errors.MissingApiKey: ("MissingAuthenticationTokenException", 403),
-    errors.InvalidApiKey: ("UnrecognizedClientException", 403),
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The codes and statuses of one version of the API: of the signatures that are refused, and of other errors."""
+
+    of_signature: Mapping[Refusal, Code]
+    of_error: Mapping[type[PosternError], Code]
+
+    def of(self, error: PosternError) -> Code:
+        """Those of an error."""
+        if isinstance(error, SignatureRefused):
+            return self.of_signature[error.code]
+        return next(self.of_error[kind] for kind in type(error).__mro__ if kind in self.of_error)
+
+
+_V2: Final[Mapping[type[PosternError], Code]] = {
     errors.RestrictedApiKey: ("AccessDeniedException", 403),
     errors.MalformedRequest: ("BadRequestException", 400),
     errors.ValidationFailed: ("BadRequestException", 400),
@@ -51,9 +65,7 @@ V2: Final[Codes] = {
     NotSupported: ("BadRequestException", 400),
     PosternError: ("InternalServiceErrorException", 500),
 }
-V1: Final[Codes] = {
-    errors.MissingApiKey: ("MissingAuthenticationToken", 403),
-    errors.InvalidApiKey: ("InvalidClientTokenId", 403),
+_V1: Final[Mapping[type[PosternError], Code]] = {
     errors.RestrictedApiKey: ("AccessDenied", 403),
     errors.MalformedRequest: ("MalformedQueryString", 400),
     errors.ValidationFailed: ("InvalidParameterValue", 400),
@@ -67,6 +79,19 @@ V1: Final[Codes] = {
     NotSupported: ("InvalidAction", 400),
     PosternError: ("InternalFailure", 500),
 }
+V2: Final = Codes(
+    {
+        Refusal.MISSING: ("MissingAuthenticationTokenException", 403),
+        Refusal.INCOMPLETE: ("IncompleteSignatureException", 400),
+        Refusal.UNKNOWN_KEY: ("UnrecognizedClientException", 403),
+        Refusal.MISMATCH: ("InvalidSignatureException", 403),
+    },
+    _V2,
+)
+V1: Final = Codes({one: (one.value, 400 if one is Refusal.INCOMPLETE else 403) for one in Refusal}, _V1)
+
+_PATIENCE_S: Final = 5
+"""The longest wait that an SDK is told. It waits as long within the call of the application, for a whole day too."""
 
 _NOT_VERIFIED: Final = "Email address is not verified."
 """How SES begins its refusal of a From address. Software looks for this sentence."""
@@ -78,10 +103,11 @@ def failure_of(error: Exception, codes: Codes) -> Failure:
     if isinstance(found, RestrictedApiKey) and any(fault.code == "sender_not_allowed" for fault in found.faults):
         return Failure("MessageRejected", 400, f"{_NOT_VERIFIED} {found.detail}")
     if isinstance(found, RateLimitExceeded) and found.retry_after is None and found.allowance is not None:
-        code, status = codes[errors.ValidationFailed]  # no wait helps: an SDK would try in vain
-        return Failure(code, status, found.detail)
-    code, status = next(codes[kind] for kind in type(found).__mro__ if kind in codes)
-    return Failure(code, status, found.detail, found.retry_after)
+        return Failure(
+            *codes.of_error[errors.ValidationFailed], found.detail
+        )  # no wait helps: an SDK would try in vain
+    code, status = codes.of(found)
+    return Failure(code, status, found.detail, found.retry_after if (found.retry_after or 0) <= _PATIENCE_S else None)
 
 
 def under_names_of_ses(faults: tuple[Fault, ...], names: Mapping[str, str]) -> errors.ValidationFailed:

@@ -1,6 +1,7 @@
 """`SendEmail` of version 2, by boto3: an email in parts becomes the same email as by `/v1/emails`."""
 
 import json
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -161,11 +162,31 @@ def test_a_refusal_has_the_class_and_the_name_of_the_field(
 
 
 def test_a_key_without_the_scope_is_denied(door: Door) -> None:
-    """A key that opens the door still needs the scope of what it does, and one that does not open it gets nothing."""
-    for scopes in ((Scope.SES, Scope.EMAILS_READ), (Scope.EMAILS_SEND,)):
+    """A key that opens the door still needs the scope of what it does; one that does not open it is unknown."""
+    for scopes, code in (
+        ((Scope.SES, Scope.EMAILS_READ), "AccessDeniedException"),
+        ((Scope.EMAILS_SEND,), "UnrecognizedClientException"),
+    ):
         error = refusal_of(door, {}, as_=door.credentials(*scopes))
-        assert error.response["Error"]["Code"] == "AccessDeniedException"
+        assert error.response["Error"]["Code"] == code
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+
+
+@pytest.mark.parametrize(
+    "service, call, code",
+    [
+        ("sesv2", "get_account", "InvalidSignatureException"),
+        ("ses", "get_send_quota", "SignatureDoesNotMatch"),
+    ],
+)
+def test_a_wrong_secret_has_the_code_of_aws(door: Door, service: str, call: str, code: str) -> None:
+    """Each version has its own word for it, and no SDK tries again."""
+    wrong = replace(door.credentials(), secret_access_key="s" * 43)
+    with pytest.raises(ClientError) as refused:
+        getattr(door.client(service, as_=wrong, attempts=3), call)()
+    response = refused.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, 403)
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
 
 
 def test_a_request_without_a_signature_is_refused_unread(door: Door) -> None:

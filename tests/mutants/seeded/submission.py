@@ -139,3 +139,46 @@ OF_ACCEPTING: Final = (
         killed_by=f"{_LIMITS}::test_a_repeated_request_costs_nothing[sqlite]",
     ),
 )
+
+_RAW = "tests/unit/message/raw"
+
+OF_RAW_MESSAGES: Final = (
+    Mutant(
+        name="a hidden recipient leaves with a raw message",
+        file="app/domain/message/raw/kinds.py",
+        edits=(("return kind in _RECIPIENTS_HIDDEN or kind in _TRACES", "return kind in _TRACES"),),
+        killed_by=f"{_RAW}/test_reader.py::test_what_is_taken_out[Bcc: hidden@example.net]",
+    ),
+    Mutant(
+        name="a raw message with mixed line ends is mended",
+        file="app/domain/message/raw/fields.py",
+        edits=(("        raise broken(RawRule.LINE_ENDS)\n", '        raw = b"\\r\\n".join(raw.splitlines())\n'),),
+        killed_by=f"{_RAW}/test_reader.py::test_what_is_refused",
+    ),
+    Mutant(
+        name="a raw message may have any Sender",
+        file="app/domain/message/raw/reader.py",
+        edits=(
+            ('_SENDERS: Final = ("from", "sender", "resent-from", "resent-sender")', '_SENDERS: Final = ("from",)'),
+        ),
+        killed_by=f"{_RAW}/test_reader.py::test_every_address_that_it_claims_to_be_from_is_named",
+    ),
+    Mutant(
+        name="a signature over a field that was taken out stays",
+        file="app/domain/message/raw/reader.py",
+        edits=((" and not is_false(field, taken_out)]", "]"),),
+        killed_by=f"{_RAW}/test_reader.py::test_a_signature_over_what_was_taken_out_goes_too[from:received-False]",
+    ),
+    Mutant(
+        name="a raw message is sent without a last check",
+        file="app/domain/message/raw/outgoing.py",
+        edits=(("    _require(whole, [*new, *kept], rest)\n", ""),),
+        killed_by=f"{_RAW}/test_outgoing.py::test_nothing_else_ever_leaves",
+    ),
+    Mutant(
+        name="the copies of others name a person who was forgotten",
+        file="app/services/sending/render.py",
+        edits=(("                addressees=_remaining(self._draft.named),\n", ""),),
+        killed_by="tests/integration/submission/test_submit_raw.py::test_a_forgotten_person_is_named_in_no_copy",
+    ),
+)

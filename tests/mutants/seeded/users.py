@@ -1,4 +1,4 @@
-"""Mutants of the console: faults that let in a person that has no business there, or show what they may not see."""
+"""Mutants of the console: what lets in who has no business there, shows too much, or is in no browser test."""
 
 from typing import Final
 
@@ -135,5 +135,11 @@ OF_THE_CONSOLE: Final = (
         file="app/web/console/frame/masks.py",
         edits=(("includes(Role.OPERATOR)", "includes(Role.VIEWER)"),),
         killed_by="tests/integration/console/test_webhooks.py::test_below_an_operator_only_the_host_of_a_url_is_seen[sqlite]",
+    ),
+    Mutant(
+        name="a change that no browser test makes",
+        file="app/web/console/sending/lanes.py",
+        edits=(("def resume_lane(", "def resume_one_lane("),),
+        killed_by="tests/e2e/console/test_every_change.py::test_every_change_is_made_in_a_browser",
     ),
 )

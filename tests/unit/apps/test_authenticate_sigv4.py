@@ -240,6 +240,7 @@ def test_a_request_is_refused_with_the_code_of_aws(
         (WEEK_S, WEEK_S, None),
         (WEEK_S, WEEK_S + 1, "Signature expired"),
     ],
+    ids=["5 minutes", "late", "-5 minutes", "early", "a minute", "past it", "an early url", "a week", "past a week"],
 )  # fmt: skip
 def test_a_signature_is_good_for_its_time(presigned_s: int | None, late: int, words: str | None) -> None:
     """Five minutes before and after, as at AWS; a presigned URL for as long as it says. SDKs mend their clock by it."""

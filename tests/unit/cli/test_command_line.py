@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.cli.apps.keys import state_of
-from app.cli.local.bootstrap import GONE, Ready
+from app.cli.local.bootstrap import GONE, Ready, SesAccess
 from app.cli.local.demo_story import EXPECTED, read_guests
 from app.cli.local.up import curl
 from app.cli.main import COMMANDS, in_one_line, make_parser
@@ -164,13 +164,14 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
         console_url="http://127.0.0.1:1/console/sign-in/link/t",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
+        ses=SesAccess(endpoint_url="http://127.0.0.1:1", region="r", access_key_id="ptn_k", secret_access_key="s"),
     )  # fmt: skip
     pasted = curl(ready, to=GONE)
     assert "Bearer ptn_k" in pasted
     assert json.loads(pasted.partition("-d '")[2].rstrip("'"))["to"] == GONE
     assert list(ready.as_json()) == [
         "url", "from", "api_key", "admin_key", "console_url", "simulator_url", "database_url", "redis_url",
-        "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
+        "ses", "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
     ]  # fmt: skip
 
 

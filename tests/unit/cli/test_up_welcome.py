@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from app.cli.local.bootstrap import Ready
+from app.cli.local.bootstrap import Ready, SesAccess, SmtpAccess
 from app.cli.local.up import welcome
 from app.cli.shell.data_dir import DataDir
 from app.cli.shell.terminal import Terminal
+
+SES = SesAccess(endpoint_url="http://127.0.0.1:1", region="r", access_key_id="ptn_k", secret_access_key="s")
+SMTP = SmtpAccess(host="127.0.0.1", port=1, username="ptn_k", password="s")
 
 
 @pytest.mark.parametrize("as_default", [True, False])
@@ -18,6 +21,7 @@ def test_the_printed_command_names_the_gateway_where_a_plain_one_would_miss_it(
 ) -> None:
     """With files in another directory, or a gateway configured here, a plain command would work on another one."""
     values: dict[str, Any] = {field.name: f"the-{field.name}" for field in fields(Ready)}
+    values |= {"ses": SES, "smtp": SMTP}
     welcome(Terminal(as_json=False), Ready(**values), DataDir(tmp_path), as_default=as_default)
     page = "".join(capsys.readouterr().out.split())
     assert "suppressionsexplainkim.gone@example.com" in page

@@ -28,6 +28,8 @@ MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
 AREAS_OF_COMMANDS = (*AREAS, "privacy")
+AREAS_OF_WEB = ("feedback", "openapi", "operating", "reporting", "ses", "submission", "suppression", "webhooks")
+IN_WEB = {*ENTRANCE, "app.web.http", "app.web.http.faults"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app.web.*", "app.wiring", "config"},
@@ -110,7 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.feedback.*",
         "app.services.operating.canary",
     },
-    "app.wiring": {*HELPERS, "app.net.*", "app.services.*", "app.broker_url", "config"},
+    "app.wiring": {*HELPERS, "app.net", "app.net.*", "app.services.*", "app.broker_url", "config"},
     "app.web": set(),
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
@@ -119,16 +121,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults", "app.web.console.frame.refusals"},
     "app.web.console.frame.refusals": {"app.domain"},
     **{f"app.web.console.{area}": {*ENTRANCE, "app.web.http", "app.web.console.frame"} for area in AREAS_OF_PAGES},
-    "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.reporting": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.ses": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.ses.v1": {*ENTRANCE, "app.web.http", "app.web.http.faults", "app.web.ses"},
-    "app.web.ses.v2": {*ENTRANCE, "app.web.http", "app.web.http.faults", "app.web.ses"},
-    "app.web.submission": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.suppression": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.webhooks": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    **{f"app.web.{area}": IN_WEB for area in AREAS_OF_WEB},
+    **{f"app.web.ses.{version}": {*IN_WEB, "app.web.ses"} for version in ("v1", "v2")},
     "app.cli": {*ENTRANCE, "app.cli.*", "config"},
     "app.cli.shell": {*ENTRANCE, "config"},
     "app.cli.account": {*ENTRANCE, "app.cli.shell", "config"},
