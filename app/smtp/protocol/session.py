@@ -11,7 +11,7 @@ from typing import Final
 
 from app.domain.apps.callers import Caller
 from app.smtp.protocol import replies
-from app.smtp.protocol.commands import BadParameters, BadPath, Path, parse_command, parse_path
+from app.smtp.protocol.commands import BadParameters, BadPath, Path, in_capitals, parse_command, parse_path
 from app.smtp.protocol.replies import Reply
 from app.smtp.protocol.sasl import MECHANISMS, Credentials, Exchange, Malformed, exchange
 from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
@@ -187,9 +187,10 @@ class Session:
         if not self._takes_keys:
             return self._wrong(replies.ENCRYPT_FIRST)
         mechanism, space, initial = argument.partition(" ")
-        if mechanism.upper() not in MECHANISMS:
+        mechanism = in_capitals(mechanism)
+        if mechanism not in MECHANISMS:
             return self._wrong(replies.NO_MECHANISM)
-        started = exchange(mechanism.upper(), initial.strip(" ") if space else None)
+        started = exchange(mechanism, initial.strip(" ") if space else None)
         return self._go_on(started, None)
 
     def _go_on(self, started: Exchange, answer: str | None) -> Step:
@@ -217,7 +218,7 @@ class Session:
         if isinstance(path, Reply):
             return self._wrong(path)
         size, body = path.parameters.get("SIZE", "0"), path.parameters.get("BODY", "7BIT")
-        if not _SIZE.fullmatch(size) or body.upper() not in _BODIES or path.parameters.get("SMTPUTF8"):
+        if not _SIZE.fullmatch(size) or in_capitals(body) not in _BODIES or path.parameters.get("SMTPUTF8"):
             return self._wrong(replies.BAD_PARAMETERS)
         if int(size) > self._rules.largest:
             return Step(replies.TOO_LARGE)
