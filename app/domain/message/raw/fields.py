@@ -15,6 +15,7 @@ from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 LINES = re.compile(rb"(?:[^\r\n]{0,%d}+\r\n)*+" % LINE_LIMIT)
 """Lines that are short enough, each with its CRLF. Possessive: nothing is remembered, however long the message."""
 
+_ADDED_FIELDS = 10
 _END = b"\r\n\r\n"
 _NEW_FIELD = re.compile(rb"\r\n(?![ \t])")
 _NAME = re.compile(rb"[!-9;-~]{1,126}(?=:)")
@@ -69,12 +70,13 @@ def split(raw: bytes) -> tuple[tuple[HeaderField, ...], bytes]:
 
 
 def read_fields(raw: bytes, start: int = 0) -> tuple[HeaderField, ...]:
-    """The fields of the header that starts here. Raises `InvalidRaw`."""
-    end = raw.find(_END, start, start + HEADER_LIMIT + len(_END))
+    """The fields of the header that starts here: those of a client, and what is added to them. Raises `InvalidRaw`."""
+    most = HEADER_LIMIT + ROOM
+    end = raw.find(_END, start, start + most + len(_END))
     if end < 0:
-        raise broken(RawRule.HEADER_END if len(raw) - start <= HEADER_LIMIT else RawRule.HEADER_TOO_LARGE)
+        raise broken(RawRule.HEADER_END if len(raw) - start <= most else RawRule.HEADER_TOO_LARGE)
     written = _NEW_FIELD.split(raw[start:end])
-    if len(written) > FIELD_LIMIT:
+    if len(written) > FIELD_LIMIT + _ADDED_FIELDS:
         raise broken(RawRule.TOO_MANY_HEADERS)
     return tuple(_field(number, octets) for number, octets in enumerate(written, 1))
 

@@ -18,7 +18,7 @@ from app.domain.message.raw.encoded_words import decoded
 from app.domain.message.raw.fields import HeaderField, joined, split, with_crlf
 from app.domain.message.raw.kinds import ONCE, is_taken_out
 from app.domain.message.raw.parts import check_parts
-from app.domain.message.raw.rules import InvalidRaw, RawRule, pointer_to
+from app.domain.message.raw.rules import FIELD_LIMIT, HEADER_LIMIT, InvalidRaw, RawRule, broken, pointer_to
 from app.domain.message.raw.signatures import is_false
 from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 
@@ -59,6 +59,7 @@ def read_raw(raw: bytes) -> ReadMessage:
     """The message that a client wrote. Raises `InvalidRaw`, with every rule of the header that it breaks."""
     raw = with_crlf(raw)
     fields, rest = split(raw)
+    _check_size(fields)
     if faults := tuple(_faults(fields)):
         raise InvalidRaw(*faults)
     check_parts(raw)
@@ -90,6 +91,14 @@ def _that_leave(fields: tuple[HeaderField, ...]) -> list[HeaderField]:
 
 def _named(fields: Iterable[HeaderField], kind: str) -> tuple[Mailbox, ...]:
     return tuple(one for field in fields if field.kind == kind for one in header_mailboxes(field.value))
+
+
+def _check_size(fields: tuple[HeaderField, ...]) -> None:
+    """Raise `InvalidRaw` for a header that leaves no room for what is added."""
+    if len(fields) > FIELD_LIMIT:
+        raise broken(RawRule.TOO_MANY_HEADERS)
+    if sum(len(field.octets) for field in fields) > HEADER_LIMIT:
+        raise broken(RawRule.HEADER_TOO_LARGE)
 
 
 def _faults(fields: tuple[HeaderField, ...]) -> Iterator[Fault]:

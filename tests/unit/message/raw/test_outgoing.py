@@ -8,7 +8,8 @@ from app.domain.message.mailboxes import parse_mailbox
 from app.domain.message.mime import UnsafeMessage
 from app.domain.message.raw.outgoing import Addressees, outgoing
 from app.domain.message.raw.reader import read_raw
-from tests.support.gateway.raw import RECIPIENT, added, raw, sent
+from app.domain.message.raw.rules import FIELD_LIMIT
+from tests.support.gateway.raw import RECIPIENT, added, raw, refusals, sent
 
 MARK = f"X-Postern-Recipient: {RECIPIENT}"
 DATE = "Date: Sat, 07 Mar 2026 12:30:00 +0000"
@@ -83,6 +84,14 @@ def test_nothing_else_ever_leaves(stored: bytes) -> None:
     """What is not as it has to be is not sent, whatever was stored."""
     with pytest.raises(UnsafeMessage):
         outgoing(stored, recipient_id="1", date=datetime(2026, 3, 7, tzinfo=UTC), message_id="1@example.com")
+
+
+def test_the_largest_header_that_is_accepted_can_be_sent() -> None:
+    """With all that is added: a link, and addresses that are written anew."""
+    many = Addressees(to=tuple(parse_mailbox(f"{'n' * 250} <{'a' * 60}{n}@example.net>") for n in range(50)), cc=())
+    for fields in (["X: a"] * (FIELD_LIMIT - 2), [*["X: " + "a" * 990] * 65, "X: " + "a" * 808]):
+        assert sent(raw(*fields), own_headers=LINK, addressees=many)
+        assert refusals(raw(*fields, "X:")) in ([("/raw", "too_many_headers")], [("/raw", "header_too_large")])
 
 
 @pytest.mark.parametrize("word", ["a\r\nBcc: b@example.com", "", "a b", "a" * 401])
