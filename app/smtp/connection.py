@@ -11,13 +11,14 @@ from typing import Final
 import structlog
 
 from app.domain.apps.callers import Caller
-from app.smtp import replies
 from app.smtp.admission import Admission, is_loopback, network_of
 from app.smtp.counts import Counts
-from app.smtp.framing import BadLine, Budget, IncomingMessage, LongLine, take_line
 from app.smtp.handler import Handler
-from app.smtp.replies import Reply
-from app.smtp.session import CheckKey, Rules, Session, Step, Submit, Turn, VetRecipient, Work
+from app.smtp.protocol import replies
+from app.smtp.protocol.framing import BadLine, Budget, IncomingMessage, LongLine, take_line
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.session import Session
+from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
 from app.smtp.threads import Busy, Threads
 from app.smtp.tls import Certificate, TlsFailed, TlsLayer
 from app.smtp.wire import Wire, keep_alive

@@ -11,11 +11,12 @@ from app.domain.errors import PosternError
 from app.services.submission.check import Obstacle
 from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency
-from app.smtp import replies, verdicts
-from app.smtp.framing import IncomingMessage
+from app.smtp import verdicts
+from app.smtp.protocol import replies
+from app.smtp.protocol.framing import IncomingMessage
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.steps import CheckKey, Submit, VetRecipient, Work
 from app.smtp.repetition import idempotency_of
-from app.smtp.replies import Reply
-from app.smtp.session import CheckKey, Submit, VetRecipient, Work
 
 log = structlog.get_logger()
 

@@ -7,10 +7,10 @@ from app.domain.message.mime import TRAVEL_LIMIT
 from app.smtp.admission import Admission, MostConnections
 from app.smtp.connection import Door, Patience
 from app.smtp.counts import Counts
-from app.smtp.framing import Budget
 from app.smtp.handler import Handler, Services
+from app.smtp.protocol.framing import Budget
+from app.smtp.protocol.steps import Rules
 from app.smtp.server import Place
-from app.smtp.session import Rules
 from app.smtp.threads import Threads
 from app.smtp.tls import Certificate, CertificateFiles
 from app.wiring.gateway import Gateway

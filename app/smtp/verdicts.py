@@ -19,8 +19,8 @@ from app.domain.message.mime import MessageRule
 from app.domain.suppression.rules import Origin
 from app.services.submission.check import Obstacle
 from app.services.submission.doors.vet_recipient import PAUSED
-from app.smtp import replies
-from app.smtp.replies import Reply
+from app.smtp.protocol import replies
+from app.smtp.protocol.replies import Reply
 
 _MOST_FAULTS: Final = 10
 _INVALID: Final = "invalid"

@@ -25,10 +25,11 @@ from app.services.users.passwords import Passwords
 from app.services.users.sessions import Sessions
 from app.services.users.sign_in import SignIn
 from app.services.users.users import Users
-from app.wiring.foundation import Ground
+from app.wiring.foundation import Ground, proxy
 from config import Settings
 
-_CALLBACK = "/console/sign-in/openid/callback"
+_SIGN_IN = "/console/sign-in"
+_CALLBACK = f"{_SIGN_IN}/openid/callback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +99,12 @@ def _openid(settings: Settings, ground: Ground, sign_in: SignIn) -> OpenIdSignIn
         id=settings.oidc_client_id,
         secret=settings.oidc_client_secret.get_secret_value(),
         redirect_uri=settings.public_url.rstrip("/") + _CALLBACK,
+        signed_out_uri=settings.public_url.rstrip("/") + _SIGN_IN,
     )
     pairs = (one.rpartition("=") for one in settings.oidc_roles)
     seals = (Fernet(urlsafe_b64encode(key)) for key in ground.key_ring.derive_each("openid sign-ins").values())
     return OpenIdSignIn(
-        provider=OpenIdProvider(settings.oidc_issuer, client=client, clock=ground.clock),
+        provider=OpenIdProvider(settings.oidc_issuer, client=client, clock=ground.clock, proxy=proxy()),
         roles=RoleClaim(settings.oidc_role_claim, {value: Role(role) for value, _, role in pairs}),
         sign_in=sign_in,
         seals=MultiFernet(list(seals)),

@@ -1,4 +1,4 @@
-"""Indexes by which emails of one lane, and of one mailbox provider, are listed.
+"""Indexes by which emails of one lane, emails of one mailbox provider, and the keys of an application are listed.
 
 On PostgreSQL they are built while email flows, outside of a transaction. One that an earlier try left incomplete is
 built again.
@@ -12,6 +12,7 @@ down_revision = "0022"
 
 LISTED = "state <> 'sending' and position >= 0"
 INDEXES: dict[str, tuple[str, list[str], str | None]] = {
+    "ix_api_keys_app_id_id": ("api_keys", ["app_id", "id"], None),
     "ix_emails_app_id_lane_id": ("emails", ["app_id", "lane", "id"], None),
     "ix_recipients_mailbox_provider": ("recipients", ["app_id", "mailbox_provider", "state", "email_id"], LISTED),
 }
@@ -22,13 +23,15 @@ def upgrade() -> None:
     if op.get_context().dialect.name != "postgresql":
         for name, (table, columns, condition) in INDEXES.items():
             op.create_index(name, table, columns, sqlite_where=sa.text(condition) if condition else None)
-        return
-    with op.get_context().autocommit_block():
-        for name, (table, columns, condition) in INDEXES.items():
-            build(name, table, columns, condition)
+    else:
+        with op.get_context().autocommit_block():
+            for name, (table, columns, condition) in INDEXES.items():
+                build(name, table, columns, condition)
+    op.drop_index("ix_api_keys_app_id", table_name="api_keys")
 
 
 def downgrade() -> None:
+    op.create_index("ix_api_keys_app_id", "api_keys", ["app_id"])
     for name, (table, _, _) in INDEXES.items():
         op.drop_index(name, table_name=table)
 

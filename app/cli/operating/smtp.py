@@ -5,16 +5,12 @@ import sys
 from argparse import Namespace
 
 from app.cli.shell.command import Command
-from app.cli.shell.operated_gateway import CHECKOUT
 from app.cli.shell.terminal import Terminal
-from config import load
 
 
 def run(_given: Namespace, _terminal: Terminal) -> bool:
-    """Become the door, which ends with a signal. Raises `SettingsError`."""
-    load()
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    os.execve(sys.executable, (sys.executable, "-P", "-m", "app.smtp"), environment)  # noqa: S606 - no shell is wanted
+    """Become the door, which ends with a signal."""
+    os.execv(sys.executable, (sys.executable, "-P", "-m", "app.smtp"))  # noqa: S606 - no shell is wanted
 
 
 COMMAND = Command(

@@ -20,6 +20,7 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.apps import create_app, find_app, require_active
+from app.services.paging import Page, Paged, paged
 from app.store.apps import apps, keys
 from app.store.apps.apps import App
 from app.store.apps.keys import ApiKey
@@ -28,7 +29,7 @@ from app.store.engine.ids import new_id
 from app.store.operating import audit
 from app.store.submission.sealing import KeyRing
 
-__all__ = ["ApiKey", "IssueKeys", "Issued", "KeysOfApp", "Rotated"]
+__all__ = ["ApiKey", "IssueKeys", "Issued", "Rotated"]
 
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -65,14 +66,6 @@ class Rotated(Issued):
     """A new key in place of an old one, which is valid until `old_ends_at`."""
 
     old_ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class KeysOfApp:
-    """The keys of an application, newest first: those that work now, and those that were revoked or have expired."""
-
-    working: tuple[ApiKey, ...]
-    ended: tuple[ApiKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +179,15 @@ class IssueKeys:
         with self._database.reading() as connection:
             return keys.all_keys(connection)
 
-    def of_app(self, caller: Caller, app: str) -> tuple[ApiKey, ...]:
-        """Every key of the application, newest first."""
+    def page(self, caller: Caller, app: str, page: Page, *, working: bool | None = None) -> Paged[ApiKey]:
+        """One page of the keys of the application, newest first: of all, or of those that do or do not work now."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            return keys.of_app(connection, find_app(connection, app).id)
-
-    def sorted_of_app(self, caller: Caller, app: str) -> KeysOfApp:
-        """Every key of the application, by whether it works now."""
-        caller.require(Scope.ADMIN)
-        with self._database.reading() as connection:
-            found, now = keys.of_app(connection, find_app(connection, app).id), clock(connection)
-        working = tuple(one for one in found if _works(one, now))
-        return KeysOfApp(working, tuple(one for one in found if one not in working))
+            owner = find_app(connection, app).id
+            rows = keys.page(
+                connection, owner, working=working, limit=page.limit + 1, after=page.after, before=page.before
+            )
+        return paged(rows, page)
 
     def revoke(self, caller: Caller, key: str, *, app: str | None = None, reason: str | None = None) -> ApiKey:
         """The key, revoked. Raises `NotFound`."""
@@ -243,10 +232,6 @@ class IssueKeys:
         data = {"key": public_id, "app": owner.name, "scopes": list(key.scopes)} | policy
         by.note(connection, "key_create", data)
         return Issued(key, f"ptn_{public_id}_{secret}")
-
-
-def _works(key: ApiKey, now: datetime) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 
 def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:

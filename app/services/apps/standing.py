@@ -13,11 +13,15 @@ from app.store.reporting import counts
 from app.store.reporting.counts import Chosen
 
 _A_DAY: Final = timedelta(days=1)
+_STREAMS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """`accepted` are the recipients of its email since the beginning of the hour a day ago; `streams` are sorted."""
+    """`accepted` are the recipients of its email since the beginning of the hour a day ago.
+
+    `streams` are sorted: the first thousand that have settings, and the default one.
+    """
 
     accepted: int
     is_paused: bool
@@ -37,7 +41,7 @@ class ReadStanding:
             chosen = Chosen(since=first_of_hour(now - _A_DAY), until=now, app_id=caller.app_id)
             hours = counts.hours(connection, chosen)
             paused = app_pauses.budget_of(connection, caller.app_id).paused
-            named = streams.of_app(connection, caller.app_id)
+            named = streams.page(connection, caller.app_id, limit=_STREAMS)
         return Standing(
             accepted=sum(numbers.get(Counted.ACCEPTED, 0) for numbers in hours.values()),
             is_paused=set(paused) >= set(app_pauses.LANES),

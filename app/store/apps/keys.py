@@ -6,15 +6,18 @@ that opens the SES door is also sealed beside it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from app.store.apps.apps import App, read
 from app.store.engine.database import now
+from app.store.engine.keyset import page_of
 from app.store.submission.sealing import Sealed
 from app.store.tables.core import api_keys, apps
+
+_WORKS: Final = api_keys.c.revoked_at.is_(None) & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,30 +61,35 @@ def add(connection: Connection, key: ApiKey) -> None:
 
 def find_valid(connection: Connection, public_id: str) -> ApiKey | None:
     """The key of this public id, unless it is revoked or expired."""
-    valid = (
-        (api_keys.c.public_id == public_id)
-        & api_keys.c.revoked_at.is_(None)
-        & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))
-    )
-    row = connection.execute(_keys().where(valid)).one_or_none()
+    row = connection.execute(_keys().where(api_keys.c.public_id == public_id, _WORKS)).mappings().one_or_none()
     return _key(row) if row else None
 
 
 def all_keys(connection: Connection) -> tuple[ApiKey, ...]:
     """Every key, oldest first, revoked ones included."""
-    return tuple(_key(row) for row in connection.execute(_keys().order_by(api_keys.c.id)))
+    return tuple(map(_key, connection.execute(_keys().order_by(api_keys.c.id)).mappings()))
 
 
-def of_app(connection: Connection, app_id: UUID) -> tuple[ApiKey, ...]:
-    """Every key of this application, newest first, revoked ones included."""
-    query = _keys().where(api_keys.c.app_id == app_id).order_by(api_keys.c.id.desc())
-    return tuple(map(_key, connection.execute(query)))
+def page(
+    connection: Connection,
+    app_id: UUID,
+    *,
+    working: bool | None,
+    limit: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> tuple[ApiKey, ...]:
+    """Up to `limit` keys of this application, newest first: those that work, the others, or with None all of them."""
+    query = _keys().where(api_keys.c.app_id == app_id)
+    if working is not None:
+        query = query.where(_WORKS if working else ~_WORKS)
+    return tuple(map(_key, page_of(connection, query, api_keys.c.id, limit=limit, after=after, before=before)))
 
 
 def hold(connection: Connection, public_id: str) -> ApiKey | None:
     """The key of this public id, locked until the transaction ends. None if there is none, or it is revoked."""
     query = _keys().where(api_keys.c.public_id == public_id, api_keys.c.revoked_at.is_(None))
-    row = connection.execute(query.with_for_update(of=api_keys)).one_or_none()
+    row = connection.execute(query.with_for_update(of=api_keys)).mappings().one_or_none()
     return _key(row) if row else None
 
 
@@ -112,8 +120,7 @@ def _keys() -> Select[Any]:
     return select(api_keys, apps).join(apps, apps.c.id == api_keys.c.app_id)
 
 
-def _key(row: Row[Any]) -> ApiKey:
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
+def _key(columns: RowMapping) -> ApiKey:
     body = columns[api_keys.c.sealed_secret]
     return ApiKey(
         id=columns[api_keys.c.id],

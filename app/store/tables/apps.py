@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -58,7 +59,7 @@ api_keys = Table(
     "api_keys",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("app_id", Uuid, ForeignKey("apps.id"), nullable=False, index=True),
+    Column("app_id", Uuid, ForeignKey("apps.id"), nullable=False),
     Column("public_id", String(16), nullable=False, unique=True),
     Column("secret_sha256", LargeBinary(32), nullable=False),
     Column("sealed_secret", LargeBinary),
@@ -70,6 +71,7 @@ api_keys = Table(
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Column("replaced_by", String(16)),
+    Index("ix_api_keys_app_id_id", "app_id", "id"),
 )
 
 idempotency_keys = Table(

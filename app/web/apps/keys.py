@@ -7,6 +7,7 @@ from app.services.apps.issue_keys import Issued
 from app.web.apps.app_requests import KeyBody, RotationBody
 from app.web.apps.app_views import IssuedKeyView, KeyView, RevokedKeyView
 from app.web.http.context import current_gateway
+from app.web.http.known import PageQuery
 from app.web.http.responses import Listed
 from app.web.http.routing import Operation, Routes
 
@@ -18,14 +19,16 @@ api_keys = Routes("api_keys", __name__, url_prefix="/v1/apps/<app>/keys")
     "",
     Operation(
         guard=Scope.ADMIN,
-        summary="List all keys of an application, revoked ones too, newest first.",
+        summary="List the keys of an application, revoked ones too, newest first.",
+        query=PageQuery,
         gives=Listed[KeyView],
     ),
 )
-def list_keys(caller: Caller, app: str) -> Response:
-    """Answer with all keys, without their secrets."""
-    keys = current_gateway().issue_keys.of_app(caller, app)
-    return Listed[KeyView](object="list", data=[KeyView.of(key) for key in keys], has_more=False).answer()
+def list_keys(caller: Caller, app: str, query: PageQuery) -> Response:
+    """Answer with one page of keys, without their secrets."""
+    found = current_gateway().issue_keys.page(caller, app, query.page())
+    data = [KeyView.of(key) for key in found.data]
+    return Listed[KeyView](object="list", data=data, has_more=found.has_more).answer()
 
 
 @api_keys.operation(

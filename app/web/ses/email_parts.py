@@ -9,7 +9,7 @@ from pydantic import Field
 from app.domain.message.address import Mailbox
 from app.domain.message.attachments import Attachment
 from app.domain.message.mime import Message
-from app.web.ses.fields import MailboxesField, SesObject, TagField
+from app.web.ses.fields import LISTED, MailboxesField, SesObject, TagField
 
 MAX_TAGS: Final = 50
 Pairs = tuple[tuple[str, str], ...]
@@ -44,7 +44,7 @@ class Tag(SesObject):
     value: TagField
 
 
-Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS), LISTED]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

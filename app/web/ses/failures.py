@@ -71,6 +71,8 @@ _V1: Final[Mapping[type[PosternError], Code]] = {
     errors.ValidationFailed: ("InvalidParameterValue", 400),
     errors.UnsupportedMediaType: ("MalformedQueryString", 400),
     errors.PayloadTooLarge: ("InvalidParameterValue", 413),
+    errors.NotFound: ("InvalidParameterValue", 400),
+    errors.Conflict: ("InvalidParameterValue", 400),
     errors.InvalidIdempotentRequest: ("IdempotentParameterMismatch", 400),
     errors.ConcurrentIdempotentRequests: ("ServiceUnavailable", 503),
     errors.RateLimitExceeded: ("Throttling", 400),

@@ -74,8 +74,14 @@ def _blob(value: Any) -> bytes:
     return content.octets
 
 
+def _empty_list(value: Any) -> Any:
+    """An empty list, which SDKs write as an empty text in the forms of version 1."""
+    return [] if value == "" else value
+
+
+LISTED: Final = BeforeValidator(_empty_list)
 MailboxField = Annotated[Mailbox, PlainValidator(_mailbox)]
-MailboxesField = Annotated[tuple[MailboxField, ...], Field(max_length=MAX_MAILBOXES)]
+MailboxesField = Annotated[tuple[MailboxField, ...], Field(max_length=MAX_MAILBOXES), LISTED]
 AddressField = Annotated[str, PlainValidator(_address)]
 BlobField = Annotated[bytes, PlainValidator(_blob)]
 TagField = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]

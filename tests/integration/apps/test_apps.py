@@ -49,7 +49,7 @@ def test_an_application_is_found_by_its_name_and_its_id(gateway: Gateway) -> Non
     app = make_app(gateway)
     assert app.senders == ("news@example.org", "@example.com")
     assert gateway.apps.find(ROOT, "invites") == gateway.apps.find(ROOT, str(app.id)) == app
-    assert gateway.issue_keys.of_app(ROOT, "invites") == ()
+    assert gateway.issue_keys.page(ROOT, "invites", Page(10)).data == ()
     with pytest.raises(NotFound):
         gateway.apps.find(ROOT, "invitse")
 
@@ -236,7 +236,7 @@ def test_only_administrators_keep_applications(gateway: Gateway) -> None:
         lambda: gateway.apps.archive(who, "invites"),
         lambda: gateway.apps.unarchive(who, "invites"),
         lambda: gateway.issue_keys.add(who, "invites", name="", scopes=frozenset()),
-        lambda: gateway.issue_keys.of_app(who, "invites"),
+        lambda: gateway.issue_keys.page(who, "invites", Page(10)),
         lambda: gateway.issue_keys.rotate(who, "aaaaaaaaaaaa"),
         lambda: gateway.issue_keys.revoke(who, "aaaaaaaaaaaa"),
     ):

@@ -51,6 +51,13 @@ def test_a_mime_message_is_accepted(door: Door) -> None:
         assert door.web.email(door.web.key("invites"), answer["MessageId"])["subject"] == "You are invited"
 
 
+def test_an_empty_list_is_none(door: Door) -> None:
+    """An SDK writes it as an empty text."""
+    destination = {"ToAddresses": ["ann@example.net"], "CcAddresses": [], "BccAddresses": []}
+    answer = door.client("ses").send_email(**EMAIL | {"Destination": destination}, ReplyToAddresses=[], Tags=[])
+    assert door.web.email(door.web.key("invites"), answer["MessageId"])["cc"] == []
+
+
 def test_a_suppressed_recipient_is_accepted_and_not_sent_to(door: Door) -> None:
     """As at SES the call succeeds; a header says that nothing will arrive."""
     door.web.gateway.suppress.add(ROOT, "gone@example.net", reason="By phone.")

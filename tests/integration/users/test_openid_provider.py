@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,11 +17,15 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from app.domain.users.openid import ProviderFault, ProviderSilent
+from app.net.openid.fetch import Silence
 from app.net.openid.provider import Client, OpenIdProvider
+from app.net.proxy import Proxy
 from app.store.engine.clock import host_clock
 from tests.support.servers.tls import self_signed
+from tests.support.webhooks.receiver import receiving, saying
 
 CALLBACK = "https://mail.example.com/console/sign-in/openid/callback"
+SIGN_IN = "https://mail.example.com/console/sign-in"
 CODE, NONCE, VERIFIER = "the-code", "n" * 43, "v" * 43
 ID, SECRET = "postern", "p a+s"
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -56,7 +60,7 @@ class Scripted:
 
     def provider(self, **more: Any) -> OpenIdProvider:
         """Return a provider as the gateway asks it."""
-        client = Client(id=ID, secret=SECRET, redirect_uri=CALLBACK)
+        client = Client(id=ID, secret=SECRET, redirect_uri=CALLBACK, signed_out_uri=SIGN_IN)
         return OpenIdProvider(self.issuer, client=client, clock=host_clock, **more)
 
     def count(self, path: str) -> int:
@@ -208,6 +212,7 @@ def test_new_keys_are_read_when_a_token_has_one_of_them(scripted: Scripted) -> N
         {"authorization_endpoint": "javascript:alert(1)"},
         {"authorization_endpoint": ["https://login.example.com"]},
         {"userinfo_endpoint": "gopher://127.0.0.1"},
+        {"end_session_endpoint": "javascript:alert(1)"},
     ],
     ids=str,
 )
@@ -248,6 +253,74 @@ def test_a_signature_that_the_provider_does_not_offer_is_refused(scripted: Scrip
         claims_of(scripted.provider())
 
 
+def test_it_says_where_a_person_signs_out(scripted: Scripted) -> None:
+    """If it signs people out: with our id, and where it leads to afterwards."""
+    assert scripted.provider().sign_out_url() is None
+    scripted.document["end_session_endpoint"] = f"{scripted.issuer}/end?tenant=7"
+    url = scripted.provider().sign_out_url() or ""
+    assert url.startswith(f"{scripted.issuer}/end?")
+    assert parse_qs(urlsplit(url).query) == {
+        "tenant": ["7"],
+        "client_id": [ID],
+        "post_logout_redirect_uri": [SIGN_IN],
+    }
+
+
+def test_a_silent_provider_is_not_asked_again_by_each_person(scripted: Scripted) -> None:
+    """For five seconds; then one asks, and when it is heard all do."""
+    clock = [0.0]
+    provider = scripted.provider(monotonic=lambda: clock[0])
+    scripted.raw[WELL_KNOWN] = nonsense
+
+    def asked(at: float) -> int:
+        clock[0] = at
+        before = scripted.count(WELL_KNOWN)
+        with suppress(ProviderSilent):
+            provider.sign_in_url(state="s", nonce=NONCE, verifier=VERIFIER)
+        return scripted.count(WELL_KNOWN) - before
+
+    assert [asked(at) for at in (0.0, 0.1, 4.9, 5.1, 5.2)] == [1, 0, 0, 1, 0]
+    del scripted.raw[WELL_KNOWN]
+    assert [asked(at) for at in (10.0, 10.2)] == [0, 1]
+    assert claims_of(provider)["sub"] == "42"
+
+
+def test_while_one_asks_again_the_others_do_not() -> None:
+    """After a silence; a provider that was heard is asked by all."""
+    clock = [0.0]
+    silence = Silence(lambda: clock[0])
+    assert silence.is_over()
+    silence.note(silent=True)
+    clock[0] = 6.0
+    assert [silence.is_over() for _ in range(3)] == [True, False, False]
+    silence.note(silent=False)
+    assert [silence.is_over() for _ in range(2)] == [True, True]
+
+
+def test_it_is_asked_through_the_proxy_of_this_host() -> None:
+    """Unless it is exempt, or on this host by plain HTTP."""
+    refusing = saying(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    for issuer, exempt, is_proxied in (
+        ("https://login.example.com", "", True),
+        ("https://127.0.0.1:9", "127.0.0.1", False),
+        ("http://127.0.0.1:9", "", False),
+    ):
+        with receiving(refusing) as receiver:
+            proxy = Proxy.at(f"http://kim:pass@127.0.0.1:{receiver.port}", exempt=exempt)
+            with pytest.raises(ProviderSilent):
+                Scripted(issuer).provider(proxy=proxy).sign_in_url(state="s", nonce=NONCE, verifier=VERIFIER)
+        assert receiver.connections == is_proxied, issuer
+        if is_proxied:
+            [(line, headers, _)] = receiver.requests
+            assert line.startswith("CONNECT login.example.com:443")
+            assert headers["proxy-authorization"] == "Basic a2ltOnBhc3M="
+
+
+def nonsense(handler: BaseHTTPRequestHandler) -> None:
+    """Send what is not HTTP."""
+    handler.wfile.write(b"nonsense\r\n\r\n")
+
+
 def slow(handler: BaseHTTPRequestHandler) -> None:
     """Send one byte at a time, for ever."""
     handler.send_response(200)
@@ -279,7 +352,7 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
         (lambda handler: send(handler, b"\x1f\x8b\x08\x00", Content_Encoding="gzip"), ProviderFault),
         (endless, ProviderFault),
         (slow, ProviderSilent),
-        (lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"), ProviderSilent),
+        (nonsense, ProviderSilent),
     ],
     ids=["list", "text", "deep", "500", "redirect", "gzip", "endless", "slow", "nonsense"],
 )

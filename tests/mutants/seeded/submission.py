@@ -182,3 +182,37 @@ OF_RAW_MESSAGES: Final = (
         killed_by="tests/integration/submission/test_submit_raw.py::test_a_forgotten_person_is_named_in_no_copy",
     ),
 )
+
+_DOOR: Final = "tests/integration/ses"
+
+OF_THE_SES_DOOR: Final = (
+    Mutant(
+        name="a call that an SDK repeats is another email",
+        file="app/web/ses/submit.py",
+        edits=(("    if not _INVOCATION.fullmatch(invocation):\n", "    if _INVOCATION.fullmatch(invocation):\n"),),
+        killed_by=f"{_DOOR}/test_send_email.py::test_a_call_that_is_repeated_is_one_email",
+    ),
+    Mutant(
+        name="the SES door unsuppresses who has unsubscribed from a stream",
+        file="app/web/ses/v2/suppressions.py",
+        edits=(
+            (
+                "unsuppress(caller, address, scope=scope, reason=_DELETED)",
+                "unsuppress(caller, address, reason=_DELETED)",
+            ),
+        ),
+        killed_by=f"{_DOOR}/test_suppressed_destinations.py::test_only_what_stops_every_email_is_shown",
+    ),
+    Mutant(
+        name="an SDK tries again what can never succeed",
+        file="app/web/ses/failures.py",
+        edits=(('    errors.NotFound: ("InvalidParameterValue", 400),\n', ""),),
+        killed_by="tests/unit/ses/test_failures.py::test_what_can_be_tried_again_is_tried_again[version 1]",
+    ),
+    Mutant(
+        name="any number of large bodies is held for signatures that may be wrong",
+        file="app/web/ses/admission.py",
+        edits=(("    if is_large and not ", "    if not is_large and not "),),
+        killed_by=f"{_DOOR}/test_guards.py::test_few_large_bodies_are_held_before_it_is_known_whose_they_are",
+    ),
+)

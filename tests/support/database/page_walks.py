@@ -63,6 +63,8 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "/console/apps": ("", "status=archived", *_BOTH_WAYS),
     "/console/apps.csv": ("status=archived",),
     "/console/apps/app-1": ("",),
+    "/console/apps/app-1/keys": ("", "which=ended", *_BOTH_WAYS),
+    "/console/apps/app-1/streams": ("", "after=a", "before=z"),
     "/console/failed-deliveries": ("", "app=app-5", "app=none", *_BOTH_WAYS),
     "/console/failed-deliveries.csv": ("app=app-5",),
     _HOOK: ("", "state=waiting", "state=delivered", "state=failed", *_BOTH_WAYS),

@@ -103,6 +103,7 @@ def delivery_queries() -> Iterator[str]:
 QUERIES: Final = {
     ("GET", "/v1/emails"): list(email_queries()),
     ("GET", "/v1/apps"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
+    ("GET", "/v1/apps/<app>/keys"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
     ("GET", "/v1/outcomes"): list(outcome_queries(page=True)),
     ("GET", "/v1/outcomes/counts"): list(outcome_queries(page=False)),
     ("GET", "/v1/outcome-links"): [

@@ -4,9 +4,10 @@ import base64
 from collections.abc import Callable
 
 from app.domain.apps.callers import Caller
-from app.smtp import replies
-from app.smtp.replies import Reply
-from app.smtp.session import CheckKey, Rules, Session, Step, Submit, Turn, VetRecipient, Work
+from app.smtp.protocol import replies
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.session import Session
+from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
 from tests.support.smtp.doors import CALLER, KEY_ID, SECRET
 
 PLAIN = "AUTH PLAIN " + base64.b64encode(f"\0{KEY_ID}\0{SECRET}".encode()).decode()

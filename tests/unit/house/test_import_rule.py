@@ -20,10 +20,7 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
-CONFIG_PARTS = {
-    f"config_{part}"
-    for part in ("aws", "faults", "names", "openid", "outgoing", "requests", "retention", "smtp", "urls", "workers")
-}
+CONFIG_PARTS = {file.stem for file in CHECKOUT.glob("config_*.py")}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
@@ -112,7 +109,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.feedback.*",
         "app.services.operating.canary",
     },
-    "app.wiring": {*HELPERS, "app.net.*", "app.services.*", "app.broker_url", "config"},
+    "app.wiring": {*HELPERS, "app.net", "app.net.*", "app.services.*", "app.broker_url", "config"},
     "app.web": set(),
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
@@ -130,7 +127,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
-    "app.smtp": {*ENTRANCE, "config"},
+    "app.smtp": {*ENTRANCE, "app.smtp.protocol", "config"},
+    "app.smtp.protocol": {DOMAIN},
     "worker": {*ENTRANCE, "app.broker_url", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.smtp.framing import LONGEST_LINE, BadLine, Budget, IncomingMessage, LongLine, take_line
+from app.smtp.protocol.framing import LONGEST_LINE, BadLine, Budget, IncomingMessage, LongLine, take_line
 
 
 def received(stream: bytes, *, at_once: int = 1 << 20, largest: int = 1000) -> tuple[IncomingMessage, bytes]:

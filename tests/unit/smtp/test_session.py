@@ -3,9 +3,10 @@
 import pytest
 
 from app.domain.apps.callers import Caller
-from app.smtp import replies
-from app.smtp.replies import Reply
-from app.smtp.session import CheckKey, Rules, Session, Turn, Work
+from app.smtp.protocol import replies
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.session import Session
+from app.smtp.protocol.steps import CheckKey, Rules, Turn, Work
 from tests.support.smtp.dialogues import BAD_KEY, PLAIN, RULES, play, result_of
 
 SIGNED_IN = ["EHLO client.example", PLAIN]

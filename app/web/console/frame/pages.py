@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import MalformedRequest, NotFound, PosternError
@@ -98,6 +98,7 @@ def _served(view: View, operation: PageOperation) -> View:
 
 def _changed(view: View, operation: PageOperation, arguments: dict[str, Any]) -> Response:
     """The answer of a change; if it is refused, the page of its form as it was typed."""
+    g.form_page = request.form.get(PAGE_FIELD, "")
     try:
         return _answered(view, operation, arguments)
     except PosternError as refused:
@@ -108,7 +109,7 @@ def _changed(view: View, operation: PageOperation, arguments: dict[str, Any]) ->
 
 def _shown_again(error: PosternError) -> Response | None:
     """The page on which the form of this request is, filled as it was sent; None if that page cannot be shown now."""
-    page, action = request.form.get(PAGE_FIELD, ""), request.path
+    page, action = g.form_page, request.path
     typed = {name: values for name, values in request.form.lists() if name not in {HIDDEN_FIELD, PAGE_FIELD}}
     answer = drawn(page) if is_way_back(page) else None
     if answer is None or answer.status_code != 200 or answer.is_streamed:

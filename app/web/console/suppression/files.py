@@ -6,13 +6,13 @@ shows its progress without a script.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 from typing import Annotated, Final
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from pydantic import Field
 
 from app.domain.csv_text import MEDIA_TYPE
@@ -28,7 +28,7 @@ from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import Checked, Form, Reason
 from app.web.console.frame.pages import Pages
-from app.web.console.frame.rendering import render
+from app.web.console.frame.rendering import render, render_around
 from app.web.console.suppression.words import ROWS
 from app.web.http.context import current_gateway
 
@@ -38,7 +38,6 @@ _SHOWN: Final = 200
 """Rows of a file that a page shows; it counts all of them."""
 
 _SHOW_EVERY_S: Final = 0.5
-_MARK: Final = "<!-- progress -->"
 _COLUMNS: Final = ("line", "verdict", "rule", "detail", "address")
 _NOT_PREVIEWED: Final = "This is not the file of the preview, or not with these options. This is its preview."
 
@@ -137,12 +136,7 @@ def import_file(session: Session, form: ImportForm) -> Response:
     if form.digest_of(file) != form.digest:
         return _previewed(session, form, file, refused=Conflict(_NOT_PREVIEWED))
     steps = _steps(session, file, form.how(session, dry_run=False, reason=form.reason))
-    page = render("suppression/importing.html", mark=_MARK)
-    before, after = page.get_data(as_text=True).split(_MARK)
-    answer = Response(stream_with_context(_progress(before, steps, after)), mimetype="text/html")
-    answer.headers.update({**page.headers, "X-Accel-Buffering": "no"})
-    del answer.headers["Content-Length"]
-    return answer
+    return render_around(_progress(steps), "suppression/importing.html")
 
 
 @console_files.page("/console/export", role=Role.SUPPORT, summary="Export the suppressions.")
@@ -197,9 +191,9 @@ def _verdicts(steps: Iterator[Sequence[RowResult]]) -> Iterator[Iterator[tuple[o
         yield iter([("", "", error.name, error.detail, "")])
 
 
-def _progress(before: str, steps: Iterator[Sequence[RowResult]], after: str) -> Iterator[str]:
-    """The page in pieces: its beginning, a line now and then while the import runs, the result, and its end."""
-    yield before
+def _progress(steps: Iterator[Sequence[RowResult]]) -> Generator[str]:
+    """A line now and then while the import runs, and the result."""
+    yield ""
     counts, refused, problem, shown_at = dict.fromkeys(RowVerdict, 0), list[RowResult](), "", monotonic()
     try:
         for results in steps:
@@ -219,4 +213,3 @@ def _progress(before: str, steps: Iterator[Sequence[RowResult]], after: str) -> 
         verdicts=ROWS,
     )
     yield result.get_data(as_text=True)
-    yield after

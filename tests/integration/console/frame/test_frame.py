@@ -21,6 +21,7 @@ PUBLIC_PAGES = {
     "front_page.get_home",
     "openid.begin_openid",
     "openid.finish_openid",
+    "openid.show_signed_out",
     "sign_in.show_sign_in",
     "sign_in.sign_in_with_link",
     "sign_in.sign_in_with_password",

@@ -22,6 +22,7 @@ NOT_LINKED = {
     "front_page.get_nothing": "there is no such page",
     "openid.begin_openid": "for those who are not signed in, where there is a provider",
     "openid.finish_openid": "the provider leads there",
+    "openid.show_signed_out": "for those who have signed out, where there is a provider",
     "sign_in.show_sign_in": "for those who are not signed in",
     "sign_in.sign_in_with_link": "for those who are not signed in",
 }

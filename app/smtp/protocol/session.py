@@ -6,15 +6,15 @@ makes it unclear where commands begin ends the session.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from typing import Final
 
 from app.domain.apps.callers import Caller
-from app.smtp import replies
-from app.smtp.commands import BadParameters, BadPath, Path, parse_command, parse_path
-from app.smtp.replies import Reply
-from app.smtp.sasl import MECHANISMS, Credentials, Exchange, Malformed, exchange
+from app.smtp.protocol import replies
+from app.smtp.protocol.commands import BadParameters, BadPath, Path, in_capitals, parse_command, parse_path
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.sasl import MECHANISMS, Credentials, Exchange, Malformed, exchange
+from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
 
 _MOST_ERRORS: Final = 10
 _ERRORS_AT_ONCE: Final = 3
@@ -34,69 +34,6 @@ _ENDS_ALL: Final = {
     **dict.fromkeys(("CONNECT", "DELETE", "GET", "HEAD", "HOST:", "OPTIONS", "POST", "PUT"), replies.NOT_SMTP),
     "BDAT": replies.NOT_OFFERED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What a session offers. `clear_auth`: keys may be sent without TLS, since the client is on this host."""
-
-    host: str
-    largest: int
-    most_recipients: int
-    has_tls: bool
-    clear_auth: bool = False
-
-
-class Turn(Enum):
-    """What the octets after a step are.
-
-    Before `TLS`, and where no message may come after DATA (`NO_MESSAGE`), the client has to wait for the reply: octets
-    that are there already would be read as commands, and are none.
-    """
-
-    COMMANDS = auto()
-    TLS = auto()
-    MESSAGE = auto()
-    NO_MESSAGE = auto()
-    END = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class CheckKey:
-    """Work: check these credentials; `anew` when the session is signed in with them already."""
-
-    credentials: Credentials
-    anew: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VetRecipient:
-    """Work: may the caller send to this address, after so many others of the same message?"""
-
-    caller: Caller
-    address: str
-    others: int
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """Work: submit the message that has come to these recipients."""
-
-    caller: Caller
-    recipients: tuple[str, ...]
-
-
-Work = CheckKey | VetRecipient | Submit
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happens next. The reply is written `slow_s` seconds later, to make guesses and errors slow."""
-
-    reply: Reply | None = None
-    work: Work | None = None
-    turn: Turn = Turn.COMMANDS
-    slow_s: float = 0.0
 
 
 class Session:
@@ -250,9 +187,10 @@ class Session:
         if not self._takes_keys:
             return self._wrong(replies.ENCRYPT_FIRST)
         mechanism, space, initial = argument.partition(" ")
-        if mechanism.upper() not in MECHANISMS:
+        mechanism = in_capitals(mechanism)
+        if mechanism not in MECHANISMS:
             return self._wrong(replies.NO_MECHANISM)
-        started = exchange(mechanism.upper(), initial.strip(" ") if space else None)
+        started = exchange(mechanism, initial.strip(" ") if space else None)
         return self._go_on(started, None)
 
     def _go_on(self, started: Exchange, answer: str | None) -> Step:
@@ -280,7 +218,7 @@ class Session:
         if isinstance(path, Reply):
             return self._wrong(path)
         size, body = path.parameters.get("SIZE", "0"), path.parameters.get("BODY", "7BIT")
-        if not _SIZE.fullmatch(size) or body.upper() not in _BODIES or path.parameters.get("SMTPUTF8"):
+        if not _SIZE.fullmatch(size) or in_capitals(body) not in _BODIES or path.parameters.get("SMTPUTF8"):
             return self._wrong(replies.BAD_PARAMETERS)
         if int(size) > self._rules.largest:
             return Step(replies.TOO_LARGE)

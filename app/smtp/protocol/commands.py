@@ -38,7 +38,12 @@ class Path:
 def parse_command(line: bytes) -> Command:
     """The command of a line. Raises `UnicodeDecodeError` when it is not UTF-8, which RFC 6531 asks for."""
     verb, _, argument = line.decode().partition(" ")
-    return Command(verb.upper(), argument.strip(" "))
+    return Command(in_capitals(verb), argument.strip(" "))
+
+
+def in_capitals(word: str) -> str:
+    """A word in upper case, if it is ASCII: the upper case of a dotless i would make MAIL of a word that is none."""
+    return word.upper() if word.isascii() else word
 
 
 def parse_path(argument: str, keyword: str) -> Path:
@@ -48,7 +53,7 @@ def parse_path(argument: str, keyword: str) -> Path:
     """
     given, colon, rest = argument.partition(":")
     found = _PATH.fullmatch(rest)
-    if given.upper() != keyword or not colon or found is None:
+    if in_capitals(given) != keyword or not colon or found is None:
         raise BadPath
     address = found[1] if found[1] is not None else found[2]
     if len(address) > _LONGEST_PATH:

@@ -44,6 +44,11 @@ class Proxy:
         named = getproxies_environment()
         return cls.at(named["https"], exempt=named.get("no", "")) if named.get("https") else None
 
+    @property
+    def url(self) -> str:
+        """Where it is, without what proves us to it."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
     def is_for(self, host: str) -> bool:
         """Whether a host is reached through it."""
         return not is_exempt(host, {"no": self.exempt})
