@@ -171,9 +171,9 @@ OF_RAW_MESSAGES: Final = (
         killed_by=f"{_RAW}/test_reader.py::test_a_signature_over_what_was_taken_out_goes_too[from:received-False]",
     ),
     Mutant(
-        name="a raw message is sent without a last check",
-        file="app/domain/message/raw/outgoing.py",
-        edits=(("    _require(whole, [*new, *kept], rest)\n", ""),),
+        name="the last look at a raw message does not see what must not leave",
+        file="app/domain/message/raw/scan.py",
+        edits=(("if any(map(is_taken_out, kinds[ours:])) or kinds", "if kinds"),),
         killed_by=f"{_RAW}/test_outgoing.py::test_nothing_else_ever_leaves",
     ),
     Mutant(
