@@ -12,17 +12,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import botocore.hooks
-import botocore.session
 import pytest
 import structlog
-from botocore.compat import accepts_kwargs
-from botocore.hooks import EventAliaser
-from botocore.loaders import create_loader
 from hypothesis import settings
 from redis import Redis
 
@@ -33,6 +28,8 @@ from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import head_revision
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
 from tests.support.gateway.orderings import dealt
+from tests.support.libraries.botocore_once import describe_aws_once
+from tests.support.libraries.werkzeug_once import parse_routes_once
 from tests.support.servers.servers import (
     Postgres,
     end_with_parent,
@@ -133,25 +130,14 @@ def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def aws_described_once() -> Iterator[None]:
-    """Botocore reads its description of AWS once, not for every session, and does not ask whether this is an EC2 host.
+def made_once() -> Iterator[None]:
+    """What libraries make anew for every gateway and application is made once, as far as no test can tell.
 
-    It also looks up once what each of its own handlers takes, and the current name of each of its events. Without this,
-    botocore would take most of the time that a gateway takes to build.
+    Every gateway that is built also asks for the newest migration; alembic would compile all of them for each.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(create_loader))
-        patch.setattr(botocore.hooks, "accepts_kwargs", lru_cache(maxsize=1024)(accepts_kwargs))
-        names: dict[str, str] = {}
-        patch.setattr(EventAliaser, "_alias_name_cache", property(lambda _: names, lambda *_: None), raising=False)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def migrations_read_once() -> Iterator[None]:
-    """Every gateway that is built asks for the newest migration; alembic would compile all of them for each."""
-    with pytest.MonkeyPatch.context() as patch:
+        describe_aws_once(patch)
+        parse_routes_once(patch)
         patch.setattr("app.wiring.operating.head_revision", cache(head_revision))
         yield
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from alembic import command
+from pydantic_settings import PydanticBaseSettingsSource
 
 from app.aws.ses.account import SesAccount
 from app.domain.apps.callers import Caller, Scope
@@ -36,6 +37,15 @@ class ScriptedMailer:
         return self.answers.get(envelope.recipient, Accepted(f"ses-{len(self.sent):06d}-{envelope.recipient}"))
 
 
+class GivenSettings(Settings):
+    """Settings that are not looked for in the environment, which takes longer than all else about them."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_settings: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given."""
+        return (sources["init_settings"],)
+
+
 def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
     """Return the settings of a gateway for tests; `more` overrides any of them."""
     values: dict[str, Any] = {
@@ -49,7 +59,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "ses_threads": 4,
         "flight_dir": Path(gettempdir()) / f"postern-flight-of-tests-{os.getuid()}",
     }
-    return Settings(_env_file=None, **values | more)
+    return GivenSettings(**values | more)
 
 
 def migrate(database_url: str) -> None:
