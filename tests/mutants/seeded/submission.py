@@ -138,6 +138,13 @@ OF_ACCEPTING: Final = (
         ),
         killed_by=f"{_LIMITS}::test_a_repeated_request_costs_nothing[sqlite]",
     ),
+    Mutant(
+        name="what is scheduled is listed as due",
+        file="app/store/submission/email_filter.py",
+        edits=((", rows.c.due_at <= now()]", "]"),),
+        killed_by="tests/integration/submission/test_look_up.py::"
+        "test_emails_are_found_by_their_lane_and_by_what_is_due[sqlite]",
+    ),
 )
 
 _SMTP: Final = "tests/integration/smtp"
