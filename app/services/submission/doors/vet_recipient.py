@@ -44,8 +44,6 @@ class VetRecipient:
         """Whether the application is paused. Raises `RateLimitExceeded`."""
         with self._database.reading() as connection:
             is_paused = app_pauses.is_paused(connection, caller.app_id, caller.default_lane)
-            spent = usage.find(connection, caller.app_id) if caller.limits else None
-            now = clock(connection) if spent else None
-        if caller.limits and spent and now:
-            spend(spent, caller.limits, others + 1, now=now)
+            if caller.limits:
+                spend(usage.find(connection, caller.app_id), caller.limits, others + 1, now=clock(connection))
         return is_paused
