@@ -19,8 +19,6 @@ from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 
-__all__ = ["AuthenticateSigV4", "SignedRequest"]
-
 log = structlog.get_logger()
 
 _KEY_ID: Final = re.compile(r"ptn_([a-z0-9]{12})")
