@@ -264,9 +264,9 @@ OF_THE_SES_DOOR: Final = (
         killed_by="tests/unit/ses/test_failures.py::test_what_can_be_tried_again_is_tried_again[version 1]",
     ),
     Mutant(
-        name="any number of large bodies is held for signatures that may be wrong",
+        name="a large body is read for whoever sends it",
         file="app/web/ses/admission.py",
-        edits=(("    if is_large and not ", "    if not is_large and not "),),
-        killed_by=f"{_DOOR}/test_guards.py::test_few_large_bodies_are_held_before_it_is_known_whose_they_are",
+        edits=(("    if _is_large():\n", "    if not _is_large():\n"),),
+        killed_by=f"{_DOOR}/test_guards.py::test_a_large_body_of_nobody_is_not_read[ptn_aaaaaaaaaaaa]",
     ),
 )
