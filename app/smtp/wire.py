@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Final
 
 from app.smtp.tls import TlsLayer
@@ -90,7 +91,8 @@ class Wire:
             self._transport.close()
         else:
             self.read(more=True)
-            self._transport.write_eof()
+            with suppress(OSError):  # the client has gone already, as one may that has said QUIT
+                self._transport.write_eof()
         asyncio.get_running_loop().call_later(_LINGERS_S, self._transport.abort)
 
     def abort(self) -> None:

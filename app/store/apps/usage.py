@@ -13,6 +13,7 @@ from app.store.tables.core import app_usage
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING: Final = {"second_began": _LONG_AGO, "in_second": 0, "day_began": _LONG_AGO, "in_day": 0}
+_NONE_YET: Final = Usage(Window(_LONG_AGO, 0), Window(_LONG_AGO, 0))
 _HELD: Final = (
     select(app_usage, now().label("now"))
     .where(app_usage.c.app_id.in_(bindparam("app_ids", expanding=True)))
@@ -51,10 +52,10 @@ def save(connection: Connection, usages: Mapping[UUID, Usage]) -> None:
     connection.execute(_SAVED, values)
 
 
-def find(connection: Connection, app_id: UUID) -> Usage | None:
-    """The usage of an application; None where nothing was counted yet."""
+def find(connection: Connection, app_id: UUID) -> Usage:
+    """The usage of an application."""
     row = connection.execute(select(app_usage).where(app_usage.c.app_id == app_id)).one_or_none()
-    return _usage(row) if row else None
+    return _usage(row) if row else _NONE_YET
 
 
 def _rows(connection: Connection, app_ids: Sequence[UUID]) -> Sequence[Row[Any]]:

@@ -158,6 +158,17 @@ def test_a_limit_of_the_application_is_met_at_rcpt(gateway: Gateway, door: Runni
         assert client.data(PLAIN)[0] == 250
 
 
+def test_a_limit_is_met_at_rcpt_by_the_first_message(gateway: Gateway, door: RunningDoor) -> None:
+    """Also when nothing was accepted yet; or else the message would be refused to all of them, each time anew."""
+    key = issue(gateway, app="new", scopes=frozenset({Scope.EMAILS_SEND, Scope.SMTP}))
+    gateway.apps.change(operator("test"), "new", AppOptions(emails_per_day=2))
+    with door.client() as client:
+        client.login(*credentials(key))
+        client.mail(FROM)
+        assert [client.rcpt(f"{one}@example.net")[0] for one in "abc"] == [250, 250, 452]
+        assert client.data(PLAIN)[0] == 250
+
+
 def test_a_paused_application_is_asked_to_wait(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
     """Its relay keeps the message, until a person resumes the application."""
     with gateway.database.transaction() as connection:

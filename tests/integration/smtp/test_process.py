@@ -12,7 +12,6 @@ from tests.support.gateway.gateways import SECRET_KEY
 from tests.support.servers.cli import command, surroundings
 from tests.support.smtp.doors import until
 
-
 DOOR = (sys.executable, "-P", "-m", "app.smtp")
 
 

@@ -138,6 +138,13 @@ OF_ACCEPTING: Final = (
         ),
         killed_by=f"{_LIMITS}::test_a_repeated_request_costs_nothing[sqlite]",
     ),
+    Mutant(
+        name="what is scheduled is listed as due",
+        file="app/store/submission/email_filter.py",
+        edits=((", rows.c.due_at <= now()]", "]"),),
+        killed_by="tests/integration/submission/test_look_up.py::"
+        "test_emails_are_found_by_their_lane_and_by_what_is_due[sqlite]",
+    ),
 )
 
 _SMTP: Final = "tests/integration/smtp"
@@ -171,9 +178,9 @@ OF_RAW_MESSAGES: Final = (
         killed_by=f"{_RAW}/test_reader.py::test_a_signature_over_what_was_taken_out_goes_too[from:received-False]",
     ),
     Mutant(
-        name="a raw message is sent without a last check",
-        file="app/domain/message/raw/outgoing.py",
-        edits=(("    _require(whole, [*new, *kept], rest)\n", ""),),
+        name="the last look at a raw message does not see what must not leave",
+        file="app/domain/message/raw/scan.py",
+        edits=(("if any(map(is_taken_out, kinds[ours:])) or kinds", "if kinds"),),
         killed_by=f"{_RAW}/test_outgoing.py::test_nothing_else_ever_leaves",
     ),
     Mutant(

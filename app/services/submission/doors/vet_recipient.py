@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.apps.limits import UNUSED, Limits, spend
+from app.domain.apps.limits import Limits, spend
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.submission.check import Obstacle, obstacle_of
 from app.services.suppression.gate import Addressee, Gate
@@ -52,8 +52,7 @@ class VetRecipient:
     def _spend(self, app_id: UUID, limits: Limits, recipients: int) -> None:
         """Raise `RateLimitExceeded` where acceptance would. Nothing is counted."""
         with self._database.reading() as connection:
-            spent = usage.find(connection, app_id) or UNUSED
-            spend(spent, limits, recipients, now=clock(connection))
+            spend(usage.find(connection, app_id), limits, recipients, now=clock(connection))
 
     def _is_paused(self, caller: Caller) -> bool:
         """Whether the application is paused, or was a moment ago: a message has many recipients."""
