@@ -1,7 +1,6 @@
 """AUTH PLAIN (RFC 4616) and AUTH LOGIN: from the answers of a client to a user name and a password. Pure."""
 
 import base64
-import binascii
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
@@ -58,5 +57,5 @@ def _decoded(answer: str) -> str:
         if len(raw) > _LONGEST:
             raise Malformed
         return raw.decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, no ASCII, or no UTF-8 within
         raise Malformed from error

@@ -52,6 +52,11 @@ class MemoryTransport(asyncio.Transport):
         """End it."""
         self.close()
 
+    def receive_eof(self) -> None:
+        """The client sends no more."""
+        if not self._is_closing and not self._protocol.eof_received():
+            self.close()
+
     def _lose(self) -> None:
         self._protocol.connection_lost(None)
         self.closed.set()
