@@ -21,7 +21,7 @@ SMTP_SESSION: Final = "smtp_session"
 SMTP_RECIPIENT: Final = "smtp_recipient"
 SMTP_MESSAGE: Final = "smtp_message"
 """What came of sessions, recipients and messages of the SMTP door, by how they ended or what was answered."""
-SMTP_MILLISECONDS: Final = "smtp_milliseconds"
+SMTP_MILLISECONDS: Final = "smtp_ms"
 """How long the answers to these messages took, together."""
 
 STATES: Final = (

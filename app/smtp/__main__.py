@@ -20,11 +20,12 @@ from config import Settings, SettingsError, load
 
 async def serve(settings: Settings) -> None:
     """Run the door of these settings. Raises `SettingsError` and `OSError` if it cannot open."""
+    places = places_of(settings)
     gateway = build(settings, bounds=REQUESTS)
     try:
         name = f"smtp:{socket.gethostname()}:{os.getpid()}"
         beat = partial(gateway.smtp_door.beat, name)
-        server = Server(door_of(settings, gateway), places_of(settings), beat=beat)
+        server = Server(door_of(settings, gateway), places, beat=beat)
         await server.open()
         await server.run()
     finally:

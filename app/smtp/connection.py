@@ -4,57 +4,30 @@ import asyncio
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import structlog
 
 from app.domain.apps.callers import Caller
-from app.smtp.admission import Admission, is_loopback, network_of
-from app.smtp.counts import Counts
-from app.smtp.handler import Handler
+from app.smtp.admission import is_loopback, network_of
+from app.smtp.door import Door
 from app.smtp.protocol import replies
-from app.smtp.protocol.framing import BadLine, Budget, IncomingMessage, LongLine, take_line
+from app.smtp.protocol.framing import BadLine, IncomingMessage, LongLine, take_line
 from app.smtp.protocol.replies import Reply
 from app.smtp.protocol.session import Session
 from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
-from app.smtp.threads import Busy, Threads
-from app.smtp.tls import Certificate, TlsFailed, TlsLayer
+from app.smtp.threads import Busy
+from app.smtp.tls import TlsFailed, TlsLayer
 from app.smtp.wire import Wire, keep_alive
 
 log = structlog.get_logger()
 
 _READS_AHEAD: Final = 64 * 1024
 _STEPS_AT_ONCE: Final = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a client may take, in seconds. RFC 5321 section 4.5.3.2 asks for five minutes for a command."""
-
-    sign_in: float = 60.0
-    command: float = 300.0
-    piece: float = 180.0
-    message: float = 900.0
-    session: float = 3600.0
-    looked_at_every: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """What all connections share."""
-
-    rules: Rules
-    clear_auth_on_loopback: bool
-    certificate: Certificate | None
-    admission: Admission
-    handler: Handler
-    threads: Threads
-    budget: Budget
-    counts: Counts
-    connections: "set[Connection]"
-    patience: Patience
+_KEY_TRUSTED_FOR_S: Final = 1.0
+"""With the four seconds of `Authenticate` a revoked key is refused within the five that are promised."""
 
 
 class Connection(asyncio.Protocol):
@@ -67,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._message: IncomingMessage | None = None
         self._is_busy = self._is_submitting = self._is_deaf = self._is_stopping = self._is_lost = False
         self._key: str | None = None
+        self._key_checked = 0.0
         self._network: str | None = None
         self._said: Counter[int] = Counter()
         self.id = secrets.token_hex(6)
@@ -80,15 +54,15 @@ class Connection(asyncio.Protocol):
         self._door.connections.add(self)
         address = self._wire.address
         self._session = Session(self._rules_for(address), encrypted=self._tls_at_once)
+        if self._tls_at_once and self._door.certificate is not None:
+            self._wire.start_tls(TlsLayer(self._door.certificate.context()))
         network = network_of(address)
         if not self._door.admission.enter(network):
             self._door.counts.session("turned_away")
             self._say(Step(replies.TOO_MANY_CONNECTIONS, turn=Turn.END))
             return
         self._network = network
-        if self._tls_at_once and self._door.certificate is not None:
-            self._wire.start_tls(TlsLayer(self._door.certificate.context()))
-        else:
+        if not self._tls_at_once:
             self._greet()
 
     def data_received(self, data: bytes) -> None:
@@ -162,10 +136,8 @@ class Connection(asyncio.Protocol):
         else:
             late = now - self._heard > patience.command or now - self._began > patience.session
             late = late or (self._key is None and now - self._began > patience.sign_in)
-        if late and self._wire.is_open:
+        if late:
             self._say(Step(replies.TOO_SLOW, turn=Turn.END))
-        elif late:
-            self._wire.abort()
 
     def _rules_for(self, address: str) -> Rules:
         clear_auth = self._door.clear_auth_on_loopback and is_loopback(address)
@@ -226,6 +198,8 @@ class Connection(asyncio.Protocol):
         return self._session.refuse_message(reply)
 
     def _take(self, step: Step) -> None:
+        if isinstance(step.work, CheckKey) and step.work.anew and (caller := self._trusted_caller()):
+            step = self._session.resume(caller)
         if step.work is not None:
             self._is_busy, self._is_submitting = True, isinstance(step.work, Submit)
             self._wire.flush()
@@ -263,9 +237,16 @@ class Connection(asyncio.Protocol):
             self._wire.start_tls(TlsLayer(self._door.certificate.context()))
             self._session.encrypted()
 
+    def _trusted_caller(self) -> Caller | None:
+        """The caller, if its key was checked a moment ago: messages that follow each other need no thread for it."""
+        is_fresh = time.monotonic() - self._key_checked < _KEY_TRUSTED_FOR_S
+        return self._session.caller if is_fresh else None
+
     async def _do(self, work: Work) -> None:
         """Have the work done, and go on with what comes of it."""
         result = await self._result(work)
+        if isinstance(result, Caller):
+            self._key_checked = time.monotonic()
         step = self._session.resume(result)
         self._is_busy = self._is_submitting = False
         if self._is_lost:

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from app.domain.message.mime import TRAVEL_LIMIT
 from app.smtp.admission import Admission, MostConnections
-from app.smtp.connection import Door, Patience
 from app.smtp.counts import Counts
+from app.smtp.door import Door, Patience
 from app.smtp.handler import Handler, Services
 from app.smtp.protocol.framing import Budget
 from app.smtp.protocol.steps import Rules

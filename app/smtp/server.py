@@ -12,8 +12,9 @@ from typing import Final
 import structlog
 
 from app.domain.errors import ServiceUnavailable
-from app.smtp.connection import Connection, Door
+from app.smtp.connection import Connection
 from app.smtp.counts import Tally
+from app.smtp.door import Door
 
 log = structlog.get_logger()
 

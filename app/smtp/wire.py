@@ -73,15 +73,18 @@ class Wire:
             self._transport.pause_reading()
 
     def end(self) -> None:
-        """Send what waits, and close. What the client still sends is thrown away for a moment.
+        """Send what waits, and close: at once in the middle of a handshake. What comes meanwhile is thrown away.
 
         A socket that is closed with octets unread resets the connection, and the client may lose the last reply.
         """
         if self.is_ending:
             return
+        if not self.is_open:
+            self.abort()
+            return
         self.flush()
         self.is_ending = True
-        if self._tls is not None and self._tls.is_open:
+        if self._tls is not None:
             self._tls.end()
             self._transport.write(self._tls.to_send())
         if self.heard_end or self._transport.is_closing():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import smtplib
 import socket
 import stat
 from collections.abc import Iterator
@@ -74,6 +75,21 @@ def test_an_address_bounces_as_in_the_demo(running: Up) -> None:
     data = running.directory / "data"
     why = postern("suppressions", "explain", "kim.gone@example.com", "--data", str(data), cwd=running.directory.parent)
     assert f"./postern unsuppress kim.gone@example.com --reason '...' --data {data}" in why.stdout.replace("\n", " ")
+
+
+def test_an_email_submitted_by_smtp_is_delivered(running: Up) -> None:
+    """`ready.json` has what a client needs, and the door is among the checks."""
+    access = running.ready["smtp"]
+    message = f"From: {running.ready['from']}\r\nTo: ann@example.net\r\nSubject: You are invited\r\n\r\nDo come.\r\n"
+    with smtplib.SMTP(access["host"], access["port"], timeout=30) as client:
+        client.login(access["username"], access["password"])
+        client.mail(running.ready["from"])
+        client.rcpt("ann@example.net")
+        code, text = client.data(message)
+    assert code == 250
+    running.arrives(text.decode().split()[4])
+    ready = running.pool.request("GET", running.ready["readyz_url"]).json()
+    assert {"name": "smtp", "ok": True} in [{"name": one["name"], "ok": one["ok"]} for one in ready["checks"]]
 
 
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:

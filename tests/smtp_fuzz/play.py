@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from app.domain.errors import ServiceUnavailable
 from app.services.submission.check import Obstacle
 from app.smtp.admission import Admission, MostConnections
-from app.smtp.connection import Connection, Door, Patience
+from app.smtp.connection import Connection
+from app.smtp.door import Door, Patience
 from app.smtp.open_door import make_door
 from app.smtp.protocol import replies
 from app.smtp.protocol.framing import Budget

@@ -23,6 +23,7 @@ from app.cli.shell import operated_gateway
 from app.cli.shell.command import CommandFailed
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.domain.apps.callers import Scope
+from app.domain.apps.doors import SesAccess, SmtpAccess
 from app.domain.errors import PosternError
 from app.domain.users.links import sign_in_link
 from app.services.apps.authenticate import operator
@@ -59,26 +60,6 @@ class Ports:
 
 
 _OF_ONE_SIDE = {"simulator_url", "account", "smtp"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpAccess:
-    """How a client signs in to the SMTP door of this gateway, which needs no TLS on loopback."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SesAccess:
-    """How an AWS SDK calls the SES door of this gateway."""
-
-    endpoint_url: str
-    region: str
-    access_key_id: str
-    secret_access_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +155,8 @@ def start(
         account=behind.account,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
-        ses=_ses_access(ports.url, settings.aws_region, keys["api_key"]),
-        smtp=None if ports.smtp is None else _smtp_access(ports.smtp, keys["api_key"]),
+        ses=gateway.doors.ses(*_halves(keys["api_key"])),
+        smtp=None if ports.smtp is None else gateway.doors.smtp(*_halves(keys["api_key"])),
     )
 
 
@@ -236,16 +217,6 @@ def _opens_all(gateway: Gateway, token: str | None) -> bool:
     except PosternError:
         return False
     return True
-
-
-def _smtp_access(port: int, token: str) -> SmtpAccess:
-    username, password = _halves(token)
-    return SmtpAccess(host="127.0.0.1", port=port, username=username, password=password)
-
-
-def _ses_access(url: str, region: str, token: str) -> SesAccess:
-    key_id, secret = _halves(token)
-    return SesAccess(endpoint_url=url, region=region, access_key_id=key_id, secret_access_key=secret)
 
 
 def _halves(token: str) -> tuple[str, str]:

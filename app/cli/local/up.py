@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from app.cli.local.aws_behind import Intake, Open, account_behind, simulator_behind
-from app.cli.local.bootstrap import GONE, Ports, Ready, SmtpAccess, start
+from app.cli.local.bootstrap import GONE, Ports, Ready, start
 from app.cli.local.children.embedded_valkey import sole_user_of
 from app.cli.local.children.port_checks import free_port
 from app.cli.local.children.supervisor import Supervisor
@@ -16,6 +16,7 @@ from app.cli.shell.data_dir import DataDir, write_private_json
 from app.cli.shell.operated_gateway import DEFAULT_DATA, add_environment_option, isolate
 from app.cli.shell.terminal import Terminal
 from app.domain.account.setup.choices import DEFAULT_NAME, deployment_name
+from app.domain.apps.doors import SmtpAccess
 
 PORT, SIMULATOR_PORT, SMTP_PORT = 8025, 8026, 8587
 AWS_DATA = DEFAULT_DATA / "aws"

@@ -70,10 +70,19 @@ class Doors:
     smtp_port: int | None
     smtp_tls_port: int | None
 
-    def access(self, scopes: Collection[str], *, key_id: str, secret: str) -> Access:
+    def access(self, scopes: Collection[str], key_id: str, secret: str) -> Access:
         """What a new key with these scopes gives access to. `admin` alone names no door."""
-        ses = SesAccess(endpoint_url=self.url, region=self.region, access_key_id=key_id, secret_access_key=secret)
-        smtp = SmtpAccess(
+        return Access(
+            ses=self.ses(key_id, secret) if Scope.SES in scopes else None,
+            smtp=self.smtp(key_id, secret) if Scope.SMTP in scopes else None,
+        )
+
+    def ses(self, key_id: str, secret: str) -> SesAccess:
+        """What an AWS SDK needs to use this key."""
+        return SesAccess(endpoint_url=self.url, region=self.region, access_key_id=key_id, secret_access_key=secret)
+
+    def smtp(self, key_id: str, secret: str) -> SmtpAccess:
+        """What an SMTP client needs to use this key."""
+        return SmtpAccess(
             host=self.smtp_host, port=self.smtp_port, tls_port=self.smtp_tls_port, username=key_id, password=secret
         )
-        return Access(ses=ses if Scope.SES in scopes else None, smtp=smtp if Scope.SMTP in scopes else None)

@@ -11,7 +11,7 @@ from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 
 KEY_PATTERN: Final = re.compile(r"ptn_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
-KEY_ID: Final = re.compile(r"(?:ptn_)?([a-z0-9]{12})")
+_KEY_ID: Final = re.compile(r"(?:ptn_)?([a-z0-9]{12})")
 _SECRET: Final = re.compile(r"(?:ptn_([a-z0-9]{12})_)?([A-Za-z0-9_-]{43})")
 _HOW: Final = "Send the key as `Authorization: Bearer ptn_…`"
 _BEARER: Final = re.compile(r"Bearer +(\S{1,200})", re.IGNORECASE)
@@ -45,7 +45,7 @@ class Authenticate:
         The user name is the id of the key, with or without `ptn_`; the password is its secret, or the whole key.
         Raises `InvalidApiKey`, `RestrictedApiKey` and `ServiceUnavailable`.
         """
-        named, given = KEY_ID.fullmatch(key_id), _SECRET.fullmatch(secret)
+        named, given = _KEY_ID.fullmatch(key_id), _SECRET.fullmatch(secret)
         if named is None or given is None or given.group(1) not in {None, named.group(1)}:
             raise InvalidApiKey(
                 "The user name is the id of a key, ptn_ and 12 characters; the password its secret of 43 characters."

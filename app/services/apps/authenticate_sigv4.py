@@ -19,7 +19,7 @@ from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 
-__all__ = ["AuthenticateSigV4", "SignatureRefused", "SignedRequest"]
+__all__ = ["AuthenticateSigV4", "SignedRequest"]
 
 log = structlog.get_logger()
 

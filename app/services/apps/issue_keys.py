@@ -58,7 +58,7 @@ class Issued:
 
     def access(self, doors: Doors) -> Access:
         """What clients of these doors have to be given."""
-        return doors.access(self.key.scopes, key_id=self.access_key_id, secret=self.secret)
+        return doors.access(self.key.scopes, self.access_key_id, self.secret)
 
 
 @dataclass(frozen=True, slots=True)

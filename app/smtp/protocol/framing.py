@@ -9,6 +9,7 @@ from typing import Final
 
 LONGEST_LINE: Final = 4096
 """RFC 5321 asks for 512 octets, and RFC 4954 for more at AUTH, whose answers are short here."""
+_LINE_END: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
 _STOPS_READING: Final = 2
 """A message of this many times the allowed size is not read to its end."""
@@ -58,13 +59,13 @@ class Budget:
 
 
 class IncomingMessage:
-    """What follows DATA, until its end. It keeps the pieces as they came; `content` puts them together."""
+    """What follows DATA, until its end."""
 
     def __init__(self, *, largest: int, budget: Budget) -> None:
         self._largest = largest
         self._budget = budget
-        self._pieces: list[bytes] = []
-        self._seen = bytearray(b"\r\n")  # the end of the line of DATA: a message may end at once
+        self._kept = bytearray(_LINE_END)  # that of DATA: a message may end at once, or begin with a dot
+        self._last = bytes(_LINE_END)
         self.octets = 0
         self._held = 0
         self.is_whole = False
@@ -78,26 +79,26 @@ class IncomingMessage:
 
     def feed(self, buffer: bytearray) -> None:
         """Take what belongs to the message off the buffer."""
-        before = len(self._seen)
-        found = (self._seen + buffer).find(_END)
-        taken = len(buffer) if found < 0 else found + len(_END) - before
+        found = (self._last + buffer).find(_END)
+        taken = len(buffer) if found < 0 else found + len(_END) - len(self._last)
         piece = bytes(buffer[:taken])
         del buffer[:taken]
-        self._seen = (self._seen + piece)[-len(_END) + 1 :]
+        self._last = (self._last + piece[-len(_END) :])[-len(_END) + 1 :]
         self.is_whole = found >= 0
         self._keep(piece)
 
     def content(self) -> bytes | None:
         """The message without its end and its stuffed dots (RFC 5321 section 4.5.2); None if a CR or an LF is alone."""
-        stuffed = b"".join([b"\r\n", *self._pieces])
-        lines = stuffed.count(b"\r\n")
+        stuffed = self._kept
+        lines = stuffed.count(_LINE_END)
         if stuffed.count(b"\r") != lines or stuffed.count(b"\n") != lines:
             return None
-        return stuffed[: -len(_END) + 2].replace(b"\r\n.", b"\r\n")[2:]
+        plain = stuffed.replace(b"\r\n.", _LINE_END)  # the end as well: it leaves an empty line behind
+        return bytes(memoryview(plain)[len(_LINE_END) : -len(_LINE_END)])
 
     def drop(self) -> None:
         """Let go of what is kept."""
-        self._pieces.clear()
+        self._kept.clear()
         self._budget.give_back(self._held)
         self._held = 0
 
@@ -111,4 +112,4 @@ class IncomingMessage:
             self.drop()
         else:
             self._held += len(piece)
-            self._pieces.append(piece)
+            self._kept += piece

@@ -25,7 +25,7 @@ class Reply:
     def encode(self) -> bytes:
         """The octets: ASCII, with no control character, each line short enough."""
         lines = [part for line in self.text.splitlines() for part in textwrap.wrap(_plain(line), _COLUMNS)]
-        lines = lines[:_MOST_LINES] or ["Ok"]
+        lines = lines[:_MOST_LINES] or [""]
         status = f"{self.status} " if self.status else ""
         marks = ["-"] * (len(lines) - 1) + [" "]
         return "".join(f"{self.code}{mark}{status}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode(

@@ -62,7 +62,6 @@ _V2: Final[Mapping[type[PosternError], Code]] = {
     errors.RateLimitExceeded: ("TooManyRequestsException", 429),
     errors.RequestTimeout: ("RequestTimeoutException", 408),
     errors.ServiceUnavailable: ("ServiceUnavailableException", 503),
-    NotSupported: ("BadRequestException", 400),
     PosternError: ("InternalServiceErrorException", 500),
 }
 _V1: Final[Mapping[type[PosternError], Code]] = {
@@ -105,11 +104,10 @@ def failure_of(error: Exception, codes: Codes) -> Failure:
     if isinstance(found, RestrictedApiKey) and any(fault.code == "sender_not_allowed" for fault in found.faults):
         return Failure("MessageRejected", 400, f"{_NOT_VERIFIED} {found.detail}")
     if isinstance(found, RateLimitExceeded) and found.retry_after is None and found.allowance is not None:
-        return Failure(
-            *codes.of_error[errors.ValidationFailed], found.detail
-        )  # no wait helps: an SDK would try in vain
-    code, status = codes.of(found)
-    return Failure(code, status, found.detail, found.retry_after if (found.retry_after or 0) <= _PATIENCE_S else None)
+        # No wait helps: no SDK may try again.
+        return Failure(*codes.of_error[errors.ValidationFailed], found.detail)
+    wait = found.retry_after if (found.retry_after or 0) <= _PATIENCE_S else None
+    return Failure(*codes.of(found), found.detail, wait)
 
 
 def under_names_of_ses(faults: tuple[Fault, ...], names: Mapping[str, str]) -> errors.ValidationFailed:

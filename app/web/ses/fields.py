@@ -13,13 +13,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_pascal
 from pydantic_core import PydanticCustomError
 
-from app.domain.message.address import InvalidAddress, Mailbox, parse_address
+from app.domain.message.address import InvalidAddress, Mailbox
 from app.domain.message.file_content import read_file_content
-from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox
+from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, written
 from app.domain.message.raw.controls import stream_of
 from app.web.http.fields import read_text
 
-_ENCODED: Final = re.compile(r'"?(?P<name>(?:[^<>@"\\]*=\?[^<>@"\\ ]+\?=)+[^<>@"\\]*)"?\s*<(?P<address>[^<>]+)>')
+_ENCODED: Final = re.compile(r'(?P<quote>"?)(?P<name>[^<>@"\\]*=\?[^<>@"\\]*)(?P=quote)[ \t]*<(?P<address>[^<>]+)>')
+_LONGEST: Final = 4096
+"""Characters of a mailbox of which the name is in encoded-words: those of a name of the longest kind."""
 
 
 class SesObject(BaseModel):
@@ -46,11 +48,9 @@ def not_supported(sentence: str) -> BeforeValidator:
 
 def _mailbox(value: Any) -> Mailbox:
     text = read_text(value).strip()
-    encoded = _ENCODED.fullmatch(text)
+    encoded = _ENCODED.fullmatch(text) if len(text) <= _LONGEST else None
     try:
-        if encoded is None:
-            return parse_mailbox(text)
-        return Mailbox(_decoded(encoded["name"]), parse_address(encoded["address"].strip()))
+        return parse_mailbox(written(_decoded(encoded["name"]), encoded["address"]) if encoded else text)
     except InvalidAddress as broken:
         raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
 

@@ -1,6 +1,7 @@
 """`SendEmail` of version 2, by boto3: an email in parts becomes the same email as by `/v1/emails`."""
 
 import json
+import time
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.exceptions import ClientError
+from flask import Response
 
 from app.domain.apps.callers import Scope
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
+from app.web.ses.submit import Taken
 from tests.support.gateway.emails import ROOT
+from tests.support.gateway.web import body_of
 from tests.support.ses.door import Door, signed
 
 SIMPLE: dict[str, Any] = {
@@ -122,6 +126,22 @@ def test_a_call_that_is_repeated_is_one_email(door: Door) -> None:
     assert (other.status, other.headers["x-amzn-ErrorType"]) == (409, "ConflictException")
     new = signed(door, key, "POST", "/v2/email/outbound-emails", body, **{"amz-sdk-invocation-id": "another"})
     assert (new.status, new.headers["x-amzn-ErrorType"]) == (429, "TooManyRequestsException")
+
+
+def test_an_answer_that_is_lost_costs_no_second_email(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 gives up waiting and calls again: it gets the id of the email that was accepted the first time."""
+    marked, late = Taken.marked, iter([1.5])
+
+    def answer(taken: Taken, response: Response) -> Response:
+        time.sleep(next(late, 0))
+        return marked(taken, response)
+
+    monkeypatch.setattr(Taken, "marked", answer)
+    sent = door.client(attempts=2, read_timeout=0.5).send_email(**SIMPLE, EmailTags=[{"Name": "call", "Value": "lost"}])
+    assert sent["ResponseMetadata"]["RetryAttempts"] == 1
+    assert sent["ResponseMetadata"]["HTTPHeaders"]["idempotency-replayed"] == "true"
+    listed = door.web.client.get("/v1/emails?tag=call:lost", headers=door.web.key("invites"))
+    assert [one["id"] for one in body_of(listed)["data"]] == [sent["MessageId"]]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,15 @@ def test_a_get_with_an_action_is_a_call_and_any_other_shows_the_front_page(door:
     assert (page.status, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")
 
 
+def test_a_presigned_url_is_a_call(door: Door) -> None:
+    """The parameters of its signature are no fields of the form."""
+    client = door.client("ses")
+    url = client.generate_presigned_url("get_send_quota", HttpMethod="GET")
+    assert b"<Max24HourSend>-1.0</Max24HourSend>" in urllib3.request("GET", url).data
+    broken = urllib3.request("GET", url.replace("GetSendQuota", "SendEmail"))
+    assert (broken.status, b"<Code>SignatureDoesNotMatch</Code>" in broken.data) == (403, True)
+
+
 @pytest.mark.parametrize(
     "form, code",
     [

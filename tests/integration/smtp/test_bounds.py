@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.smtp.connection import Patience
+from app.smtp.door import Patience
 from tests.support.smtp.doors import FROM, MESSAGE, FakeServices, Talk, running_door, until
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.smtp.connection import Patience
+from app.smtp.door import Patience
 from app.smtp.open_door import make_door
 from tests.support.gateway.gateways import settings_for
 from tests.support.servers.tls import self_signed

@@ -14,7 +14,8 @@ from app.services.apps import trusted_keys
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import caller_of, operator
 from app.services.apps.issue_keys import Issued
-from app.smtp.connection import Patience
+from app.smtp import connection
+from app.smtp.door import Patience
 from app.smtp.open_door import make_door, services_of
 from app.store.apps import app_pauses
 from app.store.engine.database import Database
@@ -220,6 +221,7 @@ def test_a_revoked_key_begins_no_message(
 ) -> None:
     """A session that is signed in already ends once the key is not trusted any longer, within five seconds."""
     monkeypatch.setattr(trusted_keys, "_TRUSTED_FOR_S", 0.0)
+    monkeypatch.setattr(connection, "_KEY_TRUSTED_FOR_S", 0.0)
     with door.client() as client:
         client.login(*credentials(key))
         gateway.issue_keys.revoke(operator("test"), key.key.public_id)

@@ -2,6 +2,7 @@
 
 import shutil
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.servers.tls import self_signed
-from tests.support.smtp.doors import FROM, KEY_ID, MESSAGE, SECRET, FakeServices, RunningDoor, running_door
+from tests.support.smtp.doors import FROM, KEY_ID, MESSAGE, SECRET, FakeServices, RunningDoor, running_door, until
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,17 @@ def test_a_client_that_does_not_speak_tls_is_left(door: RunningDoor) -> None:
             assert talk.reply() == ""
     with door.client() as client:
         assert client.noop()[0] == 250
+
+
+def test_a_handshake_that_never_comes_holds_nothing_up(door: RunningDoor) -> None:
+    """A door that stops closes the connection, which no reply could reach."""
+    with socket.create_connection(("127.0.0.1", door.tls_port), timeout=10) as silent:
+        until(lambda: door.door.connections)
+        door.stop()
+        with suppress(ConnectionResetError):
+            assert silent.recv(100) == b""
+        door.thread.join(10)
+        assert not door.thread.is_alive()
 
 
 def test_a_renewed_certificate_is_used_at_once(tmp_path: Path) -> None:

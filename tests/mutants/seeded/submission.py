@@ -138,8 +138,16 @@ OF_ACCEPTING: Final = (
         ),
         killed_by=f"{_LIMITS}::test_a_repeated_request_costs_nothing[sqlite]",
     ),
+    Mutant(
+        name="what is scheduled is listed as due",
+        file="app/store/submission/email_filter.py",
+        edits=((", rows.c.due_at <= now()]", "]"),),
+        killed_by="tests/integration/submission/test_look_up.py::"
+        "test_emails_are_found_by_their_lane_and_by_what_is_due[sqlite]",
+    ),
 )
 
+_SMTP: Final = "tests/integration/smtp"
 _RAW = "tests/unit/message/raw"
 
 OF_RAW_MESSAGES: Final = (
@@ -170,9 +178,9 @@ OF_RAW_MESSAGES: Final = (
         killed_by=f"{_RAW}/test_reader.py::test_a_signature_over_what_was_taken_out_goes_too[from:received-False]",
     ),
     Mutant(
-        name="a raw message is sent without a last check",
-        file="app/domain/message/raw/outgoing.py",
-        edits=(("    _require(whole, [*new, *kept], rest)\n", ""),),
+        name="the last look at a raw message does not see what must not leave",
+        file="app/domain/message/raw/scan.py",
+        edits=(("if any(map(is_taken_out, kinds[ours:])) or kinds", "if kinds"),),
         killed_by=f"{_RAW}/test_outgoing.py::test_nothing_else_ever_leaves",
     ),
     Mutant(
@@ -180,6 +188,52 @@ OF_RAW_MESSAGES: Final = (
         file="app/services/sending/render.py",
         edits=(("                addressees=_remaining(self._draft.named),\n", ""),),
         killed_by="tests/integration/submission/test_submit_raw.py::test_a_forgotten_person_is_named_in_no_copy",
+    ),
+)
+
+OF_SMTP: Final = (
+    Mutant(
+        name="the SMTP door answers a message before it is kept",
+        file="app/smtp/protocol/session.py",
+        edits=(
+            (
+                "        return self._do(Submit(self._signed_in[1], tuple(self._recipients)))\n",
+                "        return Step(replies.OK)\n",
+            ),
+        ),
+        killed_by=f"{_SMTP}/test_sessions.py::test_a_message_is_not_accepted_before_it_is_kept",
+    ),
+    Mutant(
+        name="the SMTP door takes keys in the clear",
+        file="app/smtp/protocol/session.py",
+        edits=(("        return self._encrypted or self._rules.clear_auth\n", "        return True\n"),),
+        killed_by=f"{_SMTP}/test_tls.py::test_no_key_is_taken_before_tls",
+    ),
+    Mutant(
+        name="the SMTP door hears in TLS what was sent before it",
+        file="app/smtp/connection.py",
+        edits=(("if step.turn in {Turn.TLS, Turn.NO_MESSAGE} and", "if step.turn is Turn.NO_MESSAGE and"),),
+        killed_by=f"{_SMTP}/test_tls.py::test_what_was_sent_before_tls_is_not_heard_in_it",
+    ),
+    Mutant(
+        name="a message by SMTP may have a bare LF",
+        file="app/smtp/protocol/framing.py",
+        edits=((' or stuffed.count(b"\\n") != lines', ""),),
+        killed_by="tests/unit/smtp/test_framing.py::test_nothing_else_ends_a_message",
+    ),
+    Mutant(
+        name="RCPT accepts an address that is suppressed",
+        file="app/services/submission/doors/vet_recipient.py",
+        edits=(
+            ("        found = self._gate.suppressed([Addressee(address.key, caller.app)])\n", "        found = {}\n"),
+        ),
+        killed_by=f"{_SMTP}/test_on_gateway.py::test_a_suppressed_recipient_is_refused_at_rcpt",
+    ),
+    Mutant(
+        name="a message that is repeated by SMTP is sent again",
+        file="app/smtp/handler.py",
+        edits=((" if self._knows_repeats else None", " if not self._knows_repeats else None"),),
+        killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repeated_message_is_one_email",
     ),
 )
 

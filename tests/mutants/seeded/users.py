@@ -97,9 +97,31 @@ OF_USERS: Final = (
         edits=((".order_by(users.c.id).with_for_update()", ".order_by(users.c.id)"),),
         killed_by=f"{_USERS}::test_two_administrators_do_not_disable_each_other_at_once[postgresql]",
     ),
+    Mutant(
+        name="a provider takes the role of the last administrator",
+        file="app/services/users/sign_in.py",
+        edits=(("is_last=user.role is Role.ADMIN and not held", "is_last=False"),),
+        killed_by=f"{_USERS}::test_the_provider_takes_no_role_from_the_last_administrator[sqlite]",
+    ),
+    Mutant(
+        name="every sign-in waits for a silent provider",
+        file="app/net/openid/fetch.py",
+        edits=(("        if not self._silence.is_over():", "        if False:"),),
+        killed_by="tests/integration/users/test_openid_provider.py::"
+        "test_a_silent_provider_is_not_asked_again_by_each_person",
+    ),
 )
 
 OF_THE_CONSOLE: Final = (
+    Mutant(
+        name="a refused form shows the password again",
+        file="app/web/console/frame/refusals/refill.py",
+        edits=(
+            ('{"password", "file", "hidden"}', '{"file", "hidden"}'),
+            ('{"one-time-code", "current-password", "new-password"}', '{"one-time-code"}'),
+        ),
+        killed_by="tests/integration/console/frame/test_refused_forms.py::test_a_password_is_not_shown_again",
+    ),
     Mutant(
         name="a page opens to every role",
         file=_ACCESS,

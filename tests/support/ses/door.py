@@ -52,8 +52,8 @@ class Door:
         chosen = frozenset(scopes) or frozenset(Scope) - {Scope.ADMIN}
         return Credentials.of(issue(self.web.gateway, app=app, scopes=chosen, **more).token)
 
-    def client(self, service: str = "sesv2", *, as_: Credentials | None = None, attempts: int = 1) -> Any:
-        """A client of boto3, as an application has it; by default with a new key."""
+    def client(self, service: str = "sesv2", *, as_: Credentials | None = None, attempts: int = 1, **more: Any) -> Any:
+        """A client of boto3, as an application has it; by default with a new key. `more` configures it."""
         key = as_ or self.credentials()
         return boto3.client(
             service,
@@ -61,7 +61,7 @@ class Door:
             region_name=REGION,
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key,
-            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
+            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **more),
         )
 
 

@@ -17,7 +17,7 @@ from app.domain.errors import InvalidApiKey
 from app.services.submission.check import Obstacle
 from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
 from app.services.submission.idempotency import Idempotency
-from app.smtp.connection import Door, Patience
+from app.smtp.door import Door, Patience
 from app.smtp.handler import Services
 from app.smtp.open_door import make_door
 from app.smtp.server import Place, Server

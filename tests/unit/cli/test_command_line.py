@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.cli.apps.keys import state_of
-from app.cli.local.bootstrap import GONE, Ready, SesAccess
+from app.cli.local.bootstrap import GONE, Ready
 from app.cli.local.demo_story import EXPECTED, read_guests
 from app.cli.local.up import curl
 from app.cli.main import COMMANDS, in_one_line, make_parser
@@ -18,6 +18,7 @@ from app.cli.shell.command import Command, duration, on_gateway
 from app.cli.shell.settings import REQUIRED, variables
 from app.cli.shell.terminal import shown
 from app.cli.submission.send import email_of
+from app.domain.apps.doors import SesAccess
 from app.domain.errors import Fault, ValidationFailed
 from app.store.apps.apps import App
 from app.store.apps.keys import ApiKey

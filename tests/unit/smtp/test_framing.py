@@ -1,5 +1,7 @@
 """Where lines and messages end: at CR LF and at CR LF . CR LF, however the octets arrive."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +118,14 @@ def test_a_line_has_a_bound(octets: bytes) -> None:
     """A longer one is refused, whether or not its end has come."""
     with pytest.raises(LongLine):
         take_line(bytearray(octets))
+
+
+def test_a_message_in_small_pieces_takes_no_more_memory() -> None:
+    """A client that sends it octet by octet cannot make the door keep more than the budget says."""
+    message = IncomingMessage(largest=100_000, budget=Budget(100_000))
+    tracemalloc.start()
+    for _ in range(20_000):
+        message.feed(bytearray(b"a"))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 40_000

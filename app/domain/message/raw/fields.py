@@ -12,9 +12,8 @@ from app.domain.message.mime import RAW_LIMIT, ROOM, MessageRule
 from app.domain.message.raw.rules import FIELD_LIMIT, HEADER_LIMIT, RawRule, broken, pointer_to
 from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 
-LINES = re.compile(rb"(?:[^\r\n]{0,%d}+\r\n)*+" % LINE_LIMIT)
-"""Lines that are short enough, each with its CRLF. Possessive: nothing is remembered, however long the message."""
-
+# Lines that are short enough, each with its CRLF. Possessive: nothing is remembered, however long the message.
+_LINES = re.compile(rb"(?:[^\r\n]{0,%d}+\r\n)*+" % LINE_LIMIT)
 _ADDED_FIELDS = 10
 _END = b"\r\n\r\n"
 _NEW_FIELD = re.compile(rb"\r\n(?![ \t])")
@@ -87,7 +86,7 @@ def joined(fields: Sequence[HeaderField], rest: bytes) -> bytes:
 
 
 def _check_lengths(raw: bytes) -> None:
-    matched = LINES.match(raw)
+    matched = _LINES.match(raw)
     end = matched.end() if matched else 0
     if len(raw) - end <= LINE_LIMIT and raw.find(b"\n", end) < 0:
         return

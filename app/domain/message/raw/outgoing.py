@@ -13,15 +13,14 @@ from typing import Final
 
 from app.domain.message import encoding
 from app.domain.message.address import Mailbox
-from app.domain.message.mime import RAW_LIMIT, UnsafeMessage
-from app.domain.message.raw.fields import LINES, HeaderField, header_field, joined, split
-from app.domain.message.raw.kinds import ONCE, is_taken_out
+from app.domain.message.mime import UnsafeMessage
+from app.domain.message.raw.fields import HeaderField, header_field, joined, split
 from app.domain.message.raw.rules import InvalidRaw
+from app.domain.message.raw.scan import require_exactly
 from app.domain.message.raw.signatures import is_false
 
 _RECIPIENT: Final = "X-Postern-Recipient"
 _WORD: Final = re.compile(r"[A-Za-z0-9._@-]{1,400}")
-_REMAINING_LINE: Final = re.compile(rb"[^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def outgoing(
     changed = (gone & {field.kind for field in fields}) | {field.kind for field in new}
     kept = [field for field in fields if field.kind not in gone and not is_false(field, changed)]
     whole = joined([*new, *kept], rest)
-    _require(whole, [*new, *kept], rest)
+    require_exactly(whole, [field.name for field in (*new, *kept)], rest[len(b"\r\n") :], ours=len(new))
     return whole
 
 
@@ -88,25 +87,3 @@ def _read(raw: bytes) -> tuple[tuple[HeaderField, ...], bytes]:
         return split(raw)
     except InvalidRaw as error:
         raise UnsafeMessage(str(error)) from None
-
-
-def _require(whole: bytes, meant: list[HeaderField], rest: bytes) -> None:
-    """Raise `UnsafeMessage` unless `whole`, read again, has the fields that were meant, safe lines, and this body."""
-    if len(whole) > RAW_LIMIT:
-        raise UnsafeMessage("a message that is larger than SES takes")
-    if b"\0" in whole or not _is_in_lines(whole):
-        raise UnsafeMessage("a line that servers read differently")
-    found, body = _read(whole)
-    kinds = [field.kind for field in found]
-    if kinds != [field.kind for field in meant] or body != rest:
-        raise UnsafeMessage("the header fields are not the intended ones")
-    if any(map(is_taken_out, kinds[1:])) or kinds.count("from") != 1:
-        raise UnsafeMessage("a header field that must not leave")
-    if any(kinds.count(kind) > 1 for kind in ONCE.intersection(kinds)):
-        raise UnsafeMessage("a header field is there twice")
-
-
-def _is_in_lines(whole: bytes) -> bool:
-    lines = LINES.match(whole)
-    last = _REMAINING_LINE.fullmatch(whole, lines.end() if lines else 0)
-    return last is not None and len(last[0]) <= encoding.LINE_LIMIT

@@ -1,5 +1,7 @@
 """The rules of a raw message, each with its stable word, and the error that carries the broken ones."""
 
+import re
+
 from app.domain.errors import Fault
 from app.domain.message.encoding import LINE_LIMIT
 from app.domain.message.text_rules import Rule
@@ -15,6 +17,9 @@ PART_LIMIT = 500
 
 DEPTH_LIMIT = 30
 """Multiparts inside each other."""
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 
 class RawRule(Rule):
@@ -56,5 +61,5 @@ def broken(rule: Rule, pointer: str = "/raw", detail: str | None = None) -> Inva
 
 
 def pointer_to(name: str) -> str:
-    """The JSON pointer (RFC 6901) to a header field."""
-    return "/headers/" + name.replace("~", "~0").replace("/", "~1")
+    """The JSON pointer to a header field; to all of them for a name of other characters: it may be an address."""
+    return f"/headers/{name}" if _PLAIN_NAME.fullmatch(name) else "/headers"

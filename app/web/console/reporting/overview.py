@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from flask import Response, url_for
 
-from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, OF_AWS, Line, Spent, percent
+from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, LEAST, OF_AWS, Line, Spent, percent
 from app.domain.reporting.counted import HARD, Counted
 from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
@@ -126,7 +126,7 @@ def _gauge(what: str, window: str, number: int, sent: int, lines: tuple[Line, ..
     share, widest = _share(number, sent), lines[-1].share
     crossed = [line for line in lines if share >= line.share]
     judged, says = "bad" if len(crossed) > 1 else "warn", crossed[-1].says if crossed else ""
-    if crossed and sent < OF_AWS.minimum:
+    if crossed and (sent < OF_AWS.minimum or number < LEAST):
         judged, says = "unsure", "too few to judge"
     return {
         "what": what,

@@ -34,7 +34,7 @@ _INSTEAD: Final = {
 }
 
 
-@ses_unsupported.operation("GET POST PUT DELETE", "/<path:rest>", SesOperation(name="any other operation"))
+@ses_unsupported.operation("GET POST PUT DELETE PATCH", "/<path:rest>", SesOperation(name="any other operation"))
 def refuse_operation(rest: str, **_: Caller) -> Never:
     """Raise `NotSupported`, or `NotFound` for a path that is none of SES."""
     given = rest.strip("/").split("/")

@@ -12,7 +12,7 @@ from app.domain.apps.callers import Scope
 from app.domain.errors import ServiceUnavailable
 from app.queue import Lane
 from app.services.apps import trusted_keys
-from app.smtp.connection import Patience
+from app.smtp.door import Patience
 from app.smtp.open_door import make_door, services_of
 from app.wiring.gateway import Gateway
 from tests.support.gateway.gateways import ScriptedMailer, gateway_on, issue

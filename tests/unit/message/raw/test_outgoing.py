@@ -58,9 +58,9 @@ def test_a_signature_over_other_fields_stays() -> None:
 
 def test_to_and_cc_are_written_anew_once_a_person_was_forgotten() -> None:
     """With those that remain; without any of To, the empty group stands there."""
-    message = raw(To="Kim <kim@example.net>, ann@example.net", Cc="kim@example.net")
+    message = raw("List-Unsubscribe: <x:kim>", To="Kim <kim@example.net>, ann@example.net", Cc="kim@example.net")
     remaining = Addressees(to=(parse_mailbox('"Lee, Ann" <ann@example.net>'),), cc=())
-    found = sent(message, addressees=remaining)
+    found = sent(message, addressees=remaining, own_headers=LINK)
     assert b"kim" not in found.lower()
     assert b'To: "Lee, Ann" <ann@example.net>\r\n' in found
     assert b"To: undisclosed-recipients:;\r\n" in sent(message, addressees=Addressees(to=(), cc=()))

@@ -4,6 +4,7 @@ import pytest
 
 from app.domain.message.mime import RAW_LIMIT, ROOM
 from app.domain.message.raw.reader import read_raw
+from app.domain.message.raw.rules import InvalidRaw
 from tests.support.gateway.raw import raw, refusals
 
 KEPT = raw()
@@ -37,7 +38,8 @@ KEPT = raw()
         (raw("Subject: a\r\n \r\n b"), ("/headers", "header_line")),
         (raw("Subject: a\r\n\t"), ("/headers", "header_line")),
         (raw().replace(b"invites@", b"\xfc@"), ("/headers/From", "header_not_utf8")),
-        (raw("X~/: \x01"), ("/headers/X~0~1", "control_character")),
+        (raw("X-A: \x01"), ("/headers/X-A", "control_character")),
+        (raw("ann@example.net: \x01"), ("/headers", "control_character")),
         (raw("Subject: a\x85b"), ("/headers/Subject", "control_character")),
         (raw("Subject: =?utf-8?q?a=0D=0ABcc:_b@example.com?="), ("/headers/Subject", "control_character")),
         (raw(Subject="\r\n ".join(["a" * 500] * 2)), ("/headers/Subject", "subject_too_long")),
@@ -192,6 +194,21 @@ def test_every_address_that_it_claims_to_be_from_is_named() -> None:
         ("/headers/Resent-From", "q@example.com"),
         ("/headers/Resent-Sender", "t@example.com"),
     ]
+
+
+@pytest.mark.parametrize(
+    "message, detail",
+    [
+        (raw("Subject: x", "no field"), "Field 4 is not of this form."),
+        (raw(body="a\r\n" + "b" * 999 + "\r\n"), "Line 5 is longer."),
+        (raw("X: \x01"), "Found U+0001 (control character) at character 1."),
+    ],
+)
+def test_the_place_is_named_and_not_what_stands_there(message: bytes, detail: str) -> None:
+    """So that it can be found in a message of many lines."""
+    with pytest.raises(InvalidRaw) as refused:
+        read_raw(message)
+    assert refused.value.faults[0].detail.endswith(detail)
 
 
 def test_all_broken_rules_of_the_header_are_named_at_once() -> None:
