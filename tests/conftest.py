@@ -180,6 +180,9 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(services: Path) -> Path:
     """A migrated SQLite file that nothing is connected to."""
+    lent = servers_of_parent()
+    if "sqlite_template" in lent:
+        return Path(lent["sqlite_template"])
     file = services / "template.sqlite3"
     migrate(f"sqlite:///{file}")
     return file
@@ -188,6 +191,9 @@ def sqlite_template(services: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Postgres) -> str:
     """A migrated PostgreSQL database that nothing is connected to."""
+    lent = servers_of_parent()
+    if "postgres_template" in lent:
+        return lent["postgres_template"]
     name = postgres.create_database()
     migrate(postgres.url(name))
     return name
