@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -151,10 +152,8 @@ def services() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(services: Path) -> Iterator[Postgres]:
     lent = servers_of_parent()
-    if lent:
-        yield Postgres(Path(lent["postgres"]))
-        return
-    with running_postgres(services) as server:
+    running = nullcontext(Postgres(Path(lent["postgres"]))) if lent else running_postgres(services)
+    with running as server, server.connected():
         yield server
 
 
