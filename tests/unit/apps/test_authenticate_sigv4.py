@@ -13,7 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest, read_claim
 from app.domain.errors import RestrictedApiKey, ServiceUnavailable
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.trusted_keys import TrustedKeys
@@ -134,6 +134,13 @@ def test_any_region_is_taken(region: str) -> None:
 def test_a_date_in_the_header_date_is_taken() -> None:
     """In the form of HTTP; botocore signs it when the request has it."""
     assert admit(of_body(headers={"Date": format_datetime(NOW, usegmt=True)})).app == "invites"
+
+
+@pytest.mark.parametrize("clock", ["12:00:00 GMT", "12:00:00 -0000", "14:00:00 +0200"])
+def test_the_header_date_may_have_any_zone(clock: str) -> None:
+    """What is signed is the moment in UTC."""
+    request = but(of_body(headers={"Date": format_datetime(NOW, usegmt=True)}), "Date", f"Tue, 31 Mar 2026 {clock}")
+    assert read_claim(request).signed_at == NOW
 
 
 def test_the_hash_of_the_body_may_be_in_a_header() -> None:
