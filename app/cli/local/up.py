@@ -195,7 +195,7 @@ def swaks(ready: Ready, smtp: SmtpAccess, *, to: str) -> str:
     """A swaks command that sends an email by SMTP, to paste into a shell."""
     return (
         f"  swaks --server {smtp.host}:{smtp.port} --auth PLAIN --auth-user {smtp.username} \\\n"
-        f"    --auth-password={smtp.password} \\\n"
+        f"    --auth-password {ready.api_key} \\\n"  # the secret alone may begin with a hyphen
         f"    --from {ready.sender} --to {to} --header 'Subject: You are invited' --body 'Do come.'"
     )
 

@@ -39,8 +39,8 @@ _LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 _SORTED: Final = 100_000
 """Up to this many emails of one tag are sorted for a page. With more, a page is soon found among the newest."""
 
-_DUE_SORTED: Final = 20_000
-"""The same for recipients that are due. It is more than the overview counts."""
+_DUE_SORTED: Final = 10_000
+"""The same for recipients that are due: as many as the overview counts."""
 
 _LOOKED_THROUGH: Final = 5_000
 """Up to this many emails of one actor or reference are looked through for a rare state or cause."""

@@ -107,7 +107,7 @@ OF_USERS: Final = (
         name="every sign-in waits for a silent provider",
         file="app/net/openid/fetch.py",
         edits=(("        if not self._silence.is_over():", "        if False:"),),
-        killed_by="tests/integration/users/test_openid_provider.py::"
+        killed_by="tests/integration/users/test_openid_silence.py::"
         "test_a_silent_provider_is_not_asked_again_by_each_person",
     ),
 )

@@ -63,9 +63,8 @@ def _long_story(gateway: Gateway) -> UUID:
 
 
 def _fill_app(gateway: Gateway) -> None:
-    """A paused application with a stream, a revoked key and an endpoint with a long URL."""
+    """A budget of its own, a revoked key, and an endpoint with a long URL."""
     gateway.budgets.set(ROOT, "invites", {"minimum": 3, "warn_bounces": 0.1, "pause_bounces": 0.2})
-    gateway.streams.set(ROOT, "invites", "news", title="News")
     revoked = gateway.issue_keys.add(ROOT, "invites", name="old", scopes=frozenset())
     gateway.issue_keys.revoke(ROOT, revoked.key.public_id)
     change(gateway, "webhook_endpoints", {"url": _URL})

@@ -16,7 +16,9 @@ _WITHIN_S: Final = 60
 
 def by_swaks(account: Account, email: Email) -> str:
     """Changed: `--server`, `--auth-user` and `--auth-password`."""
-    words = ["--server", f"{HOST}:{account.port}", "--auth-user", account.user, "--auth-password", account.password]
+    # The whole key is a password as well, and never begins with a hyphen, which swaks takes for an option.
+    whole_key = f"{account.user}_{account.password}"
+    words = ["--server", f"{HOST}:{account.port}", "--auth-user", account.user, "--auth-password", whole_key]
     words += ["--tls", "--tls-verify", "--tls-ca-path", str(account.trusted), "--auth", "PLAIN", "--timeout", "30"]
     words += ["--from", email.sender, "--to", email.to, "--suppress-data", "--data", "-"]
     return _run("swaks", words, stdin=email.as_message)
