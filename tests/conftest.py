@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -151,10 +152,8 @@ def services() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(services: Path) -> Iterator[Postgres]:
     lent = servers_of_parent()
-    if lent:
-        yield Postgres(Path(lent["postgres"]))
-        return
-    with running_postgres(services) as server:
+    running = nullcontext(Postgres(Path(lent["postgres"]))) if lent else running_postgres(services)
+    with running as server, server.connected():
         yield server
 
 
@@ -180,6 +179,9 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sqlite_template(services: Path) -> Path:
     """A migrated SQLite file that nothing is connected to."""
+    lent = servers_of_parent()
+    if "sqlite_template" in lent:
+        return Path(lent["sqlite_template"])
     file = services / "template.sqlite3"
     migrate(f"sqlite:///{file}")
     return file
@@ -188,6 +190,9 @@ def sqlite_template(services: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Postgres) -> str:
     """A migrated PostgreSQL database that nothing is connected to."""
+    lent = servers_of_parent()
+    if "postgres_template" in lent:
+        return lent["postgres_template"]
     name = postgres.create_database()
     migrate(postgres.url(name))
     return name

@@ -1,10 +1,16 @@
-"""A process that runs tests on code with a fault, each time in a child with all libraries already imported.
+"""A process that runs tests on code with a fault, each time in a child with much already imported.
 
-Importing them takes longer than most tests. It decides how a fault gets in: the child imports a module from other
-source than that in its file, so that no file changes and all other modules are compiled already. It is run as a file,
-and imports nothing of the checkout itself: a child has to import all of it, including the fault.
+Importing takes longer than most tests. The process imports what it is asked to, once; a fault gets into a child in one
+of two ways, and no file changes:
+
+- Its module is not imported yet: the child imports it from other source than that in its file.
+- Its module is imported: the functions get the code of the other source. Where the fault is not in the body of a
+  function, the child runs nothing and ends with `NOT_IN_PLACE`.
+
+It is run as a file, and imports nothing of the checkout by itself.
 """
 
+import ast
 import gc
 import importlib
 import json
@@ -12,16 +18,23 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from inspect import CO_OPTIMIZED
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
 OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ALREADY_IMPORTED)
+NOT_IN_PLACE = 87
+
+Place = tuple[str, int, str]  # file, first line, qualified name
 
 
 class Altered(SourceFileLoader):
@@ -52,10 +65,61 @@ class Alter:
         return spec
 
 
-def run(*, checkout: str, sources: dict[str, str], tests: list[str], output: str) -> int:
-    """Run tests of a checkout until the first failure, with their output in a file; return pytest's exit code."""
-    os.chdir(checkout)
-    sys.path.insert(0, checkout)
+class Imported:
+    """The functions of the modules that are imported by now."""
+
+    def __init__(self) -> None:
+        self._at: defaultdict[Place, list[FunctionType]] = defaultdict(list)
+        for one in gc.get_objects():
+            if isinstance(one, FunctionType):
+                self._at[place_of(one.__code__)].append(one)
+
+    def alter(self, module: str, source: str) -> bool:
+        """Give the functions of a module the code of other source, or return False: more than bodies differs."""
+        file = str(sys.modules[module].__file__)
+        old = Path(file).read_text()
+        if without_bodies(old) != without_bodies(source):
+            return False
+        for was, becomes in zip(functions_in(old, file), functions_in(source, file), strict=True):
+            functions = self._at[place_of(was)] if was != becomes else []
+            if was != becomes and (not functions or was.co_freevars != becomes.co_freevars):
+                return False
+            for function in functions:
+                function.__code__ = becomes
+        return True
+
+
+def place_of(code: CodeType) -> Place:
+    """Where the code was written."""
+    return code.co_filename, code.co_firstlineno, code.co_qualname
+
+
+def without_bodies(source: str) -> str:
+    """What of a module runs when it is imported."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = []
+    return ast.dump(tree)
+
+
+def functions_in(source: str, file: str) -> list[CodeType]:
+    """The code of the functions of a module and its classes, in order, without those inside of functions."""
+    return list(_functions_in(compile(source, file, "exec")))
+
+
+def _functions_in(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType) and constant.co_flags & CO_OPTIMIZED:
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _functions_in(constant)
+
+
+def run(imported: Imported, *, sources: dict[str, str], tests: list[str], output: str) -> int:
+    """Run tests until the first failure, with their output in a file; return pytest's exit code, or `NOT_IN_PLACE`."""
+    if not all(imported.alter(module, source) for module, source in sources.items() if module in sys.modules):
+        return NOT_IN_PLACE
     sys.meta_path.insert(0, Alter(sources))
     printed, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), os.open(os.devnull, os.O_RDONLY)
     for descriptor, place in ((nothing, 0), (printed, 1), (printed, 2)):
@@ -63,7 +127,7 @@ def run(*, checkout: str, sources: dict[str, str], tests: list[str], output: str
     return int(pytest.main([*OPTIONS, *tests]))
 
 
-def in_child(asked: dict[str, Any]) -> int:
+def in_child(imported: Imported, asked: dict[str, Any]) -> int:
     """Run it in a child for at most `at_most_s` seconds; return its exit code, or a signal's negative number."""
     at_most_s = asked.pop("at_most_s")
     child = os.fork()
@@ -71,23 +135,29 @@ def in_child(asked: dict[str, Any]) -> int:
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status)
     signal.alarm(at_most_s)
-    code = run(**asked)
+    code = run(imported, **asked)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def main() -> None:
+def main(checkout: str) -> None:
     """Import the modules that the first line names; then run each further line's tests and print the result."""
+    os.chdir(checkout)
+    sys.path.insert(0, checkout)
+    # A failure is enough: it takes longer to look for the smallest example. `tests/conftest.py` adds to these settings.
+    settings.register_profile("first failure", phases=(Phase.explicit, Phase.generate))
+    settings.load_profile("first failure")
     for name in json.loads(sys.stdin.readline()):
         with suppress(ImportError):
             importlib.import_module(name)
     assert threading.active_count() == 1, "of many threads a child would have one"
+    imported = Imported()
     gc.freeze()
     for line in sys.stdin:
-        sys.stdout.write(f"{in_child(json.loads(line))}\n")
+        sys.stdout.write(f"{in_child(imported, json.loads(line))}\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

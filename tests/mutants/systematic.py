@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.mutants.faults import Fault, Name, config, faults_of, survivors
-from tests.mutants.host import ALL_AT_MOST_S, TESTS_PASSED, Nursery, open_nursery
+from tests.mutants.host import ALL_AT_MOST_S, TESTS_PASSED, Nurseries, open_nurseries
 
 LEAST_PATIENCE_S, TIMES_AS_LONG = 15.0, 4.0
 
@@ -34,9 +34,10 @@ def main(words: Sequence[str]) -> int:
         faults = sorted(faults, key=_drawn)[: given.sample]
     for module in ("tests.conftest", "tests.support.state_space.world", "tests.support.aws.sns_signing", "flask"):
         importlib.import_module(module)  # with the libraries that they need
-    with tempfile.TemporaryDirectory() as directory, open_nursery(Path(directory)) as nursery:
+    tests = _files_of_tests(modules)
+    with tempfile.TemporaryDirectory() as directory, open_nurseries(Path(directory), tests) as nurseries:
         began = time.monotonic()
-        found = _run(nursery, faults, deadline=began + given.seconds)
+        found = _run(nurseries, faults, deadline=began + given.seconds)
     noticed = found.run - found.listed - found.new
     _print(
         f"{found.run} of {len(faults)} faults in {time.monotonic() - began:.0f} s: {noticed} noticed, "
@@ -51,7 +52,7 @@ class Found:
     run = listed = new = 0
 
 
-def _run(nursery: Nursery, faults: Sequence[Fault], *, deadline: float) -> Found:
+def _run(nurseries: Nurseries, faults: Sequence[Fault], *, deadline: float) -> Found:
     found, listed = Found(), survivors()
     patience: dict[str, int] = {}
     for fault in faults:
@@ -59,9 +60,9 @@ def _run(nursery: Nursery, faults: Sequence[Fault], *, deadline: float) -> Found
             break
         file, tests = fault.name.file, config()["modules"][fault.name.file]
         if file not in patience:
-            patience[file] = _patience(nursery, file, tests)
+            patience[file] = _patience(nurseries, file, tests)
         # Any other exit code counts as found too: a module that cannot be imported, an endless loop.
-        code, _ = nursery.run(*tests, sources={_module(file): fault.source}, at_most_s=patience[file])
+        code, _ = nurseries.run(*tests, sources={_module(file): fault.source}, at_most_s=patience[file])
         found.run += 1
         if code == TESTS_PASSED and fault.name in listed:
             found.listed += 1
@@ -71,12 +72,13 @@ def _run(nursery: Nursery, faults: Sequence[Fault], *, deadline: float) -> Found
     return found
 
 
-def _patience(nursery: Nursery, file: str, tests: Sequence[str]) -> int:
+def _patience(nurseries: Nurseries, file: str, tests: Sequence[str]) -> int:
     """How many seconds the tests of a module may take with a fault, based on their time without one."""
     began = time.monotonic()
-    code, printed = nursery.run(*tests, sources={}, at_most_s=ALL_AT_MOST_S)
-    if code != TESTS_PASSED:
-        raise BadTests(f"without any fault the tests of {file} end with {code}:\n{printed[-3000:]}")
+    for nursery in (nurseries.libraries, nurseries.checkout):
+        code, printed = nursery.run(*tests, sources={}, at_most_s=ALL_AT_MOST_S)
+        if code != TESTS_PASSED:
+            raise BadTests(f"without any fault the tests of {file} end with {code}:\n{printed[-3000:]}")
     return math.ceil(max(LEAST_PATIENCE_S, TIMES_AS_LONG * (time.monotonic() - began)))
 
 
@@ -84,6 +86,11 @@ def _entry(name: Name) -> str:
     """The fault's entry for survivors.toml, without the reason."""
     nth = f"nth = {name.nth}\n" if name.nth > 1 else ""
     return f"[[survivor]]\nfile = {name.file!r}\nwas = {name.was!r}\nbecomes = {name.becomes!r}\n{nth}"
+
+
+def _files_of_tests(modules: Sequence[str]) -> set[str]:
+    words = {word for module in modules for word in config()["modules"][module] if word.startswith("tests/")}
+    return {word.partition("::")[0] for word in words}
 
 
 def _module(file: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from structlog.testing import capture_logs
 
 from app.domain.errors import ServiceUnavailable
+from app.services.submission.check import Obstacle
 from app.smtp.admission import Admission, MostConnections
 from app.smtp.connection import Connection
 from app.smtp.door import Door, Patience
@@ -26,7 +27,7 @@ from tests.smtp_fuzz.oracle import faults_of
 from tests.smtp_fuzz.tls_client import TlsClient
 from tests.support.gateway.gateways import settings_for
 from tests.support.servers.tls import self_signed
-from tests.support.smtp.corpus import StrictServices
+from tests.support.smtp.doors import FakeServices
 from tests.support.smtp.transports import MemoryTransport
 
 _LARGEST, _ROOM = 5000, 4500
@@ -48,7 +49,7 @@ class Findings:
 
 
 @contextmanager
-def door_of(services: StrictServices, loop: HurriedLoop) -> Iterator[Door]:
+def door_of(services: FakeServices, loop: HurriedLoop) -> Iterator[Door]:
     """A door with TLS and little room, whose work is done on the loop."""
     with TemporaryDirectory(prefix="postern-smtp-fuzz-") as name:
         self_signed(Path(name), "127.0.0.1")
@@ -68,7 +69,7 @@ def door_of(services: StrictServices, loop: HurriedLoop) -> Iterator[Door]:
 
 def fuzz(seeds: range, *, findings: Findings) -> None:
     """Play the session of each seed, and note what is wrong."""
-    services = StrictServices()
+    services = FakeServices(suppressed={"cid@example.net": Obstacle(code="invalid", detail="It is no address.")})
     with closing(HurriedLoop()) as loop, door_of(services, loop) as door:
         loop.set_exception_handler(lambda _, context: findings.faults.append((findings.sessions, str(context))))
         for seed in seeds:
@@ -80,7 +81,7 @@ def fuzz(seeds: range, *, findings: Findings) -> None:
             findings.faults.append((seeds[-1], "something of a session is left"))
 
 
-async def _judged(door: Door, services: StrictServices, seed: int, findings: Findings) -> list[str]:
+async def _judged(door: Door, services: FakeServices, seed: int, findings: Findings) -> list[str]:
     """What is wrong with one session."""
     random = Random(seed)
     session = client_session(random)

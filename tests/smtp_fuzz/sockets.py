@@ -10,8 +10,7 @@ from structlog.testing import capture_logs
 from tests.smtp_fuzz.grammar import ClientSession, client_session
 from tests.smtp_fuzz.oracle import faults_of_replies, messages_in
 from tests.smtp_fuzz.play import TLS_FOLLOWS, Findings
-from tests.support.smtp.corpus import StrictServices
-from tests.support.smtp.doors import RunningDoor, running_door, until
+from tests.support.smtp.doors import FakeServices, RunningDoor, running_door, until
 
 _AT_ONCE: Final = 200
 _WITHIN_S: Final = 120.0
@@ -20,7 +19,7 @@ _LONGEST_PAUSE_S: Final = 0.002
 
 def fuzz_sockets(seeds: range, *, findings: Findings) -> None:
     """Play the session of each seed, and note what is wrong. Errors make replies late, so it takes its time."""
-    services = StrictServices()
+    services = FakeServices()
     more: dict[str, Any] = {
         "smtp_connections_per_address": _AT_ONCE,
         "smtp_connections_per_key": _AT_ONCE,

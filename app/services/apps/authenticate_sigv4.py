@@ -8,18 +8,17 @@ from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from app.domain.apps.callers import Caller
-from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest, read_claim
+from app.domain.apps.sigv4_claims import Claim, Refusal, SignatureRefused, SignedRequest, read_claim
 from app.domain.errors import ServiceUnavailable
 from app.services.apps.authenticate import caller_of
 from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
-
-__all__ = ["AuthenticateSigV4", "SignedRequest"]
 
 log = structlog.get_logger()
 
@@ -55,8 +54,7 @@ class AuthenticateSigV4:
         claim = read_claim(request)
         claim.require_current(self._clock())
         payload = claim.payload_of(sha256(request.body).hexdigest())
-        named = _KEY_ID.fullmatch(claim.key_id)
-        key = self._keys.find(named.group(1)) if named else None
+        key = self._named(claim)
         secret = self._secret_of(key) if key else None
         is_proven = claim.is_proven_by(secret or _OF_NO_KEY, request, payload)
         if key is None or secret is None:
@@ -64,6 +62,22 @@ class AuthenticateSigV4:
         if not is_proven:
             raise SignatureRefused(Refusal.MISMATCH, _WRONG)
         return caller_of(key)
+
+    def announced(self, request: SignedRequest) -> UUID:
+        """The id of the application that a request says it is from, before its body was read. It proves nothing.
+
+        Raises `SignatureRefused` where no body could make the signature right, and `ServiceUnavailable`.
+        """
+        claim = read_claim(request)
+        claim.require_current(self._clock())
+        key = self._named(claim)
+        if key is None or key.sealed_secret is None:
+            raise SignatureRefused(Refusal.UNKNOWN_KEY, _UNKNOWN)
+        return key.app.id
+
+    def _named(self, claim: Claim) -> ApiKey | None:
+        named = _KEY_ID.fullmatch(claim.key_id)
+        return self._keys.find(named.group(1)) if named else None
 
     def _secret_of(self, key: ApiKey) -> str | None:
         """The secret, or None without the SES door. Raises `ServiceUnavailable`: no client made it unreadable."""

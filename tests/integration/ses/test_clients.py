@@ -7,6 +7,7 @@ whose database is away.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from functools import partial
 from unittest import mock
@@ -124,6 +125,13 @@ def database_away(door: Door) -> Iterator[set[str]]:
     database = door.web.gateway.database
     with mock.patch.object(database, "transaction", lose), mock.patch.object(database, "reading", lose):
         yield calls
+
+
+def test_the_sdk_for_javascript_reads_the_other_operations(door: Door, node: NodeClients) -> None:
+    """The list by its own paging, times as times, numbers as numbers."""
+    door.web.gateway.suppress.add(ROOT, "other@example.net", reason="By phone.")
+    read = node.send("suppression list", door.credentials(app="reading"), Email(to="js+1@example.net"))
+    assert read == f"COMPLAINT {datetime.now(UTC).year} true -1"
 
 
 @pytest.mark.parametrize("client", ["boto3 sesv2", "anymail", "node sesv2", "node nodemailer"])

@@ -3,14 +3,19 @@
 import json
 import threading
 from base64 import b64encode
+from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
 
 from app.domain.apps.callers import Scope
 from app.web.ses.v1.actions import ACTIONS
 from app.web.ses.v2.routing import ses_operation_of
+from tests.support.gateway.gateways import issue
 from tests.support.ses.door import Credentials, Door, signed
 
 ADDRESS = "/v2/email/suppression/addresses"
@@ -89,12 +94,13 @@ def test_an_action_opens_to_its_scope_alone(door: Door, keys: dict[Scope, Creden
 
 
 def test_few_large_bodies_are_held_before_it_is_known_whose_they_are(door: Door) -> None:
-    """More of them are told to come again, and small ones are answered meanwhile."""
+    """More of one application are told to come again. Small ones are answered meanwhile, and those of others."""
     in_progress = door.web.client.application.extensions["postern_in_progress"]
+    app_id = issue(door.web.gateway, app="invites").key.app.id
     entered, over = threading.Barrier(9), threading.Event()
 
     def hold() -> None:
-        assert in_progress.enter("unproven requests", at_most=8)
+        assert in_progress.enter(("unproven", app_id), at_most=8)
         entered.wait()
         over.wait()
         in_progress.leave()
@@ -106,9 +112,28 @@ def test_few_large_bodies_are_held_before_it_is_known_whose_they_are(door: Door)
     key, large = door.credentials(), json.dumps({"Content": "x" * 1_100_000}).encode()
     busy = signed(door, key, "POST", "/v2/email/outbound-emails", large)
     small = signed(door, key, "GET", "/v2/email/account")
+    other = signed(door, door.credentials(app="others"), "POST", "/v2/email/outbound-emails", large)
     over.set()
     for holder in holders:
         holder.join()
     assert (busy.status, busy.headers["x-amzn-ErrorType"]) == (503, "ServiceUnavailableException")
-    assert small.status == 200
+    assert (small.status, other.status) == (200, 400)
     assert signed(door, key, "POST", "/v2/email/outbound-emails", large).status == 400
+
+
+@pytest.mark.parametrize("key_id", [None, "AKIAIOSFODNN7EXAMPLE", "ptn_aaaaaaaaaaaa"])
+def test_a_large_body_of_nobody_is_not_read(door: Door, key_id: str | None) -> None:
+    """The refusal comes before the first octet of it, and before any signature is computed."""
+    address = urlsplit(door.url)
+    client = HTTPConnection(address.hostname or "", address.port, timeout=10)
+    request = AWSRequest(method="POST", url=f"{door.url}/v2/email/outbound-emails", data=b"")
+    if key_id is not None:
+        SigV4Auth(BotoCredentials(key_id, "s" * 43), "ses", "eu-west-1").add_auth(request)
+    client.putrequest("POST", "/v2/email/outbound-emails")
+    for name, value in {**dict(request.headers.items()), "Content-Length": "50000000"}.items():
+        client.putheader(name, value)
+    client.endheaders()
+    answer = client.getresponse()
+    client.close()
+    code = "UnrecognizedClientException" if key_id else "MissingAuthenticationTokenException"
+    assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (403, code)

@@ -235,6 +235,20 @@ OF_SMTP: Final = (
         edits=((" if self._knows_repeats else None", " if not self._knows_repeats else None"),),
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repeated_message_is_one_email",
     ),
+    Mutant(
+        name="a word of SMTP may have other letters than ASCII",
+        file="app/smtp/protocol/commands.py",
+        edits=(("    return word.upper() if word.isascii() else word\n", "    return word.upper()\n"),),
+        killed_by=f"{_SMTP}/test_corpus.py::test_every_client_of_the_corpus_gets_its_verdict"
+        "[lines: MAIL with a dotless i]",
+    ),
+    Mutant(
+        name="a message of SMTP ends at a dot that begins a line",
+        file="app/smtp/protocol/framing.py",
+        edits=(('_END: Final = b"\\r\\n.\\r\\n"\n', '_END: Final = b"\\r\\n."\n'),),
+        killed_by=f"{_SMTP}/test_corpus.py::test_every_client_of_the_corpus_gets_its_verdict"
+        "[messages: a word behind the dot is text of the one message]",
+    ),
 )
 
 _DOOR: Final = "tests/integration/ses"
@@ -264,9 +278,9 @@ OF_THE_SES_DOOR: Final = (
         killed_by="tests/unit/ses/test_failures.py::test_what_can_be_tried_again_is_tried_again[version 1]",
     ),
     Mutant(
-        name="any number of large bodies is held for signatures that may be wrong",
+        name="a large body is read for whoever sends it",
         file="app/web/ses/admission.py",
-        edits=(("    if is_large and not ", "    if not is_large and not "),),
-        killed_by=f"{_DOOR}/test_guards.py::test_few_large_bodies_are_held_before_it_is_known_whose_they_are",
+        edits=(("    if _is_large():\n", "    if not _is_large():\n"),),
+        killed_by=f"{_DOOR}/test_guards.py::test_a_large_body_of_nobody_is_not_read[ptn_aaaaaaaaaaaa]",
     ),
 )

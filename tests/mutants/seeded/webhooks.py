@@ -42,7 +42,7 @@ OF_POSTS: Final = (
         name="one public address of a host is enough",
         file="app/net/webhooks/open_connection.py",
         edits=(("if not all(self._allowed.permit", "if not any(self._allowed.permit"),),
-        killed_by=_CORPUS,
+        killed_by=f"{_CORPUS}[https://hooks.example.com:{{port}}/in ['93.184.216.34', '127.0.0.1']]",
     ),
     Mutant(
         name="the host is looked up again for the connection",

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -50,6 +50,14 @@ class Postgres:
     def __init__(self, sockets: Path) -> None:
         self.sockets = sockets
         self._numbers = count(1)
+        self._kept: psycopg.Connection | None = None
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Keep one connection for all statements of the block: to connect takes longer than most of them."""
+        with self._connect() as self._kept:
+            yield
+        self._kept = None
 
     def url(self, database: str) -> str:
         """The address of one database as SQLAlchemy wants it."""
@@ -68,8 +76,11 @@ class Postgres:
 
     def execute(self, statement: str) -> None:
         """Run one administrative statement; raises `psycopg.OperationalError` while the server is not up."""
-        with psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}", autocommit=True) as connection:
+        with nullcontext(self._kept) if self._kept else self._connect() as connection:
             connection.execute(statement.encode())
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}", autocommit=True)
 
     def is_up(self) -> bool:
         """Return whether the server accepts statements."""

@@ -13,7 +13,7 @@ from app.cli.shell.terminal import Terminal
 from app.domain.apps.doors import SesAccess, SmtpAccess
 
 SES = SesAccess(endpoint_url="http://127.0.0.1:1", region="r", access_key_id="ptn_k", secret_access_key="s")
-SMTP = SmtpAccess(host="127.0.0.1", port=8587, tls_port=None, username="ptn_k", password="s")
+SMTP = SmtpAccess(host="127.0.0.1", port=1, tls_port=None, username="ptn_k", password="s")
 
 
 @pytest.mark.parametrize("as_default", [True, False])

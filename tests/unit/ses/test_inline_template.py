@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -88,6 +88,7 @@ def test_a_place_without_one_text_is_missing(values: dict[str, object]) -> None:
     assert Template("{{a.b}}").missing(values)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(PLAIN, NAMES)), PLAIN, st.dictionaries(NAMES, st.text(max_size=20)))
 def test_what_is_filled_is_what_stands_between_and_the_values(
     parts: list[tuple[str, str]], end: str, values: dict[str, str]

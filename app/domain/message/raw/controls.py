@@ -23,12 +23,12 @@ _LANES = frozenset({"", "transactional", "bulk"})
 class Controls:
     """What the message says of itself; None where it says nothing."""
 
-    stream: str | None = None
-    lane: str | None = None
-    actor: str | None = None
-    reference: str | None = None
-    supersedes: str | None = None
-    tags: tuple[Tag, ...] = ()
+    stream: str | None
+    lane: str | None
+    actor: str | None
+    reference: str | None
+    supersedes: str | None
+    tags: tuple[Tag, ...]
 
 
 def read_controls(fields: Sequence[HeaderField]) -> Controls:

@@ -1,4 +1,4 @@
-"""A raw message as it comes from a client: whether it is accepted, what is taken out, and whom it names.
+"""A raw message as it comes from a client: whether it is accepted, what is taken out, and which addresses it names.
 
 It decides by the rules of the API where they apply to a message that is sent as it was written. It never writes a
 field and never changes the body.

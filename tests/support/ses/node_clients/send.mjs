@@ -1,8 +1,16 @@
-// Applications on Node as they are: each line of the input is an email to send by one of the clients, each line of the
-// output what became of it. Endpoint, region and key are in the environment, as AWS's SDK reads it.
+// Applications on Node as they are: each line of the input is an email to send by one of the clients, or an address to
+// suppress for a moment; each line of the output is what became of it. Endpoint, region and key are in the environment, as AWS's SDK reads it.
 import { createInterface } from "node:readline";
 import { SESClient, SendEmailCommand as SendEmailV1 } from "@aws-sdk/client-ses";
-import { SESv2Client, SendEmailCommand } from "@aws-sdk/client-sesv2";
+import {
+  DeleteSuppressedDestinationCommand,
+  GetAccountCommand,
+  GetSuppressedDestinationCommand,
+  PutSuppressedDestinationCommand,
+  SESv2Client,
+  SendEmailCommand,
+  paginateListSuppressedDestinations,
+} from "@aws-sdk/client-sesv2";
 import nodemailer from "nodemailer";
 
 const CLIENTS = {
@@ -23,6 +31,19 @@ const CLIENTS = {
     const attachments = size ? [{ filename: "large.txt", content: Buffer.alloc((size / 4) * 3) }] : [];
     const sent = await transport.sendMail({ from, to, subject, text: "Come and see.", attachments });
     return sent.response;
+  },
+  "suppression list": async ({ to }) => {
+    const client = new SESv2Client();
+    const one = { EmailAddress: to };
+    await client.send(new PutSuppressedDestinationCommand({ ...one, Reason: "COMPLAINT" }));
+    const { SuppressedDestination: found } = await client.send(new GetSuppressedDestinationCommand(one));
+    const listed = [];
+    for await (const page of paginateListSuppressedDestinations({ client, pageSize: 1 }, {})) {
+      listed.push(...page.SuppressedDestinationSummaries.map(({ EmailAddress }) => EmailAddress));
+    }
+    await client.send(new DeleteSuppressedDestinationCommand(one));
+    const { SendQuota } = await client.send(new GetAccountCommand());
+    return [found.Reason, found.LastUpdateTime.getFullYear(), listed.includes(to), SendQuota.Max24HourSend].join(" ");
   },
 };
 

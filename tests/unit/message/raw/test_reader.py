@@ -105,6 +105,7 @@ def test_a_message_is_at_most_what_ses_takes() -> None:
         raw(To='"=?utf-8?q?Lee=2C_Ann?=" <ann@example.net>'),
         raw("X-Odd!#$%&'*+: x", "X-Empty:", "X-Many: 1", "X-Many: 2"),
         raw("Subject:\r\n folded\r\n\tagain"),
+        raw(Subject="\r\n ".join(["a" * 494] * 2)),
     ],
 )
 def test_what_is_accepted_unchanged(message: bytes) -> None:
