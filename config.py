@@ -8,6 +8,7 @@ import os
 import re
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+import config_smtp
 from config_aws import (
     FeedbackAccounts,
     FeedbackConfigurationSets,
@@ -32,9 +34,18 @@ from config_aws import (
 from config_faults import explain
 from config_names import misspelt
 from config_openid import OidcClientId, OidcClientSecret, OidcIssuer, OidcRoleClaim, OidcRoles, whole_openid
-from config_outgoing import AlertFrom, AlertSmtpUrl, CanaryMinutes, WebhookNetworks
+from config_outgoing import (
+    AlertFrom,
+    AlertSmtpUrl,
+    CanaryMinutes,
+    CanaryPausesBulk,
+    CanaryWithinSeconds,
+    WebhookNetworks,
+)
+from config_requests import MaxBatch, MaxBodyBytes, MaxImportBytes, MaxRecipients, RequestsAtOnce, RequestsPerSecond
 from config_retention import EmailRetentionDays
 from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
+from config_workers import LeaseSeconds, MaxAttempts, UnconfirmedQuietSeconds, WorkerSilenceSeconds
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -145,38 +156,27 @@ class Settings(BaseSettings):
     oidc_role_claim: OidcRoleClaim = "groups"
     oidc_roles: OidcRoles = ()
 
-    max_body_bytes: int = Field(
-        60_000_000, ge=10_000, le=200_000_000, description="Longest request body of the API, in bytes."
-    )
-    max_import_bytes: int = Field(
-        200_000_000,
-        ge=10_000,
-        le=10_000_000_000,
-        description="Longest file that the API imports into the suppression list, in bytes.",
-    )
-    max_recipients: int = Field(50, ge=1, le=50, description="Recipients of one email, to, cc and bcc together.")
-    max_batch: int = Field(500, ge=1, le=1000, description="Emails in one batch.")
-    requests_per_second: int = Field(
-        500, ge=1, le=100_000, description="Requests a second that one application may make."
-    )
-    requests_at_once: int = Field(
-        32,
-        ge=1,
-        le=1000,
-        description="Requests of one application that one web process answers at the same time; it has 48 threads.",
-    )
-    max_attempts: int = Field(
-        12,
-        ge=1,
-        le=100,
-        description="Failed tries of one recipient, for a cause of its own, before it is `held`.",
-    )
-    lease_seconds: int = Field(
-        60,
-        ge=5,
-        le=3600,
-        description="How long a worker may hold a claimed email. Below 35, a slow answer of SES can outlast the lease.",
-    )
+    max_body_bytes: MaxBodyBytes = 60_000_000
+    max_import_bytes: MaxImportBytes = 200_000_000
+    max_recipients: MaxRecipients = 50
+    max_batch: MaxBatch = 500
+    requests_per_second: RequestsPerSecond = 500
+    requests_at_once: RequestsAtOnce = 32
+    smtp_port: config_smtp.Port = 0
+    smtp_tls_port: config_smtp.TlsPort = 0
+    smtp_bind: config_smtp.Bind = (IPv4Address("127.0.0.1"),)
+    smtp_host_name: config_smtp.HostName = ""
+    smtp_certificate: config_smtp.Certificate = None
+    smtp_certificate_key: config_smtp.CertificateKey = None
+    smtp_clear_auth_on_loopback: config_smtp.ClearAuth = False
+    smtp_connections: config_smtp.Connections = 1000
+    smtp_connections_per_address: config_smtp.ConnectionsPerAddress = 100
+    smtp_connections_per_key: config_smtp.ConnectionsPerKey = 100
+    smtp_threads: config_smtp.Threads = 16
+    smtp_memory_bytes: config_smtp.Memory = 160_000_000
+    smtp_knows_repeats: config_smtp.KnowsRepeats = True
+    max_attempts: MaxAttempts = 12
+    lease_seconds: LeaseSeconds = 60
     claim_batch: int = Field(100, ge=1, le=1000, description="Emails claimed with one statement.")
     review_bounces: int = Field(
         20,
@@ -195,27 +195,13 @@ class Settings(BaseSettings):
         default=False,
         description="Let `/v1/emails/check` ask the DNS whether a domain accepts mail; the host needs a resolver.",
     )
-    worker_silence_seconds: int = Field(
-        60,
-        ge=5,
-        le=3600,
-        description="A worker that receives nothing for this long, though the broker takes messages, is restarted.",
-    )
-    unconfirmed_quiet_seconds: int = Field(
-        900,
-        ge=1,
-        le=86_400,
-        description="How long an unconfirmed email must stay without an event before it may be resent.",
-    )
+    worker_silence_seconds: WorkerSilenceSeconds = 60
+    unconfirmed_quiet_seconds: UnconfirmedQuietSeconds = 900
 
     canary_minutes: CanaryMinutes = 0
     canary_from: str = Field("", description="From address of the canary; its identity must be verified in SES.")
-    canary_within_seconds: int = Field(
-        300, ge=5, le=3600, description="A canary without an event after this is an incident."
-    )
-    canary_pauses_bulk: bool = Field(
-        default=False, description="Pause the bulk lane while the last canary has not come back."
-    )
+    canary_within_seconds: CanaryWithinSeconds = 300
+    canary_pauses_bulk: CanaryPausesBulk = False
 
     alert_smtp_url: AlertSmtpUrl = SecretStr("")
     alert_from: AlertFrom = ""
@@ -240,7 +226,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("sns_topic_arns", "sqs_queue_urls", "secret_keys", "feedback_accounts", "feedback_configuration_sets"),
-        *("webhook_allowed_networks", "oidc_roles"),
+        *("webhook_allowed_networks", "oidc_roles", "smtp_bind"),
         mode="before",
     )
     @classmethod
@@ -266,6 +252,7 @@ class Settings(BaseSettings):
     _feedback_accounts = field_validator("feedback_accounts")(accounts)
     _feedback_configuration_sets = field_validator("feedback_configuration_sets")(configuration_sets)
 
+    _whole_smtp = model_validator(mode="after")(config_smtp.whole_smtp)
     _whole_openid = model_validator(mode="after")(whole_openid)
 
     @model_validator(mode="after")

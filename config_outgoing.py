@@ -35,6 +35,10 @@ CanaryMinutes = Annotated[
         "this off. It needs `CANARY_FROM`.",
     ),
 ]
+CanaryWithinSeconds = Annotated[
+    int, Field(ge=5, le=3600, description="A canary without an event after this is an incident.")
+]
+CanaryPausesBulk = Annotated[bool, Field(description="Pause the bulk lane while the last canary has not come back.")]
 WebhookNetworks = Annotated[
     tuple[IPvAnyNetwork, ...],
     NoDecode,

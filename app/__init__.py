@@ -16,6 +16,12 @@ from app.web.reporting.outcome_links import outcome_links
 from app.web.reporting.outcome_page import outcome_page
 from app.web.reporting.outcomes import outcomes
 from app.web.reporting.stats import stats
+from app.web.ses.v1.actions import ses_v1
+from app.web.ses.v2.account import ses_account
+from app.web.ses.v2.bulk import ses_bulk_emails
+from app.web.ses.v2.emails import ses_emails
+from app.web.ses.v2.suppressions import ses_suppressions
+from app.web.ses.v2.unsupported import ses_unsupported
 from app.web.submission.batches import batches
 from app.web.submission.check import check
 from app.web.submission.emails import emails
@@ -76,6 +82,12 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
         health,
         metrics,
         docs,
+        ses_emails,
+        ses_bulk_emails,
+        ses_account,
+        ses_suppressions,
+        ses_unsupported,
+        ses_v1,
         *CONSOLE,
     ):
         app.register_blueprint(blueprint)

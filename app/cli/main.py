@@ -20,7 +20,7 @@ from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
-from app.cli.operating import alerts, incidents, recovery
+from app.cli.operating import alerts, incidents, recovery, smtp
 from app.cli.privacy import forget
 from app.cli.reporting import outcomes, stats
 from app.cli.sending import held, lanes
@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     demo.COMMAND,
     up.COMMAND,
     simulator.COMMAND,
+    smtp.COMMAND,
     send.COMMAND,
     emails.COMMAND,
     outcomes.COMMAND,

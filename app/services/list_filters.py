@@ -1,4 +1,4 @@
-"""What the filters of lists and counts name: the application that owns the rows, and an address."""
+"""What the filters of lists and counts name: the application that owns the rows, an address, a mailbox provider."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller
 from app.domain.errors import Fault, RestrictedApiKey, ValidationFailed
+from app.domain.feedback.providers import PROVIDERS
 from app.domain.message.address import InvalidAddress, parse_address
 from app.store.apps import apps
 
@@ -37,3 +38,11 @@ def key_filter(email: str, pointer: str) -> str:
         return parse_address(email).key
     except InvalidAddress as error:
         raise ValidationFailed(str(error), faults=(Fault(pointer, error.code, str(error)),)) from error
+
+
+def provider_filter(name: str | None) -> str | None:
+    """The mailbox provider of this name; None for all. Raises `ValidationFailed` for a name that nothing has."""
+    if name is not None and name not in PROVIDERS:
+        rule = f"One of {', '.join(PROVIDERS)}."
+        raise ValidationFailed(rule, faults=(Fault("/provider", "unknown", rule),))
+    return name

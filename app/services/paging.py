@@ -18,14 +18,23 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class PageByName:
+    """The same of a list by name: at most `limit` rows whose names come after `after`, or before `before`."""
+
+    limit: int
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Paged(Generic[T]):
-    """One page, newest first, and whether there is another one in the requested direction."""
+    """One page in the order of its list, and whether there is another one in the requested direction."""
 
     data: tuple[T, ...]
     has_more: bool
 
 
-def paged(rows: tuple[T, ...], page: Page) -> Paged[T]:
+def paged(rows: tuple[T, ...], page: Page | PageByName) -> Paged[T]:
     """The page, from up to one row more than its limit."""
     more = len(rows) > page.limit
     if page.before is not None:

@@ -15,6 +15,15 @@ SENT: Final = "sent"
 BOUNCE: Final = "bounce"
 """A bounce that SES has reported, with its type and cause as its label; `bounced` counts recipients."""
 
+SMTP: Final = "smtp_"
+"""What the names of all counts of the SMTP door begin with."""
+SMTP_SESSION: Final = "smtp_session"
+SMTP_RECIPIENT: Final = "smtp_recipient"
+SMTP_MESSAGE: Final = "smtp_message"
+"""What came of sessions, recipients and messages of the SMTP door, by how they ended or what was answered."""
+SMTP_MILLISECONDS: Final = "smtp_ms"
+"""How long the answers to these messages took, together."""
+
 STATES: Final = (
     State.DELIVERED,
     State.BOUNCED,

@@ -15,6 +15,7 @@ from app.aws.clients import READ_TIMEOUT_S, sesv2_client
 from app.aws.ses.account import SesAccount
 from app.broker_url import redis_url
 from app.domain.feedback.bounce_reader import BounceReader
+from app.net.proxy import Proxy
 from app.queue import Bells, make_celery
 from app.services.operating.workers import Workforce
 from app.services.suppression.list_writer import ListWriter
@@ -142,3 +143,11 @@ def make_key_ring(settings: Settings) -> KeyRing:
 def base_of_links(settings: Settings) -> str | None:
     """PUBLIC_URL, if it is set. Its default is for trying out on one machine; no link that leaves may carry it."""
     return settings.public_url if "public_url" in settings.model_fields_set else None
+
+
+def proxy() -> Proxy | None:
+    """The proxy through which calls leave this host, but those to AWS. Raises `SettingsError`."""
+    try:
+        return Proxy.of_environment()
+    except ValueError as error:
+        raise SettingsError(f"Postern cannot start: {error}") from error

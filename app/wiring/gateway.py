@@ -7,12 +7,15 @@ from redis import Redis
 
 from app.aws.ses.account import SesAccount
 from app.aws.ses.mailer import Mailer
+from app.domain.apps.doors import Doors
 from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
 from app.services.apps.apps import Apps
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.budgets import Budgets
 from app.services.apps.issue_keys import IssueKeys
+from app.services.apps.standing import ReadStanding
 from app.services.apps.streams import Streams
 from app.services.feedback.bounce_review import BounceReview
 from app.services.feedback.queues.intake import QueueIntake
@@ -40,6 +43,9 @@ from app.services.sending.unconfirmed import Reconcile
 from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
+from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_raw import SubmitRaw
+from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
 from app.services.submission.resend_failed import ResendFailed
 from app.services.submission.sources import Sources
@@ -88,6 +94,7 @@ class Gateway:
     pseudonyms: Pseudonyms
     address_tokens: AddressTokens
     authenticate: Authenticate
+    authenticate_sigv4: AuthenticateSigV4
     accept: Accept
     check: Check
     look_up: LookUp
@@ -103,6 +110,7 @@ class Gateway:
     last_quota: LastQuota
     last_report: LastReport
     streams: Streams
+    standing: ReadStanding
     budgets: Budgets
     unsubscribe: Unsubscribe
     explain: Explain
@@ -118,9 +126,12 @@ class Gateway:
     workforce: Workforce
     apps: Apps
     issue_keys: IssueKeys
+    doors: Doors
     reconcile: Reconcile
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
+    submit_raw: SubmitRaw
     recover: Recover
     restore: Restore
     failover: Failover
@@ -132,6 +143,7 @@ class Gateway:
     alert_channels: AlertChannels
     pause_lanes: PauseLanes
     read_audit: ReadAudit
+    smtp_door: SmtpDoor
     webhooks: WebhookServices
     reporting: ReportingServices
     users: UserServices
@@ -154,7 +166,7 @@ def build(
     It connects to nothing yet. Make one per process, after forking.
     """
     ground = lay(settings, bounds=bounds, account=account)
-    apps, suppression = build_apps(ground), build_suppression(settings, ground)
+    apps, suppression = build_apps(settings, ground), build_suppression(settings, ground)
     submission = build_submission(settings, ground, suppression.gate)
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)

@@ -118,6 +118,7 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
         signing_names=signing_names(settings),
         queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},
         has_canary=settings.canary_minutes > 0,
+        has_smtp=bool(settings.smtp_port or settings.smtp_tls_port),
         **ground.to_be_asked,
     )
 

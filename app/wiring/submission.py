@@ -6,6 +6,9 @@ from datetime import timedelta
 from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
+from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_raw import SubmitRaw
+from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
 from app.services.submission.mx_lookup import MailHosts, SystemDns
 from app.services.submission.resend_failed import ResendFailed
@@ -25,12 +28,16 @@ class SubmissionServices:
     revise: Revise
     resend_failed: ResendFailed
     sources: Sources
+    vet_recipient: VetRecipient
+    smtp_door: SmtpDoor
+    submit_raw: SubmitRaw
 
 
 def build_submission(settings: Settings, ground: Ground, gate: Gate) -> SubmissionServices:
     """The services of submission; `gate` decides which recipients are suppressed."""
+    accept = _accept(settings, ground, gate)
     return SubmissionServices(
-        accept=_accept(settings, ground, gate),
+        accept=accept,
         check=Check(
             database=ground.database, gate=gate, mail_hosts=MailHosts(SystemDns()) if settings.check_mx else None
         ),
@@ -38,6 +45,9 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
         revise=Revise(database=ground.database, bells=ground.bells),
         resend_failed=ResendFailed(database=ground.database, bells=ground.bells),
         sources=Sources(database=ground.database, key_ring=ground.key_ring),
+        vet_recipient=VetRecipient(database=ground.database, gate=gate),
+        smtp_door=SmtpDoor(database=ground.database),
+        submit_raw=SubmitRaw(accept=accept),
     )
 
 

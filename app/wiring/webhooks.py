@@ -12,7 +12,6 @@ from app.domain.webhooks.formats import EndpointFormat
 from app.net.dns.records import resolved
 from app.net.smtp.send import EmailPoster, MailServer
 from app.net.webhooks.post import WebhookPoster
-from app.net.webhooks.proxy import Proxy
 from app.services.webhooks.deliver import DeliverWebhooks
 from app.services.webhooks.deliveries import Deliveries
 from app.services.webhooks.endpoints import Endpoints
@@ -20,7 +19,7 @@ from app.services.webhooks.lanes import Lanes
 from app.services.webhooks.record import RecordCalls
 from app.services.webhooks.render import Render
 from app.services.webhooks.turn import Poster, TurnParts
-from app.wiring.foundation import Ground
+from app.wiring.foundation import Ground, proxy
 from config import Settings, SettingsError
 
 _SIDE_BY_SIDE: Final = 32
@@ -75,11 +74,8 @@ def _sender(settings: Settings) -> str:
 
 def _posters(settings: Settings) -> Callable[[EndpointFormat], Poster]:
     """The poster of each form. That of webhooks is made when it is needed: it reads the authorities of TLS."""
-    try:
-        proxy = Proxy.of_environment()
-    except ValueError as error:
-        raise SettingsError(f"Postern cannot start: {error}") from error
+    through = proxy()
     allowed = AllowedAddresses(settings.webhook_allowed_networks)
     by_email = EmailPoster(server=mail_server(settings), sender=_sender(settings))
-    of_webhooks = cache(lambda: WebhookPoster(resolve=resolved().addresses, allowed=allowed, proxy=proxy))
+    of_webhooks = cache(lambda: WebhookPoster(resolve=resolved().addresses, allowed=allowed, proxy=through))
     return lambda form: by_email if form is EndpointFormat.EMAIL else of_webhooks()

@@ -24,7 +24,7 @@ from bench.baselines.bare_boto3 import message
 from bench.measure.drain_window import Drained, watch
 from bench.stage.processes import running
 from bench.stage.stage import Stage
-from tests.support.gateway.emails import submission
+from tests.support.gateway.emails import message_of, submission
 from tests.support.gateway.gateways import issue
 
 SIZE = 6_000
@@ -192,7 +192,7 @@ def person(number: int) -> str:
 def email(*recipients: str) -> Submission:
     """Return an email of the usual size."""
     one = submission(*recipients)
-    return replace(one, message=replace(one.message, text=message(SIZE).decode(), html=None))
+    return replace(one, message=replace(message_of(one), text=message(SIZE).decode(), html=None))
 
 
 def _alive_since(gateway: Gateway, began: float, *, kind: str) -> int:

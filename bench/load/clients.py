@@ -2,8 +2,9 @@
 
 `python -m bench.load.clients '{"url": ..., "connections": 32, "requests": 1000, "headers": {...}, "bodies": "FILE"}'`:
 one process, one thread, no HTTP library, to use as little CPU as possible. `FILE` holds one body per line; they are
-used in turn. Each request has its own idempotency key. With `"each": 10` a connection is closed after ten requests
-and another is opened. It prints one JSON object.
+used in turn. Each request has its own idempotency key, under the name that AWS's SDKs have for it too. With
+`"aws_key": [ID, SECRET]` each body is signed before the first request, as an SDK would sign it. With `"each": 10` a
+connection is closed after ten requests and another is opened. It prints one JSON object.
 """
 
 import json
@@ -12,11 +13,15 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from bench.load.connection import Connection, head_of, request
 
@@ -61,9 +66,21 @@ def _connect(url: str, ready: selectors.BaseSelector) -> Connection:
 def _requests(given: dict[str, Any]) -> Iterator[bytes]:
     head = head_of(given["url"], given["headers"])
     bodies = Path(given["bodies"]).read_text().splitlines()
+    signed = [(_signature(given["url"], given["aws_key"], body), body) for body in bodies]
     run = uuid4().hex
-    for number, body in zip(count(), cycle(bodies)):
-        yield request(head + f"Idempotency-Key: {run}-{number}\r\n".encode(), body)
+    for number, (signature, body) in zip(count(), cycle(signed)):
+        name = f"{run}-{number}"
+        keys = f"Idempotency-Key: {name}\r\namz-sdk-invocation-id: {name}\r\n"
+        yield request(head + f"{signature}{keys}".encode(), body)
+
+
+def _signature(url: str, aws_key: Sequence[str] | None, body: str) -> str:
+    """Return the header lines that sign a body; none without a key."""
+    if aws_key is None:
+        return ""
+    signed = AWSRequest(method="POST", url=url, data=body.encode())
+    SigV4Auth(Credentials(*aws_key), "ses", "us-east-1").add_auth(signed)
+    return "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
 
 
 def _print(took: list[float], statuses: Counter[str], seconds: float) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from app.cli.local.children.port_checks import answers, free_port
+from app.domain.apps.callers import Scope
 from bench.baselines.bare_boto3 import message
 from bench.measure.cpu import spent_by_kind
 from bench.measure.goals import Json, spread
@@ -23,7 +24,7 @@ _AS_DEPLOYED: tuple[str, ...] = ()
 """As in `gunicorn.conf.py`."""
 
 _AS_TAUGHT = ("--worker-class", "gthread", "--threads", "16")
-_KINDS = ("web", "worker", "database", "redis")
+_KINDS = ("web", "smtp", "worker", "database", "redis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +70,16 @@ def endpoint_table(rounds: Mapping[str, list[Posted]], *, each: str) -> list[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A URL for posts, and what is posted there: `mails` emails in each body."""
+    """A URL for posts, and what is posted there: `emails` emails in each body.
+
+    With an `aws_key`, an id and a secret, the requests are signed as an AWS SDK signs them.
+    """
 
     url: str
     headers: Mapping[str, str]
     bodies: Path
     emails: int = 1
+    aws_key: tuple[str, str] | None = None
 
     def post(self, requests: int, *, connections: int = 32, each: int | None = None) -> Posted:
         """Post `requests` requests on connections that last for `each` requests, by default for all.
@@ -85,21 +90,29 @@ class Endpoint:
             "url": self.url,
             "headers": dict(self.headers),
             "bodies": str(self.bodies),
+            "aws_key": self.aws_key,
             "requests": requests,
             "connections": connections,
             "each": each,
         }
-        before = spent_by_kind()
-        ended = subprocess.run(  # noqa: S603 - our own program
-            (sys.executable, "-m", "bench.load.clients", json.dumps(order)), check=True, stdout=subprocess.PIPE
-        )
-        after = spent_by_kind()
+        with spent_for(requests * self.emails) as cpu:
+            ended = subprocess.run(  # noqa: S603 - our own program
+                (sys.executable, "-m", "bench.load.clients", json.dumps(order)), check=True, stdout=subprocess.PIPE
+            )
         result = json.loads(ended.stdout)
         if set(result["statuses"]) != {"200"}:
             raise RuntimeError(f"not every request was answered with 200: {result['statuses']}")
-        emails = requests * self.emails
-        cpu = {kind: (after.get(kind, 0.0) - before.get(kind, 0.0)) / emails for kind in _KINDS}
         return Posted(rate=result["rate"], p50_ms=result["p50_ms"], p99_ms=result["p99_ms"], cpu=cpu)
+
+
+@contextmanager
+def spent_for(emails: int) -> Iterator[dict[str, float]]:
+    """Yield the CPU seconds per email that the block spends, by kind of process: known once it has ended."""
+    cpu: dict[str, float] = {}
+    before = spent_by_kind()
+    yield cpu
+    after = spent_by_kind()
+    cpu |= {kind: (after.get(kind, 0.0) - before.get(kind, 0.0)) / emails for kind in _KINDS}
 
 
 @contextmanager
@@ -114,6 +127,30 @@ def postern_web(there: Stage, *, more: Mapping[str, str] | None = None) -> Itera
             1: Endpoint(url=f"{url}/v1/emails", headers=headers, bodies=_bodies(there, 1)),
             100: Endpoint(url=f"{url}/v1/emails/batch", headers=headers, bodies=_bodies(there, 100), emails=100),
         }
+
+
+def ses_door(there: Stage, api: Endpoint) -> Endpoint:
+    """Return the SES door of the gateway whose API is at the other endpoint; the emails are the same."""
+    scopes = frozenset({Scope.SES, Scope.EMAILS_SEND})
+    prefix, public_id, secret = issue(there.gateway, app="bench", scopes=scopes).token.split("_", 2)
+    path = there.directory / "bodies-ses.ndjson"
+    path.write_text("\n".join(json.dumps(_for_ses(json.loads(line))) for line in api.bodies.read_text().splitlines()))
+    return Endpoint(
+        url=api.url.replace("/v1/emails", "/v2/email/outbound-emails"),
+        headers={},
+        bodies=path,
+        aws_key=(f"{prefix}_{public_id}", secret),
+    )
+
+
+def _for_ses(email: Mapping[str, str]) -> Json:
+    """Return the JSON of SendEmail for the same email."""
+    content = {"Subject": {"Data": email["subject"]}, "Body": {"Text": {"Data": email["text"]}}}
+    return {
+        "FromEmailAddress": email["from"],
+        "Destination": {"ToAddresses": [email["to"]]},
+        "Content": {"Simple": content},
+    }
 
 
 @contextmanager

@@ -15,6 +15,7 @@ _KINDS = {
     "postgres": "database",
     "valkey": "redis",
     "gunicorn": "web",
+    "app.smtp": "smtp",
     "bench.stage.ses_standin": "standin",
 }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from bench.measure.cpu import Process, descendants
 
-_ROLES: Final = ("web", "worker", "beat", "database", "redis")
+_ROLES: Final = ("web", "smtp", "worker", "beat", "database", "redis")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

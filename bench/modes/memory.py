@@ -18,6 +18,7 @@ from typing import Final
 from bench.baselines.contestants import SIZE, Postern, pause, release
 from bench.baselines.direct_sql import direct
 from bench.load.notifications import pinned
+from bench.load.smtp import smtp_door
 from bench.load.soak import Sample, soak
 from bench.load.web import Endpoint, postern_web
 from bench.measure import disk_footprint
@@ -33,6 +34,7 @@ EMAILS = Amount(name="emails", usual=100_000, quick=2000, what="emails that go t
 MINUTES = Amount(name="minutes", usual=10, quick=1, what="minutes of the soak; 60 are more precise, 0 skips it")
 RATE = Amount(name="rate", usual=30, quick=30, what="emails per second of the soak")
 FURTHER: Final = 4
+IDLE: Final = 1000
 SERVING: Final = ("web", "worker")
 KINDS: Final = (*SERVING, "beat", "redis")
 GROWS_KB_AN_HOUR: Final = 1024
@@ -59,6 +61,8 @@ def measure(given: Namespace, say: Callable[[str], None]) -> Json:
             for line in size_table(before, after, emails=emails):
                 say(line)
             say(f"Redis' own count: {redis[0] / 1e6:.1f} MB before, {redis[1] / 1e6:.1f} MB after")
+            idle = idle_connections(there)
+            say(f"an idle connection of the SMTP door, of {IDLE:,}: {idle:.1f} kB")
             looked = _keeper(given.samples)
             samples = soak(there, endpoints[1], seconds=seconds, rate=RATE.of(given), looked=looked) if seconds else []
     for line in trend_table(samples):
@@ -70,6 +74,7 @@ def measure(given: Namespace, say: Callable[[str], None]) -> Json:
         "before": [asdict(of) for of in before],
         "after": [asdict(of) for of in after],
         "redis": redis,
+        "idle_smtp_connection_kb": round(idle, 2),
         "soak": [_as_json(process, trend_of(samples, process)) for process in _serving(samples)],
     }
 
@@ -82,6 +87,15 @@ def goals(one: Sequence[disk_footprint.Bytes], samples: Sequence[Sample]) -> lis
         name = "memory: growth of the web or worker process that grows most, kB per hour"
         found.append(at_most(name, GROWS_KB_AN_HOUR, [max(grown)]))
     return found
+
+
+def idle_connections(there: Stage) -> float:
+    """Return the kB that an SMTP connection takes which has signed in and is idle."""
+    with smtp_door(there) as door:
+        [before] = resident(("smtp",))
+        with door.idle(IDLE):
+            [after] = resident(("smtp",))
+    return (after.rss - before.rss) / IDLE
 
 
 def trend_of(samples: Sequence[Sample], process: Resident) -> Trend:

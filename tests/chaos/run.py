@@ -19,7 +19,8 @@ from app.store.tables.core import notifications, recipients, webhook_deliveries
 from tests.chaos.drill import Drill
 from tests.chaos.faults.nemesis import Nemesis
 from tests.chaos.faults.plan import faults
-from tests.chaos.load.clients import Api, Applications, Operator
+from tests.chaos.load.clients import Applications, Operator
+from tests.chaos.load.doors import Api, doors_of
 from tests.chaos.load.emails import behaviours
 from tests.chaos.load.journal import Journal
 from tests.chaos.load.receiver import Receiver
@@ -107,8 +108,11 @@ class _Play:
         self._journal_path = stage.root / "journal.jsonl"
         self._journal = Journal(self._journal_path)
         own, admin = Api(stage.url, stage.api_key), Api(stage.url, stage.admin_key)
+        doors = doors_of(
+            stage.url, api_key=stage.api_key, access_key_id=stage.ses_key.access_key_id, secret=stage.ses_key.secret
+        )
         self._applications = Applications(
-            own, self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
+            doors, self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
         )
         self._receiver = Receiver(self._journal, seed=self._drill.seed)
         self._operator = Operator(admin, own, self._journal, seed=self._drill.seed)

@@ -18,7 +18,7 @@ from app.domain.sending.state_machine import WAITING
 from app.store.engine.database import Database, clock
 from app.store.tables.core import circuits, notifications, recipients
 from tests.chaos.drill import Drill
-from tests.chaos.load.clients import Api
+from tests.chaos.load.doors import Api
 from tests.chaos.load.emails import SENDER
 from tests.chaos.stage.clocks import Clocks
 from tests.chaos.stage.stage import Stage, staged

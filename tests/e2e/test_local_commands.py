@@ -26,8 +26,11 @@ PARTS = (
     "config_names.py",
     "config_openid.py",
     "config_outgoing.py",
+    "config_requests.py",
     "config_retention.py",
+    "config_smtp.py",
     "config_urls.py",
+    "config_workers.py",
     "wsgi.py",
     "gunicorn.conf.py",
 )
@@ -35,7 +38,7 @@ DRILL = ("chaos", "--database", "sqlite", "--seconds", "10", "--rate", "5", "--d
 BENCHMARK = ("bench", "pace", "--seconds", "1", "--runs", "1", "--json")
 SUITE = ("tests/integration/cli/test_words.py", "tests/unit/house/test_config.py", "-k", "one_line or config")
 FIXTURES = {"sqlite": "sqlite", "postgresql": "postgres"}
-STARTS = {"sqlite": ("up", "--port", "0", "--simulator-port", "0"), "postgresql": ("demo",)}
+STARTS = {"sqlite": ("up", "--port", "0", "--simulator-port", "0", "--smtp-port", "0"), "postgresql": ("demo",)}
 
 
 @pytest.fixture

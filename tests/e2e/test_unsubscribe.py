@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.support.browser.browser import ENTER, TAB, Browser, browsing
+from tests.support.browser.browser import ENTER, TAB, Browser
 from tests.support.servers.cli import Up, last_object, postern, until, up
 
 TITLE = "Invitations of ACME"
@@ -78,12 +78,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         assert last_object(postern("stream", "list", "--json", cwd=home).stdout)["streams"][0]["title"] == TITLE
         assert postern("stream", "set", "demo", "news", cwd=home).returncode == 2
         yield Town(gateway)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsing(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 def test_from_the_header_of_an_email_to_the_next_email_that_is_not_sent(town: Town) -> None:

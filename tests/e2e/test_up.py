@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import smtplib
 import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.support.servers.cli import Up, family, last_object, lives, member, postern, until, up
@@ -75,6 +77,21 @@ def test_an_address_bounces_as_in_the_demo(running: Up) -> None:
     assert f"./postern unsuppress kim.gone@example.com --reason '...' --data {data}" in why.stdout.replace("\n", " ")
 
 
+def test_an_email_submitted_by_smtp_is_delivered(running: Up) -> None:
+    """`ready.json` has what a client needs, and the door is among the checks."""
+    access = running.ready["smtp"]
+    message = f"From: {running.ready['from']}\r\nTo: ann@example.net\r\nSubject: You are invited\r\n\r\nDo come.\r\n"
+    with smtplib.SMTP(access["host"], access["port"], timeout=30) as client:
+        client.login(access["username"], access["password"])
+        client.mail(running.ready["from"])
+        client.rcpt("ann@example.net")
+        code, text = client.data(message)
+    assert code == 250
+    running.arrives(text.decode().split()[4])
+    ready = running.pool.request("GET", running.ready["readyz_url"]).json()
+    assert {"name": "smtp", "ok": True} in [{"name": one["name"], "ok": one["ok"]} for one in ready["checks"]]
+
+
 def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
     """After kill -9 no process is left; the next start has the same key and the same emails, and it sends."""
     with up(home) as gateway:
@@ -92,6 +109,26 @@ def test_nothing_survives_a_kill_and_the_next_start_goes_on(home: Path) -> None:
         assert gateway.ready["console_url"] != first["console_url"]
         assert gateway.call("GET", f"/v1/emails/{kept}")["subject"] == "You are invited"
         gateway.arrives(gateway.submit("ben@example.net"))
+
+
+def test_an_aws_sdk_sends_with_what_ready_json_says(running: Up) -> None:
+    """An application that calls SES needs the endpoint and the key, and its email arrives in the inbox."""
+    ses = running.ready["ses"]
+    client = boto3.client(
+        "sesv2",
+        endpoint_url=ses["endpoint_url"],
+        region_name=ses["region"],
+        aws_access_key_id=ses["access_key_id"],
+        aws_secret_access_key=ses["secret_access_key"],
+    )
+    text = {"Subject": {"Data": "By an SDK"}, "Body": {"Text": {"Data": "Do come."}}}
+    sent = client.send_email(
+        FromEmailAddress=running.ready["from"],
+        Destination={"ToAddresses": ["ann@example.net"]},
+        Content={"Simple": text},
+    )
+    running.arrives(sent["MessageId"])
+    assert b"By an SDK" in running.pool.request("GET", running.ready["inbox_url"]).data
 
 
 def test_a_canary_comes_back_every_minute(running: Up) -> None:
@@ -156,7 +193,7 @@ def test_a_port_in_use_is_one_line_and_nothing_is_started(home: Path) -> None:
 def test_a_gateway_in_use_and_its_secrets_are_guarded(running: Up) -> None:
     """A second `up` on the same data is refused in one line; other users may not read the files of the first."""
     home = running.directory
-    second = postern("up", "--port", "0", "--simulator-port", "0", cwd=home)
+    second = postern("up", "--port", "0", "--simulator-port", "0", "--smtp-port", "0", cwd=home)
     assert second.returncode == 1
     assert second.stderr == "postern: data is in use by another postern: stop it, or pass --data\n"
     assert running.process.poll() is None

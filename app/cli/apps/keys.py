@@ -1,6 +1,7 @@
 """`postern key`: issue, list, rotate and revoke the API keys of applications."""
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.cli.shell.command import Command, add_data_option, duration
 from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
 from app.domain.apps.callers import Scope
+from app.domain.apps.doors import Access, Door
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.issue_keys import OVERLAP, ApiKey
@@ -18,6 +20,13 @@ UNCONFIRMED = (
     "what to do when it is unknown whether SES accepted an email, unless the email says: resend it once it is proven "
     "that SES did not, or hold it for a person"
 )
+_SMTP_WORDS = {
+    "host": "host",
+    "port": "STARTTLS",
+    "tls_port": "TLS",
+    "username": "username",
+    "password": "password",
+}
 SENDING = (Scope.EMAILS_SEND, Scope.EMAILS_READ)
 
 
@@ -28,16 +37,21 @@ def create(given: Namespace, terminal: Terminal) -> bool:
             actor=caller.actor,
             app=given.app,
             name=given.name,
-            scopes=frozenset(map(Scope, given.scope or SENDING)),
+            scopes=frozenset(map(Scope, given.scope or SENDING)).union(*(door.scopes for door in given.doors)),
             senders=tuple(given.sender or ()),
             lane=Lane(given.lane) if given.lane else None,
             reason_optional=given.reason_optional or None,
             on_unconfirmed=OnUnconfirmed(given.on_unconfirmed) if given.on_unconfirmed else None,
             expires_at=datetime.now(UTC) + given.expires_in if given.expires_in else None,
         )
+        access = issued.access(gateway.doors)
     terminal.say(escape(issued.token))
     terminal.say("[dim]The key is shown only this once.[/]")
-    terminal.answer({"token": issued.token, **_shown(issued.key)})
+    if Door.API in given.doors:
+        terminal.say(f"\nA client of the API calls {escape(gateway.doors.url)} with this header:")
+        terminal.say(escape(f"Authorization: Bearer {issued.token}"))
+    _say_access(access, terminal)
+    terminal.answer({"token": issued.token, **_shown(issued.key), **asdict(access)})
     return True
 
 
@@ -57,9 +71,12 @@ def rotate(given: Namespace, terminal: Terminal) -> bool:
     with operated_gateway(given.data) as (gateway, caller):
         expires_at = datetime.now(UTC) + given.expires_in if given.expires_in else None
         rotated = gateway.issue_keys.rotate(caller, given.id, overlap=given.overlap, expires_at=expires_at)
+        access = rotated.access(gateway.doors)
     terminal.say(escape(rotated.token))
     terminal.say(f"[dim]The key is shown only this once. The old one expires at {shown(rotated.old_ends_at)} UTC.[/]")
-    terminal.answer({"token": rotated.token, **_shown(rotated.key), "old_expires_at": rotated.old_ends_at})
+    _say_access(access, terminal)
+    answer = {"token": rotated.token, **_shown(rotated.key), "old_expires_at": rotated.old_ends_at}
+    terminal.answer(answer | asdict(access))
     return True
 
 
@@ -70,6 +87,18 @@ def revoke(given: Namespace, terminal: Terminal) -> bool:
     terminal.say("Revoked. Within five seconds no request with this key is accepted any more.")
     terminal.answer({"revoked": True})
     return True
+
+
+def _say_access(access: Access, terminal: Terminal) -> None:
+    """Say for each door what to paste where."""
+    if access.ses:
+        terminal.say("\nAn AWS SDK calls the SES door with this in the environment of the application:")
+        for name, value in access.ses.variables().items():
+            terminal.say(escape(f"{name}={value}"))
+    if access.smtp:
+        terminal.say("\nAn SMTP client needs:")
+        for name, value in asdict(access.smtp).items():
+            terminal.say(escape(f"{_SMTP_WORDS[name]:<9} {value if value is not None else 'not open here'}"))
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:
@@ -102,6 +131,15 @@ def create_arguments(parser: ArgumentParser) -> None:
     add("--app", required=True, metavar="NAME", help="the application, created if it is new: a-z, 0-9, hyphen")
     add("--name", default="", help="a name to tell the application's keys apart")
     add("--scope", action="append", choices=[scope.value for scope in Scope], help="default: emails:send, emails:read")
+    add(
+        "--for",
+        dest="doors",
+        action="append",
+        type=Door,
+        choices=list(Door),
+        default=[],
+        help="add the scope of a door, ses or smtp, and print what its clients need; again for several",
+    )
     add("--sender", action="append", metavar="FROM", help="address, @domain or * that the application may send as")
     add("--lane", choices=[lane.value for lane in Lane], help="the lane of a new application; default: transactional")
     add("--reason-optional", action="store_true", help="let a new application unsuppress without a reason")
@@ -135,7 +173,7 @@ COMMANDS = (
         words=("key", "create"),
         summary="issue an API key",
         detail="For an existing application, the options have to match its settings: `./postern app set` changes them.",
-        example="./postern key create --app events --sender @example.com --scope emails:send --expires-in 90d",
+        example="./postern key create --app events --sender @example.com --for ses --for smtp --expires-in 90d",
         arguments=create_arguments,
         run=create,
     ),

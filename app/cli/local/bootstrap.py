@@ -7,6 +7,7 @@ before any process opens it. `processes.py` has the command lines, `supervisor.p
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from alembic import command
 from alembic.util import CommandError
@@ -22,6 +23,7 @@ from app.cli.shell import operated_gateway
 from app.cli.shell.command import CommandFailed
 from app.cli.shell.data_dir import DataDir, write_private_json
 from app.domain.apps.callers import Scope
+from app.domain.apps.doors import SesAccess, SmtpAccess
 from app.domain.errors import PosternError
 from app.domain.users.links import sign_in_link
 from app.services.apps.authenticate import operator
@@ -41,6 +43,8 @@ class Ports:
 
     gateway: int
     simulator: int
+    smtp: int | None = None
+    """None: this gateway has no SMTP door."""
 
     @property
     def url(self) -> str:
@@ -48,12 +52,14 @@ class Ports:
         return f"http://127.0.0.1:{self.gateway}"
 
     def require_free(self) -> None:
-        """Raise `PortInUse` unless both ports are free."""
+        """Raise `PortInUse` unless all ports are free."""
         require_free_port("127.0.0.1", self.gateway)
         require_free_port("127.0.0.1", self.simulator, option="--simulator-port")
+        if self.smtp is not None:
+            require_free_port("127.0.0.1", self.smtp, option="--smtp-port")
 
 
-_OF_ONE_SIDE = {"simulator_url", "account"}
+_OF_ONE_SIDE = {"simulator_url", "account", "smtp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +78,11 @@ class Ready:
     simulator_url: str
     database_url: str
     redis_url: str
+    ses: SesAccess
     account: str = ""
+    smtp: SmtpAccess | None = None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """The content of `ready.json`."""
         rest = {name: text for name, text in asdict(self).items() if text or name not in _OF_ONE_SIDE}
         return {"url": rest.pop("url"), "from": rest.pop("sender"), **rest, **self.pages()}
@@ -115,6 +123,8 @@ def start(
     variables |= behind.variables
     if canary:
         variables |= {"CANARY_MINUTES": "1", "CANARY_FROM": behind.sender}
+    if ports.smtp is not None:
+        variables |= {"SMTP_PORT": str(ports.smtp), "SMTP_CLEAR_AUTH_ON_LOOPBACK": "true"}
     operated_gateway.assume(variables)
     write_private_json(data.environment, variables)
     show("the database")
@@ -123,6 +133,9 @@ def start(
     try:
         show("the web")
         supervisor.start(processes.web(ports.gateway))
+        if ports.smtp is not None:
+            show("the SMTP door")
+            supervisor.start(processes.smtp(ports.smtp))
         # Before the workers: email that waits from an earlier run needs the configuration set.
         show("the way back of events")
         behind.connect()
@@ -142,6 +155,8 @@ def start(
         account=behind.account,
         database_url=settings.database_url,
         redis_url=settings.redis_url,
+        ses=gateway.doors.ses(*_halves(keys["api_key"])),
+        smtp=None if ports.smtp is None else gateway.doors.smtp(*_halves(keys["api_key"])),
     )
 
 
@@ -183,7 +198,7 @@ def _migrate(database_url: str) -> None:
 def _keys(gateway: Gateway, data: DataDir, *, domain: str) -> dict[str, str]:
     """The keys of the application and the administrator: those in `keys.json` if this database has them, else new."""
     remembered = json.loads(data.keys.read_text(encoding="utf-8")) if data.keys.exists() else {}
-    if all(_is_known(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
+    if all(_opens_all(gateway, remembered.get(name)) for name in ("api_key", "admin_key")):
         return dict(remembered)
     issued = {
         "api_key": _issue(gateway.issue_keys, "demo", _OF_AN_APPLICATION, senders=(f"@{domain}",)),
@@ -193,12 +208,21 @@ def _keys(gateway: Gateway, data: DataDir, *, domain: str) -> dict[str, str]:
     return issued
 
 
-def _is_known(gateway: Gateway, token: str | None) -> bool:
+def _opens_all(gateway: Gateway, token: str | None) -> bool:
+    """Whether the key is known here and opens every door. One of an older version does not."""
     try:
-        gateway.authenticate(f"Bearer {token}")
+        caller = gateway.authenticate(f"Bearer {token}")
+        caller.require(Scope.SMTP)
+        caller.require(Scope.SES)
     except PosternError:
         return False
     return True
+
+
+def _halves(token: str) -> tuple[str, str]:
+    """The id of a key and its secret: the user and the password of SMTP, and the two keys of AWS."""
+    prefix, public_id, secret = token.split("_", 2)
+    return f"{prefix}_{public_id}", secret
 
 
 def _issue(issue_keys: IssueKeys, app: str, scopes: frozenset[Scope], *, senders: tuple[str, ...] = ()) -> str:

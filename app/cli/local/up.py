@@ -16,8 +16,9 @@ from app.cli.shell.data_dir import DataDir, write_private_json
 from app.cli.shell.operated_gateway import DEFAULT_DATA, add_environment_option, isolate
 from app.cli.shell.terminal import Terminal
 from app.domain.account.setup.choices import DEFAULT_NAME, deployment_name
+from app.domain.apps.doors import SmtpAccess
 
-PORT, SIMULATOR_PORT = 8025, 8026
+PORT, SIMULATOR_PORT, SMTP_PORT = 8025, 8026, 8587
 AWS_DATA = DEFAULT_DATA / "aws"
 """What was sent through a real account is not mixed with what the simulator saw."""
 
@@ -30,6 +31,9 @@ def arguments(parser: ArgumentParser) -> None:
         type=port,
         default=SIMULATOR_PORT,
         help="port of the simulator, 0 for a free one (%(default)s)",
+    )
+    parser.add_argument(
+        "--smtp-port", type=port, default=SMTP_PORT, help="port of the SMTP door, 0 for a free one (%(default)s)"
     )
     parser.add_argument(
         "--data",
@@ -73,7 +77,11 @@ def run(given: Namespace, terminal: Terminal) -> bool:
     ignored = isolate(use_environment=given.use_environment, keep_aws=given.aws)
     directory = given.data or (AWS_DATA if given.aws else DEFAULT_DATA)
     data = DataDir(directory)
-    ports = Ports(gateway=given.port or free_port(), simulator=given.simulator_port or free_port())
+    ports = Ports(
+        gateway=given.port or free_port(),
+        simulator=given.simulator_port or free_port(),
+        smtp=given.smtp_port or free_port(),
+    )
     ports.require_free()
     data.make()
     with sole_user_of(data.path):
@@ -121,6 +129,8 @@ def welcome(terminal: Terminal, ready: Ready, data: DataDir, *, as_default: bool
         "gateway": f"{ready.url}/",
         "console": f"{ready.console_url}   (works once)",
         "API": f"{ready.url}/docs   (for programs: {ready.url}/openapi.json)",
+        "SES": f"{ready.ses.endpoint_url}   region: {ready.ses.region}   access key id: {ready.ses.access_key_id}",
+        **({"SMTP": f"{ready.smtp.host}:{ready.smtp.port}   user: {ready.smtp.username}"} if ready.smtp else {}),
         "health": f"{ready.url}/readyz   figures: {ready.url}/metrics",
         **(_simulated_pages(ready.simulator_url) if ready.simulator_url else {}),
         "API key": ready.api_key,
@@ -147,6 +157,9 @@ def _simulated_pages(url: str) -> dict[str, str]:
 def _suggest_simulated(terminal: Terminal, ready: Ready, data: Path | None) -> None:
     terminal.say("\nSend an email, then look at the inbox:\n")
     terminal.say(escape(curl(ready, to="ann@example.net")))
+    if ready.smtp:
+        terminal.say("\nOr send it by SMTP:\n")
+        terminal.say(escape(swaks(ready, ready.smtp, to="ann@example.net")))
     terminal.say(escape(f"\nThis one bounces, and {GONE} is suppressed from then on:\n"))
     terminal.say(escape(curl(ready, to=GONE)))
     terminal.say(escape("\nThen: " + on_gateway(f"./postern suppressions explain {GONE}", data)))
@@ -178,12 +191,22 @@ def curl(ready: Ready, *, to: str) -> str:
     )
 
 
+def swaks(ready: Ready, smtp: SmtpAccess, *, to: str) -> str:
+    """A swaks command that sends an email by SMTP, to paste into a shell."""
+    return (
+        f"  swaks --server {smtp.host}:{smtp.port} --auth PLAIN --auth-user {smtp.username} \\\n"
+        f"    --auth-password {ready.api_key} \\\n"  # the secret alone may begin with a hyphen
+        f"    --from {ready.sender} --to {to} --header 'Subject: You are invited' --body 'Do come.'"
+    )
+
+
 COMMAND = Command(
     words=("up",),
     summary="run the whole gateway on this machine, for development",
     detail=(
-        "Starts the web server, the workers, beat and a simulator of SES and SNS on loopback, prints how to\n"
-        "use them, and writes DIR/ready.json when emails can be sent. Without --aws no email leaves the machine.\n"
+        "Starts the web server, the SMTP door, the workers, beat and a simulator of SES and SNS on loopback,\n"
+        "prints how to use them, and writes DIR/ready.json when emails can be sent. Without --aws no email\n"
+        "leaves the machine.\n"
         "In production, run each process separately (docs/operations.md).\n\n"
         "With --aws the same gateway sends through SES: a laptop without a public address runs the whole loop.\n"
         "It makes nothing at AWS. First: `./postern ses apply --sqs --domain YOUR.DOMAIN`.\n\n"

@@ -16,6 +16,7 @@ COLUMNS: Final = (
     "in SECRET_KEYS",
     "peppers",
     "emails",
+    "API keys",
     "webhook secrets",
     "users",
     "emails that wait",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-_LEAST: Final = 3
+LEAST: Final = 3
 """The fewest bounces or complaints that cross a line: one person who reports an email as spam is no pattern."""
 
 
@@ -130,7 +130,7 @@ def _crossed(budget: Budget, window: Window, spent: Spent) -> Iterator[Judgement
         ("complained", spent.complained, budget.warn_complaints, budget.pause_complaints),
     ):
         share = number / spent.sent
-        if number < _LEAST or share < warns:
+        if number < LEAST or share < warns:
             continue
         level, line = (Level.PAUSES, pauses) if share >= pauses else (Level.WARNS, warns)
         said = f"{number:,} of {spent.sent:,} recipients {done} {IN_WORDS[window]}: {percent(share)}, and the line is "

@@ -15,7 +15,10 @@ DEFAULT_STREAM: Final = "default"
 
 
 class Scope(StrEnum):
-    """What an API key may be used for. `admin` includes all others, for every application."""
+    """What an API key may be used for. `admin` includes all others, for every application.
+
+    `ses` and `smtp` are doors: what a key may do there its other scopes say.
+    """
 
     EMAILS_SEND = "emails:send"
     EMAILS_READ = "emails:read"
@@ -23,6 +26,8 @@ class Scope(StrEnum):
     SUPPRESSIONS_WRITE = "suppressions:write"
     WEBHOOKS_WRITE = "webhooks:write"
     METRICS_READ = "metrics:read"
+    SES = "ses"
+    SMTP = "smtp"
     ADMIN = "admin"
 
 

@@ -7,7 +7,7 @@ one of UTC. Each recipient counts, and a request is accepted whole or not at all
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.domain.errors import Allowance, RateLimitExceeded
@@ -41,6 +41,10 @@ class Usage:
 
     second: Window
     day: Window
+
+
+UNUSED: Final = Usage(*[Window(datetime(1970, 1, 1, tzinfo=UTC), 0)] * 2)
+"""That of an application of which no email was counted yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ DOMAINS: Final = {
 }
 """The domains of each provider."""
 
+PROVIDERS: Final = (*sorted(DOMAINS), OTHER)
+"""What `provider_of` answers."""
+
 _PROVIDER_OF: Final = {domain: provider for provider, domains in DOMAINS.items() for domain in domains}
 _DESKS: Final = {
     "apple": "https://support.apple.com/102322",

@@ -154,7 +154,12 @@ def _broken_filename_rule(filename: str) -> Rule | None:
         return AttachmentRule.FILENAME_TOO_LONG
     if _SEPARATOR.search(filename):
         return AttachmentRule.FILENAME_PATH
-    return AttachmentRule.FILENAME_REFUSED if _extension(filename) in _REFUSED_EXTENSIONS else None
+    return AttachmentRule.FILENAME_REFUSED if is_refused_by_ses(filename) else None
+
+
+def is_refused_by_ses(filename: str) -> bool:
+    """Whether SES refuses every email with a file of this name, for its extension."""
+    return _extension(filename) in _REFUSED_EXTENSIONS
 
 
 def _extension(filename: str) -> str:

@@ -29,9 +29,12 @@ https://docs.aws.amazon.com/ses/latest/dg/quotas.html says 40 MB after base64. S
 refusal of version 1 shows: "more than 10485760 bytes long" for 10 MB.
 """
 
-_RAW_LIMIT = TRAVEL_LIMIT // 4 * 3
-# Room for what is added later: ids, dates and unsubscribe links, in the headers and in up to ten places of each body.
-_ADDED_LATER = 32 * 1024
+RAW_LIMIT = TRAVEL_LIMIT // 4 * 3
+"""Octets of the whole message before it is in base64 for SES."""
+
+ROOM = 32 * 1024
+"""For what is added later: ids, dates and unsubscribe links, in the headers and in up to ten places of each body."""
+
 _BOUNDARY_LINES = 256
 
 # SES refuses an email without a To, and takes this empty group for one.
@@ -112,7 +115,7 @@ def render(
         raise UnsafeMessage("a header field is there twice")
     whole = Part(fields, content.body + b"\r\n", content.inner)
     raw = whole.serialise()
-    if len(raw) > _RAW_LIMIT:
+    if len(raw) > RAW_LIMIT:
         raise UnsafeMessage("a message that is larger than SES takes")
     require_exactly(raw, whole.blocks)
     return raw
@@ -161,11 +164,11 @@ def _check_size(message: Message) -> tuple[Fault, ...]:
     if _is_small(message):
         return ()
     size = _size_bound(message)
-    if size <= _RAW_LIMIT:
+    if size <= RAW_LIMIT:
         return ()
     detail = (
         f"The email has {_mib(-(-size // 3) * 4)} as it travels to SES, which counts it in base64; at most "
-        f"{_mib(TRAVEL_LIMIT)} are taken. That is some {_RAW_LIMIT * 57 // 78 // 2**20} MiB of files."
+        f"{_mib(TRAVEL_LIMIT)} are taken. That is some {RAW_LIMIT * 57 // 78 // 2**20} MiB of files."
     )
     return (Fault("/attachments" if message.attachments else "/text", MessageRule.TOO_LARGE.value, detail),)
 
@@ -174,13 +177,13 @@ def _is_small(message: Message) -> bool:
     """Whether it cannot come near the bound, however it is encoded. Nearly every email is, and nothing is counted."""
     files = sum(2 * len(attachment.content) + 8192 for attachment in message.attachments)
     texts = sum(4 * len(body.encode()) for body in (message.text, message.html) if body)
-    return files + texts < _RAW_LIMIT // 2
+    return files + texts < RAW_LIMIT // 2
 
 
 def _size_bound(message: Message) -> int:
     """The most octets that `render` makes of it, for any recipient."""
     texts = sum(encoding.text_bound(body) for body in (message.text, message.html) if body)
-    return texts + sum(map(_file_size, message.attachments)) + _header_size(message) + _ADDED_LATER
+    return texts + sum(map(_file_size, message.attachments)) + _header_size(message) + ROOM
 
 
 def _file_size(attachment: Attachment) -> int:

@@ -12,5 +12,6 @@ FIXES: Final = {
     "sweeps": "start beat, and look for the errors of the named sweeps in the workers' log",
     "queues": "start a worker with SQS_QUEUE_URLS, and look for errors of the poller in its log",
     "canary": "run `./postern doctor --live`: it says where an event stops",
+    "smtp": "start `./postern smtp`, and look for errors in its log",
     "signing_certificate": "see docs/operations.md, under /readyz",
 }

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote_plus
 
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.errors import InvalidKeyIdError, JoseError
@@ -20,6 +21,7 @@ from joserfc.jwk import KeySet
 from app.domain.users.openid import ProviderFault
 from app.net.openid.fetch import Fetch
 from app.net.openid.id_token import ALGORITHMS, Expected, verified_claims
+from app.net.proxy import Proxy
 
 _KEPT_S: Final = 3_600.0
 _KEYS_AGAIN_S: Final = 60.0
@@ -33,11 +35,15 @@ _DEFAULTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """This gateway as the provider knows it. A client without a secret is a public one."""
+    """This gateway as the provider knows it. A client without a secret is a public one.
+
+    `signed_out_uri` is where the provider leads a person who has signed out there.
+    """
 
     id: str
     secret: str
     redirect_uri: str
+    signed_out_uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +80,14 @@ class OpenIdProvider:
         *,
         client: Client,
         clock: Callable[[], datetime],
+        proxy: Proxy | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.issuer = issuer
         self._client = client
         self._clock = clock
         self._monotonic = monotonic
-        self._fetch = Fetch()
+        self._fetch = Fetch(proxy=proxy, monotonic=monotonic)
         self._lock = threading.Lock()
         self._published: _Published | None = None
 
@@ -98,6 +105,18 @@ class OpenIdProvider:
             code_challenge_method="S256",
         )
         return str(uri)
+
+    def sign_out_url(self) -> str | None:
+        """The URL where the provider signs a person out, if it has one.
+
+        It asks the person, since we keep no token that would say who they are.
+        https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
+        """
+        found = self._read().document.get("end_session_endpoint")
+        if found is None:
+            return None
+        wanted = [("client_id", self._client.id), ("post_logout_redirect_uri", self._client.signed_out_uri)]
+        return str(add_params_to_uri(str(found), wanted))
 
     def claims(self, *, code: str, nonce: str, verifier: str) -> Mapping[str, Any]:
         """What the provider says of the person for whom it gave the code: the claims of a verified ID token.
@@ -167,8 +186,9 @@ class OpenIdProvider:
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
             if not self._is_safe(document.get(name)):
                 raise ProviderFault(f"has no usable {name}")
-        if not self._is_safe(document.get("userinfo_endpoint", self.issuer)):
-            raise ProviderFault("has no usable userinfo_endpoint")
+        for name in ("userinfo_endpoint", "end_session_endpoint"):
+            if not self._is_safe(document.get(name, self.issuer)):
+                raise ProviderFault(f"has no usable {name}")
         try:
             keys = KeySet.import_key_set(self._fetch.get(document["jwks_uri"]))  # type: ignore[arg-type]
         except (JoseError, ValueError, KeyError, TypeError) as error:

@@ -16,8 +16,8 @@ from botocore.httpsession import get_cert_path
 
 from app.domain.account.published import DnsSilent
 from app.domain.webhooks.addresses import Address, AllowedAddresses
+from app.net.proxy import Proxy
 from app.net.timed_socket import Deadline
-from app.net.webhooks.proxy import Proxy
 
 _CONNECT_S: Final = 5.0
 _MOST_ADDRESSES: Final = 4

@@ -17,10 +17,10 @@ from app.domain.message.unseen import is_unseen
 from app.domain.webhooks.addresses import AllowedAddresses
 from app.domain.webhooks.endpoint_url import InvalidEndpointUrl, parse_endpoint_url
 from app.domain.webhooks.post_result import PostOutcome, PostResult
+from app.net.proxy import Proxy, ProxyRefused
 from app.net.timed_socket import AnswerTooLarge, Deadline, TimedSocket
 from app.net.webhooks.kept_connections import Connection, KeptConnections
 from app.net.webhooks.open_connection import AddressRefused, NoSuchHost, OpenConnection, Resolve
-from app.net.webhooks.proxy import Proxy, ProxyRefused
 
 PATIENCE_S: Final = 15.0
 EXCERPT: Final = 1024

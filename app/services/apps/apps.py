@@ -55,8 +55,7 @@ class Apps:
         """How many of its recipients were accepted in this day of UTC. Without limits none is counted."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            counted = usage.find(connection, app.id)
-            return accepted_today(counted, clock(connection)) if counted else 0
+            return accepted_today(usage.find(connection, app.id), clock(connection))
 
     def change(self, caller: Caller, app: str, options: AppOptions, *, reason: str | None = None) -> App:
         """The changed application. What is not given stays as it was. Raises `ValidationFailed`.

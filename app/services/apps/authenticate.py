@@ -1,42 +1,31 @@
-"""From an `Authorization` header to a `Caller`, in the same time for right and wrong secrets."""
+"""From a key, as a client sends it, to a `Caller`, in the same time for right and wrong secrets."""
 
 import hashlib
 import hmac
 import re
-import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from app.domain.apps.callers import Caller, Scope, administrator
-from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey, ServiceUnavailable
-from app.store.apps import keys
+from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey
+from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
-from app.store.engine.database import Database, clock
-
-log = structlog.get_logger()
 
 KEY_PATTERN: Final = re.compile(r"ptn_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
+_KEY_ID: Final = re.compile(r"(?:ptn_)?([a-z0-9]{12})")
+_SECRET: Final = re.compile(r"(?:ptn_([a-z0-9]{12})_)?([A-Za-z0-9_-]{43})")
 _HOW: Final = "Send the key as `Authorization: Bearer ptn_…`"
 _BEARER: Final = re.compile(r"Bearer +(\S{1,200})", re.IGNORECASE)
-_TRUSTED_FOR_S: Final = 4.0
-_TOUCH_EVERY: Final = timedelta(minutes=1)
-_CACHED_AT_MOST: Final = 1000
 _LONGEST_ACTOR: Final = 200
 
 
 class Authenticate:
-    """Authenticates API keys.
+    """Authenticates API keys by their secrets.
 
     A key that was revoked, has expired, or is of an application that was archived, is refused within five seconds.
     """
 
-    def __init__(self, *, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._database = database
-        self._monotonic = monotonic
-        self._trusted: dict[str, tuple[float, ApiKey]] = {}
+    def __init__(self, keys: TrustedKeys) -> None:
+        self._keys = keys
 
     def __call__(self, authorization: str | None) -> Caller:
         """The caller. Raises `MissingApiKey`, `InvalidApiKey`, `RestrictedApiKey` and `ServiceUnavailable`."""
@@ -48,44 +37,35 @@ class Authenticate:
         parts = KEY_PATTERN.fullmatch(bearer.group(1))
         if parts is None:
             raise InvalidApiKey("This is not a key of this gateway: its keys are ptn_…, of 60 characters.")
-        public_id, secret = parts.groups()
-        key = self._find(public_id)
+        return self._proven(*parts.groups())
+
+    def with_secret(self, key_id: str, secret: str) -> Caller:
+        """The caller of a user name and a password, as SMTP's AUTH sends them (RFC 4954); the key opens that door.
+
+        The user name is the id of the key, with or without `ptn_`; the password is its secret, or the whole key.
+        Raises `InvalidApiKey`, `RestrictedApiKey` and `ServiceUnavailable`.
+        """
+        named, given = _KEY_ID.fullmatch(key_id), _SECRET.fullmatch(secret)
+        if named is None or given is None or given.group(1) not in {None, named.group(1)}:
+            raise InvalidApiKey(
+                "The user name is the id of a key, ptn_ and 12 characters; the password its secret of 43 characters."
+            )
+        caller = self._proven(named.group(1), given.group(2))
+        caller.require(Scope.SMTP)
+        return caller
+
+    def _proven(self, public_id: str, secret: str) -> Caller:
+        key = self._keys.find(public_id)
         expected = key.secret_sha256 if key else bytes(32)
         if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or key is None:
             raise InvalidApiKey("The key is not known, or was revoked, or has expired.")
-        if key.app.archived_at is not None:
-            raise RestrictedApiKey("The application of this key is archived, and accepts no requests.")
         return caller_of(key)
-
-    def _find(self, public_id: str) -> ApiKey | None:
-        trusted = self._trusted.get(public_id)
-        if trusted and trusted[0] > self._monotonic():
-            return trusted[1]
-        with self._database.reading() as connection:
-            key = keys.find_valid(connection, public_id)
-            now = clock(connection)
-        if key is None:
-            self._trusted.pop(public_id, None)
-            return None
-        if len(self._trusted) >= _CACHED_AT_MOST:
-            self._trusted.clear()
-        self._trusted[public_id] = (self._monotonic() + _TRUSTED_FOR_S, key)
-        self._touch(key, now)
-        return key
-
-    def _touch(self, key: ApiKey, now: datetime) -> None:
-        """Note the use, about once a minute. If the database is too busy, the request still succeeds."""
-        if key.last_used_at is not None and now - key.last_used_at < _TOUCH_EVERY:
-            return
-        try:
-            with self._database.transaction() as connection:
-                keys.touch(connection, key.id)
-        except ServiceUnavailable:
-            log.warning("key_use_not_noted", key=key.public_id)
 
 
 def caller_of(key: ApiKey) -> Caller:
-    """The caller that holds this key."""
+    """The caller that holds this key. Raises `RestrictedApiKey` if its application is archived."""
+    if key.app.archived_at is not None:
+        raise RestrictedApiKey("The application of this key is archived, and accepts no requests.")
     return Caller(
         actor=f"key:{key.public_id}",
         app_id=key.app.id,

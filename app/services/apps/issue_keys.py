@@ -13,20 +13,23 @@ from typing import Final
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.doors import Access, Doors
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.apps import create_app, find_app, require_active
+from app.services.paging import Page, Paged, paged
 from app.store.apps import apps, keys
 from app.store.apps.apps import App
 from app.store.apps.keys import ApiKey
 from app.store.engine.database import Database, clock
 from app.store.engine.ids import new_id
 from app.store.operating import audit
+from app.store.submission.sealing import KeyRing
 
-__all__ = ["ApiKey", "IssueKeys", "Issued", "KeysOfApp", "Rotated"]
+__all__ = ["ApiKey", "IssueKeys", "Issued", "Rotated"]
 
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
@@ -38,10 +41,24 @@ _UNKNOWN: Final = "There is no such key, or it was revoked before."
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new key. `token` is what the application sends; it is stored nowhere."""
+    """A new key. `token` is what the application sends; it is stored nowhere in the clear."""
 
     key: ApiKey
     token: str
+
+    @property
+    def access_key_id(self) -> str:
+        """The id of the key as the doors take it: AWS's access key id, SMTP's user name."""
+        return f"ptn_{self.key.public_id}"
+
+    @property
+    def secret(self) -> str:
+        """The secret half of the token: AWS's secret access key, SMTP's password."""
+        return self.token.removeprefix(f"{self.access_key_id}_")
+
+    def access(self, doors: Doors) -> Access:
+        """What clients of these doors have to be given."""
+        return doors.access(self.key.scopes, self.access_key_id, self.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +66,6 @@ class Rotated(Issued):
     """A new key in place of an old one, which is valid until `old_ends_at`."""
 
     old_ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class KeysOfApp:
-    """The keys of an application, newest first: those that work now, and those that were revoked or have expired."""
-
-    working: tuple[ApiKey, ...]
-    ended: tuple[ApiKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +85,9 @@ class IssueKeys:
     A key is given by its public id or the whole token. With `app`, keys of other applications are unknown.
     """
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, key_ring: KeyRing) -> None:
         self._database = database
+        self._key_ring = key_ring
 
     def create(
         self,
@@ -109,7 +119,7 @@ class IssueKeys:
                 owner = create_app(connection, app, wanted, actor=actor)
             else:
                 wanted.require_alike(owner)
-            return _issued(connection, owner, _By(actor), name=name, scopes=scopes, expires_at=expires_at)
+            return self._issue(connection, owner, _By(actor), name=name, scopes=scopes, expires_at=expires_at)
 
     def add(
         self,
@@ -126,7 +136,7 @@ class IssueKeys:
         with self._database.transaction() as connection:
             owner = find_app(connection, app)
             by = _By(caller.actor, reason)
-            return _issued(connection, owner, by, name=name, scopes=scopes, expires_at=expires_at)
+            return self._issue(connection, owner, by, name=name, scopes=scopes, expires_at=expires_at)
 
     def rotate(
         self,
@@ -157,7 +167,7 @@ class IssueKeys:
                 expires_at = now + (old.expires_at - old.created_at)
             scopes = frozenset(map(Scope, old.scopes))
             by = _By(caller.actor, reason)
-            new = _issued(connection, old.app, by, name=old.name, scopes=scopes, expires_at=expires_at)
+            new = self._issue(connection, old.app, by, name=old.name, scopes=scopes, expires_at=expires_at)
             ends_at = min(now + overlap, old.expires_at or now + overlap)
             keys.replace_by(connection, old.id, new.key.public_id, expires_at=ends_at)
             data = {"key": old.public_id, "replaced_by": new.key.public_id, "expires_at": ends_at.isoformat()}
@@ -169,19 +179,15 @@ class IssueKeys:
         with self._database.reading() as connection:
             return keys.all_keys(connection)
 
-    def of_app(self, caller: Caller, app: str) -> tuple[ApiKey, ...]:
-        """Every key of the application, newest first."""
+    def page(self, caller: Caller, app: str, page: Page, *, working: bool | None = None) -> Paged[ApiKey]:
+        """One page of the keys of the application, newest first: of all, or of those that do or do not work now."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            return keys.of_app(connection, find_app(connection, app).id)
-
-    def sorted_of_app(self, caller: Caller, app: str) -> KeysOfApp:
-        """Every key of the application, by whether it works now."""
-        caller.require(Scope.ADMIN)
-        with self._database.reading() as connection:
-            found, now = keys.of_app(connection, find_app(connection, app).id), clock(connection)
-        working = tuple(one for one in found if _works(one, now))
-        return KeysOfApp(working, tuple(one for one in found if one not in working))
+            owner = find_app(connection, app).id
+            rows = keys.page(
+                connection, owner, working=working, limit=page.limit + 1, after=page.after, before=page.before
+            )
+        return paged(rows, page)
 
     def revoke(self, caller: Caller, key: str, *, app: str | None = None, reason: str | None = None) -> ApiKey:
         """The key, revoked. Raises `NotFound`."""
@@ -192,9 +198,40 @@ class IssueKeys:
             _By(caller.actor, reason).note(connection, "key_revoke", {"key": held.public_id})
         return held
 
-
-def _works(key: ApiKey, now: datetime) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+    def _issue(
+        self,
+        connection: Connection,
+        owner: App,
+        by: _By,
+        *,
+        name: str,
+        scopes: frozenset[Scope],
+        expires_at: datetime | None,
+    ) -> Issued:
+        require_active(owner)
+        now = clock(connection)
+        if len(name) > _LONGEST_NAME or broken_text_rule(name):
+            raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
+        if expires_at is not None and expires_at <= now:
+            raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
+        public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
+        key_id, secret = new_id(), secrets.token_urlsafe(32)
+        key = ApiKey(
+            id=key_id,
+            public_id=public_id,
+            secret_sha256=hashlib.sha256(secret.encode()).digest(),
+            sealed_secret=self._key_ring.seal(secret.encode(), row_id=key_id) if Scope.SES in scopes else None,
+            name=name,
+            scopes=tuple(sorted(scopes)),
+            created_at=now,
+            expires_at=expires_at,
+            app=owner,
+        )
+        keys.add(connection, key)
+        policy = {"on_unconfirmed": owner.on_unconfirmed.value}
+        data = {"key": public_id, "app": owner.name, "scopes": list(key.scopes)} | policy
+        by.note(connection, "key_create", data)
+        return Issued(key, f"ptn_{public_id}_{secret}")
 
 
 def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
@@ -204,39 +241,6 @@ def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
     if held is None or (owner is not None and held.app.id != owner.id):
         raise NotFound(_UNKNOWN)
     return held
-
-
-def _issued(
-    connection: Connection,
-    owner: App,
-    by: _By,
-    *,
-    name: str,
-    scopes: frozenset[Scope],
-    expires_at: datetime | None,
-) -> Issued:
-    require_active(owner)
-    now = clock(connection)
-    if len(name) > _LONGEST_NAME or broken_text_rule(name):
-        raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
-    if expires_at is not None and expires_at <= now:
-        raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
-    public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
-    secret = secrets.token_urlsafe(32)
-    key = ApiKey(
-        id=new_id(),
-        public_id=public_id,
-        secret_sha256=hashlib.sha256(secret.encode()).digest(),
-        name=name,
-        scopes=tuple(sorted(scopes)),
-        created_at=now,
-        expires_at=expires_at,
-        app=owner,
-    )
-    keys.add(connection, key)
-    data = {"key": public_id, "app": owner.name, "on_unconfirmed": owner.on_unconfirmed.value}
-    by.note(connection, "key_create", data)
-    return Issued(key, f"ptn_{public_id}_{secret}")
 
 
 def _invalid(pointer: str, code: str, rule: str) -> ValidationFailed:

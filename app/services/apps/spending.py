@@ -56,6 +56,11 @@ class Resumed:
         return {"at": self.at.isoformat(), "since": self.since.isoformat(), "spent": asdict(self.spent)}
 
 
+def begins(window: Window, now: datetime) -> datetime:
+    """When a usual window began: with a whole hour, or a whole day for a week."""
+    return first_of_hour(now - _DAY) if window is Window.DAY else first_of_day(now - _WEEK)
+
+
 def budget_of(app: AppBudget) -> Budget:
     """The budget of an application: the default, but for what was set."""
     stored = dict(app.budget or {})
@@ -70,7 +75,7 @@ def windows_of(connection: Connection, app: AppBudget, now: datetime) -> Windows
     After a resume only what follows counts, also of emails that were accepted before it: the bounces that led to the
     pause do not pause again, and the emails that waited are judged. The week is back when it has no day of before.
     """
-    day, week = first_of_hour(now - _DAY), first_of_day(now - _WEEK)
+    day, week = begins(Window.DAY, now), begins(Window.WEEK, now)
     resumed = resumed_lately(app, now)
     if resumed is None:
         of_week = {Window.WEEK: _of_days(connection, app.id, week)}
@@ -93,8 +98,8 @@ def usual_windows(connection: Connection, now: datetime) -> dict[UUID, Windows]:
 
     One that has spent nothing may be missing.
     """
-    of_day = counts.spent_by_hour(connection, since=first_of_hour(now - _DAY))
-    of_week = counts.spent_by_day(connection, since=first_of_day(now - _WEEK))
+    of_day = counts.spent_by_hour(connection, since=begins(Window.DAY, now))
+    of_week = counts.spent_by_day(connection, since=begins(Window.WEEK, now))
     return {app: {Window.DAY: of_day.get(app, _NOTHING), Window.WEEK: spent} for app, spent in of_week.items()}
 
 

@@ -6,6 +6,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.suppression.rules import is_stream
+from app.services.paging import PageByName, Paged, paged
 from app.services.suppression.unsubscribe_links import RULE, Links
 from app.store.apps import apps, streams
 from app.store.apps.apps import App
@@ -55,11 +56,13 @@ class Streams:
         with self._database.reading() as connection:
             return streams.all_streams(connection)
 
-    def of_app(self, caller: Caller, app: str) -> tuple[Stream, ...]:
-        """Every stream of the application that was set, by name. Raises `NotFound` for an unknown application."""
+    def page(self, caller: Caller, app: str, page: PageByName) -> Paged[Stream]:
+        """One page of the streams of the application that were set, by name. Raises `NotFound`."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
-            return streams.of_app(connection, _owner(connection, app).id)
+            owner = _owner(connection, app)
+            rows = streams.page(connection, owner.id, limit=page.limit + 1, after=page.after, before=page.before)
+        return paged(rows, page)
 
 
 def _owner(connection: Connection, app: str) -> App:

@@ -70,11 +70,12 @@ class Health:
         signing_names: frozenset[str] = frozenset(),
         queues: Mapping[str, str] = MappingProxyType({}),
         has_canary: bool = False,
+        has_smtp: bool = False,
     ) -> None:
         """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own.
 
         `queues` has the name of each queue that is to be polled, by the cursor of its first poller.
-        `has_canary`: canaries are sent.
+        `has_canary`: canaries are sent. `has_smtp`: an SMTP door is configured.
         """
         self._database = database
         self._redis = redis
@@ -85,6 +86,7 @@ class Health:
         self._signing_names = signing_names
         self._queues = queues
         self._has_canary = has_canary
+        self._has_smtp = has_smtp
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,6 +115,7 @@ class Health:
             self._guarded("signing_certificate", self._certificate),
             *([self._guarded("queues", self._polled)] if self._queues else []),
             *([self._guarded("canary", self._canary)] if self._has_canary else []),
+            *([self._guarded("smtp", self._smtp)] if self._has_smtp else []),
         )
 
     def look_at_start(self) -> None:
@@ -163,6 +166,16 @@ class Health:
         if alive:
             return Check("worker", ok=True, detail=f"{alive} worker processes were seen in the last minute.")
         return Check("worker", ok=False, detail="No worker was seen in the last minute: email is accepted, but waits.")
+
+    def _smtp(self) -> Check:
+        with self._database.reading() as connection:
+            alive = heartbeats.count_alive(connection, kind=heartbeats.SMTP, within=_WORKER_SEEN_WITHIN)
+        if alive:
+            return Check(
+                "smtp", ok=True, detail=f"SMTP doors that were seen in the last minute: {alive}.", required=False
+            )
+        detail = "No SMTP door was seen in the last minute: start `./postern smtp`. The API accepts email meanwhile."
+        return Check("smtp", ok=False, detail=detail, required=False)
 
     def _broker(self) -> Check:
         trouble = self._redis_of_broker and redis_trouble.of_broker(self._redis_of_broker)

@@ -119,7 +119,7 @@ class Rotation:
         self._pseudonyms = pseudonyms
 
     def trouble(self) -> Trouble | None:
-        """What this process cannot open although it needs it, including the emails that are due first.
+        """What this process cannot open although it needs it: emails that are due first, secrets of API keys.
 
         A process that already has the key of the pseudonyms continues to work, whatever happened to the row. Raises
         `ServiceUnavailable`.
@@ -134,11 +134,21 @@ class Rotation:
             return Trouble(text, stops_all=not self._pseudonyms.is_open)
         with self._database.reading() as connection:
             due = sealed_rows.keys_of_what_is_due(connection, limit=_LOOKED_AT)
-        missing = {key_id.hex(): emails for key_id, emails in due.items() if key_id not in self._key_ring.key_ids}
-        if not missing:
-            return None
-        lacking = ", ".join(f"{key_id} ({emails} emails at least)" for key_id, emails in sorted(missing.items()))
-        return Trouble(f"Email waits that is sealed with keys which this process lacks: {lacking}.", stops_all=False)
+            of_doors = sealed_rows.keys_of_secrets(connection, limit=_LOOKED_AT)
+        sentences = [
+            f"{sealed} with keys which this process lacks: {', '.join(lacking)}."
+            for sealed, lacking in (
+                ("Email waits that is sealed", self._lacking(due, "emails")),
+                ("The SES door is shut for API keys whose secrets are sealed", self._lacking(of_doors, "API keys")),
+            )
+            if lacking
+        ]
+        return Trouble(" ".join(sentences), stops_all=False) if sentences else None
+
+    def _lacking(self, counted: Counter[bytes], what: str) -> list[str]:
+        """Those of these keys that this process lacks, and how much of `what` is under each."""
+        missing = {key_id.hex(): rows for key_id, rows in counted.items() if key_id not in self._key_ring.key_ids}
+        return [f"{key_id} ({rows} {what} at least)" for key_id, rows in sorted(missing.items())]
 
     def standing(self, caller: Caller, *, show: Callable[[int], None] = lambda _: None) -> Standing:
         """Which keys are in use by how many rows. `show` is called with the number of rows looked at so far.

@@ -19,7 +19,7 @@ from app.services.operating.canary.state import CanaryState
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.traffic import Traffic, traffic
 from app.services.operating.upkeep import Sweep
-from app.services.tally import BOUNCE, EVENTS
+from app.services.tally import BOUNCE, EVENTS, SMTP
 from app.store.engine.database import Database, clock
 from app.store.feedback import queue_positions
 from app.store.feedback.queue_positions import QueuePosition
@@ -39,7 +39,7 @@ class Figures:
 
     `circuits` are counted by the first word of their scope, `incidents` by their kind. `events` are the recipients that
     each event has happened to since the gateway began, `bounces` the bounces by type and cause. `queues` are those of
-    SQS that were polled within a day. `canary` is None where none is sent.
+    SQS that were polled within a day. `canary` is None where none is sent. `smtp` is what the SMTP doors have counted.
     """
 
     now: datetime
@@ -58,6 +58,8 @@ class Figures:
     bounces: Mapping[tuple[str, str], int]
     queues: tuple[QueuePosition, ...]
     canary: CanaryState | None
+    smtp_doors: int
+    smtp: Mapping[tuple[str, str], int]
 
 
 class Measure:
@@ -100,6 +102,8 @@ def _figures(connection: Connection, canary: CanaryState | None) -> Figures:
         bounces={_type_and_cause(label): number for (what, label), number in totals.items() if what == BOUNCE},
         queues=queue_positions.figures(connection),
         canary=canary,
+        smtp_doors=heartbeats.count_alive(connection, kind=heartbeats.SMTP, within=_WORKER_SEEN_WITHIN),
+        smtp={counted: number for counted, number in totals.items() if counted[0].startswith(SMTP)},
     )
 
 

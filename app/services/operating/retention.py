@@ -1,4 +1,6 @@
-"""Erase what is past its retention: bodies, notifications, webhooks, links, sign-ins, idempotency keys, emails.
+"""Erase what is past its retention: bodies, notifications, webhooks, links, sign-ins, secrets of keys, emails.
+
+Idempotency keys are forgotten too.
 
 Bodies last for a time after their email has ended, notifications after they came, events for endpoints after they
 occurred, links to outcomes after they expired, emails after they were accepted. Each kind is erased by itself.
@@ -13,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.suppression.evidence import PastEvent, is_needed
+from app.store.apps import keys
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications, refused_messages
 from app.store.operating import heartbeats, job_cursors
@@ -52,6 +55,7 @@ class Retention:
             self._erase_webhooks,
             self._erase_outcome_links,
             self._erase_sign_ins,
+            self._erase_secrets,
             self._erase_idempotency_keys,
             self._erase_heartbeats,
         )
@@ -107,6 +111,10 @@ class Retention:
             return sessions + links + sign_in_failures.erase(connection, lasts=_FAILURES_LAST, limit=self._batch)
 
         return self._until_none(batch)
+
+    def _erase_secrets(self) -> int:
+        with self._database.transaction() as connection:
+            return keys.erase_expired_secrets(connection)
 
     def _erase_idempotency_keys(self) -> int:
         return self._until_none(lambda connection: idempotency_keys.forget_expired(connection, limit=self._batch))

@@ -62,7 +62,7 @@ class Triage:
             return _LISTS[state](connection, limit=limit)
 
     def waiting(self, caller: Caller, state: InboxState, page: Page) -> Paged[Waiting]:
-        """One page of them: `state` is quarantined or parked."""
+        """One page of them: `state` is quarantined, parked, or new: those that are due, the latest first."""
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             rows = notifications.page(connection, state, limit=page.limit + 1, after=page.after, before=page.before)

@@ -6,10 +6,10 @@ minutes. Each step may be repeated, so a call that failed half-way is simply mad
 suppressed: the pseudonym is enough to refuse it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -39,6 +39,11 @@ from app.store.suppression.suppressions import NewSuppression
 MOST_AT_ONCE: Final = 200
 """Each text is compared with every spelling of each address, so a page of rows takes some seconds with as many."""
 
+T = TypeVar("T")
+Steps = Generator[str, None, T]
+"""Work that says each step before it is done, and returns its result. It goes on while it is read."""
+
+_COMPACTING = "rewriting the database file"
 _CANCELED = "Canceled: the recipient asked to be forgotten."
 
 
@@ -76,11 +81,31 @@ class Forget:
         Raises `ValidationFailed` without a reason, `Conflict` while an email may be on its way to them, and
         `ServiceUnavailable` while the database or SES is away. What was done until then stays done; call again.
         """
+        steps = self.steps(caller, email, reason=reason, suppress=suppress, ask_ses=ask_ses, progress=progress)
+        return run(steps, progress)
+
+    def steps(
+        self,
+        caller: Caller,
+        email: str,
+        *,
+        reason: str | None,
+        suppress: bool = False,
+        ask_ses: bool = True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Steps[Forgotten]:
+        """Do at once what names the person in rows of theirs; the steps that it returns search all other texts.
+
+        The search takes minutes, and goes on while the steps are read to their end. Raises at once as a call does; the
+        steps raise `ServiceUnavailable`.
+        """
         person, why = self._asked(caller, email, reason)
-        started = self._start(caller, person, why, suppress=suppress, ask_ses=ask_ses, progress=progress)
-        found = self._erase_mentions([person], progress)
+        return self._search(self._start(caller, person, why, suppress=suppress, ask_ses=ask_ses, progress=progress))
+
+    def _search(self, started: _Started) -> Steps[Forgotten]:
+        found = yield from self._erase_mentions([started.person])
         done = self._finish(started)
-        progress("rewriting the database file")
+        yield _COMPACTING
         return replace(done, mentions=found, compacted=self._database.compact())
 
     def several(
@@ -116,9 +141,9 @@ class Forget:
                 started.append(self._start(caller, person, why, suppress=suppress, ask_ses=ask_ses, progress=step))
             except (Conflict, ServiceUnavailable) as error:
                 refused.append(Refused(email=email, why=error.detail))
-        found = self._erase_mentions([one.person for one in started], progress) if started else 0
+        found = run(self._erase_mentions([one.person for one in started]), progress) if started else 0
         done = tuple(self._finish(one) for one in started)
-        progress("rewriting the database file")
+        progress(_COMPACTING)
         return ForgottenTogether(done=done, refused=tuple(refused), mentions=found, compacted=self._database.compact())
 
     def _asked(self, caller: Caller, email: str, reason: str | None) -> tuple[Person, str]:
@@ -214,13 +239,13 @@ class Forget:
             self._writer.remember_live(connection, person.key)
         return erased
 
-    def _erase_mentions(self, persons: Sequence[Person], progress: Callable[[str], None]) -> int:
+    def _erase_mentions(self, persons: Sequence[Person]) -> Steps[int]:
         """Erase the people from every text, a page of rows at a time; return how many rows named them."""
         erased = 0
         for table in free_text.tables():
             after, looked_at = None, 0
             while True:
-                progress(f"looking through {table.name}: {looked_at:,} rows so far")
+                yield f"looking through {table.name}: {looked_at:,} rows so far"
                 with self._database.reading() as connection:
                     found = free_text.find(connection, table, persons, after=after)
                 if found.keys:
@@ -235,6 +260,17 @@ class Forget:
         with self._database.reading() as connection:
             live = suppressions.live(connection, person.pseudonym)
         return tuple(Kept(scope=one.scope, origin=one.origin) for one in live)
+
+
+def run(steps: Steps[T], progress: Callable[[str], None] = lambda _: None) -> T:
+    """Do all steps that are left, and return the result."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        progress(step)
 
 
 def _cancel_all(connection: Connection, rows: dict[UUID, Recipient]) -> dict[UUID, Recipient]:

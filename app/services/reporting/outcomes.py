@@ -39,7 +39,7 @@ from app.store.reporting import outcome_pages
 from app.store.reporting.outcome_pages import Sent
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages
-from app.store.submission.email_pages import Filter
+from app.store.submission.email_filter import Filter
 from app.store.submission.emails import Email
 from app.store.suppression.gate_sql import origin_of
 

@@ -9,10 +9,9 @@ from typing import Final
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, ValidationFailed
-from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.moments import first_of_day, first_of_hour
 from app.domain.reporting.counted import Counted
-from app.services.list_filters import app_filter
+from app.services.list_filters import app_filter, provider_filter
 from app.services.reporting.fold_counts import first_hour_kept
 from app.store.engine.database import Database, clock
 from app.store.reporting import counts
@@ -76,12 +75,11 @@ class ReadStats:
     def __call__(self, caller: Caller, ask: Ask) -> Stats:
         """The counts, exact at this moment. Raises `ValidationFailed`, and `RestrictedApiKey` for another's app."""
         caller.require(Scope.EMAILS_READ)
-        if ask.provider is not None and ask.provider not in {*DOMAINS, OTHER}:
-            raise _invalid("/provider", "unknown", f"One of {', '.join(sorted(DOMAINS))}, {OTHER}.")
+        provider = provider_filter(ask.provider)
         with self._database.reading() as connection:
             app_id = app_filter(connection, caller, ask.app)
             since, until = _bounds(ask, clock(connection))
-            chosen = Chosen(since=since, until=until, app_id=app_id, stream=ask.stream, mailbox_provider=ask.provider)
+            chosen = Chosen(since=since, until=until, app_id=app_id, stream=ask.stream, mailbox_provider=provider)
             periods = (counts.hours if ask.by is By.HOUR else counts.days)(connection, chosen)
         total: Counter[str] = Counter()
         for numbers in periods.values():

@@ -6,14 +6,15 @@ This module opens sealed bodies and renders. Whether the email may leave is not 
 from collections.abc import Callable
 from uuid import UUID
 
-from app.domain.message.address import Mailbox, parse_address
+from app.domain.message.address import Address, Mailbox, parse_address
 from app.domain.message.mime import Message, render
+from app.domain.message.raw.outgoing import Addressees, outgoing
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.sending.call_outcome import Envelope
 from app.domain.suppression.unsubscribe_link import headers, with_link
 from app.store.sending.claims import OpenAttempt
 from app.store.sending.drafts import Draft, Named
-from app.store.submission.body_packing import unpack
+from app.store.submission.body_packing import RawBody, unpack
 from app.store.submission.sealing import KeyRing, Unsealable
 
 RECIPIENT_TAG, ATTEMPT_TAG = "postern_recipient", "postern_attempt"
@@ -29,7 +30,7 @@ class SealedEmail:
         self._draft = draft
         self._key_ring = key_ring
         self._links = links if draft.has_link else None
-        self._opened: Message | None = None
+        self._opened: Message | RawBody | None = None
 
     def envelope(self, attempt: OpenAttempt) -> Envelope:
         """The call to SES for one recipient.
@@ -39,7 +40,7 @@ class SealedEmail:
         """
         recipient = attempt.recipient
         return Envelope(
-            sender=self._message().sender.address.envelope,
+            sender=self._sender.envelope,
             recipient=parse_address(recipient.address).envelope,
             raw=self.raw(recipient.id),
             tags=((RECIPIENT_TAG, str(recipient.id)), (ATTEMPT_TAG, str(attempt.attempt_id))),
@@ -48,29 +49,44 @@ class SealedEmail:
     def raw(self, recipient_id: UUID) -> bytes:
         """The message for one recipient, the same bytes each time. Raises as `envelope` does."""
         message = self._message()
-        own: tuple[tuple[str, str], ...] = ()
-        if self._links is not None:
-            url = self._links(recipient_id)
-            message, own = with_link(message, url), headers(url)
+        url = None if self._links is None else self._links(recipient_id)
+        own = () if url is None else headers(url)
+        message_id = f"{recipient_id}@{self._sender.domain}"
+        date = self._draft.created_at
+        if isinstance(message, RawBody):
+            return outgoing(
+                message.raw,
+                recipient_id=str(recipient_id),
+                date=date,
+                message_id=message_id,
+                own_headers=own,
+                addressees=_remaining(self._draft.named),
+            )
         return render(
-            message,
+            message if url is None else with_link(message, url),
             recipient_id=str(recipient_id),
-            date=self._draft.created_at,
-            message_id=f"{recipient_id}@{message.sender.address.domain}",
+            date=date,
+            message_id=message_id,
             extra_headers=own,
         )
 
-    def _message(self) -> Message:
+    @property
+    def _sender(self) -> Address:
+        return parse_address(self._draft.sender)
+
+    def _message(self) -> Message | RawBody:
         # Two threads may open it at the same moment. Then either message will do: they are equal.
         if self._opened is None:
             self._opened = _open(self._draft, self._key_ring)
         return self._opened
 
 
-def _open(draft: Draft, key_ring: KeyRing) -> Message:
+def _open(draft: Draft, key_ring: KeyRing) -> Message | RawBody:
     if draft.body is None:
         raise Unsealable("the body was erased when its retention ended")
     body = unpack(key_ring.open(draft.body, row_id=draft.id))
+    if isinstance(body, RawBody):
+        return body
     return Message(
         sender=_mailbox(draft.sender_name, draft.sender),
         to=_of_kind(draft.named, "to"),
@@ -82,6 +98,13 @@ def _open(draft: Draft, key_ring: KeyRing) -> Message:
         headers=draft.headers,
         attachments=body.attachments,
     )
+
+
+def _remaining(named: tuple[Named, ...]) -> Addressees | None:
+    """What To and Cc of a raw message may still name, if a person in them was forgotten since it was accepted."""
+    if any(one.kind != "bcc" and is_pseudonym(one.key) for one in named):
+        return Addressees(to=_of_kind(named, "to"), cc=_of_kind(named, "cc"))
+    return None
 
 
 def _of_kind(named: tuple[Named, ...], kind: str) -> tuple[Mailbox, ...]:

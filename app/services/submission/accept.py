@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Fault, InvalidIdempotentRequest, RestrictedApiKey
+from app.domain.errors import Fault, InvalidIdempotentRequest
 from app.domain.feedback.providers import provider_of
 from app.domain.message.address import Mailbox
 from app.domain.message.mime import Message, check_message
+from app.domain.message.raw.reader import RawMessage
 from app.domain.sending.state_machine import first_state
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import scope_of
@@ -22,13 +23,14 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
+from app.services.submission.senders import require_sender
 from app.services.submission.supersede import Superseded
 from app.services.suppression.gate import Addressee, Gate
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.submission import idempotency_keys
-from app.store.submission.body_packing import Body, pack
+from app.store.submission.body_packing import Body, RawBody, pack
 from app.store.submission.emails import NewEmail, NewRecipient
 from app.store.submission.idempotency_keys import Claim, Remembered
 from app.store.submission.sealing import KeyRing
@@ -39,14 +41,14 @@ Json = dict[str, Any]
 
 _FURTHEST = timedelta(days=30)
 _JUST_NOW = timedelta(minutes=5)
-_SENDERS_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """One email as an application submits it, its syntax already checked."""
 
-    message: Message
+    message: Message | RawMessage
+    """A raw message has been checked as it was read."""
     bcc: tuple[Mailbox, ...] = ()
     stream: str | None = None
     """Default: that of the application."""
@@ -124,17 +126,10 @@ class Accept:
         """
         caller.require(Scope.EMAILS_SEND)
         submission = self._dated(submission)
-        sender = submission.message.sender
-        if not caller.may_send_as(sender.address.key):
-            allowed = ", ".join(sorted(caller.senders)[:_SENDERS_NAMED]) or "no address yet"
-            raise RestrictedApiKey(
-                f"This application may not send from this address; it may send from {allowed}.",
-                faults=(
-                    Fault("/from", "sender_not_allowed", "The From address is not one of the application's senders."),
-                ),
-            )
+        message = submission.message
+        require_sender(caller, message.sender.address.key, "/from")
         return (
-            *check_message(submission.message),
+            *(() if isinstance(message, RawMessage) else check_message(message)),
             *self._recipient_faults(submission),
             *self._time_faults(submission),
             *([fault] if (fault := check_stream(_stream(caller, submission))) else []),
@@ -207,7 +202,7 @@ class Accept:
         sender = message.sender
         scope = _scope(caller, submission)
         later = submission.scheduled_at is not None
-        body = pack(Body(text=message.text, html=message.html, attachments=message.attachments))
+        body, headers = _content(message)
         return NewEmail(
             id=email_id,
             app_id=caller.app_id,
@@ -219,12 +214,12 @@ class Accept:
             sender_domain=sender.address.domain,
             reply_to=tuple((one.name, one.address.email) for one in message.reply_to),
             subject=message.subject,
-            headers=message.headers,
+            headers=headers,
             tags=submission.tags,
             actor=submission.actor,
             reference=submission.reference,
             supersedes=submission.supersedes,
-            body=self._key_ring.seal(body, row_id=email_id),
+            body=self._key_ring.seal(pack(body), row_id=email_id),
             on_unconfirmed=submission.on_unconfirmed or caller.on_unconfirmed,
             scheduled_at=submission.scheduled_at,
             expires_at=submission.expires_at,
@@ -267,6 +262,13 @@ class Accept:
             yield Fault("/scheduled_at", "too_far", f"An email can be scheduled at most {_FURTHEST.days} days ahead.")
         if until is not None and until <= max(now, at or now):
             yield Fault("/expires_at", "too_early", "The email would expire before it could be sent.")
+
+
+def _content(message: Message | RawMessage) -> tuple[Body | RawBody, tuple[tuple[str, str], ...]]:
+    """What is sealed, and the headers of the application beside it. Those of a raw message are inside of it."""
+    if isinstance(message, RawMessage):
+        return RawBody(message.raw), ()
+    return Body(text=message.text, html=message.html, attachments=message.attachments), message.headers
 
 
 def _stream(caller: Caller, submission: Submission) -> str:

@@ -114,13 +114,14 @@ def _checked(given: str, address: Address, entry: Suppression | None, dead: froz
     return Checked(
         given=given,
         email=address.key,
-        obstacle=_obstacle(entry) if entry else None,
+        obstacle=obstacle_of(entry) if entry else None,
         did_you_mean=f"{address.envelope.rpartition('@')[0]}@{suggestion}" if suggestion else None,
         no_mx=None if dead is None else address.domain in dead,
     )
 
 
-def _obstacle(entry: Suppression) -> Obstacle:
+def obstacle_of(entry: Suppression) -> Obstacle:
+    """Why an email to an address with this entry would not be sent."""
     code, summary = "suppressed", "The address is on the suppression list"
     if entry.key.startswith("@"):
         code, summary = "domain_suppressed", f"The whole domain {entry.key[1:]} is on the suppression list"

@@ -9,13 +9,16 @@ from uuid import UUID
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.mailboxes import written
+from app.domain.message.raw.display import Shown, ShownFile
 from app.domain.reporting.outcomes import Outcome
 from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, last_event
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
-from app.services.list_filters import app_filter, key_filter, owner
+from app.queue import Lane
+from app.services.list_filters import app_filter, key_filter, owner, provider_filter
 from app.services.paging import Page, Paged, every_page, paged
 from app.services.reporting.outcomes import outcome_of_recipient
+from app.services.submission.content import content_of, without_content
 from app.services.submission.timeline import TimelineEntry, timeline
 from app.store.engine.database import Database
 from app.store.feedback import events
@@ -24,10 +27,9 @@ from app.store.sending import attempts, circuits, recipients
 from app.store.sending.circuits import Circuit
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages, emails
-from app.store.submission.body_packing import Body, unpack
-from app.store.submission.email_pages import Filter
+from app.store.submission.email_filter import Filter
 from app.store.submission.emails import Email
-from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
+from app.store.submission.sealing import KeyRing
 
 _PIECE: Final = 500
 """Emails that are read in one short transaction for a file."""
@@ -53,15 +55,6 @@ class RecipientView:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class FileView:
-    """One attached file, and its size in bytes."""
-
-    name: str
-    media: str
-    size: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailView:
     """One email as callers see it. Addresses are `Name <addr>`.
@@ -82,7 +75,7 @@ class EmailView:
     subject: str | None
     text: str | None
     html: str | None
-    files: tuple[FileView, ...]
+    files: tuple[ShownFile, ...]
     erased: bool
     erased_at: datetime | None
     headers: tuple[tuple[str, str], ...]
@@ -101,20 +94,24 @@ class EmailView:
 class EmailFilter:
     """Which emails to list. A field that is None or empty does not filter.
 
-    An email has one of `last_events`, a recipient in one of `states`, one that bounced for one of `causes`, and all of
-    `tags`. `app` is the name of an application, for callers who see more than one.
+    An email has one of `last_events`, a recipient in one of `states`, one that bounced for one of `causes`, one at the
+    mailbox `provider`, and all of `tags`. `is_due`: a recipient waits, and its time has come. `app` is the name of an
+    application, for callers who see more than one.
     """
 
     to: str | None = None
     last_events: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
     causes: tuple[str, ...] = ()
+    provider: str | None = None
+    is_due: bool = False
     tags: tuple[tuple[str, str], ...] = ()
     actor: str | None = None
     reference: str | None = None
     supersedes: str | None = None
     app: str | None = None
     stream: str | None = None
+    lane: Lane | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -137,7 +134,7 @@ class LookUp:
             named = recipients.of_emails(connection, [email_id])[email_id]
             waiting = circuits.all_open(connection)
         explained = tuple(_explained(one, waiting) for one in named)
-        whole = _view(email, explained, self._content(email), region=self._region)
+        whole = _view(email, explained, content_of(email, self._key_ring), region=self._region)
         return replace(whole, erased=email.body is None)
 
     def emails(self, caller: Caller, wanted: EmailFilter, page: Page) -> Paged[EmailView]:
@@ -150,9 +147,9 @@ class LookUp:
             )
             named = recipients.of_emails(connection, [row.id for row in rows])
             waiting = circuits.all_open(connection)
-        nothing = Body(text=None, html=None)
         explained = {row.id: tuple(_explained(one, waiting) for one in named[row.id]) for row in rows}
-        return paged(tuple(_view(row, explained[row.id], nothing, region=self._region) for row in rows), page)
+        views = (_view(row, explained[row.id], without_content(row), region=self._region) for row in rows)
+        return paged(tuple(views), page)
 
     def pieces(self, caller: Caller, wanted: EmailFilter) -> Iterator[tuple[EmailView, ...]]:
         """All of these emails in the same order, in constant memory, however many they are.
@@ -177,14 +174,6 @@ class LookUp:
         with self._database.reading() as connection:
             return events.of_address(connection, key_filter(email, "/to"))
 
-    def _content(self, email: Email) -> Body:
-        if email.body is None:
-            return Body(text=None, html=None)
-        try:
-            return unpack(self._key_ring.open(email.body, row_id=email.id))
-        except (UnknownSealingKey, Unsealable):
-            return Body(text=None, html=None)
-
 
 def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:
     """The recipient with the reason why its email is held back, if a circuit holds it."""
@@ -200,19 +189,37 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
     every = Filter(
         app_id=app_id,
         key=key_filter(wanted.to, "/to") if wanted.to else None,
-        states=frozenset(wanted.states) or None,
+        states=_states(wanted),
         causes=frozenset(wanted.causes),
+        provider=provider_filter(wanted.provider),
+        due_in=_due_in(wanted),
         tags=wanted.tags,
         actor=wanted.actor,
         reference=wanted.reference,
         supersedes=wanted.supersedes,
         stream=wanted.stream,
+        lane=wanted.lane,
         since=wanted.since,
         until=wanted.until,
     )
     if not wanted.last_events:
         return (every,)
     return tuple(_with(every, _behind(word)) for word in dict.fromkeys(wanted.last_events))
+
+
+def _states(wanted: EmailFilter) -> frozenset[State] | None:
+    """The states that are wanted; only one that waits can be due."""
+    states = frozenset(wanted.states)
+    if wanted.is_due:
+        return CLAIMABLE & states if states else CLAIMABLE
+    return states or None
+
+
+def _due_in(wanted: EmailFilter) -> tuple[Lane, ...]:
+    """The lanes in which what is due is wanted."""
+    if not wanted.is_due:
+        return ()
+    return tuple(Lane) if wanted.lane is None else (wanted.lane,)
 
 
 def _with(every: Filter, word: Behind) -> Filter:
@@ -227,7 +234,7 @@ def _behind(word: str) -> Behind:
     return behind(word)
 
 
-def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: str) -> EmailView:
+def _view(email: Email, named: tuple[Recipient, ...], content: Shown, *, region: str) -> EmailView:
     seen = (
         Seen(state=one.state, opened=one.opened_at is not None, clicked=one.clicked_at is not None) for one in named
     )
@@ -244,10 +251,10 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Body, *, region: 
         subject=email.subject,
         text=content.text,
         html=content.html,
-        files=tuple(FileView(one.filename, one.content_type or "", len(one.content)) for one in content.attachments),
+        files=content.files,
         erased=False,
         erased_at=email.erased_at,
-        headers=email.headers,
+        headers=content.headers,
         tags=email.tags,
         actor=email.actor,
         reference=email.reference,

@@ -43,6 +43,10 @@ class Provider(Protocol):
         """Where it signs a person in."""
         ...
 
+    def sign_out_url(self) -> str | None:
+        """Where it signs a person out, if it does."""
+        ...
+
     def claims(self, *, code: str, nonce: str, verifier: str) -> Mapping[str, Any]:
         """What it says of the person for whom it gave the code."""
         ...
@@ -70,7 +74,7 @@ class _Flow:
 class OpenIdSignIn:
     """Signs people in with one provider.
 
-    The methods raise `ServiceUnavailable` when the provider is silent, and `SignInRefused`.
+    `begin` and `finish` raise `ServiceUnavailable` when the provider is silent, and `SignInRefused`.
     """
 
     def __init__(
@@ -102,6 +106,14 @@ class OpenIdSignIn:
             raise _unusable(error) from error
         flow = _Flow(state=state, nonce=nonce, verifier=verifier, wanted=wanted)
         return url, self._seals.encrypt_at_time(json.dumps(asdict(flow)).encode(), self._now()).decode()
+
+    def sign_out_url(self) -> str | None:
+        """Where a person signs out of the provider, too; None where that is not offered, or not known now."""
+        try:
+            return self._provider.sign_out_url()
+        except (ProviderSilent, ProviderFault) as error:
+            log.warning("openid_failed", why=str(error))
+            return None
 
     def finish(self, kept: str, returned: Returned, *, user_agent: str) -> tuple[str, str]:
         """The token of a new session, and the page that was wanted. `kept` is what `begin` gave to this browser."""

@@ -18,7 +18,7 @@ from app.store.engine.database import Database
 from app.store.operating import audit
 from app.store.submission.sealing import KeyRing
 from app.store.users import sign_in_links, user_sessions, users
-from app.store.users.users import Credentials
+from app.store.users.users import Credentials, User
 
 _WRONG: Final = "The name, the password or the code is wrong."
 _LONGEST_SUBJECT: Final = 255  # OpenID Connect Core 1.0 section 2
@@ -99,33 +99,39 @@ class SignIn:
     def with_oidc(self, issuer: str, subject: str, name: str, role: Role, *, user_agent: str) -> str:
         """The token of a new session for a person that an OpenID provider has signed in.
 
-        The first time makes the user; each time gives it the role, also to the last administrator. Raises
-        `SignInRefused` for a disabled user, for the name of another one and for an issuer or subject that is too long,
-        and `ValidationFailed` for a name that no user may have.
+        The first time makes the user; each time gives it the role, unless it is the last administrator, who keeps
+        theirs. Raises `SignInRefused` for a disabled user, for the name of another one and for an issuer or subject
+        that is too long, and `ValidationFailed` for a name that no user may have.
         """
         if max(len(issuer), len(subject)) > _LONGEST_SUBJECT:
             raise SignInRefused(f"An issuer and a subject have at most {_LONGEST_SUBJECT} characters.")
         with self._database.transaction() as connection:
-            held = users.hold_subject(connection, issuer, subject)
-            if held is None:
-                held = _added(connection, issuer, subject, parse_name(name), role)
-            if held.user.disabled_at is not None:
+            known = users.name_of_subject(connection, issuer, subject)
+            if known is None:
+                known = _added(connection, issuer, subject, parse_name(name), role)
+            held = {one.name: one for one in users.hold_with_admins(connection, known)}
+            user = held.pop(known)
+            if user.disabled_at is not None:
                 raise SignInRefused("This user is disabled.")
-            if held.user.role is not role:
-                users.set_role(connection, held.user.id, role)
-                user_sessions.end_all(connection, held.user.id)
-                data = {"user": held.user.name, "role": role}
-                audit.write(
-                    connection, actor=actor_of(held.user), action="user.role", key=None, reason="OpenID", data=data
-                )
-            return begin(connection, held.user, by="openid", user_agent=user_agent)
+            if user.role is not role:
+                _follow(connection, user, role, is_last=user.role is Role.ADMIN and not held)
+            return begin(connection, user, by="openid", user_agent=user_agent)
 
 
-def _added(connection: Connection, issuer: str, subject: str, name: str, role: Role) -> Credentials:
+def _added(connection: Connection, issuer: str, subject: str, name: str, role: Role) -> str:
     users.add(connection, name, role, issuer=issuer, subject=subject)
-    held = users.hold_subject(connection, issuer, subject)
-    if held is None:
+    if users.name_of_subject(connection, issuer, subject) is None:
         raise SignInRefused("Another user has this name.")
     data = {"user": name, "role": role}
-    audit.write(connection, actor=actor_of(held.user), action="user.created", key=None, reason="OpenID", data=data)
-    return held
+    audit.write(connection, actor=f"user:{name}", action="user.created", key=None, reason="OpenID", data=data)
+    return name
+
+
+def _follow(connection: Connection, user: User, role: Role, *, is_last: bool) -> None:
+    """Give the user the role that the provider says. The last administrator keeps theirs, and the audit says so."""
+    action = "user.role_kept" if is_last else "user.role"
+    if not is_last:
+        users.set_role(connection, user.id, role)
+        user_sessions.end_all(connection, user.id)
+    data = {"user": user.name, "role": role, "before": user.role}
+    audit.write(connection, actor=actor_of(user), action=action, key=None, reason="OpenID", data=data)

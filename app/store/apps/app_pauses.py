@@ -49,6 +49,11 @@ def goes_on(lane: ColumnElement[str]) -> ColumnElement[bool]:
     return case((lane == _BULK, apps.c.bulk_paused_at), else_=apps.c.transactional_paused_at).is_(None)
 
 
+def is_paused(connection: Connection, app_id: UUID, lane: str) -> bool:
+    """Whether this lane of an application is paused."""
+    return connection.scalar(select(_COLUMNS[lane]).where(apps.c.id == app_id)) is not None
+
+
 def paused_lanes(connection: Connection) -> tuple[PausedLane, ...]:
     """Every lane of an application that is paused, by the name of the application."""
     any_paused = apps.c.bulk_paused_at.is_not(None) | apps.c.transactional_paused_at.is_not(None)

@@ -1,27 +1,36 @@
 """Rows of API keys: add, find, list, replace and revoke them. It never commits.
 
-Secrets are stored as SHA-256 only: a key is 32 random bytes, so a slow hash would protect nothing more.
+Secrets are stored as SHA-256: a key is 32 random bytes, so a slow hash would protect nothing more. The secret of a key
+that opens the SES door is also sealed beside it.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
 from app.store.apps.apps import App, read
 from app.store.engine.database import now
+from app.store.engine.keyset import page_of
+from app.store.submission.sealing import Sealed
 from app.store.tables.core import api_keys, apps
+
+_WORKS: Final = api_keys.c.revoked_at.is_(None) & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """One API key, without its secret. `replaced_by` is the public id of the key that a rotation made in its place."""
+    """One API key. `replaced_by` is the public id of the key that a rotation made in its place.
+
+    `sealed_secret` is None without the SES door; sealed for the `id` of the key.
+    """
 
     id: UUID
     public_id: str
     secret_sha256: bytes
+    sealed_secret: Sealed | None = None
     name: str
     scopes: tuple[str, ...]
     created_at: datetime
@@ -40,6 +49,8 @@ def add(connection: Connection, key: ApiKey) -> None:
             app_id=key.app.id,
             public_id=key.public_id,
             secret_sha256=key.secret_sha256,
+            sealed_secret=key.sealed_secret.body if key.sealed_secret else None,
+            sealed_key=key.sealed_secret.key if key.sealed_secret else None,
             name=key.name,
             scopes=list(key.scopes),
             created_at=key.created_at,
@@ -50,36 +61,48 @@ def add(connection: Connection, key: ApiKey) -> None:
 
 def find_valid(connection: Connection, public_id: str) -> ApiKey | None:
     """The key of this public id, unless it is revoked or expired."""
-    valid = (
-        (api_keys.c.public_id == public_id)
-        & api_keys.c.revoked_at.is_(None)
-        & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))
-    )
-    row = connection.execute(_keys().where(valid)).one_or_none()
+    row = connection.execute(_keys().where(api_keys.c.public_id == public_id, _WORKS)).mappings().one_or_none()
     return _key(row) if row else None
 
 
 def all_keys(connection: Connection) -> tuple[ApiKey, ...]:
     """Every key, oldest first, revoked ones included."""
-    return tuple(_key(row) for row in connection.execute(_keys().order_by(api_keys.c.id)))
+    return tuple(map(_key, connection.execute(_keys().order_by(api_keys.c.id)).mappings()))
 
 
-def of_app(connection: Connection, app_id: UUID) -> tuple[ApiKey, ...]:
-    """Every key of this application, newest first, revoked ones included."""
-    query = _keys().where(api_keys.c.app_id == app_id).order_by(api_keys.c.id.desc())
-    return tuple(map(_key, connection.execute(query)))
+def page(
+    connection: Connection,
+    app_id: UUID,
+    *,
+    working: bool | None,
+    limit: int,
+    after: UUID | None = None,
+    before: UUID | None = None,
+) -> tuple[ApiKey, ...]:
+    """Up to `limit` keys of this application, newest first: those that work, the others, or with None all of them."""
+    query = _keys().where(api_keys.c.app_id == app_id)
+    if working is not None:
+        query = query.where(_WORKS if working else ~_WORKS)
+    return tuple(map(_key, page_of(connection, query, api_keys.c.id, limit=limit, after=after, before=before)))
 
 
 def hold(connection: Connection, public_id: str) -> ApiKey | None:
     """The key of this public id, locked until the transaction ends. None if there is none, or it is revoked."""
     query = _keys().where(api_keys.c.public_id == public_id, api_keys.c.revoked_at.is_(None))
-    row = connection.execute(query.with_for_update(of=api_keys)).one_or_none()
+    row = connection.execute(query.with_for_update(of=api_keys)).mappings().one_or_none()
     return _key(row) if row else None
 
 
 def revoke(connection: Connection, key_id: UUID) -> None:
-    """Revoke a key."""
-    connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=now()))
+    """Revoke a key, and delete its sealed secret."""
+    revoked = update(api_keys).where(api_keys.c.id == key_id)
+    connection.execute(revoked.values(revoked_at=now(), sealed_secret=None, sealed_key=None))
+
+
+def erase_expired_secrets(connection: Connection) -> int:
+    """Delete the sealed secrets of keys that have expired. How many."""
+    expired = update(api_keys).where(api_keys.c.sealed_key.is_not(None), api_keys.c.expires_at <= now())
+    return connection.execute(expired.values(sealed_secret=None, sealed_key=None)).rowcount
 
 
 def replace_by(connection: Connection, key_id: UUID, public_id: str, *, expires_at: datetime) -> None:
@@ -97,12 +120,13 @@ def _keys() -> Select[Any]:
     return select(api_keys, apps).join(apps, apps.c.id == api_keys.c.app_id)
 
 
-def _key(row: Row[Any]) -> ApiKey:
-    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the mapping view
+def _key(columns: RowMapping) -> ApiKey:
+    body = columns[api_keys.c.sealed_secret]
     return ApiKey(
         id=columns[api_keys.c.id],
         public_id=columns[api_keys.c.public_id],
         secret_sha256=bytes(columns[api_keys.c.secret_sha256]),
+        sealed_secret=Sealed(bytes(body), bytes(columns[api_keys.c.sealed_key])) if body is not None else None,
         name=columns[api_keys.c.name],
         scopes=tuple(columns[api_keys.c.scopes]),
         created_at=columns[api_keys.c.created_at],

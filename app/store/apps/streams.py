@@ -57,10 +57,16 @@ def all_streams(connection: Connection) -> tuple[Stream, ...]:
     return tuple(_stream(row) for row in rows)
 
 
-def of_app(connection: Connection, app_id: UUID) -> tuple[Stream, ...]:
-    """Every stream of this application that has settings, by name."""
-    rows = connection.execute(_streams().where(streams.c.app_id == app_id).order_by(streams.c.name))
-    return tuple(_stream(row) for row in rows)
+def page(
+    connection: Connection, app_id: UUID, *, limit: int, after: str | None = None, before: str | None = None
+) -> tuple[Stream, ...]:
+    """Up to `limit` streams of this application that have settings, by name: after one, or the nearest before one."""
+    name, query = streams.c.name, _streams().where(streams.c.app_id == app_id).limit(limit)
+    if before is not None:
+        nearest = connection.execute(query.where(name < before).order_by(name.desc())).all()
+        return tuple(map(_stream, reversed(nearest)))
+    rows = query if after is None else query.where(name > after)
+    return tuple(map(_stream, connection.execute(rows.order_by(name))))
 
 
 def any_with_links(connection: Connection) -> bool:

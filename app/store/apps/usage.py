@@ -1,17 +1,17 @@
 """The counts of applications with limits, one row for each. It never commits."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from app.domain.apps.limits import Usage, Window
+from app.domain.apps.limits import UNUSED, Usage, Window
 from app.store.engine.database import add_once, now
 from app.store.tables.core import app_usage
 
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_AGO: Final = UNUSED.second.began
 _NOTHING: Final = {"second_began": _LONG_AGO, "in_second": 0, "day_began": _LONG_AGO, "in_day": 0}
 _HELD: Final = (
     select(app_usage, now().label("now"))
@@ -51,10 +51,10 @@ def save(connection: Connection, usages: Mapping[UUID, Usage]) -> None:
     connection.execute(_SAVED, values)
 
 
-def find(connection: Connection, app_id: UUID) -> Usage | None:
-    """The usage of an application; None where nothing was counted yet."""
+def find(connection: Connection, app_id: UUID) -> Usage:
+    """The usage of an application."""
     row = connection.execute(select(app_usage).where(app_usage.c.app_id == app_id)).one_or_none()
-    return _usage(row) if row else None
+    return _usage(row) if row else UNUSED
 
 
 def _rows(connection: Connection, app_ids: Sequence[UUID]) -> Sequence[Row[Any]]:

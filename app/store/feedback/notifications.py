@@ -102,6 +102,7 @@ IS_WAITING = notifications.c.state.in_([literal(state.value, literal_execute=Tru
 _LISTED = {
     InboxState.QUARANTINED: (IS_QUARANTINED, notifications.c.received_at),
     InboxState.PARKED: (IS_WAITING & _is(InboxState.PARKED), notifications.c.due_at),
+    InboxState.NEW: (IS_WAITING & (notifications.c.due_at <= now()), notifications.c.due_at),
 }
 _WAITING_COLUMNS = [notifications.c[field] for field in Waiting.__dataclass_fields__]
 
@@ -199,7 +200,7 @@ def parked(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
 def page(
     connection: Connection, state: InboxState, *, limit: int, after: UUID | None = None, before: UUID | None = None
 ) -> tuple[Waiting, ...]:
-    """Up to `limit` quarantined ones, the newest first, or parked ones, the longest put off first."""
+    """Up to `limit` quarantined ones, the newest first, parked ones, the longest put off first, or `NEW`: due ones."""
     condition, time = _LISTED[state]
     query = select(*_WAITING_COLUMNS).where(condition)
     rows = page_by_time(connection, query, time, notifications.c.id, limit=limit, after=after, before=before)

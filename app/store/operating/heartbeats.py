@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from app.store.engine.database import add_once, clock, now
 from app.store.tables.core import heartbeats
 
-WORKER, SWEEPER, STAND_IN, CANARY = "worker", "sweeper", "stand_in", "canary"
+WORKER, SWEEPER, STAND_IN, CANARY, SMTP = "worker", "sweeper", "stand_in", "canary", "smtp"
 
 
 def beat(connection: Connection, name: str, *, kind: str) -> None:

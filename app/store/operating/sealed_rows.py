@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Table, select
 
 from app.domain.sending.state_machine import CLAIMABLE, WAITING
 from app.store.engine.bulk_statements import Among, update_rows
+from app.store.engine.database import now
 from app.store.submission.sealing import key_id_of
-from app.store.tables.core import emails, peppers, recipients, users, webhook_secrets
+from app.store.tables.core import api_keys, emails, peppers, recipients, users, webhook_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Kind:
 
 
 EMAILS, PEPPERS = Kind(emails, needed=False), Kind(peppers, needed=True)
-KINDS: Final = (PEPPERS, EMAILS, Kind(webhook_secrets, needed=False), Kind(users, needed=False))
+KINDS: Final = (PEPPERS, EMAILS, *(Kind(table, needed=False) for table in (api_keys, webhook_secrets, users)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ def keys_of_what_is_due(connection: Connection, *, limit: int) -> Counter[bytes]
     due = connection.scalars(_DUE_FIRST.limit(limit)).all()
     found = _KEYS(connection, list(set(due))).scalars() if due else ()
     return Counter(key_id_of(bytes(key)) for key in found if key is not None)
+
+
+def keys_of_secrets(connection: Connection, *, limit: int) -> Counter[bytes]:
+    """The keys of up to `limit` secrets of API keys that work. How many secrets each."""
+    works = api_keys.c.revoked_at.is_(None) & (api_keys.c.expires_at.is_(None) | (api_keys.c.expires_at > now()))
+    sealed = select(api_keys.c.sealed_key).where(api_keys.c.sealed_key.is_not(None), works).limit(limit)
+    return Counter(key_id_of(bytes(key)) for key in connection.scalars(sealed))
 
 
 def lock(connection: Connection, kind: Kind, ids: Sequence[UUID]) -> tuple[Wrapped, ...]:

@@ -15,7 +15,7 @@ from app.domain.sending.state_machine import State
 from app.store.engine.bulk_statements import Among
 from app.store.sending.recipients import Recipient, of_emails
 from app.store.submission import email_pages
-from app.store.submission.email_pages import Filter
+from app.store.submission.email_filter import Filter
 from app.store.submission.emails import Email
 from app.store.tables.core import recipients
 

@@ -2,13 +2,12 @@
 
 A page has to be as quick with ten million emails as with ten, and when nothing passes the filter. The planner cannot
 know that matches are rare or lie far back: it would read all emails to find a page of them. So a query starts from the
-most selective condition (what it is about, an address, a person, a tag, a rare state, a stream), and checks the rest on
-what that finds.
+most selective condition (what it is about, an address, a person, a tag, what is due, a mailbox provider, a rare state,
+a stream, a lane), and checks the rest on what that finds.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,15 +25,13 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.domain.sending.state_machine import State
+from app.domain.sending.state_machine import CLAIMABLE, State
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.sending.recipients import is_in
+from app.store.submission.email_filter import Filter, email_conditions, of_same, own_words, recipient_conditions
 from app.store.submission.emails import Email, of_ids
-from app.store.submission.tags import has_tag, has_tag_by_index
+from app.store.submission.tags import has_tag_by_index
 from app.store.tables.core import apps, emails, recipients
-
-_USUAL: Final = frozenset({State.SENT, State.DELIVERED})
-"""The states in which most emails end. A stream or a tag is more selective than these, and less than other states."""
 
 _LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 """True for every recipient. It allows the index that is for lists alone."""
@@ -42,44 +39,11 @@ _LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 _SORTED: Final = 100_000
 """Up to this many emails of one tag are sorted for a page. With more, a page is soon found among the newest."""
 
+_DUE_SORTED: Final = 10_000
+"""The same for recipients that are due: as many as the overview counts."""
 
 _LOOKED_THROUGH: Final = 5_000
 """Up to this many emails of one actor or reference are looked through for a rare state or cause."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which emails to list.
-
-    `key` is a suppression key. `states`: some recipient is in one of them. `without`: no recipient is in one of these.
-    `opened` and `clicked` apply to that same recipient; None does not filter. `causes`: that recipient has one
-    of them, if there are any. An email has all of `tags`.
-    """
-
-    app_id: UUID | None = None
-    key: str | None = None
-    states: frozenset[State] | None = None
-    without: frozenset[State] = frozenset()
-    opened: bool | None = None
-    clicked: bool | None = None
-    causes: frozenset[str] = frozenset()
-    tags: tuple[tuple[str, str], ...] = ()
-    actor: str | None = None
-    reference: str | None = None
-    supersedes: str | None = None
-    stream: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def acts(self) -> bool:
-        """Whether the emails have an actor or a reference in common."""
-        return self.actor is not None or self.reference is not None
-
-    @property
-    def is_rare(self) -> bool:
-        """Whether few recipients are in a wanted state, or have a wanted cause."""
-        return bool(self.causes) or not (self.states or _USUAL) & _USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +98,8 @@ def ids(
 
 
 def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]:
+    if wanted.states is not None and not wanted.states:
+        return select(emails.c.id).where(false())
     on_postgres = connection.dialect.name == "postgresql"
     in_each_app = on_postgres and wanted.app_id is None
     named = wanted.reference is not None or (wanted.actor is not None and wanted.key is None)
@@ -146,12 +112,17 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         return place.first(query, recipients.c.email_id)
     if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
+    if wanted.due_in and _few_are_due(connection, wanted):
+        return _due(wanted, place)
+    if wanted.provider is not None and not (wanted.opened or wanted.clicked):
+        return _in_states(wanted, place, wanted.states or frozenset(State), in_each_app=in_each_app)
     if wanted.causes:
         return _with_causes(wanted, place, in_each_app=in_each_app)
     tells_most = wanted.opened or wanted.clicked or wanted.is_rare
     if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
         return _in_states(wanted, place, wanted.states, in_each_app=in_each_app)
-    return _by_email(wanted, place, in_each_app=in_each_app and wanted.stream is not None)
+    has_index_of_app = wanted.stream is not None or wanted.lane is not None
+    return _by_email(wanted, place, in_each_app=in_each_app and has_index_of_app)
 
 
 def _by_email(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
@@ -167,8 +138,6 @@ def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_ea
 
     Those that were opened or clicked are found by their own indexes, whatever their state.
     """
-    if not states:
-        return select(emails.c.id).where(false())
     read = bool(wanted.opened or wanted.clicked)
     column = recipients.c.email_id
     parts = []
@@ -179,6 +148,28 @@ def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_ea
         first = _in_each_app(part, recipients.c.app_id, column, place) if of_each else place.first(part, column)
         parts.append(first)
     return _merged(parts, place)
+
+
+def _few_are_due(connection: Connection, wanted: Filter) -> bool:
+    """Whether few enough recipients are due to sort them. Where many are, they are soon found among what waits."""
+    _forbid_scans(connection)
+    some = _due_recipients(wanted).limit(_DUE_SORTED + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _DUE_SORTED
+
+
+def _due(wanted: Filter, place: _Place) -> Select[Any]:
+    """The first emails of recipients that are due, sorted: their index has them in another order."""
+    found = _due_recipients(wanted).cte("due").prefix_with("MATERIALIZED")
+    chosen = _of_recipients(replace(wanted, due_in=()), place).where(recipients.c.id.in_(select(found.c.id)))
+    return place.first(chosen, recipients.c.email_id)
+
+
+def _due_recipients(wanted: Filter) -> Select[Any]:
+    """The recipients that are due in the lanes, by the index of the claim."""
+    owner = recipients.c.app_id
+    of_app = owner.in_(select(apps.c.id)) if wanted.app_id is None else owner == wanted.app_id
+    is_due = recipient_conditions(recipients, Filter(due_in=wanted.due_in))
+    return select(recipients.c.id).where(of_app, is_in(wanted.states or CLAIMABLE), *is_due)
 
 
 def _with_causes(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
@@ -213,35 +204,35 @@ def _in_each_app(
 def _of_recipients(wanted: Filter, place: _Place) -> Select[Any]:
     """The emails of recipients that pass all of the filter, each once."""
     column = recipients.c.email_id
-    query = select(column).where(*place.bounds(column, wanted), *_recipient_conditions(recipients, wanted)).distinct()
+    query = select(column).where(*place.bounds(column, wanted), *recipient_conditions(recipients, wanted)).distinct()
     if wanted.app_id is not None:
         query = query.where(recipients.c.app_id == wanted.app_id)
-    if conditions := _email_conditions(emails, wanted):
+    if conditions := email_conditions(emails, wanted):
         query = query.where(select(literal(1)).where(emails.c.id == column, *conditions).exists())
-    return query.where(~_of_same(column, wanted)) if wanted.without else query
+    return query.where(~of_same(column, wanted)) if wanted.without else query
 
 
 def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
     """The emails among these rows that pass all of the filter."""
-    query = select(rows.c.id).where(*place.bounds(rows.c.id, wanted), *_email_conditions(rows, wanted))
+    query = select(rows.c.id).where(*place.bounds(rows.c.id, wanted), *email_conditions(rows, wanted))
     if wanted.app_id is not None:
         query = query.where(rows.c.app_id == wanted.app_id)
     one = recipients.alias()
-    conditions = _recipient_conditions(one, wanted)
+    conditions = recipient_conditions(one, wanted)
     if wanted.states is not None:
         conditions.append(one.c.state.in_(sorted(wanted.states)))
     if conditions:
         passing = select(literal(1)).where(one.c.email_id == rows.c.id, *conditions)
         # With an offset PostgreSQL looks at the recipients of each email, and never joins all recipients.
         query = query.where((passing.offset(0) if wanted.acts else passing).exists())
-    return query.where(~_of_same(rows.c.id, wanted)) if wanted.without else query
+    return query.where(~of_same(rows.c.id, wanted)) if wanted.without else query
 
 
 def _are_many(connection: Connection, wanted: Filter) -> bool:
     """Whether the actor or the reference has too many emails to look through them."""
     owner = emails.c.app_id.in_(select(apps.c.id)) if wanted.app_id is None else emails.c.app_id == wanted.app_id
     of_these = Filter(actor=wanted.actor, reference=wanted.reference)
-    some = select(literal(1)).where(owner, *_email_conditions(emails, of_these)).limit(_LOOKED_THROUGH + 1).subquery()
+    some = select(literal(1)).where(owner, *email_conditions(emails, of_these)).limit(_LOOKED_THROUGH + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) > _LOOKED_THROUGH
 
 
@@ -255,14 +246,20 @@ def _are_few(connection: Connection, tag: tuple[str, str]) -> bool:
 
     The planner guesses how many have it, and reads all emails if it guesses many. This transaction does not allow that.
     """
-    connection.exec_driver_sql("SET LOCAL enable_seqscan TO off")
+    _forbid_scans(connection)
     some = select(literal(1)).select_from(emails).where(*_has_tag(tag)).limit(_SORTED + 1).subquery()
     return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _SORTED
 
 
+def _forbid_scans(connection: Connection) -> None:
+    """Have the planner read no whole table until the transaction ends. SQLite has no such choice."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan TO off")
+
+
 def _tagged(wanted: Filter, place: _Place, tag: tuple[str, str]) -> Select[Any]:
     tagged = (
-        select(emails.c.id, emails.c.app_id, emails.c.tags, emails.c.created_at, *_own_words(emails))
+        select(emails.c.id, emails.c.app_id, emails.c.tags, emails.c.created_at, *own_words(emails))
         .where(*_has_tag(tag))
         .cte("tagged")
         .prefix_with("MATERIALIZED")
@@ -276,40 +273,3 @@ def _has_tag(tag: tuple[str, str]) -> list[ColumnElement[bool]]:
         emails.c.tags != literal_column("'{}'"),
         has_tag_by_index(emails.c.tags, tag),
     ]
-
-
-def _own_words(rows: FromClause) -> tuple[ColumnElement[str], ...]:
-    """The columns that hold words of the application's own. `Filter` calls them by the same names."""
-    return rows.c.stream, rows.c.actor, rows.c.reference, rows.c.supersedes
-
-
-def _email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
-    words = ((column, getattr(wanted, column.name)) for column in _own_words(rows))
-    conditions = [column == word for column, word in words if word is not None]
-    if wanted.since is not None:
-        conditions.append(rows.c.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(rows.c.created_at < wanted.until)
-    return [*conditions, *(has_tag(rows.c.tags, tag) for tag in wanted.tags)]
-
-
-def _recipient_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[bool]]:
-    """The conditions on one recipient, except its state."""
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.key is not None:
-        conditions.append(rows.c.key == wanted.key)
-        if wanted.states is not None:
-            conditions.append(rows.c.state.in_(sorted(wanted.states)))
-    if wanted.causes:
-        conditions.append(rows.c.cause.in_(sorted(wanted.causes)))
-    for column, asked in ((rows.c.opened_at, wanted.opened), (rows.c.clicked_at, wanted.clicked)):
-        if asked is not None:
-            conditions.append(column.is_not(None) if asked else column.is_(None))
-    return conditions
-
-
-def _of_same(email_id: ColumnElement[UUID], wanted: Filter) -> ColumnElement[bool]:
-    """Whether a recipient of the same email is in a state of `without`."""
-    other = recipients.alias()
-    worse: Sequence[State] = sorted(wanted.without)
-    return select(literal(1)).where(other.c.email_id == email_id, other.c.state.in_(worse)).exists()

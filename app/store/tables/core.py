@@ -138,6 +138,7 @@ emails = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_emails_app_id_id", "app_id", "id"),
     Index("ix_emails_app_id_stream_id", "app_id", "stream", "id"),
+    Index("ix_emails_app_id_lane_id", "app_id", "lane", "id"),
     Index("ix_emails_app_id_actor_id", "app_id", "actor", "id", postgresql_where=_ACTED, sqlite_where=_ACTED),
     Index("ix_emails_app_id_reference_id", "app_id", "reference", "id", postgresql_where=_REFERS, sqlite_where=_REFERS),
     Index(
@@ -215,6 +216,15 @@ recipients = Table(
     Index(
         "ix_recipients_app_id_state_email_id",
         "app_id",
+        "state",
+        "email_id",
+        postgresql_where=_LISTED,
+        sqlite_where=_LISTED,
+    ),
+    Index(
+        "ix_recipients_mailbox_provider",
+        "app_id",
+        "mailbox_provider",
         "state",
         "email_id",
         postgresql_where=_LISTED,

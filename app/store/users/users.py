@@ -75,10 +75,10 @@ def hold(connection: Connection, user_id: UUID) -> Credentials | None:
     return _credentials(connection, select(users).where(users.c.id == user_id).with_for_update())
 
 
-def hold_subject(connection: Connection, issuer: str, subject: str) -> Credentials | None:
-    """The credentials of the user of this subject of an OpenID provider, locked until the transaction ends."""
+def name_of_subject(connection: Connection, issuer: str, subject: str) -> str | None:
+    """The name of the user of this subject of an OpenID provider. A name stays."""
     this_one = (users.c.oidc_issuer == issuer) & (users.c.oidc_subject == subject)
-    return _credentials(connection, select(users).where(this_one).with_for_update())
+    return connection.scalar(select(users.c.name).where(this_one))
 
 
 def hold_with_admins(connection: Connection, name: str) -> tuple[User, ...]:

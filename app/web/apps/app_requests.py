@@ -67,7 +67,9 @@ class KeyBody(Known):
     """A new API key."""
 
     name: str = Field("", description="A name to tell the application's keys apart.")
-    scopes: Annotated[tuple[Scope, ...], NOT_EMPTY] = SENDING
+    scopes: Annotated[tuple[Scope, ...], NOT_EMPTY] = Field(
+        SENDING, description="What it may do; `ses` and `smtp` are doors that it opens beside this API."
+    )
     expires_at: MomentField | None = Field(None, description="Default: it does not expire.")
 
 

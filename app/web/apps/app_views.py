@@ -1,8 +1,10 @@
 """The JSON objects of applications and API keys in responses."""
 
+from dataclasses import asdict
 from typing import Any, Literal, Self
 from uuid import UUID
 
+from app.domain.apps.doors import Access
 from app.services.apps.apps import App
 from app.services.apps.issue_keys import ApiKey, Issued
 from app.web.http.responses import Moment, View
@@ -51,15 +53,44 @@ class KeyView(View):
         return cls(**_members(key))
 
 
+class SesAccessView(View):
+    """What an AWS SDK needs to call the SES API of this gateway."""
+
+    endpoint_url: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+
+class SmtpAccessView(View):
+    """What an SMTP client needs. `port` is for STARTTLS, `tls_port` for TLS at once; null is not offered."""
+
+    host: str
+    port: int | None
+    tls_port: int | None
+    username: str
+    password: str
+
+
 class IssuedKeyView(KeyView):
-    """A new API key. `token` is what the application sends; it is shown only here."""
+    """A new API key. `token` is what the application sends; it is shown only here.
+
+    `ses` and `smtp` say the same to clients of those doors, of a key with these scopes.
+    """
 
     token: str
+    ses: SesAccessView | None
+    smtp: SmtpAccessView | None
 
     @classmethod
-    def of_issued(cls, issued: Issued) -> Self:
-        """Make it from a key that was just issued."""
-        return cls(**_members(issued.key), token=issued.token)
+    def of_issued(cls, issued: Issued, access: Access) -> Self:
+        """Make it from a key that was just issued, and what it gives access to."""
+        return cls(
+            **_members(issued.key),
+            token=issued.token,
+            ses=SesAccessView(**asdict(access.ses)) if access.ses else None,
+            smtp=SmtpAccessView(**asdict(access.smtp)) if access.smtp else None,
+        )
 
 
 class RevokedKeyView(View):

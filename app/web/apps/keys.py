@@ -3,9 +3,11 @@
 from flask import Response
 
 from app.domain.apps.callers import Caller, Scope
+from app.services.apps.issue_keys import Issued
 from app.web.apps.app_requests import KeyBody, RotationBody
 from app.web.apps.app_views import IssuedKeyView, KeyView, RevokedKeyView
 from app.web.http.context import current_gateway
+from app.web.http.known import PageQuery
 from app.web.http.responses import Listed
 from app.web.http.routing import Operation, Routes
 
@@ -17,14 +19,16 @@ api_keys = Routes("api_keys", __name__, url_prefix="/v1/apps/<app>/keys")
     "",
     Operation(
         guard=Scope.ADMIN,
-        summary="List all keys of an application, revoked ones too, newest first.",
+        summary="List the keys of an application, revoked ones too, newest first.",
+        query=PageQuery,
         gives=Listed[KeyView],
     ),
 )
-def list_keys(caller: Caller, app: str) -> Response:
-    """Answer with all keys, without their secrets."""
-    keys = current_gateway().issue_keys.of_app(caller, app)
-    return Listed[KeyView](object="list", data=[KeyView.of(key) for key in keys], has_more=False).answer()
+def list_keys(caller: Caller, app: str, query: PageQuery) -> Response:
+    """Answer with one page of keys, without their secrets."""
+    found = current_gateway().issue_keys.page(caller, app, query.page())
+    data = [KeyView.of(key) for key in found.data]
+    return Listed[KeyView](object="list", data=data, has_more=found.has_more).answer()
 
 
 @api_keys.operation(
@@ -43,7 +47,7 @@ def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
     issued = current_gateway().issue_keys.add(
         caller, app, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at
     )
-    return IssuedKeyView.of_issued(issued).answer()
+    return _shown(issued)
 
 
 @api_keys.operation(
@@ -60,7 +64,7 @@ def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
 def rotate_key(caller: Caller, app: str, key: str, body: RotationBody) -> Response:
     """Answer with the new key and its token; 409 for a key that has expired or was rotated before."""
     issued = current_gateway().issue_keys.rotate(caller, key, overlap=body.overlap, expires_at=body.expires_at, app=app)
-    return IssuedKeyView.of_issued(issued).answer()
+    return _shown(issued)
 
 
 @api_keys.operation(
@@ -72,3 +76,7 @@ def revoke_key(caller: Caller, app: str, key: str) -> Response:
     """Answer with the id of the key."""
     revoked = current_gateway().issue_keys.revoke(caller, key, app=app)
     return RevokedKeyView(object="api_key", id=revoked.public_id, deleted=True).answer()
+
+
+def _shown(issued: Issued) -> Response:
+    return IssuedKeyView.of_issued(issued, issued.access(current_gateway().doors)).answer()

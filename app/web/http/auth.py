@@ -29,10 +29,19 @@ Guard = Scope | Public
 def admit(scope: Scope) -> Caller:
     """The caller of this request, which has a valid key, is within its limits and has `scope`.
 
-    Raises `MissingApiKey`, `InvalidApiKey`, `RateLimitExceeded` and `RestrictedApiKey`, in this order. The third is for
-    too many requests in a second, and for too many requests that are being answered at a time.
+    Raises `MissingApiKey`, `InvalidApiKey`, and what `let_in` raises, in this order.
     """
     caller = current_gateway().authenticate(request.headers.get("Authorization"))
+    let_in(caller)
+    caller.require(scope)
+    return caller
+
+
+def let_in(caller: Caller) -> None:
+    """Count a request of this caller, whose key is valid.
+
+    Raises `RateLimitExceeded` for too many requests in a second, and for too many that are being answered at a time.
+    """
     structlog.contextvars.bind_contextvars(app=caller.app, actor=caller.actor)
     within = current_rate().spend(caller)
     g.allowance = current_rate().allowance(caller)
@@ -40,5 +49,3 @@ def admit(scope: Scope) -> Caller:
         raise too_many()
     if not current_in_progress().enter(caller.app_id):
         raise too_many_at_once()
-    caller.require(scope)
-    return caller

@@ -6,26 +6,20 @@ never taken for a string, nor an integer for a time.
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.domain.apps.own_words import ACTOR_LIMIT, KEY_LIMIT, TAG_WORD
 from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 from app.domain.moments import read_moment, read_since, read_until
 from app.domain.suppression.targets import parse_target
 
-_TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 AROUND = " \t\r\n"
 MAX_VALUES = 20
 """The most values of one parameter."""
-
-ACTOR_LIMIT: Final = 320
-"""As long as an address may be: an actor is an id or an address."""
-
-KEY_LIMIT: Final = 256
-"""For a word of the application's own: what an email is about, or which emails it supersedes."""
 
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -84,7 +78,7 @@ def _not_a_moment() -> PydanticCustomError:
 def _tag(value: Any) -> tuple[str, str]:
     """The name and value of a tag, from `name:value`."""
     name, colon, word = read_text(value).partition(":")
-    if not (colon and _TAG_WORD.fullmatch(name) and (not word or _TAG_WORD.fullmatch(word))):
+    if not (colon and TAG_WORD.fullmatch(name) and (not word or TAG_WORD.fullmatch(word))):
         raise PydanticCustomError("tag", "Give a tag as name:value, both of letters, digits, - and _.")
     return name, word
 
@@ -172,5 +166,8 @@ ActorField = Annotated[str | None, _line_or_none(ACTOR_LIMIT), WithJsonSchema(_l
 KeyField = Annotated[str | None, _line_or_none(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT, null=True))]
 ActorSought = Annotated[str, _searched(ACTOR_LIMIT), WithJsonSchema(_line_schema(ACTOR_LIMIT))]
 KeySought = Annotated[str, _searched(KEY_LIMIT), WithJsonSchema(_line_schema(KEY_LIMIT))]
+ProviderName = Annotated[
+    str, Field(max_length=16, description="A mailbox provider, such as gmail; `other` for all unknown.")
+]
 FlagText = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 IntegerText = Annotated[int, BeforeValidator(_integer)]

@@ -22,9 +22,10 @@ MAX_TEXT: Final = 20_000_000
 _TOKENS: Final = 8
 _SMALL: Final = 4_096
 _AT_ONCE: Final = 1_000_000
-# No branch backtracks, even in an unterminated string, so the scan is linear on any text.
+# `content` is a file of the API; `RawContent` and `Data` are a file and a message of the SES API. No branch backtracks,
+# even in an unterminated string, so the scan is linear on any text.
 _TOKEN: Final = re.compile(
-    rb'(?P<content>"content"\s*+:\s*+)(?:"[A-Za-z0-9+/=\\]*+"|\[(?P<numbers>[0-9,\s]*+)\])'
+    rb'(?P<content>"(?:content|RawContent|Data)"\s*+:\s*+)(?:"[A-Za-z0-9+/=\\]*+"|\[(?P<numbers>[0-9,\s]*+)\])'
     rb'|"(?:[^"\\]++|\\.)*+"?|(?P<opens>[\[{:])|[,\]}]',
     re.DOTALL,
 )

@@ -90,14 +90,15 @@ def _asks_for_problem() -> bool:
 
 def _http_failure(error: HTTPException) -> Response:
     """The response for a failure that Flask or Werkzeug found, without their text, which may repeat the request."""
-    code = error.code or 500
-    answer = problem(_named(error, code))
+    answer = problem(named_failure(error))
     if isinstance(error, MethodNotAllowedByWerkzeug) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
 
 
-def _named(error: HTTPException, code: int) -> PosternError:
+def named_failure(error: HTTPException) -> PosternError:
+    """The error of ours for a failure that Flask or Werkzeug found."""
+    code = error.code or 500
     if isinstance(error, NotFoundByWerkzeug):
         return NotFound(advice_for_path(request.path, _served()))
     if isinstance(error, MethodNotAllowedByWerkzeug):

@@ -15,11 +15,17 @@ from prometheus_client.registry import Collector
 
 from app.domain.apps.callers import Caller, Scope
 from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures, QueuePosition
+from app.services.tally import SMTP_MESSAGE, SMTP_MILLISECONDS, SMTP_RECIPIENT, SMTP_SESSION
 from app.web.http.context import current_gateway
 from app.web.http.routing import Operation, Routes
 
 metrics = Routes("metrics", __name__)
 
+_OF_SMTP: Final = {
+    SMTP_SESSION: ("postern_smtp_sessions_total", "Sessions of SMTP, by how they went.", "end"),
+    SMTP_RECIPIENT: ("postern_smtp_recipients_total", "Recipients that SMTP clients named.", "verdict"),
+    SMTP_MESSAGE: ("postern_smtp_messages_total", "Messages that SMTP clients sent.", "verdict"),
+}
 _COUNTED: Final = f"Counted up to {COUNTED_UP_TO:,}."
 
 
@@ -60,6 +66,7 @@ class _Told(Collector):
         yield from self._queues()
         yield from self._queues_of_sqs()
         yield from self._canary()
+        yield from self._smtp()
         yield _figure(
             "postern_recipients_unconfirmed", f"Recipients of unknown outcome. {_COUNTED}", figures.unconfirmed
         )
@@ -92,6 +99,24 @@ class _Told(Collector):
         age = max(0.0, (now - canary.back_at).total_seconds())
         yield _figure("postern_canary_age_seconds", "How long ago the last canary came back.", age)
         yield _figure("postern_canary_round_trip_seconds", "From its acceptance to its first event.", canary.seconds)
+
+    def _smtp(self) -> Iterator[Metric]:
+        """What the SMTP doors have counted since the gateway began; nothing where there never was one."""
+        counted = self._figures.smtp
+        if not counted and not self._figures.smtp_doors:
+            return
+        yield _figure(
+            "postern_smtp_doors_alive", "SMTP doors that were seen in the last minute.", self._figures.smtp_doors
+        )
+        for what, (name, about, label) in _OF_SMTP.items():
+            family = CounterMetricFamily(name, about, labels=[label])
+            for (kind, value), number in counted.items():
+                if kind == what:
+                    family.add_metric([value], number)
+            yield family
+        seconds = CounterMetricFamily("postern_smtp_message_seconds_total", "Time that the answers to messages took.")
+        seconds.add_metric([], counted.get((SMTP_MILLISECONDS, ""), 0) / 1000)
+        yield seconds
 
     def _queues_of_sqs(self) -> Iterator[Metric]:
         """Of each queue: what came of its messages, the age of the oldest one at the last poll, and when that was."""

@@ -10,7 +10,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.reporting.counted import Counted
 from app.services.reporting.stats import Ask, By, Period, Stats
 from app.web.http.context import current_gateway
-from app.web.http.fields import SinceField, UntilField
+from app.web.http.fields import ProviderName, SinceField, UntilField
 from app.web.http.known import Known
 from app.web.http.responses import Moment, View
 from app.web.http.routing import Operation, Routes
@@ -26,9 +26,7 @@ class StatsQuery(Known):
     until: UntilField | None = None
     app: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     stream: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    provider: (
-        Annotated[str, Field(description="A mailbox provider, such as gmail; `other` for all unknown.")] | None
-    ) = None
+    provider: ProviderName | None = None
 
     def ask(self) -> Ask:
         """The question as the service takes it."""

@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.domain.apps.own_words import TAG_LIMIT, TAG_WORD
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.message.attachments import Attachment, file_name
 from app.domain.message.content_types import read_content_type
@@ -31,8 +32,10 @@ from app.web.http.fields import (
     ActorField,
     ActorSought,
     AddressField,
+    FlagText,
     KeyField,
     KeySought,
+    ProviderName,
     SinceField,
     TagField,
     UntilField,
@@ -48,10 +51,7 @@ from app.web.submission.mail_fields import (
     TimeField,
 )
 
-MAX_TAGS = 75
-"""As many as Resend takes. They stay here: SES gets none of them."""
-
-TagWord = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+TagWord = Annotated[str, Field(pattern=rf"^{TAG_WORD.pattern}$")]
 
 
 def _event_word(value: Any) -> str:
@@ -126,7 +126,7 @@ class EmailBody(Known):
     text: str | None = None
     headers: HeadersField | None = None
     attachments: tuple[AttachmentBody, ...] | None = None
-    tags: Annotated[tuple[TagBody, ...], Field(max_length=MAX_TAGS)] | None = None
+    tags: Annotated[tuple[TagBody, ...], Field(max_length=TAG_LIMIT)] | None = None
     actor: ActorField = Field(None, description="On whose behalf it is sent: an id of your own, or an address.")
     reference: KeyField = Field(None, description="What it is about: an id of your own, such as that of an invitation.")
     supersedes: KeyField = Field(
@@ -212,11 +212,14 @@ class EmailsQuery(PageQuery):
     last_event: Annotated[tuple[EventWord, ...], EACH] = ()
     state: Annotated[tuple[State, ...], EACH] = ()
     cause: Annotated[tuple[BounceCause, ...], EACH] = ()
+    provider: ProviderName | None = None
+    due: FlagText = Field(default=False, description="A recipient waits, and its time has come.")
     tag: Annotated[tuple[TagField, ...], EACH] = ()
     actor: ActorSought | None = None
     reference: KeySought | None = None
     supersedes: KeySought | None = None
     stream: Annotated[str, Field(max_length=64)] | None = None
+    lane: Lane | None = None
     since: SinceField | None = None
     until: UntilField | None = Field(None, description="A date is included.")
 
@@ -227,11 +230,14 @@ class EmailsQuery(PageQuery):
             last_events=self.last_event,
             states=self.state,
             causes=self.cause,
+            provider=self.provider,
+            is_due=self.due,
             tags=self.tag,
             actor=self.actor,
             reference=self.reference,
             supersedes=self.supersedes,
             stream=self.stream,
+            lane=self.lane,
             since=self.since,
             until=self.until,
         )

@@ -4,21 +4,19 @@ Strict about danger, generous about form: what can be understood in one way only
 domain decides how many mailboxes, which bytes and which content type a text stands for.
 """
 
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from app.domain.apps.own_words import TAG_WORD
 from app.domain.message.address import InvalidAddress, Mailbox
 from app.domain.message.content_types import ContentType, ContentTypeRule, read_content_type
 from app.domain.message.delays import read_delay
 from app.domain.message.file_content import FileContent, read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, parse_mailboxes
 from app.web.http.fields import MOMENT_SCHEMA, read_text, read_time
-
-_TAG_WORD = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 def _refused(broken: InvalidAddress) -> PydanticCustomError:
@@ -88,7 +86,7 @@ def _header_value(value: Any) -> str:
 
 def _tag_value(value: Any) -> str:
     text = "" if value is None else _scalar(value)
-    if text and not _TAG_WORD.fullmatch(text):
+    if text and not TAG_WORD.fullmatch(text):
         raise PydanticCustomError("tag_value", "A tag's value has at most 256 letters, digits, - and _.")
     return text
 

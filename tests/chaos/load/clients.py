@@ -8,56 +8,24 @@ import heapq
 import random
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import count
-from typing import Any
 from urllib.parse import quote
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
-from tests.chaos.load.emails import LISTED, Email, emails
+from tests.chaos.load.doors import THREADS, Api, Door
+from tests.chaos.load.emails import LISTED, DoorName, Email, emails
 from tests.chaos.load.journal import Journal
 
-THREADS = 24
-PATIENCE = urllib3.Timeout(connect=2, read=10)
 OPERATES_EVERY_S = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status, 0 for none, and the JSON of the answer."""
-
-    status: int
-    content: Any
-
-
-class Api:
-    """The gateway's API with one key."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._pool = urllib3.PoolManager(maxsize=THREADS, retries=False, timeout=PATIENCE)
-
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Make one request."""
-        further = {
-            "Content-Type": "application/json",
-            **{name.replace("_", "-"): text for name, text in headers.items()},
-        }
-        try:
-            answer = self._pool.request(method, self._url + path, json=body, headers=self._headers | further)
-            return Answer(answer.status, answer.json() if answer.data else None)
-        except (HTTPError, ValueError):
-            return Answer(0, None)
 
 
 class Applications:
     """Offers the emails of a seed at a rate, until `offer_no_more`."""
 
-    def __init__(self, api: Api, journal: Journal, *, seed: int, rate: float, padding: int = 0) -> None:
-        self._api = api
+    def __init__(
+        self, doors: Mapping[DoorName, Door], journal: Journal, *, seed: int, rate: float, padding: int = 0
+    ) -> None:
+        self._doors = doors
         self._journal = journal
         self._emails = emails(seed, padding=padding)
         self._rate = rate
@@ -104,7 +72,7 @@ class Applications:
             if not self._offering or self._over:
                 return
             self.offered += 1
-            self._journal.write("offer", key=email.key, body=email.body)
+            self._journal.write("offer", key=email.key, door=email.door, body=email.body)
             self._put(0.0, email)
 
     def _put(self, wait_s: float, email: Email) -> None:
@@ -124,7 +92,7 @@ class Applications:
 
     def _work(self) -> None:
         while (email := self._take()) is not None:
-            answer = self._api.call("POST", "/v1/emails", email.body, Idempotency_Key=email.key)
+            answer = self._doors[email.door].offer(email)
             if 200 <= answer.status < 300:
                 self._journal.write("accepted", key=email.key, id=answer.content["id"])
                 self.accepted += 1

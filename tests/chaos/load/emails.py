@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 SENDER = "invitations@example.com"
@@ -24,12 +25,24 @@ POOLS = {
 _SHARES = {"new": 64, "bounce": 12, "complaint": 8, "softbounce": 3, "delay": 3, "reject": 1, "success": 9}
 
 
+class DoorName(StrEnum):
+    """A door of the gateway (`tests.chaos.load.doors`)."""
+
+    API = "api"
+    SES_RAW = "ses_raw"
+
+
+_DOORS = {DoorName.API: 70, DoorName.SES_RAW: 30}
+_ONLY_BY_THE_API = ("scheduled_at", "on_unconfirmed")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """One email as it is offered: its idempotency key and its body for the API."""
+    """One email as it is offered: its idempotency key, its body for the API, and the door that it takes."""
 
     key: str
     body: dict[str, Any]
+    door: DoorName
 
 
 def behaviours() -> dict[str, str]:
@@ -50,7 +63,7 @@ def emails(seed: int, *, padding: int = 0) -> Iterator[Email]:
         body = _body(key, number, dice)
         if padding:
             body["html"] = f"<!-- {dice.randbytes(padding // 2).hex()} -->"
-        yield Email(key=key, body=body)
+        yield Email(key=key, body=body, door=_door(body, dice))
 
 
 def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:
@@ -67,6 +80,12 @@ def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:
     if dice.random() < 0.03:
         body["on_unconfirmed"] = "hold"
     return body
+
+
+def _door(body: dict[str, Any], dice: random.Random) -> DoorName:
+    """The door that an email takes; what only the API can say comes by the API."""
+    [door] = dice.choices(list(_DOORS), weights=list(_DOORS.values()))
+    return DoorName.API if any(name in body for name in _ONLY_BY_THE_API) else door
 
 
 def _address(name: str, dice: random.Random) -> str:

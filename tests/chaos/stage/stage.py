@@ -26,6 +26,7 @@ from app.domain.account.setup.blueprint import FEEDBACK_PATH
 from app.domain.apps.budget import Pauses
 from app.domain.apps.callers import Scope
 from app.services.apps.authenticate import operator
+from app.services.apps.issue_keys import Issued
 from app.services.operating.workers import Workforce
 from app.store.engine.database import Database
 from app.wiring.gateway import build
@@ -60,6 +61,7 @@ class Stage:
     root: Path
     url: str
     api_key: str
+    ses_key: Issued
     admin_key: str
     secret_key: str
     simulator: "Simulated"
@@ -184,8 +186,9 @@ class _Builder:
             drill=self._drill,
             root=self._root,
             url=f"http://127.0.0.1:{port}",
-            api_key=keys[0],
-            admin_key=keys[1],
+            api_key=keys.own.token,
+            ses_key=keys.ses,
+            admin_key=keys.admin.token,
             secret_key=self._data.secret_key(),
             simulator=simulator,
             networks=self._networks,
@@ -294,14 +297,23 @@ def _until(look: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
-def _keys(settings: Settings) -> tuple[str, str]:
-    """An application's key and an administrator's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """The keys of a drill: those of its application for each door, and an administrator's."""
+
+    own: Issued
+    ses: Issued
+    admin: Issued
+
+
+def _keys(settings: Settings) -> _Keys:
     gateway = build(settings)
     try:
-        own = issue(gateway, app="drill", scopes=OWN_SCOPES).token
+        own = issue(gateway, app="drill", scopes=OWN_SCOPES)
+        ses = issue(gateway, app="drill", scopes=frozenset({Scope.SES, Scope.EMAILS_SEND}))
         # Its emails bounce and are complained about far beyond any budget, and none of them may wait for a person.
         gateway.budgets.set(operator("chaos"), "drill", {"pauses": Pauses.NOTHING})
-        admin = issue(gateway, app="operators", scopes=frozenset({Scope.ADMIN}), senders=()).token
+        admin = issue(gateway, app="operators", scopes=frozenset({Scope.ADMIN}), senders=())
     finally:
         gateway.close()
-    return own, admin
+    return _Keys(own=own, ses=ses, admin=admin)

@@ -17,8 +17,8 @@ from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
 from tests.support.gateway.emails import ROOT, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_sync import EVERYTHING, World, two_lists
 from tests.support.gateway.rows import change, count, recipient_of, rows
+from tests.support.suppression.list_sync import EVERYTHING, World, two_lists
 
 KIM = "kim@example.net"
 POLICY = {"action": "failed", "status": "5.7.1", "diagnosticCode": "smtp; 550 5.7.1 blocked by our DNS block list"}

@@ -15,8 +15,8 @@ from app.domain.suppression.rules import Origin
 from app.store.operating import job_cursors
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.list_sync import BOTH_WAYS, EVERYTHING, World, two_lists
 from tests.support.gateway.rows import count, everything_stored, rows
+from tests.support.suppression.list_sync import BOTH_WAYS, EVERYTHING, World, two_lists
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from app.store.tables.core import reviews
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_sync import BOTH_WAYS, World, two_lists
 from tests.support.gateway.rows import change, everything_stored, rows
+from tests.support.suppression.list_sync import BOTH_WAYS, World, two_lists
 
 PUSH = Order(adds=False, origins=ALWAYS_PUT, full=True)
 

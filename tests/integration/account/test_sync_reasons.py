@@ -10,8 +10,8 @@ from app.services.suppression.explanation.explain import Ask
 from app.services.suppression.explanation.layer import Layer, LayerName, LayerVerdict
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.list_sync import BOTH_WAYS, World, two_lists
 from tests.support.gateway.rows import count
+from tests.support.suppression.list_sync import BOTH_WAYS, World, two_lists
 
 KIM = "kim@example.net"
 

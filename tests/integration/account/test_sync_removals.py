@@ -17,8 +17,8 @@ from app.services.account import sync_pull
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_sync import EVERYTHING, World, two_lists
 from tests.support.gateway.rows import age, change, count, recipient_of, rows
+from tests.support.suppression.list_sync import EVERYTHING, World, two_lists
 
 
 @pytest.fixture

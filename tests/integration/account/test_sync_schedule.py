@@ -28,9 +28,9 @@ from config import SesListSync
 from tests.support.aws.simulator import control
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import SECRET_KEY
-from tests.support.gateway.list_sync import EVERYTHING, World, two_lists
 from tests.support.gateway.rows import change, count, rows
 from tests.support.servers.cli import command, surroundings, until
+from tests.support.suppression.list_sync import EVERYTHING, World, two_lists
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions, NoLimit
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.paging import Page
 from app.store.apps.apps import App
 from app.wiring.gateway import Gateway
@@ -48,7 +49,7 @@ def test_an_application_is_found_by_its_name_and_its_id(gateway: Gateway) -> Non
     app = make_app(gateway)
     assert app.senders == ("news@example.org", "@example.com")
     assert gateway.apps.find(ROOT, "invites") == gateway.apps.find(ROOT, str(app.id)) == app
-    assert gateway.issue_keys.of_app(ROOT, "invites") == ()
+    assert gateway.issue_keys.page(ROOT, "invites", Page(10)).data == ()
     with pytest.raises(NotFound):
         gateway.apps.find(ROOT, "invitse")
 
@@ -118,7 +119,7 @@ def test_only_what_is_named_is_changed(gateway: Gateway, options: AppOptions, ch
     [noted] = rows(gateway, "audit", action="app_change")
     [(name, value)] = changed.items()
     assert noted["data"] == {"app": "invites", "changed": {name: list(value) if isinstance(value, tuple) else value}}
-    who = Authenticate(database=gateway.database)(f"Bearer {key.token}")
+    who = Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {key.token}")
     assert (who.senders, who.default_lane, who.default_stream) == (
         expected.senders,
         expected.default_lane,
@@ -172,7 +173,7 @@ def test_an_archived_application_accepts_nothing(gateway: Gateway) -> None:
     with pytest.raises(Conflict):
         gateway.issue_keys.rotate(ROOT, issued.token)
     gateway.apps.unarchive(ROOT, "invites")
-    assert Authenticate(database=gateway.database)(f"Bearer {issued.token}").app == "invites"
+    assert Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {issued.token}").app == "invites"
 
 
 def test_whoever_has_no_secret_learns_nothing_of_the_archive(gateway: Gateway) -> None:
@@ -235,7 +236,7 @@ def test_only_administrators_keep_applications(gateway: Gateway) -> None:
         lambda: gateway.apps.archive(who, "invites"),
         lambda: gateway.apps.unarchive(who, "invites"),
         lambda: gateway.issue_keys.add(who, "invites", name="", scopes=frozenset()),
-        lambda: gateway.issue_keys.of_app(who, "invites"),
+        lambda: gateway.issue_keys.page(who, "invites", Page(10)),
         lambda: gateway.issue_keys.rotate(who, "aaaaaaaaaaaa"),
         lambda: gateway.issue_keys.revoke(who, "aaaaaaaaaaaa"),
     ):

@@ -9,11 +9,19 @@ import pytest
 from sqlalchemy import Connection
 
 from app.domain.apps.callers import Scope
-from app.domain.errors import InvalidApiKey, MissingApiKey, NotFound, ServiceUnavailable, ValidationFailed
+from app.domain.errors import (
+    InvalidApiKey,
+    MissingApiKey,
+    NotFound,
+    RestrictedApiKey,
+    ServiceUnavailable,
+    ValidationFailed,
+)
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.issue_keys import Issued
+from app.services.apps.trusted_keys import TrustedKeys
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
@@ -90,7 +98,7 @@ def test_a_wrong_secret_is_refused(gateway: Gateway) -> None:
 def test_a_revoked_key_is_refused_within_five_seconds(gateway: Gateway) -> None:
     """A key is cached for a moment, and no longer."""
     clock = Clock()
-    authenticate = Authenticate(database=gateway.database, monotonic=clock)
+    authenticate = Authenticate(TrustedKeys(database=gateway.database, monotonic=clock))
     issued = issue(gateway)
     authenticate(f"Bearer {issued.token}")
     gateway.issue_keys.revoke(ROOT, issued.token)
@@ -107,6 +115,44 @@ def test_an_expired_key_is_refused(gateway: Gateway) -> None:
     age(gateway, "api_keys", "expires_at", timedelta(seconds=1))
     with pytest.raises(InvalidApiKey):
         gateway.authenticate(f"Bearer {issued.token}")
+
+
+DOOR = frozenset({Scope.SMTP, Scope.EMAILS_SEND})
+
+
+def test_a_user_name_and_a_password_are_a_key(gateway: Gateway) -> None:
+    """The name is the id of the key, the password its secret; people also paste the whole key."""
+    issued = issue(gateway, scopes=DOOR)
+    public_id, secret = issued.key.public_id, issued.secret
+    for name in (f"ptn_{public_id}", public_id):
+        for password in (secret, issued.token):
+            who = gateway.authenticate.with_secret(name, password)
+            assert (who.actor, who.scopes) == (f"key:{public_id}", DOOR)
+
+
+@pytest.mark.parametrize("spoilt", ["wrong secret", "unknown name", "another key", "no name", "no password", "NUL"])
+def test_a_wrong_name_or_password_is_refused(gateway: Gateway, spoilt: str) -> None:
+    """A password that is the whole of another key does not open this one."""
+    issued, other = issue(gateway, scopes=DOOR), issue(gateway, scopes=DOOR)
+    name, secret = f"ptn_{issued.key.public_id}", issued.secret
+    given = {
+        "wrong secret": (name, "A" * 43),
+        "unknown name": ("ptn_abcdefghijkl", secret),
+        "another key": (name, other.token),
+        "no name": ("", secret),
+        "no password": (name, ""),
+        "NUL": (f"{name}\0", secret),
+    }[spoilt]
+    with pytest.raises(InvalidApiKey):
+        gateway.authenticate.with_secret(*given)
+
+
+def test_a_key_without_the_scope_does_not_open_smtp(gateway: Gateway) -> None:
+    """Its secret is right, and its other scopes do not help; `admin` includes the door."""
+    plain, admin = issue(gateway), issue(gateway, scopes=frozenset({Scope.ADMIN}))
+    with pytest.raises(RestrictedApiKey, match="smtp"):
+        gateway.authenticate.with_secret(plain.key.public_id, plain.token)
+    assert gateway.authenticate.with_secret(admin.key.public_id, admin.token).is_admin
 
 
 class MayLeave(Database):
@@ -137,7 +183,7 @@ def test_a_cached_key_needs_no_database(gateway: Gateway) -> None:
     """While a key is cached, only its secret is checked."""
     token = issue(gateway).token
     database = MayLeave(gateway.database)
-    authenticate = Authenticate(database=database, monotonic=Clock())
+    authenticate = Authenticate(TrustedKeys(database=database, monotonic=Clock()))
     who = authenticate(f"Bearer {token}")
     database.away = True
     assert authenticate(f"Bearer {token}") == who
@@ -196,7 +242,7 @@ def test_a_key_that_would_change_its_application_is_refused(
         make_app(gateway, **asked)
     assert [(fault.pointer, fault.code) for fault in refused.value.faults] == [(pointer, "differs")]
     assert (rows(gateway, "apps"), rows(gateway, "api_keys"), rows(gateway, "audit")) == before
-    assert Authenticate(database=gateway.database)(f"Bearer {first.token}").default_lane == "bulk"
+    assert Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {first.token}").default_lane == "bulk"
 
 
 def test_a_second_key_changes_nothing_of_its_application(gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -9,12 +10,14 @@ from app.domain.apps.callers import Scope
 from app.domain.errors import Conflict, InvalidApiKey, NotFound, PosternError, ValidationFailed
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.issue_keys import LONGEST_OVERLAP, OVERLAP, ApiKey, Issued
+from app.services.apps.trusted_keys import TrustedKeys
+from app.services.paging import Page
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.database.interleaving import locked, others
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import issue
-from tests.support.gateway.rows import age, rows
+from tests.support.gateway.rows import age, change, rows
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -27,7 +30,7 @@ def key_of(gateway: Gateway, issued: Issued) -> ApiKey:
 def opens(gateway: Gateway, issued: Issued) -> bool:
     """Return whether a process that has cached nothing accepts the token."""
     try:
-        Authenticate(database=gateway.database)(f"Bearer {issued.token}")
+        Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {issued.token}")
     except InvalidApiKey:
         return False
     return True
@@ -145,9 +148,28 @@ def test_the_keys_of_an_application_are_listed_newest_first(gateway: Gateway) ->
     issue(gateway, app="other")
     first, second = issue(gateway), issue(gateway)
     gateway.issue_keys.revoke(ROOT, first.token)
-    listed = gateway.issue_keys.of_app(ROOT, "invites")
+    listed = gateway.issue_keys.page(ROOT, "invites", Page(10)).data
     assert [key.id for key in listed] == [second.key.id, first.key.id]
     assert [key.revoked_at is None for key in listed] == [True, False]
+
+
+def test_keys_are_listed_in_pages_by_whether_they_work(gateway: Gateway) -> None:
+    """Forward and back, without a repeat or a gap; one that was revoked, or that has expired, works no more."""
+    keys = [issue(gateway).key for _ in range(4)]
+    gateway.issue_keys.revoke(ROOT, keys[1].public_id)
+    change(gateway, "api_keys", {"expires_at": keys[0].created_at}, id=keys[0].id)
+    newest = [key.id for key in reversed(keys)]
+
+    def page(page: Page, *, working: bool | None = None) -> tuple[list[UUID], bool]:
+        found = gateway.issue_keys.page(ROOT, "invites", page, working=working)
+        return [key.id for key in found.data], found.has_more
+
+    assert page(Page(2)) == (newest[:2], True)
+    assert page(Page(2, after=newest[1])) == (newest[2:], False)
+    assert page(Page(2, before=newest[3])) == (newest[1:3], True)
+    assert page(Page(1), working=True) == (newest[:1], True)
+    assert page(Page(9), working=True) == (newest[:2], False)
+    assert page(Page(9), working=False) == (newest[2:], False)
 
 
 def test_a_key_of_another_application_is_not_found_under_this_one(gateway: Gateway) -> None:

@@ -16,6 +16,7 @@ from app.domain.apps.callers import Caller
 from app.domain.errors import RateLimitExceeded
 from app.services.apps.app_options import AppOptions, NoLimit
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.submission.accept import Acceptance, Receipt, Submission
 from app.services.submission.idempotency import Idempotency
 from app.wiring.gateway import Gateway, build
@@ -31,7 +32,7 @@ def limited(gateway: Gateway, **limits: Any) -> Caller:
     """Return a caller whose application has these limits."""
     token = issue(gateway).token
     gateway.apps.change(ROOT, "invites", AppOptions(**limits))
-    return Authenticate(database=gateway.database)(f"Bearer {token}")
+    return Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {token}")
 
 
 def ids(receipts: tuple[Receipt, ...]) -> dict[str, Any]:

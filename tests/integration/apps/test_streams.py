@@ -9,9 +9,10 @@ from sqlalchemy import event, func, select
 
 from app.domain.errors import NotFound, ValidationFailed
 from app.queue import Lane
+from app.services.paging import PageByName
 from app.store.tables.core import audit
 from app.wiring.gateway import Gateway, build
-from tests.support.gateway.emails import ROOT, state_of, submission, submit
+from tests.support.gateway.emails import ROOT, message_of, state_of, submission, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, issue, settings_for
 from tests.support.gateway.messages import content, read
 from tests.support.gateway.unsubscribe import BASE, KIM, mailed, mark, path_of
@@ -46,7 +47,7 @@ def test_the_link_replaces_the_applications_own(web: Web) -> None:
     mark(web.gateway)
     email = submission(KIM, stream="news")
     own = (("List-Unsubscribe", "<mailto:stop@example.com>"),)
-    asks = replace(email.message, headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
+    asks = replace(message_of(email), headers=own, text="Stop: {{unsubscribe_url}}", html="<p>{{unsubscribe_url}}</p>")
     web.gateway.accept(who, [replace(email, message=asks)], idempotency=None, answer=lambda _: {})
     web.gateway.deliver.drain(Lane.TRANSACTIONAL)
     got = read(web.mailer.sent[0].raw)
@@ -54,6 +55,25 @@ def test_the_link_replaces_the_applications_own(web: Web) -> None:
     assert got.get_all("List-Unsubscribe") == [f"<{link}>"]
     assert content(got, "plain").strip() == f"Stop: {link}"
     assert content(got, "html").strip() == f"<p>{link}</p>"
+
+
+def test_streams_are_listed_in_pages(web: Web) -> None:
+    """By name, forward and back."""
+    names = ["a", "b", "c", "d"]
+    caller(web.gateway)
+    for name in names:
+        web.gateway.streams.set(ROOT, "invites", name)
+
+    def page(page: PageByName) -> tuple[list[str], bool]:
+        found = web.gateway.streams.page(ROOT, "invites", page)
+        return [one.name for one in found.data], found.has_more
+
+    assert page(PageByName(2)) == (names[:2], True)
+    assert page(PageByName(2, after="b")) == (names[2:], False)
+    assert page(PageByName(2, before="d")) == (names[1:3], True)
+    assert page(PageByName(2, before="c")) == (names[:2], False)
+    with pytest.raises(NotFound):
+        web.gateway.streams.page(ROOT, "nothing", PageByName(2))
 
 
 def test_a_batch_costs_one_query_for_streams(web: Web) -> None:

@@ -126,7 +126,27 @@ def test_an_archived_application_is_refused_with_the_reason(web: Web, root: Head
 
 def expire_caches(web: Web) -> None:
     """Let the keys that the process has cached be read again."""
-    web.gateway.authenticate._trusted.clear()  # noqa: SLF001 - in place of a wait of five seconds
+    web.gateway.authenticate._keys._trusted.clear()  # noqa: SLF001 - in place of a wait of five seconds
+
+
+def test_a_key_of_doors_comes_with_what_their_clients_need(web: Web, root: Headers) -> None:
+    """In the answers that issue and rotate it, and only there; of a key without doors both are null."""
+    make(web, root)
+    plain = body_of(post(web, "/v1/apps/events/keys", root))
+    assert (plain["ses"], plain["smtp"]) == (None, None)
+    issued = body_of(post(web, "/v1/apps/events/keys", root, {"scopes": ["emails:send", "ses", "smtp"]}))
+    rotated = body_of(post(web, f"/v1/apps/events/keys/{issued['id']}/rotate", root))
+    for key in (issued, rotated):
+        secret = key["token"].removeprefix(f"ptn_{key['id']}_")
+        assert key["ses"] == {
+            "endpoint_url": "http://127.0.0.1:8025",
+            "region": "us-east-1",
+            "access_key_id": f"ptn_{key['id']}",
+            "secret_access_key": secret,
+        }
+        assert key["smtp"].items() >= {"host": "127.0.0.1", "username": f"ptn_{key['id']}", "password": secret}.items()
+    listed = body_of(web.client.get("/v1/apps/events/keys", headers=root))["data"]
+    assert not any({"ses", "smtp", "token"} & key.keys() for key in listed)
 
 
 def test_keys_are_issued_listed_rotated_and_revoked(web: Web, root: Headers) -> None:

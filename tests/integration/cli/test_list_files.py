@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.gateway.gateways import SECRET_KEY
-from tests.support.gateway.list_files import CORPUS, csv_of, many
 from tests.support.servers.cli import command, last_object, postern, surroundings
+from tests.support.suppression.list_files import CORPUS, csv_of, many
 
 Settings = dict[str, str]
 

@@ -83,6 +83,41 @@ def test_a_key_is_issued_listed_and_revoked(gateway: Gateway, run: Run) -> None:
         run("key", "revoke", issued["id"])
 
 
+def test_a_key_for_doors_is_printed_with_what_to_paste(gateway: Gateway, run: Run) -> None:
+    """Its scopes are those of an application that sends, and of the doors; a rotated key keeps them."""
+    issued = run("key", "create", "--app", "events", "--for", "ses", "--for", "smtp")
+    assert issued["scopes"] == ["emails:read", "emails:send", "ses", "smtp"]
+    secret = issued["token"].removeprefix(f"ptn_{issued['id']}_")
+    assert (issued["ses"]["access_key_id"], issued["ses"]["secret_access_key"]) == (f"ptn_{issued['id']}", secret)
+    assert (issued["smtp"]["username"], issued["smtp"]["password"]) == (f"ptn_{issued['id']}", secret)
+    assert gateway.authenticate.with_secret(issued["smtp"]["username"], secret).app == "events"
+    rotated = run("key", "rotate", issued["id"])
+    assert (rotated["scopes"], rotated["ses"]["region"]) == (issued["scopes"], "us-east-1")
+    plain = run("key", "create", "--app", "events", "--for", "api", "--scope", "emails:read")
+    assert (plain["scopes"], plain["ses"], plain["smtp"]) == (["emails:read"], None, None)
+
+
+def test_a_person_sees_lines_to_paste(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Environment variables for an AWS SDK, a header for the API, and the fields of an SMTP client."""
+    point_at(gateway, tmp_path, monkeypatch)
+    words = "key create --app events --for api --for ses --for smtp"
+    given = make_parser().parse_args(words.split())
+    assert given.command.run(given, Terminal()) is True
+    said = capsys.readouterr().out.splitlines()
+    token = said[0]
+    assert {
+        f"Authorization: Bearer {token}",
+        "AWS_ENDPOINT_URL_SESV2=http://127.0.0.1:8025",
+        "AWS_ENDPOINT_URL_SES=http://127.0.0.1:8025",
+        f"AWS_ACCESS_KEY_ID={token[:16]}",
+        f"AWS_SECRET_ACCESS_KEY={token[17:]}",
+        f"username  {token[:16]}",
+        f"password  {token[17:]}",
+    } <= set(said)
+
+
 def test_an_operator_suppresses_looks_up_and_unsuppresses(gateway: Gateway, mailer: ScriptedMailer, run: Run) -> None:
     """A suppressed address gets nothing; it is shown with its reason, and afterwards with the actor of its removal."""
     who = caller(gateway)

@@ -28,9 +28,9 @@ def test_a_secret_is_a_key_for_the_ring(tmp_path: Path) -> None:
         (("send", "--from", "a@example.com", "--to", "b@example.com", "--subject", "x", "--text", "y"),
          {"POSTERN_URL": "http://127.0.0.1:9", "POSTERN_API_KEY": "ptn_x"},
          "the gateway at http://127.0.0.1:9 does not answer: start it with"),
-        (("up", "--use-environment", "--port", "0", "--simulator-port", "0"), {"REDIS_URL": "redis://127.0.0.1:9"},
+        (("up", "--use-environment", "--port", "0", "--simulator-port", "0", "--smtp-port", "0"), {"REDIS_URL": "redis://127.0.0.1:9"},
          "the Redis at REDIS_URL does not answer: start it, or unset REDIS_URL"),
-        (("up", "--port", "0", "--simulator-port", "0", "--data", "/proc/nowhere"), {},
+        (("up", "--port", "0", "--simulator-port", "0", "--smtp-port", "0", "--data", "/proc/nowhere"), {},
          "cannot write to /proc/nowhere (no such file or directory): pass --data"),
     ],
 )  # fmt: skip

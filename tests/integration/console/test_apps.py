@@ -13,7 +13,9 @@ from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import Authenticate
+from app.services.apps.trusted_keys import TrustedKeys
 from app.services.operating.upkeep import Sweep
+from app.services.paging import Page, PageByName
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
@@ -175,10 +177,28 @@ def test_a_key_is_shown_once(web: Web, admin: Person) -> None:
     page = admin.page(APP)
     assert token.split("_")[1] in page
     assert token.split("_", 2)[2] not in page
-    [key] = web.gateway.issue_keys.sorted_of_app(ROOT, "invites").working[:1]
+    [key] = web.gateway.issue_keys.page(ROOT, "invites", Page(1), working=True).data
     assert key.expires_at is not None
     assert f"{key.expires_at - timedelta(seconds=1):%Y-%m-%d}" == last_day
     assert [row["reason"] for row in audited(web, "key_create")] == [WHY["reason"]]
+
+
+def test_a_key_of_doors_is_shown_with_what_their_clients_need(web: Web, admin: Person) -> None:
+    """Once, as environment variables for an AWS SDK and as user name and password for SMTP; a plain key has neither."""
+    assert "AWS_ENDPOINT_URL_SESV2" not in admin.post(f"{APP}/keys", scopes="emails:send", **WHY).text
+    answer = admin.post(f"{APP}/keys", scopes=["emails:send", "ses", "smtp"], **WHY).text
+    prefix, public_id, secret = secret_in(answer).split("_", 2)
+    for shown in (
+        f"AWS_ENDPOINT_URL_SESV2={web.gateway.doors.url}\n",
+        f"AWS_ACCESS_KEY_ID={prefix}_{public_id}\nAWS_SECRET_ACCESS_KEY={secret}\n",
+        f'<dt>User name</dt><dd class="mono">{prefix}_{public_id}</dd>',
+        f'<dt>Password</dt><dd class="mono">{secret}</dd>',
+    ):
+        assert shown in answer
+    page = admin.page(APP)
+    assert "emails:send, ses, smtp" in page
+    assert secret not in page
+    assert audited(web, "key_create")[-1]["data"]["scopes"] == ["emails:send", "ses", "smtp"]
 
 
 def test_a_key_is_replaced_and_revoked(web: Web, admin: Person) -> None:
@@ -189,11 +209,29 @@ def test_a_key_is_replaced_and_revoked(web: Web, admin: Person) -> None:
     assert [web.gateway.authenticate(f"Bearer {one}").app for one in (old, new)] == ["invites", "invites"]
     page = admin.change(f"{APP}/keys/{public_id}/revoke", **WHY).text
     assert "The key was revoked" in page
-    assert "Keys that were revoked or have expired: 1" in page
+    assert public_id not in page.partition("<h2>Keys</h2>")[2].replace(f"replaced by {public_id}", "")
+    assert public_id in admin.page(f"{APP}/keys?which=ended")
     with pytest.raises(InvalidApiKey):
-        Authenticate(database=web.gateway.database)(f"Bearer {old}")
+        Authenticate(TrustedKeys(database=web.gateway.database))(f"Bearer {old}")
     assert [audited(web, f"key_{word}")[-1]["reason"] for word in ("rotate", "revoke")] == [WHY["reason"]] * 2
     assert admin.post(f"/console/apps/billing/keys/{new.split('_')[1]}/revoke", **WHY).status_code == 404
+
+
+def test_keys_and_streams_are_listed_in_pages(web: Web, admin: Person) -> None:
+    """The application shows the first ten of each; the others are on pages of their own."""
+    for number in range(52):
+        web.gateway.issue_keys.add(ROOT, "invites", name=f"key {number}", scopes=frozenset())
+        web.gateway.streams.set(ROOT, "invites", f"stream-{number:02}")
+    page = admin.page(APP)
+    assert (page.count(">Replace<span"), page.count("stream=stream-")) == (10, 10)
+    for path, first, last in (("keys", "key 51", "key 1"), ("streams", "stream-00", "stream-51")):
+        page = admin.page(f"{APP}/{path}")
+        assert f">{first}<" in page
+        assert f">{last}<" not in page
+        older = unescape(re.findall(r'rel="next" href="([^"]+)"', page)[0])
+        assert f">{last}<" in admin.page(older)
+        newer = unescape(re.findall(r'rel="prev" href="([^"]+)"', admin.page(older))[0])
+        assert f">{first}<" in admin.page(newer)
 
 
 def test_the_lines_of_a_budget_are_given_in_percent(web: Web, admin: Person) -> None:
@@ -232,10 +270,10 @@ def test_a_stream_gets_its_title_and_its_links(web: Web, admin: Person) -> None:
     page = admin.change(f"{APP}/streams", stream="news", title="Our <b>news</b>", unsubscribe="true", **WHY).text
     assert "Our &lt;b&gt;news&lt;/b&gt;" in page
     assert "<b>news</b>" not in page
-    [stream] = web.gateway.streams.of_app(ROOT, "invites")
+    [stream] = web.gateway.streams.page(ROOT, "invites", PageByName(10)).data
     assert (stream.name, stream.title, stream.unsubscribe) == ("news", "Our <b>news</b>", True)
     admin.change(f"{APP}/streams", stream="news", title="News", **WHY)
-    [stream] = web.gateway.streams.of_app(ROOT, "invites")
+    [stream] = web.gateway.streams.page(ROOT, "invites", PageByName(10)).data
     assert (stream.title, stream.unsubscribe) == ("News", False)
     assert [row["reason"] for row in audited(web, "stream_set")] == [WHY["reason"]] * 2
 

@@ -49,8 +49,8 @@ def actions(page: str) -> list[str]:
 
 def cells_of(page: str) -> list[list[str]]:
     """The text of each cell of each row."""
-    body = page.partition("<tbody>")[2].partition("</tbody>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    body = page.partition("<tbody")[2].partition("</tbody>")[0]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body, re.DOTALL)
     return [
         [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
         for row in rows

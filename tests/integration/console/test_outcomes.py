@@ -53,7 +53,7 @@ def text_of(page: str) -> str:
 
 def listed(page: str) -> list[str]:
     """Return the ids of the emails of a page, one for each recipient."""
-    return re.findall(r'<th role="rowheader" scope="row"><a href="/console/emails/([0-9a-f-]{36})"', page)
+    return re.findall(r'<th role="rowheader" scope="row" class="wide"><a href="/console/emails/([0-9a-f-]{36})"', page)
 
 
 def test_the_page_counts_and_lists_outcomes(web: Web, emails: list[UUID]) -> None:

@@ -168,7 +168,8 @@ def test_applications_and_providers_are_listed_by_how_much_they_hurt(web: Web, v
     page = viewer.page("/console").partition("What hurts our reputation")[2]
     names = re.findall(r'<th scope="row">(?:<a[^>]+>)?([^<]+)', page)
     assert names == ["invites", "shop", "microsoft", "gmail"]
-    assert re.search(r'href="/console/emails\?app=shop&amp;since=[^"]+&amp;state=bounced"', page)
+    assert re.search(r'href="/console/emails\?state=bounced&amp;cause=[^"]+&amp;app=shop&amp;since=', page)
+    assert re.search(r'href="/console/emails\?state=bounced&amp;cause=[^"]+&amp;provider=gmail&amp;since=', page)
 
 
 def test_rates_are_shown_beside_the_lines_of_aws_and_ours(web: Web, viewer: Person) -> None:
@@ -225,3 +226,44 @@ def test_what_others_wrote_does_nothing_on_the_page(web: Web, viewer: Person) ->
     page = viewer.page("/console")
     assert ATTACK not in page
     assert ATTACK in unescape(page)
+
+
+FIGURE = re.compile(r'(?:<a href="([^"]+)">\s*)?<span class="figure">([^<]*)</span>')
+COUNT = re.compile(r'<td class="number">(?:<a href="([^"]+)">)?([\d,]+)(?:</a>)?</td>|<a href="([^"]+)">([\d,]+)</a>')
+SAID_BY_SES = "/console/account"
+
+
+def listed(page: str) -> int:
+    """How many rows a page lists: in the body of its table, or as the articles of incidents."""
+    bodies: list[str] = re.findall(r"<tbody[^>]*>(.*?)</tbody>", page, re.DOTALL)
+    return sum(body.count("<tr") for body in bodies) + page.count('<article class="incident"')
+
+
+def test_every_figure_leads_to_what_it_counts(web: Web) -> None:
+    """A list with as many rows; what is no count, such as a rate, leads to where it comes from. Nothing is nothing."""
+    of_two_apps(web.gateway)
+    submit(web.gateway, caller(web.gateway), "kim@gmx.de", lane=Lane.BULK)
+    submit(web.gateway, caller(web.gateway), "lee@gmail.com")
+    held = submit(web.gateway, caller(web.gateway), "sue@gmail.com")
+    change(web.gateway, "recipients", {"state": "held"}, email_id=held)
+    put(web.gateway, "{}", "[]")
+    with web.gateway.database.transaction() as connection:
+        incidents.note(connection, kind="refused_for_policy", subject="example.net", detail="No.")
+    person = signed_in(web)
+    page = unescape(person.page("/console"))
+    figures = [(link, number) for link, number in FIGURE.findall(page) if link != SAID_BY_SES]
+    counts = [(one or other, number or more) for one, number, other, more in COUNT.findall(page)]
+    assert all(link for link, _ in figures)
+    assert all(link or number == "0" for link, number in counts)
+    wanted = {link: int(number.replace(",", "")) for link, number in figures + counts if link}
+    assert sum(number > 0 for number in wanted.values()) > 20
+    for link, number in wanted.items():
+        assert listed(person.page(link)) == number, (link, number)
+
+
+def test_what_a_viewer_may_not_see_is_no_link(web: Web, viewer: Person) -> None:
+    """The notifications are for operators: a viewer sees how many they are."""
+    put(web.gateway, "{}")
+    shown = viewer.page("/console/now")
+    assert "1 notifications to read" in words(shown)
+    assert "/console/notifications" not in shown

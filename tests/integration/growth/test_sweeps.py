@@ -16,7 +16,7 @@ from tests.support.database.query_plans import require_cheap, watching
 from tests.support.database.walks import PERSON
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
 from tests.support.gateway.gateways import caller, gateway_on
-from tests.support.gateway.list_sync import two_lists
+from tests.support.suppression.list_sync import two_lists
 from tests.support.users.people import person, sign_in
 from tests.support.webhooks.endpoints import scripted, subscribe
 

@@ -24,8 +24,8 @@ from tests.support.database.interleaving import locked, others
 from tests.support.gateway.emails import state_of, submit
 from tests.support.gateway.emails import take as claim_all
 from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
-from tests.support.gateway.list_files import take
 from tests.support.gateway.rows import change, count, recipient_of, rows
+from tests.support.suppression.list_files import take
 
 POLICY = {"action": "failed", "status": "5.7.1", "diagnosticCode": "smtp; 550 5.7.1 blocked by our RBL"}
 

@@ -16,9 +16,9 @@ from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, complained, put
 from tests.support.gateway.emails import ROOT, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import csv_of, take
-from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.rows import recipient_of
+from tests.support.suppression.list_files import csv_of, take
+from tests.support.suppression.list_sync import two_lists
 
 KIM: Final = "kim@example.net"
 

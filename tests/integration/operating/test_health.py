@@ -1,5 +1,6 @@
 """The health checks that an operator on call sees: which part is not well, and whether email is sent all the same."""
 
+from contextlib import closing
 from datetime import timedelta
 
 from alembic import command
@@ -92,3 +93,17 @@ def test_an_open_circuit_is_reported_with_its_reason(gateway: Gateway) -> None:
     found = checks(gateway)["circuits"]
     assert (found.ok, found.required) == (False, False)
     assert "The account is paused." in found.detail
+
+
+def test_a_configured_smtp_door_has_to_be_open(migrated_sqlite_url: str, redis_url: str) -> None:
+    """Its absence is reported; the API accepts email all the same. Without a port there is no check."""
+    settings = settings_for(migrated_sqlite_url, redis_url, smtp_port=2525, smtp_clear_auth_on_loopback=True)
+    with closing(build(settings)) as gateway:
+        assert "start `./postern smtp`" in checks(gateway)["smtp"].detail
+        assert not checks(gateway)["smtp"].required
+        gateway.smtp_door.beat("smtp:host:1", {})
+        assert checks(gateway)["smtp"].ok
+        age(gateway, "heartbeats", "seen_at", timedelta(minutes=2), name="smtp:host:1")
+        assert not checks(gateway)["smtp"].ok
+    with closing(build(settings_for(migrated_sqlite_url, redis_url))) as gateway:
+        assert "smtp" not in checks(gateway)

@@ -7,20 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from sqlalchemy import LargeBinary
 from standardwebhooks import Webhook
 
+from app.domain.apps.callers import Scope
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.health import Check
+from app.store.engine.clock import host_clock
 from app.store.operating.sealed_rows import KINDS
 from app.store.tables.core import metadata
 from app.wiring.gateway import Gateway
 from tests.support.aws.ses_events import about, bring
+from tests.support.aws.signing import signed_by_botocore
 from tests.support.gateway.emails import ROOT, state_of, submit
 from tests.support.gateway.forgetting import forget, with_account
-from tests.support.gateway.gateways import TOPIC, ScriptedMailer, caller, gateway_on
+from tests.support.gateway.gateways import TOPIC, ScriptedMailer, caller, gateway_on, issue
 from tests.support.gateway.rows import make_due, recipient_of, rows
 from tests.support.gateway.web import AccountList
 from tests.support.servers.cli import surroundings
@@ -70,6 +74,10 @@ def sealed_key_of(gateway: Gateway, table: str) -> bytes:
     return bytes(row["sealed_key"])
 
 
+def keys_of(gateway: Gateway) -> Check:
+    return next(check for check in gateway.health.ready() if check.name == "keys")
+
+
 def test_a_rotation_keeps_emails_bounces_and_pseudonyms(process: Processes, mailer: ScriptedMailer) -> None:
     """In each phase emails are accepted and sent, a bounce suppresses, and a forgotten address stays suppressed."""
     with process(OLD) as gateway:
@@ -105,6 +113,25 @@ def test_a_rotation_keeps_the_secrets_of_endpoints(process: Processes) -> None:
         Webhook(added.secret).verify(poster.got[0].body, dict(poster.got[0].headers))
 
 
+def test_a_rotation_keeps_the_secrets_of_the_ses_door(process: Processes) -> None:
+    """Resealed, they open with the new key alone. A process that lacks the key says so, and blames no client."""
+    with process(OLD) as gateway:
+        issued = issue(gateway, scopes=frozenset({Scope.SES}))
+        credentials = ReadOnlyCredentials(issued.access_key_id, issued.secret, None)
+    with process(NEW) as gateway:
+        with pytest.raises(ServiceUnavailable):
+            gateway.authenticate_sigv4(signed_by_botocore(credentials, host_clock()))
+        check = keys_of(gateway)
+        assert (check.ok, check.required) == (False, False)
+        assert "The SES door is shut" in check.detail
+    with process(f"{NEW},{OLD}") as gateway:
+        [*_, done] = gateway.rotation.reseal(ROOT)
+        assert done.sealed["api_keys"] == 1
+    with process(NEW) as gateway:
+        assert gateway.authenticate_sigv4(signed_by_botocore(credentials, host_clock())).app == "invites"
+        assert keys_of(gateway).ok
+
+
 def test_a_process_without_the_key_ends_no_email(process: Processes, mailer: ScriptedMailer) -> None:
     """A worker with OLD only keeps emails that NEW sealed, however often it tries; one with NEW sends them."""
     with process(f"{NEW},{OLD}") as web, process(OLD) as worker:
@@ -134,27 +161,23 @@ def test_a_key_sealed_under_an_older_key_is_sealed_again(process: Processes) -> 
 
 def test_readiness_reports_keys_that_a_process_lacks(process: Processes) -> None:
     """Without the key of the pseudonyms it is not ready; where only some emails wait for another key, it is."""
-
-    def keys(gateway: Gateway) -> Check:
-        return next(check for check in gateway.health.ready() if check.name == "keys")
-
     with process(OLD) as early:
         submit(early, caller(early), BOB)
-        assert keys(early).ok
+        assert keys_of(early).ok
         with process(f"{OLD},{NEW}") as gateway:
-            assert keys(gateway).ok
+            assert keys_of(gateway).ok
         with process(NEW) as gateway:
-            check = keys(gateway)
+            check = keys_of(gateway)
             assert (check.ok, check.required) == (False, True)
             assert "put that key back" in check.detail
         with process(f"{NEW},{OLD}") as gateway:
             gateway.pseudonyms(BOB)
         with process(NEW) as gateway:
-            check = keys(gateway)
+            check = keys_of(gateway)
             assert (check.ok, check.required) == (False, False)
             assert "Email waits" in check.detail
         # It has opened the key of the pseudonyms before that was sealed under the new one.
-        assert (keys(early).ok, keys(early).required) == (False, False)
+        assert (keys_of(early).ok, keys_of(early).required) == (False, False)
 
 
 def test_a_probe_changes_nothing(process: Processes) -> None:
@@ -226,6 +249,7 @@ def test_the_rotation_has_every_sealed_column() -> None:
               if isinstance(column.type, LargeBinary)}  # fmt: skip
     wrapped = {(kind.name, "sealed_key") for kind in KINDS}
     beside = {("emails", "sealed_body"), ("peppers", "sealed"), ("webhook_secrets", "sealed"), ("users", "sealed_totp")}
+    beside |= {("api_keys", "sealed_secret")}
     digests = {("api_keys", "secret_sha256"), ("idempotency_keys", "fingerprint")}
     of_sign_ins = {("user_sessions", "token_hash"), ("sign_in_links", "token_hash"), ("sign_in_failures", "name_key")}
     public = {("signing_certificates", "pem"), ("signing_certificates", "proof")}

@@ -212,3 +212,16 @@ def test_a_sweep_that_has_not_succeeded_lately_is_named(gateway: Gateway) -> Non
     assert (sweeps().ok, sweeps().required) == (False, False)
     assert "bells (" in sweeps().detail
     assert "expiry" not in sweeps().detail
+
+
+def test_what_smtp_doors_count_is_shown(web: Web) -> None:
+    """Of all doors together, added up over their restarts; a gateway without one shows nothing."""
+    assert not any(name.startswith("postern_smtp") for name in scraped(web))
+    door = web.gateway.smtp_door
+    door.beat("smtp:host:1", {("smtp_message", "accepted"): 2, ("smtp_ms", ""): 1500})
+    door.beat("smtp:host:2", {("smtp_message", "accepted"): 1, ("smtp_session", "ended"): 1})
+    figures = scraped(web)
+    assert figures["postern_smtp_doors_alive"] == 2
+    assert figures["postern_smtp_messages_total accepted"] == 3
+    assert figures["postern_smtp_sessions_total ended"] == 1
+    assert figures["postern_smtp_message_seconds_total"] == 1.5

@@ -14,7 +14,17 @@ from app.queue import Lane
 from app.services.submission.accept import Submission
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced
-from tests.support.gateway.emails import bounce, complaint, delivery, feed, state_of, submission, submit, take
+from tests.support.gateway.emails import (
+    bounce,
+    complaint,
+    delivery,
+    feed,
+    message_of,
+    state_of,
+    submission,
+    submit,
+    take,
+)
 from tests.support.gateway.forgetting import KEY, KIM, NAMED, OpaqueMailer, forget, live
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, change, everything_stored, recipient_of, rows
@@ -144,7 +154,7 @@ def test_a_waiting_email_to_another_person_loses_the_address(gateway: Gateway, m
     """The application had put the address into its headers or its Reply-To; it is removed, and the email is sent."""
     kept = Mailbox("Help", parse_address("help@example.com"))
     written = replace(
-        submission("ann@example.net").message,
+        message_of(submission("ann@example.net")),
         headers=(("X-From-Friend", f"{KIM} sent you this"),),
         reply_to=(parse_mailbox(NAMED), kept),
     )

@@ -10,7 +10,7 @@ from app.store.sending import circuits
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import submit, take
 from tests.support.gateway.gateways import issue
-from tests.support.gateway.list_files import put
+from tests.support.suppression.list_files import put
 
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 

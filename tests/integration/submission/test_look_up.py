@@ -1,5 +1,6 @@
 """What an application may look up: all of its own emails, and nothing of another application's."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from app.queue import Lane
 from app.services.paging import Page
 from app.services.submission import look_up
 from app.services.submission.look_up import EmailFilter
+from app.store.submission import email_pages
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
@@ -69,6 +71,64 @@ def test_emails_are_filtered(gateway: Gateway) -> None:
     ):
         assert [email.id for email in gateway.look_up.emails(who, one, Page(10)).data] == [wanted], one
     assert gateway.look_up.emails(who, EmailFilter(to="kim@example.net", stream="other"), Page(10)).data == ()
+
+
+def test_emails_are_found_by_their_lane_and_by_what_is_due(gateway: Gateway) -> None:
+    """What is due waits, and its time has come; by lane, or in all of them."""
+    who = caller(gateway)
+    gone = submit(gateway, who, "ann@gmail.com", lane=Lane.BULK)
+    gateway.deliver.drain(Lane.BULK)
+    later = submit(gateway, who, "ann@gmail.com", lane=Lane.BULK, scheduled_in=timedelta(hours=1))
+    bulk, soon = (submit(gateway, who, "ann@gmail.com", lane=lane) for lane in (Lane.BULK, Lane.TRANSACTIONAL))
+    for wanted, expected in (
+        (EmailFilter(lane=Lane.BULK), [bulk, later, gone]),
+        (EmailFilter(lane=Lane.BULK, is_due=True), [bulk]),
+        (EmailFilter(lane=Lane.TRANSACTIONAL, is_due=True), [soon]),
+        (EmailFilter(is_due=True), [soon, bulk]),
+        (EmailFilter(is_due=True, states=(State.SCHEDULED,)), []),
+        (EmailFilter(is_due=True, states=(State.SENT,)), []),
+        (EmailFilter(is_due=True, to="ann@gmail.com", lane=Lane.BULK), [bulk]),
+    ):
+        for reader in (who, ROOT):
+            assert [one.id for one in gateway.look_up.emails(reader, wanted, Page(10)).data] == expected, wanted
+    first = gateway.look_up.emails(ROOT, EmailFilter(is_due=True), Page(1))
+    assert ([one.id for one in first.data], first.has_more) == ([soon], True)
+    assert [one.id for one in gateway.look_up.emails(ROOT, EmailFilter(is_due=True), Page(1, after=soon)).data] == [
+        bulk
+    ]
+
+
+def test_what_is_due_is_found_among_many_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more than are sorted, it is found among all that waits."""
+    monkeypatch.setattr(email_pages, "_DUE_SORTED", 1)
+    who = caller(gateway)
+    submit(gateway, who, "ann@gmail.com", scheduled_in=timedelta(hours=1))
+    due = [submit(gateway, who, "ann@gmail.com") for _ in range(2)]
+    for reader in (who, ROOT):
+        found = gateway.look_up.emails(reader, EmailFilter(is_due=True, lane=Lane.TRANSACTIONAL), Page(10))
+        assert [one.id for one in found.data] == due[::-1]
+
+
+def test_emails_are_found_by_their_mailbox_provider(gateway: Gateway) -> None:
+    """Of any recipient; with a state or a cause, of that same recipient. Other domains have one provider together."""
+    who = caller(gateway)
+    both = submit(gateway, who, "kim@gmail.com", "kim@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    feed(gateway, bounce(gateway, both))
+    later = submit(gateway, who, "ann@googlemail.com")
+    for wanted, expected in (
+        (EmailFilter(provider="gmail"), [later, both]),
+        (EmailFilter(provider="other"), [both]),
+        (EmailFilter(provider="gmail", states=(State.BOUNCED,)), [both]),
+        (EmailFilter(provider="other", states=(State.BOUNCED,)), []),
+        (EmailFilter(provider="gmail", causes=("mailbox_gone",)), [both]),
+        (EmailFilter(provider="gmail", last_events=("queued",)), [later]),
+        (EmailFilter(provider="yahoo"), []),
+    ):
+        for reader in (who, ROOT):
+            assert [one.id for one in gateway.look_up.emails(reader, wanted, Page(10)).data] == expected, wanted
+    with pytest.raises(ValidationFailed, match="One of apple"):
+        gateway.look_up.emails(who, EmailFilter(provider="google"), Page(10))
 
 
 def test_two_tags_of_one_name_are_kept_and_found(gateway: Gateway) -> None:

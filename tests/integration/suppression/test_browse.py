@@ -12,7 +12,7 @@ from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import put
+from tests.support.suppression.list_files import put
 
 
 def fill(gateway: Gateway) -> None:

@@ -13,11 +13,11 @@ from app.store.suppression.suppressions import NewSuppression
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, state_of, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import csv_of
-from tests.support.gateway.list_files import take as taken_in
 from tests.support.gateway.rows import count
 from tests.support.gateway.unsubscribe import BACK, BASE, KIM, ONE_CLICK, live, mailed, path_of
 from tests.support.gateway.web import Web, body_of, web_on
+from tests.support.suppression.list_files import csv_of
+from tests.support.suppression.list_files import take as taken_in
 
 STREAM = "invites/news"
 

@@ -11,9 +11,9 @@ from app.services.operating.upkeep import Sweep
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.list_files import csv_of, take
-from tests.support.gateway.list_sync import two_lists
 from tests.support.gateway.rows import change, rows
+from tests.support.suppression.list_files import csv_of, take
+from tests.support.suppression.list_sync import two_lists
 
 KIM = "kim@example.net"
 HOUR = timedelta(hours=1)

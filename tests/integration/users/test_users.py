@@ -202,6 +202,25 @@ def test_an_openid_provider_signs_its_users_in(gateway: Gateway) -> None:
     assert enter(OIDC[0], "another", "lee", Role.VIEWER, user_agent="")
 
 
+def test_the_provider_takes_no_role_from_the_last_administrator(gateway: Gateway) -> None:
+    """Who keeps it until there is another one. The audit says so, and the sessions go on."""
+    enter, find = gateway.users.sign_in.with_oidc, gateway.users.users.find
+    token = enter(*OIDC, "kim", Role.ADMIN, user_agent="")
+    enter(*OIDC, "kim", Role.VIEWER, user_agent="")
+    assert find(ROOT, "kim").role is Role.ADMIN
+    assert gateway.users.sessions.behind(token)
+    [kept] = rows(gateway, "audit", action="user.role_kept")
+    assert kept["data"] == {"user": "kim", "role": "viewer", "before": "admin"}
+    gateway.users.users.create(ROOT, "lee", Role.ADMIN)
+    gateway.users.users.disable(ROOT, "lee", WHY)
+    enter(*OIDC, "kim", Role.VIEWER, user_agent="")
+    assert find(ROOT, "kim").role is Role.ADMIN
+    gateway.users.users.enable(ROOT, "lee", WHY)
+    enter(*OIDC, "kim", Role.VIEWER, user_agent="")
+    assert find(ROOT, "kim").role is Role.VIEWER
+    assert gateway.users.sessions.behind(token) is None
+
+
 @pytest.mark.parametrize(
     "issuer, subject, name, error",
     [

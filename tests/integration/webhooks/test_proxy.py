@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from app.domain.webhooks.post_result import PostOutcome
-from app.net.webhooks.proxy import Proxy
+from app.net.proxy import Proxy
 from tests.support.servers.tls import self_signed
 from tests.support.webhooks.posting import HOST, Names, poster
 from tests.support.webhooks.receiver import Answer, receiving, saying, silent

@@ -17,7 +17,7 @@ from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS, OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
-from tests.mutants.seeded.submission import OF_ACCEPTING
+from tests.mutants.seeded.submission import OF_ACCEPTING, OF_RAW_MESSAGES, OF_SMTP, OF_THE_SES_DOOR
 from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
 from tests.mutants.seeded.users import OF_THE_CONSOLE, OF_USERS
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS
@@ -280,6 +280,9 @@ MUTANTS: Final = (
     *OF_ENTRIES,
     *OF_KEYS,
     *OF_ACCEPTING,
+    *OF_RAW_MESSAGES,
+    *OF_SMTP,
+    *OF_THE_SES_DOOR,
     *OF_LOCAL_COMMANDS,
     *OF_NOTIFICATIONS,
     *OF_QUEUES,

@@ -8,6 +8,8 @@ _ROTATION: Final = "tests/integration/operating/test_key_rotation.py"
 _SECRET: Final = "tests/integration/cli/test_secret.py"
 _API_KEYS: Final = "tests/integration/apps/test_keys.py"
 _APPS: Final = "tests/integration/apps/test_apps.py"
+_SES_KEYS: Final = "tests/integration/apps/test_ses_keys.py"
+_SIGNED: Final = "tests/unit/apps/test_authenticate_sigv4.py"
 _FAILED: Final = "tests/integration/submission/test_resend_failed.py"
 
 OF_KEYS: Final = (
@@ -118,5 +120,56 @@ OF_KEYS: Final = (
         file="app/services/apps/authenticate.py",
         edits=(("if key.app.archived_at is not None:", "if key.app.archived_at is None and key.app.name is None:"),),
         killed_by=f"{_APPS}::test_an_archived_application_accepts_nothing[sqlite]",
+    ),
+    Mutant(
+        name="a body need not be the one that was signed",
+        file="app/domain/apps/sigv4_claims.py",
+        edits=(
+            (
+                'raise _mismatch(f"The header {_PAYLOAD} is not the SHA-256 of the body that arrived.")',
+                "return self.payload",
+            ),
+        ),
+        killed_by=f"{_SIGNED}::test_a_request_is_refused_with_the_code_of_aws[a body of another hash]",
+    ),
+    Mutant(
+        name="an expired signature is accepted",
+        file="app/domain/apps/sigv4_claims.py",
+        edits=(("if self.signed_at + lasts < now:", "if self.signed_at + lasts < self.signed_at:"),),
+        killed_by=f"{_SIGNED}::test_a_signature_is_good_for_its_time[late]",
+    ),
+    Mutant(
+        name="a session token in a header is accepted",
+        file="app/domain/apps/sigv4_claims.py",
+        edits=(("if _TOKEN.lower() in headers or _TOKEN in parameters:", "if _TOKEN in parameters:"),),
+        killed_by=f"{_SIGNED}::test_a_request_is_refused_with_the_code_of_aws[a session token]",
+    ),
+    Mutant(
+        name="a secret that this process cannot open is called wrong",
+        file="app/services/apps/authenticate_sigv4.py",
+        edits=(
+            (
+                "        except (UnknownSealingKey, Unsealable) as error:\n            log",
+                "        except (UnknownSealingKey, Unsealable) as error:\n            return None\n            log",
+            ),
+        ),
+        killed_by=f"{_SIGNED}::test_a_secret_that_does_not_open_is_our_fault[another ring]",
+    ),
+    Mutant(
+        name="a revoked key is trusted for minutes",
+        file="app/services/apps/trusted_keys.py",
+        edits=(("_TRUSTED_FOR_S: Final = 4.0", "_TRUSTED_FOR_S: Final = 400.0"),),
+        killed_by=f"{_SES_KEYS}::test_a_revoked_key_is_refused_within_five_seconds_and_its_sealed_secret_deleted[sqlite]",
+    ),
+    Mutant(
+        name="a revoked key keeps its sealed secret",
+        file="app/store/apps/keys.py",
+        edits=(
+            (
+                "revoked.values(revoked_at=now(), sealed_secret=None, sealed_key=None)",
+                "revoked.values(revoked_at=now())",
+            ),
+        ),
+        killed_by=f"{_SES_KEYS}::test_a_revoked_key_is_refused_within_five_seconds_and_its_sealed_secret_deleted[sqlite]",
     ),
 )

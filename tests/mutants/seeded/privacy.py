@@ -45,6 +45,13 @@ OF_PEOPLE: Final = (
         killed_by=f"{_LATE}::test_no_one_is_forgotten_while_an_earlier_call_may_have_sent[sqlite]",
     ),
     Mutant(
+        name="a person is forgotten only while the page is open",
+        file="app/web/console/suppression/address.py",
+        edits=(("        run(steps)\n", ""),),
+        killed_by="tests/integration/console/suppression/test_address.py::"
+        "test_a_person_is_forgotten_though_the_browser_leaves[sqlite]",
+    ),
+    Mutant(
         name="a failure of one kind of retention undoes the others",
         file="app/services/operating/retention.py",
         edits=(("                failures.append(error)\n", "                raise\n"),),

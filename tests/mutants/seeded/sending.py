@@ -167,7 +167,7 @@ OF_THE_CALL: Final = (
     Mutant(
         name="the bound of an email counts its MIME",
         file="app/domain/message/mime.py",
-        edits=(("_RAW_LIMIT = TRAVEL_LIMIT // 4 * 3", "_RAW_LIMIT = TRAVEL_LIMIT"),),
+        edits=(("RAW_LIMIT = TRAVEL_LIMIT // 4 * 3", "RAW_LIMIT = TRAVEL_LIMIT"),),
         killed_by="tests/unit/message/test_mime.py::test_size_is_bounded_as_it_travels",
     ),
     Mutant(

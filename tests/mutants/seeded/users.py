@@ -1,4 +1,4 @@
-"""Mutants of the console: faults that let in a person that has no business there, or show what they may not see."""
+"""Mutants of the console: what lets in who has no business there, shows too much, or is in no browser test."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _SIGN_IN: Final = "tests/integration/users/test_sign_in.py"
 _GUESSES: Final = "tests/integration/users/test_guesses.py"
 _SESSIONS: Final = "tests/integration/users/test_sessions.py"
 _USERS: Final = "tests/integration/users/test_users.py"
-_FRAME: Final = "tests/integration/console/test_frame.py"
+_FRAME: Final = "tests/integration/console/frame/test_frame.py"
 _ACCESS: Final = "app/web/console/frame/access.py"
 
 OF_USERS: Final = (
@@ -97,9 +97,31 @@ OF_USERS: Final = (
         edits=((".order_by(users.c.id).with_for_update()", ".order_by(users.c.id)"),),
         killed_by=f"{_USERS}::test_two_administrators_do_not_disable_each_other_at_once[postgresql]",
     ),
+    Mutant(
+        name="a provider takes the role of the last administrator",
+        file="app/services/users/sign_in.py",
+        edits=(("is_last=user.role is Role.ADMIN and not held", "is_last=False"),),
+        killed_by=f"{_USERS}::test_the_provider_takes_no_role_from_the_last_administrator[sqlite]",
+    ),
+    Mutant(
+        name="every sign-in waits for a silent provider",
+        file="app/net/openid/fetch.py",
+        edits=(("        if not self._silence.is_over():", "        if False:"),),
+        killed_by="tests/integration/users/test_openid_silence.py::"
+        "test_a_silent_provider_is_not_asked_again_by_each_person",
+    ),
 )
 
 OF_THE_CONSOLE: Final = (
+    Mutant(
+        name="a refused form shows the password again",
+        file="app/web/console/frame/refusals/refill.py",
+        edits=(
+            ('{"password", "file", "hidden"}', '{"file", "hidden"}'),
+            ('{"one-time-code", "current-password", "new-password"}', '{"one-time-code"}'),
+        ),
+        killed_by="tests/integration/console/frame/test_refused_forms.py::test_a_password_is_not_shown_again",
+    ),
     Mutant(
         name="a page opens to every role",
         file=_ACCESS,
@@ -122,7 +144,7 @@ OF_THE_CONSOLE: Final = (
         name="a viewer sees addresses on pages",
         file="app/web/console/frame/masks.py",
         edits=(("includes(Role.SUPPORT)", "includes(Role.VIEWER)"),),
-        killed_by="tests/integration/console/test_reachable.py::test_a_viewer_sees_no_address_and_nothing_hostile_runs",
+        killed_by="tests/integration/console/frame/test_reachable.py::test_a_viewer_sees_no_address_and_nothing_hostile_runs",
     ),
     Mutant(
         name="the search leads to a URL with the address",
@@ -135,5 +157,11 @@ OF_THE_CONSOLE: Final = (
         file="app/web/console/frame/masks.py",
         edits=(("includes(Role.OPERATOR)", "includes(Role.VIEWER)"),),
         killed_by="tests/integration/console/test_webhooks.py::test_below_an_operator_only_the_host_of_a_url_is_seen[sqlite]",
+    ),
+    Mutant(
+        name="a change that no browser test makes",
+        file="app/web/console/sending/lanes.py",
+        edits=(("def resume_lane(", "def resume_one_lane("),),
+        killed_by="tests/e2e/console/test_every_change.py::test_every_change_is_made_in_a_browser",
     ),
 )

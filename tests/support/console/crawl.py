@@ -15,7 +15,7 @@ START: Final = "/console"
 _LINK: Final = re.compile(r'(?:href|src|hx-get)="(/console[^"#]*)"')
 
 
-def crawl(web: Web, person: Person, *, statuses: Collection[int] = (200,), of_each: int = 4) -> dict[str, list[str]]:
+def crawl(web: Web, person: Person, *, statuses: Collection[int] = (200,), of_each: int = 5) -> dict[str, list[str]]:
     """Return the paths that links lead to, at most `of_each` of a kind, by endpoint; each has one of the statuses."""
     adapter = web.client.application.url_map.bind("localhost")
     found: dict[str, list[str]] = {}

@@ -24,9 +24,9 @@ def with_password(web: Web, name: str = "kim", role: Role = Role.VIEWER, passwor
     return person
 
 
-def with_codes(web: Web) -> tuple[Person, str]:
+def with_codes(web: Web, name: str = "kim") -> tuple[Person, str]:
     """Return a person who has set up an authenticator, and its secret."""
-    person = with_password(web)
+    person = with_password(web, name)
     secret = secret_of(person.post(f"{OWN_ACCOUNT}/authenticator"))
     person.change(f"{OWN_ACCOUNT}/authenticator/confirm", secret=secret, code=code_of(secret))
     return person, secret

@@ -13,7 +13,7 @@ from app.store.feedback.refused_messages import NewRefused
 from app.store.operating import incidents
 from app.store.tables.core import reviews
 from tests.support.aws.notifications import put
-from tests.support.gateway.emails import bounce, complaint, delivery, feed
+from tests.support.gateway.emails import ROOT, bounce, complaint, delivery, feed
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import change
 from tests.support.gateway.web import Headers, Web
@@ -30,6 +30,7 @@ def fill(web: Web) -> Caller:
     """Submit emails of every fate, and let things go wrong. Return their application."""
     gateway = web.gateway
     who, headers = caller(gateway), web.key()
+    gateway.streams.set(ROOT, who.app, "news", title="News")
     hook = subscribe(gateway, who, "email.bounced", "email.delivered").endpoint
     arrived, gone, annoyed, held = (
         _submit(web, headers, f"{name}@mail.example.net") for name in ("ann", "kim.gone", "lee", "mia")

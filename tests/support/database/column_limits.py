@@ -21,11 +21,11 @@ from app.domain.webhooks.retries import DeliveryState
 from app.queue import Lane
 from app.services.feedback.queues.verdicts import CRASHED
 from app.services.operating.retention import EVENTS_CURSOR
-from app.services.tally import BOUNCE, EVENTS
+from app.services.tally import BOUNCE, EVENTS, SMTP_MESSAGE, SMTP_MILLISECONDS, SMTP_RECIPIENT, SMTP_SESSION
 from app.store.account.ses_list import CURSOR
 from app.store.feedback.notifications import InboxState
 from app.store.feedback.queue_positions import cursor_of
-from app.store.operating.heartbeats import CANARY, STAND_IN, SWEEPER, WORKER
+from app.store.operating.heartbeats import CANARY, SMTP, STAND_IN, SWEEPER, WORKER
 from app.store.sending.attempts import AttemptOutcome, OutcomeSource
 from app.store.suppression import reviews
 
@@ -86,7 +86,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "events.type": frozenset(EventType),
     "notifications.kind": frozenset(SnsType),
     "notifications.state": frozenset(InboxState),
-    "heartbeats.kind": frozenset({WORKER, SWEEPER, STAND_IN, CANARY}),
+    "heartbeats.kind": frozenset({WORKER, SWEEPER, STAND_IN, CANARY, SMTP}),
     "hourly_counts.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "hourly_counts.what": frozenset(Counted),
     "incidents.kind": frozenset({"foreign_configuration_set", "unreadable_notification", "unsubscribe_link_missing"}),
@@ -106,7 +106,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "suppressions.origin": frozenset(Origin),
     "suppressions.ses_removal": frozenset({"pending", "done"}),
     "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause),
-    "tallies.what": frozenset({BOUNCE, *EVENTS}),
+    "tallies.what": frozenset({BOUNCE, *EVENTS, SMTP_SESSION, SMTP_RECIPIENT, SMTP_MESSAGE, SMTP_MILLISECONDS}),
     "users.role": frozenset(Role),
     "webhook_attempts.outcome": frozenset(PostOutcome),
     "webhook_deliveries.state": frozenset(DeliveryState),

@@ -14,6 +14,7 @@ ELSEWHERE: Final = {
     ("demo",),
     ("up",),
     ("simulator",),
+    ("smtp",),
     ("send",),
     ("bench",),
     ("chaos",),

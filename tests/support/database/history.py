@@ -81,9 +81,10 @@ from moments, lateral (select n > %(total)s * 89 / 90 or n <= 1000 as fresh) as 
 """,
     "recipients": """
 insert into recipients (id, email_id, app_id, lane, scope, sender_domain, position, kind, address, key, pseudonym,
-                        state, cause, due_at, expires_at, attempts, lease_token, lease_until, ses_message_id,
-                        unconfirmed_since, opened_at, clicked_at, created_at, updated_at)
-select id, id, app_id, 'bulk', 'app/default', 'example.com', 0, 'to', key, key, '', state,
+                        mailbox_provider, state, cause, due_at, expires_at, attempts, lease_token, lease_until,
+                        ses_message_id, unconfirmed_since, opened_at, clicked_at, created_at, updated_at)
+select id, id, app_id, 'bulk', 'app/default', 'example.com', 0, 'to', key, key, '',
+    case when n %% 3 = 0 then 'gmail' when n %% 5000 = 7 then 'orange' else 'other' end, state,
     case when state = 'bounced' then case n %% 20000 when 945 then 'mailbox_full' else 'mailbox_gone' end end,
     case when state in ('queued', 'scheduled', 'retry_wait') then now() + interval '1 hour' else at end,
     case when n > %(total)s - 3000 then now() + (n %% 7 - 1) * interval '1 hour' end, 1,

@@ -32,6 +32,8 @@ def email_queries() -> Iterator[str]:
     yield from (f"to={ROLE_ADDRESS}&state={state}" for state in (State.DELIVERED, State.HELD))
     yield from (f"tag={tag}" for tag in ("campaign:c3", "user:77", "user:nobody"))
     yield from (f"stream={stream}" for stream in ("default", "rare", "never"))
+    yield from (f"lane={lane}" for lane in ("bulk", "transactional", "bulk&due=true", "transactional&due=true"))
+    yield from (f"provider={provider}" for provider in ("gmail", "orange", "tencent", "orange&state=complained"))
     yield from (f"actor={actor}" for actor in ("importer", "inviter-77", "inviter-none"))
     yield from (
         f"actor={actor}&{more}" for actor in ("importer", "inviter-77") for more in ("state=held", f"to={PERSON}")
@@ -101,6 +103,7 @@ def delivery_queries() -> Iterator[str]:
 QUERIES: Final = {
     ("GET", "/v1/emails"): list(email_queries()),
     ("GET", "/v1/apps"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
+    ("GET", "/v1/apps/<app>/keys"): ["", f"limit=2&after={NO_ID}", f"before={NO_ID}"],
     ("GET", "/v1/outcomes"): list(outcome_queries(page=True)),
     ("GET", "/v1/outcomes/counts"): list(outcome_queries(page=False)),
     ("GET", "/v1/outcome-links"): [

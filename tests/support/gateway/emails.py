@@ -42,6 +42,12 @@ def submission(
     return Submission(message=message, lane=lane, **more)
 
 
+def message_of(email: Submission) -> Message:
+    """Return the message of an email whose parts were given one by one."""
+    assert isinstance(email.message, Message)
+    return email.message
+
+
 def submit(
     gateway: Gateway, who: Caller, *to: str, lane: Lane | None = None, idempotency: str | None = None, **more: Any
 ) -> UUID:

@@ -21,8 +21,11 @@ OURS = (
     "config_names.py",
     "config_openid.py",
     "config_outgoing.py",
+    "config_requests.py",
     "config_retention.py",
+    "config_smtp.py",
     "config_urls.py",
+    "config_workers.py",
     "wsgi.py",
     "postern",
 )

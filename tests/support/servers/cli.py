@@ -74,7 +74,7 @@ class Up:
     """A running `postern up`, and its API."""
 
     process: "subprocess.Popen[str]"
-    ready: dict[str, str]
+    ready: Json
     directory: Path
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=PATIENCE_S))
 
@@ -112,7 +112,7 @@ def up(directory: Path, *words: str, data: str = "data", **environment: str) -> 
     """Run `postern up` in a directory, ready; its data is in `data` there. It is killed at the end of the block."""
     ready = directory / data / "ready.json"
     process = subprocess.Popen(
-        command("up", "--port", "0", "--simulator-port", "0", *words),
+        command("up", "--port", "0", "--simulator-port", "0", "--smtp-port", "0", *words),
         cwd=directory,
         env=surroundings(**environment),
         stdin=subprocess.DEVNULL,

@@ -7,8 +7,8 @@ from typing import Final
 
 from app.domain.account.published import DnsSilent
 from app.domain.webhooks.addresses import Address, AllowedAddresses
+from app.net.proxy import Proxy
 from app.net.webhooks.post import WebhookPoster
-from app.net.webhooks.proxy import Proxy
 
 HOST: Final = "hooks.example.com"
 LOOPBACK: Final = ("127.0.0.0/8", "::1")

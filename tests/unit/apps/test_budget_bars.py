@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.apps.budget import Budget, Spent, Window
+from app.domain.apps.budget import Budget, Level, Spent, Window, judge
 from app.web.console.apps.budget_bars import WIDTH, bars_of, in_percent
 
 BUDGET = Budget(minimum=100, warn_bounces=0.02, pause_bounces=0.04)
@@ -14,15 +14,17 @@ BUDGET = Budget(minimum=100, warn_bounces=0.02, pause_bounces=0.04)
         (0, 0, "unsure", "too few to judge"),
         (99, 99, "unsure", "too few to judge"),
         (1, 100, "good", "below the lines"),
-        (2, 100, "warn", "over the first line"),
+        (2, 100, "unsure", "too few to judge"),
         (3, 100, "warn", "over the first line"),
         (4, 100, "bad", "over the second line"),
         (100, 100, "bad", "over the second line"),
     ],
 )
 def test_a_bar_says_which_line_is_crossed(bounced: int, sent: int, level: str, word: str) -> None:
-    """A line is crossed where its share is reached; below the minimum nothing is judged."""
-    bounces, complaints = bars_of(BUDGET, {Window.DAY: Spent(sent=sent, hard_bounced=bounced)})
+    """A line is crossed where its share is reached. What is too few for the budget is too few for the bar."""
+    spent = Spent(sent=sent, hard_bounced=bounced)
+    bounces, complaints = bars_of(BUDGET, {Window.DAY: spent})
+    assert (level in {"warn", "bad"}) == (judge(BUDGET, {Window.DAY: spent}).level > Level.FINE)
     assert (bounces.level, bounces.word, bounces.number, bounces.sent) == (level, word, bounced, sent)
     assert complaints.length == 0
 

@@ -18,6 +18,7 @@ from app.cli.shell.command import Command, duration, on_gateway
 from app.cli.shell.settings import REQUIRED, variables
 from app.cli.shell.terminal import shown
 from app.cli.submission.send import email_of
+from app.domain.apps.doors import SesAccess
 from app.domain.errors import Fault, ValidationFailed
 from app.store.apps.apps import App
 from app.store.apps.keys import ApiKey
@@ -164,13 +165,14 @@ def test_the_curl_to_paste_carries_the_key_and_valid_json() -> None:
         url="http://127.0.0.1:1", api_key="ptn_k", admin_key="ptn_a", sender="i@example.com",
         console_url="http://127.0.0.1:1/console/sign-in/link/t",
         simulator_url="http://127.0.0.1:2", database_url="sqlite:///x", redis_url="unix:///y",
+        ses=SesAccess(endpoint_url="http://127.0.0.1:1", region="r", access_key_id="ptn_k", secret_access_key="s"),
     )  # fmt: skip
     pasted = curl(ready, to=GONE)
     assert "Bearer ptn_k" in pasted
     assert json.loads(pasted.partition("-d '")[2].rstrip("'"))["to"] == GONE
     assert list(ready.as_json()) == [
         "url", "from", "api_key", "admin_key", "console_url", "simulator_url", "database_url", "redis_url",
-        "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
+        "ses", "inbox_url", "docs_url", "openapi_url", "readyz_url", "metrics_url",
     ]  # fmt: skip
 
 

@@ -274,3 +274,23 @@ def test_an_openid_provider_on_this_machine_may_be_plain(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SECRET_KEYS", KEY)
     assert load().oidc_roles == ("cn=a=viewer",)
+
+
+SMTP = {"SMTP_PORT": "587", "SMTP_CERTIFICATE": "chain.pem", "SMTP_CERTIFICATE_KEY": "key.pem"}
+
+
+@pytest.mark.parametrize(
+    "settings, fault",
+    [
+        ({"SMTP_PORT": "587"}, "SMTP_CERTIFICATE: SMTP_PORT needs it"),
+        ({"SMTP_TLS_PORT": "465", "SMTP_CLEAR_AUTH_ON_LOOPBACK": "true"}, "SMTP_CERTIFICATE: SMTP_TLS_PORT needs it"),
+        ({**SMTP, "SMTP_CERTIFICATE_KEY": ""}, "SMTP_CERTIFICATE_KEY belong together"),
+        ({**SMTP, "SMTP_BIND": "mail.example.com"}, "SMTP_BIND: "),
+        ({**SMTP, "SMTP_HOST_NAME": "a b"}, "SMTP_HOST_NAME: "),
+    ],
+)
+def test_an_smtp_door_is_one_that_clients_can_use(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], fault: str
+) -> None:
+    """Keys need TLS, and TLS needs a certificate with its key, unless clients of this host need none."""
+    assert fault in faults_of(monkeypatch, **settings)

@@ -39,7 +39,7 @@ def test_every_image_of_others_is_named_by_its_digest() -> None:
     assert [image for image in images if not DIGEST.fullmatch(image)] == []
 
 
-@pytest.mark.parametrize("name", ["migrate", "web", "worker", "beat", "database", "valkey"])
+@pytest.mark.parametrize("name", ["migrate", "web", "worker", "beat", "smtp", "database", "valkey"])
 def test_every_container_has_its_bounds(name: str) -> None:
     """Each has a limit for its memory and for its log."""
     assert re.search(r"^ +mem_limit: \d+[mg]$", services()[name], re.MULTILINE)
@@ -49,7 +49,7 @@ def test_every_container_has_its_bounds(name: str) -> None:
 
 def test_no_service_is_left_out() -> None:
     """A new service needs its limits as well."""
-    assert set(services()) == {"migrate", "web", "worker", "beat", "database", "valkey"}
+    assert set(services()) == {"migrate", "web", "worker", "beat", "smtp", "database", "valkey"}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -67,7 +67,9 @@ def test_a_unit_sees_the_processors_of_its_host(unit: Path) -> None:
 
 
 def test_the_units_have_one_sandbox() -> None:
-    """All units have the same restrictions."""
+    """All units have the same restrictions, but that the SMTP door may listen at ports below 1024."""
     boxes = {re.sub(r"(?s).*(?=NoNewPrivileges=)|\n\[Install].*", "", unit.read_text()) for unit in UNITS}
-    assert len(UNITS) == 3
-    assert len(boxes) == 1
+    assert len(UNITS) == 4
+    low_ports = re.compile(r"(?m)^#.*\n|(?<=Capabilities=)CAP_NET_BIND_SERVICE$|(?<=Set=)CAP_NET_BIND_SERVICE$")
+    assert len({low_ports.sub("", box) for box in boxes}) == 1
+    assert sum("CAP_NET_BIND_SERVICE" in unit.read_text() for unit in UNITS) == 1

@@ -20,11 +20,13 @@ SUPPRESSION = "app.services.suppression.*"
 BEFORE_SUBMISSION = {SUPPRESSION, "app.services.account", "app.services.sending", "app.services.apps"}
 BEFORE_FEEDBACK = {*BEFORE_SUBMISSION, "app.services.submission", "app.services.privacy", "app.services.operating"}
 ENTRANCE = {DOMAIN, "app.services.*", "app.wiring", *MACHINERY}
-CONFIG_PARTS = {f"config_{part}" for part in ("aws", "faults", "names", "openid", "outgoing", "retention", "urls")}
+CONFIG_PARTS = {file.stem for file in CHECKOUT.glob("config_*.py")}
 MEASURING = {"app.*", "simulator.*", "bench.*", "tests.support.*", "config"}
 AREAS = ("apps", "feedback", "operating", "reporting", "sending", "submission", "suppression", "users", "webhooks")
 AREAS_OF_PAGES = (*AREAS, "account")
 AREAS_OF_COMMANDS = (*AREAS, "privacy")
+AREAS_OF_WEB = ("feedback", "openapi", "operating", "reporting", "ses", "submission", "suppression", "webhooks")
+IN_WEB = {*ENTRANCE, "app.web.http", "app.web.http.faults"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app.web.*", "app.wiring", "config"},
@@ -33,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.telemetry": set(),
     "app.domain": set(),
     "app.domain.message": {"app.domain"},
+    "app.domain.message.raw": {"app.domain", "app.domain.message", "app.domain.apps"},
     "app.domain.sending": {"app.domain"},
     "app.domain.feedback": {"app.domain", "app.domain.sending"},
     "app.domain.suppression": {"app.domain", "app.domain.message", "app.domain.feedback"},
@@ -84,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.users": {*IN_SERVICES, SUPPRESSION},
     "app.services.webhooks": {*IN_SERVICES, SUPPRESSION, "app.services.sending"},
     "app.services.submission": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.reporting"},
+    "app.services.submission.doors": {*IN_SERVICES, *BEFORE_SUBMISSION, "app.services.submission"},
     "app.services.privacy": {*IN_SERVICES, *BEFORE_SUBMISSION},
     "app.services.operating": {
         *IN_SERVICES,
@@ -105,21 +109,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.feedback.*",
         "app.services.operating.canary",
     },
-    "app.wiring": {*HELPERS, "app.net.*", "app.services.*", "app.broker_url", "config"},
+    "app.wiring": {*HELPERS, "app.net", "app.net.*", "app.services.*", "app.broker_url", "config"},
     "app.web": set(),
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
     "app.web.apps": {*ENTRANCE, "app.web.http"},
     "app.web.console": {"app.web.console.*", "app.web.http"},
-    "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    "app.web.console.frame": {*ENTRANCE, "app.web.http", "app.web.http.faults", "app.web.console.frame.refusals"},
+    "app.web.console.frame.refusals": {"app.domain"},
     **{f"app.web.console.{area}": {*ENTRANCE, "app.web.http", "app.web.console.frame"} for area in AREAS_OF_PAGES},
-    "app.web.feedback": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.openapi": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.operating": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.reporting": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.submission": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.suppression": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
-    "app.web.webhooks": {*ENTRANCE, "app.web.http", "app.web.http.faults"},
+    **{f"app.web.{area}": IN_WEB for area in AREAS_OF_WEB},
+    **{f"app.web.ses.{version}": {*IN_WEB, "app.web.ses"} for version in ("v1", "v2")},
     "app.cli": {*ENTRANCE, "app.cli.*", "config"},
     "app.cli.shell": {*ENTRANCE, "config"},
     "app.cli.account": {*ENTRANCE, "app.cli.shell", "config"},
@@ -127,6 +127,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
+    "app.smtp": {*ENTRANCE, "app.smtp.protocol", "config"},
+    "app.smtp.protocol": {DOMAIN},
     "worker": {*ENTRANCE, "app.broker_url", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),

@@ -12,24 +12,25 @@ from app.domain.message.attachments import Attachment
 from app.domain.message.mime import Message, check_message
 from app.web.http.faults.validation import attempt, check
 from app.web.submission.email_requests import EmailBody
+from tests.support.gateway.emails import message_of
 
 LEAST: dict[str, Any] = {"from": "Acme <news@acme.example>", "to": "ann@example.com", "subject": "Hello", "text": "Hi"}
 
 
-def message_of(**change: Any) -> Message:
+def taken(**change: Any) -> Message:
     """Return the message of the least email with this change, which has to be taken."""
-    return check(EmailBody, {**LEAST, **change}).submission().message
+    return message_of(check(EmailBody, {**LEAST, **change}).submission())
 
 
 def faults_of(**change: Any) -> list[Fault]:
     """Return the faults of the least email with this change, from its form or from the domain."""
     body = attempt(EmailBody, {**LEAST, **change})
-    return list(body if isinstance(body, tuple) else check_message(body.submission().message))
+    return list(body if isinstance(body, tuple) else check_message(message_of(body.submission())))
 
 
 def file_of(**fields: Any) -> Attachment:
     """Return the only attachment of an email that has a file with these fields."""
-    [attachment] = message_of(attachments=[fields]).attachments
+    [attachment] = taken(attachments=[fields]).attachments
     return attachment
 
 
@@ -69,7 +70,7 @@ def test_an_empty_list_of_addresses_is_none(empty: Any) -> None:
 )
 def test_a_sender_may_have_a_name_without_quotes(value: str, name: str | None) -> None:
     """The From is one mailbox, and its name is written in quotes for the caller."""
-    sender = message_of(**{"from": value}).sender
+    sender = taken(**{"from": value}).sender
     assert (sender.name, sender.address.email) == (name, "news@acme.example")
 
 
@@ -131,7 +132,7 @@ def test_numbers_and_truth_values_stand_for_themselves() -> None:
             "tags": [{"name": "id", "value": 42}, {"name": "test", "value": True}, {"name": "none", "value": None}],
         },
     )
-    assert body.submission().message.headers == (
+    assert message_of(body.submission()).headers == (
         ("X-Id", "42"),
         ("X-Rate", "0.5"),
         ("X-Test", "true"),
@@ -174,7 +175,7 @@ def test_the_parts_of_pythons_email_library_are_taken_as_they_are() -> None:
     old.set_param("method", "REQUEST")
     old.set_param("name", "invite.ics")
     parts = [*invitation.iter_attachments(), old]
-    files = message_of(
+    files = taken(
         attachments=[{"content": part.get_payload(), "content_type": part["Content-Type"]} for part in parts]
     ).attachments
     assert [(file.filename, file.content_type) for file in files] == [
@@ -218,10 +219,10 @@ def test_a_content_id_may_have_the_brackets_of_its_header(content_id: str) -> No
 def test_a_text_is_made_of_the_html_unless_one_was_given() -> None:
     """Without a text the email gets that of its HTML; an empty text says that it shall have none."""
     html = "<p>Hello <b>Ann</b></p>"
-    assert message_of(html=html, text=None).text == "Hello Ann"
-    assert message_of(html=html, text="").text == ""
-    assert message_of(html=html, text="Own").text == "Own"
-    assert message_of(html="<img src='x'>", text=None).text is None
+    assert taken(html=html, text=None).text == "Hello Ann"
+    assert taken(html=html, text="").text == ""
+    assert taken(html=html, text="Own").text == "Own"
+    assert taken(html="<img src='x'>", text=None).text is None
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,7 @@ def test_an_email_with_anything_in_it_is_not_empty(change: dict[str, Any]) -> No
 def test_a_folded_list_of_message_ids_becomes_one_line() -> None:
     """References as mail software folds them are one list of ids; another header with a line break is refused."""
     folded = "<a@b.example>\r\n\t<c@d.example>,<e@f.example>\n"
-    assert message_of(headers={"references": folded}).headers == (
+    assert taken(headers={"references": folded}).headers == (
         ("references", "<a@b.example> <c@d.example> <e@f.example>"),
     )
     assert [fault.code for fault in faults_of(headers={"X-Ids": folded})] == ["control_character"]

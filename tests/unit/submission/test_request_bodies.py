@@ -19,6 +19,7 @@ from app.web.submission.email_requests import (
     RescheduleBody,
 )
 from app.web.suppression.suppression_requests import SuppressBatchBody, SuppressionBody, UnsuppressBatchBody
+from tests.support.gateway.emails import message_of
 
 SECRET = "s3cret-value@canary.example"
 
@@ -130,7 +131,7 @@ def test_an_email_needs_only_four_fields() -> None:
 def test_every_field_arrives() -> None:
     """The fields of Resend's clients, and Postern's own, all reach the submission."""
     submission = check(EmailBody, WHOLE).submission()
-    message = submission.message
+    message = message_of(submission)
     assert [(mailbox.name, mailbox.address.email) for mailbox in message.to] == [
         ("Ann", "ann@example.com"),
         (None, "bob@example.com"),

@@ -13,7 +13,7 @@ from app.domain.suppression.files.file_text import LINE_LIMIT, UnreadableFile
 from app.domain.suppression.files.formats import Exported, ListFile, Reading, cells_of, header
 from app.domain.suppression.files.rows import ListRow, Refused
 from app.domain.suppression.rules import Origin
-from tests.support.gateway.list_files import csv_of, read
+from tests.support.suppression.list_files import csv_of, read
 
 FORMULAS = ("=1+1", "+49 30 1", "-1", "@sum(a1)", "\tx", "\rx", "'=1", "''x", "'x", "'", "plain", "")
 

@@ -10,7 +10,7 @@ from app.domain.suppression.files.formats import ListFile, Reading
 from app.domain.suppression.files.rows import ListRow, Refused
 from app.domain.suppression.files.vendor_rows import FileFormat, VendorList
 from app.domain.suppression.rules import Origin
-from tests.support.gateway.list_files import CORPUS, read
+from tests.support.suppression.list_files import CORPUS, read
 
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 A_BOUNCE = ("gone.kim@example.net", Origin.BOUNCE)

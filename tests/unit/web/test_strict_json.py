@@ -180,11 +180,12 @@ def test_many_small_values_are_refused_before_they_are_built(raw: bytes) -> None
     assert peak < 2_000_000
 
 
-def test_only_attachments_may_be_large() -> None:
-    """The content of attachments may fill the body; text and everything else together may not."""
+@pytest.mark.parametrize("name", ["content", "RawContent", "Data"])
+def test_only_attachments_may_be_large(name: str) -> None:
+    """The content of attachments and messages may fill the body; text and everything else together may not."""
     content = "A" * (MAX_TEXT + 4)
-    assert load(json.dumps({"attachments": [{"content": content}]}).encode())["attachments"][0]["content"] == content
-    for large in ({"html": content}, {"content": content + "!"}, {"a": {"content": "A", "html": content}}):
+    assert load(json.dumps({"attachments": [{name: content}]}).encode())["attachments"][0][name] == content
+    for large in ({"html": content}, {name: content + "!"}, {"a": {name: "A", "html": content}}):
         with pytest.raises(PayloadTooLarge):
             load(json.dumps(large).encode())
 

@@ -48,6 +48,15 @@ def answers(url: str) -> bool:
         connection.close()
 
 
+def greets(port: int) -> bool:
+    """Whether an SMTP server on this port of loopback sends its greeting right now."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connected:
+            return connected.recv(4) == b"220 "
+    except OSError:
+        return False
+
+
 def pings(redis_url: str) -> bool:
     """Whether the Redis or Valkey at this URL answers PING right now."""
     with Redis.from_url(redis_url, socket_timeout=PATIENCE_S, retry=Retry(NoBackoff(), 0)) as client:

@@ -1,4 +1,4 @@
-"""The child processes of a gateway: simulator, web, worker and beat, each with its production command line.
+"""The child processes of a gateway: simulator, web, SMTP door, worker and beat, each with its production command line.
 
 This module decides the command lines, and when a process counts as up. It starts none of them. Valkey is in
 `embedded_valkey.py`.
@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from app.cli.local.children.port_checks import answers
+from app.cli.local.children.port_checks import answers, greets
 from app.cli.local.children.supervisor import Child
 from app.cli.shell.operated_gateway import CHECKOUT
 from app.domain.errors import ServiceUnavailable
@@ -40,6 +40,18 @@ def web(port: int) -> Child:
         argv=(*_PYTHON, "gunicorn", *config, "--bind", f"127.0.0.1:{port}", "wsgi:app"),
         ready=partial(answers, f"http://127.0.0.1:{port}/healthz"),
         ready_within_s=START_WITHIN_S,
+        grace_s=DRAIN_S,
+    )
+
+
+def smtp(port: int) -> Child:
+    """The SMTP door."""
+    return Child(
+        name="smtp",
+        argv=(*_PYTHON, "app.smtp"),
+        ready=partial(greets, port),
+        ready_within_s=START_WITHIN_S,
+        restart=True,
         grace_s=DRAIN_S,
     )
 

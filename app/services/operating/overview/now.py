@@ -1,13 +1,14 @@
 """Whether email goes out, how much of the account is used, and what is wrong: all that the overview shows of now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.apps.budget import Spent
+from app.domain.apps.budget import Spent, Window
 from app.domain.apps.callers import Caller, Scope
 from app.services.account.quota import LastQuota, SeenQuota
-from app.services.apps.spending import Windows, usual_windows, windows_of_account
+from app.services.apps.spending import Windows, begins, usual_windows, windows_of_account
 from app.services.operating.health import Health
 from app.services.operating.metrics import COUNTED_UP_TO, Figures, Measure
 from app.services.operating.overview.concerns import About, Concern, concerns
@@ -24,7 +25,8 @@ class Now:
     """The state at this moment.
 
     `per_second`: the calls to SES of the last ten seconds, a second. `rate`: what it may be, as set or as SES said
-    last; None if it is not known. `spent` has what all applications have spent, in each window.
+    last; None if it is not known. `spent` has what all applications have spent, in each window, and `since` when
+    that began.
     """
 
     figures: Figures
@@ -33,6 +35,7 @@ class Now:
     rate: float | None
     quota: SeenQuota | None
     spent: Windows
+    since: Mapping[Window, datetime]
 
 
 class Overview:
@@ -63,4 +66,5 @@ class Overview:
             rate=self._rate or (quota.quota.max_send_rate if quota else None),
             quota=quota,
             spent=spent,
+            since={window: begins(window, now) for window in spent},
         )

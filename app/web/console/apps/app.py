@@ -8,7 +8,7 @@ from app.domain.apps.callers import Scope
 from app.domain.users.roles import Role
 from app.domain.webhooks.events import SUBSCRIBABLE
 from app.queue import Lane
-from app.services.paging import Page
+from app.services.paging import Page, PageByName
 from app.services.users.sessions import Session, caller_of
 from app.services.webhooks.endpoints import MOST_ENDPOINTS
 from app.web.console.apps.app_forms import Settings
@@ -20,6 +20,12 @@ from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
 
 console_app = Pages("console_app", __name__)
+
+DOORS: Final = {Scope.SES: "the SES door, for AWS SDKs", Scope.SMTP: "the SMTP door"}
+"""The scopes that are doors, in words."""
+
+_FIRST: Final = 10
+"""The most keys and streams that the page shows. The others are on pages of their own."""
 
 _SOON: Final = "Every process uses it within five seconds."
 
@@ -37,10 +43,10 @@ def show_app(session: Session, app: str) -> Response:
         report=report,
         bars=bars_of(report.budget, report.windows),
         lines=in_percent(report.budget),
-        keys=gateway.issue_keys.sorted_of_app(caller, found.name),
-        streams=gateway.streams.of_app(caller, found.name),
+        keys=gateway.issue_keys.page(caller, found.name, Page(_FIRST), working=True),
+        streams=gateway.streams.page(caller, found.name, PageByName(_FIRST)),
         endpoints=gateway.webhooks.endpoints.page(caller, Page(limit=MOST_ENDPOINTS), app=found.name).data,
-        choices={"lanes": Lane, "scopes": Scope, "events": SUBSCRIBABLE},
+        choices={"lanes": Lane, "scopes": Scope, "doors": DOORS, "events": SUBSCRIBABLE},
     )
 
 

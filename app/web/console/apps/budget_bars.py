@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from app.domain.apps.budget import IN_WORDS, OF_AWS, Budget, Spent, Window, percent
+from app.domain.apps.budget import IN_WORDS, LEAST, OF_AWS, Budget, Spent, Window, percent
 
 WIDTH: Final = 100
 _ROOM: Final = 1.15
@@ -49,7 +49,9 @@ def _bars(budget: Budget, window: Window, spent: Spent) -> Iterator[Bar]:
     ):
         share = number / spent.sent if spent.sent else 0.0
         scale = WIDTH / (_ROOM * max(share, pauses, of_aws))
-        level, word = _level(share, warns, pauses, is_judged=spent.sent >= budget.minimum)
+        level, word = _level(
+            share, warns, pauses, is_judged=spent.sent >= budget.minimum and (number >= LEAST or share < warns)
+        )
         lines = (("warns", warns), ("pauses", pauses), ("aws", of_aws))
         yield Bar(
             what=what,

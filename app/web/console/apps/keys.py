@@ -1,4 +1,6 @@
-"""`/console/apps/<app>/keys`: issue, rotate and revoke keys. The token of a new key is only in the answer."""
+"""`/console/apps/<app>/keys`: list, issue, rotate and revoke keys. The token of a new key is only in the answer."""
+
+from enum import StrEnum
 
 from flask import Response, url_for
 
@@ -8,11 +10,35 @@ from app.services.users.sessions import Session, caller_of
 from app.web.console.apps.app_forms import KeyRotation, NewKey
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import WithReason
+from app.web.console.frame.lists import ListQuery, neighbours
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
 
 console_keys = Pages("console_keys", __name__)
+
+
+class Which(StrEnum):
+    """Which keys are listed. Those that have ended were revoked, or have expired."""
+
+    WORKING = "working"
+    ENDED = "ended"
+
+
+class KeysQuery(ListQuery):
+    """Which keys, and which page of them."""
+
+    which: Which = Which.WORKING
+
+
+@console_keys.page("/console/apps/<app>/keys", role=Role.VIEWER, summary="List the keys of an app.", query=KeysQuery)
+def show_keys(session: Session, app: str, query: KeysQuery) -> Response:
+    """Answer with one page of them, the newest first."""
+    gateway, caller = current_gateway(), caller_of(session)
+    owner = gateway.apps.find(caller, app)
+    found = gateway.issue_keys.page(caller, owner.name, query.page(), working=query.which is Which.WORKING)
+    pages = neighbours("console_keys.show_keys", query, found, lambda key: key.id, app=owner.name)
+    return render("apps/keys.html", app=owner, keys=found.data, query=query, pages=pages)
 
 
 @console_keys.change("/console/apps/<app>/keys", role=Role.ADMIN, summary="Issue a key.", form=NewKey)
@@ -55,9 +81,10 @@ def revoke_key(session: Session, app: str, key: str, form: WithReason) -> Respon
 
 def _shown(issued: Issued, says: str) -> Response:
     return render(
-        "apps/secret.html",
+        "apps/key.html",
         title=f"New key of {issued.key.app.name}",
         secret=issued.token,
+        access=issued.access(current_gateway().doors),
         says=says,
         sent_as="Authorization: Bearer ptn_…",
         back=url_for("console_app.show_app", app=issued.key.app.name),

@@ -2,14 +2,15 @@
 
 import json
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 from uuid import UUID
 
 from flask import Response
 
 from app.domain.users.roles import Role
 from app.services.operating.triage import InboxState, RefusedMessage, Waiting
-from app.services.paging import Paged
+from app.services.paging import Paged, every_page
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
@@ -28,8 +29,9 @@ _MOST = 10_000
 
 
 class Which(StrEnum):
-    """Which notifications are listed. A refused one was never believed to be from AWS."""
+    """Which notifications are listed. `new` is read next; a refused one was never believed to be from AWS."""
 
+    NEW = InboxState.NEW.value
     QUARANTINED = InboxState.QUARANTINED.value
     PARKED = InboxState.PARKED.value
     REFUSED = "refused"
@@ -44,7 +46,7 @@ class NotificationsQuery(ListQuery):
 class RetryForm(WithReason):
     """The list of what is read again, and why."""
 
-    which: Which
+    which: Literal[Which.QUARANTINED, Which.PARKED, Which.REFUSED]
 
 
 @console_notifications.page(
@@ -77,8 +79,8 @@ def download_notifications(session: Session, query: NotificationsQuery) -> Respo
     if query.which is Which.REFUSED:
         refused = triage.refused(caller, limit=_MOST)
         return csv_download("refused", REFUSED_COLUMNS, [map(_refused_row, refused)])
-    waiting = triage.notifications(caller, InboxState(query.which), limit=_MOST)
-    return csv_download(query.which, COLUMNS, [map(_row, waiting)])
+    pieces = every_page(partial(triage.waiting, caller, InboxState(query.which)), lambda one: one.id)
+    return csv_download(query.which, COLUMNS, (map(_row, piece) for piece in pieces))
 
 
 @console_notifications.page(

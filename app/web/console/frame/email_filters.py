@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+from app.domain.apps.own_words import ACTOR_LIMIT, KEY_LIMIT
 from app.domain.errors import NotFound
 from app.domain.moments import read_since, read_until
 from app.services.paging import Page
@@ -19,7 +20,7 @@ from app.web.console.frame.forms import Form
 from app.web.console.frame.lists import ListQuery
 from app.web.console.frame.masks import shown
 from app.web.http.context import current_gateway
-from app.web.http.fields import ACTOR_LIMIT, EACH, KEY_LIMIT, TagField
+from app.web.http.fields import EACH, TagField
 
 _MOST_APPS: Final = 100
 

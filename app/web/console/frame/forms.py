@@ -9,6 +9,9 @@ from app.web.http.known import Known
 HIDDEN_FIELD: Final = "form_secret"
 """The field that shows that a page of this session sent the form."""
 
+PAGE_FIELD: Final = "form_page"
+"""The field that says which page a form is on, so that this page is shown again when the form is refused."""
+
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Why somebody makes a change: kept in the audit."""
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 from uuid import UUID
 
 from flask import url_for
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.services.paging import Page, Paged
+from app.services.paging import Page, PageByName, Paged
 from app.web.console.frame.forms import Form
 
 T = TypeVar("T")
@@ -33,6 +33,17 @@ class ListQuery(Form):
         return Page(limit=ROWS, after=self.after, before=self.before)
 
 
+class ByNameQuery(Form):
+    """Which page of a list by name: the rows after or before this name."""
+
+    after: Annotated[str, Field(max_length=64)] | None = None
+    before: Annotated[str, Field(max_length=64)] | None = None
+
+    def page(self) -> PageByName:
+        """The page as the services take it."""
+        return PageByName(limit=ROWS, after=self.after, before=self.before)
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The URLs of the pages with newer and with older rows, or None."""
@@ -41,7 +52,9 @@ class Neighbours:
     older: str | None
 
 
-def neighbours(endpoint: str, query: ListQuery, found: Paged[T], id_of: Callable[[T], UUID], **path: Any) -> Neighbours:
+def neighbours(
+    endpoint: str, query: ListQuery | ByNameQuery, found: Paged[T], id_of: Callable[[T], UUID | str], **path: Any
+) -> Neighbours:
     """The pages before and after the one that `query` asked for, with the same filters."""
     rows: Sequence[T] = found.data
     kept = {**path, **filters_of(query)}
@@ -53,6 +66,6 @@ def neighbours(endpoint: str, query: ListQuery, found: Paged[T], id_of: Callable
     )
 
 
-def filters_of(query: ListQuery) -> Mapping[str, Any]:
+def filters_of(query: ListQuery | ByNameQuery) -> Mapping[str, Any]:
     """The filters of a list, for a URL."""
     return query.model_dump(mode="json", exclude={"after", "before"}, exclude_defaults=True)

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import MalformedRequest, NotFound, PosternError
 from app.domain.users.roles import Role
-from app.web.console.frame.access import admit
+from app.web.console.frame.access import RoleMissing, admit, is_way_back
 from app.web.console.frame.compression import compressed
-from app.web.console.frame.forms import HIDDEN_FIELD, Form, NoForm
+from app.web.console.frame.forms import HIDDEN_FIELD, PAGE_FIELD, Form, NoForm
+from app.web.console.frame.masks import shown
 from app.web.console.frame.operations import PageOperation
+from app.web.console.frame.refusals.drawn import drawn
+from app.web.console.frame.refusals.refill import refill
 from app.web.console.frame.rendering import DONE, problem_page
 from app.web.http.auth import Public
 from app.web.http.faults.validation import check
@@ -85,22 +88,57 @@ def _served(view: View, operation: PageOperation) -> View:
             if isinstance(admitted, Response):
                 return admitted
             arguments["session"] = admitted
-        given = {name: value for name, value in read_query().items() if name != DONE}
-        if operation.query is not None:
-            arguments["query"] = check(operation.query, given)
-        if operation.form is not None:
-            arguments["form"] = check(operation.form, _form())
-        return view(**arguments)
+            if operation.form is not None:
+                return _changed(view, operation, arguments)
+        return _answered(view, operation, arguments)
 
     serve.page_operation = operation  # type: ignore[attr-defined]
     return serve
 
 
+def _changed(view: View, operation: PageOperation, arguments: dict[str, Any]) -> Response:
+    """The answer of a change; if it is refused, the page of its form as it was typed."""
+    g.form_page = request.form.get(PAGE_FIELD, "")
+    try:
+        return _answered(view, operation, arguments)
+    except PosternError as refused:
+        if refused.status >= 500 or isinstance(refused, RoleMissing) or (again := _shown_again(refused)) is None:
+            raise
+        return again
+
+
+def _shown_again(error: PosternError) -> Response | None:
+    """The page on which the form of this request is, filled as it was sent; None if that page cannot be shown now."""
+    page, action = g.form_page, request.path
+    typed = {name: values for name, values in request.form.lists() if name not in {HIDDEN_FIELD, PAGE_FIELD}}
+    answer = drawn(page) if is_way_back(page) else None
+    if answer is None or answer.status_code != 200 or answer.is_streamed:
+        return None
+    faults = {fault.pointer.strip("/").partition("/")[0]: shown(fault.detail) for fault in error.faults}
+    filled = refill(answer.get_data(as_text=True), action, typed, faults, shown(error.detail))
+    if filled is None:
+        return None
+    answer.set_data(filled)
+    answer.status_code = error.status
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def _answered(view: View, operation: PageOperation, arguments: dict[str, Any]) -> Response:
+    given = {name: value for name, value in read_query().items() if name != DONE}
+    if operation.query is not None:
+        arguments["query"] = check(operation.query, given)
+    if operation.form is not None:
+        arguments["form"] = check(operation.form, _form())
+    return view(**arguments)
+
+
 def _form() -> dict[str, str | list[str]]:
-    """The fields of the form, but for files and the secret. A field that is there several times is a list."""
+    """The fields of the form, but for files and those of every form. A field that is there several times is a list."""
     found: dict[str, str | list[str]] = {}
     for name, values in request.form.lists():
-        if name != HIDDEN_FIELD:
+        if name not in {HIDDEN_FIELD, PAGE_FIELD}:
             found[name] = values if len(values) > 1 else values[0]
     return found
 

@@ -3,12 +3,15 @@
 Texts are escaped, and each of them is masked where the person may not see addresses: a template cannot forget it.
 """
 
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from flask import Response, current_app, g, request, url_for
+from flask import Response, current_app, g, request, stream_with_context, url_for
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -18,7 +21,7 @@ from app.domain.users.roles import Role
 from app.web.console.frame.access import current_session
 from app.web.console.frame.cookies import form_secret, session_token
 from app.web.console.frame.files import asset_url
-from app.web.console.frame.forms import HIDDEN_FIELD
+from app.web.console.frame.forms import HIDDEN_FIELD, PAGE_FIELD
 from app.web.console.frame.masks import shown, shown_endpoint
 from app.web.console.frame.navigation import navigation
 from app.web.console.frame.operations import page_operation_of
@@ -26,6 +29,7 @@ from app.web.console.frame.operations import page_operation_of
 DONE: Final = "done"
 """The parameter by which the page after a change shows what was done."""
 
+_MARK: Final = Markup("<!-- pieces -->")
 _TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -43,6 +47,26 @@ def render(template: str, *, status: int = 200, **shows: Any) -> Response:
     answer = Response(text, status=status, mimetype="text/html")
     answer.headers.update(_HEADERS)
     return answer
+
+
+def render_around(pieces: Generator[str], template: str, **shows: Any) -> Response:
+    """The page, sent while `pieces` are made: they stand where the template has `mark`.
+
+    The first piece is made at once, and the generator is closed in any case, so that it knows when the browser leaves.
+    """
+    first, page = next(pieces), render(template, **shows, mark=_MARK)
+    before, after = page.get_data(as_text=True).split(_MARK)
+    answer = Response(stream_with_context(_sent(before + first, pieces, after)), mimetype="text/html")
+    answer.headers.update({**page.headers, "X-Accel-Buffering": "no"})
+    del answer.headers["Content-Length"]
+    return answer
+
+
+def _sent(before: str, pieces: Generator[str], after: str) -> Iterator[str]:
+    with closing(pieces):
+        yield before
+        yield from pieces
+        yield after
 
 
 def problem_page(error: PosternError, *, status: int | None = None) -> Response:
@@ -89,8 +113,18 @@ def _may(role: str) -> bool:
 
 
 def _secret_field() -> Markup:
-    secret = form_secret(session_token() or "")
-    return Markup('<input type="hidden" name="{}" value="{}">').format(HIDDEN_FIELD, secret)
+    """What every form has: the secret of the session, and the page that it is on."""
+    fields = {HIDDEN_FIELD: form_secret(session_token() or ""), PAGE_FIELD: _page()}
+    hidden = Markup('<input type="hidden" name="{}" value="{}">')
+    return Markup("").join(hidden.format(name, value) for name, value in fields.items())
+
+
+def _page() -> str:
+    """The page of this request, to be shown again. One that answers a change is shown as the page before it was."""
+    if request.method == "POST":
+        return str(g.get(PAGE_FIELD, ""))
+    query = urlencode([(name, value) for name, value in request.args.items(multi=True) if name != DONE])
+    return f"{request.path}?{query}" if query else request.path
 
 
 def _done() -> str:

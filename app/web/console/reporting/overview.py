@@ -10,8 +10,8 @@ from typing import Any, Final, Literal
 
 from flask import Response, url_for
 
-from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, OF_AWS, Line, Spent, percent
-from app.domain.reporting.counted import Counted
+from app.domain.apps.budget import BOUNCE_LINES, COMPLAINT_LINES, IN_WORDS, LEAST, OF_AWS, Line, Spent, percent
+from app.domain.reporting.counted import HARD, Counted
 from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
 from app.services.operating.overview.now import COUNTED_UP_TO, About
@@ -26,10 +26,16 @@ from app.web.http.context import current_gateway
 overview = Pages("overview", __name__)
 
 _MOST: Final = 10
-_JUDGED: Final = (("Bounces", "hard_bounced", BOUNCE_LINES), ("Complaints", "complained", COMPLAINT_LINES))
 MINUTE: Final = "minute"
 _SENT: Final = f"{State.SENT},{State.DELIVERED},{State.DELIVERY_DELAYED},{State.BOUNCED},{State.COMPLAINED}"
 """The states of what has left, as the list of emails takes them."""
+
+_HARD: Final = ",".join(sorted(HARD))
+_JUDGED: Final = (
+    ("Bounces", "hard_bounced", BOUNCE_LINES, {"state": State.BOUNCED, "cause": _HARD}),
+    ("Complaints", "complained", COMPLAINT_LINES, {"state": State.COMPLAINED}),
+)
+"""What AWS judges: its name, its field, the lines, and the filter of the list of emails."""
 
 _STEP: Final = {MINUTE: timedelta(minutes=1), By.HOUR: timedelta(hours=1), By.DAY: timedelta(days=1)}
 _NEXT: Final = {
@@ -78,6 +84,7 @@ def show_overview(session: Session) -> Response:
         complaint_lines=COMPLAINT_LINES,
         emails=_emails,
         sent=_SENT,
+        hard=_HARD,
         share=_share,
         percent=percent,
     )
@@ -103,8 +110,12 @@ def _now(session: Session) -> dict[str, Any]:
         "up_to": COUNTED_UP_TO,
         "minutes_since": lambda since: int((now.figures.now - since).total_seconds() // 60),
         "gauges": [
-            _gauge(what, IN_WORDS[window], getattr(spent, field), spent.sent, lines)
-            for what, field, lines in _JUDGED
+            {
+                **_gauge(what, IN_WORDS[window], getattr(spent, field), spent.sent, lines),
+                "of_these": _emails(since=now.since[window], **these),
+                "of_sent": _emails(since=now.since[window], state=_SENT),
+            }
+            for what, field, lines, these in _JUDGED
             for window, spent in now.spent.items()
         ],
     }
@@ -115,7 +126,7 @@ def _gauge(what: str, window: str, number: int, sent: int, lines: tuple[Line, ..
     share, widest = _share(number, sent), lines[-1].share
     crossed = [line for line in lines if share >= line.share]
     judged, says = "bad" if len(crossed) > 1 else "warn", crossed[-1].says if crossed else ""
-    if crossed and sent < OF_AWS.minimum:
+    if crossed and (sent < OF_AWS.minimum or number < LEAST):
         judged, says = "unsure", "too few to judge"
     return {
         "what": what,

@@ -64,7 +64,7 @@ def show_source(session: Session, email_id: UUID, recipient_id: UUID) -> Respons
     return render(
         "submission/source.html",
         email_id=email_id,
-        source=raw[:_LONGEST_SOURCE].decode("ascii", "replace"),
+        source=raw[:_LONGEST_SOURCE].decode(errors="replace"),
         size=len(raw),
         is_whole=len(raw) <= _LONGEST_SOURCE,
     )

@@ -8,19 +8,22 @@ from flask import Response, url_for
 from pydantic import Field
 
 from app.domain.feedback.bounce_causes import BounceCause
+from app.domain.feedback.providers import PROVIDERS
 from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.state_machine import State
 from app.domain.users.roles import Role
+from app.queue import Lane
 from app.services.submission.look_up import EmailFilter, EmailView
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.email_filters import EACH_OF, EmailListForm, EmailListQuery, app_names, text_of
-from app.web.console.frame.forms import Form
+from app.web.console.frame.forms import Checked, Form
 from app.web.console.frame.lists import filters_of, neighbours
 from app.web.console.frame.pages import Pages
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
+from app.web.http.fields import ProviderName
 
 console_emails = Pages("console_emails", __name__)
 
@@ -48,6 +51,9 @@ class _Fates(Form):
     last_event: Annotated[str, Field(max_length=20)] | None = None
     state: Annotated[tuple[State, ...], *EACH_OF] = ()
     cause: Annotated[tuple[BounceCause, ...], *EACH_OF] = ()
+    provider: ProviderName | None = None
+    lane: Lane | None = None
+    due: Checked
 
 
 class EmailsQuery(_Fates, EmailListQuery):
@@ -60,6 +66,9 @@ class EmailsQuery(_Fates, EmailListQuery):
             last_events=(self.last_event,) if self.last_event else (),
             states=self.state,
             causes=self.cause,
+            provider=self.provider,
+            lane=self.lane,
+            is_due=self.due,
             tags=(self.tag,) if self.tag else (),
             **self.sought(),
         )
@@ -91,6 +100,8 @@ def show_emails(session: Session, query: EmailsQuery) -> Response:
     return render(
         "submission/emails.html",
         query=query,
+        lanes={lane.value: lane.value for lane in Lane},
+        providers={name: name.replace("_", " ") for name in PROVIDERS},
         texts={"to": wanted.to, "actor": wanted.actor, "reference": wanted.reference},
         apps=app_names(session),
         rows=[_row(view) for view in found.data],

@@ -4,32 +4,38 @@ The URL has a token for the address. The token alone decides what a change may t
 never those of its whole domain, which only an operator changes.
 """
 
+from collections.abc import Generator
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Annotated, Final
 
 from flask import Response
+from markupsafe import escape
 from pydantic import Field
 
-from app.domain.errors import Fault, NotFound, ValidationFailed
+from app.domain.errors import Fault, NotFound, PosternError, RateLimitExceeded, ValidationFailed
 from app.domain.message.address import InvalidAddress
 from app.domain.suppression.rules import EVERY_EMAIL
 from app.domain.suppression.targets import Target, parse_target
 from app.domain.users.roles import Role
+from app.services.privacy.forget import Steps, run
+from app.services.privacy.forget_counts import Forgotten
 from app.services.suppression.explanation.explain import Ask
 from app.services.suppression.unsuppress import why_forced
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import RoleMissing, lead_to
 from app.web.console.frame.forms import Checked, Form, Reason, WithReason
 from app.web.console.frame.pages import Pages, url_after
-from app.web.console.frame.rendering import render
+from app.web.console.frame.rendering import render, render_around
 from app.web.console.suppression.words import CHANGES, LAYERS, ORIGINS, VERDICTS
-from app.web.http.context import current_gateway
+from app.web.http.context import current_gateway, current_in_progress
 
 console_address = Pages("console_address", __name__)
 
 _PAGE: Final = "console_address.show_address"
 _EVENTS: Final = 20
 _PATIENCE_S: Final = 2.0
+_SHOW_EVERY_S: Final = 0.5
 
 ScopeText = Annotated[str, Field(max_length=128)]
 
@@ -155,16 +161,38 @@ def undo_removal(session: Session, token: str, form: WithReason) -> Response:
     role=Role.ADMIN,
     summary="Forget a person.",
     form=ForgetForm,
-    done="The person is forgotten: nothing here names the address any more.",
 )
 def forget_person(session: Session, token: str, form: ForgetForm) -> Response:
-    """Erase all that names the address. With millions of emails it takes minutes."""
+    """Erase what belongs to the person, and answer with the progress while all other texts are searched."""
     target = _target(token)
     if target.address is None or not _is_same(form.address, target):
         rule = "Type the address of this page, so that no other person is forgotten."
         raise ValidationFailed(rule, faults=(Fault("/address", "other_address", rule),))
-    current_gateway().forget(caller_of(session), target.email, reason=form.reason, suppress=form.suppress)
-    return lead_to(url_after("console_suppressions.show_suppressions"))
+    if not current_in_progress().enter("forget", at_most=1):
+        raise RateLimitExceeded("Another person is being forgotten now. Try again in a few minutes.", retry_after=60)
+    forget, caller = current_gateway().forget, caller_of(session)
+    steps = forget.steps(caller, target.email, reason=form.reason, suppress=form.suppress)
+    return render_around(_progress(steps), "suppression/forgetting.html")
+
+
+def _progress(steps: Steps[Forgotten]) -> Generator[str]:
+    """A line now and then while the texts are searched, and the result. It goes on if the browser leaves."""
+    shown_at, done, problem = monotonic(), None, ""
+    try:
+        yield ""
+        while done is None:
+            step = next(steps)
+            if monotonic() - shown_at > _SHOW_EVERY_S:
+                shown_at = monotonic()
+                yield f"<li>{escape(step)}</li>\n"
+    except StopIteration as ended:
+        done = ended.value
+    except GeneratorExit:
+        run(steps)
+        raise
+    except PosternError as error:
+        problem = error.detail
+    yield render("suppression/forgotten.html", done=done, problem=problem).get_data(as_text=True)
 
 
 def _back(token: str) -> Response:

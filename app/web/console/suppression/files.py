@@ -6,13 +6,13 @@ shows its progress without a script.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 from typing import Annotated, Final
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from pydantic import Field
 
 from app.domain.csv_text import MEDIA_TYPE
@@ -28,7 +28,7 @@ from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import Checked, Form, Reason
 from app.web.console.frame.pages import Pages
-from app.web.console.frame.rendering import render
+from app.web.console.frame.rendering import render, render_around
 from app.web.console.suppression.words import ROWS
 from app.web.http.context import current_gateway
 
@@ -38,9 +38,8 @@ _SHOWN: Final = 200
 """Rows of a file that a page shows; it counts all of them."""
 
 _SHOW_EVERY_S: Final = 0.5
-_MARK: Final = "<!-- progress -->"
 _COLUMNS: Final = ("line", "verdict", "rule", "detail", "address")
-_NOT_PREVIEWED: Final = "This is not the file of the preview, or not with these options. Preview it again."
+_NOT_PREVIEWED: Final = "This is not the file of the preview, or not with these options. This is its preview."
 
 
 class _Options(Form):
@@ -48,6 +47,7 @@ class _Options(Form):
     list: VendorList | None = None
     scope: Annotated[str, Field(max_length=128)] | None = None
     fresh: Checked
+    reason: str = ""
 
     def how(self, session: Session, *, dry_run: bool, reason: str | None = None) -> How:
         """The same as the service takes it. Whole domains take an operator, as on the page of a domain."""
@@ -68,7 +68,6 @@ class _Options(Form):
 class PreviewForm(_Options):
     """How to read the file. What is filled in for its import is sent too, and of no use here."""
 
-    reason: str = ""
     digest: str = ""
 
 
@@ -101,7 +100,10 @@ def show_import(session: Session) -> Response:  # noqa: ARG001
 )
 def preview_import(session: Session, form: PreviewForm) -> Response:
     """Answer with what would be done. Nothing is changed."""
-    file = _file()
+    return _previewed(session, form, _file())
+
+
+def _previewed(session: Session, form: _Options, file: bytes, *, refused: PosternError | None = None) -> Response:
     counts, first, problem = dict.fromkeys(RowVerdict, 0), list[RowResult](), ""
     try:
         for results in _steps(session, file, form.how(session, dry_run=True)):
@@ -111,7 +113,7 @@ def preview_import(session: Session, form: PreviewForm) -> Response:
         problem = error.detail
     rows = sum(counts.values())
     preview = Preview(rows=rows, counts=counts, first=first, digest=form.digest_of(file), problem=problem)
-    return _page(form, preview)
+    return _page(form, preview, refused=refused)
 
 
 @console_files.change(
@@ -129,17 +131,12 @@ def download_verdicts(session: Session, form: PreviewForm) -> Response:
 
 @console_files.change("/console/import", role=Role.SUPPORT, summary="Import a file.", form=ImportForm, upload=True)
 def import_file(session: Session, form: ImportForm) -> Response:
-    """Answer with the progress while the file is imported, and then with the result."""
+    """Answer with the progress while the file is imported, and then with the result; or preview another file."""
     file = _file()
     if form.digest_of(file) != form.digest:
-        raise Conflict(_NOT_PREVIEWED)
+        return _previewed(session, form, file, refused=Conflict(_NOT_PREVIEWED))
     steps = _steps(session, file, form.how(session, dry_run=False, reason=form.reason))
-    page = render("suppression/importing.html", mark=_MARK)
-    before, after = page.get_data(as_text=True).split(_MARK)
-    answer = Response(stream_with_context(_progress(before, steps, after)), mimetype="text/html")
-    answer.headers.update({**page.headers, "X-Accel-Buffering": "no"})
-    del answer.headers["Content-Length"]
-    return answer
+    return render_around(_progress(steps), "suppression/importing.html")
 
 
 @console_files.page("/console/export", role=Role.SUPPORT, summary="Export the suppressions.")
@@ -152,9 +149,11 @@ def export_suppressions(session: Session) -> Response:
     return answer
 
 
-def _page(options: PreviewForm, preview: Preview | None) -> Response:
+def _page(options: _Options, preview: Preview | None, *, refused: PosternError | None = None) -> Response:
     return render(
         "suppression/import.html",
+        status=refused.status if refused else 200,
+        refused=refused,
         options=options,
         preview=preview,
         formats=list(FileFormat),
@@ -192,9 +191,9 @@ def _verdicts(steps: Iterator[Sequence[RowResult]]) -> Iterator[Iterator[tuple[o
         yield iter([("", "", error.name, error.detail, "")])
 
 
-def _progress(before: str, steps: Iterator[Sequence[RowResult]], after: str) -> Iterator[str]:
-    """The page in pieces: its beginning, a line now and then while the import runs, the result, and its end."""
-    yield before
+def _progress(steps: Iterator[Sequence[RowResult]]) -> Generator[str]:
+    """A line now and then while the import runs, and the result."""
+    yield ""
     counts, refused, problem, shown_at = dict.fromkeys(RowVerdict, 0), list[RowResult](), "", monotonic()
     try:
         for results in steps:
@@ -214,4 +213,3 @@ def _progress(before: str, steps: Iterator[Sequence[RowResult]], after: str) -> 
         verdicts=ROWS,
     )
     yield result.get_data(as_text=True)
-    yield after

@@ -14,7 +14,7 @@ from app.web.console.frame import cookies
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.forms import Form
 from app.web.console.frame.pages import Pages
-from app.web.console.users.sign_in import WayBack, begun, refusal_page, user_agent
+from app.web.console.users.sign_in import WayBack, begun, refusal_page, sign_in_page, user_agent
 from app.web.http.auth import PUBLIC
 from app.web.http.context import current_gateway, current_in_progress
 
@@ -55,6 +55,16 @@ def finish_openid(query: FromProvider) -> Response:
     except PosternError as refused:
         return cookies.keep_no_more(refusal_page(refused))
     return cookies.keep_no_more(begun(token, wanted))
+
+
+@openid.page("/console/sign-in/openid/signed-out", role=PUBLIC, summary="Offer to sign out at the provider, too.")
+def show_signed_out() -> Response:
+    """Answer with the sign-in, and a link to where the provider signs people out: a form may lead to no other site."""
+    try:
+        url = _provider().sign_out_url()
+    except ServiceUnavailable:
+        url = None
+    return sign_in_page(signed_out_at=url)
 
 
 def _provider() -> OpenIdSignIn:

@@ -1,7 +1,4 @@
-"""`/console/own-account`: a person's own password, authenticator and sessions.
-
-A form that was refused is shown again with the reason, so that a person need not begin anew.
-"""
+"""`/console/own-account`: a person's own password, authenticator and sessions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -9,7 +6,7 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
-from app.domain.errors import NotFound, PosternError
+from app.domain.errors import Fault, NotFound, PosternError, ValidationFailed
 from app.domain.users.devices import device_of
 from app.domain.users.roles import Role
 from app.services.users.codes import read_secret, uri_of
@@ -51,7 +48,14 @@ class Confirmation(CodeAlone):
 @own_account.page("/console/own-account", role=Role.VIEWER, summary="Show your sign-in.")
 def show_own_account(session: Session) -> Response:
     """Answer with the forms, and the sessions that are open."""
-    return _page(session)
+    return render(
+        "users/own_account.html",
+        user=session.user,
+        this=session.id,
+        sessions=[
+            (one, device_of(one.user_agent)) for one in current_gateway().users.sessions.of_user(session.user.id)
+        ],
+    )
 
 
 @own_account.change(
@@ -62,14 +66,12 @@ def show_own_account(session: Session) -> Response:
     done="Your password is set. Every other session of yours has ended.",
 )
 def set_password(session: Session, form: NewPassword) -> Response:
-    """Replace the password, or say why not."""
+    """Replace the password."""
     if form.new != form.again:
-        return _page(session, problem="The two passwords differ. Type the same one twice.", status=422)
+        rule = "The two passwords differ. Type the same one twice."
+        raise ValidationFailed(rule, faults=(Fault("/again", "differs", rule),))
     users = current_gateway().users.users
-    try:
-        users.set_password(session.user, form.current, form.new, except_token=session_token() or "")
-    except PosternError as refused:
-        return _page(session, problem=refused.detail, status=refused.status)
+    users.set_password(session.user, form.current, form.new, except_token=session_token() or "")
     return lead_to(url_after("own_account.show_own_account"))
 
 
@@ -93,7 +95,7 @@ def confirm_authenticator(session: Session, form: Confirmation) -> Response:
         current_gateway().users.users.confirm_totp(session.user, form.secret, form.code)
     except PosternError as refused:
         if read_secret(form.secret) is None:
-            return _page(session, problem=refused.detail, status=refused.status)
+            raise
         return _secret_page(session, form.secret, problem=refused.detail, status=refused.status)
     return lead_to(url_after("own_account.show_own_account"))
 
@@ -106,11 +108,8 @@ def confirm_authenticator(session: Session, form: Confirmation) -> Response:
     done="Your sign-in asks for no code any more.",
 )
 def end_authenticator(session: Session, form: CodeAlone) -> Response:
-    """Turn codes off, or say why not."""
-    try:
-        current_gateway().users.users.end_totp(session.user, form.code)
-    except PosternError as refused:
-        return _page(session, problem=refused.detail, status=refused.status)
+    """Turn codes off."""
+    current_gateway().users.users.end_totp(session.user, form.code)
     return lead_to(url_after("own_account.show_own_account"))
 
 
@@ -137,19 +136,6 @@ def end_other_sessions(session: Session, form: NoForm) -> Response:  # noqa: ARG
     """End all but this one."""
     current_gateway().users.sessions.end_all(session.user, session_token() or "")
     return lead_to(url_after("own_account.show_own_account"))
-
-
-def _page(session: Session, *, problem: str = "", status: int = 200) -> Response:
-    return render(
-        "users/own_account.html",
-        status=status,
-        user=session.user,
-        problem=problem,
-        this=session.id,
-        sessions=[
-            (one, device_of(one.user_agent)) for one in current_gateway().users.sessions.of_user(session.user.id)
-        ],
-    )
 
 
 def _secret_page(session: Session, secret: str, *, problem: str = "", status: int = 200) -> Response:

@@ -74,17 +74,21 @@ def sign_in_with_link(token: str) -> Response:
 
 
 @sign_in.change("/console/sign-out", role=Role.VIEWER, summary="Sign out.")
-def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a session and a form
-    """End the session."""
-    current_gateway().users.sessions.end(cookies.session_token() or "")
-    return cookies.end(lead_to(url_for("sign_in.show_sign_in")))
+def sign_out(session: Session, form: Form) -> Response:  # noqa: ARG001 - every change has a form
+    """End the session. A person of an OpenID provider is then offered to sign out there."""
+    users = current_gateway().users
+    users.sessions.end(cookies.session_token() or "")
+    has_provider = session.user.has_openid and users.openid is not None
+    return cookies.end(lead_to(url_for("openid.show_signed_out" if has_provider else "sign_in.show_sign_in")))
 
 
-def sign_in_page(*, wanted: str = "", name: str = "", problem: str = "", status: int = 200) -> Response:
-    """The page of the sign-in, with what went wrong before, if anything."""
+def sign_in_page(
+    *, wanted: str = "", name: str = "", problem: str = "", status: int = 200, signed_out_at: str | None = None
+) -> Response:
+    """The page of the sign-in, with what went wrong before, if anything, or where the provider signs people out."""
     openid = current_gateway().users.openid
     shows = {"next": wanted, "name": name, "problem": problem, "provider": openid.name if openid else ""}
-    return render("users/sign_in.html", status=status, **shows)
+    return render("users/sign_in.html", status=status, **shows, signed_out_at=signed_out_at)
 
 
 def refusal_page(refused: PosternError, *, wanted: str = "", name: str = "") -> Response:

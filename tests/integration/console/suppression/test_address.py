@@ -1,5 +1,6 @@
 """The page of an address: why it gets no email, and each change that a person may make about it."""
 
+import threading
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 
 from app.domain.users.roles import Role
 from app.queue import Lane
+from app.store.operating import incidents
+from app.web.http.context import current_in_progress
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import put
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import Web, web_on
+from tests.support.suppression.list_files import put
 
 KIM, DOMAIN = "kim@example.net", "@example.net"
 ATTACK = "<script>alert(1)</script>"
@@ -157,6 +160,35 @@ def test_an_admin_forgets_a_person_who_typed_the_address(web: Web) -> None:
     assert "asked to be forgotten" in page
     admin.change(f"{path_of(web)}/unsuppress", scope="*", reason=WHY, force="true")
     assert live(web) == []
+
+
+def test_a_person_is_forgotten_though_the_browser_leaves(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the texts are searched, which is shown."""
+    monkeypatch.setattr("app.web.console.suppression.address._SHOW_EVERY_S", -1)
+    submit(web.gateway, caller(web.gateway), KIM)
+    with web.gateway.database.transaction() as connection:
+        incidents.note(connection, kind="refused_for_policy", subject="example.net", detail=f"No {KIM} here.")
+    admin = signed_in(web, Role.ADMIN)
+    fields = {"form_secret": admin.secret(), "address": KIM, "reason": WHY}
+    answer = admin.client.post(f"{path_of(web)}/forget", data=fields, buffered=False)
+    read = iter(answer.response)
+    assert b"What belongs to the person is erased already" in next(read)
+    assert b"<li>looking through" in next(read)
+    assert KIM in rows(web.gateway, "incidents")[0]["detail"]
+    answer.close()
+    assert KIM not in rows(web.gateway, "incidents")[0]["detail"]
+
+
+def test_one_person_is_forgotten_at_a_time(web: Web) -> None:
+    """In one process: a search takes a thread for minutes."""
+    admin = signed_in(web, Role.ADMIN)
+    with web.client.application.app_context():
+        other = threading.Thread(target=current_in_progress().enter, args=("forget",))
+    other.start()
+    other.join()
+    answer = admin.post(f"{path_of(web)}/forget", address=KIM, reason=WHY)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    assert noted(web, "forget") == []
 
 
 def test_a_viewer_sees_no_address(web: Web) -> None:

@@ -11,9 +11,9 @@ from werkzeug.test import TestResponse
 from app.domain.users.roles import Role
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.list_files import csv_of, put
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import Web, web_on
+from tests.support.suppression.list_files import csv_of, put
 
 HEAD = ("email", "scope", "origin", "reason", "created_at")
 FILE = csv_of(
@@ -81,7 +81,7 @@ def test_nothing_but_the_preview_is_imported(web: Web, file: bytes, fields: dict
     person = signed_in(web, Role.SUPPORT)
     answer = send(person, "", file, reason=WHY, digest=previewed(person), **fields)
     assert answer.status_code == 409
-    assert "Preview it again." in answer.text
+    assert "This is its preview." in answer.text
     assert live(web) == []
 
 

@@ -9,8 +9,8 @@ import pytest
 from app.domain.users.roles import Role
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT
-from tests.support.gateway.list_files import put
 from tests.support.gateway.web import Web, web_on
+from tests.support.suppression.list_files import put
 
 ATTACK = "<script>alert(1)</script>"
 

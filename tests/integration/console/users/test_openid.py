@@ -1,20 +1,23 @@
 """Signing in with an OpenID provider, by a real one, and attacks on the way back from it."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import urllib3
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.cli.local.children.port_checks import free_port
 from app.domain.users.roles import Role
 from tests.support.browser.browser import PATIENCE_S, Browser, browsing
-from tests.support.console.people import Person
+from tests.support.console.people import Person, signed_in
 from tests.support.console.sign_ins import PASSWORD
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.rows import rows
@@ -151,6 +154,23 @@ def test_a_person_of_the_provider_has_no_password_here(web: Web) -> None:
     answer = person.post("/console/own-account/password", new=PASSWORD, again=PASSWORD)
     assert answer.status_code == 409
     assert not web.gateway.users.users.find(ROOT, "kim@example.com").has_password
+
+
+def test_who_signs_out_here_is_offered_to_sign_out_there(web: Web) -> None:
+    """By a link, to where the provider asks and then leads back to the sign-in."""
+    sign_in(web.client)
+    answer = Person("kim@example.com", Role.ADMIN, web.client).post("/console/sign-out")
+    page = web.client.get(answer.headers["Location"])
+    [url] = re.findall(r'<a href="([^"]+)">Sign out there, too</a>', page.text)
+    query = parse_qs(urlsplit(unescape(url)).query)
+    assert query == {"client_id": ["postern"], "post_logout_redirect_uri": [f"{GATEWAY}/console/sign-in"]}
+    assert urllib3.request("GET", unescape(url), retries=False).status == 200
+
+
+def test_who_has_a_password_signs_out_here_alone(web: Web) -> None:
+    """The provider knows nothing of them."""
+    answer = signed_in(web).post("/console/sign-out")
+    assert answer.headers["Location"] == "/console/sign-in"
 
 
 @pytest.mark.parametrize("change", [{"state": "A" * 43}, {"state": ""}, {"iss": "https://evil.example"}, {"code": ""}])

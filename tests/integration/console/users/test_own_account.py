@@ -61,7 +61,7 @@ def test_a_password_is_changed_by_those_who_know_the_current_one(web: Web) -> No
 def test_a_password_that_may_not_be_is_refused_with_the_rule(web: Web, form: dict[str, str], rule: str) -> None:
     """The form is shown again."""
     person = signed_in(web, Role.VIEWER, name="viewer.users")
-    answer = person.post(f"{PAGE}/password", **form)
+    answer = person.post(f"{PAGE}/password", form_page=PAGE, **form)
     assert answer.status_code == 422
     assert rule in unescape(answer.text)
     assert 'name="again"' in answer.text

@@ -12,8 +12,8 @@ from app.domain.suppression.rules import TERMS, Origin
 from app.store.tables.core import audit, suppression_events, suppressions
 from app.wiring.gateway import Gateway
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import ADMIN, export, put, take
 from tests.support.gateway.rows import rows
+from tests.support.suppression.list_files import ADMIN, export, put, take
 
 COMPARED = ("key", "scope", "address", "origin", "reason", "created_at", "expires_at")
 

@@ -15,8 +15,8 @@ from app.services.suppression.files.import_list import BATCH, How
 from app.store.suppression import bulk
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.gateways import ScriptedMailer, settings_for
-from tests.support.gateway.list_files import ADMIN, csv_of, many, pieces_of, put, take
 from tests.support.gateway.rows import count, rows
+from tests.support.suppression.list_files import ADMIN, csv_of, many, pieces_of, put, take
 
 
 def test_an_import_that_is_killed_and_run_again_is_whole(migrated_url: str, redis_url: str, tmp_path: Path) -> None:

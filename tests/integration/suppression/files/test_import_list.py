@@ -9,8 +9,8 @@ from app.services.suppression.files.import_batch import RowResult
 from app.services.suppression.files.import_list import BATCH, How
 from app.wiring.gateway import Gateway
 from tests.support.gateway.gateways import caller
-from tests.support.gateway.list_files import ADMIN, csv_of, put, take
 from tests.support.gateway.rows import change, count, rows
+from tests.support.suppression.list_files import ADMIN, csv_of, put, take
 
 
 def test_the_rows_of_a_file_are_on_the_list(gateway: Gateway) -> None:

@@ -11,10 +11,10 @@ import urllib3
 from app.domain.apps.callers import Scope
 from app.services.suppression.files.import_list import BATCH
 from tests.support.gateway.gateways import gateway_on, issue
-from tests.support.gateway.list_files import CORPUS, csv_of, many
 from tests.support.gateway.rows import count, rows
 from tests.support.gateway.web import Headers, Web, body_of, problem_of, web_on
 from tests.support.servers.gunicorn import served
+from tests.support.suppression.list_files import CORPUS, csv_of, many
 
 IMPORT, EXPORT = "/v1/suppressions/import", "/v1/suppressions/export"
 

@@ -9,6 +9,7 @@ const client = (id, more) => ({
   client_id: id,
   client_secret: "a secret, with signs: +/=%",
   redirect_uris: callbacks,
+  post_logout_redirect_uris: callbacks.map((one) => new URL("/console/sign-in", one).href),
   grant_types: ["authorization_code"],
   response_types: ["code"],
   ...more,

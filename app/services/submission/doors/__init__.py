@@ -1,0 +1,1 @@
+"""What the doors beside the API ask of submission: raw messages, and SMTP's verdicts."""

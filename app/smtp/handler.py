@@ -1,0 +1,98 @@
+"""The work of sessions, done by the services: it blocks, and is called on a thread for it (`app.smtp.threads`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from app.domain.apps.callers import Caller, Scope
+from app.domain.errors import PosternError
+from app.services.submission.check import Obstacle
+from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
+from app.services.submission.idempotency import Idempotency
+from app.smtp import verdicts
+from app.smtp.protocol import replies
+from app.smtp.protocol.framing import IncomingMessage
+from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.steps import CheckKey, Submit, VetRecipient, Work
+from app.smtp.repetition import idempotency_of
+
+log = structlog.get_logger()
+
+_REPLAYED: Final = "It was accepted before: nothing is sent twice."
+
+
+class Submitting(Protocol):
+    """As `app.services.submission.doors.submit_raw.SubmitRaw` is called."""
+
+    def __call__(
+        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+    ) -> RawReceipt:
+        """Commit the message. Raises a `PosternError`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the door asks of the gateway. Each raises a `PosternError` for what it refuses or cannot do."""
+
+    authenticate: Callable[[str, str], Caller]
+    vet_recipient: Callable[[Caller, str, int], Obstacle | None]
+    submit: Submitting
+
+
+class Handler:
+    """Does the work of all sessions; `knows_repeats`: a message that comes again within a day is not sent again."""
+
+    def __init__(self, services: Services, *, knows_repeats: bool) -> None:
+        self._services = services
+        self._knows_repeats = knows_repeats
+
+    def __call__(self, work: Work, message: IncomingMessage | None, *, session: str) -> Caller | Reply:
+        """The caller of a valid key, else the reply. `message` is what `Submit` is about, `session` for the log."""
+        try:
+            match work:
+                case CheckKey():
+                    return self._check_key(work)
+                case VetRecipient():
+                    obstacle = self._services.vet_recipient(work.caller, work.address, work.others)
+                    return verdicts.of_obstacle(obstacle) if obstacle else replies.RECIPIENT_OK
+                case Submit():
+                    return self._submit(work, message.content() if message else None, session)
+        except PosternError as error:
+            log.info("smtp_refused", session=session, work=type(work).__name__, error=error.name)
+            return verdicts.of_error(error)
+        except Exception:
+            log.exception("smtp_work_failed", session=session, work=type(work).__name__)
+            return replies.TROUBLE
+
+    def _check_key(self, work: CheckKey) -> Caller | Reply:
+        try:
+            caller = self._services.authenticate(work.credentials.user, work.credentials.password)
+        except PosternError as error:
+            return verdicts.of_key(error)
+        if work.anew:
+            caller.require(Scope.EMAILS_SEND)
+        return caller
+
+    def _submit(self, work: Submit, raw: bytes | None, session: str) -> Reply:
+        if raw is None:
+            return replies.BAD_LINES_IN_MESSAGE
+        repeat = idempotency_of(work.caller, raw, work.recipients) if self._knows_repeats else None
+        submission = RawSubmission(raw=raw, recipients=work.recipients)
+        receipt = self._services.submit(work.caller, submission, idempotency=repeat)
+        log.info(
+            "smtp_accepted",
+            session=session,
+            key=work.caller.actor,
+            email=receipt.id,
+            recipients=len(work.recipients),
+            octets=len(raw),
+            replayed=receipt.replayed,
+        )
+        said = [f"Ok: queued as {receipt.id}"]
+        if receipt.suppressed:
+            said.append(f"Suppressed, and not sent to: {len(receipt.suppressed)} of {len(work.recipients)}.")
+        if receipt.replayed:
+            said.append(_REPLAYED)
+        return Reply(250, "2.0.0", "\n".join(said))

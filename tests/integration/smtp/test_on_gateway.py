@@ -1,0 +1,228 @@
+"""The SMTP door on a real gateway: what SMTP clients get from the list, the limits, the keys and the database."""
+
+import base64
+import smtplib
+from collections.abc import Iterator
+from typing import NoReturn
+from uuid import UUID
+
+import pytest
+
+from app.domain.apps.callers import Caller, Scope
+from app.domain.errors import ServiceUnavailable
+from app.services.apps import trusted_keys
+from app.services.apps.app_options import AppOptions
+from app.services.apps.authenticate import caller_of, operator
+from app.services.apps.issue_keys import Issued
+from app.smtp import connection
+from app.smtp.door import Patience
+from app.smtp.open_door import make_door, services_of
+from app.store.apps import app_pauses
+from app.store.engine.database import Database
+from app.wiring.gateway import Gateway
+from tests.support.gateway.gateways import issue
+from tests.support.smtp.doors import RunningDoor, serving
+
+FROM = "org@example.com"
+MESSAGE = b"From: Org <org@example.com>\r\nTo: ann@example.net\r\nSubject: Invitation\r\n%s\r\nDo come.\r\n"
+PLAIN = MESSAGE % b"Message-ID: <1@example.com>\r\n"
+
+
+@pytest.fixture
+def migrated_url(migrated_sqlite_url: str) -> str:
+    """One kind of database is enough: the SQL of acceptance has tests of its own."""
+    return migrated_sqlite_url
+
+
+@pytest.fixture
+def key(gateway: Gateway) -> Issued:
+    return issue(gateway, scopes=frozenset({Scope.EMAILS_SEND, Scope.EMAILS_READ, Scope.SMTP}))
+
+
+@pytest.fixture
+def caller(key: Issued) -> Caller:
+    return caller_of(key.key)
+
+
+@pytest.fixture
+def door(gateway: Gateway) -> Iterator[RunningDoor]:
+    settings = gateway.settings.model_copy(update={"smtp_clear_auth_on_loopback": True})
+    with serving(make_door(settings, services_of(gateway), patience=Patience())) as running:
+        yield running
+
+
+@pytest.fixture
+def client(door: RunningDoor, key: Issued) -> Iterator[smtplib.SMTP]:
+    with door.client() as connected:
+        connected.login(*credentials(key))
+        yield connected
+
+
+def credentials(key: Issued) -> tuple[str, str]:
+    """The user name and the password of SMTP."""
+    prefix, public_id, secret = key.token.split("_", 2)
+    return f"{prefix}_{public_id}", secret
+
+
+def accepted(gateway: Gateway, caller: Caller, answer: tuple[int, bytes]) -> list[tuple[str, str, str]]:
+    """Kind, address and state of the recipients of the email that the reply names."""
+    code, text = answer
+    assert code == 250, text
+    found = gateway.look_up.email(caller, UUID(text.decode().split()[4]))
+    return [(one.kind, one.email, one.state) for one in found.recipients]
+
+
+def data(client: smtplib.SMTP, recipients: list[str], message: bytes = PLAIN) -> tuple[int, bytes]:
+    """The reply to a message to these recipients, all of them accepted."""
+    client.mail(FROM)
+    for one in recipients:
+        assert client.rcpt(one)[0] == 250
+    return client.data(message)
+
+
+def test_a_message_becomes_an_email(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
+    """The reply names it; recipients that no header shows are bcc."""
+    answer = data(client, ["ann@example.net", "bob@example.net"])
+    assert accepted(gateway, caller, answer) == [
+        ("to", "ann@example.net", "queued"),
+        ("bcc", "bob@example.net", "queued"),
+    ]
+
+
+@pytest.mark.parametrize("scope", ["*", "invites"])
+def test_a_suppressed_recipient_is_refused_at_rcpt(gateway: Gateway, client: smtplib.SMTP, scope: str) -> None:
+    """With the reason in plain words, and without the address."""
+    gateway.suppress.add(operator("test"), "gone@example.net", scope=scope, reason="By phone.")
+    client.mail(FROM)
+    code, text = client.rcpt("Gone@example.net")
+    assert code == 550
+    assert text.startswith(b"5.7.1 The address is on the suppression list (manual). It is there since ")
+    assert b"gone" not in text
+    assert b"phone" not in text
+
+
+def test_a_recipient_of_one_stream_is_judged_with_the_message(
+    gateway: Gateway, client: smtplib.SMTP, caller: Caller
+) -> None:
+    """At RCPT the stream is not known. Of its own stream the address gets nothing, and of another one it gets email."""
+    gateway.suppress.add(operator("test"), "ann@example.net", scope="invites/default", reason="By phone.")
+    answer = data(client, ["ann@example.net"])
+    assert answer[1].endswith(b"Suppressed, and not sent to: 1 of 1.")
+    assert accepted(gateway, caller, answer) == [("to", "ann@example.net", "suppressed")]
+    other = data(client, ["ann@example.net"], MESSAGE % b"X-SES-CONFIGURATION-SET: tickets\r\n")
+    assert accepted(gateway, caller, other) == [("to", "ann@example.net", "queued")]
+
+
+@pytest.mark.parametrize(
+    "address, expected",
+    [
+        ("ann", "5.1.3 Give one address, with exactly one @."),
+        ("ann@localhost", "5.1.3 The domain has at least one dot."),
+        ("j\u00f6rg@example.net", "5.1.3 The part before @ is ASCII: SES does not take other letters there."),
+    ],
+)
+def test_a_bad_address_is_refused_by_name(client: smtplib.SMTP, address: str, expected: str) -> None:
+    """With the rule that it breaks."""
+    client.mail(FROM, ["SMTPUTF8"])
+    client.command_encoding = "utf-8"
+    code, text = client.docmd(f"RCPT TO:<{address}>")
+    assert (code, text.decode()) == (553, expected)
+
+
+def test_an_international_domain_is_accepted(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
+    """It is written in letters or in A-labels."""
+    client.mail(FROM, ["SMTPUTF8"])
+    client.command_encoding = "utf-8"
+    assert client.docmd("RCPT TO:<ann@b\u00fccher.example>")[0] == 250
+    [(_, email, _)] = accepted(gateway, caller, client.data(PLAIN))
+    assert email == "ann@b\u00fccher.example"
+
+
+def test_a_sender_that_is_not_the_applications_is_refused(client: smtplib.SMTP) -> None:
+    """The From of the message counts, not that of MAIL."""
+    answer = data(client, ["ann@example.net"], PLAIN.replace(b"org@example.com", b"org@example.org"))
+    assert answer[0] == 550
+    assert answer[1].startswith(b"5.7.1 This application may not send from this address")
+
+
+def test_a_limit_of_the_application_is_met_at_rcpt(gateway: Gateway, door: RunningDoor) -> None:
+    """The recipients for which there is room are accepted, and the client sends to the others later."""
+    key = issue(gateway, app="small", scopes=frozenset({Scope.EMAILS_SEND, Scope.SMTP}))
+    gateway.apps.change(operator("test"), "small", AppOptions(emails_per_day=3))
+    with door.client() as client:
+        client.login(*credentials(key))
+        assert data(client, ["ann@example.net"])[0] == 250
+        client.mail(FROM)
+        codes = [client.rcpt(f"{one}@example.net")[0] for one in "abc"]
+        assert codes == [250, 250, 452]
+        assert client.data(PLAIN)[0] == 250
+
+
+def test_a_limit_is_met_at_rcpt_by_the_first_message(gateway: Gateway, door: RunningDoor) -> None:
+    """Also when nothing was accepted yet; or else the message would be refused to all of them, each time anew."""
+    key = issue(gateway, app="new", scopes=frozenset({Scope.EMAILS_SEND, Scope.SMTP}))
+    gateway.apps.change(operator("test"), "new", AppOptions(emails_per_day=2))
+    with door.client() as client:
+        client.login(*credentials(key))
+        client.mail(FROM)
+        assert [client.rcpt(f"{one}@example.net")[0] for one in "abc"] == [250, 250, 452]
+        assert client.data(PLAIN)[0] == 250
+
+
+def test_a_paused_application_is_asked_to_wait(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
+    """Its relay keeps the message, until a person resumes the application."""
+    with gateway.database.transaction() as connection:
+        app_pauses.pause(connection, caller.app_id, ["transactional"], reason="Too many bounces.")
+    client.mail(FROM)
+    assert client.rcpt("ann@example.net") == (452, b"4.7.1 The email of this application is paused.")
+
+
+def test_a_key_that_does_not_open_the_door_is_refused(gateway: Gateway, door: RunningDoor) -> None:
+    """Its scopes have to name the door."""
+    with door.client() as client:
+        client.ehlo()
+        user, secret = credentials(issue(gateway, scopes=frozenset({Scope.EMAILS_SEND})))
+        answer = client.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{user}\0{secret}".encode()).decode())
+    assert answer == (535, b"5.7.8 This key lacks the scope smtp.")
+
+
+def test_without_the_database_nothing_is_accepted(client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer is 4xx, so that clients try again, and the session goes on when it is back."""
+
+    def away(_database: Database) -> NoReturn:
+        raise ServiceUnavailable("The database did not answer.")
+
+    client.mail(FROM)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "reading", away)
+        patch.setattr(Database, "transaction", away)
+        assert client.rcpt("ann@example.net")[0] == 451
+    assert client.rcpt("ann@example.net")[0] == 250
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "reading", away)
+        patch.setattr(Database, "transaction", away)
+        assert client.data(PLAIN)[0] == 451
+    assert data(client, ["ann@example.net"])[0] == 250
+
+
+def test_a_repeated_message_is_one_email(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
+    """The same id is answered; another text or another recipient is another email."""
+    first, again = (data(client, ["ann@example.net"]) for _ in range(2))
+    assert first[1].split()[4] == again[1].split()[4]
+    assert b"accepted before" in again[1]
+    other = data(client, ["ann@example.net"], PLAIN + b"Bring a friend.\r\n")
+    assert other[1].split()[4] != first[1].split()[4]
+    assert data(client, ["bob@example.net"])[1].split()[4] != first[1].split()[4]
+    assert caller.app == "invites"
+
+
+def test_a_revoked_key_begins_no_message(
+    gateway: Gateway, key: Issued, door: RunningDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that is signed in already ends once the key is not trusted any longer, within five seconds."""
+    monkeypatch.setattr(trusted_keys, "_TRUSTED_FOR_S", 0.0)
+    monkeypatch.setattr(connection, "_KEY_TRUSTED_FOR_S", 0.0)
+    with door.client() as client:
+        client.login(*credentials(key))
+        gateway.issue_keys.revoke(operator("test"), key.key.public_id)
+        assert client.docmd(f"MAIL FROM:<{FROM}>")[0] == 421
