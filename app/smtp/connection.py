@@ -17,7 +17,7 @@ from app.smtp.protocol import replies
 from app.smtp.protocol.framing import BadLine, IncomingMessage, LongLine, take_line
 from app.smtp.protocol.replies import Reply
 from app.smtp.protocol.session import Session
-from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
+from app.smtp.protocol.steps import CheckKey, Step, Submit, Turn, VetRecipient, Work
 from app.smtp.threads import Busy
 from app.smtp.tls import TlsFailed, TlsLayer
 from app.smtp.wire import Wire, keep_alive
@@ -53,7 +53,9 @@ class Connection(asyncio.Protocol):
         self._wire = Wire(transport)
         self._door.connections.add(self)
         address = self._wire.address
-        self._session = Session(self._rules_for(address), encrypted=self._tls_at_once)
+        clear_auth = self._door.clear_auth_on_loopback and is_loopback(address)
+        rules = replace(self._door.rules, clear_auth=clear_auth)
+        self._session = Session(rules, encrypted=self._tls_at_once)
         if self._tls_at_once and self._door.certificate is not None:
             self._wire.start_tls(TlsLayer(self._door.certificate.context()))
         network = network_of(address)
@@ -138,10 +140,6 @@ class Connection(asyncio.Protocol):
             late = late or (self._key is None and now - self._began > patience.sign_in)
         if late:
             self._say(Step(replies.TOO_SLOW, turn=Turn.END))
-
-    def _rules_for(self, address: str) -> Rules:
-        clear_auth = self._door.clear_auth_on_loopback and is_loopback(address)
-        return replace(self._door.rules, clear_auth=clear_auth, has_tls=self._door.certificate is not None)
 
     def _greet(self) -> None:
         self._say(Step(self._session.greeting()))

@@ -9,14 +9,13 @@ import structlog
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import PosternError
 from app.services.submission.check import Obstacle
-from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
-from app.services.submission.idempotency import Idempotency
+from app.services.submission.doors.submit_raw import RawReceipt
 from app.smtp import verdicts
 from app.smtp.protocol import replies
 from app.smtp.protocol.framing import IncomingMessage
 from app.smtp.protocol.replies import Reply
 from app.smtp.protocol.steps import CheckKey, Submit, VetRecipient, Work
-from app.smtp.repetition import idempotency_of
+from app.smtp.repetition import content_of
 
 log = structlog.get_logger()
 
@@ -24,12 +23,12 @@ _REPLAYED: Final = "It was accepted before: nothing is sent twice."
 
 
 class Submitting(Protocol):
-    """As `app.services.submission.doors.submit_raw.SubmitRaw` is called."""
+    """As `app.services.submission.doors.submit_once.SubmitOnce` is called."""
 
     def __call__(
-        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
     ) -> RawReceipt:
-        """Commit the message. Raises a `PosternError`."""
+        """Commit the message, once for each recipient and `content`. Raises a `PosternError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +77,8 @@ class Handler:
     def _submit(self, work: Submit, raw: bytes | None, session: str) -> Reply:
         if raw is None:
             return replies.BAD_LINES_IN_MESSAGE
-        repeat = idempotency_of(work.caller, raw, work.recipients) if self._knows_repeats else None
-        submission = RawSubmission(raw=raw, recipients=work.recipients)
-        receipt = self._services.submit(work.caller, submission, idempotency=repeat)
+        content = content_of(work.caller, raw) if self._knows_repeats else None
+        receipt = self._services.submit(work.caller, raw, work.recipients, content=content)
         log.info(
             "smtp_accepted",
             session=session,

@@ -74,5 +74,5 @@ def services_of(gateway: Gateway) -> Services:
     return Services(
         authenticate=gateway.authenticate.with_secret,
         vet_recipient=gateway.vet_recipient,
-        submit=gateway.submit_raw,
+        submit=gateway.submit_once,
     )

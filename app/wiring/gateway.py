@@ -44,6 +44,7 @@ from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_once import SubmitOnce
 from app.services.submission.doors.submit_raw import SubmitRaw
 from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
@@ -132,6 +133,7 @@ class Gateway:
     sources: Sources
     vet_recipient: VetRecipient
     submit_raw: SubmitRaw
+    submit_once: SubmitOnce
     recover: Recover
     restore: Restore
     failover: Failover

@@ -13,6 +13,7 @@ from app.services.account.sync_list import Sync
 from app.services.apps.watch_budgets import WatchBudgets
 from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.alerts.silence import Silence
+from app.services.operating.alerts.smtp_silence import SmtpSilence
 from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
@@ -118,9 +119,13 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
         signing_names=signing_names(settings),
         queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},
         has_canary=settings.canary_minutes > 0,
-        has_smtp=bool(settings.smtp_port or settings.smtp_tls_port),
+        has_smtp=_has_smtp_door(settings),
         **ground.to_be_asked,
     )
+
+
+def _has_smtp_door(settings: Settings) -> bool:
+    return bool(settings.smtp_port or settings.smtp_tls_port)
 
 
 def _retention(settings: Settings, ground: Ground) -> Retention:
@@ -149,6 +154,7 @@ def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:
         reviews=swept.reviews,
         refusals=Refusals(database=ground.database),
         silence=Silence(database=ground.database),
+        smtp_silence=SmtpSilence(database=ground.database, has_door=_has_smtp_door(settings)),
         alerts=WatchAlerts(database=ground.database),
         fold_counts=FoldCounts(database=ground.database),
         watch_budgets=WatchBudgets(database=ground.database),

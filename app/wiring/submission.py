@@ -7,6 +7,7 @@ from app.services.submission.accept import Accept
 from app.services.submission.change import Revise
 from app.services.submission.check import Check
 from app.services.submission.doors.smtp_door import SmtpDoor
+from app.services.submission.doors.submit_once import SubmitOnce
 from app.services.submission.doors.submit_raw import SubmitRaw
 from app.services.submission.doors.vet_recipient import VetRecipient
 from app.services.submission.look_up import LookUp
@@ -31,11 +32,13 @@ class SubmissionServices:
     vet_recipient: VetRecipient
     smtp_door: SmtpDoor
     submit_raw: SubmitRaw
+    submit_once: SubmitOnce
 
 
 def build_submission(settings: Settings, ground: Ground, gate: Gate) -> SubmissionServices:
     """The services of submission; `gate` decides which recipients are suppressed."""
     accept = _accept(settings, ground, gate)
+    submit_raw = SubmitRaw(accept=accept)
     return SubmissionServices(
         accept=accept,
         check=Check(
@@ -47,7 +50,8 @@ def build_submission(settings: Settings, ground: Ground, gate: Gate) -> Submissi
         sources=Sources(database=ground.database, key_ring=ground.key_ring),
         vet_recipient=VetRecipient(database=ground.database, gate=gate),
         smtp_door=SmtpDoor(database=ground.database),
-        submit_raw=SubmitRaw(accept=accept),
+        submit_raw=submit_raw,
+        submit_once=SubmitOnce(submit=submit_raw, database=ground.database, pseudonyms=ground.pseudonyms),
     )
 
 

@@ -204,8 +204,10 @@ def _signed_headers(named: str, headers: Mapping[str, str], dated_by: str | None
 
 def _of_authorization(text: str) -> dict[str, str]:
     algorithm, _, rest = text.partition(" ")
-    if algorithm != ALGORITHM or len(text) > _LONGEST_AUTHORIZATION:
+    if algorithm != ALGORITHM:
         raise _incomplete(f"The Authorization header begins with {ALGORITHM}, AWS's Signature Version 4.")
+    if len(text) > _LONGEST_AUTHORIZATION:
+        raise _incomplete(f"The Authorization header has {_LONGEST_AUTHORIZATION} characters at most.")
     parts = [part.strip().partition("=") for part in rest.split(",")]
     if len(parts) != len({name for name, _, _ in parts}):
         raise _incomplete("A part of the Authorization header is there twice.")

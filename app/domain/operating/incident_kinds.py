@@ -146,6 +146,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         ),
         todo="The detail says where it stopped; `./postern doctor --live` looks for the fault.",
     ),
+    "smtp_door_closed": Kind(
+        happened=(
+            "No SMTP door was seen for two minutes, and one was open before. Its clients keep their email and try "
+            "again. It closes by itself when a door opens."
+        ),
+        todo="Start `./postern smtp`; its log says why it ended.",
+    ),
     "feedback_silent": Kind(
         happened=(
             "SES took twenty emails half an hour ago, or three six hours ago, and no notification has arrived since. It"

@@ -20,6 +20,7 @@ from app.services.apps.watch_budgets import WatchBudgets
 from app.services.isolation import each_apart, save_isolated
 from app.services.moves import moves_of, note_moves
 from app.services.operating.alerts.silence import Silence
+from app.services.operating.alerts.smtp_silence import SmtpSilence
 from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
@@ -87,6 +88,7 @@ class Upkeep:
         reviews: Reviews,
         refusals: Refusals,
         silence: Silence,
+        smtp_silence: SmtpSilence,
         alerts: WatchAlerts,
         fold_counts: FoldCounts,
         watch_budgets: WatchBudgets,
@@ -108,7 +110,7 @@ class Upkeep:
             Sweep.SES_REMOVALS: self.remove_at_ses,
             Sweep.REVIEWS: reviews.sweep,
             Sweep.REFUSALS: refusals.sweep,
-            Sweep.SILENCE: silence.sweep,
+            Sweep.SILENCE: lambda: silence.sweep() + smtp_silence.sweep(),
             Sweep.ALERTS: alerts.sweep,
             Sweep.SUPPRESSIONS: unsuppress.expire,
             Sweep.SES_LIST: sync.sweep,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pytest
+from flask import Flask
 
 from app.domain.apps.callers import Scope
 from tests.support.database.history import fill
@@ -51,6 +52,13 @@ def url(history: History) -> Iterator[str]:
 def web(url: str, redis_url: str) -> Iterator[Web]:
     with web_on(url, redis_url, public_url="https://mail.example.com") as web:
         yield web
+
+
+@pytest.fixture
+def application(migrated_sqlite_url: str, redis_url: str) -> Iterator[Flask]:
+    """The application without any history, for tests that look at its routes alone."""
+    with web_on(migrated_sqlite_url, redis_url) as web:
+        yield web.client.application
 
 
 @pytest.fixture

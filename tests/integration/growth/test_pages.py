@@ -6,6 +6,7 @@ Pages without a query are found by their links; those with one are in `tests/sup
 import re
 from typing import Final
 
+from flask import Flask
 from sqlalchemy import text
 from werkzeug.routing import MapAdapter
 
@@ -50,16 +51,16 @@ def test_no_replay_of_what_failed_scans_a_table_that_grows(web: Web) -> None:
     require_cheap(watch)
 
 
-def test_every_filter_of_every_page_is_walked(web: Web) -> None:
+def test_every_filter_of_every_page_is_walked(application: Flask) -> None:
     """A new page with a query, or a new filter, has to be covered here, with history behind it."""
-    routes = web.client.application.url_map.bind("localhost")
+    routes = application.url_map.bind("localhost")
     asked: dict[str, set[str]] = {}
     for path, queries in PAGES.items():
         asked.setdefault(rule_of(routes, path), set()).update(
             pair.partition("=")[0] for query in queries for pair in query.split("&") if pair
         )
-    for rule in web.client.application.url_map.iter_rules():
-        operation = page_operation_of(web.client.application.view_functions[rule.endpoint])
+    for rule in application.url_map.iter_rules():
+        operation = page_operation_of(application.view_functions[rule.endpoint])
         if operation and operation.query and not rule.rule.startswith(NOT_SIGNED_IN):
             assert set(operation.query.model_fields) - ASKS_SES <= asked.get(rule.rule, set()), rule.rule
 

@@ -4,6 +4,7 @@ A new route or filter has to be covered here too: the tests compare what they co
 """
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from app.web.http.routing import operation_of
@@ -22,8 +23,9 @@ def test_no_list_scans_a_table_that_grows(web: Web, keys: dict[str, Headers], wh
         for (method, rule), queries in QUERIES.items():
             hook = HOOKS["app-1" if who == "admin" else who]
             path = rule.replace("<path:email>", ROLE_ADDRESS).replace("<uuid:webhook_id>", hook)
+            path = path.replace("<app>", "app-1")
             for query in (one.replace("{recipient}", recipient) for one in queries):
-                if who != "admin" and ("app=" in query or rule.endswith(("/reviews", "/apps"))):
+                if who != "admin" and ("app=" in query or rule.endswith(("/reviews", "/apps", "/keys"))):
                     continue
                 if rule.endswith("/export") and query == "":
                     continue  # a query for the whole list: a page of the other lists is read as cheaply
@@ -44,14 +46,14 @@ def some_recipient(web: Web, *, app: str | None) -> str:
         return str(connection.scalar(text(query), {"app": app}))
 
 
-def test_every_filter_of_every_list_is_walked(web: Web) -> None:
+def test_every_filter_of_every_list_is_walked(application: Flask) -> None:
     """A new list or filter has to be covered here, with history behind it."""
     asked = {
         (method, rule): {pair.partition("=")[0] for query in queries for pair in query.split("&") if pair}
         for (method, rule), queries in QUERIES.items()
     }
-    for rule in web.client.application.url_map.iter_rules():
-        operation = operation_of(web.client.application.view_functions[rule.endpoint])
+    for rule in application.url_map.iter_rules():
+        operation = operation_of(application.view_functions[rule.endpoint])
         if operation is None or operation.query is None or "GET" not in (rule.methods or ()):
             continue
         assert set(operation.query.model_fields) - {"live"} <= asked.get(("GET", rule.rule), set()), rule.rule

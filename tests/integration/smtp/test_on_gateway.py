@@ -14,12 +14,15 @@ from app.services.apps import trusted_keys
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import caller_of, operator
 from app.services.apps.issue_keys import Issued
+from app.services.paging import Page
+from app.services.submission.look_up import EmailFilter
 from app.smtp import connection
 from app.smtp.door import Patience
 from app.smtp.open_door import make_door, services_of
 from app.store.apps import app_pauses
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
+from tests.support.gateway.forgetting import forget
 from tests.support.gateway.gateways import issue
 from tests.support.smtp.doors import RunningDoor, serving
 
@@ -214,6 +217,25 @@ def test_a_repeated_message_is_one_email(gateway: Gateway, client: smtplib.SMTP,
     assert other[1].split()[4] != first[1].split()[4]
     assert data(client, ["bob@example.net"])[1].split()[4] != first[1].split()[4]
     assert caller.app == "invites"
+
+
+def test_a_repetition_reaches_those_alone_whom_the_first_time_did_not(gateway: Gateway, client: smtplib.SMTP) -> None:
+    """Whether one of them is refused since, or there are others; and however often it comes."""
+    data(client, ["ann@example.net", "bob@example.net"])
+    gateway.suppress.add(operator("test"), "bob@example.net", reason="By phone.")
+    data(client, ["ann@example.net"])
+    data(client, ["ann@example.net", "kim@example.net"])
+    data(client, ["Kim@EXAMPLE.net"])
+    found = gateway.look_up.emails(operator("test"), EmailFilter(), Page(limit=10)).data
+    sent_to = [one.email for email in found for one in email.recipients]
+    assert sorted(sent_to) == ["ann@example.net", "bob@example.net", "kim@example.net"]
+
+
+def test_a_repetition_does_not_reach_a_person_who_was_forgotten(gateway: Gateway, client: smtplib.SMTP) -> None:
+    """Their address is gone from the first email, and its pseudonym shows that they were among its recipients."""
+    data(client, ["ann@example.net"])
+    forget(gateway, "ann@example.net", ask_ses=False)
+    assert b"accepted before" in data(client, ["ann@example.net"])[1]
 
 
 def test_a_revoked_key_begins_no_message(

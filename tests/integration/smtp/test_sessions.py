@@ -120,7 +120,7 @@ def test_a_message_is_not_accepted_before_it_is_kept(door: RunningDoor, services
 
 
 def test_a_client_that_was_cut_off_may_repeat(door: RunningDoor, services: FakeServices) -> None:
-    """The same Message-ID, content and recipients are the same email, whatever a relay has put on top since."""
+    """The same Message-ID and content are the same email, whatever a relay has put on top since."""
     with door.talk() as talk:
         talk.begin_message()
         talk.send(MESSAGE + b".")
@@ -132,8 +132,7 @@ def test_a_client_that_was_cut_off_may_repeat(door: RunningDoor, services: FakeS
     assert len(services.submitted) == 1
     with door.signed_in() as client:
         client.sendmail(FROM, ["ann@example.net"], MESSAGE + b"Bring a friend.\r\n")
-        client.sendmail(FROM, ["bob@example.net"], MESSAGE)
-    assert len(services.submitted) == 3
+    assert len(services.submitted) == 2
 
 
 def test_a_client_that_breaks_off_in_a_message_sends_nothing(door: RunningDoor, services: FakeServices) -> None:

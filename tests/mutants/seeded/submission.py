@@ -236,6 +236,12 @@ OF_SMTP: Final = (
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repeated_message_is_one_email",
     ),
     Mutant(
+        name="a message that is repeated to one recipient less is sent to the others again",
+        file="app/services/submission/doors/submit_once.py",
+        edits=(("_KEY.format(content.hex(), number)", "_KEY.format(content.hex(), len(envelope))"),),
+        killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
+    ),
+    Mutant(
         name="a word of SMTP may have other letters than ASCII",
         file="app/smtp/protocol/commands.py",
         edits=(("    return word.upper() if word.isascii() else word\n", "    return word.upper()\n"),),

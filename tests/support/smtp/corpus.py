@@ -15,8 +15,7 @@ from app.domain.message.address import InvalidAddress, parse_address
 from app.domain.message.raw.reader import read_raw
 from app.domain.message.raw.rules import InvalidRaw
 from app.services.submission.check import Obstacle
-from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
-from app.services.submission.idempotency import Idempotency
+from app.services.submission.doors.submit_raw import RawReceipt
 from tests.support.smtp.doors import FakeServices
 
 CASES: Final = [
@@ -44,14 +43,14 @@ class StrictServices(FakeServices):
         return None
 
     def submit(
-        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
     ) -> RawReceipt:
         """Keep what is a message."""
         try:
-            read_raw(submission.raw)
+            read_raw(raw)
         except InvalidRaw as error:
             raise ValidationFailed("The message breaks a rule.", faults=error.faults) from error
-        return super().submit(caller, submission, idempotency=idempotency)
+        return super().submit(caller, raw, envelope, content=content)
 
 
 def octets(text: str | dict[str, Any] | list[Any]) -> bytes:

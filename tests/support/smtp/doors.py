@@ -15,8 +15,7 @@ from uuid import UUID
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey
 from app.services.submission.check import Obstacle
-from app.services.submission.doors.submit_raw import RawReceipt, RawSubmission
-from app.services.submission.idempotency import Idempotency
+from app.services.submission.doors.submit_raw import RawReceipt
 from app.smtp.door import Door, Patience
 from app.smtp.handler import Services
 from app.smtp.open_door import make_door
@@ -42,7 +41,7 @@ class FakeServices:
 
     suppressed: dict[str, Obstacle] = field(default_factory=dict)
     submitted: list[tuple[bytes, tuple[str, ...]]] = field(default_factory=list)
-    repeats: dict[str, UUID] = field(default_factory=dict)
+    repeats: dict[bytes, UUID] = field(default_factory=dict)
     before: Callable[[str], None] = lambda _: None
     caller: Caller = CALLER
 
@@ -59,17 +58,17 @@ class FakeServices:
         return self.suppressed.get(address)
 
     def submit(
-        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
     ) -> RawReceipt:
-        """Keep the message, once for each idempotency key."""
+        """Keep the message, once for each content."""
         self.before("submit")
-        if idempotency is not None and idempotency.key in self.repeats:
-            return RawReceipt(self.repeats[idempotency.key], (), replayed=True)
+        if content is not None and content in self.repeats:
+            return RawReceipt(self.repeats[content], (), replayed=True)
         assert caller.app == self.caller.app
-        self.submitted.append((submission.raw, submission.recipients or ()))
+        self.submitted.append((raw, envelope))
         receipt = RawReceipt(UUID(int=len(self.submitted)), (), replayed=False)
-        if idempotency is not None:
-            self.repeats[idempotency.key] = receipt.id
+        if content is not None:
+            self.repeats[content] = receipt.id
         return receipt
 
     def as_services(self) -> Services:

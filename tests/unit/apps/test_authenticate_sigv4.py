@@ -13,7 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 from structlog.testing import capture_logs
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest
+from app.domain.apps.sigv4_claims import Refusal, SignatureRefused, SignedRequest, read_claim
 from app.domain.errors import RestrictedApiKey, ServiceUnavailable
 from app.services.apps.authenticate_sigv4 import AuthenticateSigV4
 from app.services.apps.trusted_keys import TrustedKeys
@@ -104,6 +104,12 @@ def claiming(old: str, new: str) -> SignedRequest:
     return but(request, "Authorization", said.replace(old, new))
 
 
+def of_length(length: int) -> SignedRequest:
+    """Return a request whose Authorization has this length."""
+    request = of_body()
+    return but(request, "Authorization", header(request, "Authorization").ljust(length, "a"))
+
+
 def asking(old: str, new: str, *, seconds: int = 60) -> SignedRequest:
     """Return a presigned request whose query says something else than what was signed."""
     request = signed(method="GET", presigned_s=seconds)
@@ -130,21 +136,27 @@ def test_a_date_in_the_header_date_is_taken() -> None:
     assert admit(of_body(headers={"Date": format_datetime(NOW, usegmt=True)})).app == "invites"
 
 
+@pytest.mark.parametrize("clock", ["12:00:00 GMT", "12:00:00 -0000", "14:00:00 +0200"])
+def test_the_header_date_may_have_any_zone(clock: str) -> None:
+    """What is signed is the moment in UTC."""
+    request = but(of_body(headers={"Date": format_datetime(NOW, usegmt=True)}), "Date", f"Tue, 31 Mar 2026 {clock}")
+    assert read_claim(request).signed_at == NOW
+
+
 def test_the_hash_of_the_body_may_be_in_a_header() -> None:
     """The SDK for JavaScript sends it, in a signed header."""
     assert admit(of_body(headers={"X-Amz-Content-SHA256": sha256(BODY).hexdigest()})).app == "invites"
 
 
 def test_a_body_may_be_unsigned_where_a_signed_header_says_so() -> None:
-    """Only then: without it, in an unsigned header, or with a presigned URL, the body is what was signed."""
-    request = of_body(signs_body=False)
-    assert admit(replace(request, body=b"another")).app == "invites"
+    """A header that is not signed does not count, and neither does one of a presigned URL, which lasts for days."""
+    says = {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}
+    assert admit(replace(of_body(signs_body=False), body=b"another")).app == "invites"
     for spoilt in (
-        without(request, "X-Amz-Content-SHA256"),
-        but(of_body(), "X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"),
-        but(signed(method="GET", presigned_s=60), "X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"),
+        but(of_body(), *next(iter(says.items()))),
+        signed(method="GET", presigned_s=60, headers=says),
     ):
-        with pytest.raises(SignatureRefused):
+        with pytest.raises(SignatureRefused, match="in a signed header only, and not with a presigned URL"):
             admit(spoilt)
 
 
@@ -154,7 +166,8 @@ REFUSED: list[tuple[str, Callable[[], SignedRequest], Refusal, str]] = [
     ("a bearer", lambda: but(of_body(), "Authorization", f"Bearer ptn_{PUBLIC}"), Refusal.INCOMPLETE, "begins with"),
     ("version 3", lambda: but(of_body(), "Authorization", "AWS3-HTTPS AWSAccessKeyId=x"), Refusal.INCOMPLETE, "begins"),
     ("version 4a", lambda: claiming("AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"), Refusal.INCOMPLETE, "begins with"),
-    ("too long", lambda: claiming("Signature=", f"Signature={'a' * 5000}"), Refusal.INCOMPLETE, "begins with"),
+    ("the longest", lambda: of_length(4096), Refusal.INCOMPLETE, "64 hexadecimal digits"),
+    ("too long", lambda: of_length(4097), Refusal.INCOMPLETE, "4096 characters at most"),
     ("no credential", lambda: claiming("Credential=", "Cred="), Refusal.INCOMPLETE, "requires 'Credential' parameter"),
     ("no names", lambda: claiming("SignedHeaders=", "x="), Refusal.INCOMPLETE, "requires 'SignedHeaders' parameter"),
     ("no hash", lambda: claiming("Signature=", "x="), Refusal.INCOMPLETE, "requires 'Signature' parameter"),
@@ -171,7 +184,8 @@ REFUSED: list[tuple[str, Callable[[], SignedRequest], Refusal, str]] = [
     ("another service", lambda: of_body(service="sqs"), Refusal.MISMATCH, "correct service: 'ses'"),
     ("another end", lambda: claiming("/aws4_request", "/aws5_request"), Refusal.MISMATCH, "valid terminator"),
     ("odd names", lambda: claiming("SignedHeaders=", "SignedHeaders=Host;"), Refusal.INCOMPLETE, "SignedHeaders has"),
-    ("many names", lambda: claiming("SignedHeaders=", f"SignedHeaders={'a;' * 70}"), Refusal.INCOMPLETE, "at most 64"),
+    ("most names", lambda: claiming("Headers=", f"Headers={'host;' * 61}"), Refusal.MISMATCH, "we calculated"),
+    ("many names", lambda: claiming("Headers=", f"Headers={'host;' * 62}"), Refusal.INCOMPLETE, "at most 64"),
     ("host not signed", lambda: claiming(";host;", ";"), Refusal.MISMATCH, "'Host' or ':authority' must be"),
     ("date not signed", lambda: claiming(";x-amz-date,", ","), Refusal.MISMATCH, "header with the date must be"),
     ("a lost header", lambda: without(of_body(), "Content-Type"), Refusal.MISMATCH, "did not arrive"),
@@ -201,7 +215,8 @@ REFUSED: list[tuple[str, Callable[[], SignedRequest], Refusal, str]] = [
      Refusal.MISMATCH, "we calculated does not match"),
     ("both forms", lambda: replace(of_body(), query=signed(method="GET", presigned_s=9).query),
      Refusal.INCOMPLETE, "not in both"),
-    ("a long query", lambda: replace(of_body(), query="a" * 20_000), Refusal.INCOMPLETE, "16384 characters"),
+    ("the longest query", lambda: replace(of_body(), path="/", query="a" * 16_383), Refusal.MISMATCH, "we calculated"),
+    ("a long query", lambda: replace(of_body(), path="/", query="a" * 16_384), Refusal.INCOMPLETE, "16384 characters"),
     ("a raw path", lambda: replace(of_body(), path="/\xe9"), Refusal.INCOMPLETE, "percent-encoded"),
     ("presigned without a date", lambda: asking("X-Amz-Date", "Date"), Refusal.INCOMPLETE, "include 'X-Amz-Date'"),
     ("presigned by another algorithm", lambda: asking("SHA256", "SHA512"), Refusal.INCOMPLETE, "X-Amz-Algorithm is"),

@@ -25,6 +25,6 @@ def test_the_printed_command_names_the_gateway_where_a_plain_one_would_miss_it(
     values |= {"ses": SES, "smtp": SMTP}
     welcome(Terminal(as_json=False), Ready(**values), DataDir(tmp_path), as_default=as_default)
     page = "".join(capsys.readouterr().out.split())
-    assert "swaks--server127.0.0.1:8587--authPLAIN--auth-userptn_k" in page
+    assert f"swaks--server{SMTP.host}:{SMTP.port}--authPLAIN--auth-user{SMTP.username}" in page
     assert "suppressionsexplainkim.gone@example.com" in page
     assert (f"explainkim.gone@example.com--data{tmp_path}" in page) is not as_default
