@@ -96,30 +96,18 @@ def never_taken(evidence: Evidence) -> Evidence:
     return replace(evidence, taken=(taken(0),))
 
 
-def withheld(key: str, address: str) -> dict[str, Any]:
-    """A door refused this recipient of this email as suppressed."""
-    return {"withheld": {key: frozenset({address})}}
+def withheld(*rows: Row, **more: object) -> Tamper:
+    """The first email is for both, and a door refused the second, who is listed; `rows` are in the database."""
+    refusal: dict[str, Any] = {
+        "answers": {KEYS[0]: frozenset(MAILS[:1])},
+        "listed": (listed(1, seen_at=None),),
+        "withheld": {KEYS[0]: frozenset(ADDRESSES[1:])},
+    }
+    both = Promised(key=KEYS[0], email_id=MAILS[0], addresses=frozenset(ADDRESSES))
+    return lambda evidence: replace(evidence, promised=(both,), rows=rows, **refusal | more)
 
 
-def partly_withheld(*, unanswered: bool) -> Tamper:
-    """The first email was for both; its second recipient was refused, at once or after an offer without an answer."""
-
-    def tamper(evidence: Evidence) -> Evidence:
-        both = replace(evidence.promised[0], addresses=frozenset(ADDRESSES))
-        earlier = row(1, email_id=MAILS[0], subject=KEYS[0])
-        return replace(
-            evidence,
-            promised=(both,),
-            answers={KEYS[0]: frozenset(MAILS[:1])},
-            rows=(row(0), earlier) if unanswered else (row(0),),
-            tries=evidence.tries if unanswered else (attempt(0),),
-            taken=evidence.taken if unanswered else (taken(0),),
-            listed=(listed(1, seen_at=None),),
-            unanswered={KEYS[0]: both.addresses} if unanswered else {},
-            **withheld(KEYS[0], ADDRESSES[1]),
-        )
-
-    return tamper
+OF_BOTH = (row(0), row(1, email_id=MAILS[0], subject=KEYS[0]))
 
 
 def suppressed_when(seen_at: datetime | None, ended_at: datetime | None = None, scope: str = "*") -> Tamper:
@@ -166,16 +154,8 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     ),
     ("a mail came from nowhere", lambda e: replace(e, offered=frozenset(KEYS[:1])), {Promise.INVARIANT}),
     ("a mail was refused", lambda e: replace(e, refused=(KEYS[1],)), {Promise.INVARIANT}),
-    (
-        "a recipient was withheld who was never suppressed",
-        lambda e: replace(partly_withheld(unanswered=False)(e), listed=()),
-        {Promise.LOST},
-    ),
-    (
-        "a recipient was refused and is in the database",
-        lambda e: replace(e, listed=(listed(1, seen_at=None),), **withheld(KEYS[1], ADDRESSES[1])),
-        {Promise.INVARIANT},
-    ),
+    ("a recipient was withheld who was never suppressed", withheld(row(0), listed=()), {Promise.LOST}),
+    ("a recipient was refused in every offer and is in the database", withheld(*OF_BOTH), {Promise.INVARIANT}),
     ("a call began after the suppression", suppressed_when(NOON), {Promise.SENT_AFTER_SUPPRESSION}),
     (
         "a call began between suppression and removal",
@@ -241,20 +221,10 @@ INNOCENT: list[tuple[str, Tamper]] = [
     ("the suppression was never seen", suppressed_when(None)),
     ("the suppression was lifted before", suppressed_when(NOON, CALLED)),
     ("the suppression is of another stream", suppressed_when(NOON, scope="drill/other")),
-    ("a suppressed recipient was withheld, and the other got it", partly_withheld(unanswered=False)),
-    ("a recipient was withheld after an offer that was accepted without an answer", partly_withheld(unanswered=True)),
+    ("a suppressed recipient was withheld, and the other got it", withheld(row(0))),
     (
-        "all recipients were withheld, and nothing was accepted",
-        lambda e: replace(
-            e,
-            promised=e.promised[:1],
-            answers={KEYS[0]: e.answers[KEYS[0]]},
-            rows=(row(0),),
-            tries=(attempt(0),),
-            taken=(taken(0),),
-            listed=(listed(1, seen_at=None),),
-            **withheld(KEYS[1], ADDRESSES[1]),
-        ),
+        "a recipient was withheld after an offer that was accepted without an answer",
+        withheld(*OF_BOTH, unanswered={KEYS[0]: frozenset(ADDRESSES)}),
     ),
     ("SES took it and rejected it afterwards", second_row(state=State.FAILED)),
     (
