@@ -40,7 +40,7 @@ WEATHER = {
 }
 
 AGAIN_S = 1.0
-BUSY = Weather(latency=0.15)
+BUSY = Weather(latency=0.3)
 """So slow that several SMTP sessions are under way at any moment, at all stages of a message."""
 
 Undo = Callable[[], None]
@@ -159,10 +159,11 @@ class Nemesis:
         return machine.launch if blow.lasts[1] > 0 else None
 
     def _kill_busy(self, target: Target) -> Undo:
-        """Slow the network down, and kill the server at the end, with what has come together meanwhile."""
+        """Slow the network down; at the end lose the answers that are on their way, and kill the server."""
         self._stage.networks.change(target, BUSY)
 
         def end() -> None:
+            self._stage.networks.change(target, WEATHER[Kind.RESET])
             self._stage.machines[target].kill()
             self._stage.networks.change(target, FAIR)
 

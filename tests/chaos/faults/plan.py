@@ -101,7 +101,7 @@ _PROCESSES = (
     Blow(target=Target.WEB, kind=Kind.KILL),
     Blow(target=Target.WEB, kind=Kind.SLOW_SOCKETS, lasts=(3.0, 8.0), weight=4),
     Blow(target=Target.SMTP, kind=Kind.KILL, weight=6),
-    Blow(target=Target.SMTP, kind=Kind.KILL_BUSY, lasts=(1.5, 3.0), weight=9, whole=True),
+    Blow(target=Target.SMTP, kind=Kind.KILL_BUSY, lasts=(5.0, 7.0), weight=9, whole=True),
     Blow(target=Target.SMTP, kind=Kind.FREEZE, lasts=(1.0, 4.0)),
     Blow(target=Target.SMTP, kind=Kind.RESET, lasts=(0.1, 1.0)),
     Blow(target=Target.SMTP, kind=Kind.CUT, lasts=(0.5, 1.5), weight=4),
