@@ -21,7 +21,7 @@ from tests.chaos.faults.nemesis import Nemesis
 from tests.chaos.faults.plan import faults
 from tests.chaos.load.clients import Applications, Operator
 from tests.chaos.load.doors import Api, doors_of
-from tests.chaos.load.emails import behaviours
+from tests.chaos.load.emails import DoorName, behaviours
 from tests.chaos.load.journal import Journal
 from tests.chaos.load.receiver import Receiver
 from tests.chaos.stage.stage import Stage, staged
@@ -36,6 +36,7 @@ LOOK_EVERY_S, CALM_S = 0.5, 2.0
 class Result:
     """The result of a drill.
 
+    `accepted_by` counts the accepted emails by the door, `withheld` the recipients whom a door refused as suppressed.
     `resent` emails were marked as possible duplicates. `in_flight` is, for emails already on their way when their
     address was suppressed, how many seconds later SES took them. `drain_s` is the time from the end of the last fault
     until nothing waited any more.
@@ -44,6 +45,8 @@ class Result:
     drill: Drill
     verdict: Verdict
     accepted: int
+    accepted_by: dict[str, int]
+    withheld: int
     offered: int
     faults: int
     resent: int
@@ -62,8 +65,9 @@ class Result:
             "offered_per_s": round(self.offered / self.drill.seconds, 1),
             "faults": self.faults,
         }
+        figures |= {f"by_{door}": number for door, number in self.accepted_by.items()}
         figures |= {promise.value: self.verdict.count(promise) for promise in Promise}
-        figures |= {"resent": self.resent, "in_flight": len(self.in_flight)}
+        figures |= {"withheld": self.withheld, "resent": self.resent, "in_flight": len(self.in_flight)}
         figures["longest_in_flight_s"] = round(max(self.in_flight, default=0.0), 3)
         return figures | {"drain_s": round(self.drain_s, 1)}
 
@@ -107,12 +111,9 @@ class _Play:
         self._drill = stage.drill
         self._journal_path = stage.root / "journal.jsonl"
         self._journal = Journal(self._journal_path)
-        own, admin = Api(stage.url, stage.api_key), Api(stage.url, stage.admin_key)
-        doors = doors_of(
-            stage.url, api_key=stage.api_key, access_key_id=stage.ses_key.access_key_id, secret=stage.ses_key.secret
-        )
+        own, admin = Api(stage.url, stage.keys.api.token), Api(stage.url, stage.keys.admin.token)
         self._applications = Applications(
-            doors, self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
+            doors_of(stage), self._journal, seed=self._drill.seed, rate=self._drill.rate, padding=self._drill.padding
         )
         self._receiver = Receiver(self._journal, seed=self._drill.seed)
         self._operator = Operator(admin, own, self._journal, seed=self._drill.seed)
@@ -138,7 +139,7 @@ class _Play:
         """Have the ends of emails delivered to the receiver, through a network that fails."""
         port = self._stage.networks.open_tcp("receiver", self._receiver.port)
         wanted = {"endpoint": f"http://127.0.0.1:{port}/", "events": sorted(SUBSCRIBED.values())}
-        answer = Api(self._stage.url, self._stage.api_key).call("POST", "/v1/webhooks", wanted)
+        answer = Api(self._stage.url, self._stage.keys.api.token).call("POST", "/v1/webhooks", wanted)
         assert answer.status == 200, answer
 
     def _attack(self) -> None:
@@ -195,14 +196,14 @@ class _Play:
                 phase=phase,
                 elapsed_s=elapsed,
                 offered=applications.offered,
-                accepted=applications.accepted,
+                accepted=applications.accepted_by.total(),
                 faults=self._nemesis.struck,
                 waiting=waiting,
             )
         )
 
     def _result(self, drain_s: float) -> Result:
-        for name in ("beat", "worker", "web"):
+        for name in ("beat", "worker", "smtp", "web"):
             self._stage.machines[name].stop()
         evidence = gather(
             self._journal_path,
@@ -216,6 +217,8 @@ class _Play:
             drill=self._drill,
             verdict=judge(evidence, lossless=not self._drill.lossy),
             accepted=len(evidence.promised),
+            accepted_by={door.value: self._applications.accepted_by[door] for door in DoorName},
+            withheld=sum(map(len, evidence.withheld.values())),
             offered=self._applications.offered,
             faults=self._nemesis.struck,
             resent=sum(row.possible_duplicate for row in evidence.rows),

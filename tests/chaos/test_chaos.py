@@ -42,6 +42,7 @@ def test_no_promise_is_broken_under_fire(database: str) -> None:
     assert status == 0, printed
     assert run["faults"] >= seconds * 0.25
     assert run["accepted"] > seconds * 15
+    assert min(run["by_api"], run["by_ses_raw"], run["by_smtp"]) > seconds
 
 
 def test_no_promise_is_broken_when_notifications_come_through_a_queue() -> None:

@@ -110,8 +110,8 @@ def playing() -> Iterator[Play]:
         yield Play(
             stage=stage,
             clocks=clocks,
-            application=Api(stage.url, stage.api_key),
-            operator=Api(stage.url, stage.admin_key),
+            application=Api(stage.url, stage.keys.api.token),
+            operator=Api(stage.url, stage.keys.admin.token),
             database=database,
         )
         database.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -95,6 +96,20 @@ def never_taken(evidence: Evidence) -> Evidence:
     return replace(evidence, taken=(taken(0),))
 
 
+def withheld(*rows: Row, **more: object) -> Tamper:
+    """The first email is for both, and a door refused the second, who is listed; `rows` are in the database."""
+    refusal: dict[str, Any] = {
+        "answers": {KEYS[0]: frozenset(MAILS[:1])},
+        "listed": (listed(1, seen_at=None),),
+        "withheld": {KEYS[0]: frozenset(ADDRESSES[1:])},
+    }
+    both = Promised(key=KEYS[0], email_id=MAILS[0], addresses=frozenset(ADDRESSES))
+    return lambda evidence: replace(evidence, promised=(both,), rows=rows, **refusal | more)
+
+
+OF_BOTH = (row(0), row(1, email_id=MAILS[0], subject=KEYS[0]))
+
+
 def suppressed_when(seen_at: datetime | None, ended_at: datetime | None = None, scope: str = "*") -> Tamper:
     entry = listed(1, seen_at=seen_at, ended_at=ended_at, scope=scope)
     return lambda evidence: replace(evidence, listed=(entry,))
@@ -139,6 +154,8 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     ),
     ("a mail came from nowhere", lambda e: replace(e, offered=frozenset(KEYS[:1])), {Promise.INVARIANT}),
     ("a mail was refused", lambda e: replace(e, refused=(KEYS[1],)), {Promise.INVARIANT}),
+    ("a recipient was withheld who was never suppressed", withheld(row(0), listed=()), {Promise.LOST}),
+    ("a recipient was refused in every offer and is in the database", withheld(*OF_BOTH), {Promise.INVARIANT}),
     ("a call began after the suppression", suppressed_when(NOON), {Promise.SENT_AFTER_SUPPRESSION}),
     (
         "a call began between suppression and removal",
@@ -204,6 +221,11 @@ INNOCENT: list[tuple[str, Tamper]] = [
     ("the suppression was never seen", suppressed_when(None)),
     ("the suppression was lifted before", suppressed_when(NOON, CALLED)),
     ("the suppression is of another stream", suppressed_when(NOON, scope="drill/other")),
+    ("a suppressed recipient was withheld, and the other got it", withheld(row(0))),
+    (
+        "a recipient was withheld after an offer that was accepted without an answer",
+        withheld(*OF_BOTH, unanswered={KEYS[0]: frozenset(ADDRESSES)}),
+    ),
     ("SES took it and rejected it afterwards", second_row(state=State.FAILED)),
     (
         "SES refused it",

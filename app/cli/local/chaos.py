@@ -55,11 +55,11 @@ COMMAND = Command(
     words=("chaos",),
     summary="attack a gateway of its own while it sends emails, and check every promise",
     detail=(
-        "Starts a real database, Valkey, web, workers and a simulator of SES on loopback, and offers emails.\n"
-        "Kills, freezes and cuts off all of them by a plan that follows from the seed, and waits until every\n"
-        "email is settled. Then compares the responses to clients, the database and the calls that SES\n"
-        "accepted. Fails when an email was lost, sent twice or sent to a suppressed address. A run of 300\n"
-        "seconds has about a hundred faults. It uses no setting of the environment or .env."
+        "Starts a real database, Valkey, web, SMTP door, workers and a simulator of SES on loopback, and offers\n"
+        "emails by each door. Kills, freezes and cuts off all of them by a plan that follows from the seed, and\n"
+        "waits until every email is settled. Then compares the responses to clients, the database and the calls\n"
+        "that SES accepted. Fails when an email was lost, sent twice or sent to a suppressed address. A run of\n"
+        "300 seconds has about a hundred faults. It uses no setting of the environment or .env."
     ),
     example="./postern chaos --seeds 5 --seconds 300",
     arguments=arguments,

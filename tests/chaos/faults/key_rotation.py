@@ -1,4 +1,4 @@
-"""A rotation of SECRET_KEYS during a drill: web, worker and beat get each phase one after the other.
+"""A rotation of SECRET_KEYS during a drill: web, SMTP door, worker and beat get each phase one after the other.
 
 It decides which process restarts when. No phase begins before all processes have the one before it. The last phase
 begins when `postern secret check` says that the old key may go, as it would for an operator.
@@ -21,7 +21,7 @@ from tests.chaos.load.journal import Journal
 from tests.chaos.stage.machines import Machine, NotUp
 from tests.chaos.stage.stage import Stage
 
-PROCESSES = ("web", "worker", "beat")
+PROCESSES = ("web", "smtp", "worker", "beat")
 GRACE_S, WITHIN_S, LOOK_EVERY_S, COMMAND_S = 3.0, 240.0, 0.1, 120.0
 
 

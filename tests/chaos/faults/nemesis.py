@@ -40,6 +40,8 @@ WEATHER = {
 }
 
 AGAIN_S = 1.0
+BUSY = Weather(latency=0.3)
+"""So slow that several SMTP sessions are under way at any moment, at all stages of a message."""
 
 Undo = Callable[[], None]
 
@@ -95,7 +97,7 @@ class Nemesis:
         finally:
             self._stage.simulator.call("DELETE", "faults")
             database = {"database"} & self._stage.machines.keys()
-            for name in ("redis", "ses", "webhook", "receiver", *database):
+            for name in ("redis", "ses", "webhook", "receiver", "smtp", *database):
                 self._stage.networks.change(name, FAIR)
 
     def _striking(self, fault: Fault) -> Callable[[], None]:
@@ -138,6 +140,8 @@ class Nemesis:
             case Target.REDIS, Kind.FLUSH:
                 self._flush()
                 return None
+            case (_, Kind.KILL_BUSY):
+                return self._kill_busy(blow.target)
             case (_, Kind.FREEZE):
                 return self._freeze(blow.target)
         return self._kill(blow)
@@ -153,6 +157,17 @@ class Nemesis:
             return machine.launch
         machine.kill(hold_down=blow.lasts[1] > 0)
         return machine.launch if blow.lasts[1] > 0 else None
+
+    def _kill_busy(self, target: Target) -> Undo:
+        """Slow the network down; at the end lose the answers that are on their way, and kill the server."""
+        self._stage.networks.change(target, BUSY)
+
+        def end() -> None:
+            self._stage.networks.change(target, WEATHER[Kind.RESET])
+            self._stage.machines[target].kill()
+            self._stage.networks.change(target, FAIR)
+
+        return end
 
     def _freeze(self, target: Target) -> Undo:
         """Stop a worker process, or a server with all its forked processes."""

@@ -23,6 +23,7 @@ class Target(StrEnum):
     """The target of a fault."""
 
     WEB = "web"
+    SMTP = "smtp"
     WORKER = "worker"
     BEAT = "beat"
     REDIS = "redis"
@@ -39,6 +40,7 @@ class Kind(StrEnum):
 
     KILL = "kill"
     KILL_CHILD = "kill_child"
+    KILL_BUSY = "kill_busy"
     FREEZE = "freeze"
     FLUSH = "flush"
     RESET = "reset"
@@ -98,6 +100,11 @@ _PROCESSES = (
     Blow(target=Target.WEB, kind=Kind.KILL_CHILD, weight=6),
     Blow(target=Target.WEB, kind=Kind.KILL),
     Blow(target=Target.WEB, kind=Kind.SLOW_SOCKETS, lasts=(3.0, 8.0), weight=4),
+    Blow(target=Target.SMTP, kind=Kind.KILL, weight=6),
+    Blow(target=Target.SMTP, kind=Kind.KILL_BUSY, lasts=(5.0, 7.0), weight=9, whole=True),
+    Blow(target=Target.SMTP, kind=Kind.FREEZE, lasts=(1.0, 4.0)),
+    Blow(target=Target.SMTP, kind=Kind.RESET, lasts=(0.1, 1.0)),
+    Blow(target=Target.SMTP, kind=Kind.CUT, lasts=(0.5, 1.5), weight=4),
     Blow(target=Target.WORKER, kind=Kind.KILL_CHILD, weight=9),
     Blow(target=Target.WORKER, kind=Kind.KILL, weight=9),
     Blow(target=Target.WORKER, kind=Kind.FREEZE, weight=6, past_the_lease=True),

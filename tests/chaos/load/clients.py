@@ -1,13 +1,15 @@
 """The clients of a drill: applications that offer emails at a steady rate, and an operator.
 
 An application repeats a request under its idempotency key until it gets a 2xx, as it should; each email is in the
-journal before it is on the wire. The load is open: an unanswered request delays no other.
+journal before it is on the wire. A recipient whom the door refused as suppressed is offered no more. The load is open:
+an unanswered request delays no other.
 """
 
 import heapq
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from itertools import count
 from urllib.parse import quote
@@ -36,7 +38,7 @@ class Applications:
         self._over = False
         self._busy = 0
         self.offered = 0
-        self.accepted = 0
+        self.accepted_by: Counter[DoorName] = Counter()
         self.refused = 0
         self._threads = [threading.Thread(target=self._offer, name="offer", daemon=True)]
         self._threads += [threading.Thread(target=self._work, name="client", daemon=True) for _ in range(THREADS)]
@@ -93,14 +95,18 @@ class Applications:
     def _work(self) -> None:
         while (email := self._take()) is not None:
             answer = self._doors[email.door].offer(email)
-            if 200 <= answer.status < 300:
-                self._journal.write("accepted", key=email.key, id=answer.content["id"])
-                self.accepted += 1
+            email = email.without(answer.withheld)
+            withheld = sorted(email.withheld)
+            if not email.recipients:
+                self._journal.write("withheld", key=email.key, withheld=withheld)
+            elif 200 <= answer.status < 300:
+                self._journal.write("accepted", key=email.key, id=answer.content["id"], withheld=withheld)
+                self.accepted_by[email.door] += 1
             elif 400 <= answer.status < 500 and answer.status not in (409, 429):
                 self._journal.write("refused", key=email.key, status=answer.status, answer=answer.content)
                 self.refused += 1
             else:
-                self._journal.write("put_off", key=email.key, status=answer.status)
+                self._journal.write("put_off", key=email.key, status=answer.status, withheld=withheld)
                 self._put(random.uniform(0.2, 1.0), email)
             with self._change:
                 self._busy -= 1

@@ -6,7 +6,10 @@ A further door is a class with `offer`, a name in `DoorName`, its share in `test
 
 import base64
 import json
+import re
+import smtplib
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Protocol
@@ -18,18 +21,25 @@ from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError
 
 from tests.chaos.load.emails import DoorName, Email
+from tests.chaos.stage.stage import Stage
 
 THREADS = 24
 PATIENCE = urllib3.Timeout(connect=2, read=10)
 _SES_PATH = "/v2/email/outbound-emails"
+_SMTP_PATIENCE_S = 10.0
+_HOST = "drill.example.com"
+_SUPPRESSED = b"on the suppression list"
+_STATUS_OF = {4: 503, 5: 422}
+_QUEUED_AS = re.compile(rb"queued as (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, 0 for none, and the JSON of the answer."""
+    """A status of HTTP, 0 for none, and the JSON of the answer; `withheld` recipients were refused as suppressed."""
 
     status: int
     content: Any
+    withheld: frozenset[str] = frozenset()
 
 
 class Door(Protocol):
@@ -88,20 +98,69 @@ class SesDoor:
         return Answer(answer.status, {"id": content["MessageId"]} if answer.status == 200 else content)
 
 
-def doors_of(url: str, *, api_key: str, access_key_id: str, secret: str) -> Mapping[DoorName, Door]:
-    """Every door of the gateway at `url`, opened with the keys of one application."""
+class SmtpDoor:
+    """The SMTP door as a client uses it that keeps what it could not submit: each offer is one connection.
+
+    A repetition has the same Message-ID. A 550 at RCPT is final for its recipient if it names the suppression list, and
+    the others get the email; a 4yz puts off all of them, so that an email stays one submission.
+    """
+
+    def __init__(self, port: int, *, user: str, password: str) -> None:
+        self._port = port
+        self._user = user
+        self._password = password
+
+    def offer(self, email: Email) -> Answer:
+        """See `Door.offer`. What was withheld before the connection broke is in the answer too."""
+        withheld: set[str] = set()
+        try:
+            with closing(smtplib.SMTP("127.0.0.1", self._port, _HOST, timeout=_SMTP_PATIENCE_S)) as client:
+                client.login(self._user, self._password)
+                code, text = _submit(client, email, withheld)
+        except smtplib.SMTPResponseException as error:
+            code, text = error.smtp_code, str(error).encode()
+        except OSError:
+            code, text = 0, b""
+        if queued := _QUEUED_AS.search(text):
+            return Answer(200, {"id": queued[1].decode()}, frozenset(withheld))
+        return Answer(_STATUS_OF.get(code // 100, 0), text.decode("ascii", "replace"), frozenset(withheld))
+
+
+def _submit(client: smtplib.SMTP, email: Email, withheld: set[str]) -> tuple[int, bytes]:
+    """The reply that decides on the email; recipients who are refused as suppressed are added to `withheld`."""
+    code, text = client.mail(email.body["from"])
+    if code != 250:
+        return code, text
+    for address in email.recipients:
+        code, text = client.rcpt(address)
+        if code == 550 and _SUPPRESSED in text:
+            withheld.add(address)
+        elif code != 250:
+            return code, text
+    if withheld.issuperset(email.recipients):
+        return code, text
+    raw = raw_message(email.body, message_id=f"<{email.key}@{_HOST}>")
+    return client.data(raw.replace(b"\n", b"\r\n"))
+
+
+def doors_of(stage: Stage) -> Mapping[DoorName, Door]:
+    """Every door of the gateway on this stage, opened with the keys of one application."""
+    ses, smtp = stage.keys.ses, stage.keys.smtp
     return {
-        DoorName.API: Api(url, api_key),
-        DoorName.SES_RAW: SesDoor(url, access_key_id=access_key_id, secret=secret),
+        DoorName.API: Api(stage.url, stage.keys.api.token),
+        DoorName.SES_RAW: SesDoor(stage.url, access_key_id=ses.access_key_id, secret=ses.secret),
+        DoorName.SMTP: SmtpDoor(stage.smtp_port, user=smtp.access_key_id, password=smtp.secret),
     }
 
 
-def raw_message(body: Mapping[str, Any]) -> bytes:
-    """The email as a client writes it, the same octets each time: with LF, and without Date and Message-ID."""
+def raw_message(body: Mapping[str, Any], *, message_id: str | None = None) -> bytes:
+    """The email as a client writes it, the same octets each time: with LF, and without Date."""
     message = EmailMessage()
     for name in ("From", "To", "Cc", "Subject"):
         if given := body.get(name.lower()):
             message[name] = given if isinstance(given, str) else ", ".join(given)
+    if message_id is not None:
+        message["Message-ID"] = message_id
     if "lane" in body:
         message["X-Postern-Lane"] = body["lane"]
     message.set_content(body["text"])

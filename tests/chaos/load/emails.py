@@ -4,8 +4,8 @@ It decides emails, addresses and the behaviour of mailboxes. `tests.chaos.load.c
 """
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -30,19 +30,38 @@ class DoorName(StrEnum):
 
     API = "api"
     SES_RAW = "ses_raw"
+    SMTP = "smtp"
 
 
-_DOORS = {DoorName.API: 70, DoorName.SES_RAW: 30}
+_DOORS = {DoorName.API: 60, DoorName.SES_RAW: 25, DoorName.SMTP: 15}
 _ONLY_BY_THE_API = ("scheduled_at", "on_unconfirmed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """One email as it is offered: its idempotency key, its body for the API, and the door that it takes."""
+    """One email as it is offered: its idempotency key, its body for the API, and the door that it takes.
+
+    `withheld` recipients were refused as suppressed.
+    """
 
     key: str
     body: dict[str, Any]
     door: DoorName
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """To which addresses it is still offered."""
+        return tuple(address for address in addresses_of(self.body) if address not in self.withheld)
+
+    def without(self, withheld: frozenset[str]) -> "Email":
+        """The same email, no more offered to these addresses."""
+        return replace(self, withheld=self.withheld | withheld)
+
+
+def addresses_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """The recipients of an email in their order."""
+    return tuple(address for kind in ("to", "cc", "bcc") for address in body.get(kind, ()))
 
 
 def behaviours() -> dict[str, str]:

@@ -130,7 +130,7 @@ END $$
 def without_a_file_system(stage: Stage) -> Disk:
     """The nearest substitute for a full disk that needs no permissions."""
     if stage.database_url.startswith("sqlite"):
-        machines = [stage.machines[name] for name in ("web", "worker")]
+        machines = [stage.machines[name] for name in ("web", "smtp", "worker")]
         processes = [process for machine in machines for process in machine.main + machine.children]
         return LimitedFiles(processes, Path(stage.database_url.removeprefix("sqlite:///") + "-wal"))
     return RefusedWrites(stage.database_url)

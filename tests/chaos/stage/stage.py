@@ -1,7 +1,8 @@
 """The stage of a drill: a whole gateway of real processes, each of which can fail, behind networks that can fail.
 
-It decides the parts, their settings and their connections. Web, worker and beat run with their production command
-lines; the database, Redis, SES and the webhook are reached through a proxy. It applies no fault itself.
+It decides the parts, their settings and their connections. Web, SMTP door, worker and beat run with their production
+command lines; the database, Redis, SES, the webhook and the SMTP door are reached through a proxy. It applies no fault
+itself.
 """
 
 import os
@@ -23,21 +24,17 @@ from app.cli.local.children.port_checks import answers, free_port, pings
 from app.cli.shell import operated_gateway
 from app.cli.shell.data_dir import DataDir
 from app.domain.account.setup.blueprint import FEEDBACK_PATH
-from app.domain.apps.budget import Pauses
-from app.domain.apps.callers import Scope
-from app.services.apps.authenticate import operator
-from app.services.apps.issue_keys import Issued
 from app.services.operating.workers import Workforce
 from app.store.engine.database import Database
-from app.wiring.gateway import build
-from config import Settings, load
+from config import load
 from tests.chaos.drill import DatabaseKind, Drill, Intake
 from tests.chaos.faults.plan import ATTEMPTS
+from tests.chaos.stage.keys import DrillKeys, issue_keys
 from tests.chaos.stage.machines import Keeper, Machine, NotUp
 from tests.chaos.stage.networks import Networks
 from tests.chaos.stage.queue import DrillQueue, make_queue
 from tests.support.aws.setup.bare_account import bare_account
-from tests.support.gateway.gateways import issue, migrate
+from tests.support.gateway.gateways import migrate
 from tests.support.servers.servers import Postgres, postgres_binaries, run_as, unprivileged_user
 
 PATIENCE_S = 30.0
@@ -45,14 +42,13 @@ SENDER = "invitations@example.com"
 INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
 POSTGRES = {"listen_addresses": "", "max_connections": "120", "dynamic_shared_memory_type": "mmap"}
 VALKEY = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
-OWN_SCOPES = frozenset({Scope.EMAILS_SEND, Scope.EMAILS_READ, Scope.SUPPRESSIONS_READ, Scope.WEBHOOKS_WRITE})
 # An hour of SNS's retries, shortened: no outage of the webhook here outlasts them.
 DELIVERY_POLICY = '{"healthyRetryPolicy":{"numRetries":100,"minDelayTarget":1,"maxDelayTarget":2}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The gateway of a drill. `secret_key` is the first value of SECRET_KEYS.
+    """The gateway of a drill. `secret_key` is the first value of SECRET_KEYS; `smtp_port` is the proxy's.
 
     `database_url`, `ledger` and `queue` are for observers: they bypass the networks that fail.
     """
@@ -60,9 +56,8 @@ class Stage:
     drill: Drill
     root: Path
     url: str
-    api_key: str
-    ses_key: Issued
-    admin_key: str
+    smtp_port: int
+    keys: DrillKeys
     secret_key: str
     simulator: "Simulated"
     networks: Networks
@@ -155,7 +150,7 @@ class _Builder:
         aws = bare_account("us-east-1")
         topic_arn = aws.make_topic(operated_gateway.CONFIGURATION_SET)
         queue = None if self._drill.intake is Intake.HTTPS else make_queue(simulator.url, topic_arn)
-        port = free_port()
+        port, smtp_port = free_port(), free_port()
         webhook = self._networks.open_tcp("webhook", port)
         public_url = f"http://127.0.0.1:{webhook}"
         migrate(direct)
@@ -169,9 +164,10 @@ class _Builder:
         environment = operated_gateway.of_the_parts(data=self._data, public_url=public_url, settings=settings)
         environment |= operated_gateway.of_aws(f"http://127.0.0.1:{ses}", region=settings.aws_region)
         environment |= operated_gateway.of_the_simulator(self._data, topic_arn=topic_arn)
+        environment |= {"SMTP_PORT": str(smtp_port), "SMTP_CLEAR_AUTH_ON_LOOPBACK": "true"}
         operated_gateway.assume(environment | self._timers() | ({"SQS_QUEUE_URLS": queue.url} if queue else {}))
-        keys = _keys(load())
-        self._processes(port, Database(direct, pool_size=1))
+        keys = issue_keys(load())
+        self._processes(port, smtp_port, Database(direct, pool_size=1))
         if queue is not None:
             aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue.arn)
         if self._drill.intake is not Intake.SQS:
@@ -186,9 +182,8 @@ class _Builder:
             drill=self._drill,
             root=self._root,
             url=f"http://127.0.0.1:{port}",
-            api_key=keys.own.token,
-            ses_key=keys.ses,
-            admin_key=keys.admin.token,
+            smtp_port=self._networks.open_tcp("smtp", smtp_port),
+            keys=keys,
             secret_key=self._data.secret_key(),
             simulator=simulator,
             networks=self._networks,
@@ -277,9 +272,10 @@ class _Builder:
         port = self._networks.open_unix("database", data / ".s.PGSQL.5432")
         return server.url("postern"), f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
 
-    def _processes(self, port: int, database: Database) -> None:
+    def _processes(self, port: int, smtp_port: int, database: Database) -> None:
         for part in (
             processes.web(port),
+            processes.smtp(smtp_port),
             processes.worker(Workforce(database=database)),
             processes.beat(),
         ):
@@ -295,25 +291,3 @@ def _until(look: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise NotUp(f"waited in vain until {what}")
         time.sleep(0.1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Keys:
-    """The keys of a drill: those of its application for each door, and an administrator's."""
-
-    own: Issued
-    ses: Issued
-    admin: Issued
-
-
-def _keys(settings: Settings) -> _Keys:
-    gateway = build(settings)
-    try:
-        own = issue(gateway, app="drill", scopes=OWN_SCOPES)
-        ses = issue(gateway, app="drill", scopes=frozenset({Scope.SES, Scope.EMAILS_SEND}))
-        # Its emails bounce and are complained about far beyond any budget, and none of them may wait for a person.
-        gateway.budgets.set(operator("chaos"), "drill", {"pauses": Pauses.NOTHING})
-        admin = issue(gateway, app="operators", scopes=frozenset({Scope.ADMIN}), senders=())
-    finally:
-        gateway.close()
-    return _Keys(own=own, ses=ses, admin=admin)

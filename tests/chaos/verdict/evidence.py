@@ -17,11 +17,12 @@ from app.domain.sending.state_machine import State
 from app.store.engine.database import Database
 from app.store.tables.core import attempts, emails, events, notifications, recipients, refused_messages, suppressions
 from tests.chaos.load import journal
+from tests.chaos.load.emails import addresses_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised:
-    """An email that was accepted by an answer to a client, and its recipients."""
+    """An email that was accepted by an answer to a client, and the recipients of all its offers."""
 
     key: str
     email_id: UUID
@@ -93,13 +94,16 @@ class Evidence:
     """All the evidence. `blamed` has the keys of addresses with a settled complaint or permanent bounce.
 
     `unread` is how many notifications still wait, in their queue or in the database, or were refused: the simulator
-    sends genuine ones only.
+    sends genuine ones only. `withheld` has, by an email's key, the addresses that a door refused as suppressed, and
+    `unanswered` those for which an earlier offer of it may have been accepted although the client never learned it.
     """
 
     promised: tuple[Promised, ...] = ()
     answers: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
     offered: frozenset[str] = frozenset()
     refused: tuple[str, ...] = ()
+    withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unanswered: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
     tries: tuple[Try, ...] = ()
     taken: tuple[Taken, ...] = ()
@@ -130,11 +134,18 @@ def gather(
         with database.reading() as connection:
             return Evidence(
                 promised=tuple(
-                    Promised(key=key, email_id=email_id, addresses=addresses_of(bodies[key])) for key, email_id in heard
+                    Promised(key=key, email_id=email_id, addresses=frozenset(addresses_of(bodies[key])))
+                    for key, email_id in heard
                 ),
                 answers={key: frozenset(ids) for key, ids in answers.items()},
                 offered=frozenset(bodies),
                 refused=tuple(entry["key"] for entry in entries if entry["what"] == "refused"),
+                withheld={
+                    entry["key"]: frozenset(entry["withheld"])
+                    for entry in entries
+                    if entry["what"] in {"accepted", "withheld"} and entry["withheld"]
+                },
+                unanswered=_unanswered(entries, bodies),
                 rows=tuple(row for row in _rows(connection) if row.key != canary_key),
                 tries=tuple(_tries(connection)),
                 taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
@@ -158,9 +169,13 @@ def _received(entries: Iterable[journal.Entry]) -> Iterator[Received]:
             yield Received(delivery=entry["id"], type=entry["type"], recipient_id=UUID(entry["recipient_id"]))
 
 
-def addresses_of(body: Mapping[str, Any]) -> frozenset[str]:
-    """The recipients of an email."""
-    return frozenset(address for kind in ("to", "cc", "bcc") for address in body.get(kind, ()))
+def _unanswered(entries: Iterable[journal.Entry], bodies: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for entry in entries:
+        if entry["what"] == "put_off":
+            offered = frozenset(addresses_of(bodies[entry["key"]])) - frozenset(entry["withheld"])
+            found[entry["key"]] = found.get(entry["key"], frozenset()) | offered
+    return found
 
 
 def _rows(connection: Connection) -> Iterator[Row]:

@@ -126,15 +126,19 @@ def _is_before(moment: datetime, end: datetime | None) -> bool:
 
 
 def _every_promise_is_kept(case: _Case) -> Iterator[Finding]:
-    """I6, I17: an email answered with a 2xx is in the database, with each of its addresses and no other."""
+    """I6, I17: an email answered with a 2xx is in the database, with each of its addresses and no other.
+
+    `_who_is_withheld_is_suppressed` decides on those that a door refused.
+    """
     for email in case.evidence.promised:
         rows = case.rows_of_email.get(email.email_id, [])
         if not rows:
             yield Finding(Promise.LOST, email.key, f"{email.key} was accepted as {email.email_id} and is nowhere")
-        elif Counter(row.address for row in rows) != Counter(email.addresses):
-            yield Finding(
-                Promise.LOST, email.key, f"{email.key} is for {len(email.addresses)}, but has {len(rows)} rows"
-            )
+            continue
+        withheld = case.evidence.withheld.get(email.key, frozenset())
+        if Counter(row.address for row in rows if row.address not in withheld) != Counter(email.addresses - withheld):
+            number = f"{len(email.addresses)}, of them {len(withheld)} withheld"
+            yield Finding(Promise.LOST, email.key, f"{email.key} is for {number}, but has {len(rows)} rows")
 
 
 def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
@@ -150,6 +154,20 @@ def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
             yield Finding(Promise.INVARIANT, key, f"{key} was never offered")
     for key in case.evidence.refused:
         yield Finding(Promise.INVARIANT, key, f"{key} was refused")
+
+
+def _who_is_withheld_is_suppressed(case: _Case) -> Iterator[Finding]:
+    """A recipient is refused as suppressed only if listed, and has a row only by an offer without an answer."""
+    listed = {one.key for one in case.evidence.listed}
+    rows_of_key: dict[str, list[str]] = defaultdict(list)
+    for row in case.evidence.rows:
+        rows_of_key[row.subject].append(row.address)
+    for key, addresses in case.evidence.withheld.items():
+        if addresses - listed:
+            yield Finding(Promise.LOST, key, f"{key} was refused for an address that was never listed")
+        allowed = case.evidence.unanswered.get(key, frozenset())
+        if addresses & set(rows_of_key[key]) - allowed:
+            yield Finding(Promise.INVARIANT, key, f"{key} has a row for an address that was refused in every offer")
 
 
 def _no_recipient_gets_it_twice(case: _Case) -> Iterator[Finding]:
@@ -268,6 +286,7 @@ def _the_application_learns(case: _Case) -> Iterator[Finding]:
 RULES = (
     _every_promise_is_kept,
     _every_key_is_one_mail,
+    _who_is_withheld_is_suppressed,
     _no_recipient_gets_it_twice,
     _no_email_leaves_after_suppression,
     _what_ses_took_is_known,
