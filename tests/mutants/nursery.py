@@ -71,7 +71,8 @@ class Imported:
     def __init__(self) -> None:
         self._at: defaultdict[Place, list[FunctionType]] = defaultdict(list)
         for one in gc.get_objects():
-            if isinstance(one, FunctionType):
+            # An object of a library may pretend to have another class, and fail when it is asked for it.
+            if type(one) is FunctionType:
                 self._at[place_of(one.__code__)].append(one)
 
     def alter(self, module: str, source: str) -> bool:

@@ -112,10 +112,16 @@ def test_what_is_wrong_is_named_with_what_to_do(web: Web, viewer: Person) -> Non
 
 
 def test_every_check_of_the_gateway_says_what_to_do(migrated_url: str, redis_url: str) -> None:
-    """With a queue and canaries too; what a circuit needs is said by the circuit."""
+    """With a queue, canaries and the SMTP door too; what a circuit needs is said by the circuit."""
     queue = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
     with web_on(
-        migrated_url, redis_url, canary_minutes=15, canary_from="canary@example.com", sqs_queue_urls=(queue,)
+        migrated_url,
+        redis_url,
+        canary_minutes=15,
+        canary_from="canary@example.com",
+        sqs_queue_urls=(queue,),
+        smtp_port=587,
+        smtp_clear_auth_on_loopback=True,
     ) as web:
         assert {check.name for check in web.gateway.health.ready()} == {*FIXES, "circuits"}
 

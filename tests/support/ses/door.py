@@ -67,12 +67,13 @@ class Door:
 
 @contextmanager
 def door_on(sqlite_template: Path, redis_url: str, **more: Any) -> Iterator[Door]:
-    """Yield a door on a fresh SQLite database; `more` overrides settings."""
+    """Yield a door on a fresh SQLite database, to which a test may come often; `more` overrides settings."""
     with Redis.from_url(redis_url) as redis:
         redis.flushall()
     with TemporaryDirectory() as directory:
         file = Path(copy(sqlite_template, Path(directory) / "postern.sqlite3"))
-        with web_on(f"sqlite:///{file}", redis_url, **more) as web, served(web) as url:
+        settings = {"requests_per_second": 10_000, **more}
+        with web_on(f"sqlite:///{file}", redis_url, **settings) as web, served(web) as url:
             yield Door(web, url)
 
 
