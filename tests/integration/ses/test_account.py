@@ -10,7 +10,7 @@ from app.web.ses.v1 import actions
 from app.web.ses.v2 import unsupported
 from app.web.ses.v2.routing import PREFIX, ses_operation_of
 from tests.support.gateway.emails import ROOT
-from tests.support.ses.door import Door, accords_with_the_model, signed
+from tests.support.ses.door import REQUESTS_PER_SECOND, Door, accords_with_the_model, signed
 
 EMAIL = {
     "FromEmailAddress": "invites@example.com",
@@ -27,7 +27,7 @@ def test_the_account_is_the_application(door: Door) -> None:
     client = door.client(as_=door.credentials(app="measured"))
     free = client.get_account()
     accords_with_the_model("GetAccount", free)
-    assert free["SendQuota"] == {"Max24HourSend": -1.0, "MaxSendRate": 500.0, "SentLast24Hours": 0.0}
+    assert free["SendQuota"] == {"Max24HourSend": -1.0, "MaxSendRate": REQUESTS_PER_SECOND, "SentLast24Hours": 0.0}
     assert free["SendingEnabled"] is free["ProductionAccessEnabled"] is True
     client.send_email(**EMAIL, Destination={"ToAddresses": ["ann@example.net", "ben@example.net"]})
     door.web.gateway.apps.change(ROOT, "measured", AppOptions(emails_per_day=100, emails_per_second=10))

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from app.domain.apps.callers import Scope
 from app.services.apps.app_options import AppOptions
 from tests.support.gateway.emails import ROOT
-from tests.support.ses.door import Door, accords_with_the_model, signed
+from tests.support.ses.door import REQUESTS_PER_SECOND, Door, accords_with_the_model, signed
 
 EMAIL: dict[str, Any] = {
     "Source": "Invites <invites@example.com>",
@@ -71,7 +71,7 @@ def test_the_quota_is_that_of_the_application(door: Door) -> None:
     door.web.gateway.apps.change(ROOT, "limited", AppOptions(emails_per_day=100))
     quota = door.client("ses", as_=door.credentials(app="limited")).get_send_quota()
     accords_with_the_model("GetSendQuota", quota, service="ses")
-    assert (quota["Max24HourSend"], quota["MaxSendRate"], quota["SentLast24Hours"]) == (100.0, 500.0, 0.0)
+    assert (quota["Max24HourSend"], quota["MaxSendRate"], quota["SentLast24Hours"]) == (100.0, REQUESTS_PER_SECOND, 0.0)
 
 
 def test_an_identity_is_verified_already_or_not_for_the_caller_to_verify(door: Door) -> None:

@@ -26,6 +26,9 @@ from tests.support.servers.served import served
 REGION = "eu-west-1"
 PUBLIC_LENGTH = len("ptn_") + 12
 
+REQUESTS_PER_SECOND = 10_000
+"""More than any test makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -72,7 +75,7 @@ def door_on(sqlite_template: Path, redis_url: str, **more: Any) -> Iterator[Door
         redis.flushall()
     with TemporaryDirectory() as directory:
         file = Path(copy(sqlite_template, Path(directory) / "postern.sqlite3"))
-        settings = {"requests_per_second": 10_000, **more}
+        settings = {"requests_per_second": REQUESTS_PER_SECOND, **more}
         with web_on(f"sqlite:///{file}", redis_url, **settings) as web, served(web) as url:
             yield Door(web, url)
 
