@@ -5,6 +5,7 @@ If the configuration is invalid, the process prints what is wrong, without a tra
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from functools import partial
@@ -19,7 +20,7 @@ from config import Settings, SettingsError, load
 
 
 async def serve(settings: Settings) -> None:
-    """Run the door of these settings. Raises `SettingsError` and `OSError` if it cannot open."""
+    """Run the door of these settings until a signal ends it. Raises `SettingsError` and `OSError` if it cannot open."""
     places = places_of(settings)
     gateway = build(settings, bounds=REQUESTS)
     try:
@@ -27,6 +28,8 @@ async def serve(settings: Settings) -> None:
         beat = partial(gateway.smtp_door.beat, name)
         server = Server(door_of(settings, gateway), places, beat=beat)
         await server.open()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.run()
     finally:
         gateway.close()

@@ -1,8 +1,6 @@
 """The door itself: where it listens, how it looks after its connections, and how it ends."""
 
 import asyncio
-import contextlib
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,11 +55,7 @@ class Server:
             self._servers.append(await loop.create_server(make, place.host, place.port, backlog=_BACKLOG))
 
     async def run(self) -> None:
-        """Serve until SIGTERM, SIGINT or `stop`; then let messages that are under way come to their end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError):  # in a test, not the main thread
-                loop.add_signal_handler(number, self.stop)
+        """Serve until `stop`; then let messages that are under way come to their end."""
         log.info("smtp_opened", ports=self.ports)
         looking = asyncio.create_task(self._look())
         beating = asyncio.create_task(self._beats())
