@@ -2,15 +2,14 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-import psycopg
 
 from app.cli.local.children.port_checks import free_port
 from tests.chaos.stage.machines import Machine
 from tests.chaos.stage.site import Reached, Site, own_postgres, user_of_postgres
-from tests.infrastructure.pieces.programs import program
+from tests.infrastructure.pieces.programs import listens, program
 from tests.support.servers.servers import Postgres
 
 ROLE_SETTINGS: Final = {
@@ -52,7 +51,7 @@ class Pooler:
                 name="pgbouncer",
                 argv=(program("pgbouncer", package="pgbouncer"), str(file)),
                 log=site.log("pgbouncer"),
-                ready=lambda: listens(port),
+                ready=partial(listens, port),
                 user=user,
             )
         )
@@ -72,12 +71,3 @@ class Pooler:
             lines["ignore_startup_parameters"] = "options"
         settings = "\n".join(f"{name} = {value}" for name, value in lines.items())
         return f"[databases]\n* = host={sockets} user=postgres\n\n[pgbouncer]\n{settings}\n"
-
-
-def listens(port: int) -> bool:
-    """Whether a pooler answers on this port."""
-    try:
-        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", connect_timeout=2):
-            return True
-    except psycopg.OperationalError:
-        return False
