@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, `unix://`.",
+        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, "
+        "`unix://` or `sentinel://`.",
     )
     celery_broker_url: str = Field(
         "", repr=False, description="URL of the Celery broker, which wakes the workers. Default: `REDIS_URL`."

@@ -30,7 +30,7 @@ IN_WEB = {*ENTRANCE, "app.web.http", "app.web.http.faults"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "app": {"app.web.*", "app.wiring", "config"},
-    "app.broker_url": set(),
+    "app.broker_url": {"app.store.engine"},
     "app.queue": {"app.broker_url", "app.store.engine"},
     "app.telemetry": set(),
     "app.domain": set(),
