@@ -12,7 +12,7 @@ from tests.support.house.sources import CHECKOUT, Source, imports, sources
 # all below it. A file directly in app/ counts as a folder of its own. The order of the areas is that of
 # docs/adr/0001-layers-and-one-composition-root.md.
 DOMAIN, STORE = "app.domain.*", {"app.domain.*", "app.store.*"}
-MACHINERY = {"app.queue", "app.telemetry"}
+MACHINERY = {"app.queue", "app.telemetry", "app.version"}
 HELPERS = {DOMAIN, "app.store.*", "app.aws.*", *MACHINERY}
 """What every area of the services may import, and the files directly in services/ that all areas share."""
 IN_SERVICES = {*HELPERS, "app.services"}
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.broker_url": {"app.store.engine"},
     "app.queue": {"app.broker_url", "app.store.engine"},
     "app.telemetry": set(),
+    "app.version": set(),
     "app.domain": set(),
     "app.domain.message": {"app.domain"},
     "app.domain.message.raw": {"app.domain", "app.domain.message", "app.domain.apps"},
@@ -126,6 +127,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{f"app.cli.{area}": {*ENTRANCE, "app.cli.shell"} for area in AREAS_OF_COMMANDS},
     # The demo prints a timeline as `send --follow` does.
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
+    "app.cli.release": {"app.cli.shell", "app.version", "app.wiring"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
     "app.smtp": {*ENTRANCE, "app.smtp.protocol", "config"},
     "app.smtp.protocol": {DOMAIN},
