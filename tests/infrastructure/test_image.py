@@ -55,7 +55,7 @@ def test_the_gateway_of_the_image_is_ready(image: Image, root: Path, tmp_path: P
         for name in ("web", "smtp", "worker", "beat"):
             command = SERVICES[name]["command"].replace("0.0.0.0:8025", f"127.0.0.1:{port}")
             running.enter_context(image.running(command, tmp_path / name, **settings))
-        ready = until(lambda: _ready(port))
+        ready = until(lambda: _ready(port)) or {}
     assert ready["status"] == "ready"
     assert [check["name"] for check in ready["checks"] if check["required"] and not check["ok"]] == []
     assert {"worker", "broker", "migrations", "smtp"} <= {check["name"] for check in ready["checks"] if check["ok"]}
