@@ -47,8 +47,9 @@ class Pooler:
         certificate, _ = self_signed(directory, "127.0.0.1")
         file = directory / "pgbouncer.ini"
         file.write_text(self._ini(directory, sockets, port))
-        for one in directory.iterdir() if user else ():
-            os.chown(one, *user)
+        if user is not None:
+            for one in directory.iterdir():
+                os.chown(one, *user)
         site.start(
             Machine(
                 name="pgbouncer",
