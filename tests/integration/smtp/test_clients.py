@@ -110,7 +110,7 @@ def test_a_postfix_relays_by_the_door(stage: Stage) -> None:
         until(lambda: not relay.reasons())
         assert stage.sent("By Postfix") == ["ann@example.net"]
         bounces = [" ".join(one.split()) for one in relay.bounces()]
-        too_large = "exceeds size limit 41943040 of server 127.0.0.1"  # Postfix believes SIZE, and does not ask
+        too_large = "exceeds size limit 31424512 of server 127.0.0.1"  # Postfix believes SIZE, and does not ask
         for reason in (SUPPRESSED, NO_ADDRESS, NOT_ALLOWED.partition(";")[0], too_large):
             assert sum(reason in one for one in bounces) == 1, reason
         assert len(bounces) == 4

@@ -192,6 +192,14 @@ def test_a_key_that_does_not_open_the_door_is_refused(gateway: Gateway, door: Ru
     assert answer == (535, b"5.7.8 This key lacks the scope smtp.")
 
 
+def test_a_key_that_may_not_send_begins_no_message(gateway: Gateway, door: RunningDoor) -> None:
+    """It is told so at MAIL, also at once after it has signed in."""
+    key = issue(gateway, app="reader", scopes=frozenset({Scope.EMAILS_READ, Scope.SMTP}))
+    with door.client() as client:
+        client.login(*credentials(key))
+        assert client.mail(FROM) == (550, b"5.7.1 This key lacks the scope emails:send.")
+
+
 def test_without_the_database_nothing_is_accepted(client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer is 4xx, so that clients try again, and the session goes on when it is back."""
 

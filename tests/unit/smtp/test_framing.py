@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.smtp.protocol.framing import LONGEST_LINE, BadLine, Budget, IncomingMessage, LongLine, take_line
+from app.smtp.protocol.budget import Budget
+from app.smtp.protocol.framing import LONGEST_LINE, BadLine, IncomingMessage, LongLine, take_line
 
 
 def received(stream: bytes, *, at_once: int = 1 << 20, largest: int = 1000) -> tuple[IncomingMessage, bytes]:
     """The message, and what is left of the stream, which arrives so many octets at once."""
-    message, rest = IncomingMessage(largest=largest, budget=Budget(10_000)), bytearray()
+    message, rest = IncomingMessage(largest=largest, budget=Budget(10_000), owner="invites"), bytearray()
     for at in range(0, len(stream), at_once):
         rest += stream[at : at + at_once]
         if not message.is_whole:
@@ -66,11 +67,11 @@ def test_what_was_stuffed_comes_out(lines: list[str], at_once: int) -> None:
 def test_a_large_message_is_not_kept() -> None:
     """It is read to its end without being kept, and not at all beyond twice the allowed size."""
     budget = Budget(5000)
-    message = IncomingMessage(largest=1000, budget=budget)
+    message = IncomingMessage(largest=1000, budget=budget, owner="invites")
     message.feed(bytearray(b"a" * 1200))
     assert message.is_too_large
     assert not message.is_endless
-    assert budget.take(5000)
+    assert budget.taken == 0
     message.feed(bytearray(b"a" * 900))
     assert message.is_endless
 
@@ -78,14 +79,14 @@ def test_a_large_message_is_not_kept() -> None:
 def test_all_messages_together_have_a_bound() -> None:
     """A message for which there is no room is read and not kept; room comes back when another one is dropped."""
     budget = Budget(1000)
-    first, second = (IncomingMessage(largest=1000, budget=budget) for _ in range(2))
+    first, second = (IncomingMessage(largest=1000, budget=budget, owner="invites") for _ in range(2))
     first.feed(bytearray(b"a" * 700))
     second.feed(bytearray(b"a" * 700))
     assert not first.found_no_room
     assert second.found_no_room
     first.drop()
     second.drop()
-    assert budget.take(1000)
+    assert budget.taken == 0
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_line_has_a_bound(octets: bytes) -> None:
 
 def test_a_message_in_small_pieces_takes_no_more_memory() -> None:
     """A client that sends it octet by octet cannot make the door keep more than the budget says."""
-    message = IncomingMessage(largest=100_000, budget=Budget(100_000))
+    message = IncomingMessage(largest=100_000, budget=Budget(100_000), owner="invites")
     tracemalloc.start()
     for _ in range(20_000):
         message.feed(bytearray(b"a"))
