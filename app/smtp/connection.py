@@ -288,7 +288,8 @@ class Connection(asyncio.Protocol):
         began = time.monotonic()
         try:
             call = partial(self._door.handler, work, message, session=self.id)
-            result = await self._door.threads.run(call, owner=self._app)
+            is_large = message is not None and message.is_large
+            result = await self._door.threads.run(call, owner=self._app, is_large=is_large)
         except Busy:
             result = replies.BUSY
         if message is not None:

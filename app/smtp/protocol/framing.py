@@ -14,6 +14,7 @@ LONGEST_LINE: Final = 4096
 """RFC 5321 asks for 512 octets, and RFC 4954 for more at AUTH, whose answers are short here."""
 _LINE_END: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
+_LARGE: Final = 2 * 1024 * 1024
 _STOPS_READING: Final = 2
 """A message of this many times the allowed size is not read to its end."""
 
@@ -58,6 +59,11 @@ class IncomingMessage:
         self.found_no_room = False
 
     @property
+    def is_large(self) -> bool:
+        """Whether a few of them, each in the copies that reading and sealing make, are much of the memory."""
+        return self.octets > _LARGE
+
+    @property
     def is_endless(self) -> bool:
         """Whether so much has come that the rest is not worth reading."""
         return self.octets > self._largest * _STOPS_READING
@@ -72,13 +78,17 @@ class IncomingMessage:
         self.is_whole = found >= 0
         self._keep(piece)
 
-    def content(self) -> bytes | None:
-        """The message without its end and its stuffed dots (RFC 5321 section 4.5.2); None if a CR or an LF is alone."""
-        stuffed = self._kept
+    def take_content(self) -> bytes | None:
+        """The message without its end and its stuffed dots (RFC 5321 section 4.5.2); None if a CR or an LF is alone.
+
+        It is not kept here any longer, and counts in the budget until `drop`.
+        """
+        stuffed, self._kept = self._kept, bytearray()
         lines = stuffed.count(_LINE_END)
         if stuffed.count(b"\r") != lines or stuffed.count(b"\n") != lines:
             return None
         plain = stuffed.replace(b"\r\n.", _LINE_END)  # the end as well: it leaves an empty line behind
+        stuffed.clear()
         return bytes(memoryview(plain)[len(_LINE_END) : -len(_LINE_END)])
 
     def drop(self) -> None:

@@ -38,7 +38,7 @@ def test_a_message_ends_at_its_dot(stream: bytes, content: bytes, rest: bytes, a
     """At a line that is one dot; the dot in front of other lines is taken away (RFC 5321 section 4.5.2)."""
     message, left = received(stream, at_once=at_once)
     assert message.is_whole
-    assert message.content() == content
+    assert message.take_content() == content
     assert left == rest
 
 
@@ -50,7 +50,7 @@ def test_nothing_else_ends_a_message(smuggled: bytes, at_once: int) -> None:
     """What other servers may take for the end does not end it, and makes the message be refused whole."""
     message, left = received(b"a" + smuggled + b"MAIL FROM:<b@example.com>\r\n.\r\n", at_once=at_once)
     assert message.is_whole
-    assert message.content() is None
+    assert message.take_content() is None
     assert left == b""
 
 
@@ -60,7 +60,7 @@ def test_what_was_stuffed_comes_out(lines: list[str], at_once: int) -> None:
     plain = "".join(f"{line}\r\n" for line in lines).encode()
     stuffed = "".join(f"{'.' if line.startswith('.') else ''}{line}\r\n" for line in lines).encode()
     message, left = received(stuffed + b".\r\nQUIT", at_once=at_once)
-    assert message.content() == plain
+    assert message.take_content() == plain
     assert left == b"QUIT"
 
 
