@@ -23,7 +23,7 @@ from tests.support.smtp.clients.stage import Account, Refused, Stage, stage_in
 Sends = Callable[[Account, Email], str]
 
 SUPPRESSED = "5.7.1 The address is on the suppression list (manual)."
-NO_ADDRESS = "5.1.3 The domain has at least one dot."
+NO_ADDRESS = "5.1.3 The domain has at least one dot: "
 NOT_ALLOWED = "5.7.1 This application may not send from this address; it may send from @example.com."
 TOO_LARGE = "5.3.4 The message is larger than SIZE allows"
 OVER_LIMIT = "4.7.1 "
