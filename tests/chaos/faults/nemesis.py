@@ -100,8 +100,7 @@ class Nemesis:
             self.failure = failure
         finally:
             self._stage.simulator.call("DELETE", "faults")
-            database = {"database"} & self._stage.machines.keys()
-            for name in ("redis", "ses", "webhook", "receiver", "smtp", *database):
+            for name in self._stage.networks.names:
                 self._stage.networks.change(name, FAIR)
 
     def _striking(self, fault: Fault) -> Callable[[], None]:

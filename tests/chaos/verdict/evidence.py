@@ -154,7 +154,7 @@ def gather(
                 recognised=frozenset(entry["key"] for entry in entries if entry.get("known")),
                 rows=tuple(row for row in _rows(connection) if row.key != canary_key),
                 tries=tuple(_tries(connection)),
-                taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
+                taken=taken_in(ledger),
                 listed=tuple(_listed(connection, seen)),
                 blamed=frozenset(_blamed(connection)),
                 unread=in_queue + _unread(connection),
@@ -214,6 +214,11 @@ def _rows(connection: Connection) -> Iterator[Row]:
 def _tries(connection: Connection) -> Iterator[Try]:
     for row in connection.execute(select(attempts)):
         yield Try(id=row.id, recipient_id=row.recipient_id, outcome=row.outcome, started_at=row.started_at)
+
+
+def taken_in(ledger: Path) -> tuple[Taken, ...]:
+    """The emails that SES took, by its ledger."""
+    return tuple(_taken(ledger.read_text(encoding="utf-8").splitlines()))
 
 
 def _taken(lines: Iterable[str]) -> Iterator[Taken]:

@@ -238,7 +238,7 @@ OF_SMTP: Final = (
     Mutant(
         name="a message that is repeated to one recipient less is sent to the others again",
         file="app/services/submission/doors/submit_once.py",
-        edits=(("_KEY.format(content.hex(), number)", "_KEY.format(content.hex(), len(envelope))"),),
+        edits=(("Idempotency(_key(content, number), content)", "Idempotency(_key(content, len(envelope)), content)"),),
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
     ),
     Mutant(
