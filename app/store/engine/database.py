@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -23,6 +25,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from app.domain.errors import ServiceUnavailable
 from app.store.engine import database_trouble
 from app.store.engine.postgres_connections import watch_connections
+
+if TYPE_CHECKING:
+    from psycopg import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,10 @@ _POSTGRES_OPTIONS = (
     # By default the planner assumes that a random page costs four times as much as the next one, which no longer
     # holds for disks: it would read a list of some hundred addresses whole, for each email.
     " -c random_page_cost=1.1"
+)
+_AWAY: Final = (
+    *(OperationalError, InterfaceError, InternalError),
+    *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),
 )
 _SUPERSEDED = frozenset({"40P01", "40001"})  # a deadlock, or no serial order: rolled back for certain
 
@@ -134,8 +143,10 @@ class Database:
         """`pool_size` is how many connections to keep, if only that differs from `patience`."""
         self.engine = make_engine(url, patience=replace(patience, connections=pool_size) if pool_size else patience)
         self._reader = self.engine.execution_options(postern_reading=True)
-        on_postgres = self.engine.dialect.name == "postgresql"
-        self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if on_postgres else self._reader
+        self.on_postgres = self.engine.dialect.name == "postgresql"
+        self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.on_postgres else self._reader
+        if self.on_postgres:
+            self._by_statement = make_engine(url, patience=replace(patience, connections=1, more=0), autocommit=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -160,6 +171,23 @@ class Database:
         """
         with _translated(), self._asker.connect() as connection:
             yield connection
+
+    @contextmanager
+    def by_statement(self) -> Iterator["Cursor[Any]"]:
+        """A cursor of the driver on which each statement, or each pipeline, is a transaction. PostgreSQL alone.
+
+        Neither BEGIN nor COMMIT travels, and SQLAlchemy is not between: for a single statement, that is most of what it
+        costs. Raises `ServiceUnavailable` as `transaction` does; other errors are psycopg's, and were rolled back.
+        """
+        with _translated():
+            pooled = self._by_statement.raw_connection()
+            try:
+                yield cast("Cursor[Any]", pooled.cursor())
+            finally:
+                connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+                if connection.info.transaction_status is not TransactionStatus.IDLE:
+                    pooled.invalidate()
+                pooled.close()
 
     def trouble(self, error: ServiceUnavailable) -> str:
         """Which server said what when it raised this error: for the operator, not for a client."""
@@ -186,6 +214,8 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+        if self.on_postgres:
+            self._by_statement.dispose()
 
 
 @contextmanager
@@ -193,8 +223,8 @@ def _translated() -> Iterator[None]:
     # Internal errors are the server's, not ours: it is a replica, was made read-only, or exceeds a quota of its disk.
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) in _SUPERSEDED:
+    except (*_AWAY, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) in _SUPERSEDED:
             raise RolledBack("The database ended this work in favour of other work.", retry_after=1) from error
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
 
@@ -218,8 +248,11 @@ def add_once(connection: Connection, table: Table, **values: Any) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def make_engine(url: str, *, patience: Patience = WORKING) -> Engine:
-    """An engine with the bounds above. `url` is a SQLAlchemy URL of PostgreSQL or SQLite."""
+def make_engine(url: str, *, patience: Patience = WORKING, autocommit: bool = False) -> Engine:
+    """An engine with the bounds above. `url` is a SQLAlchemy URL of PostgreSQL or SQLite.
+
+    On PostgreSQL each statement of its connections can be a transaction (`autocommit`).
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, patience)
@@ -229,6 +262,7 @@ def make_engine(url: str, *, patience: Patience = WORKING) -> Engine:
         max_overflow=patience.more,
         pool_timeout=patience.connection_s,
         connect_args={
+            "autocommit": autocommit,
             "options": (
                 f"{_POSTGRES_OPTIONS} -c idle_in_transaction_session_timeout={TRANSACTION_MAY_IDLE_S}s"
                 f" -c lock_timeout={1000 * patience.lock_s:.0f}"
