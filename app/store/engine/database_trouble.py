@@ -5,8 +5,10 @@ quote a user, a host and a file at most: no statement, and no value of one.
 """
 
 import re
+import sqlite3
 from typing import Final
 
+import psycopg
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -33,7 +35,7 @@ def _said(error: BaseException | None) -> str:
     if isinstance(error, PoolTimeout):
         return "answers, but all connections of this process are in use."
     said = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(said, Exception):
+    if not isinstance(said, (psycopg.Error, sqlite3.Error)):
         return "did not answer in time."
     text = str(said)
     if _SLOW.search(text):
