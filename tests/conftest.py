@@ -40,7 +40,7 @@ from tests.support.servers.servers import (
     service_directory,
 )
 
-KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
+KINDS = ("unit", "integration", "mutants", "e2e", "chaos", "infrastructure")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
 
 # On two shared cores any deadline fails at random, and a failure must be the same in the next run.
@@ -77,6 +77,21 @@ def no_io_in_unit_tests(request: pytest.FixtureRequest, io_guard: Guard) -> Iter
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: the long tests, of real processes, wait for much of their time."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--infrastructure",
+        action="store_true",
+        help="run tests/infrastructure, whose pieces are Debian's packages, and no other test",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect the tests with infrastructure by their option only, and then no others. None leaves it to pytest."""
+    kind = collection_path.name if collection_path.parent == Path(__file__).parent else ""
+    others = kind in KINDS and (kind == "infrastructure") is not config.getoption("infrastructure")
+    return others or None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from redis import Redis, exceptions
+from redis.sentinel import MasterNotFoundError
 
 KEY: Final = "postern:ready"
 QUEUE: Final = "postern:broker:ready"
@@ -17,6 +18,10 @@ LASTS_MS: Final = 10_000
 _CLUSTER: Final = "It is a Redis Cluster, which is not supported: name one primary (cluster mode disabled)."
 # The first match counts, so the more specific ones come first.
 _OF_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
+    (
+        (MasterNotFoundError,),
+        "No Sentinel names its primary: look whether they run, and whether the URL has their service and password.",
+    ),
     (
         (exceptions.ReadOnlyError,),
         "It is a read-only replica, as after a fail-over: name the primary, or an address that follows it.",
