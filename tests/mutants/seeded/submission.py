@@ -5,35 +5,11 @@ from typing import Final
 from tests.mutants.mutant import Mutant
 
 _KEEP = "tests/integration/submission/test_commit.py"
-_STATEMENT = "tests/integration/submission/commits/test_one_statement.py"
 _SUPERSEDE = "tests/integration/submission/test_supersede.py"
 _LIMITS = "tests/integration/apps/test_limits.py"
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 
 OF_ACCEPTING: Final = (
-    Mutant(
-        name="an email is added by a statement though its idempotency key is taken",
-        file="app/store/submission/single_emails.py",
-        edits=(
-            (
-                "    is_free = or_(key.is_(None), select(taken.c.app_id).exists())\n",
-                "    is_free = literal_column('true')\n",
-            ),
-        ),
-        killed_by=f"{_STATEMENT}::test_one_key_counts_once_in_a_group",
-    ),
-    Mutant(
-        name="a group of statements is not counted in the tallies",
-        file="app/store/submission/single_emails.py",
-        edits=(("        cursor.connection.execute(_TALLY_GROUP, whole)\n", ""),),
-        killed_by=f"{_STATEMENT}::test_it_is_not_answered_before_its_commit",
-    ),
-    Mutant(
-        name="a statement is committed again after the database was away",
-        file="app/store/engine/database.py",
-        edits=(("    *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),\n", ""),),
-        killed_by=f"{_STATEMENT}::test_when_the_database_goes_away_each_is_told_to_repeat_it",
-    ),
     Mutant(
         name="an idempotency key is stored and not looked up",
         file="app/services/submission/commit.py",
