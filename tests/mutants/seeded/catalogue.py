@@ -109,7 +109,7 @@ MUTANTS: Final = (
     Mutant(
         name="an answer of SES that a read-only database cannot take is dropped",
         file="app/store/engine/database.py",
-        edits=(("InterfaceError, InternalError, PoolTimeout", "InterfaceError, PoolTimeout"),),
+        edits=(("(OperationalError, InterfaceError, InternalError)", "(OperationalError, InterfaceError)"),),
         killed_by="tests/integration/house/test_full_database.py::test_an_answer_of_ses_waits_until_it_can_be_written[ReadOnly]",
     ),
     Mutant(
