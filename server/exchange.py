@@ -54,8 +54,9 @@ class Answer(Response):  # type: ignore[misc] # gunicorn has no types
         self._send(b"%X\r\n%s\r\n" % (len(data), data) if self.chunked else data)
 
     def _send(self, data: bytes) -> None:
-        self.sock.sendall(self._head + data)
-        self._head = b""
+        if self._head or data:
+            self.sock.sendall(self._head + data)
+            self._head = b""
 
 
 class Exchange:
