@@ -2,8 +2,10 @@
 
 import logging
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,6 +60,29 @@ def test_a_connection_is_kept_when_the_next_request_is_sure_to_begin_there(sent:
     with served(sent, is_last=True) as (kept, answer):
         assert not kept
         assert b"Connection: close" in answer
+
+
+def test_a_busy_process_keeps_what_it_promised_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a thread waits for its turn between the answer and the next request."""
+    seconds = count(step=10)
+    monkeypatch.setattr("gunicorn.http.parser.time.monotonic", lambda: next(seconds))
+    with served(GET) as (kept, _):
+        assert kept
+
+
+@pytest.mark.parametrize("unread", [10, 100_000], ids=["not arrived", "too much"])
+def test_a_body_that_is_left_unread_is_not_waited_for(unread: int) -> None:
+    """The connection ends at once: where the next request begins is unknown."""
+    ours, theirs = socket.socketpair()
+    with Line(ours) as line, theirs:
+        theirs.sendall(b"POST /a HTTP/1.1\r\nHost: gateway\r\nContent-Length: 3000000\r\n\r\n" + b"x" * unread)
+        while line.gather() is not Standing.READY:
+            continue
+        cfg = Config()
+        exchange = Exchange(application, cfg, Logger(cfg))
+        begun = time.monotonic()
+        assert not exchange.serve(exchange.connection(line, client=("192.0.2.1", 1), server=("", 80)), is_last=False)
+        assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(
