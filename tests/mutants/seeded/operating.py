@@ -1,4 +1,4 @@
-"""Mutants of operating: a broker that refuses or gives wrong answers, and a database that moved to another server."""
+"""Mutants of operating: a broker that gives wrong answers, a database that moved, a server that waits for clients."""
 
 from typing import Final
 
@@ -9,6 +9,8 @@ _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
+_LINE: Final = "tests/unit/web/test_line.py"
+_EXCHANGE: Final = "tests/unit/web/test_exchange.py"
 
 OF_THE_HOUSE: Final = (
     Mutant(
@@ -115,5 +117,26 @@ OF_THE_HOUSE: Final = (
         ),
         killed_by="tests/integration/operating/alerts/test_watch.py"
         "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
+    ),
+)
+
+OF_THE_SERVER: Final = (
+    Mutant(
+        name="a thread waits for the rest of a short body",
+        file="server/arrival.py",
+        edits=(("if self._length <= HELD_LIMIT and len(come) < whole else", "if self._length < 0 else"),),
+        killed_by=f"{_LINE}::test_a_request_has_arrived_with_its_last_byte_however_it_is_cut",
+    ),
+    Mutant(
+        name="a client may take its answer for ever",
+        file="server/line.py",
+        edits=(("if view and time.monotonic() > self._whole(", "if view and 0.0 > self._whole("),),
+        killed_by=f"{_LINE}::test_a_request_and_an_answer_have_an_end_as_a_whole",
+    ),
+    Mutant(
+        name="a connection is kept after a request that was refused",
+        file="server/exchange.py",
+        edits=(("self._refuse(conn.line, error)\n", "return not self._refuse(conn.line, error)\n"),),
+        killed_by=f"{_EXCHANGE}::test_a_connection_ends_after_a_request_that_failed[ambiguous]",
     ),
 )
