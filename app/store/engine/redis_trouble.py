@@ -41,7 +41,7 @@ _OF_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     ),
     (
         (exceptions.NoPermissionError, exceptions.AuthorizationError),
-        "Its user lacks a permission: allow all commands but dangerous ones on the keys `postern:*`.",
+        "Its user lacks a permission: give it the rules of docs/operations.md.",
     ),
     (
         (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError),

@@ -1,6 +1,5 @@
 """A Redis of Debian's package: with TLS and the user that the docs describe, or with Sentinels."""
 
-import re
 from functools import partial
 from typing import Final
 
@@ -10,7 +9,7 @@ from app.cli.local.children.port_checks import free_port, pings
 from tests.chaos.stage.machines import Machine
 from tests.chaos.stage.site import Reached, Site
 from tests.infrastructure.pieces.programs import program
-from tests.support.house.sources import CHECKOUT
+from tests.support.redis.user import NAME, user_of_the_docs
 from tests.support.servers.tls import self_signed
 
 PASSWORD: Final = "pA55word-of-Redis"
@@ -18,19 +17,12 @@ SERVICE: Final = "mymaster"
 _WITHOUT_A_DISK: Final = ("--save", "", "--appendonly", "no")
 
 
-def user_of_the_docs(password: str) -> list[str]:
-    """The commands of docs/operations.md that make Postern's user."""
-    page = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
-    return [line.replace("PASSWORD", password) for line in re.findall(r"^ACL SETUSER postern .*$", page, re.MULTILINE)]
-
-
 def guarded_redis(site: Site) -> Reached:
     """A Redis that speaks TLS only, behind the network `redis`; Postern has the user of the docs."""
     folder, port = site.folder("redis"), free_port()
     shown, _ = self_signed(folder, "127.0.0.1")
-    users = [line.replace("ACL SETUSER", "user", 1) for line in user_of_the_docs(PASSWORD)]
-    words = [users[0], *(line.removeprefix("user postern ") for line in users[1:])]
-    (folder / "users.acl").write_text(f"{' '.join(words)}\nuser default on nopass ~* &* +@all\n")
+    rules = " ".join(user_of_the_docs(PASSWORD))
+    (folder / "users.acl").write_text(f"user {NAME} {rules}\nuser default on nopass ~* &* +@all\n")
     tls = ("--tls-cert-file", str(shown), "--tls-key-file", str(folder / "key.pem"), "--tls-ca-cert-file", str(shown))
     listens = ("--port", "0", "--tls-port", str(port), "--unixsocket", str(folder / "socket"), *tls)
     more = ("--tls-auth-clients", "no", "--dir", str(folder), "--aclfile", str(folder / "users.acl"))
@@ -38,7 +30,7 @@ def guarded_redis(site: Site) -> Reached:
     argv = (program("redis-server", package="redis-server"), *listens, *more, *_WITHOUT_A_DISK)
     site.start(Machine(name="redis", argv=argv, log=site.log("redis"), ready=partial(pings, url)))
     proxy = site.networks.open_tcp("redis", port)
-    return Reached(direct=url, gateway=f"rediss://postern:{PASSWORD}@127.0.0.1:{proxy}/0?ssl_ca_certs={shown}")
+    return Reached(direct=url, gateway=f"rediss://{NAME}:{PASSWORD}@127.0.0.1:{proxy}/0?ssl_ca_certs={shown}")
 
 
 def redis_with_sentinels(site: Site) -> Reached:
