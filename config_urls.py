@@ -1,4 +1,4 @@
-"""The URLs among the settings: which ones are usable, and which spellings are accepted for them.
+"""The URLs among the settings: which ones are usable, which spellings are accepted, and what stands behind one.
 
 It decides what `config.py` refuses in DATABASE_URL, REDIS_URL, CELERY_BROKER_URL and SQS_QUEUE_URLS. It connects to
 nothing; it only checks that the files that a URL names exist.
@@ -7,7 +7,18 @@ nothing; it only checks that the files that a URL names exist.
 import re
 from collections.abc import Container
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import Field
+
+DatabasePooled = Annotated[
+    bool,
+    Field(
+        description="A pooler such as PgBouncer stands before PostgreSQL. Then the role has to have the timeouts that "
+        "docs/infrastructure.md lists."
+    ),
+]
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", "sentinels")
 _ALIASES = {

@@ -11,6 +11,10 @@ from typing import Any, Final
 
 import pytest
 
+from app.cli.shell.data_dir import DataDir
+from tests.chaos.stage.machines import Keeper
+from tests.chaos.stage.networks import Networks
+from tests.chaos.stage.site import Site
 from tests.infrastructure.drilled import Found
 
 TABLE: Final = "infrastructure"
@@ -25,6 +29,14 @@ def root(services: Path) -> Iterator[Path]:
     with TemporaryDirectory(dir=services) as directory:
         Path(directory).chmod(0o711)
         yield Path(directory)
+
+
+@pytest.fixture
+def site(root: Path) -> Iterator[Site]:
+    """Where a test starts a piece without a gateway on it."""
+    (root / "logs").mkdir()
+    with Networks() as networks, Keeper() as keeper:
+        yield Site(root=root, data=DataDir(root / "gateway"), networks=networks, keeper=keeper)
 
 
 @pytest.fixture

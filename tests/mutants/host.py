@@ -80,6 +80,7 @@ def _open_nursery(output: Path, modules: list[str], environment: Mapping[str, st
     # Its children import the checkout again and again, and without bytecode would compile all of it each time.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env = own | dict(environment)
+    output.touch()
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         nursery = Nursery(process, output)
         nursery.say(modules)

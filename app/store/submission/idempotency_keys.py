@@ -1,6 +1,6 @@
 """The idempotency keys of applications, with the answer that was given under each. It never commits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -112,6 +112,14 @@ def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | No
     unexpired = _STORED.where(idempotency_keys.c.expires_at > now())
     row = connection.execute(unexpired, {"app_id": app_id, "key": key}).one_or_none()
     return Remembered(bytes(row.fingerprint), row.answer) if row else None
+
+
+def recall_all(connection: Connection, *, app_id: UUID, keys: Collection[str]) -> dict[str, Remembered]:
+    """The rows of these idempotency keys of this application, of those that are there and have not expired."""
+    query = select(*idempotency_keys.c["key", "fingerprint", "answer"]).where(
+        idempotency_keys.c.app_id == app_id, idempotency_keys.c.key.in_(keys), idempotency_keys.c.expires_at > now()
+    )
+    return {row.key: Remembered(bytes(row.fingerprint), row.answer) for row in connection.execute(query)}
 
 
 def forget_expired(connection: Connection, *, limit: int) -> int:

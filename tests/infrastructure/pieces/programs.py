@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
 PLACES = ("/usr/sbin", "/usr/local/sbin", *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True))
@@ -24,3 +25,12 @@ def version_of(path: str) -> str:
     asked = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"\d+(\.\d+)+", asked.stdout + asked.stderr)
     return found[0] if found else ""
+
+
+def listens(port: int) -> bool:
+    """Whether PostgreSQL answers on this port of loopback."""
+    try:
+        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False

@@ -12,12 +12,13 @@ from typing import Final
 import pytest
 
 from app.services.apps.app_options import AppOptions
+from tests.support.gateway.client_email import Email
 from tests.support.gateway.emails import ROOT
 from tests.support.smtp.clients.commands import by_msmtp, by_swaks
 from tests.support.smtp.clients.in_python import by_django, by_smtplib
 from tests.support.smtp.clients.node import Nodemailer, nodemailer
 from tests.support.smtp.clients.postfix import relay_to, until
-from tests.support.smtp.clients.stage import Account, Email, Refused, Stage, stage_in
+from tests.support.smtp.clients.stage import Account, Refused, Stage, stage_in
 
 Sends = Callable[[Account, Email], str]
 

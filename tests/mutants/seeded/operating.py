@@ -6,6 +6,7 @@ from tests.mutants.mutant import Mutant
 
 _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
+_POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
@@ -141,5 +142,23 @@ OF_THE_HOUSE: Final = (
         ),
         killed_by="tests/integration/operating/alerts/test_watch.py"
         "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
+    ),
+    Mutant(
+        name="statements are prepared behind a pooler",
+        file="app/store/engine/database.py",
+        edits=(('{"prepare_threshold": None} if pooled', "{} if pooled"),),
+        killed_by=f"{_POOLER}::test_no_statement_is_prepared_on_the_server",
+    ),
+    Mutant(
+        name="a role behind a pooler needs no timeouts",
+        file="app/store/engine/pooler.py",
+        edits=(("if not 0 < setting <= bounds_ms[name]", "if setting < 0"),),
+        killed_by=f"{_POOLER}::test_the_refusal_says_what_to_run",
+    ),
+    Mutant(
+        name="a timeout of a role may be any",
+        file="app/store/engine/pooler.py",
+        edits=(("if not 0 < setting <= bounds_ms[name]", "if setting == 0"),),
+        killed_by=f"{_POOLER}::test_a_bound_that_is_longer_than_ours_is_refused_and_a_shorter_one_is_in_force",
     ),
 )

@@ -8,9 +8,22 @@ _EARLY = "tests/integration/sending/test_call_pools.py"
 _FAULT = "tests/integration/sending/circuits/test_our_fault.py"
 _KEPT = "tests/unit/sending/test_connections.py"
 _REACH = "tests/integration/sending/circuits/test_out_of_reach.py"
+_CHOICE = "tests/integration/aws/test_transport_choice.py"
 _LAST_LOOK = "tests/integration/sending/test_last_look.py"
 
 OF_THE_CALL: Final = (
+    Mutant(
+        name="the default transport bypasses the proxy",
+        file="app/aws/ses/fast_client.py",
+        edits=(("    if get_environ_proxies(endpoint).get(parts.scheme):\n", "    if not endpoint:\n"),),
+        killed_by=f"{_CHOICE}::test_readiness_says_which_transport_and_why[sqlite-a proxy]",
+    ),
+    Mutant(
+        name="an unreadable file of certificates stops the worker",
+        file="app/aws/ses/fast_client.py",
+        edits=(("except OSError as error:", "except KeyError as error:"),),
+        killed_by=f"{_CHOICE}::test_readiness_says_which_transport_and_why[sqlite-no such bundle]",
+    ),
     Mutant(
         name="the last look reads Redis",
         file="app/wiring/sending.py",
