@@ -12,8 +12,34 @@ _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 _LINE: Final = "tests/unit/web/test_line.py"
 _EXCHANGE: Final = "tests/unit/web/test_exchange.py"
+_BROKER: Final = "tests/unit/worker/test_queue.py"
+_EVICTION: Final = "tests/integration/operating/troubles/test_eviction.py"
 
 OF_THE_HOUSE: Final = (
+    Mutant(
+        name="Celery reads the URL of its broker by itself",
+        file="app/queue.py",
+        edits=(("        broker_write_url=url,\n", ""),),
+        killed_by=f"{_BROKER}::test_the_environment_does_not_undo_the_spelling",
+    ),
+    Mutant(
+        name="a RabbitMQ that confirms nothing holds up its callers",
+        file="app/broker_url.py",
+        edits=(('    "read_timeout": BROKER_PATIENCE_S / 3,\n', '    "read_timeout": None,\n'),),
+        killed_by=f"{_BROKER}::test_a_rabbitmq_that_confirms_nothing_is_waited_for_as_briefly_as_a_redis",
+    ),
+    Mutant(
+        name="a Redis that deletes keys is well",
+        file="app/store/engine/redis_trouble.py",
+        edits=(('    if not memory.get("maxmemory") or policy', "    if policy or policy"),),
+        killed_by=f"{_EVICTION}::test_what_a_full_redis_deletes_changes_no_recipient[allkeys-lru]",
+    ),
+    Mutant(
+        name="Sentinels get the password of the primary",
+        file="app/store/engine/sentinel.py",
+        edits=(("sentinel_kwargs=shared | address.login_of_sentinels", "sentinel_kwargs=shared | address.login"),),
+        killed_by="tests/unit/operating/test_sentinel.py::test_each_server_gets_its_own_login_and_both_get_tls",
+    ),
     Mutant(
         name="a server that took over is trusted",
         file="app/store/sending/claims.py",
