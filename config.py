@@ -44,7 +44,7 @@ from config_outgoing import (
 )
 from config_requests import MaxBatch, MaxBodyBytes, MaxImportBytes, MaxRecipients, RequestsAtOnce, RequestsPerSecond
 from config_retention import EmailRetentionDays
-from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
+from config_urls import DatabasePooled, usable_brokers, usable_database, usable_queues, usable_redis
 from config_workers import LeaseSeconds, MaxAttempts, UnconfirmedQuietSeconds, WorkerSilenceSeconds
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -58,8 +58,9 @@ class SettingsError(Exception):
 
 
 class SesTransport(StrEnum):
-    """How an email is handed to SES."""
+    """How an email is handed to SES. `auto`: fast, unless the environment asks for what only boto3 does."""
 
+    AUTO = "auto"
     BOTO3 = "boto3"
     FAST = "fast"
 
@@ -87,10 +88,12 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///postern.db", repr=False, description="SQLAlchemy URL: `postgresql+psycopg://…` or `sqlite:///file`."
     )
+    database_pooled: DatabasePooled = False
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, `unix://`.",
+        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, "
+        "`unix://` or `sentinel://`.",
     )
     celery_broker_url: str = Field(
         "", repr=False, description="URL of the Celery broker, which wakes the workers. Default: `REDIS_URL`."
@@ -108,9 +111,9 @@ class Settings(BaseSettings):
         "", description="Configuration set of every send. Without one, SES echoes no tags and publishes no events."
     )
     ses_transport: SesTransport = Field(
-        SesTransport.BOTO3,
+        SesTransport.AUTO,
         description="How an email is handed to SES: with `boto3`, or `fast`: the same request for a fraction of the "
-        "CPU, but through no proxy.",
+        "CPU. `auto` is `fast`, unless a proxy or the endpoint asks for `boto3`.",
     )
     ses_max_send_rate: float | None = Field(
         None, gt=0, le=100_000, description="Recipients a second. Default: the send rate of the SES account."

@@ -21,7 +21,7 @@ class Amount:
 
 def add_transport(parser: ArgumentParser) -> None:
     """Add the option for the transport to SES."""
-    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3, like Postern")
+    parser.add_argument("--transport", choices=("boto3", "fast"), default="boto3", help="default boto3")
 
 
 def add_amounts(parser: ArgumentParser, *amounts: Amount) -> None:

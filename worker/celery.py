@@ -11,6 +11,7 @@ from typing import Any
 
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
+import structlog
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
 from kombu.entity import Queue as CeleryQueue
 
@@ -24,6 +25,8 @@ from worker.consumer import PatientConsumer
 from worker.node import Node
 from worker.process import Crew
 from worker.schedule import SCHEDULE
+
+log = structlog.get_logger()
 
 
 def _settings() -> Settings:
@@ -70,7 +73,10 @@ def open_ears(**_: Any) -> None:
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
     """Build what this process needs: no connection may be shared across a fork."""
-    tasks.crew.join(Crew(build(settings), node=Node(app, main=os.getppid())))
+    gateway = build(settings)
+    if gateway.transport is not None:
+        log.info("ses_transport", transport=gateway.transport.name, reason=gateway.transport.why)
+    tasks.crew.join(Crew(gateway, node=Node(app, main=os.getppid())))
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]

@@ -7,6 +7,7 @@ boto3 itself finds credentials and `AWS_ENDPOINT_URL_*`.
 from typing import TYPE_CHECKING
 
 import boto3.session
+import botocore.session
 from botocore.config import Config
 
 from app.aws.credentials import following_session
@@ -22,10 +23,12 @@ CONFIRM_WITHIN_S = 2.0
 """For a call within a request of SNS, which SNS repeats when it fails."""
 
 
-def sesv2_client(region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S) -> "SESV2Client":
+def sesv2_client(
+    region: str, *, pool: int, read_timeout_s: float = READ_TIMEOUT_S, session: botocore.session.Session | None = None
+) -> "SESV2Client":
     """A client for SES v2 that keeps up to `pool` connections: one for each thread that calls it."""
     config = one_attempt(pool, read_timeout_s)
-    client: SESV2Client = _session(region).client("sesv2", config=config)
+    client: SESV2Client = _session(region, session).client("sesv2", config=config)
     return client
 
 
@@ -43,8 +46,8 @@ def sqs_client(region: str) -> "SQSClient":
     return client
 
 
-def _session(region: str) -> boto3.session.Session:
-    return boto3.session.Session(region_name=region, botocore_session=following_session())
+def _session(region: str, session: botocore.session.Session | None = None) -> boto3.session.Session:
+    return boto3.session.Session(region_name=region, botocore_session=session or following_session())
 
 
 def one_attempt(pool: int, read_timeout_s: float) -> Config:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import BotoCoreError
+from botocore.session import Session
 from redis import Redis
 
 from app.aws.clients import READ_TIMEOUT_S, sesv2_client
+from app.aws.credentials import following_session
 from app.aws.ses.account import SesAccount
 from app.broker_url import redis_url
 from app.domain.feedback.bounce_reader import BounceReader
@@ -75,6 +77,7 @@ class Ground:
     list_writer: ListWriter
     pseudonyms: Pseudonyms
     address_tokens: AddressTokens
+    aws_session: Session
     ses: "SESV2Client"
     account: SesAccount
     workforce: Workforce
@@ -87,14 +90,15 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
 
     Raises `SettingsError` if boto3 cannot use the settings of AWS.
     """
-    database = Database(settings.database_url, patience=bounds.database)
+    database = Database(settings.database_url, patience=bounds.database, pooled=settings.database_pooled)
     redis, breaker = connect(settings.redis_url), RedisBreaker()
     key_ring = make_key_ring(settings)
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
     pseudonyms = Pseudonyms(database, key_ring)
     writer = ListWriter(database=database, positives=positives)
     with aws_environment():
-        ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s)
+        session = following_session()
+        ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s, session=session)
     return Ground(
         database=database,
         redis=redis,
@@ -107,6 +111,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         list_writer=writer,
         pseudonyms=pseudonyms,
         address_tokens=AddressTokens(key_ring.derive_each("console addresses")),
+        aws_session=session,
         ses=ses,
         account=account or SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
         workforce=Workforce(database=database),

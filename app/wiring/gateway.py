@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from app.aws.ses.account import SesAccount
-from app.aws.ses.mailer import Mailer
+from app.aws.ses.mailer import Mailer, TransportChoice
 from app.domain.apps.doors import Doors
 from app.services.account.quota import LastQuota
 from app.services.account.sync_list import Sync
@@ -120,6 +120,7 @@ class Gateway:
     queue_intakes: tuple[QueueIntake, ...]
     redrive: Redrive
     retry_refused: RetryRefused
+    transport: TransportChoice | None
     deliver: Deliver
     settle: Settle
     bounce_review: BounceReview
@@ -173,7 +174,7 @@ def build(
     sending, feedback = build_sending(settings, ground, mailer), build_feedback(settings, ground)
     sync = build_sync(settings, ground)
     swept = Swept(suppression.unsuppress, suppression.reviews, sync, sending.reconcile)
-    operating = build_operating(settings, ground, swept)
+    operating = build_operating(settings, ground, swept, sending.transport)
     return Gateway(
         settings=settings,
         sync=sync,

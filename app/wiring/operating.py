@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from app.aws.ses.mailer import TransportChoice
 from app.aws.sqs.queue_url import parse_queue_url
 from app.domain.message.address import InvalidAddress, parse_address
 from app.services.account.quota import LastQuota
@@ -69,11 +70,13 @@ class OperatingServices:
     alert_channels: AlertChannels
 
 
-def build_operating(settings: Settings, ground: Ground, swept: Swept) -> OperatingServices:
-    """The services of operating."""
+def build_operating(
+    settings: Settings, ground: Ground, swept: Swept, transport: TransportChoice | None
+) -> OperatingServices:
+    """The services of operating; `transport` carries email to SES."""
     database = ground.database
     rotation = Rotation(database=database, key_ring=ground.key_ring, pseudonyms=ground.pseudonyms)
-    health = _health(settings, ground, rotation)
+    health = _health(settings, ground, rotation, transport)
     measure = Measure(database=database, has_canary=settings.canary_minutes > 0)
     return OperatingServices(
         upkeep=_upkeep(settings, ground, swept),
@@ -109,7 +112,7 @@ def local_ownership(database_url: str) -> LocalOwnership:
     return LocalOwnership(database=Database(database_url, pool_size=1), file=file)
 
 
-def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
+def _health(settings: Settings, ground: Ground, rotation: Rotation, transport: TransportChoice | None) -> Health:
     pinned = pinned_certificate(settings, ground)
     return Health(
         database=ground.database,
@@ -118,6 +121,7 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation) -> Health:
         pinned=pinned.certificate if pinned else None,
         signing_names=signing_names(settings),
         queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},
+        transport=transport,
         has_canary=settings.canary_minutes > 0,
         has_smtp=_has_smtp_door(settings),
         **ground.to_be_asked,

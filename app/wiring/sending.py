@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from app.aws.clients import READ_TIMEOUT_S
 from app.aws.ses.early_mailer import FastMailer
-from app.aws.ses.fast_client import BehindAProxy, fast_client
-from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer
+from app.aws.ses.fast_client import NeedsBoto3, fast_client
+from app.aws.ses.mailer import EarlyMailer, Mailer, SesMailer, TransportChoice
 from app.services.account.quota import LastQuota
 from app.services.sending.account_rate import AccountRate
 from app.services.sending.call_pools import Calls, CallsOnThreads, EarlyCalls
@@ -25,8 +25,9 @@ from config import SesTransport, Settings, SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingServices:
-    """What this area offers."""
+    """What this area offers. `transport` is None where something else stands in for SES."""
 
+    transport: TransportChoice | None
     deliver: Deliver
     reconcile: Reconcile
     recover: Recover
@@ -35,8 +36,12 @@ class SendingServices:
 def build_sending(settings: Settings, ground: Ground, mailer: Mailer | None) -> SendingServices:
     """The services of sending; `mailer` replaces SES itself."""
     quiet = timedelta(seconds=settings.unconfirmed_quiet_seconds)
+    transport = None
+    if mailer is None:
+        mailer, transport = _ses_mailer(settings, ground)
     return SendingServices(
-        deliver=Deliver(_parts(settings, ground, mailer or _ses_mailer(settings, ground))),
+        transport=transport,
+        deliver=Deliver(_parts(settings, ground, mailer)),
         reconcile=Reconcile(database=ground.database, key_ring=ground.key_ring, bells=ground.bells, quiet=quiet),
         recover=Recover(database=ground.database, record=_record(settings, ground), directory=settings.flight_dir),
     )
@@ -77,14 +82,18 @@ def _record(settings: Settings, ground: Ground) -> Record:
     return Record(database=ground.database, max_attempts=settings.max_attempts)
 
 
-def _ses_mailer(settings: Settings, ground: Ground) -> SesMailer:
+def _ses_mailer(settings: Settings, ground: Ground) -> tuple[SesMailer, TransportChoice]:
+    """SES by the transport of the settings, or by that of the environment. Raises `SettingsError`."""
     configuration_set = settings.ses_configuration_set or None
-    if settings.ses_transport is SesTransport.BOTO3:
-        return SesMailer(ground.ses, configuration_set=configuration_set)
-    try:
-        return FastMailer(fast_client(settings.aws_region, clock=ground.clock), configuration_set=configuration_set)
-    except BehindAProxy as error:
-        raise SettingsError(
-            "SES_TRANSPORT: `fast` goes through no proxy, and the environment names one for SES; set `boto3`, or list "
-            "the host of SES in NO_PROXY."
-        ) from error
+    wanted, why = settings.ses_transport, "SES_TRANSPORT says so"
+    if wanted is not SesTransport.BOTO3:
+        try:
+            client = fast_client(settings.aws_region, clock=ground.clock, session=ground.aws_session)
+        except NeedsBoto3 as error:
+            if wanted is SesTransport.FAST:
+                raise SettingsError(f"SES_TRANSPORT: `fast` cannot be used: {error}. Set `auto` or `boto3`.") from error
+            why = str(error)
+        else:
+            why = why if wanted is SesTransport.FAST else "nothing here asks for boto3"
+            return FastMailer(client, configuration_set=configuration_set), TransportChoice("fast", why)
+    return SesMailer(ground.ses, configuration_set=configuration_set), TransportChoice("boto3", why)

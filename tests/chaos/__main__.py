@@ -91,7 +91,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--transport",
         type=SesTransport,
         choices=list(SesTransport),
-        default=SesTransport.BOTO3,
+        default=SesTransport.AUTO,
         help="the way to SES (%(default)s)",
     )
     parser.add_argument(

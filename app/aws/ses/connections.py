@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 from botocore.awsrequest import HeadersDict
-from botocore.httpsession import get_cert_path
+from botocore.httpsession import create_urllib3_context, get_cert_path
 
 from app.aws.clients import CONNECT_TIMEOUT_S
 
@@ -41,7 +41,7 @@ class HandshakeFailed(boto.SSLError):
 class KeptConnections:
     """Connections to the host of `url`. Safe to use from many threads; none is shared while a request is on it.
 
-    `now` counts seconds and never goes back.
+    `now` counts seconds and never goes back. Raises `OSError` if `ca_bundle` cannot be read.
     """
 
     def __init__(self, url: str, *, ca_bundle: str | None, read_timeout_s: float, now: Callable[[], float]) -> None:
@@ -238,7 +238,11 @@ class _Received(io.RawIOBase):
 
 
 def _tls(ca_bundle: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_bundle or get_cert_path(verify=True))
+    """What boto3 trusts, no more and no less: Python's default context refuses authorities that boto3 takes."""
+    context: ssl.SSLContext = create_urllib3_context()
+    context.check_hostname = True
+    context.load_verify_locations(cafile=ca_bundle or get_cert_path(verify=True))
+    return context
 
 
 def _has_ended(connection: socket.socket) -> bool:

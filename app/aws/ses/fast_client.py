@@ -1,11 +1,13 @@
 """SES v2 without boto3's machinery around each call: the same request, on connections that are kept.
 
 It replaces boto3's client and raises what boto3 raises, so that `app.aws.ses.mailer` can judge the answers of both
-alike. It sends each request once, and takes endpoint, CA bundle and credentials from
-botocore, which renews them. It goes through no proxy.
+alike. It sends each request once, and takes endpoint, CA bundle and credentials, of whatever provider, from botocore,
+which renews them. What it leaves to boto3 is decided here: a proxy, an endpoint of an unusual form, and authorities
+that cannot be read.
 """
 
 import json
+import os
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -29,15 +31,15 @@ OPERATION: Final = "SendEmail"
 PATH: Final = "/v2/email/outbound-emails"
 
 
-class BehindAProxy(Exception):
-    """The environment names a proxy for SES, which this transport does not support."""
+class NeedsBoto3(Exception):
+    """The environment asks for what only boto3 does; the text says what, as a clause."""
 
 
 class FastSesClient:
     """What `SesMailer` needs of boto3's client: `send_email`. Safe to call from many threads; made after forking.
 
     `session` gives credentials, endpoint and CA bundle; `clock`, aware UTC, dates the requests, which go to
-    `url`. Raises `BehindAProxy`.
+    `url`. Raises `NeedsBoto3`.
     """
 
     def __init__(
@@ -51,17 +53,22 @@ class FastSesClient:
     ) -> None:
         reference = session.create_client("sesv2", region_name=region, config=one_attempt(1, read_timeout_s))
         endpoint, model = reference.meta.endpoint_url, reference.meta.service_model
-        if _goes_through_a_proxy(endpoint):
-            raise BehindAProxy
+        reference.close()
+        if reason := reason_for_boto3(endpoint):
+            raise NeedsBoto3(reason)
         self.url = endpoint.rstrip("/") + PATH
         self._head = _head(self.url, user_agent=session.user_agent())
         self._sign = Signer(self.url, region=reference.meta.region_name, service=model.signing_name, clock=clock)
         self._credentials: Credentials | None = session.get_credentials()
-        ca_bundle = session.get_config_variable("ca_bundle")
-        self._connections = KeptConnections(self.url, ca_bundle=ca_bundle, read_timeout_s=read_timeout_s, now=monotonic)
+        ca_bundle = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        try:
+            self._connections = KeptConnections(
+                self.url, ca_bundle=ca_bundle, read_timeout_s=read_timeout_s, now=monotonic
+            )
+        except OSError as error:
+            raise NeedsBoto3("the file of trusted certificates cannot be read") from error
         self._answer_shape = model.shape_for("SendEmailResponse")
         self._parser = RestJSONParser()
-        reference.close()
 
     def send_email(self, **request: Any) -> Mapping[str, Any]:
         """SES's answer to `SendEmail` of raw content. Raises what boto3 raises; never sends a request twice."""
@@ -101,17 +108,29 @@ class FastSesClient:
         return head.encode() + body
 
 
-def fast_client(region: str, *, clock: Callable[[], datetime], read_timeout_s: float = READ_TIMEOUT_S) -> FastSesClient:
-    """A client with the credentials, endpoint and CA bundle that boto3 would use. Raises `BehindAProxy`."""
-    return FastSesClient(following_session(), region=region, clock=clock, read_timeout_s=read_timeout_s)
+def fast_client(
+    region: str,
+    *,
+    clock: Callable[[], datetime],
+    read_timeout_s: float = READ_TIMEOUT_S,
+    session: botocore.session.Session | None = None,
+) -> FastSesClient:
+    """A client with the credentials, endpoint and CA bundle that boto3 would use. Raises `NeedsBoto3`."""
+    return FastSesClient(session or following_session(), region=region, clock=clock, read_timeout_s=read_timeout_s)
 
 
-def _goes_through_a_proxy(endpoint: str) -> bool:
-    """Whether boto3 would use a proxy: there is one for the endpoint's scheme, and `NO_PROXY` does not exempt its host.
+def reason_for_boto3(endpoint: str) -> str | None:
+    """Why only boto3 can call this endpoint from here, as a clause; None if the fast transport can.
 
+    There is a proxy if the environment names one for the endpoint's scheme, and `NO_PROXY` does not exempt its host.
     botocore's result also holds proxies of other schemes, and `NO_PROXY` itself under the name `no`.
     """
-    return bool(get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme))
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username is not None:
+        return "the endpoint of SES is more than `http` or `https`, a host and a path"
+    if get_environ_proxies(endpoint).get(parts.scheme):
+        return "the environment names a proxy for SES"
+    return None
 
 
 def _do_nothing() -> None:

@@ -7,6 +7,7 @@ tries twice, never raises for anything that SES or the network does, and puts no
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from botocore import exceptions as boto
@@ -69,6 +70,14 @@ class Transport(Protocol):
     @property
     def send_email(self) -> Callable[..., Mapping[str, Any]]:
         """SES's answer to `SendEmail`, from one wire request. Raises what boto3 raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportChoice:
+    """The transport that carries email to SES, and why it does, as a clause."""
+
+    name: str
+    why: str
 
 
 class SesMailer:

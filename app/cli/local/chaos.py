@@ -9,7 +9,7 @@ from app.cli.shell.operated_gateway import CHECKOUT, assume, isolate
 from app.cli.shell.terminal import Terminal
 
 DATABASES = ("postgresql", "sqlite")
-TRANSPORTS = ("boto3", "fast")
+TRANSPORTS = ("auto", "boto3", "fast")
 INTAKES = ("https", "sqs", "both")
 
 

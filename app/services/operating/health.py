@@ -10,6 +10,7 @@ import structlog
 from redis import Redis
 from sqlalchemy import column, inspect, select, table
 
+from app.aws.ses.mailer import TransportChoice
 from app.aws.sns.certificates import SigningCertificate
 from app.domain.errors import ServiceUnavailable
 from app.services.operating.canary import state as canary_state
@@ -69,12 +70,14 @@ class Health:
         pinned: SigningCertificate | None = None,
         signing_names: frozenset[str] = frozenset(),
         queues: Mapping[str, str] = MappingProxyType({}),
+        transport: TransportChoice | None = None,
         has_canary: bool = False,
         has_smtp: bool = False,
     ) -> None:
         """`pinned` is the certificate of `SNS_PINNED_CERTIFICATE`; `signing_names` are those in the topics' own.
 
         `queues` has the name of each queue that is to be polled, by the cursor of its first poller.
+        `transport` is what the settings and the environment of this process choose to carry email to SES.
         `has_canary`: canaries are sent. `has_smtp`: an SMTP door is configured.
         """
         self._database = database
@@ -85,6 +88,7 @@ class Health:
         self._pinned = pinned
         self._signing_names = signing_names
         self._queues = queues
+        self._transport = transport
         self._has_canary = has_canary
         self._has_smtp = has_smtp
 
@@ -112,6 +116,7 @@ class Health:
             self._guarded("broker", self._broker),
             self._guarded("sweeps", self._sweeps),
             self._guarded("circuits", self._circuits),
+            *([_transport_check(self._transport)] if self._transport else []),
             self._guarded("signing_certificate", self._certificate),
             *([self._guarded("queues", self._polled)] if self._queues else []),
             *([self._guarded("canary", self._canary)] if self._has_canary else []),
@@ -181,6 +186,9 @@ class Health:
         trouble = self._redis_of_broker and redis_trouble.of_broker(self._redis_of_broker)
         if trouble:
             return Check("broker", ok=False, detail=f"{trouble} {_WITHOUT_BROKER}", required=False)
+        evicting = self._redis_of_broker and redis_trouble.may_evict(self._redis_of_broker)
+        if evicting:
+            return Check("broker", ok=False, detail=evicting, required=False)
         with self._database.reading() as connection:
             reached = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
         if reached:
@@ -267,11 +275,17 @@ class Health:
         trouble = redis_trouble.of_positives(self._redis)
         if trouble:
             return Check("redis", ok=False, detail=f"{trouble} Meanwhile SQL is asked instead.", required=False)
+        if evicting := redis_trouble.may_evict(self._redis):
+            return Check("redis", ok=False, detail=evicting, required=False)
         return Check("redis", ok=True, detail="It takes what is written.", required=False)
 
 
 def _when(seen: datetime | None) -> str:
     return f"{seen:%Y-%m-%d %H:%M:%S} UTC" if seen else "never"
+
+
+def _transport_check(chosen: TransportChoice) -> Check:
+    return Check("transport", ok=True, detail=f"{chosen.name}, since {chosen.why}.", required=False)
 
 
 def _certificate_check(*, ok: bool, detail: str) -> Check:

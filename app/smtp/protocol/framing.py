@@ -34,7 +34,7 @@ def take_line(buffer: bytearray) -> bytes | None:
     """
     end = buffer.find(b"\n", 0, LONGEST_LINE + 2)
     if end < 0:
-        if len(buffer) > LONGEST_LINE:
+        if len(buffer) > LONGEST_LINE + len(b"\r"):
             raise LongLine
         return None
     line = bytes(buffer[: end + 1])

@@ -1,7 +1,6 @@
 """The fast transport: the same request as boto3, on kept connections, with the current credentials."""
 
 import datetime as dt
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -9,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from select import select
+from unittest.mock import Mock
 
 import botocore.auth
 import botocore.session
@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.aws.clients import sesv2_client
-from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE, KeptConnections
+from app.aws.ses import connections
+from app.aws.ses.connections import LONGEST_REST_S, TAKEN_AT_ONCE
 from app.aws.ses.early_mailer import FastMailer
-from app.aws.ses.fast_client import BehindAProxy, FastSesClient, fast_client
+from app.aws.ses.fast_client import FastSesClient, fast_client
 from app.aws.ses.mailer import SesMailer
 from app.domain.sending.call_outcome import Accepted, Envelope, Outcome, Tripped
 from tests.support.aws.aws_stub import surround
@@ -207,53 +208,32 @@ def test_tls_is_verified(
     assert len(server.requests) == 2 * int(taken)
 
 
-def test_without_a_bundle_of_its_own_it_trusts_the_authorities_of_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One trust store for all that is asked at AWS, whatever the system has."""
-    asked: list[object] = []
-    monkeypatch.setattr(ssl, "create_default_context", lambda *, cafile: asked.append(cafile))
-    for bundle in (None, "own.pem"):
-        KeptConnections("https://ses.example", ca_bundle=bundle, read_timeout_s=20, now=lambda: 0.0)
-    assert asked == [get_cert_path(verify=True), "own.pem"]
-
-
-def test_a_proxy_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transport would bypass the proxy that the environment names."""
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
-    with pytest.raises(BehindAProxy):
-        fast_client("eu-west-1", clock=clock)
-
-
 @pytest.mark.parametrize(
-    "environment, endpoint_url",
+    "bundles, read",
     [
-        ({"NO_PROXY": "localhost,10.0.0.0/8"}, None),
-        ({"no_proxy": "*"}, None),
-        ({"HTTP_PROXY": "http://127.0.0.1:9"}, None),
-        ({"http_proxy": "http://127.0.0.1:9", "FTP_PROXY": "http://127.0.0.1:9"}, None),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".amazonaws.com"}, None),
-        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "http://ses.example"),
-        ({"ALL_PROXY": "http://127.0.0.1:9"}, None),
+        ({}, get_cert_path(verify=True)),
+        ({"REQUESTS_CA_BUNDLE": "other.pem"}, "other.pem"),
+        ({"REQUESTS_CA_BUNDLE": "other.pem", "AWS_CA_BUNDLE": "own.pem"}, "own.pem"),
     ],
-    ids=str,
+    ids=["none", "of requests", "of AWS"],
 )
-def test_it_starts_where_boto3_would_use_no_proxy(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], endpoint_url: str | None
+def test_it_trusts_the_authorities_of_boto3(
+    monkeypatch: pytest.MonkeyPatch, bundles: dict[str, str], read: str
 ) -> None:
-    """Only a proxy for the scheme of SES's endpoint counts, and none that the environment excepts it from."""
-    for variable in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+    """One trust store for all that is asked at AWS, whatever the system has, and no stricter rules for it."""
+    context = Mock()
+    monkeypatch.setattr(connections, "create_urllib3_context", lambda: context)
     monkeypatch.delenv("AWS_ENDPOINT_URL_SESV2", raising=False)
-    if endpoint_url is not None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", endpoint_url)
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    for name, value in bundles.items():
+        monkeypatch.setenv(name, value)
     boto = sesv2_client("eu-west-1", pool=1)
     session = boto._endpoint.http_session  # type: ignore[attr-defined] # noqa: SLF001 - botocore has no public name
-    assert session._proxy_config.proxy_url_for(boto.meta.endpoint_url) is None  # noqa: SLF001 - likewise
+    assert get_cert_path(session._verify) == read  # noqa: SLF001 - likewise
     boto.close()
     fast_client("eu-west-1", clock=clock).close()
+    context.load_verify_locations.assert_called_once_with(cafile=read)
+    assert context.check_hostname is True
 
 
 def test_it_calls_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch) -> None:

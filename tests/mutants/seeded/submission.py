@@ -230,12 +230,6 @@ OF_SMTP: Final = (
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_suppressed_recipient_is_refused_at_rcpt",
     ),
     Mutant(
-        name="one application takes all the memory of the SMTP door",
-        file="app/smtp/protocol/budget.py",
-        edits=((" or self._held[owner] + units > _TIMES_WHAT_IS_LEFT * left:", ":"),),
-        killed_by="tests/unit/smtp/test_budget.py::test_each_newcomer_finds_some",
-    ),
-    Mutant(
         name="clients without a key keep all others out of the SMTP door",
         file="app/smtp/connection.py",
         edits=(("next(iter(self._door.strangers)).give_way()", "self._door.strangers.clear()"),),
@@ -259,6 +253,13 @@ OF_SMTP: Final = (
         file="app/services/submission/doors/submit_once.py",
         edits=(("Idempotency(_key(content, number), content)", "Idempotency(_key(content, len(envelope)), content)"),),
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
+    ),
+    Mutant(
+        name="a message that comes again by another relay is sent again",
+        file="app/smtp/repetition.py",
+        edits=(('{b"received", ', "{"),),
+        killed_by="tests/chaos/test_smtp_door.py::"
+        "test_a_client_that_hangs_up_after_its_message_is_known_when_it_comes_again",
     ),
     Mutant(
         name="a word of SMTP may have other letters than ASCII",
@@ -309,9 +310,9 @@ OF_THE_SES_DOOR: Final = (
         killed_by=f"{_DOOR}/test_guards.py::test_a_large_body_of_nobody_is_not_read[ptn_aaaaaaaaaaaa]",
     ),
     Mutant(
-        name="a plus that was signed is read as a space",
-        file="app/domain/apps/sigv4_claims.py",
-        edits=(('    if "+" in request.query:\n', '    if "+ " in request.query:\n'),),
-        killed_by=f"{_DOOR}/test_signatures.py::test_a_query_has_one_meaning",
+        name="a stranger that knows the id of a key may hold every thread of the web",
+        file="app/web/ses/admission.py",
+        edits=(("_LARGE_AT_ONCE: Final = 8\n", "_LARGE_AT_ONCE: Final = 48\n"),),
+        killed_by=f"{_DOOR}/test_guards.py::test_few_large_bodies_are_held_before_it_is_known_whose_they_are",
     ),
 )

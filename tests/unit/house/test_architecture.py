@@ -40,9 +40,11 @@ MAY_ASK_THE_HOST = {"app/store/engine/clock.py"}
 WALL_CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.datetime.now", "time.time", "date.today"}
 
 # Settings are read in one place; the environment of a child process is built where it is started.
+# The fast transport reads what boto3 reads.
 MAY_READ_ENVIRONMENT = {
     "config.py",
     "postern",
+    "app/aws/ses/fast_client.py",
     "app/cli/local/children/supervisor.py",
     "app/cli/shell/operated_gateway.py",
 }

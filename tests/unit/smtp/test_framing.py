@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.smtp.protocol.budget import Budget
-from app.smtp.protocol.framing import LONGEST_LINE, BadLine, IncomingMessage, LongLine, take_line
+from app.smtp.protocol.framing import BadLine, IncomingMessage, LongLine, take_line
 
 
 def received(stream: bytes, *, at_once: int = 1 << 20, largest: int = 1000) -> tuple[IncomingMessage, bytes]:
@@ -76,6 +76,16 @@ def test_a_large_message_is_not_kept() -> None:
     assert message.is_endless
 
 
+@pytest.mark.parametrize(
+    "octets, is_too_large, is_endless", [(1005, False, False), (1006, True, False), (2001, True, True)]
+)
+def test_a_message_of_the_allowed_size_is_kept(octets: int, is_too_large: bool, is_endless: bool) -> None:
+    """The size is that of the message, and its end may come with it."""
+    message = IncomingMessage(largest=1000, budget=Budget(5000), owner="invites")
+    message.feed(bytearray(b"a" * octets))
+    assert (message.octets, message.is_too_large, message.is_endless) == (octets, octets > 1005, octets > 2000)
+
+
 def test_all_messages_together_have_a_bound() -> None:
     """A message for which there is no room is read and not kept; room comes back when another one is dropped."""
     budget = Budget(1000)
@@ -84,8 +94,8 @@ def test_all_messages_together_have_a_bound() -> None:
     second.feed(bytearray(b"a" * 700))
     assert not first.found_no_room
     assert second.found_no_room
-    first.drop()
-    second.drop()
+    for message in (first, second, first):
+        message.drop()
     assert budget.taken == 0
 
 
@@ -97,7 +107,8 @@ def test_all_messages_together_have_a_bound() -> None:
         (b"\r\n", b"", b""),
         (b"NOOP", None, b"NOOP"),
         (b"NOOP\r", None, b"NOOP\r"),
-        (b"a" * LONGEST_LINE + b"\r\n", b"a" * LONGEST_LINE, b""),
+        (b"a" * 4096 + b"\r\n", b"a" * 4096, b""),
+        (b"a" * 4096 + b"\r", None, b"a" * 4096 + b"\r"),
     ],
 )
 def test_a_line_ends_with_cr_lf(octets: bytes, line: bytes | None, rest: bytes) -> None:
@@ -114,7 +125,7 @@ def test_a_line_with_other_ends_in_it_is_none(octets: bytes) -> None:
         take_line(bytearray(octets))
 
 
-@pytest.mark.parametrize("octets", [b"a" * (LONGEST_LINE + 3), b"a" * (LONGEST_LINE + 1) + b"\r\n"])
+@pytest.mark.parametrize("octets", [b"a" * 4098, b"a" * 4097 + b"\r", b"a" * 4097 + b"\r\n"])
 def test_a_line_has_a_bound(octets: bytes) -> None:
     """A longer one is refused, whether or not its end has come."""
     with pytest.raises(LongLine):

@@ -29,6 +29,8 @@ _OLD: Final = timedelta(minutes=5)
 _ABOUT_FEEDBACK: Final = frozenset(
     {REFUSED, DOUBTED, "feedback_unsubscribed", MESSAGE_REFUSED, MESSAGE_WAITS, NOT_POLLED}
 )
+_SAYS_MORE: Final = frozenset({"transport"})
+"""Checks whose detail is of interest although they passed."""
 _IN_A_MOMENT: Final = ("broker", "sweeps")
 _TURNS: Final = 20
 _TURN_S: Final = 1.0
@@ -124,7 +126,7 @@ def _settings(misspelt: Mapping[str, str]) -> Finding:
 
 def _of(check: Check) -> Finding:
     if check.ok:
-        return well(Group.HERE, check.name)
+        return well(Group.HERE, check.name, check.detail.rstrip(".") if check.name in _SAYS_MORE else "")
     return wrong(Group.HERE, check.name, check.detail, FIXES[check.name])
 
 
