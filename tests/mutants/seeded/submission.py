@@ -255,6 +255,12 @@ OF_SMTP: Final = (
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
     ),
     Mutant(
+        name="a line of SMTP of the allowed length is refused when its CR comes without its LF",
+        file="app/smtp/protocol/framing.py",
+        edits=((' + len(b"\\r"):', ":"),),
+        killed_by="tests/unit/smtp/test_framing.py::test_a_line_ends_with_cr_lf",
+    ),
+    Mutant(
         name="a message that comes again by another relay is sent again",
         file="app/smtp/repetition.py",
         edits=(('{b"received", ', "{"),),
