@@ -137,9 +137,11 @@ def make_celery(broker_url: str) -> Celery:
     """The Celery app of web and worker alike.
 
     Early acknowledgement, because a bell is worthless once rung and a worker of Celery 5.7 that acknowledges late may
-    exit when Redis restarts. The workers take no orders from outside: no remote control, no events, JSON only.
+    exit when Redis restarts. The workers take no orders from outside: no remote control, no events, JSON only. Celery
+    itself reads CELERY_BROKER_URL, which is not spelled as it needs it, unless the URLs to read and to write are given.
     """
-    celery = Celery("postern", broker=celery_url(broker_url), set_as_current=False)
+    url = celery_url(broker_url)
+    celery = Celery("postern", broker=url, set_as_current=False)
     celery.conf.broker_use_ssl = tls_options(broker_url)
     celery.conf.update(
         accept_content=["json"],
@@ -147,7 +149,9 @@ def make_celery(broker_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=BROKER_PATIENCE_S,
+        broker_read_url=url,
         broker_transport_options=transport_options(broker_url),
+        broker_write_url=url,
         enable_utc=True,
         result_backend=None,
         task_acks_late=False,

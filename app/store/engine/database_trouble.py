@@ -19,6 +19,10 @@ _LONGEST: Final = 200
 _SLOW: Final = re.compile(r"statement timeout|lock timeout|idle-in-transaction timeout|database is locked")
 
 
+class Unusable(psycopg.OperationalError):
+    """A server that answers and is not used as it is; the text says what to change, and is for the operator alone."""
+
+
 def in_words(error: BaseException | None, url: URL) -> str:
     """Which server said what; `error` is the cause of a `ServiceUnavailable`."""
     return f"{_server(url)} {_said(error)}"
@@ -27,8 +31,9 @@ def in_words(error: BaseException | None, url: URL) -> str:
 def _server(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return f"The file {url.database or '(in memory)'}"
-    host = url.host or url.query.get("host") or "the local socket"
-    return f"The server at {host}:{url.port or 5432}, database {url.database or '(default)'},"
+    named = url.host or url.query.get("host") or "the local socket"
+    place = f"{named}:{url.port or 5432}" if isinstance(named, str) else " or ".join(named)
+    return f"The server at {place}, database {url.database or '(default)'},"
 
 
 def _said(error: BaseException | None) -> str:
@@ -38,6 +43,8 @@ def _said(error: BaseException | None) -> str:
     if not isinstance(said, (psycopg.Error, sqlite3.Error)):
         return "did not answer in time."
     text = str(said)
+    if isinstance(said, Unusable):
+        return f"is not used: {text}"
     if _SLOW.search(text):
         return "answers too slowly, or another session keeps a lock."
     first = next(iter(text.splitlines()), "")

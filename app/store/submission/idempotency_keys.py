@@ -124,7 +124,7 @@ def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | No
 
 def recall_all(connection: Connection, *, app_id: UUID, keys: Collection[str]) -> dict[str, Remembered]:
     """The rows of these idempotency keys of this application, of those that are there and have not expired."""
-    query = select(*idempotency_keys.c["key", "fingerprint", "answer"]).where(
+    query = select(idempotency_keys.c.key, idempotency_keys.c.fingerprint, idempotency_keys.c.answer).where(
         idempotency_keys.c.app_id == app_id, idempotency_keys.c.key.in_(keys), idempotency_keys.c.expires_at > now()
     )
     return {row.key: Remembered(bytes(row.fingerprint), row.answer) for row in connection.execute(query)}
