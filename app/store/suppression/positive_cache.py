@@ -84,7 +84,8 @@ class Positives:
         try:
             return ask(self._redis, "EVALSHA", self._sha, *words)
         except NoScriptError:
-            return ask(self._redis, "EVAL", LOOK_UP, *words)
+            self._redis.script_load(LOOK_UP)
+            return ask(self._redis, "EVALSHA", self._sha, *words)
 
     def rebuild(self, keys: Iterable[str]) -> bool:
         """Fill a cold Redis with every suppressed key, and mark it warm unless it was flushed meanwhile.
