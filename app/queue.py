@@ -13,7 +13,7 @@ from celery import Celery
 from redis import Redis
 
 from app.broker_url import BROKER_PATIENCE_S, celery_url, tls_options, transport_options
-from app.store.engine.redis import RedisBreaker
+from app.store.engine.redis import RedisBreaker, ask
 
 BELL_LASTS_MS = 5000
 RINGS_UNREMEMBERED_EVERY_S = 1.0
@@ -109,7 +109,7 @@ class Bells:
         A ring for every email of a busy moment would fill the broker with tasks, and all others would wait for them.
         """
         return self._breaker.call(
-            lambda: bool(self._redis.set(_key(bell), 1, nx=True, px=BELL_LASTS_MS)),
+            lambda: bool(ask(self._redis, "SET", _key(bell), 1, "NX", "PX", BELL_LASTS_MS)),
             otherwise=lambda: self._first_here(bell),
         )
 
