@@ -44,7 +44,7 @@ from config_outgoing import (
 )
 from config_requests import MaxBatch, MaxBodyBytes, MaxImportBytes, MaxRecipients, RequestsAtOnce, RequestsPerSecond
 from config_retention import EmailRetentionDays
-from config_urls import usable_brokers, usable_database, usable_queues, usable_redis
+from config_urls import DatabasePooled, usable_brokers, usable_database, usable_queues, usable_redis
 from config_workers import LeaseSeconds, MaxAttempts, UnconfirmedQuietSeconds, WorkerSilenceSeconds
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -88,10 +88,12 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///postern.db", repr=False, description="SQLAlchemy URL: `postgresql+psycopg://…` or `sqlite:///file`."
     )
+    database_pooled: DatabasePooled = False
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
         repr=False,
-        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, `unix://`.",
+        description="Redis or Valkey for the suppression positives and the send rate: `redis://`, `rediss://`, "
+        "`unix://` or `sentinel://`.",
     )
     celery_broker_url: str = Field(
         "", repr=False, description="URL of the Celery broker, which wakes the workers. Default: `REDIS_URL`."

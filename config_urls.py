@@ -1,4 +1,4 @@
-"""The URLs among the settings: which ones are usable, and which spellings are accepted for them.
+"""The URLs among the settings: which ones are usable, which spellings are accepted, and what stands behind one.
 
 It decides what `config.py` refuses in DATABASE_URL, REDIS_URL, CELERY_BROKER_URL and SQS_QUEUE_URLS. It connects to
 nothing; it only checks that the files that a URL names exist.
@@ -7,11 +7,36 @@ nothing; it only checks that the files that a URL names exist.
 import re
 from collections.abc import Container
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import parse_qsl, urlsplit
 
-_REDIS_SCHEMES = ("redis", "rediss", "unix")
-_ALIASES = {"valkey": "redis", "valkeys": "rediss", "valkey+socket": "redis+socket"}
-_TLS_SCHEMES = ("rediss", "amqps")
+from pydantic import Field
+
+DatabasePooled = Annotated[
+    bool,
+    Field(
+        description="A pooler such as PgBouncer stands before PostgreSQL. Then the role has to have the timeouts that "
+        "docs/infrastructure.md lists."
+    ),
+]
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", "sentinels")
+_ALIASES = {
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "valkey+socket": "redis+socket",
+    "redis+sentinel": "sentinel",
+    "rediss+sentinel": "sentinels",
+    "valkey+sentinel": "sentinel",
+    "valkeys+sentinel": "sentinels",
+}
+_TLS_SCHEMES = ("rediss", "amqps", "sentinels")
+_SENTINEL_SCHEMES = ("sentinel", "sentinels")
+_SENTINEL = r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
+_BEHIND_SENTINELS = re.compile(
+    rf"(?:[^@/?]{{1,1000}}@)?{_SENTINEL}(?:,{_SENTINEL}){{0,8}}/[A-Za-z0-9._-]{{1,100}}(?:/[0-9]{{0,5}})?(?:\?.*)?"
+)
+_SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 _TLS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 _VERIFIED = {"ssl_cert_reqs": ("required", "cert_required"), "ssl_check_hostname": ("true", "1", "yes", "on")}
 _MOST_QUEUES = 10
@@ -39,13 +64,16 @@ def usable_redis(url: str) -> str:
     """The URL as redis-py takes it. Raises `ValueError` if it is not Redis, is unsafe, or would fail."""
     url = _usable_broker(url)
     if not url.startswith(tuple(f"{scheme}://" for scheme in _REDIS_SCHEMES)):
-        raise ValueError("must start with redis://, rediss:// or unix:// (valkey:// and valkeys:// are the same)")
+        raise ValueError("must start with redis://, rediss://, unix:// or sentinel:// (valkey:// is redis://)")
     return url
 
 
 def usable_brokers(urls: str) -> str:
     """The URLs of one or more brokers, as Celery takes them. Raises `ValueError` as `usable_redis` does."""
-    return ";".join(_usable_broker(url) for url in urls.split(";"))
+    usable = [_usable_broker(url) for url in urls.split(";")]
+    if len(usable) > 1 and any(url.startswith(_SENTINEL_SCHEMES) for url in usable):
+        raise ValueError("name all Sentinels in one URL, with commas: sentinel://HOST:26379,HOST:26379/SERVICE/0")
+    return ";".join(usable)
 
 
 def usable_queues(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -65,16 +93,15 @@ def _usable_broker(url: str) -> str:
     """The URL as redis-py and Celery take it. Raises `ValueError` if they take it but it is unsafe or fails."""
     scheme, mark, rest = url.strip().partition("://")
     scheme = _ALIASES.get(scheme.lower(), scheme.lower())
-    if "sentinel" in scheme:
-        raise ValueError(
-            "Sentinel is not supported: name the primary itself, by redis:// or rediss:// and an address that follows "
-            "it at a fail-over (a DNS name, or a proxy such as HAProxy)"
-        )
+    if scheme in _SENTINEL_SCHEMES:
+        _check_sentinels(scheme, rest)
     if "cluster" in scheme:
         raise ValueError("a Redis Cluster is not supported: name one primary (cluster mode disabled)")
     options = {name: value for name, value in parse_qsl(urlsplit(f"//{rest}").query) if name.startswith("ssl_")}
     if options and scheme not in _TLS_SCHEMES:
-        raise ValueError(f"{min(options)} is for rediss:// and amqps://; {scheme}:// sends everything unencrypted")
+        raise ValueError(
+            f"{min(options)} is for rediss://, sentinels:// and amqps://; {scheme}:// sends everything unencrypted"
+        )
     for name, value in options.items():
         if name in _VERIFIED and value.lower() not in _VERIFIED[name]:
             raise ValueError(
@@ -86,6 +113,18 @@ def _usable_broker(url: str) -> str:
         if name not in _VERIFIED and (name not in _TLS_FILES or (scheme, name) == ("amqps", "ssl_ca_path")):
             raise ValueError(f"{name} is not known; known are {', '.join(sorted({*_VERIFIED, *_TLS_FILES}))}")
     return f"{scheme}{mark}{_without(rest, _VERIFIED)}"
+
+
+def _check_sentinels(scheme: str, rest: str) -> None:
+    """Raise `ValueError` unless it names Sentinels and what they watch, and has no option that would have no effect."""
+    if not _BEHIND_SENTINELS.fullmatch(rest):
+        raise ValueError(
+            f"must be {scheme}://USER:PASSWORD@HOST:26379,HOST:26379/SERVICE/0: the Sentinels, the name of what they "
+            "watch, and a database number; user and password, percent-encoded, are those of the primary"
+        )
+    given = {name for name, _ in parse_qsl(urlsplit(f"//{rest}").query) if not name.startswith("ssl_")}
+    if unknown := given - {*_SENTINEL_OPTIONS}:
+        raise ValueError(f"{min(unknown)} is not known; known are {' and '.join(_SENTINEL_OPTIONS)}")
 
 
 def _without(url: str, names: Container[str]) -> str:

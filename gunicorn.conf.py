@@ -15,6 +15,7 @@ worker_connections = 2000
 control_socket_disable = True
 keepalive = 75
 graceful_timeout = 25
+http_parser = "python"  # what was tested, also where the parser in C happens to be installed
 forwarder_headers = ""  # by default a header SCRIPT_NAME moves a request to a path that the proxy did not check
 
 

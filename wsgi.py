@@ -8,7 +8,8 @@ import sys
 
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
-from app import create_app, telemetry
+from app import telemetry
+from app.web.application import create_app
 from app.wiring.startup_checks import warn_of_misspelt_names
 from config import SettingsError, load
 

@@ -8,7 +8,14 @@ import ssl
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.store.engine.sentinel import SCHEMES as OF_SENTINELS
+from app.store.engine.sentinel import SentinelAddress, sentinel_address
+
 BROKER_PATIENCE_S: Final = 1.8
+_SENTINEL_PATIENCE_S: Final = 0.2
 _TLS: Final = "ssl_"
 
 
@@ -28,7 +35,7 @@ def tls_options(urls: str) -> dict[str, Any] | None:
     url = urls.partition(";")[0]
     given = {name: value for name, value in parse_qsl(urlsplit(url).query) if name.startswith(_TLS)}
     match urlsplit(url).scheme:
-        case "rediss":
+        case "rediss" | "sentinels":
             return given | {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
         case "amqps":
             # Where the name is None, kombu sets the host name of each URL in turn.
@@ -40,7 +47,7 @@ def tls_options(urls: str) -> dict[str, Any] | None:
 def redis_url(url: str) -> str | None:
     """The URL as redis-py spells it; None when the broker is no Redis, or there are several URLs."""
     parts = urlsplit(url)
-    if ";" in url or parts.scheme not in {"redis", "rediss", "unix", "redis+socket"}:
+    if ";" in url or parts.scheme not in {"redis", "rediss", "unix", "redis+socket", *OF_SENTINELS}:
         return None
     if parts.scheme != "redis+socket":
         return url
@@ -50,11 +57,19 @@ def redis_url(url: str) -> str | None:
 
 def transport_options(url: str) -> dict[str, Any]:
     """The options for the broker of this URL; another kind of broker would refuse them or pass them to its client."""
-    return TRANSPORT_OPTIONS.get(urlsplit(url).scheme.partition("+")[0], {})
+    address = sentinel_address(url)
+    if address is None:
+        return TRANSPORT_OPTIONS.get(urlsplit(url).scheme.partition("+")[0], {})
+    return TRANSPORT_OPTIONS["sentinel"] | {"master_name": address.service, "sentinel_kwargs": _for_sentinels(address)}
 
 
 def _celery_url(url: str) -> str:
     parts = urlsplit(url)
+    address = sentinel_address(url)
+    if address is not None:
+        login, at, _ = parts.netloc.rpartition("@")
+        hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.sentinels)
+        return ";".join(f"sentinel://{login}{at}{host}/{address.database}" for host in hosts)
     if parts.scheme == "unix":
         login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         database = parse_qs(parts.query).get("db", ["0"])[0]
@@ -63,6 +78,13 @@ def _celery_url(url: str) -> str:
         return url
     kept = urlencode([(name, value) for name, value in parse_qsl(parts.query) if not name.startswith(_TLS)])
     return url.partition("?")[0] + (f"?{kept}" if kept else "")
+
+
+def _for_sentinels(address: SentinelAddress) -> dict[str, Any]:
+    """The options for the Sentinels. Without a retry policy redis-py waits 3.6 s for each one that refuses."""
+    waits = {"socket_timeout": _SENTINEL_PATIENCE_S, "socket_connect_timeout": _SENTINEL_PATIENCE_S}
+    tls = {} if address.tls is None else {"ssl": True} | address.tls
+    return {"retry": Retry(NoBackoff(), 0)} | waits | tls | address.login_of_sentinels
 
 
 _REDIS: Final = {
@@ -76,12 +98,21 @@ _REDIS: Final = {
     "unacked_restore_throttle": 1,
     "visibility_timeout": 300,
 }
-_AMQP: Final = {"confirm_publish": True, "max_retries": 0}
+# A frozen RabbitMQ, or one that has raised an alarm, confirms nothing. What waits then, one after the other, are the
+# publication, the close of the channel and that of the connection.
+_AMQP: Final = {
+    "confirm_publish": True,
+    "max_retries": 0,
+    "read_timeout": BROKER_PATIENCE_S / 3,
+    "write_timeout": BROKER_PATIENCE_S / 3,
+}
 
 # By the scheme of the URL, in seconds.
 TRANSPORT_OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "redis": _REDIS,
     "rediss": _REDIS,
+    "unix": _REDIS,
+    "sentinel": _REDIS,
     "amqp": _AMQP,
     "amqps": _AMQP,
     "pyamqp": _AMQP,

@@ -137,7 +137,8 @@ def make_celery(broker_url: str) -> Celery:
     """The Celery app of web and worker alike.
 
     Early acknowledgement, because a bell is worthless once rung and a worker of Celery 5.7 that acknowledges late may
-    exit when Redis restarts. The workers take no orders from outside: no remote control, no events, JSON only.
+    exit when Redis restarts. The workers take no orders from outside: no remote control, no events, JSON only. Celery
+    itself reads CELERY_BROKER_URL, which is not spelled as it needs it, unless the URLs to read and to write are given.
     """
     url = celery_url(broker_url)
     celery = Celery("postern", broker=url, set_as_current=False)
@@ -148,7 +149,9 @@ def make_celery(broker_url: str) -> Celery:
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=BROKER_PATIENCE_S,
-        broker_transport_options=transport_options(url),
+        broker_read_url=url,
+        broker_transport_options=transport_options(broker_url),
+        broker_write_url=url,
         enable_utc=True,
         result_backend=None,
         task_acks_late=False,

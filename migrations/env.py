@@ -5,33 +5,53 @@ for it and then find nothing left to do.
 """
 
 import time
+from typing import Any, cast
 
+import psycopg
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
+from app.store.engine import pooler
 from app.store.tables.core import metadata
 from config import SettingsError, load
 
 # Any number that no other program uses for an advisory lock in this database.
 _LOCK = 7_303_014_811
 _LOOK_EVERY_S = 0.2
+# The role may bound the statements of the gateway; an index of a large table takes longer.
+_CONNECTING = {
+    "sqlite": {"timeout": 60},
+    "postgresql": {"options": "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"},
+}
+_PAST_THE_POOLER = (
+    "The database of DATABASE_URL is behind a pooler, where the lock of a migration does not last: for this command "
+    "set DATABASE_URL to the server itself."
+)
 
 
 def run() -> None:
     """Migrate to the requested revision. Trouble with settings or connection raises `CommandError`, not a traceback."""
     url = make_url(context.config.attributes.get("database_url") or _configured())
-    engine = create_engine(url, connect_args={"timeout": 60} if url.get_backend_name() == "sqlite" else {})
+    engine = create_engine(url, connect_args=_CONNECTING[url.get_backend_name()])
     if engine.dialect.name == "sqlite":
         _take_the_write_lock_first(engine)
-    with _opened(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            _wait_for_the_lock(connection)
-        _migrate(connection)
-        connection.commit()
-    engine.dispose()
+    try:
+        with _opened(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                _refuse_a_pooler(connection)
+                _wait_for_the_lock(connection)
+            _migrate(connection)
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def _refuse_a_pooler(connection: Connection) -> None:
+    if pooler.is_pooled(cast("psycopg.Connection[Any]", connection.connection.driver_connection)):
+        raise CommandError(_PAST_THE_POOLER)
 
 
 def _wait_for_the_lock(connection: Connection) -> None:
@@ -56,6 +76,8 @@ def _opened(engine: Engine) -> Connection:
     try:
         return engine.connect()
     except OperationalError as error:
+        if isinstance(error.orig, psycopg.OperationalError) and pooler.is_refusal(error.orig):
+            raise CommandError(_PAST_THE_POOLER) from error
         why = str(error.orig).splitlines()[0]
         raise CommandError(f"The database of DATABASE_URL does not answer: {why}") from error
 

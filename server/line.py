@@ -4,6 +4,7 @@ It decides how long a client may take. Whether a thread or the poller waits is d
 """
 
 import errno
+import select
 import socket
 import time
 from typing import Any, Final
@@ -32,41 +33,38 @@ class Line(socket.socket):
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(fileno=accepted.detach())
-        self.settimeout(0.0)
+        super().settimeout(0.0)
+        self._patience_s = PROGRESS_S
         self.early = bytearray()
         self.is_over = False
         self._arrival = Arrival()
         self._continued = False
-        self._in_body = False
         self._begun = self._moved = time.monotonic()
         self._received = 0
         self._answer_begun: float | None = None
         self._answered = 0
         self._expires = self._begun + HEAD_S
 
-    def setblocking(self, flag: bool, /) -> None:  # noqa: FBT001 - as the socket has it
-        """When blocking, each wait ends after `PROGRESS_S`."""
-        self.settimeout(PROGRESS_S if flag else 0.0)
-
     # Between requests and while one arrives: these methods never wait.
 
+    def standing(self) -> Standing:
+        """How the request stands, by what has been read of it."""
+        return self._arrival.standing(self.early) if self.early else Standing.HEAD
+
     def gather(self) -> Standing:
-        """Read what has arrived, without waiting, and return the standing. Sets `is_over` if the client is gone."""
-        self.settimeout(0.0)
-        standing = self._arrival.standing(self.early) if self.early else Standing.HEAD
-        while standing in {Standing.HEAD, Standing.BODY}:
-            try:
-                piece = super().recv(_PIECE)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                piece = b""
-            if not piece:
-                self.is_over = True
-                # A body that was cut off gets an answer that says so; half a head gets none.
-                return Standing.READY if standing is Standing.BODY else standing
-            self._take(piece)
-            standing = self._arrival.standing(self.early)
+        """Read once, without waiting, and return the standing. Sets `is_over` if the client is gone."""
+        try:
+            piece = super().recv(_PIECE)
+        except (BlockingIOError, InterruptedError):
+            return self.standing()
+        except OSError:
+            piece = b""
+        if not piece:
+            self.is_over = True
+            # A body that was cut off gets an answer that says so; half a head gets none.
+            return Standing.READY if self.standing() is Standing.BODY else Standing.HEAD
+        self._take(piece)
+        standing = self.standing()
         self._expect(standing)
         return standing
 
@@ -78,7 +76,8 @@ class Line(socket.socket):
         """Begin the next request after an answer. `left` has arrived of it; its first byte may take `idle_s`."""
         self.early[:0] = left
         self._arrival = Arrival()
-        self._continued = self._in_body = False
+        self._continued = False
+        self._patience_s = PROGRESS_S
         self._received, self._answer_begun = len(self.early), None
         self._begun = self._moved = time.monotonic()
         self._expires = self._begun + (HEAD_S if self.early else idle_s)
@@ -92,7 +91,6 @@ class Line(socket.socket):
         """Close the sending side, and read on for a moment."""
         self.early.clear()
         self._expires = time.monotonic() + LINGER_S
-        self.settimeout(0.0)
         self.shutdown(socket.SHUT_WR)
 
     def drain(self) -> bool:
@@ -106,7 +104,6 @@ class Line(socket.socket):
 
     def send_at_once(self, text: bytes) -> None:
         """Send a few bytes if they can be sent at once."""
-        self.settimeout(0.0)
         try:
             super().send(text)
         except OSError:
@@ -128,7 +125,20 @@ class Line(socket.socket):
             self._continued = True
             self.send_at_once(_CONTINUE)
 
-    # In a thread: each wait is bounded by the timeout that `setblocking` sets.
+    # In a thread: the socket itself never blocks, and each wait is a call of its own, which most requests do not need.
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the answer to this request has begun."""
+        return self._answer_begun is not None
+
+    def gettimeout(self) -> float:
+        """Seconds that `recv` and `sendall` wait at a time."""
+        return self._patience_s
+
+    def settimeout(self, value: float | None, /) -> None:
+        """Let `recv` and `sendall` wait for `value` seconds at a time, and by default for `PROGRESS_S`."""
+        self._patience_s = PROGRESS_S if value is None else value
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """The bytes that arrived early, else the next ones. Raises `TimeoutError` if none arrive, or too slowly."""
@@ -138,9 +148,14 @@ class Line(socket.socket):
             return piece
         if time.monotonic() > self._whole(self._begun, self._received):
             raise TimeoutError(errno.ETIMEDOUT, "the request came too slowly")
-        piece = super().recv(bufsize, flags)
-        self._received += len(piece)
-        return piece
+        while True:
+            try:
+                piece = super().recv(bufsize, flags)
+            except BlockingIOError:
+                self._wait(select.POLLIN, errno.ETIMEDOUT)
+            else:
+                self._received += len(piece)
+                return piece
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all of it. Raises `TimeoutError` if the client does not take it, or takes it too slowly."""
@@ -150,12 +165,19 @@ class Line(socket.socket):
         while view:
             try:
                 sent = super().send(view[: 4 * _PIECE], flags)
-            except TimeoutError as error:
-                raise TimeoutError(errno.EPIPE, "the client did not take its answer") from error
+            except BlockingIOError:
+                self._wait(select.POLLOUT, errno.EPIPE)
+                continue
             self._answered += sent
             view = view[sent:]
             if view and time.monotonic() > self._whole(self._answer_begun, self._answered):
                 raise TimeoutError(errno.EPIPE, "the client took its answer too slowly")
+
+    def _wait(self, event: int, number: int) -> None:
+        waiter = select.poll()
+        waiter.register(self, event)
+        if not waiter.poll(self._patience_s * 1000):
+            raise TimeoutError(number, "the client did not go on")
 
     @staticmethod
     def _whole(begun: float, moved: int) -> float:

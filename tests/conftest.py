@@ -40,7 +40,7 @@ from tests.support.servers.servers import (
     service_directory,
 )
 
-KINDS = ("unit", "integration", "mutants", "e2e", "chaos")
+KINDS = ("unit", "integration", "mutants", "e2e", "chaos", "infrastructure")
 REFUSED_IN_UNIT_TESTS = ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.fork")
 
 # On two shared cores any deadline fails at random, and a failure must be the same in the next run.
@@ -79,12 +79,28 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--infrastructure",
+        action="store_true",
+        help="run tests/infrastructure, whose pieces are Debian's packages, and no other test",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Collect the tests with infrastructure by their option only, and then no others. None leaves it to pytest."""
+    kind = collection_path.name if collection_path.parent == Path(__file__).parent else ""
+    others = kind in KINDS and (kind == "infrastructure") is not config.getoption("infrastructure")
+    return others or None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """No test sees the settings of the person who runs it, and no worker of xdist outlives a pytest that was killed.
 
     Otherwise such a worker would finish its test, however long, before it notices.
     """
     isolate()
+    gc.disable()  # collecting leaves no garbage, and looking for it takes a fifth of the time
     # A test process that waits for a busy machine must not have its transactions ended as those of a stalled one.
     patch = pytest.MonkeyPatch()
     patch.setattr(database, "TRANSACTION_MAY_IDLE_S", 60)
@@ -108,6 +124,7 @@ def pytest_collection_finish() -> None:
     """Everything imported and collected so far stays until the end, so the garbage collector can skip it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

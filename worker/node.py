@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.entity import Exchange
 from kombu.entity import Queue as CeleryQueue
 
-from app.broker_url import TRANSPORT_OPTIONS, celery_url
+from app.broker_url import TRANSPORT_OPTIONS
 from app.queue import Task
 
 _LOOK_EVERY_S: Final = 0.1
@@ -29,7 +29,7 @@ class Node:
         self.name = f"{socket.gethostname()}:{main}"
         self._celery = celery
         self._main = main
-        self._scheme = celery_url(celery.conf.broker_url).partition(":")[0].partition("+")[0]
+        self._scheme = str(celery.conf.broker_write_url).partition(":")[0].partition("+")[0]
 
     def consume(self) -> None:
         """Let the worker of this process consume its own queue, in addition to the queues that it was started with."""

@@ -22,6 +22,7 @@ from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
 from app.cli.operating import alerts, incidents, recovery, smtp
 from app.cli.privacy import forget
+from app.cli.release import lock, sbom, version
 from app.cli.reporting import outcomes, stats
 from app.cli.sending import held, lanes
 from app.cli.shell import secret, settings
@@ -33,6 +34,7 @@ from app.cli.users import users
 from app.cli.webhooks import webhooks
 from app.domain.account.setup.trouble import SetupStopped
 from app.domain.errors import PosternError
+from app.version import VERSION
 from config import SettingsError
 
 _COLUMNS = 78
@@ -78,6 +80,9 @@ COMMANDS: tuple[Command, ...] = (
     setup.COMMAND,
     *secret.COMMANDS,
     settings.COMMAND,
+    version.COMMAND,
+    sbom.COMMAND,
+    lock.COMMAND,
     bench.COMMAND,
     chaos.COMMAND,
 )
@@ -166,6 +171,7 @@ def make_parser() -> Parser:
         epilog="`postern COMMAND --help` shows an example of each.\n`postern test [PYTEST ARGS]` runs the tests.",
         formatter_class=HelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"postern {VERSION}")
     commands = parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     groups: dict[str, Parser] = {}
     for command in COMMANDS:

@@ -90,7 +90,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
 
     Raises `SettingsError` if boto3 cannot use the settings of AWS.
     """
-    database = Database(settings.database_url, patience=bounds.database)
+    database = Database(settings.database_url, patience=bounds.database, pooled=settings.database_pooled)
     redis, breaker = connect(settings.redis_url), RedisBreaker()
     key_ring = make_key_ring(settings)
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from app.broker_url import redis_url
 from app.domain.errors import ServiceUnavailable
 from app.store.engine.database import Database
+from app.store.engine.pooler import UnexpectedPooler
 from app.store.engine.redis import connect
 from app.store.engine.redis_trouble import is_cluster
 from app.store.privacy.pseudonyms import Pseudonyms
@@ -54,12 +55,12 @@ def require_topics(settings: Settings) -> None:
 
 
 def require_keys(settings: Settings) -> None:
-    """Refuse keys that do not open what every process needs: the key of the pseudonyms.
+    """Refuse keys that do not open what every process needs, the key of the pseudonyms, and an undeclared pooler.
 
     If it opens under an older key, it is resealed under the first. While the database is away, which is logged, or not
     migrated, nothing is checked: the check then happens when that key is first needed. Raises `SettingsError`.
     """
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database_url, pool_size=1, pooled=settings.database_pooled)
     try:
         Pseudonyms(database, make_key_ring(settings)).renew()
     except UnknownSealingKey as error:
@@ -72,6 +73,9 @@ def require_keys(settings: Settings) -> None:
             "Postern cannot start: the row in the table peppers was altered; bring it back from a backup."
         ) from error
     except ServiceUnavailable as error:
+        reason = getattr(error.__cause__, "orig", None)
+        if isinstance(reason, UnexpectedPooler):
+            raise SettingsError(f"Postern cannot start: {reason}") from error
         log.warning("database_not_usable", detail=database.trouble(error))
     except ProgrammingError:
         return

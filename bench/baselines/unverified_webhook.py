@@ -7,9 +7,10 @@ from unittest.mock import patch
 
 from flask import Flask
 
-from app import create_app, telemetry
+from app import telemetry
 from app.aws.sns.envelope import SnsEnvelope
 from app.aws.sns.verifier import SnsVerifier
+from app.web.application import create_app
 from app.wiring import feedback
 from config import load
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.chaos.load import journal
 from tests.chaos.load.journal import Journal
 from tests.chaos.run import Moment, play_on
 from tests.chaos.stage.disks import Disk, SmallFileSystem, without_a_file_system
+from tests.chaos.stage.site import own_postgres
 from tests.chaos.stage.stage import Stage, staged
 
 FULL_AT_S, FULL_FOR_S, FULL_AT_MOST_S = 3.0, 5.0, 40.0
@@ -127,7 +129,8 @@ def run(database: DatabaseKind, root: Path, *, small: bool) -> dict[str, Any]:
     tablespace = data / "tablespace" if small and database is DatabaseKind.POSTGRESQL else None
     if tablespace is not None:
         tablespace.mkdir()
-    with staged(drill, root, tablespace=tablespace) as stage:
+    elsewhere = partial(own_postgres, tablespace=tablespace) if tablespace else None
+    with staged(drill, root, database=elsewhere) as stage:
         looker, disk = Looker(stage), mounted or without_a_file_system(stage)
         result = play_on(stage, show=looker, harm=lambda stage, journal: FillsTheDisk(stage, journal, disk))
         lost = looker.answered_200() - stored(stage.database_url)

@@ -4,9 +4,9 @@ It decides the order of the steps and the end of a drill. It starts no process a
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -25,6 +25,7 @@ from tests.chaos.load.emails import DoorName, behaviours
 from tests.chaos.load.journal import Journal
 from tests.chaos.load.receiver import Receiver
 from tests.chaos.stage.stage import Stage, staged
+from tests.chaos.verdict.doors import AtDoor, by_door
 from tests.chaos.verdict.evidence import gather
 from tests.chaos.verdict.oracle import SUBSCRIBED, Promise, Verdict, in_flight_at_suppression, judge
 from tests.chaos.verdict.witness import Witness
@@ -36,16 +37,15 @@ LOOK_EVERY_S, CALM_S = 0.5, 2.0
 class Result:
     """The result of a drill.
 
-    `accepted_by` counts the accepted emails by the door, `withheld` the recipients whom a door refused as suppressed.
-    `resent` emails were marked as possible duplicates. `in_flight` is, for emails already on their way when their
-    address was suppressed, how many seconds later SES took them. `drain_s` is the time from the end of the last fault
-    until nothing waited any more.
+    `withheld` counts the recipients that a door refused as suppressed. `resent` emails were marked as possible
+    duplicates. `in_flight` is, for emails already on their way when their address was suppressed, how many seconds
+    later SES took them. `drain_s` is the time from the end of the last fault until nothing waited any more.
     """
 
     drill: Drill
     verdict: Verdict
+    doors: Mapping[DoorName, AtDoor]
     accepted: int
-    accepted_by: dict[str, int]
     withheld: int
     offered: int
     faults: int
@@ -65,11 +65,11 @@ class Result:
             "offered_per_s": round(self.offered / self.drill.seconds, 1),
             "faults": self.faults,
         }
-        figures |= {f"by_{door}": number for door, number in self.accepted_by.items()}
         figures |= {promise.value: self.verdict.count(promise) for promise in Promise}
         figures |= {"withheld": self.withheld, "resent": self.resent, "in_flight": len(self.in_flight)}
         figures["longest_in_flight_s"] = round(max(self.in_flight, default=0.0), 3)
-        return figures | {"drain_s": round(self.drain_s, 1)}
+        figures["drain_s"] = round(self.drain_s, 1)
+        return figures | {"doors": {door.value: asdict(at_door) for door, at_door in self.doors.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class _Play:
                 phase=phase,
                 elapsed_s=elapsed,
                 offered=applications.offered,
-                accepted=applications.accepted_by.total(),
+                accepted=applications.accepted,
                 faults=self._nemesis.struck,
                 waiting=waiting,
             )
@@ -213,11 +213,12 @@ class _Play:
             canary_key=CANARY,
             in_queue=self._in_queue(),
         )
+        verdict = judge(evidence, lossless=not self._drill.lossy)
         return Result(
             drill=self._drill,
-            verdict=judge(evidence, lossless=not self._drill.lossy),
+            verdict=verdict,
+            doors=by_door(evidence, verdict),
             accepted=len(evidence.promised),
-            accepted_by={door.value: self._applications.accepted_by[door] for door in DoorName},
             withheld=sum(map(len, evidence.withheld.values())),
             offered=self._applications.offered,
             faults=self._nemesis.struck,

@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 
 from app.domain.sending.state_machine import State
+from tests.chaos.load.emails import DoorName
+from tests.chaos.verdict.doors import AtDoor, by_door
 from tests.chaos.verdict.evidence import Evidence, Listed, Promised, Received, Row, Taken, Try
 from tests.chaos.verdict.oracle import SUBSCRIBED, Promise, in_flight_at_suppression, judge
 
@@ -71,7 +73,7 @@ def evidence() -> Evidence:
             for key, email, address in zip(KEYS, MAILS, ADDRESSES, strict=True)
         ),
         answers={key: frozenset({email}) for key, email in zip(KEYS, MAILS, strict=True)},
-        offered=frozenset(KEYS),
+        offered=dict(zip(KEYS, (DoorName.SES_RAW, DoorName.SMTP), strict=True)),
         rows=(row(0), row(1)),
         tries=(attempt(0), attempt(1)),
         taken=(taken(0), taken(1)),
@@ -105,6 +107,12 @@ def withheld(*rows: Row, **more: object) -> Tamper:
     }
     both = Promised(key=KEYS[0], email_id=MAILS[0], addresses=frozenset(ADDRESSES))
     return lambda evidence: replace(evidence, promised=(both,), rows=rows, **refusal | more)
+
+
+def another_email(evidence: Evidence) -> Evidence:
+    """The second email is a second time in the database."""
+    other = row(1, id=UUID(int=8), email_id=UUID(int=7), state=State.CANCELED, ses_message_id=None)
+    return replace(evidence, rows=(*evidence.rows, other))
 
 
 OF_BOTH = (row(0), row(1, email_id=MAILS[0], subject=KEYS[0]))
@@ -143,16 +151,14 @@ BREACHES: list[tuple[str, Tamper, set[Promise]]] = [
     (
         "one key was answered with two ids",
         lambda e: replace(e, answers={**e.answers, KEYS[1]: frozenset(MAILS)}),
-        {Promise.DUPLICATE_UNFLAGGED},
+        {Promise.SUBMITTED_TWICE},
     ),
     (
         "one key became two mails",
-        lambda e: replace(
-            e, rows=(*e.rows, row(1, id=UUID(int=8), email_id=UUID(int=7), state=State.CANCELED, ses_message_id=None))
-        ),
-        {Promise.DUPLICATE_UNFLAGGED},
+        another_email,
+        {Promise.SUBMITTED_TWICE},
     ),
-    ("a mail came from nowhere", lambda e: replace(e, offered=frozenset(KEYS[:1])), {Promise.INVARIANT}),
+    ("a mail came from nowhere", lambda e: replace(e, offered={KEYS[0]: DoorName.API}), {Promise.INVARIANT}),
     ("a mail was refused", lambda e: replace(e, refused=(KEYS[1],)), {Promise.INVARIANT}),
     ("a recipient was withheld who was never suppressed", withheld(row(0), listed=()), {Promise.LOST}),
     ("a recipient was refused in every offer and is in the database", withheld(*OF_BOTH), {Promise.INVARIANT}),
@@ -282,6 +288,15 @@ def test_lost_events_excuse_only_their_own_effects(evidence: Evidence) -> None:
     twice = again(attempt_id=UUID(int=9))
     assert broken(twice(second_row(possible_duplicate=True)(evidence)), lossless=False) == set()
     assert broken(twice(evidence), lossless=False) == {Promise.DUPLICATE_UNFLAGGED}
+
+
+def test_each_door_has_its_counts(evidence: Evidence) -> None:
+    """How many emails a door accepted, lost the answer of, recognised at the next offer, and submitted twice."""
+    repeated = another_email(replace(evidence, cut_off=frozenset(KEYS), recognised=frozenset(KEYS[:1])))
+    doors = by_door(repeated, judge(repeated, lossless=True))
+    assert doors[DoorName.SES_RAW] == AtDoor(accepted=1, cut_off=1, recognised=1, submitted_twice=0)
+    assert doors[DoorName.SMTP] == AtDoor(accepted=1, cut_off=1, recognised=0, submitted_twice=1)
+    assert doors[DoorName.API] == AtDoor(accepted=0, cut_off=0, recognised=0, submitted_twice=0)
 
 
 def test_an_end_that_the_application_never_learned_is_found(evidence: Evidence) -> None:

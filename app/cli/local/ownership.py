@@ -35,6 +35,8 @@ def take_database(url: str, *, named: str, instead: str, made_before_marks: bool
 
 def take_redis(url: str) -> None:
     """Return if the database number of REDIS_URL has our mark, or was empty; else raises `CommandFailed`."""
+    if url.startswith("sentinel"):
+        raise CommandFailed("`./postern up` and `demo` need the address of a Redis itself: name it by redis://")
     with Redis.from_url(url, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S) as redis:
         try:
             if redis.exists(REDIS_MARK):

@@ -31,6 +31,8 @@ _OF_ONE = ADDRESS_LIMIT + NAME_LIMIT
 _AROUND = " \t\r\n"
 _NEEDS_QUOTES = re.compile(r'[()<>\[\]:;@\\,"]')
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+# As `_parts` reads quotes. It goes on to the end where none closes: else each quote would be searched for one anew.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)')
 _CLOSING = "@.)]\"'"
 _SPACES_AROUND_AT = re.compile(r"(?<! ) *@ *")
 
@@ -138,7 +140,7 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
 
 def _without_quotes(text: str) -> str:
     """`text` without what stands in quotes, for looking at its structure."""
-    return _QUOTED_NAME.sub("", text)
+    return _QUOTED.sub("", text)
 
 
 def _looks_like_an_address(text: str) -> bool:
@@ -149,14 +151,10 @@ def _looks_like_an_address(text: str) -> bool:
     """
     if "@" not in text:
         return False
-    if any(0 < place < len(word) - 1 for word in text.split() for place in _at_signs(word)):
+    if any("@" in word[1:-1] for word in text.split()):
         return True
     joined = _SPACES_AROUND_AT.sub("@", text.replace("\t", " ")).split()
-    return any("." in word[place:].strip(_CLOSING) for word in joined for place in _at_signs(word) if place)
-
-
-def _at_signs(word: str) -> list[int]:
-    return [place for place, character in enumerate(word) if character == "@"]
+    return any("." in word[place:].strip(_CLOSING) for word in joined if (place := word.find("@", 1)) > 0)
 
 
 def _mailbox(piece: str) -> Mailbox:
@@ -171,9 +169,14 @@ def _mailbox(piece: str) -> Mailbox:
         raise InvalidAddress(AddressRule.NAME)
     address = parse_address(inside.strip(_AROUND))
     name = _read_name(phrase.strip(_AROUND), of=address.email)
+    check_name(name)
+    return Mailbox(name or None, address)
+
+
+def check_name(name: str) -> None:
+    """Raise `InvalidAddress` for a name that reads differently from what it holds, or of which nothing is seen."""
     if name and (unseen := first_unseen(name, is_misleading) or _only_unseen(name)):
         raise InvalidAddress(AddressRule.NAME_UNSEEN, f"{AddressRule.NAME_UNSEEN.sentence} Found {unseen}.")
-    return Mailbox(name or None, address)
 
 
 def _only_unseen(name: str) -> str | None:

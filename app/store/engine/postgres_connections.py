@@ -18,10 +18,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.domain.errors import ServiceUnavailable
+from app.store.engine import pooler
+from app.store.engine.database_trouble import Unusable
 
 STANDBY: Final = (
-    "The database is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
+    "It is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
     "or an address that follows it."
 )
 _SILENT_S: Final = 7.0
@@ -61,7 +62,12 @@ def watch_connections(engine: Engine, *, ping_s: float) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, words: Any, options: Any) -> BoundedConnection:
-        return BoundedConnection.connect(*words, **options)
+        try:
+            return BoundedConnection.connect(*words, **options)
+        except psycopg.OperationalError as error:
+            if pooler.is_refusal(error):
+                raise pooler.UnexpectedPooler from None
+            raise
 
     _refuse_standbys(engine)
     _try_what_has_rested(engine, ping_s)
@@ -78,7 +84,29 @@ def _refuse_standbys(engine: Engine) -> None:
             connection.rollback()
         if in_standby in {"on", True}:
             connection.close()
-            raise ServiceUnavailable(STANDBY, retry_after=1)
+            raise Unusable(STANDBY)
+
+
+def refuse_poolers(engine: Engine) -> None:
+    """Refuse connections through a pooler, where neither prepared statements nor the settings of a session last."""
+
+    @event.listens_for(engine, "connect")
+    def refuse(connection: Any, _record: Any) -> None:
+        if pooler.is_pooled(connection):
+            connection.close()
+            raise pooler.UnexpectedPooler
+
+
+def require_bounds(engine: Engine, bounds_ms: dict[str, int]) -> None:
+    """Refuse connections whose role has no such timeouts, in milliseconds."""
+
+    @event.listens_for(engine, "connect")
+    def refuse(connection: Any, _record: Any) -> None:
+        try:
+            pooler.require_bounds(connection, bounds_ms)
+        except Unusable:
+            connection.close()
+            raise
 
 
 def _try_what_has_rested(engine: Engine, ping_s: float) -> None:

@@ -7,11 +7,13 @@ retries and knows no key. The caller decides what to do without Redis.
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from app.store.engine.sentinel import follow_primary, sentinel_address
 
 PATIENCE_S = 0.05
 
@@ -20,17 +22,19 @@ U = TypeVar("U")
 
 
 def connect(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
-    """A client for `redis://`, `rediss://` or `unix://`, safe to share between threads. It connects when first used.
+    """A client for `redis://`, `rediss://`, `unix://` or Sentinels, safe to share between threads.
 
-    Without a retry policy of ours, redis-py waits 3.6 s for a server that refuses connections.
+    It connects when first used. Without a retry policy of ours, redis-py waits 3.6 s for a server that refuses
+    connections.
     """
-    return Redis.from_url(
-        url,
-        socket_timeout=patience_s,
-        socket_connect_timeout=patience_s,
-        retry=Retry(NoBackoff(), 0),
-        driver_info=None,
-    )
+    options: dict[str, Any] = {
+        "socket_timeout": patience_s,
+        "socket_connect_timeout": patience_s,
+        "retry": Retry(NoBackoff(), 0),
+        "driver_info": None,
+    }
+    address = sentinel_address(url)
+    return Redis.from_url(url, **options) if address is None else follow_primary(address, options)
 
 
 class RedisBreaker:

@@ -5,8 +5,6 @@ an address has any other meaning.
 """
 
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
@@ -17,9 +15,11 @@ from app.domain.message.address import InvalidAddress, Mailbox
 from app.domain.message.file_content import read_file_content
 from app.domain.message.mailboxes import MAX_MAILBOXES, parse_mailbox, written
 from app.domain.message.raw.controls import stream_of
+from app.domain.message.raw.encoded_words import decoded
 from app.web.http.fields import read_text
 
-_ENCODED: Final = re.compile(r'(?P<quote>"?)(?P<name>[^<>@"\\]*=\?[^<>@"\\]*)(?P=quote)[ \t]*<(?P<address>[^<>]+)>')
+# Possessive: a pattern that goes back over a long text would hold up every thread of the process.
+_NAMED: Final = re.compile(r'(?P<quote>"?)(?P<name>[^<>@"\\]*+)(?P=quote)[ \t]*+<(?P<address>[^<>]++)>')
 _LONGEST: Final = 4096
 """Characters of a mailbox of which the name is in encoded-words: those of a name of the longest kind."""
 
@@ -48,19 +48,12 @@ def not_supported(sentence: str) -> BeforeValidator:
 
 def _mailbox(value: Any) -> Mailbox:
     text = read_text(value).strip()
-    encoded = _ENCODED.fullmatch(text) if len(text) <= _LONGEST else None
+    encoded = _NAMED.fullmatch(text) if "=?" in text and len(text) <= _LONGEST else None
     try:
-        return parse_mailbox(written(_decoded(encoded["name"]), encoded["address"]) if encoded else text)
+        # A name that cannot be read stays, and is refused as any encoded-word is.
+        return parse_mailbox(written(decoded(encoded["name"]).strip(), encoded["address"]) if encoded else text)
     except InvalidAddress as broken:
         raise PydanticCustomError(broken.code, "{rule}", {"rule": str(broken)}) from None
-
-
-def _decoded(name: str) -> str:
-    """The name in plain text. Where it cannot be read it stays, and is refused as any encoded-word is."""
-    try:
-        return str(make_header(decode_header(name.strip()))).strip()
-    except (ValueError, LookupError, HeaderParseError):
-        return name
 
 
 def _address(value: Any) -> str:

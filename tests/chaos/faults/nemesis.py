@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -42,6 +43,9 @@ WEATHER = {
 AGAIN_S = 1.0
 BUSY = Weather(latency=0.3)
 """So slow that several SMTP sessions are under way at any moment, at all stages of a message."""
+ANSWERS_LOST = replace(BUSY, cut_after=0)
+ANSWERS_LOST_S = 0.9
+"""Long enough for a message that was on its way to arrive, be committed, and have its answer lost."""
 
 Undo = Callable[[], None]
 
@@ -96,8 +100,7 @@ class Nemesis:
             self.failure = failure
         finally:
             self._stage.simulator.call("DELETE", "faults")
-            database = {"database"} & self._stage.machines.keys()
-            for name in ("redis", "ses", "webhook", "receiver", "smtp", *database):
+            for name in self._stage.networks.names:
                 self._stage.networks.change(name, FAIR)
 
     def _striking(self, fault: Fault) -> Callable[[], None]:
@@ -159,11 +162,12 @@ class Nemesis:
         return machine.launch if blow.lasts[1] > 0 else None
 
     def _kill_busy(self, target: Target) -> Undo:
-        """Slow the network down; at the end lose the answers that are on their way, and kill the server."""
+        """Slow the network down; at the end kill the server after it has answered, and lose what it answered."""
         self._stage.networks.change(target, BUSY)
 
         def end() -> None:
-            self._stage.networks.change(target, WEATHER[Kind.RESET])
+            self._stage.networks.change(target, ANSWERS_LOST)
+            self._over.wait(ANSWERS_LOST_S)
             self._stage.machines[target].kill()
             self._stage.networks.change(target, FAIR)
 

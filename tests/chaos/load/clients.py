@@ -1,20 +1,20 @@
 """The clients of a drill: applications that offer emails at a steady rate, and an operator.
 
-An application repeats a request under its idempotency key until it gets a 2xx, as it should; each email is in the
-journal before it is on the wire. A recipient whom the door refused as suppressed is offered no more. The load is open:
-an unanswered request delays no other.
+An application repeats a request under its idempotency key until it gets a 2xx, as it should. Where it hung up it does
+the same, and from then on waits for an answer. Each email is in the journal before it is on the wire. A recipient that
+the door refused as suppressed is offered no more. The load is open: an unanswered request delays no other.
 """
 
 import heapq
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from urllib.parse import quote
 
-from tests.chaos.load.doors import THREADS, Api, Door
+from tests.chaos.load.doors import THREADS, Answer, Api, Door
 from tests.chaos.load.emails import LISTED, DoorName, Email, emails
 from tests.chaos.load.journal import Journal
 
@@ -38,8 +38,7 @@ class Applications:
         self._over = False
         self._busy = 0
         self.offered = 0
-        self.accepted_by: Counter[DoorName] = Counter()
-        self.refused = 0
+        self.accepted = 0
         self._threads = [threading.Thread(target=self._offer, name="offer", daemon=True)]
         self._threads += [threading.Thread(target=self._work, name="client", daemon=True) for _ in range(THREADS)]
 
@@ -95,21 +94,29 @@ class Applications:
     def _work(self) -> None:
         while (email := self._take()) is not None:
             answer = self._doors[email.door].offer(email)
-            email = email.without(answer.withheld)
-            withheld = sorted(email.withheld)
-            if not email.recipients:
-                self._journal.write("withheld", key=email.key, withheld=withheld)
-            elif 200 <= answer.status < 300:
-                self._journal.write("accepted", key=email.key, id=answer.content["id"], withheld=withheld)
-                self.accepted_by[email.door] += 1
-            elif 400 <= answer.status < 500 and answer.status not in (409, 429):
-                self._journal.write("refused", key=email.key, status=answer.status, answer=answer.content)
-                self.refused += 1
-            else:
-                self._journal.write("put_off", key=email.key, status=answer.status, withheld=withheld)
-                self._put(random.uniform(0.2, 1.0), email)
+            again = self._note(email.without(answer.withheld), answer)
+            if again is not None:
+                self._put(random.uniform(0.2, 1.0), again)
             with self._change:
                 self._busy -= 1
+
+    def _note(self, email: Email, answer: Answer) -> Email | None:
+        """Write the answer to the journal; the email if it has to be offered again."""
+        note = partial(self._journal.write, key=email.key, withheld=sorted(email.withheld))
+        if not email.recipients:
+            note("withheld")
+        elif 200 <= answer.status < 300:
+            note("accepted", id=answer.content["id"], known=answer.is_known)
+            self.accepted += 1
+        elif 400 <= answer.status < 500 and answer.status not in (409, 429):
+            note("refused", status=answer.status, answer=answer.content)
+        elif answer.is_sent and email.hangs_up_after_s is not None:
+            note("hung_up")
+            return email.with_patience()
+        else:
+            note("put_off", status=answer.status, sent=answer.is_sent)
+            return email
+        return None
 
 
 class Operator:

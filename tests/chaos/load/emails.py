@@ -35,19 +35,22 @@ class DoorName(StrEnum):
 
 _DOORS = {DoorName.API: 60, DoorName.SES_RAW: 25, DoorName.SMTP: 15}
 _ONLY_BY_THE_API = ("scheduled_at", "on_unconfirmed")
+_HANGS_UP, _LATEST_S = 0.15, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
     """One email as it is offered: its idempotency key, its body for the API, and the door that it takes.
 
-    `withheld` recipients were refused as suppressed.
+    `withheld` recipients were refused as suppressed. The client hangs up `hangs_up_after_s` after the last octet of the
+    email and reads no answer; with None it waits for one.
     """
 
     key: str
     body: dict[str, Any]
     door: DoorName
     withheld: frozenset[str] = frozenset()
+    hangs_up_after_s: float | None = None
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -57,6 +60,10 @@ class Email:
     def without(self, withheld: frozenset[str]) -> "Email":
         """The same email, no more offered to these addresses."""
         return replace(self, withheld=self.withheld | withheld)
+
+    def with_patience(self) -> "Email":
+        """The same email, whose client waits for the answer."""
+        return replace(self, hangs_up_after_s=None)
 
 
 def addresses_of(body: Mapping[str, Any]) -> tuple[str, ...]:
@@ -82,7 +89,9 @@ def emails(seed: int, *, padding: int = 0) -> Iterator[Email]:
         body = _body(key, number, dice)
         if padding:
             body["html"] = f"<!-- {dice.randbytes(padding // 2).hex()} -->"
-        yield Email(key=key, body=body, door=_door(body, dice))
+        door = _door(body, dice)
+        hangs_up_after_s = dice.choice([0.0, dice.uniform(0, _LATEST_S)]) if dice.random() < _HANGS_UP else None
+        yield Email(key=key, body=body, door=door, hangs_up_after_s=hangs_up_after_s)
 
 
 def _body(key: str, number: int, dice: random.Random) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class Networks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._names: list[str] = []
         self._process: subprocess.Popen[str]
 
     def __enter__(self) -> Self:
@@ -33,17 +34,26 @@ class Networks:
     def __exit__(self, *exc_info: object) -> None:
         self._process.communicate()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The proxies that were opened."""
+        return tuple(self._names)
+
     def open_tcp(self, name: str, port: int) -> int:
         """Put a proxy before a server at a loopback port, and return the proxy's port."""
-        return int(self._ask({"open": name, "tcp": ["127.0.0.1", port]})["port"])
+        return self._open(name, {"tcp": ["127.0.0.1", port]})
 
     def open_unix(self, name: str, path: Path) -> int:
         """The same for a server at a unix socket."""
-        return int(self._ask({"open": name, "unix": str(path)})["port"])
+        return self._open(name, {"unix": str(path)})
 
     def change(self, name: str, weather: Weather = FAIR) -> None:
         """Set the state of one network from now on."""
         self._ask({"change": name, "weather": asdict(weather)})
+
+    def _open(self, name: str, behind: dict[str, Any]) -> int:
+        self._names.append(name)
+        return int(self._ask({"open": name, **behind})["port"])
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

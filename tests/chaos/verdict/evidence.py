@@ -17,7 +17,7 @@ from app.domain.sending.state_machine import State
 from app.store.engine.database import Database
 from app.store.tables.core import attempts, emails, events, notifications, recipients, refused_messages, suppressions
 from tests.chaos.load import journal
-from tests.chaos.load.emails import addresses_of
+from tests.chaos.load.emails import DoorName, addresses_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +94,20 @@ class Evidence:
     """All the evidence. `blamed` has the keys of addresses with a settled complaint or permanent bounce.
 
     `unread` is how many notifications still wait, in their queue or in the database, or were refused: the simulator
-    sends genuine ones only. `withheld` has, by an email's key, the addresses that a door refused as suppressed, and
-    `unanswered` those for which an earlier offer of it may have been accepted although the client never learned it.
+    sends genuine ones only. `offered` has the door of each email by its key. `withheld` has, by an email's key, the
+    addresses that a door refused as suppressed, and `unanswered` those for which an earlier offer of it may have been
+    accepted although the client never learned it. `cut_off` emails had left whole when their client lost the answer,
+    and at a later offer the door said of `recognised` ones that it had them.
     """
 
     promised: tuple[Promised, ...] = ()
     answers: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
-    offered: frozenset[str] = frozenset()
+    offered: Mapping[str, DoorName] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unanswered: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    cut_off: frozenset[str] = frozenset()
+    recognised: frozenset[str] = frozenset()
     rows: tuple[Row, ...] = ()
     tries: tuple[Try, ...] = ()
     taken: tuple[Taken, ...] = ()
@@ -138,7 +142,7 @@ def gather(
                     for key, email_id in heard
                 ),
                 answers={key: frozenset(ids) for key, ids in answers.items()},
-                offered=frozenset(bodies),
+                offered={entry["key"]: DoorName(entry["door"]) for entry in entries if entry["what"] == "offer"},
                 refused=tuple(entry["key"] for entry in entries if entry["what"] == "refused"),
                 withheld={
                     entry["key"]: frozenset(entry["withheld"])
@@ -146,9 +150,11 @@ def gather(
                     if entry["what"] in {"accepted", "withheld"} and entry["withheld"]
                 },
                 unanswered=_unanswered(entries, bodies),
+                cut_off=frozenset(_cut_off(entries)),
+                recognised=frozenset(entry["key"] for entry in entries if entry.get("known")),
                 rows=tuple(row for row in _rows(connection) if row.key != canary_key),
                 tries=tuple(_tries(connection)),
-                taken=tuple(_taken(ledger.read_text(encoding="utf-8").splitlines())),
+                taken=taken_in(ledger),
                 listed=tuple(_listed(connection, seen)),
                 blamed=frozenset(_blamed(connection)),
                 unread=in_queue + _unread(connection),
@@ -172,10 +178,16 @@ def _received(entries: Iterable[journal.Entry]) -> Iterator[Received]:
 def _unanswered(entries: Iterable[journal.Entry], bodies: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for entry in entries:
-        if entry["what"] == "put_off":
+        if entry["what"] in {"put_off", "hung_up"}:
             offered = frozenset(addresses_of(bodies[entry["key"]])) - frozenset(entry["withheld"])
             found[entry["key"]] = found.get(entry["key"], frozenset()) | offered
     return found
+
+
+def _cut_off(entries: Iterable[journal.Entry]) -> Iterator[str]:
+    for entry in entries:
+        if entry["what"] == "hung_up" or (entry["what"] == "put_off" and entry["status"] == 0 and entry["sent"]):
+            yield entry["key"]
 
 
 def _rows(connection: Connection) -> Iterator[Row]:
@@ -202,6 +214,11 @@ def _rows(connection: Connection) -> Iterator[Row]:
 def _tries(connection: Connection) -> Iterator[Try]:
     for row in connection.execute(select(attempts)):
         yield Try(id=row.id, recipient_id=row.recipient_id, outcome=row.outcome, started_at=row.started_at)
+
+
+def taken_in(ledger: Path) -> tuple[Taken, ...]:
+    """The emails that SES took, by its ledger."""
+    return tuple(_taken(ledger.read_text(encoding="utf-8").splitlines()))
 
 
 def _taken(lines: Iterable[str]) -> Iterator[Taken]:

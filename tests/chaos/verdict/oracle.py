@@ -35,6 +35,7 @@ class Promise(StrEnum):
     """A promise, in the words of the report."""
 
     LOST = "lost"
+    SUBMITTED_TWICE = "submitted_twice"
     DUPLICATE_UNFLAGGED = "duplicates_unflagged"
     DUPLICATE_FLAGGED = "duplicates_flagged"
     SENT_AFTER_SUPPRESSION = "sent_after_suppression"
@@ -142,14 +143,14 @@ def _every_promise_is_kept(case: _Case) -> Iterator[Finding]:
 
 
 def _every_key_is_one_mail(case: _Case) -> Iterator[Finding]:
-    """I7: one key, one email, however often it was requested; and every email in the database was requested."""
+    """I7: one key, one email, however often it was offered, by any door; and each email in the database was offered."""
     for key, ids in case.evidence.answers.items():
         if len(ids) > 1:
-            yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} was answered with {len(ids)} ids")
+            yield Finding(Promise.SUBMITTED_TWICE, key, f"{key} was answered with {len(ids)} ids")
     emails = Counter(row.subject for row in {row.email_id: row for row in case.evidence.rows}.values())
     for key, number in emails.items():
         if number > 1:
-            yield Finding(Promise.DUPLICATE_UNFLAGGED, key, f"{key} is {number} mails in the database")
+            yield Finding(Promise.SUBMITTED_TWICE, key, f"{key} is {number} mails in the database")
         if key not in case.evidence.offered:
             yield Finding(Promise.INVARIANT, key, f"{key} was never offered")
     for key in case.evidence.refused:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -59,14 +60,24 @@ class Report:
             self._console.print(f"kept: {kept}")
 
     def table(self, results: Sequence[Result]) -> None:
-        """The figures of all drills."""
-        rows = [result.as_json() for result in results]
+        """The figures of all drills, and those of each door."""
+        runs = [result.as_json() for result in results]
+        self._print([{name: figure for name, figure in run.items() if name != "doors"} for run in runs])
+        self._print(
+            [
+                {"seed": result.drill.seed, "door": door.value} | asdict(at_door)
+                for result in results
+                for door, at_door in result.doors.items()
+            ]
+        )
+        if self._as_json:
+            sys.stdout.write(json.dumps({"runs": runs}) + "\n")
+            sys.stdout.flush()
+
+    def _print(self, rows: Sequence[Mapping[str, object]]) -> None:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in rows[0] if rows else ():
             table.add_column(name.replace("_", " "), justify="right")
         for row in rows:
             table.add_row(*map(str, row.values()))
         self._console.print(table)
-        if self._as_json:
-            sys.stdout.write(json.dumps({"runs": rows}) + "\n")
-            sys.stdout.flush()

@@ -12,11 +12,11 @@ import pytest
 import structlog
 from botocore.exceptions import ClientError
 
-from app import create_app
 from app.aws.sns.verifier import SubscriptionConfirmer
 from app.domain.errors import ServiceUnavailable
 from app.services.feedback.receive import Receive
 from app.store.engine.database import Database
+from app.web.application import create_app
 from tests.support.aws import sns_signing
 from tests.support.aws.notifications import know_the_certificate, receiver
 from tests.support.gateway.gateways import TOPIC

@@ -19,15 +19,17 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
+from tests.support.gateway.client_email import Email
 from tests.support.gateway.emails import ROOT
-from tests.support.ses.clients import PYTHON_CLIENTS, Email, Refused, environment_of, send
-from tests.support.ses.door import Credentials, Door, signed
+from tests.support.ses.clients import PYTHON_CLIENTS, Refused, environment_of, send
+from tests.support.ses.door import Credentials, Door
 from tests.support.ses.node_client import NodeClients, node_clients
 
 Sends = Callable[[Credentials, Email], str]
 NODE_CLIENTS = ("sesv2", "ses", "nodemailer")
 OF_VERSION_1 = {"boto3 ses", "django-ses", "node ses"}
-LARGE = 46_000_000
+LARGE = 45_900_000
+"""Octets. With this subject they have no +, / or = in base64: botocore takes ten seconds to escape those in a form."""
 
 every_client = pytest.mark.parametrize("client", [*PYTHON_CLIENTS, *(f"node {one}" for one in NODE_CLIENTS)])
 
@@ -134,15 +136,10 @@ def test_the_sdk_for_javascript_reads_the_other_operations(door: Door, node: Nod
     assert read == f"COMPLAINT {datetime.now(UTC).year} true -1"
 
 
-@pytest.mark.parametrize("client", ["boto3 sesv2", "anymail", "node sesv2", "node nodemailer"])
-def test_a_message_of_46_mb_is_refused_once(door: Door, by: Sends) -> None:
+@every_client
+def test_a_message_of_46_mb_is_refused_once(client: str, door: Door, by: Sends) -> None:
     """It is larger than any that SES takes, and each client says so at once."""
     with pytest.raises(Refused) as refused:
-        by(door.credentials(), Email(to="ann@example.net", size=LARGE))
-    assert (refused.value.code, refused.value.status, refused.value.attempts) == ("BadRequestException", 413, 1)
-
-
-def test_a_form_of_60_mb_is_refused(door: Door) -> None:
-    """To version 1 the same message comes as a form, which botocore takes ten seconds to write."""
-    answer = signed(door, door.credentials(), "POST", "/", bytes(60_000_001))
-    assert (answer.status, b"<Code>InvalidParameterValue</Code>" in answer.data) == (413, True)
+        by(door.credentials(), Email(to="ann@example.net", subject="Large", size=LARGE))
+    code = "InvalidParameterValue" if client in OF_VERSION_1 else "BadRequestException"
+    assert (refused.value.code, refused.value.status, refused.value.attempts) == (code, 413, 1)

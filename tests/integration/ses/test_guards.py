@@ -2,9 +2,7 @@
 
 import json
 import threading
-from base64 import b64encode
 from http.client import HTTPConnection
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -17,46 +15,7 @@ from app.web.ses.v1.actions import ACTIONS
 from app.web.ses.v2.routing import ses_operation_of
 from tests.support.gateway.gateways import issue
 from tests.support.ses.door import Credentials, Door, signed
-
-ADDRESS = "/v2/email/suppression/addresses"
-TEXT = {"Data": "Hello."}
-SIMPLE = {"Simple": {"Subject": TEXT, "Body": {"Text": TEXT}}}
-TEMPLATE = {"Template": {"TemplateContent": {"Subject": "Hello", "Text": "Hello."}}}
-TO = {"ToAddresses": ["ann@example.net"]}
-FROM = {"FromEmailAddress": "invites@example.com"}
-MIME = b"From: invites@example.com\r\nTo: ann@example.net\r\n\r\nHello."
-OPERATIONS: dict[str, tuple[Scope | None, str, str, Any]] = {
-    "SendEmail": (
-        Scope.EMAILS_SEND, "POST", "/v2/email/outbound-emails", {**FROM, "Destination": TO, "Content": SIMPLE},
-    ),
-    "SendBulkEmail": (
-        Scope.EMAILS_SEND, "POST", "/v2/email/outbound-bulk-emails",
-        {**FROM, "DefaultContent": TEMPLATE, "BulkEmailEntries": [{"Destination": TO}]},
-    ),
-    "GetAccount": (None, "GET", "/v2/email/account", None),
-    "ListEmailIdentities": (None, "POST", "/v2/email/list-identities", {}),
-    "GetEmailIdentity": (None, "GET", "/v2/email/identities/example.com", None),
-    "ListConfigurationSets": (None, "POST", "/v2/email/list-configuration-sets", {}),
-    "PutSuppressedDestination": (
-        Scope.SUPPRESSIONS_WRITE, "PUT", ADDRESS, {"EmailAddress": "kim@example.net", "Reason": "BOUNCE"},
-    ),
-    "GetSuppressedDestination": (Scope.SUPPRESSIONS_READ, "GET", f"{ADDRESS}/kim@example.net", None),
-    "ListSuppressedDestinations": (Scope.SUPPRESSIONS_READ, "GET", ADDRESS, None),
-    "DeleteSuppressedDestination": (Scope.SUPPRESSIONS_WRITE, "DELETE", f"{ADDRESS}/lee@example.net", None),
-    "any other operation": (None, "GET", "/v2/email/nothing", None),
-}  # fmt: skip
-FORMS: dict[str, tuple[Scope | None, dict[str, str]]] = {
-    "SendEmail": (
-        Scope.EMAILS_SEND,
-        {
-            "Source": "invites@example.com", "Destination.ToAddresses.member.1": "ann@example.net",
-            "Message.Subject.Data": "Hello", "Message.Body.Text.Data": "Hello.",
-        },
-    ),
-    "SendRawEmail": (Scope.EMAILS_SEND, {"RawMessage.Data": b64encode(MIME).decode()}),
-    "GetSendQuota": (None, {}),
-    "VerifyEmailIdentity": (None, {"EmailAddress": "invites@example.com"}),
-}  # fmt: skip
+from tests.support.ses.operations import FORMS, OPERATIONS
 
 
 @pytest.fixture(scope="module")

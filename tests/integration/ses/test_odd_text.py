@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.integration.ses.test_guards import FORMS, OPERATIONS
 from tests.support.ses.door import Door, signed
+from tests.support.ses.operations import FORMS, OPERATIONS
 
 ODD = (
     "\x00",

@@ -4,6 +4,7 @@ import base64
 import smtplib
 from collections.abc import Iterator
 from typing import NoReturn
+from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,8 @@ from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import caller_of, operator
 from app.services.apps.issue_keys import Issued
 from app.services.paging import Page
+from app.services.submission.doors import submit_once
+from app.services.submission.doors.submit_raw import SubmitRaw
 from app.services.submission.look_up import EmailFilter
 from app.smtp import connection
 from app.smtp.door import Patience
@@ -120,7 +123,10 @@ def test_a_recipient_of_one_stream_is_judged_with_the_message(
     "address, expected",
     [
         ("ann", "5.1.3 Give one address, with exactly one @."),
-        ("ann@localhost", "5.1.3 The domain has at least one dot."),
+        (
+            "ann@localhost",
+            "5.1.3 The domain has at least one dot: each host has its own localhost.",
+        ),
         ("j\u00f6rg@example.net", "5.1.3 The part before @ is ASCII: SES does not take other letters there."),
     ],
 )
@@ -189,6 +195,14 @@ def test_a_key_that_does_not_open_the_door_is_refused(gateway: Gateway, door: Ru
     assert answer == (535, b"5.7.8 This key lacks the scope smtp.")
 
 
+def test_a_key_that_may_not_send_begins_no_message(gateway: Gateway, door: RunningDoor) -> None:
+    """It is told so at MAIL, also at once after it has signed in."""
+    key = issue(gateway, app="reader", scopes=frozenset({Scope.EMAILS_READ, Scope.SMTP}))
+    with door.client() as client:
+        client.login(*credentials(key))
+        assert client.mail(FROM) == (550, b"5.7.1 This key lacks the scope emails:send.")
+
+
 def test_without_the_database_nothing_is_accepted(client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer is 4xx, so that clients try again, and the session goes on when it is back."""
 
@@ -229,6 +243,20 @@ def test_a_repetition_reaches_those_alone_whom_the_first_time_did_not(gateway: G
     found = gateway.look_up.emails(operator("test"), EmailFilter(), Page(limit=10)).data
     sent_to = [one.email for email in found for one in email.recipients]
     assert sorted(sent_to) == ["ann@example.net", "bob@example.net", "kim@example.net"]
+
+
+def test_each_part_of_a_message_costs_as_much_as_the_second(
+    gateway: Gateway, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that is sent to each recipient by itself, as mailing lists do, is offered twice for each of them."""
+    monkeypatch.setattr(submit_once, "_AT_ONCE", 5)
+    people = [(f"p{number}@example.net",) for number in range(12)]
+    with mock.patch.object(SubmitRaw, "__call__", autospec=True, side_effect=SubmitRaw.__call__) as submit:
+        sent = [gateway.submit_once(caller, PLAIN, one, content=b"content") for one in people]
+        again = [gateway.submit_once(caller, PLAIN, one, content=b"content") for one in people]
+    assert (len({one.id for one in sent}), [one.id for one in again]) == (12, [one.id for one in sent])
+    assert [one.replayed for one in sent + again] == [False] * 12 + [True] * 12
+    assert submit.call_count == 2 * (1 + 2 * 11)
 
 
 def test_a_repetition_does_not_reach_a_person_who_was_forgotten(gateway: Gateway, client: smtplib.SMTP) -> None:

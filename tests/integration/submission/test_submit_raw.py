@@ -129,6 +129,20 @@ def test_without_an_envelope_the_headers_name_the_recipients(gateway: Gateway) -
     assert recipients_of(gateway, receipt) == [("to", "Ann Lee", ANN), ("cc", None, BEN), ("bcc", None, KIM)]
 
 
+def test_groups_and_comments_name_recipients_as_any_mailbox(gateway: Gateway, mailer: ScriptedMailer) -> None:
+    """As mail programs write them. With an envelope, its recipients alone get the message; the field stays as it is."""
+    message = raw(To=f"Team: {ANN} (Ann Lee), Ben <{BEN}>;", Cc="undisclosed-recipients:;")
+    everyone = [("to", "Ann Lee", ANN), ("to", "Ben", BEN)]
+    assert recipients_of(gateway, submit_raw(gateway, message)) == everyone
+    assert recipients_of(gateway, submit_raw(gateway, message, recipients=(BEN, KIM))) == [
+        ("to", "Ben", BEN),
+        ("bcc", None, KIM),
+    ]
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert sorted(one.recipient for one in mailer.sent) == [ANN, BEN, BEN, KIM]
+    assert all(f"To: Team: {ANN} (Ann Lee), Ben <{BEN}>;\r\n".encode() in one.raw for one in mailer.sent)
+
+
 def test_a_repetition_gets_the_stored_answer(gateway: Gateway) -> None:
     """With the same idempotency key and message; another message with this key is refused."""
     suppress(gateway, BEN)

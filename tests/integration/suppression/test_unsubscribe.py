@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from app import create_app
 from app.domain.suppression.rules import Origin
 from app.queue import Lane
 from app.services.suppression.unsubscribe import Unsubscribe
 from app.store.engine.database import Database
 from app.store.suppression.suppressions import NewSuppression, put
 from app.store.tables.core import audit, emails, recipients, suppressions
+from app.web.application import create_app
 from app.wiring.gateway import build
 from tests.support.gateway.emails import ROOT, bounce, feed, state_of, submit
 from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
-from app import create_app
 from app.domain.apps.callers import Scope
+from app.web.application import create_app
 from app.web.console.frame.operations import page_operation_of
 from app.web.http.auth import PUBLIC
 from app.web.http.routing import operation_of

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from app import create_app
 from app.domain.apps.callers import Scope
+from app.web.application import create_app
 from tests.support.gateway.web import MAIL, NO_ID, Web, pointers, problem_of, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)

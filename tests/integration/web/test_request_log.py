@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from app import create_app, telemetry
+from app import telemetry
 from app.domain.errors import ServiceUnavailable
+from app.web.application import create_app
 from tests.support.gateway.web import MAIL, NO_ID, Web, body_of, problem_of, web_on
 
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)

@@ -238,8 +238,15 @@ OF_SMTP: Final = (
     Mutant(
         name="a message that is repeated to one recipient less is sent to the others again",
         file="app/services/submission/doors/submit_once.py",
-        edits=(("_KEY.format(content.hex(), number)", "_KEY.format(content.hex(), len(envelope))"),),
+        edits=(("Idempotency(_key(content, number), content)", "Idempotency(_key(content, len(envelope)), content)"),),
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
+    ),
+    Mutant(
+        name="a message that comes again by another relay is sent again",
+        file="app/smtp/repetition.py",
+        edits=(('{b"received", ', "{"),),
+        killed_by="tests/chaos/test_smtp_door.py::"
+        "test_a_client_that_hangs_up_after_its_message_is_known_when_it_comes_again",
     ),
     Mutant(
         name="a word of SMTP may have other letters than ASCII",
@@ -288,5 +295,11 @@ OF_THE_SES_DOOR: Final = (
         file="app/web/ses/admission.py",
         edits=(("    if _is_large():\n", "    if not _is_large():\n"),),
         killed_by=f"{_DOOR}/test_guards.py::test_a_large_body_of_nobody_is_not_read[ptn_aaaaaaaaaaaa]",
+    ),
+    Mutant(
+        name="a stranger that knows the id of a key may hold every thread of the web",
+        file="app/web/ses/admission.py",
+        edits=(("_LARGE_AT_ONCE: Final = 8\n", "_LARGE_AT_ONCE: Final = 48\n"),),
+        killed_by=f"{_DOOR}/test_guards.py::test_few_large_bodies_are_held_before_it_is_known_whose_they_are",
     ),
 )

@@ -13,6 +13,7 @@ LONG = (
     "chaos",
     "e2e",
     "growth",
+    "infrastructure",
     "mutants",
     "test_broker_troubles.py",
     "test_deaf_worker.py",

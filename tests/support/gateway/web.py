@@ -9,9 +9,9 @@ from typing import Any, cast
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app
 from app.aws.ses.account import SesAccount
 from app.domain.apps.callers import Scope
+from app.web.application import create_app
 from app.wiring.gateway import Gateway
 from tests.support.gateway.gateways import ScriptedMailer, gateway_on, issue
 

@@ -79,6 +79,12 @@ class Postgres:
         with nullcontext(self._kept) if self._kept else self._connect() as connection:
             connection.execute(statement.encode())
 
+    def ask(self, query: str) -> object:
+        """Return the first value of the answer."""
+        with self._connect() as connection:
+            row = connection.execute(query.encode()).fetchone()
+        return row and row[0]
+
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(f"postgresql://postgres@/postgres?host={self.sockets}", autocommit=True)
 

@@ -7,7 +7,6 @@ the endpoint itself, so its setting is changed instead: `AWS_SES_REGION_ENDPOINT
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 from unittest import mock
 
@@ -17,22 +16,8 @@ from django.conf import settings as django_settings
 from django.core.mail import EmailMessage, get_connection
 from django.test import override_settings
 
+from tests.support.gateway.client_email import Email
 from tests.support.ses.door import REGION, Credentials, Door
-
-
-@dataclass(frozen=True, slots=True)
-class Email:
-    """What an application sends; with a `size`, of so many octets."""
-
-    to: str
-    sender: str = "invites@example.com"
-    subject: str = "You are invited"
-    size: int = 0
-
-    @property
-    def text(self) -> str:
-        """The text, in lines that mail allows."""
-        return ("x" * 74 + "\r\n") * (self.size // 76) if self.size else "Come and see."
 
 
 class Refused(Exception):
@@ -46,17 +31,18 @@ class Refused(Exception):
 def by_boto3_sesv2(email: Email) -> str:
     """Version 2: an email in parts, and one with a size as a MIME message."""
     text = {"Subject": {"Data": email.subject}, "Body": {"Text": {"Data": email.text}}}
-    raw = f"From: {email.sender}\r\nTo: {email.to}\r\nSubject: {email.subject}\r\n\r\n{email.text}"
-    content = {"Raw": {"Data": raw.encode()}} if email.size else {"Simple": text}
+    content = {"Raw": {"Data": email.as_message.encode()}} if email.size else {"Simple": text}
     client = boto3.client("sesv2")
     answer = client.send_email(FromEmailAddress=email.sender, Destination={"ToAddresses": [email.to]}, Content=content)
     return str(answer["MessageId"])
 
 
 def by_boto3_ses(email: Email) -> str:
-    """Version 1."""
+    """Version 1: an email in parts, and one with a size as a MIME message."""
     message = {"Subject": {"Data": email.subject}, "Body": {"Text": {"Data": email.text}}}
     client = boto3.client("ses")
+    if email.size:
+        return str(client.send_raw_email(RawMessage={"Data": email.as_message.encode()})["MessageId"])
     answer = client.send_email(Source=email.sender, Destination={"ToAddresses": [email.to]}, Message=message)
     return str(answer["MessageId"])
 
@@ -73,8 +59,13 @@ def by_anymail(email: Email) -> str:
     return str(getattr(message, "anymail_status").message_id)  # noqa: B009 - anymail adds it to the message
 
 
+_HEADERS: Final = {"Message-ID": "<123@example.com>", "Date": "Sat, 28 Feb 2026 12:00:00 +0000"}
+"""Of one length, so that a large message can be one that base64 writes without +, / and =."""
+
+
 def _by_django(backend: str, email: Email) -> EmailMessage:
     message = EmailMessage(email.subject, email.text, email.sender, [email.to], connection=get_connection(backend))
+    message.extra_headers |= _HEADERS
     assert message.send() == 1
     return message
 

@@ -57,15 +57,19 @@ class Door:
 
     def client(self, service: str = "sesv2", *, as_: Credentials | None = None, attempts: int = 1, **more: Any) -> Any:
         """A client of boto3, as an application has it; by default with a new key. `more` configures it."""
-        key = as_ or self.credentials()
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key,
-            config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **more),
-        )
+        return boto3_client(service, self.url, as_ or self.credentials(), attempts=attempts, **more)
+
+
+def boto3_client(service: str, url: str, key: Credentials, *, attempts: int = 1, **more: Any) -> Any:
+    """A client of boto3 with this key for the door at `url`; `more` configures it."""
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=key.access_key_id,
+        aws_secret_access_key=key.secret_access_key,
+        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **more),
+    )
 
 
 @contextmanager

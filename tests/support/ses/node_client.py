@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.browser.node_packages import NodeProcess, install, running
-from tests.support.ses.clients import Email, Refused
+from tests.support.gateway.client_email import Email
+from tests.support.ses.clients import Refused
 from tests.support.ses.door import REGION, Credentials, Door
 
 _PACKAGES: Final = Path(__file__).with_name("node_clients")

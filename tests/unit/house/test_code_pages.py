@@ -14,7 +14,7 @@ from app.cli.main import COMMANDS
 CHECKOUT = Path(__file__).resolve().parents[3]
 CODE_PAGE = CHECKOUT / "docs" / "code.md"
 LAYERS = ("domain", "store", "aws", "services", "web", "cli")
-MACHINERY = {"web/http", "cli/shell", "cli/local"}
+MACHINERY = {"web/http", "cli/shell", "cli/local", "cli/release"}
 WALK = re.compile(r"^\d+\. \[([\w/.]+)\]\(\.\./([\w/.]+)\) `(\w+)`", re.MULTILINE)
 
 

@@ -163,8 +163,13 @@ def test_the_passwords_of_urls_are_in_no_representation() -> None:
 @pytest.mark.parametrize(
     "url, message",
     [
-        ("sentinel://host:26379", "Sentinel is not supported: name the primary itself"),
-        ("redis+sentinel://host:26379/mymaster/0", "Sentinel is not supported"),
+        ("sentinel://:hunter2@host:26379", "must be sentinel://USER:PASSWORD@HOST:26379,HOST:26379/SERVICE/0"),
+        ("sentinels://:hunter2@a,b/main/one", "must be sentinels://USER"),
+        (
+            "sentinel://:hunter2@a/main?sentinel_pasword=hunter2",
+            "sentinel_pasword is not known; known are sentinel_user",
+        ),
+        ("sentinels://:hunter2@host/main?ssl_cert_reqs=none", "ssl_cert_reqs=none is refused"),
         ("redis+cluster://host", "a Redis Cluster is not supported"),
         ("rediss://:hunter2@host?ssl_cert_reqs=none", "ssl_cert_reqs=none is refused"),
         ("rediss://:hunter2@host?ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=CERT_NONE is refused"),
@@ -172,7 +177,7 @@ def test_the_passwords_of_urls_are_in_no_representation() -> None:
         ("rediss://:hunter2@host?ssl_check_hostname=false", "ssl_check_hostname=false is refused"),
         ("rediss://:hunter2@host?ssl_ca_certs=/nowhere/ca.pem", "ssl_ca_certs: there is no such file"),
         ("rediss://:hunter2@host?ssl_ca_cert=ca.pem", "ssl_ca_cert is not known; known are ssl_ca_certs"),
-        ("redis://:hunter2@host?ssl_ca_certs=ca.pem", "ssl_ca_certs is for rediss:// and amqps://"),
+        ("redis://:hunter2@host?ssl_ca_certs=ca.pem", "ssl_ca_certs is for rediss://, sentinels:// and amqps://"),
     ],
 )
 def test_a_broker_that_cannot_work_or_is_unsafe_is_refused(
@@ -190,6 +195,9 @@ def test_a_broker_that_cannot_work_or_is_unsafe_is_refused(
         ("valkey://host/1", "redis://host/1"),
         ("valkeys://host/1", "rediss://host/1"),
         (" Redis://host/1 ", "redis://host/1"),
+        ("redis+sentinel://a:1,[::1]:2/main/1", "sentinel://a:1,[::1]:2/main/1"),
+        ("valkeys+sentinel://:p@a/main?ssl_cert_reqs=required", "sentinels://:p@a/main"),
+        ("sentinel://a/main?sentinel_password=p", "sentinel://a/main?sentinel_password=p"),
         ("rediss://host/1?ssl_cert_reqs=required", "rediss://host/1"),
         ("rediss://host/1?ssl_cert_reqs=CERT_REQUIRED&ssl_check_hostname=true", "rediss://host/1"),
         ("rediss://host/1?ssl_cert_reqs=required&health_check_interval=3", "rediss://host/1?health_check_interval=3"),
@@ -201,6 +209,12 @@ def test_a_broker_may_be_spelled_in_several_ways(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, url)
     monkeypatch.setenv("SECRET_KEYS", KEY)
     assert (load().redis_url, load().broker_url) == (meant, meant)
+
+
+def test_sentinels_are_named_in_one_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery's own form has one URL for each of them, without the name of what they watch."""
+    urls = "sentinel://a:26379/main;sentinel://b:26379/main"
+    assert "name all Sentinels in one URL" in faults_of(monkeypatch, CELERY_BROKER_URL=urls)
 
 
 def test_an_amqps_broker_is_held_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,26 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
-COMPOSE = (DEPLOY / "compose.yaml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "postern"}
+SANDBOX = ("read_only", "cap_drop", "security_opt", "init", "tmpfs", "env_file", "environment", "build")
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 UNITS = sorted(DEPLOY.glob("*.service"))
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
-
-
-def services() -> dict[str, str]:
-    """Return the text of each service of the compose file, including the parts from `x-postern`."""
-    shared = re.search(r"^x-postern: &postern\n((?:  .*\n)+)", COMPOSE, re.MULTILINE)
-    assert shared
-    listed = COMPOSE.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
-    parts = re.split(r"^  (\w+):\n", listed, flags=re.MULTILINE)[1:]
-    return {
-        name: block + (shared[1] if "<<: *postern" in block else "")
-        for name, block in zip(parts[::2], parts[1::2], strict=True)
-    }
 
 
 def test_every_base_of_the_image_is_named_by_its_digest() -> None:
@@ -34,22 +26,36 @@ def test_every_base_of_the_image_is_named_by_its_digest() -> None:
 
 def test_every_image_of_others_is_named_by_its_digest() -> None:
     """Postern's image is built from the checkout; the database and Valkey are pulled."""
-    images = [image for image in re.findall(r"^ +image: (\S+)", COMPOSE, re.MULTILINE) if image != "postern"]
+    images = [service["image"] for service in SERVICES.values() if service["image"] != "postern"]
     assert [image.partition(":")[0] for image in images] == ["postgres", "valkey/valkey"]
     assert [image for image in images if not DIGEST.fullmatch(image)] == []
 
 
-@pytest.mark.parametrize("name", ["migrate", "web", "worker", "beat", "smtp", "database", "valkey"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_every_container_has_its_bounds(name: str) -> None:
     """Each has a limit for its memory and for its log."""
-    assert re.search(r"^ +mem_limit: \d+[mg]$", services()[name], re.MULTILINE)
-    assert "logging: *rotated" in services()[name]
-    assert re.search(r"&rotated\n  driver: json-file\n  options:\n    max-size: \d+m\n    max-file: \"\d\"\n", COMPOSE)
+    assert re.fullmatch(r"\d+[mg]", SERVICES[name]["mem_limit"])
+    assert SERVICES[name]["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
 
 
-def test_no_service_is_left_out() -> None:
-    """A new service needs its limits as well."""
-    assert set(services()) == {"migrate", "web", "worker", "beat", "smtp", "database", "valkey"}
+def test_our_containers_have_one_sandbox() -> None:
+    """No capability, no file of the image that can be written, the same settings: the door by SMTP like the web."""
+    assert OURS.keys() == {"migrate", "web", "worker", "beat", "smtp"}
+    first, *others = ({part: service[part] for part in SANDBOX} for service in OURS.values())
+    assert (first["read_only"], first["cap_drop"]) == (True, ["ALL"])
+    assert all(other == first for other in others)
+
+
+def test_the_smtp_door_starts_with_its_profile_alone() -> None:
+    """The SMTP door starts with its profile alone, and stops no sooner than its messages are answered, after 25 s."""
+    assert {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service} == {
+        "smtp": ["smtp"]
+    }
+    door = SERVICES["smtp"]
+    assert door["ports"] == ["587:587", "465:465"]
+    assert door["environment"]["SMTP_BIND"] == "0.0.0.0"
+    assert all(volume.endswith(":ro") for volume in door["volumes"])
+    assert int(door["stop_grace_period"].removesuffix("s")) > 25
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

@@ -191,14 +191,17 @@ def test_a_refusal_in_a_list_says_which_address_it_is() -> None:
         "<" * 25_000,
         " " * 25_000 + "@",
         "(" * 25_000 + "<a@b.c>",
+        '"' + '\\"' * 12_000 + '\\a" <a@b.example>',
+        '\\"<%' * 6_000,
+        '>,:\\"' * 5_000 + "a\\",
     ],
 )
 def test_a_long_text_costs_no_time(text: str) -> None:
-    """Whatever it holds, a text of the longest length is read or refused at once."""
+    """Whatever it holds, a text of the longest length is read or refused at once: a request may have 50 of them."""
     assert len(text) <= TEXT_LIMIT + 500
     started = time.process_time()
     taken(text)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 0.2
 
 
 def test_a_text_beyond_all_addresses_is_refused_unread() -> None:

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from app.broker_url import celery_url, redis_url, tls_options
+from app.broker_url import BROKER_PATIENCE_S, celery_url, redis_url, tls_options
 from app.queue import DELIVER, SETTLE, WEBHOOKS, Lane, Queue, make_celery
 
 
@@ -22,11 +22,22 @@ from app.queue import DELIVER, SETTLE, WEBHOOKS, Lane, Queue, make_celery
         ("rediss://:p@host/1?ssl_ca_certs=/ca.pem&health=1", "rediss://:p@host/1?health=1"),
         ("amqps://u:p@host//?ssl_ca_certs=/ca.pem", "amqps://u:p@host//"),
         ("amqps://u:p@a//;amqps://u:p@b//", "amqps://u:p@a//;amqps://u:p@b//"),
+        ("sentinel://u:%40@a,b:1/main/2", "sentinel://u:%40@a:26379/2;sentinel://u:%40@b:1/2"),
+        ("sentinels://[::1]/main?ssl_ca_certs=/ca.pem", "sentinel://[::1]:26379/0"),
     ],
 )
 def test_a_unix_socket_is_spelled_as_celery_wants_it(url: str, spelled: str) -> None:
     """One URL works for redis-py and Celery; URLs of other brokers stay unchanged."""
     assert celery_url(url) == spelled
+
+
+def test_the_environment_does_not_undo_the_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery reads CELERY_BROKER_URL by itself, and would take the options of TLS for arguments of the broker."""
+    given = "amqps://u:p@host//?ssl_ca_certs=/ca.pem"
+    monkeypatch.setenv("CELERY_BROKER_URL", given)
+    celery = make_celery(given)
+    for connection in (celery.connection_for_read(), celery.connection_for_write()):
+        assert "ssl_ca_certs" not in {**connection.info(), **connection.ssl}
 
 
 def test_the_broker_carries_bells_only() -> None:
@@ -48,6 +59,7 @@ def test_the_broker_carries_bells_only() -> None:
         ("redis://host/0", "socket_timeout"),
         ("rediss://host/0", "socket_timeout"),
         ("unix:///run/valkey.sock", "socket_timeout"),
+        ("sentinel://host/main", "socket_timeout"),
         ("amqp://host//", "confirm_publish"),
         ("sqs://", "queue_name_prefix"),
     ],
@@ -78,6 +90,23 @@ def test_a_broker_with_tls_is_verified(query: str) -> None:
     assert amqp.ssl == {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None, **authority}
 
 
+def test_sentinels_get_a_login_of_their_own_and_the_same_verification() -> None:
+    """The password of the primary is not for them. What they watch goes to Celery as an option."""
+    url = "sentinels://u:of-the-primary@host/main?sentinel_password=theirs&ssl_ca_certs=/ca.pem"
+    celery = make_celery(url)
+    options = celery.conf.broker_transport_options
+    assert options["master_name"] == "main"
+    assert options["sentinel_kwargs"].items() >= {"ssl": True, "ssl_ca_certs": "/ca.pem", "password": "theirs"}.items()
+    assert celery.connection_for_write().ssl["ssl_cert_reqs"] is ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("url", ["amqp://host//", "amqps://host//"])
+def test_a_rabbitmq_that_confirms_nothing_is_waited_for_as_briefly_as_a_redis(url: str) -> None:
+    """The publication, the close of the channel and that of the connection each wait once."""
+    options = make_celery(url).conf.broker_transport_options
+    assert 3 * max(options["read_timeout"], options["write_timeout"]) <= BROKER_PATIENCE_S
+
+
 @pytest.mark.parametrize("url", ["redis://host/0", "unix:///run/valkey.sock", "amqp://host//", "sqs://"])
 def test_a_broker_without_tls_gets_none(url: str) -> None:
     """Nothing turns TLS on implicitly."""
@@ -92,6 +121,7 @@ def test_a_broker_without_tls_gets_none(url: str) -> None:
         ("unix:///run/valkey.sock?db=1", "unix:///run/valkey.sock?db=1"),
         ("redis+socket:///run/valkey.sock?virtual_host=2", "unix:///run/valkey.sock?db=2"),
         ("redis+socket://app:secret@/run/valkey.sock", "unix://app:secret@/run/valkey.sock?db=0"),
+        ("sentinels://a,b/main/2", "sentinels://a,b/main/2"),
         ("amqp://host//", None),
         ("redis://a/0;redis://b/0", None),
     ],

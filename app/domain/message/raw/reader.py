@@ -118,7 +118,7 @@ def _faults(fields: tuple[HeaderField, ...]) -> Iterator[Fault]:
 
 def _address_fault(field: HeaderField) -> Fault | None:
     try:
-        found = header_mailboxes(field.value)
+        found = header_mailboxes(field.value, groups=field.kind not in _SENDERS)
     except InvalidAddress as error:
         return Fault(pointer_to(field.name), error.code, str(error))
     if field.kind in _OF_ONE and len(found) != 1:

@@ -4,6 +4,7 @@ It decides for which of its recipients the message is new. The recipients of a r
 time: one of them may have become suppressed since, and a relay sends the message in parts.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -15,8 +16,11 @@ from app.services.submission.idempotency import Idempotency
 from app.store.engine.database import Database
 from app.store.privacy.pseudonyms import Pseudonyms
 from app.store.sending import recipients
+from app.store.submission import idempotency_keys
 
-_KEY: Final = "smtp:{}:{}"
+_AT_ONCE: Final = 100
+
+Envelope = tuple[str, ...]
 
 
 class SubmitOnce:
@@ -27,9 +31,7 @@ class SubmitOnce:
         self._database = database
         self._pseudonyms = pseudonyms
 
-    def __call__(
-        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
-    ) -> RawReceipt:
+    def __call__(self, caller: Caller, raw: bytes, envelope: Envelope, *, content: bytes | None = None) -> RawReceipt:
         """Commit the message for those recipients of the envelope to whom it was not accepted before.
 
         Two messages with the same digest `content` are the same; without one a message is always new. If it is new to
@@ -40,17 +42,43 @@ class SubmitOnce:
             return self._submit(caller, submission)
         number = 0
         while True:
-            key = Idempotency(_KEY.format(content.hex(), number), content)
-            receipt = self._submit(caller, replace(submission, recipients=envelope), idempotency=key)
+            idempotency = Idempotency(_key(content, number), content)
+            receipt = self._submit(caller, replace(submission, recipients=envelope), idempotency=idempotency)
             if receipt.replayed:
-                envelope = self._without_recipients_of(receipt.id, envelope)
+                envelope = self._without(envelope, self._recipients_of([receipt.id])[receipt.id])
             if not receipt.replayed or not envelope:
                 return receipt
-            number += 1
+            number, envelope = self._next(caller, content, number + 1, envelope)
 
-    def _without_recipients_of(self, email_id: UUID, envelope: tuple[str, ...]) -> tuple[str, ...]:
-        """The envelope without the recipients of this email, also those who were forgotten since."""
+    def _next(self, caller: Caller, content: bytes, number: int, envelope: Envelope) -> tuple[int, Envelope]:
+        """The number to offer the message under, from `number` on, and the recipients that no email before it had.
+
+        It is free, unless its email had the last of them. Many numbers are looked up at once: a message that is sent to
+        each recipient by itself has as many.
+        """
+        while True:
+            numbers = {_key(content, one): one for one in range(number, number + _AT_ONCE)}
+            with self._database.reading() as connection:
+                found = idempotency_keys.recall_all(connection, app_id=caller.app_id, keys=numbers)
+            emails = {numbers[key]: UUID(earlier.answer["id"]) for key, earlier in found.items()}
+            had = self._recipients_of(emails.values())
+            for one in numbers.values():
+                left = self._without(envelope, had[emails[one]]) if one in emails else ()
+                if not left:
+                    return one, envelope
+                envelope = left
+            number += _AT_ONCE
+
+    def _recipients_of(self, emails: Collection[UUID]) -> dict[UUID, set[str]]:
+        """The keys of the recipients of these emails; the pseudonyms of those that were forgotten since."""
         with self._database.reading() as connection:
-            had = {one.key for one in recipients.of_emails(connection, [email_id]).get(email_id, ())}
+            found = recipients.of_emails(connection, emails)
+        return {one: {recipient.key for recipient in found.get(one, ())} for one in emails}
+
+    def _without(self, envelope: Envelope, had: set[str]) -> Envelope:
         keys = {one: parse_mailbox(one).address.key for one in envelope}
         return tuple(one for one, key in keys.items() if not had & {key, self._pseudonyms(key)})
+
+
+def _key(content: bytes, number: int) -> str:
+    return f"smtp:{content.hex()}:{number}"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from app import create_app
 from app.cli.main import DONE, FAILED, main
 from app.domain.apps.callers import Scope
 from app.services.operating.upkeep import Sweep
 from app.store.feedback import refused_messages
 from app.store.tables.core import cursors
+from app.web.application import create_app
 from config import SettingsError
 from tests.support.aws import sns_signing
 from tests.support.aws.notifications import bounced

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import create_app
+from app.web.application import create_app
 from tests.support.gateway.gateways import SECRET_KEY, TOPIC, gateway_on, settings_for
 from tests.support.servers.valkey import FailingValkey, failing_valkey, in_cluster_mode
 

@@ -1,7 +1,7 @@
 // Applications on Node as they are: each line of the input is an email to send by one of the clients, or an address to
 // suppress for a moment; each line of the output is what became of it. Endpoint, region and key are in the environment, as AWS's SDK reads it.
 import { createInterface } from "node:readline";
-import { SESClient, SendEmailCommand as SendEmailV1 } from "@aws-sdk/client-ses";
+import { SESClient, SendEmailCommand as SendEmailV1, SendRawEmailCommand } from "@aws-sdk/client-ses";
 import {
   DeleteSuppressedDestinationCommand,
   GetAccountCommand,
@@ -16,12 +16,16 @@ import nodemailer from "nodemailer";
 const CLIENTS = {
   sesv2: async ({ sender: from, to, subject, size }) => {
     const content = size
-      ? { Raw: { Data: Buffer.from(`From: ${from}\r\nTo: ${to}\r\nSubject: ${subject}\r\n\r\n${lines(size)}`) } }
+      ? { Raw: { Data: large({ from, to, subject, size }) } }
       : { Simple: { Subject: { Data: subject }, Body: { Text: { Data: "Come and see." } } } };
     const command = { FromEmailAddress: from, Destination: { ToAddresses: [to] }, Content: content };
     return (await new SESv2Client().send(new SendEmailCommand(command))).MessageId;
   },
-  ses: async ({ sender: from, to, subject }) => {
+  ses: async ({ sender: from, to, subject, size }) => {
+    if (size) {
+      const raw = { RawMessage: { Data: large({ from, to, subject, size }) } };
+      return (await new SESClient().send(new SendRawEmailCommand(raw))).MessageId;
+    }
     const message = { Subject: { Data: subject }, Body: { Text: { Data: "Come and see." } } };
     const command = { Source: from, Destination: { ToAddresses: [to] }, Message: message };
     return (await new SESClient().send(new SendEmailV1(command))).MessageId;
@@ -47,7 +51,8 @@ const CLIENTS = {
   },
 };
 
-const lines = (size) => `${"x".repeat(74)}\r\n`.repeat(size / 76);
+const large = ({ from, to, subject, size }) =>
+  Buffer.from(`From: ${from}\r\nTo: ${to}\r\nSubject: ${subject}\r\n\r\n${`${"x".repeat(898)}\r\n`.repeat(size / 900)}`);
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { client, key, ...email } = JSON.parse(line);

@@ -9,7 +9,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.smtp.clients.stage import HOST, Account, Email, Refused
+from tests.support.gateway.client_email import Email
+from tests.support.smtp.clients.stage import HOST, Account, Refused
 
 _WITHIN_S: Final = 60
 

@@ -10,7 +10,8 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
 from django.test import override_settings
 
-from tests.support.smtp.clients.stage import HOST, Account, Email, Refused
+from tests.support.gateway.client_email import Email
+from tests.support.smtp.clients.stage import HOST, Account, Refused
 
 
 def by_smtplib(account: Account, email: Email) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.browser.node_packages import NodeProcess, install, running
-from tests.support.smtp.clients.stage import HOST, Account, Email, Refused
+from tests.support.gateway.client_email import Email
+from tests.support.smtp.clients.stage import HOST, Account, Refused
 
 _PACKAGES: Final = Path(__file__).with_name("node_client")
 

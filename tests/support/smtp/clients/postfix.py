@@ -18,8 +18,9 @@ from typing import Final
 import pytest
 
 from app.cli.local.children.port_checks import free_port
+from tests.support.gateway.client_email import Email
 from tests.support.servers.servers import running
-from tests.support.smtp.clients.stage import HOST, Account, Email
+from tests.support.smtp.clients.stage import HOST, Account
 
 _MASTER: Final = Path("/usr/lib/postfix/sbin/master")
 _WITHIN_S: Final = 30.0

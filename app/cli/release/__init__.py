@@ -1,0 +1,1 @@
+"""Commands about the code itself: its version, its locks, and what it is made of."""
