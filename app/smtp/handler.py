@@ -57,7 +57,7 @@ class Handler:
                     obstacle = self._services.vet_recipient(work.caller, work.address, work.others)
                     return verdicts.of_obstacle(obstacle) if obstacle else replies.RECIPIENT_OK
                 case Submit():
-                    return self._submit(work, message.content() if message else None, session)
+                    return self._submit(work, message.take_content() if message else None, session)
         except PosternError as error:
             log.info("smtp_refused", session=session, work=type(work).__name__, error=error.name)
             return verdicts.of_error(error)

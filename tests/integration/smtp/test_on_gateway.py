@@ -123,7 +123,10 @@ def test_a_recipient_of_one_stream_is_judged_with_the_message(
     "address, expected",
     [
         ("ann", "5.1.3 Give one address, with exactly one @."),
-        ("ann@localhost", "5.1.3 The domain has at least one dot."),
+        (
+            "ann@localhost",
+            "5.1.3 The domain has at least one dot: each host has its own localhost.",
+        ),
         ("j\u00f6rg@example.net", "5.1.3 The part before @ is ASCII: SES does not take other letters there."),
     ],
 )
@@ -190,6 +193,14 @@ def test_a_key_that_does_not_open_the_door_is_refused(gateway: Gateway, door: Ru
         user, secret = credentials(issue(gateway, scopes=frozenset({Scope.EMAILS_SEND})))
         answer = client.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{user}\0{secret}".encode()).decode())
     assert answer == (535, b"5.7.8 This key lacks the scope smtp.")
+
+
+def test_a_key_that_may_not_send_begins_no_message(gateway: Gateway, door: RunningDoor) -> None:
+    """It is told so at MAIL, also at once after it has signed in."""
+    key = issue(gateway, app="reader", scopes=frozenset({Scope.EMAILS_READ, Scope.SMTP}))
+    with door.client() as client:
+        client.login(*credentials(key))
+        assert client.mail(FROM) == (550, b"5.7.1 This key lacks the scope emails:send.")
 
 
 def test_without_the_database_nothing_is_accepted(client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Mutants of operating: a broker that refuses or gives wrong answers, and a database that moved to another server."""
+"""Mutants of operating: a broker that gives wrong answers, a database that moved, a server that waits for clients."""
 
 from typing import Final
 
@@ -10,6 +10,8 @@ _POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
+_LINE: Final = "tests/unit/web/test_line.py"
+_EXCHANGE: Final = "tests/unit/web/test_exchange.py"
 _BROKER: Final = "tests/unit/worker/test_queue.py"
 _EVICTION: Final = "tests/integration/operating/troubles/test_eviction.py"
 
@@ -160,5 +162,26 @@ OF_THE_HOUSE: Final = (
         file="app/store/engine/pooler.py",
         edits=(("if not 0 < setting <= bounds_ms[name]", "if setting == 0"),),
         killed_by=f"{_POOLER}::test_a_bound_that_is_longer_than_ours_is_refused_and_a_shorter_one_is_in_force",
+    ),
+)
+
+OF_THE_SERVER: Final = (
+    Mutant(
+        name="a thread waits for the rest of a short body",
+        file="server/arrival.py",
+        edits=(("if self._length <= HELD_LIMIT and len(come) < whole else", "if self._length < 0 else"),),
+        killed_by=f"{_LINE}::test_a_request_has_arrived_with_its_last_byte_however_it_is_cut",
+    ),
+    Mutant(
+        name="a client may take its answer for ever",
+        file="server/line.py",
+        edits=(("if view and time.monotonic() > self._whole(", "if view and 0.0 > self._whole("),),
+        killed_by=f"{_LINE}::test_a_request_and_an_answer_have_an_end_as_a_whole",
+    ),
+    Mutant(
+        name="a connection is kept after a request that was refused",
+        file="server/exchange.py",
+        edits=(("self._refuse(conn.line, error)\n", "return not self._refuse(conn.line, error)\n"),),
+        killed_by=f"{_EXCHANGE}::test_a_connection_ends_after_a_request_that_failed[ambiguous]",
     ),
 )
