@@ -12,7 +12,7 @@ from tests.chaos.verdict.oracle import Promise
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DRILLS = {("sqlite", "https", "boto3"): (25, 7), ("postgresql", "sqs", "fast"): (30, 8)}
-"""The seconds and the seed, by database, intake and transport; `.ci/run` drills PostgreSQL with a webhook for 40 seconds.
+"""The seconds and the seed, by database, intake and transport. `.ci/run` drills PostgreSQL with a webhook for 40 s.
 
 With a queue, workers that poll are killed and frozen, and SQS and the database are cut off.
 """
