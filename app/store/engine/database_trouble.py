@@ -5,6 +5,7 @@ quote a user, a host and a file at most: no statement, and no value of one.
 """
 
 import re
+import sqlite3
 from typing import Final
 
 import psycopg
@@ -38,13 +39,14 @@ def _server(url: URL) -> str:
 def _said(error: BaseException | None) -> str:
     if isinstance(error, PoolTimeout):
         return "answers, but all connections of this process are in use."
-    if not isinstance(error, DBAPIError) or error.orig is None:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(said, (psycopg.Error, sqlite3.Error)):
         return "did not answer in time."
-    text = str(error.orig)
-    if isinstance(error.orig, Unusable):
+    text = str(said)
+    if isinstance(said, Unusable):
         return f"is not used: {text}"
     if _SLOW.search(text):
         return "answers too slowly, or another session keeps a lock."
     first = next(iter(text.splitlines()), "")
-    reason = _BEFORE_THE_REASON.sub("", first, count=1).strip(" .")[:_LONGEST] or type(error.orig).__name__
+    reason = _BEFORE_THE_REASON.sub("", first, count=1).strip(" .")[:_LONGEST] or type(said).__name__
     return f"cannot be used: {reason}."

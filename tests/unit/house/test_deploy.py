@@ -46,7 +46,7 @@ def test_our_containers_have_one_sandbox() -> None:
     assert all(other == first for other in others)
 
 
-def test_a_container_starts_with_a_profile_or_for_everybody() -> None:
+def test_the_smtp_door_starts_with_its_profile_alone() -> None:
     """The SMTP door starts with its profile alone, and stops no sooner than its messages are answered, after 25 s."""
     assert {name: service.get("profiles") for name, service in SERVICES.items() if "profiles" in service} == {
         "smtp": ["smtp"]

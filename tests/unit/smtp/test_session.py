@@ -1,10 +1,13 @@
 """The rules of a session: what each command is answered, in which state."""
 
+import base64
+
 import pytest
 
 from app.domain.apps.callers import Caller
 from app.smtp.protocol import replies
 from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.sasl import Credentials
 from app.smtp.protocol.session import Session
 from app.smtp.protocol.steps import CheckKey, Rules, Turn, Work
 from tests.support.smtp.dialogues import BAD_KEY, PLAIN, RULES, play, result_of
@@ -15,6 +18,16 @@ IN_MAIL = [*SIGNED_IN, MAIL]
 READY = [*IN_MAIL, RCPT]
 
 
+def in_base64(octets: int) -> str:
+    """A user and a password of so many octets, with what stands before them."""
+    return base64.b64encode(b"\0ann\0".ljust(octets, b"x")).decode()
+
+
+def test_a_password_is_not_shown_with_its_user() -> None:
+    """Where credentials are printed, as in a traceback."""
+    assert "secret" not in repr(Credentials("ann", "secret"))
+
+
 @pytest.mark.parametrize(
     "before, line, expected",
     [
@@ -23,6 +36,7 @@ READY = [*IN_MAIL, RCPT]
         ([], "HELO client.example", "250"),
         ([], "EHLO", "501 5.5.4"),
         ([], "EHLO bell\x07", "501 5.5.4"),
+        ([], f"EHLO {'a' * 255}", "250"),
         ([], f"EHLO {'a' * 256}", "501 5.5.4"),
         ([], "NOOP", "250 2.0.0"),
         ([], "NOOP anything at all", "250 2.0.0"),
@@ -58,6 +72,8 @@ READY = [*IN_MAIL, RCPT]
         (["EHLO client.example", "AUTH PLAIN"], "QUIT", "501 5.5.2"),
         (["EHLO client.example", "AUTH PLAIN"], PLAIN.split()[2], "235 2.7.0"),
         (["EHLO client.example", "AUTH LOGIN"], "YW5u", "334"),
+        (["EHLO client.example"], f"AUTH PLAIN {in_base64(512)}", "535 5.7.8"),
+        (["EHLO client.example"], f"AUTH PLAIN {in_base64(513)}", "501 5.5.2"),
         (SIGNED_IN, PLAIN, "503 5.5.1"),
         (SIGNED_IN, MAIL, "250 2.0.0"),
         (SIGNED_IN, "MAIL FROM:<>", "250 2.0.0"),
@@ -72,6 +88,8 @@ READY = [*IN_MAIL, RCPT]
         (SIGNED_IN, "MAIL FROM:<org@example.com> BODY=BINARYMIME", "501 5.5.4"),
         (SIGNED_IN, "MAIL FROM:<org@example.com> SMTPUTF8=yes", "501 5.5.4"),
         (SIGNED_IN, "MAIL FROM:<org@example.com> MT-PRIORITY=3", "555 5.5.4"),
+        (SIGNED_IN, f"MAIL FROM:<{'a' * 512}>", "250 2.0.0"),
+        (SIGNED_IN, f"MAIL FROM:<{'a' * 513}>", "501 5.5.4"),
         (SIGNED_IN, "MAIL", "501 5.5.4"),
         (SIGNED_IN, "MAIL TO:<org@example.com>", "501 5.5.4"),
         (SIGNED_IN, "MAIL FROM:<org@example.com", "501 5.5.4"),
@@ -145,13 +163,14 @@ def test_errors_end_a_session() -> None:
     """After ten errors it is over; from the fourth on the client waits for each reply."""
     assert play(["TURN"] * 20) == ["500 5.5.1"] * 10 + ["421 4.7.0 END"]
     session = Session(RULES)
-    assert [session.hear(b"TURN").slow_s > 0 for _ in range(5)] == [False, False, False, True, True]
+    assert [session.hear(b"TURN").slow_s for _ in range(5)] == [0, 0, 0, 1, 1]
 
 
 def test_a_session_that_sends_no_message_ends() -> None:
     """Commands that lead to none are counted; a message lets them begin anew."""
     assert play(["NOOP"] * 200)[-1] == "421 4.7.0 END"
     assert len(play(["NOOP"] * 200)) == 101
+    assert len(play([*READY, "DATA", *["NOOP"] * 200])) == len([*READY, "DATA", "the reply to the message"]) + 101
     assert play([*SIGNED_IN, *[*["RSET"] * 40, MAIL, RCPT, "DATA"] * 5])[-1] == "250 2.0.0"
 
 
@@ -165,8 +184,7 @@ def test_wrong_keys_end_a_session() -> None:
     for _ in range(3):
         session.hear(wrong.encode())
         waits.append(session.resume(BAD_KEY).slow_s)
-    assert waits == sorted(waits)
-    assert waits[0] > 0
+    assert waits == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

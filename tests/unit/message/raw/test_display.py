@@ -73,6 +73,15 @@ def part(kind: str, *, encoding: str = "7bit", body: str = "x") -> bytes:
         (part("multipart/mixed; boundary=b", body="--b \t\r\n\r\nx\r\n--b--  \r\n--b\r\n\r\ny"), "x", []),
         (part("multipart/mixed; boundary=b", body="--b\r\nno header\r\n\r\nx\r\n--b--"), "no header\n\nx", []),
         (part("nonsense"), "x", []),
+        (part("text/plain; boundary=b", body="x\r\n--b\r\n\r\ny"), "x\n--b\n\ny", []),
+        (
+            part(
+                "multipart/mixed; boundary=b",
+                body="--b\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n--b\r\n\r\nx\r\n--bb\r\n\r\ny\r\n--b--",
+            ),
+            "x\n--bb\n\ny",
+            [("attachment-1.bin", "multipart/mixed", 0)],
+        ),
         (b"no message", None, []),
     ],
 )
@@ -92,7 +101,10 @@ def test_a_message_has_as_many_parts_as_ses_takes() -> None:
     inner = [f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n" for n in range(DEPTH_LIMIT)]
     outer = "Content-Type: multipart/mixed; boundary=b0"
     assert refusals(raw(outer, body="".join(inner[:-1]))) == []
-    assert refusals(raw(outer, body="".join(inner))) == [("/raw", "too_deep")]
+    assert refusals(raw(outer, body="".join(inner[:-1]) + f"--b{DEPTH_LIMIT - 1}\r\n\r\nx")) == []
+    others = "--b0\r\n\r\n\r\n" * (PART_LIMIT - DEPTH_LIMIT - 1)
+    for before in ("", others):
+        assert refusals(raw(outer, body=before + "".join(inner))) == [("/raw", "too_deep")]
     assert refusals(raw(mixed, body="--c\r\n" * 100_002)) == [("/raw", "too_many_parts")]
 
 
@@ -102,6 +114,16 @@ def test_a_file_is_refused_wherever_it_stands() -> None:
     for field in ("Content-Type: x/y; name=a.exe", "Content-Disposition: inline; filename*0=a.; filename*1=exe"):
         message = raw(mixed, body=f"--b\r\n{mixed}b\r\n\r\n--bb\r\n{field}\r\n\r\n\r\n--bb--\r\n--b--\r\n")
         assert refusals(message) == [("/raw", "filename_refused")]
+
+
+def test_a_field_of_a_part_is_read_to_its_2000th_character() -> None:
+    """What stands behind names no file: a longer field would be read in a time that grows faster than it does."""
+    for length, refused in ((2000, [("/raw", "filename_refused")]), (2001, [])):
+        lines = ["x/y; a=" + "b" * 900 + ";", " c=" + "d" * 900 + ";", "", " name=a.exe"]
+        lines[2] = f" e={'f' * (length - len(''.join(lines)) - len(' e=;'))};"
+        field = "Content-Type: " + "\r\n".join(lines)
+        message = raw("Content-Type: multipart/mixed; boundary=b", body=f"--b\r\n{field}\r\n\r\n\r\n--b--")
+        assert refusals(message) == refused, length
 
 
 def test_nothing_is_shown_of_what_cannot_be_read() -> None:
