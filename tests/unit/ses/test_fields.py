@@ -57,10 +57,10 @@ def test_a_name_that_hides_something_is_refused(text: str) -> None:
 @pytest.mark.parametrize("piece", ["=?", "=?a?=", "=?a?= ", '"=?', "<=?"])
 def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
     """No pattern goes back over it again and again."""
-    began = time.perf_counter()
+    began = time.process_time()  # a busy machine may hold us up
     with pytest.raises(ValidationError):
         MAILBOX.validate_python(piece * (4000 // len(piece)))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_bytes_are_base64() -> None:
