@@ -11,18 +11,17 @@ from dataclasses import replace
 from typing import Final
 
 from app.domain.message.address import AddressRule, InvalidAddress, Mailbox
-from app.domain.message.mailboxes import check_name, parse_mailboxes
+from app.domain.message.mailboxes import QUOTED, check_name, parse_mailboxes
 from app.domain.message.raw.encoded_words import RUN, read_run
 
-# Possessive throughout: nothing is remembered for backtracking, whatever the text is.
-_QUOTED: Final = r'"(?:[^"\\]|\\.)*+(?:"|\Z)'
-_MARK: Final = re.compile(rf"{_QUOTED}|<[^<>]*+>|\([^()]*+\)|(?P<mark>[,:;])")
+# Possessive: nothing is gone over again, whatever the text is.
+_MARK: Final = re.compile(rf"{QUOTED}|<[^<>]*+>|\([^()]*+\)|(?P<mark>[,:;])")
 _GROUP_NAME: Final = re.compile(r' *+(?:"[^"\\]{1,100}+"|[^"@<>()\[\]\\]{1,100}+) *+')
 _AFTER_GROUP: Final = re.compile(r" *+(?:,|\Z)")
 _ATOM: Final = r'[^\s<>()\[\]:;@\\,"]++'
 _COMMENT: Final = r' *+\((?P<{}>[^()<>@"\\:;]*+)\) *+(?=,|\Z)'
 _COMMENTED: Final = re.compile(
-    rf"{_QUOTED}"
+    rf"{QUOTED}"
     rf"|(?:\A|(?<=,)) *+(?P<address>{_ATOM}@{_ATOM}){_COMMENT.format('name')}"
     rf"|>{_COMMENT.format('aside')}"
 )
