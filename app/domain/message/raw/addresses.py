@@ -55,8 +55,8 @@ def header_mailboxes(value: str, *, groups: bool = True) -> tuple[Mailbox, ...]:
     lists = tuple(_lists(text))
     if lists != (text,) and not groups:
         raise InvalidAddress(AddressRule.NAME)
-    found = tuple(one for part in lists for one in parse_mailboxes(_COMMENTED.sub(_plainly, part)))
-    return tuple(_with_words(one, words) for one in found) if words else found
+    found = (one for part in lists for one in parse_mailboxes(_COMMENTED.sub(_plainly, part)))
+    return tuple(_with_words(one, words) for one in found)
 
 
 def _lists(text: str) -> Iterator[str]:
