@@ -7,7 +7,6 @@ What is left out costs each request a call of the system or a look-up, and gives
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from gunicorn.http.wsgi import Response, create
 from server.line import Line
 from server.refusals import FAILED, MALFORMED
 
-_DRAIN_S: Final = 0.05
+_MOST_DISCARDED: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,8 +53,9 @@ class Answer(Response):  # type: ignore[misc] # gunicorn has no types
         self._send(b"%X\r\n%s\r\n" % (len(data), data) if self.chunked else data)
 
     def _send(self, data: bytes) -> None:
-        self.sock.sendall(self._head + data)
-        self._head = b""
+        if self._head or data:
+            self.sock.sendall(self._head + data)
+            self._head = b""
 
 
 class Exchange:
@@ -74,10 +74,7 @@ class Exchange:
         """Answer a request that has arrived. Return whether another one may follow, which `is_last` rules out."""
         try:
             request = next(conn.parser)
-            if not self._answer(conn, request, is_last=is_last):
-                return False
-            # A body that the application left unread is discarded. If it has not arrived, the connection ends.
-            return bool(conn.parser.finish_body(deadline=monotonic() + _DRAIN_S))
+            return self._answer(conn, request, is_last=is_last) and _discards_the_rest(conn)
         except (StopIteration, errors.NoMoreData, OSError) as error:
             self._log.debug("A client has left: %s", type(error).__name__)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - this thread has to serve all the others
@@ -110,6 +107,15 @@ class Exchange:
             self._log.error("A request failed outside of the application: %s", type(error).__name__)
         if not line.is_answering:
             line.send_at_once(MALFORMED if malformed else FAILED)
+
+
+def _discards_the_rest(conn: Connection) -> bool:
+    """Discard what the application left unread of a body. False when more than a little is left, or has not arrived.
+
+    No clock decides, since a busy process would end connections that it has promised to keep.
+    """
+    conn.line.settimeout(0.0)
+    return bool(conn.parser.finish_body(max_bytes=_MOST_DISCARDED))
 
 
 def _read_once(cfg: Any) -> SimpleNamespace:

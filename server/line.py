@@ -77,6 +77,7 @@ class Line(socket.socket):
         self.early[:0] = left
         self._arrival = Arrival()
         self._continued = False
+        self._patience_s = PROGRESS_S
         self._received, self._answer_begun = len(self.early), None
         self._begun = self._moved = time.monotonic()
         self._expires = self._begun + (HEAD_S if self.early else idle_s)

@@ -85,10 +85,10 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
             self._turn()
         self.alive = False
         self._accept_if(wanted=False)
-        now = monotonic()
-        for conn in list(self._waiting):
-            conn.line.hurry(now + STOP_S)
-        while self._open and monotonic() < now + self.cfg.graceful_timeout:
+        begun = monotonic()
+        while self._open and monotonic() < begun + self.cfg.graceful_timeout:
+            for conn in list(self._waiting):
+                conn.line.hurry(begun + STOP_S)
             self._turn()
 
     # The main thread.
@@ -178,7 +178,9 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
             try:
                 self._serve(conn)
             except Exception as error:  # noqa: BLE001 - this thread has to serve all the others
-                self.log.error("A connection failed: %s", type(error).__name__)  # noqa: TRY400 - its text may be the request
+                # Its text may quote the request.
+                self.log.error("A connection failed: %s", type(error).__name__)  # noqa: TRY400
+                self._waiting.pop(conn, None)
                 self._close(conn)
 
     def _serve(self, conn: Connection) -> None:

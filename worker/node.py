@@ -29,7 +29,7 @@ class Node:
         self.name = f"{socket.gethostname()}:{main}"
         self._celery = celery
         self._main = main
-        self._scheme = str(celery.conf.broker_url).partition(":")[0].partition("+")[0]
+        self._scheme = str(celery.conf.broker_write_url).partition(":")[0].partition("+")[0]
 
     def consume(self) -> None:
         """Let the worker of this process consume its own queue, in addition to the queues that it was started with."""

@@ -38,9 +38,14 @@ class Admission:
         """How many there are."""
         return self._of_address.total()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many as may be."""
+        return self.connections >= self._most.whole
+
     def enter(self, network: str) -> bool:
         """Count a connection. False, and not counted, when there are too many; else `leave` has to follow."""
-        if self.connections >= self._most.whole or self._of_address[network] >= self._most.per_address:
+        if self.is_full or self._of_address[network] >= self._most.per_address:
             return False
         self._of_address[network] += 1
         return True

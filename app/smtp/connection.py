@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 
-from app.domain.apps.callers import Caller
+from app.domain.apps.callers import Caller, Scope
 from app.smtp.admission import is_loopback, network_of
 from app.smtp.door import Door
 from app.smtp.protocol import replies
@@ -59,11 +60,14 @@ class Connection(asyncio.Protocol):
         if self._tls_at_once and self._door.certificate is not None:
             self._wire.start_tls(TlsLayer(self._door.certificate.context()))
         network = network_of(address)
+        if self._door.admission.is_full and self._door.strangers:
+            next(iter(self._door.strangers)).give_way()
         if not self._door.admission.enter(network):
             self._door.counts.session("turned_away")
             self._say(Step(replies.TOO_MANY_CONNECTIONS, turn=Turn.END))
             return
         self._network = network
+        self._door.strangers[self] = None
         if not self._tls_at_once:
             self._greet()
 
@@ -102,9 +106,7 @@ class Connection(asyncio.Protocol):
         """It is over. A message that is being submitted is submitted all the same."""
         self._is_lost = True
         self._door.connections.discard(self)
-        if self._network is not None:
-            self._door.admission.leave(self._network, self._key)
-            self._door.counts.session("ended")
+        self._leave("ended")
         if self._message is not None and not self._is_submitting:
             self._message.drop()
             self._door.counts.message("cut_off", None)
@@ -128,6 +130,14 @@ class Connection(asyncio.Protocol):
         if not self._wire.is_ending:
             self._say(Step(replies.STOPPING, turn=Turn.END))
 
+    def give_way(self) -> None:
+        """End now, since the door is full and this client has not signed in for longer than any other."""
+        self._leave("gave_way")
+        if self._wire.is_open:
+            self._wire.send(replies.TOO_MANY_CONNECTIONS.encode())
+            self._wire.flush()
+        self._wire.abort()
+
     def look(self, now: float) -> None:
         """End the session if the client is too slow."""
         patience = self._door.patience
@@ -140,6 +150,14 @@ class Connection(asyncio.Protocol):
             late = late or (self._key is None and now - self._began > patience.sign_in)
         if late:
             self._say(Step(replies.TOO_SLOW, turn=Turn.END))
+
+    def _leave(self, end: str) -> None:
+        """Be counted no longer."""
+        if self._network is not None:
+            self._door.strangers.pop(self, None)
+            self._door.admission.leave(self._network, self._key)
+            self._door.counts.session(end)
+            self._network = None
 
     def _greet(self) -> None:
         self._say(Step(self._session.greeting()))
@@ -159,7 +177,7 @@ class Connection(asyncio.Protocol):
             return
         if not self._wire.is_ending:
             self._wire.flush()
-            self._wire.read(more=len(self._buffer) < _READS_AHEAD)
+            self._wire.read(more=len(self._buffer) < _READS_AHEAD and not self._is_deaf)
             if self._wire.heard_end and not self._is_busy:
                 self._wire.end()
 
@@ -229,16 +247,22 @@ class Connection(asyncio.Protocol):
             self._wire.end()
         elif step.turn is Turn.MESSAGE:
             self._message_began = time.monotonic()
-            self._message = IncomingMessage(largest=self._door.rules.largest, budget=self._door.budget)
+            largest, budget = self._door.rules.largest, self._door.budget
+            self._message = IncomingMessage(largest=largest, budget=budget, owner=self._app)
         elif step.turn is Turn.TLS and self._door.certificate is not None:
             self._wire.flush()
             self._wire.start_tls(TlsLayer(self._door.certificate.context()))
             self._session.encrypted()
 
+    @property
+    def _app(self) -> UUID | None:
+        """Whose the work and the messages of this session are; None for all that have not signed in."""
+        return self._session.caller.app_id if self._session.caller else None
+
     def _trusted_caller(self) -> Caller | None:
         """The caller, if its key was checked a moment ago: messages that follow each other need no thread for it."""
-        is_fresh = time.monotonic() - self._key_checked < _KEY_TRUSTED_FOR_S
-        return self._session.caller if is_fresh else None
+        caller, is_fresh = self._session.caller, time.monotonic() - self._key_checked < _KEY_TRUSTED_FOR_S
+        return caller if is_fresh and caller and caller.may(Scope.EMAILS_SEND) else None
 
     async def _do(self, work: Work) -> None:
         """Have the work done, and go on with what comes of it."""
@@ -247,7 +271,7 @@ class Connection(asyncio.Protocol):
             self._key_checked = time.monotonic()
         step = self._session.resume(result)
         self._is_busy = self._is_submitting = False
-        if self._is_lost:
+        if self._is_lost or self._wire.is_ending:
             return
         if isinstance(work, CheckKey) and not work.anew:
             step = self._signed_in(result, step)
@@ -263,7 +287,9 @@ class Connection(asyncio.Protocol):
         message = self._message if isinstance(work, Submit) else None
         began = time.monotonic()
         try:
-            result = await self._door.threads.run(partial(self._door.handler, work, message, session=self.id))
+            call = partial(self._door.handler, work, message, session=self.id)
+            is_large = message is not None and message.is_large
+            result = await self._door.threads.run(call, owner=self._app, is_large=is_large)
         except Busy:
             result = replies.BUSY
         if message is not None:
@@ -280,6 +306,7 @@ class Connection(asyncio.Protocol):
             if not self._door.admission.sign_in(result.actor):
                 return Step(replies.TOO_MANY_CONNECTIONS, turn=Turn.END)
             self._key = result.actor
+            self._door.strangers.pop(self, None)
         elif result.code == replies.NO_SUCH_KEY and self._network is not None:
             log.info("smtp_key_refused", session=self.id)
             return replace(step, slow_s=max(step.slow_s, self._door.admission.fail(self._network)))

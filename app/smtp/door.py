@@ -6,7 +6,7 @@ from typing import Protocol
 from app.smtp.admission import Admission
 from app.smtp.counts import Counts
 from app.smtp.handler import Handler
-from app.smtp.protocol.framing import Budget
+from app.smtp.protocol.budget import Budget
 from app.smtp.protocol.steps import Rules
 from app.smtp.threads import Threads
 from app.smtp.tls import Certificate
@@ -23,6 +23,9 @@ class Connected(Protocol):
 
     def give_up(self) -> None:
         """End now."""
+
+    def give_way(self) -> None:
+        """End now, since the door is full and this client has not signed in for longer than any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +53,6 @@ class Door:
     budget: Budget
     counts: Counts
     connections: set[Connected]
+    strangers: dict[Connected, None]
+    """Those that have not signed in, in the order in which they came."""
     patience: Patience

@@ -3,12 +3,12 @@
 import time
 from urllib.parse import urlsplit
 
-from app.domain.message.mime import TRAVEL_LIMIT
+from app.domain.message.raw.fields import LARGEST
 from app.smtp.admission import Admission, MostConnections
 from app.smtp.counts import Counts
 from app.smtp.door import Door, Patience
 from app.smtp.handler import Handler, Services
-from app.smtp.protocol.framing import Budget
+from app.smtp.protocol.budget import Budget
 from app.smtp.protocol.steps import Rules
 from app.smtp.server import Place
 from app.smtp.threads import Threads
@@ -28,7 +28,7 @@ def make_door(settings: Settings, services: Services, *, patience: Patience) -> 
     """A door that asks these services."""
     rules = Rules(
         host=settings.smtp_host_name or urlsplit(settings.public_url).hostname or "postern",
-        largest=TRAVEL_LIMIT,
+        largest=LARGEST,
         most_recipients=settings.max_recipients,
         has_tls=settings.smtp_certificate is not None,
     )
@@ -47,6 +47,7 @@ def make_door(settings: Settings, services: Services, *, patience: Patience) -> 
         budget=Budget(settings.smtp_memory_bytes),
         counts=Counts(),
         connections=set(),
+        strangers={},
         patience=patience,
     )
 

@@ -29,7 +29,7 @@ def content_of(caller: Caller, raw: bytes) -> bytes | None:
         if name not in _TRACE:
             digest.update(field[0])
         at = field.end()
-    digest.update(raw[at:])
+    digest.update(memoryview(raw)[at:])
     if identities != 1:
         return None
     return digest.digest()

@@ -1,15 +1,18 @@
 """A bounded number of threads for what blocks. What would wait too long for one is turned away at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TypeVar
+
+from app.smtp.protocol.budget import Budget
 
 T = TypeVar("T")
 
 
 class Busy(Exception):
-    """All threads are at work, and as much waits for them as may."""
+    """All threads are at work, and as much waits for them as may, whole or of one owner."""
 
 
 class Threads:
@@ -17,20 +20,21 @@ class Threads:
 
     def __init__(self, number: int, *, most_waiting: int) -> None:
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="smtp")
-        self._room = number + most_waiting
+        self._room = Budget(number + most_waiting)
+        self._one_large = asyncio.Lock()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """The result of the call. Raises `Busy`. A call that has begun goes on if its caller is canceled."""
-        if not self._room:
+    async def run(self, call: Callable[[], T], *, owner: Hashable, is_large: bool = False) -> T:
+        """The result of the call for this owner. Raises `Busy`. A call that has begun goes on if it is not awaited.
+
+        Of those that take much memory, `is_large`, one is made at a time.
+        """
+        if not self._room.take(owner, 1):
             raise Busy
-        self._room -= 1
-        future = asyncio.get_running_loop().run_in_executor(self._executor, call)
-        future.add_done_callback(self._is_done)
-        return await asyncio.shield(future)
+        async with self._one_large if is_large else nullcontext():
+            future = asyncio.get_running_loop().run_in_executor(self._executor, call)
+            future.add_done_callback(lambda _: self._room.give_back(owner, 1))
+            return await asyncio.shield(future)
 
     def close(self) -> None:
         """End the threads, each after the call that it has begun."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-
-    def _is_done(self, _future: object) -> None:
-        self._room += 1

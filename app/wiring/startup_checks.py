@@ -72,9 +72,10 @@ def require_keys(settings: Settings) -> None:
         raise SettingsError(
             "Postern cannot start: the row in the table peppers was altered; bring it back from a backup."
         ) from error
-    except UnexpectedPooler as error:
-        raise SettingsError(f"Postern cannot start: {error.detail}") from error
     except ServiceUnavailable as error:
+        reason = getattr(error.__cause__, "orig", None)
+        if isinstance(reason, UnexpectedPooler):
+            raise SettingsError(f"Postern cannot start: {reason}") from error
         log.warning("database_not_usable", detail=database.trouble(error))
     except ProgrammingError:
         return

@@ -35,7 +35,7 @@ def test_email_flows_through_a_pooler_in_transaction_mode(root: Path, report: Re
 
     with stage_on(root, database=Pooler()) as stage:
         found = drilled(stage, {2.0: end_sessions, 4.0: kill})
-    report(f"PgBouncer {version}, transaction mode", "its sessions ended, then killed", found)
+    report(f"PgBouncer {version}, transaction mode, TLS", "its sessions ended, then killed", found)
     assert found.broken == []
     assert found.result.accepted > 50
 

@@ -29,7 +29,7 @@ def test_after_a_fail_over_to_a_synchronous_standby_email_goes_on(root: Path, re
 def test_after_a_fail_over_to_an_asynchronous_standby_email_waits_for_the_end_of_a_recovery(
     root: Path, report: Report
 ) -> None:
-    """It begins by itself, with both hosts in the URL. Email is accepted meanwhile; nothing is lost or twice.
+    """It begins by itself, with both hosts in the URL. Email is accepted meanwhile; nothing is lost or comes twice.
 
     The standby follows within milliseconds here; what one that is behind lacks is lost.
     """

@@ -31,7 +31,7 @@ import pytest
 from hypothesis import Phase, settings
 
 ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", ALREADY_IMPORTED)
+OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", ALREADY_IMPORTED)
 NOT_IN_PLACE = 87
 
 Place = tuple[str, int, str]  # file, first line, qualified name

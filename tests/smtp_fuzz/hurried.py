@@ -39,6 +39,6 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 class NoThreads(Threads):
     """Does the work at once, on the thread of the loop."""
 
-    async def run(self, call: Callable[[], T]) -> T:
+    async def run(self, call: Callable[[], T], **_: object) -> T:
         """The result of the call."""
         return call()

@@ -20,7 +20,7 @@ from app.smtp.connection import Connection
 from app.smtp.door import Door, Patience
 from app.smtp.open_door import make_door
 from app.smtp.protocol import replies
-from app.smtp.protocol.framing import Budget
+from app.smtp.protocol.budget import Budget
 from tests.smtp_fuzz.grammar import ClientSession, client_session, spoiled
 from tests.smtp_fuzz.hurried import HurriedLoop, NoThreads
 from tests.smtp_fuzz.oracle import faults_of
@@ -77,7 +77,7 @@ def fuzz(seeds: range, *, findings: Findings) -> None:
                 (seed, fault) for fault in loop.run_until_complete(_judged(door, services, seed, findings))
             ]
             findings.sessions += 1
-        if door.connections or door.admission.connections or not door.budget.take(_ROOM):
+        if door.connections or door.admission.connections or door.budget.taken:
             findings.faults.append((seeds[-1], "something of a session is left"))
 
 

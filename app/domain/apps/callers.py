@@ -65,9 +65,13 @@ class Caller:
         """Whether the caller sees every application."""
         return Scope.ADMIN in self.scopes
 
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has the scope."""
+        return scope in self.scopes or self.is_admin
+
     def require(self, scope: Scope) -> None:
         """Raise `RestrictedApiKey` unless the caller has the scope."""
-        if scope not in self.scopes and not self.is_admin:
+        if not self.may(scope):
             raise RestrictedApiKey(f"This key lacks the scope {scope}.")
 
     def may_send_as(self, key: str) -> bool:

@@ -140,6 +140,9 @@ def read_claim(request: SignedRequest) -> Claim:
     target = request.path + request.query
     if len(target) > _LONGEST_TARGET or not target.isascii():
         raise _incomplete(f"Path and query are percent-encoded, and have {_LONGEST_TARGET} characters at most.")
+    if "+" in request.query:
+        # A signature is the same for + and %2B, and a reader of the query takes the one for a space.
+        raise _incomplete("A query has no +: write a space as %20, and a plus as %2B.")
     headers, parameters = _folded(request.headers), _of_presigned(request.query)
     authorization = headers.get("authorization") or None
     if authorization is None and not parameters:

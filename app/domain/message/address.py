@@ -45,7 +45,7 @@ class AddressRule(Rule):
     DOMAIN_LITERAL = "domain_literal", "Give a domain name, not an address literal in brackets."
     DOMAIN_TRAILING_DOT = "domain_trailing_dot", "The domain does not end with a dot."
     DOMAIN_NOT_IDNA = "domain_not_idna", "The domain has a label that IDNA 2008 does not allow."
-    DOMAIN_WITHOUT_DOT = "domain_without_dot", "The domain has at least one dot."
+    DOMAIN_WITHOUT_DOT = "domain_without_dot", "The domain has at least one dot: each host has its own localhost."
     DOMAIN_NUMERIC = "domain_numeric", "The last label of the domain is not a number."
     NAME = "name", 'Write the name plainly or in quotes, as in "Lee, Ann" <ann@example.com>: one name, one address.'
     ONE_MAILBOX = "one_mailbox", "Give one address here, not several."

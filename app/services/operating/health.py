@@ -186,6 +186,9 @@ class Health:
         trouble = self._redis_of_broker and redis_trouble.of_broker(self._redis_of_broker)
         if trouble:
             return Check("broker", ok=False, detail=f"{trouble} {_WITHOUT_BROKER}", required=False)
+        evicting = self._redis_of_broker and redis_trouble.may_evict(self._redis_of_broker)
+        if evicting:
+            return Check("broker", ok=False, detail=evicting, required=False)
         with self._database.reading() as connection:
             reached = heartbeats.count_alive(connection, kind=heartbeats.CANARY, within=_BROKER_HEARD_WITHIN)
         if reached:
@@ -272,6 +275,8 @@ class Health:
         trouble = redis_trouble.of_positives(self._redis)
         if trouble:
             return Check("redis", ok=False, detail=f"{trouble} Meanwhile SQL is asked instead.", required=False)
+        if evicting := redis_trouble.may_evict(self._redis):
+            return Check("redis", ok=False, detail=evicting, required=False)
         return Check("redis", ok=True, detail="It takes what is written.", required=False)
 
 

@@ -12,16 +12,20 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.apps.limits import Limits
+from app.domain.reporting.counted import Counted
+from app.domain.sending.state_machine import State
 from app.services.apps.spend_limits import Spending, spend_limits
 from app.services.deadlock_retry import again
 from app.services.group_commit import Committed, GroupCommit
 from app.services.moves import note_moves
 from app.services.submission.supersede import Superseded, supersede
+from app.services.tally import ACCEPTED
 from app.store.engine.database import Database
 from app.store.sending import recipients
-from app.store.submission import emails, idempotency_keys
+from app.store.submission import emails, idempotency_keys, single_emails
 from app.store.submission.emails import NewEmail
 from app.store.submission.idempotency_keys import Claim, Remembered
+from app.store.submission.single_emails import Single
 
 Json = dict[str, Any]
 
@@ -54,6 +58,7 @@ class Keep:
     def __init__(self, *, database: Database, idempotency_lasts: timedelta) -> None:
         self._database = database
         self._idempotency_lasts = idempotency_lasts
+        self._single: GroupCommit[Entry, Outcome] = GroupCommit(self._commit_single)
         self._at_once: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
         # Where a limit refuses an email, or a count or an older email is waited for, no other email waits or fails.
         self._waiting: GroupCommit[Entry, Outcome] = GroupCommit(self._commit)
@@ -61,7 +66,7 @@ class Keep:
     @property
     def waiting(self) -> int:
         """How many requests wait for the commits that are under way."""
-        return self._at_once.waiting + self._waiting.waiting
+        return sum(group.waiting for group in (self._single, self._at_once, self._waiting))
 
     def __call__(self, entry: Entry) -> Committed[Outcome]:
         """The committed outcome: its emails and the answer under its key. A batch gets its own transaction.
@@ -69,9 +74,21 @@ class Keep:
         Raises `RateLimitExceeded`, `ConcurrentIdempotentRequests` and `ServiceUnavailable`, and the database's error
         for rows that it refuses.
         """
+        if self._database.on_postgres and _is_single(entry):
+            return self._single(entry)
         waits = entry.limits is not None or any(email.supersedes is not None for email in entry.emails)
         group = self._waiting if waits else self._at_once
         return group(entry) if len(entry.emails) == 1 else group.alone(entry)
+
+    def _commit_single(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Commit entries that are single. One whose key is taken gets its answer in a transaction."""
+        singles = [_single(entry) for entry in entries]
+        with self._database.by_statement() as cursor:
+            kept = single_emails.add(cursor, singles, lasts=self._idempotency_lasts)
+        return [
+            Outcome(emails=entry.emails) if added else self._commit([entry])[0]
+            for entry, added in zip(entries, kept, strict=True)
+        ]
 
     def _commit(self, entries: Sequence[Entry]) -> list[Outcome]:
         return again(lambda: self._commit_once(entries))
@@ -91,6 +108,23 @@ class Keep:
                 outcomes = _with_new_answers(entries, outcomes, _store_answers(connection, entries, outcomes))
             note_moves(connection, found.moves, added=added)
         return outcomes
+
+
+def _is_single(entry: Entry) -> bool:
+    """Whether it is one email to one recipient that is due at once, without limits and `supersedes`: most posts are.
+
+    No event of a webhook reports it.
+    """
+    if entry.limits is not None or len(entry.emails) != 1:
+        return False
+    (email,) = entry.emails
+    states = [recipient.state for recipient in email.recipients]
+    return states == [State.QUEUED] and email.supersedes is None
+
+
+def _single(entry: Entry) -> Single:
+    (email,) = entry.emails
+    return Single(email, entry.claim, counted=Counted.ACCEPTED.value, tallied=ACCEPTED)
 
 
 def _outcome(entry: Entry, earlier: Remembered | None) -> Outcome:

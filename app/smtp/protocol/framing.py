@@ -5,12 +5,16 @@ one of them takes for the text of a message ends it for the other. So a CR or an
 has one is refused whole.
 """
 
+from collections.abc import Hashable
 from typing import Final
+
+from app.smtp.protocol.budget import Budget
 
 LONGEST_LINE: Final = 4096
 """RFC 5321 asks for 512 octets, and RFC 4954 for more at AUTH, whose answers are short here."""
 _LINE_END: Final = b"\r\n"
 _END: Final = b"\r\n.\r\n"
+_LARGE: Final = 2 * 1024 * 1024
 _STOPS_READING: Final = 2
 """A message of this many times the allowed size is not read to its end."""
 
@@ -40,30 +44,12 @@ def take_line(buffer: bytearray) -> bytes | None:
     return line[:-2]
 
 
-class Budget:
-    """The octets of all messages under way, which together are not more than `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def take(self, octets: int) -> bool:
-        """Count these. False, and not counted, when they are too many."""
-        if octets > self._left:
-            return False
-        self._left -= octets
-        return True
-
-    def give_back(self, octets: int) -> None:
-        """Count them no longer."""
-        self._left += octets
-
-
 class IncomingMessage:
-    """What follows DATA, until its end."""
+    """What follows DATA, until its end. What is kept of it counts in the budget of its owner."""
 
-    def __init__(self, *, largest: int, budget: Budget) -> None:
+    def __init__(self, *, largest: int, budget: Budget, owner: Hashable) -> None:
         self._largest = largest
-        self._budget = budget
+        self._budget, self._owner = budget, owner
         self._kept = bytearray(_LINE_END)  # that of DATA: a message may end at once, or begin with a dot
         self._last = bytes(_LINE_END)
         self.octets = 0
@@ -71,6 +57,11 @@ class IncomingMessage:
         self.is_whole = False
         self.is_too_large = False
         self.found_no_room = False
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a few of them, each in the copies that reading and sealing make, are much of the memory."""
+        return self.octets > _LARGE
 
     @property
     def is_endless(self) -> bool:
@@ -87,19 +78,23 @@ class IncomingMessage:
         self.is_whole = found >= 0
         self._keep(piece)
 
-    def content(self) -> bytes | None:
-        """The message without its end and its stuffed dots (RFC 5321 section 4.5.2); None if a CR or an LF is alone."""
-        stuffed = self._kept
+    def take_content(self) -> bytes | None:
+        """The message without its end and its stuffed dots (RFC 5321 section 4.5.2); None if a CR or an LF is alone.
+
+        It is not kept here any longer, and counts in the budget until `drop`.
+        """
+        stuffed, self._kept = self._kept, bytearray()
         lines = stuffed.count(_LINE_END)
         if stuffed.count(b"\r") != lines or stuffed.count(b"\n") != lines:
             return None
         plain = stuffed.replace(b"\r\n.", _LINE_END)  # the end as well: it leaves an empty line behind
+        stuffed.clear()
         return bytes(memoryview(plain)[len(_LINE_END) : -len(_LINE_END)])
 
     def drop(self) -> None:
         """Let go of what is kept."""
         self._kept.clear()
-        self._budget.give_back(self._held)
+        self._budget.give_back(self._owner, self._held)
         self._held = 0
 
     def _keep(self, piece: bytes) -> None:
@@ -107,7 +102,7 @@ class IncomingMessage:
         if self.octets > self._largest + len(_END):
             self.is_too_large = True
         elif not self.found_no_room:
-            self.found_no_room = not self._budget.take(len(piece))
+            self.found_no_room = not self._budget.take(self._owner, len(piece))
         if self.is_too_large or self.found_no_room:
             self.drop()
         else:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Table, create_engine, event, literal, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -23,6 +25,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from app.domain.errors import ServiceUnavailable
 from app.store.engine import database_trouble
 from app.store.engine.postgres_connections import refuse_poolers, require_bounds, watch_connections
+
+if TYPE_CHECKING:
+    from psycopg import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,10 @@ _POSTGRES_OPTIONS: Final = (
     # By default the planner assumes that a random page costs four times as much as the next one, which no longer
     # holds for disks: it would read a list of some hundred addresses whole, for each email.
     " -c random_page_cost=1.1"
+)
+_AWAY: Final = (
+    *(OperationalError, InterfaceError, InternalError),
+    *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),
 )
 _SUPERSEDED = frozenset({"40P01", "40001"})  # a deadlock, or no serial order: rolled back for certain
 
@@ -141,8 +150,11 @@ class Database:
         patience = replace(patience, connections=pool_size) if pool_size else patience
         self.engine = make_engine(url, patience=patience, pooled=pooled)
         self._reader = self.engine.execution_options(postern_reading=True)
-        on_postgres = self.engine.dialect.name == "postgresql"
-        self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if on_postgres else self._reader
+        self.on_postgres = self.engine.dialect.name == "postgresql"
+        self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.on_postgres else self._reader
+        if self.on_postgres:
+            one = replace(patience, connections=1, more=0)
+            self._by_statement = make_engine(url, patience=one, pooled=pooled, autocommit=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -167,6 +179,23 @@ class Database:
         """
         with _translated(), self._asker.connect() as connection:
             yield connection
+
+    @contextmanager
+    def by_statement(self) -> Iterator["Cursor[Any]"]:
+        """A cursor of the driver on which each statement, or each pipeline, is a transaction. PostgreSQL alone.
+
+        Neither BEGIN nor COMMIT travels, and SQLAlchemy is not between: for a single statement, that is most of what it
+        costs. Raises `ServiceUnavailable` as `transaction` does; other errors are psycopg's, and were rolled back.
+        """
+        with _translated():
+            pooled = self._by_statement.raw_connection()
+            try:
+                yield cast("Cursor[Any]", pooled.cursor())
+            finally:
+                connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+                if connection.info.transaction_status is not TransactionStatus.IDLE:
+                    pooled.invalidate()
+                pooled.close()
 
     def trouble(self, error: ServiceUnavailable) -> str:
         """Which server said what when it raised this error: for the operator, not for a client."""
@@ -193,6 +222,8 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+        if self.on_postgres:
+            self._by_statement.dispose()
 
 
 @contextmanager
@@ -200,8 +231,8 @@ def _translated() -> Iterator[None]:
     # Internal errors are the server's, not ours: it is a replica, was made read-only, or exceeds a quota of its disk.
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) in _SUPERSEDED:
+    except (*_AWAY, PoolTimeout) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) in _SUPERSEDED:
             raise RolledBack("The database ended this work in favour of other work.", retry_after=1) from error
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
 
@@ -225,10 +256,11 @@ def add_once(connection: Connection, table: Table, **values: Any) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def make_engine(url: str, *, patience: Patience = WORKING, pooled: bool = False) -> Engine:
+def make_engine(url: str, *, patience: Patience = WORKING, pooled: bool = False, autocommit: bool = False) -> Engine:
     """An engine with the bounds above. `url` is a SQLAlchemy URL of PostgreSQL or SQLite.
 
-    If it is `pooled`, no statement is prepared on the server, and the role must have the bounds.
+    If it is `pooled`, no statement is prepared on the server, and the role must have the bounds. With `autocommit` each
+    statement on PostgreSQL is a transaction.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -245,6 +277,7 @@ def make_engine(url: str, *, patience: Patience = WORKING, pooled: bool = False)
         max_overflow=patience.more,
         pool_timeout=patience.connection_s,
         connect_args={
+            "autocommit": autocommit,
             "connect_timeout": min(3, int(patience.connection_s)),
             "application_name": "postern",
             **({"prepare_threshold": None} if pooled else {"options": f"{_POSTGRES_OPTIONS} {bounded}"}),

@@ -5,8 +5,10 @@ quote a user, a host and a file at most: no statement, and no value of one.
 """
 
 import re
+import sqlite3
 from typing import Final
 
+import psycopg
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +19,10 @@ _LONGEST: Final = 200
 _SLOW: Final = re.compile(r"statement timeout|lock timeout|idle-in-transaction timeout|database is locked")
 
 
+class Unusable(psycopg.OperationalError):
+    """A server that answers and is not used as it is; the text says what to change, and is for the operator alone."""
+
+
 def in_words(error: BaseException | None, url: URL) -> str:
     """Which server said what; `error` is the cause of a `ServiceUnavailable`."""
     return f"{_server(url)} {_said(error)}"
@@ -25,18 +31,22 @@ def in_words(error: BaseException | None, url: URL) -> str:
 def _server(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return f"The file {url.database or '(in memory)'}"
-    host = url.host or url.query.get("host") or "the local socket"
-    return f"The server at {host}:{url.port or 5432}, database {url.database or '(default)'},"
+    named = url.host or url.query.get("host") or "the local socket"
+    place = f"{named}:{url.port or 5432}" if isinstance(named, str) else " or ".join(named)
+    return f"The server at {place}, database {url.database or '(default)'},"
 
 
 def _said(error: BaseException | None) -> str:
     if isinstance(error, PoolTimeout):
         return "answers, but all connections of this process are in use."
-    if not isinstance(error, DBAPIError) or error.orig is None:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(said, (psycopg.Error, sqlite3.Error)):
         return "did not answer in time."
-    text = str(error.orig)
+    text = str(said)
+    if isinstance(said, Unusable):
+        return f"is not used: {text}"
     if _SLOW.search(text):
         return "answers too slowly, or another session keeps a lock."
     first = next(iter(text.splitlines()), "")
-    reason = _BEFORE_THE_REASON.sub("", first, count=1).strip(" .")[:_LONGEST] or type(error.orig).__name__
+    reason = _BEFORE_THE_REASON.sub("", first, count=1).strip(" .")[:_LONGEST] or type(said).__name__
     return f"cannot be used: {reason}."

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from app.domain.errors import ServiceUnavailable
+from app.store.engine.database_trouble import Unusable
 
 _REFUSED: Final = "unsupported startup parameter"
 """How PgBouncer begins its refusal of `options`."""
@@ -20,7 +20,7 @@ _ASKED: Final = (
 _UTC: Final = frozenset({"UTC", "Etc/UTC"})
 
 
-class UnexpectedPooler(ServiceUnavailable):
+class UnexpectedPooler(Unusable):
     """A pooler stands before PostgreSQL, and the settings do not say so: only another setting helps."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ def is_pooled(connection: psycopg.Connection[Any]) -> bool:
 
 
 def require_bounds(connection: psycopg.Connection[Any], bounds_ms: dict[str, int]) -> None:
-    """Raise `ServiceUnavailable` unless the role has each of these timeouts, or a shorter one, and reads times in UTC.
+    """Raise `Unusable` unless the role has each of these timeouts, or a shorter one, and reads times in UTC.
 
     The text says what an administrator has to run.
     """
@@ -53,16 +53,16 @@ def require_bounds(connection: psycopg.Connection[Any], bounds_ms: dict[str, int
         lacks.append("timezone = 'UTC'")
     if lacks:
         statements = " ".join(f"ALTER ROLE {role} SET {one};" for one in lacks)
-        raise ServiceUnavailable(
+        raise Unusable(
             f"A pooler passes on no timeouts, and the role has none of its own: run {statements} "
-            "Then have the pooler connect anew (RECONNECT).",
-            retry_after=1,
+            "Then have the pooler connect anew (RECONNECT)."
         )
 
 
 def _asked(connection: psycopg.Connection[Any], query: str, values: tuple[object, ...]) -> list[Any]:
-    """The rows, without a transaction that stays open."""
-    with connection.cursor() as cursor:
-        rows = cursor.execute(query.encode(), values).fetchall()
-    connection.rollback()
+    """The rows, in one round trip: no transaction is begun for them."""
+    as_before = connection.autocommit
+    connection.autocommit = True
+    rows = connection.execute(query.encode(), values).fetchall()
+    connection.autocommit = as_before
     return rows

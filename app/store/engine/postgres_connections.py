@@ -18,11 +18,11 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.domain.errors import ServiceUnavailable
 from app.store.engine import pooler
+from app.store.engine.database_trouble import Unusable
 
 STANDBY: Final = (
-    "The database is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
+    "It is a read-only standby, as an old primary is after a fail-over: name the primary in DATABASE_URL, "
     "or an address that follows it."
 )
 _SILENT_S: Final = 7.0
@@ -84,7 +84,7 @@ def _refuse_standbys(engine: Engine) -> None:
             connection.rollback()
         if in_standby in {"on", True}:
             connection.close()
-            raise ServiceUnavailable(STANDBY, retry_after=1)
+            raise Unusable(STANDBY)
 
 
 def refuse_poolers(engine: Engine) -> None:
@@ -104,7 +104,7 @@ def require_bounds(engine: Engine, bounds_ms: dict[str, int]) -> None:
     def refuse(connection: Any, _record: Any) -> None:
         try:
             pooler.require_bounds(connection, bounds_ms)
-        except ServiceUnavailable:
+        except Unusable:
             connection.close()
             raise
 

@@ -15,12 +15,13 @@ KEY: Final = "postern:ready"
 QUEUE: Final = "postern:broker:ready"
 LASTS_MS: Final = 10_000
 
+_NO_EVICTION: Final = "noeviction"
 _CLUSTER: Final = "It is a Redis Cluster, which is not supported: name one primary (cluster mode disabled)."
 # The first match counts, so the more specific ones come first.
 _OF_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     (
         (MasterNotFoundError,),
-        "No Sentinel names its primary: look whether they run, and whether the URL has their service and password.",
+        "No Sentinel names its primary: look whether they run, and at service, password and certificates in the URL.",
     ),
     (
         (exceptions.ReadOnlyError,),
@@ -36,11 +37,11 @@ _OF_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     ),
     (
         (exceptions.OutOfMemoryError,),
-        "It is full (`maxmemory` with `noeviction`): give it more memory, or remove what is not Postern's.",
+        "It is full (`maxmemory`): give it more memory, or remove what is not Postern's.",
     ),
     (
         (exceptions.NoPermissionError, exceptions.AuthorizationError),
-        "Its user lacks a permission: allow all commands but dangerous ones on the keys `postern:*`.",
+        "Its user lacks a permission: give it the rules of docs/operations.md.",
     ),
     (
         (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError),
@@ -75,6 +76,21 @@ def of_broker(redis: Redis) -> str | None:
         pipeline.execute()
 
     return _asked(redis, pass_through)
+
+
+def may_evict(redis: Redis) -> str | None:
+    """What to do about a Redis that deletes keys when it is full; None for one that does not, or does not say.
+
+    Only a hint and some seconds are lost with them, and with those that expire the send rate of a moment.
+    """
+    try:
+        memory = redis.info("memory")
+    except (exceptions.RedisError, OSError):
+        return None
+    policy = memory.get("maxmemory_policy", _NO_EVICTION)
+    if not memory.get("maxmemory") or policy == _NO_EVICTION:
+        return None
+    return f"When it is full it deletes keys (`maxmemory-policy` {policy}): set `{_NO_EVICTION}`, and watch its memory."
 
 
 def is_cluster(redis: Redis) -> bool:

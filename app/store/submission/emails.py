@@ -96,7 +96,7 @@ def add(connection: Connection, new: Sequence[NewEmail]) -> None:
     Compared with one statement over arrays, this costs a single email half the CPU, and a hundred of them no more.
     """
     rows = [
-        _recipient_values(email, position, recipient)
+        recipient_values(email, position, recipient)
         for email in new
         for position, recipient in enumerate(email.recipients)
     ]
@@ -105,7 +105,7 @@ def add(connection: Connection, new: Sequence[NewEmail]) -> None:
     ]
     later = [row for row in rows if row["due_at"] is not None]
     for statement, given in (
-        (_ADD_EMAILS, [_email_values(email) for email in new]),
+        (_ADD_EMAILS, [email_values(email) for email in new]),
         (_ADD_AT_ONCE, at_once),
         (_ADD_LATER, later),
     ):
@@ -204,7 +204,8 @@ def _owned(query: Select[Any], app_id: UUID | None) -> Select[Any]:
     return query if app_id is None else query.where(emails.c.app_id == app_id)
 
 
-def _email_values(email: NewEmail) -> dict[str, Any]:
+def email_values(email: NewEmail) -> dict[str, Any]:
+    """The columns of an email, but for its time."""
     return {
         "id": email.id,
         "app_id": email.app_id,
@@ -227,7 +228,8 @@ def _email_values(email: NewEmail) -> dict[str, Any]:
     }
 
 
-def _recipient_values(email: NewEmail, position: int, recipient: NewRecipient) -> dict[str, Any]:
+def recipient_values(email: NewEmail, position: int, recipient: NewRecipient) -> dict[str, Any]:
+    """The columns of a recipient, but for its times."""
     return {
         "id": recipient.id,
         "email_id": email.id,

@@ -10,14 +10,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Executable, bindparam, delete, literal, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.postgresql.dml import Insert as PostgresInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects.sqlite.dml import Insert as SqliteInsert
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.domain.errors import ConcurrentIdempotentRequests
 from app.store.engine.database import ahead, now
 from app.store.tables.core import idempotency_keys
 
 Json = dict[str, Any]
+NewKeys = PostgresInsert | SqliteInsert
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -93,7 +97,11 @@ def _taken(
 def _taking(dialect: str, lasts_s: int) -> Executable:
     """An insert that yields to a key which has not expired, and locks it: a later read sees what was in the way."""
     insert_once = postgresql_insert if dialect == "postgresql" else sqlite_insert
-    new = insert_once(idempotency_keys).values(expires_at=ahead(literal_column(str(lasts_s))))
+    return unless_taken(insert_once(idempotency_keys).values(expires_at=ahead(literal_column(str(lasts_s)))))
+
+
+def unless_taken(new: NewKeys) -> ReturningInsert[tuple[UUID, str]]:
+    """An insert of keys that leaves out those that are taken and have not expired. It returns the others."""
     return new.on_conflict_do_update(
         index_elements=[idempotency_keys.c.app_id, idempotency_keys.c.key],
         set_={name: new.excluded[name] for name in ("fingerprint", "answer", "expires_at")},
@@ -116,7 +124,7 @@ def recall(connection: Connection, *, app_id: UUID, key: str) -> Remembered | No
 
 def recall_all(connection: Connection, *, app_id: UUID, keys: Collection[str]) -> dict[str, Remembered]:
     """The rows of these idempotency keys of this application, of those that are there and have not expired."""
-    query = select(*idempotency_keys.c["key", "fingerprint", "answer"]).where(
+    query = select(idempotency_keys.c.key, idempotency_keys.c.fingerprint, idempotency_keys.c.answer).where(
         idempotency_keys.c.app_id == app_id, idempotency_keys.c.key.in_(keys), idempotency_keys.c.expires_at > now()
     )
     return {row.key: Remembered(bytes(row.fingerprint), row.answer) for row in connection.execute(query)}

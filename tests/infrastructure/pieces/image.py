@@ -155,7 +155,7 @@ def _copy(image: Image, words: list[str], stages: Mapping[str, Image]) -> None:
     """What Docker copies: a file to its name, or the content of a folder; compiled files are not in the context."""
     context, left_out = CHECKOUT, shutil.ignore_patterns("__pycache__")
     if words[0].startswith("--from="):
-        context, left_out, words = stages[words[0].partition("=")[2]].root, None, words[1:]
+        context, left_out, words = stages[words[0].partition("=")[2]].root, shutil.ignore_patterns(), words[1:]
     *sources, wanted = words
     target = image.root / str(Path(image.directory) / wanted)[1:]
     for source in sources:

@@ -1,4 +1,4 @@
-"""PgBouncer before the database of a stage, in transaction mode, and the settings that the role needs for that."""
+"""PgBouncer with TLS before the database of a stage, and the settings that the role of the gateway needs for that."""
 
 import os
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from tests.chaos.stage.machines import Machine
 from tests.chaos.stage.site import Reached, Site, own_postgres, user_of_postgres
 from tests.infrastructure.pieces.programs import listens, program
 from tests.support.servers.servers import Postgres
+from tests.support.servers.tls import self_signed
 
 ROLE_SETTINGS: Final = {
     "statement_timeout": "'5s'",
@@ -34,18 +35,21 @@ class Pooler:
         sockets = site.root / "postgres"
         for name, value in ROLE_SETTINGS.items():
             Postgres(sockets).execute(f"ALTER ROLE postgres SET {name} = {value}")
-        port = self.start(site, sockets)
-        gateway = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
+        port, certificate = self._start(site, sockets)
+        verified = f"sslmode=verify-full&sslrootcert={certificate}"
+        gateway = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern?{verified}"
         return replace(reached, gateway=gateway, variables={"DATABASE_POOLED": "true"})
 
-    def start(self, site: Site, sockets: Path) -> int:
-        """Start it before the server with this folder of sockets. The port that it listens on."""
+    def _start(self, site: Site, sockets: Path) -> tuple[int, Path]:
+        """Start it before the server with this folder of sockets. The port that it listens on, and its certificate."""
         user, port = user_of_postgres(), free_port()
         directory = site.folder("pgbouncer", user=user)
+        certificate, _ = self_signed(directory, "127.0.0.1")
         file = directory / "pgbouncer.ini"
         file.write_text(self._ini(directory, sockets, port))
         if user is not None:
-            os.chown(file, *user)
+            for one in directory.iterdir():
+                os.chown(one, *user)
         site.start(
             Machine(
                 name="pgbouncer",
@@ -55,7 +59,7 @@ class Pooler:
                 user=user,
             )
         )
-        return port
+        return port, certificate
 
     def _ini(self, directory: Path, sockets: Path, port: int) -> str:
         lines = {
@@ -64,6 +68,9 @@ class Pooler:
             "unix_socket_dir": directory,
             "auth_type": "any",
             "pool_mode": self.mode,
+            "client_tls_sslmode": "require",
+            "client_tls_cert_file": directory / "certificate.pem",
+            "client_tls_key_file": directory / "key.pem",
             "default_pool_size": 10,
             "max_client_conn": 300,
         }

@@ -37,6 +37,16 @@ def test_a_presigned_url_is_a_call(door: Door) -> None:
     assert (refused.status, b"<Code>SignatureDoesNotMatch</Code>" in refused.data) == (403, True)
 
 
+def test_a_query_has_one_meaning(door: Door) -> None:
+    """A plus that was signed cannot be made a space on the way, though a signature is the same for both."""
+    named = {"EmailAddress": "ann+b@example.com"}
+    client = door.client("ses")
+    url = client.generate_presigned_url("verify_email_identity", named, ExpiresIn=60, HttpMethod="GET")
+    assert urllib3.request("GET", url, retries=False).status == 200
+    refused = urllib3.request("GET", url.replace("%2B", "+"), retries=False)
+    assert (refused.status, b"<Code>IncompleteSignature</Code>" in refused.data) == (400, True)
+
+
 def test_another_host_is_refused(door: Door) -> None:
     """A proxy that replaces the `Host` header breaks the signature, and the refusal says where to look."""
     url = door.client("ses", as_=door.credentials()).generate_presigned_url("get_send_quota", HttpMethod="GET")

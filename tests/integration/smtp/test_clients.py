@@ -23,7 +23,7 @@ from tests.support.smtp.clients.stage import Account, Refused, Stage, stage_in
 Sends = Callable[[Account, Email], str]
 
 SUPPRESSED = "5.7.1 The address is on the suppression list (manual)."
-NO_ADDRESS = "5.1.3 The domain has at least one dot."
+NO_ADDRESS = "5.1.3 The domain has at least one dot: "
 NOT_ALLOWED = "5.7.1 This application may not send from this address; it may send from @example.com."
 TOO_LARGE = "5.3.4 The message is larger than SIZE allows"
 OVER_LIMIT = "4.7.1 "
@@ -110,7 +110,7 @@ def test_a_postfix_relays_by_the_door(stage: Stage) -> None:
         until(lambda: not relay.reasons())
         assert stage.sent("By Postfix") == ["ann@example.net"]
         bounces = [" ".join(one.split()) for one in relay.bounces()]
-        too_large = "exceeds size limit 41943040 of server 127.0.0.1"  # Postfix believes SIZE, and does not ask
+        too_large = "exceeds size limit 31424512 of server 127.0.0.1"  # Postfix believes SIZE, and does not ask
         for reason in (SUPPRESSED, NO_ADDRESS, NOT_ALLOWED.partition(";")[0], too_large):
             assert sum(reason in one for one in bounces) == 1, reason
         assert len(bounces) == 4

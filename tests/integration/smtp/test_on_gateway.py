@@ -27,6 +27,7 @@ from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
 from tests.support.gateway.forgetting import forget
 from tests.support.gateway.gateways import issue
+from tests.support.gateway.rows import count
 from tests.support.smtp.doors import RunningDoor, serving
 
 FROM = "org@example.com"
@@ -123,7 +124,10 @@ def test_a_recipient_of_one_stream_is_judged_with_the_message(
     "address, expected",
     [
         ("ann", "5.1.3 Give one address, with exactly one @."),
-        ("ann@localhost", "5.1.3 The domain has at least one dot."),
+        (
+            "ann@localhost",
+            "5.1.3 The domain has at least one dot: each host has its own localhost.",
+        ),
         ("j\u00f6rg@example.net", "5.1.3 The part before @ is ASCII: SES does not take other letters there."),
     ],
 )
@@ -192,6 +196,14 @@ def test_a_key_that_does_not_open_the_door_is_refused(gateway: Gateway, door: Ru
     assert answer == (535, b"5.7.8 This key lacks the scope smtp.")
 
 
+def test_a_key_that_may_not_send_begins_no_message(gateway: Gateway, door: RunningDoor) -> None:
+    """It is told so at MAIL, also at once after it has signed in."""
+    key = issue(gateway, app="reader", scopes=frozenset({Scope.EMAILS_READ, Scope.SMTP}))
+    with door.client() as client:
+        client.login(*credentials(key))
+        assert client.mail(FROM) == (550, b"5.7.1 This key lacks the scope emails:send.")
+
+
 def test_without_the_database_nothing_is_accepted(client: smtplib.SMTP, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer is 4xx, so that clients try again, and the session goes on when it is back."""
 
@@ -258,10 +270,19 @@ def test_a_repetition_does_not_reach_a_person_who_was_forgotten(gateway: Gateway
 def test_a_revoked_key_begins_no_message(
     gateway: Gateway, key: Issued, door: RunningDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that is signed in already ends once the key is not trusted any longer, within five seconds."""
+    """A session that is signed in already ends once the key is not trusted any longer, within five seconds.
+
+    A message that is under way is not accepted, however long it takes.
+    """
     monkeypatch.setattr(trusted_keys, "_TRUSTED_FOR_S", 0.0)
     monkeypatch.setattr(connection, "_KEY_TRUSTED_FOR_S", 0.0)
     with door.client() as client:
         client.login(*credentials(key))
-        gateway.issue_keys.revoke(operator("test"), key.key.public_id)
+        with door.client() as slow:
+            slow.login(*credentials(key))
+            assert (slow.mail(FROM)[0], slow.rcpt("ann@example.net")[0], slow.docmd("DATA")[0]) == (250, 250, 354)
+            gateway.issue_keys.revoke(operator("test"), key.key.public_id)
+            slow.send(PLAIN + b".\r\n")
+            assert slow.getreply()[0] == 421
         assert client.docmd(f"MAIL FROM:<{FROM}>")[0] == 421
+    assert count(gateway, "emails") == 0

@@ -21,6 +21,8 @@ from tests.support.gateway.gateways import ScriptedMailer, caller
 from tests.support.gateway.rows import count, rows
 
 PATIENCE_S = 30.0
+FOR_TWO = submission("ann@example.net", "bob@example.net")
+"""An email that is committed in a transaction on PostgreSQL too; `commits` has those to one recipient."""
 POSTING = "posting"
 
 
@@ -55,7 +57,7 @@ class Turnstile:
 
     def post(self, email: Submission | None = None, *, idempotency: Idempotency | None = None) -> Future[Acceptance]:
         """Accept an email in a thread."""
-        emails = [email or submission("ann@example.net")]
+        emails = [email or FOR_TWO]
         return self._threads.submit(self.gateway.accept, self.who, emails, idempotency=idempotency, answer=ids)
 
     def gather(self, number: int) -> None:
@@ -131,7 +133,7 @@ def test_the_thread_that_commits_rings_for_all_emails(turnstile: Turnstile) -> N
     """Bells ring for emails of either lane, whichever thread has committed them."""
     turnstile.post()
     turnstile.arrived()
-    emails = [replace(submission("ann@example.net"), lane=lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)]
+    emails = [replace(FOR_TWO, lane=lane) for lane in (Lane.TRANSACTIONAL, Lane.BULK)]
     others = [turnstile.post(email) for email in emails]
     turnstile.gather(2)
     turnstile.let_through()
@@ -148,7 +150,7 @@ def test_an_email_that_the_database_refuses_fails_alone(turnstile: Turnstile) ->
     turnstile.post()
     turnstile.arrived()
     good = turnstile.post(idempotency=key("good"))
-    bad = turnstile.post(replace(submission("bob@example.net"), tags=(("bad", object()),)))  # type: ignore[arg-type]
+    bad = turnstile.post(replace(FOR_TWO, tags=(("bad", object()),)))  # type: ignore[arg-type]
     late = turnstile.post()
     turnstile.gather(3)
     for _ in range(3):
@@ -205,7 +207,7 @@ def test_two_processes_and_one_key_make_one_email(turnstile: Turnstile) -> None:
     first = turnstile.post(idempotency=key("invite"))
     turnstile.arrived()
     with ThreadPoolExecutor(1) as elsewhere:
-        emails = [submission("ann@example.net")]
+        emails = [FOR_TWO]
         second = elsewhere.submit(other.accept, turnstile.who, emails, idempotency=key("invite"), answer=ids)
         if gateway.database.engine.dialect.name == "postgresql":
             wait_until(lambda: waiting_for_a_lock(gateway) > 0)

@@ -11,8 +11,8 @@ from app.queue import SETTLE, Bells, Queue, make_celery
 from app.store.engine import redis_trouble
 from app.store.engine.redis import RedisBreaker, connect
 from app.store.suppression.positive_cache import Positives
+from tests.support.redis.sentinels import Watched, watched_redis
 from tests.support.servers.cli import until
-from tests.support.servers.sentinels import Watched, watched_redis
 
 PATIENCE_S = 5.0
 

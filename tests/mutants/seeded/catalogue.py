@@ -11,7 +11,7 @@ from tests.mutants.seeded.feedback import OF_NOTIFICATIONS, OF_QUEUES
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
 from tests.mutants.seeded.lock_order import OF_ORDER
-from tests.mutants.seeded.operating import OF_THE_HOUSE
+from tests.mutants.seeded.operating import OF_THE_HOUSE, OF_THE_SERVER
 from tests.mutants.seeded.privacy import OF_PEOPLE
 from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS, OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
@@ -109,7 +109,7 @@ MUTANTS: Final = (
     Mutant(
         name="an answer of SES that a read-only database cannot take is dropped",
         file="app/store/engine/database.py",
-        edits=(("InterfaceError, InternalError, PoolTimeout", "InterfaceError, PoolTimeout"),),
+        edits=(("(OperationalError, InterfaceError, InternalError)", "(OperationalError, InterfaceError)"),),
         killed_by="tests/integration/house/test_full_database.py::test_an_answer_of_ses_waits_until_it_can_be_written[ReadOnly]",
     ),
     Mutant(
@@ -195,7 +195,7 @@ MUTANTS: Final = (
     Mutant(
         name="a report counts without a lease",
         file="app/services/sending/record.py",
-        edits=(("TransitionFacts(lease_held=row.lease_token == report.token", "TransitionFacts(lease_held=True"),),
+        edits=(("held = row.lease_token == report.attempt.token", "held = True"),),
         killed_by=f"{_RECORD}::test_a_report_under_another_claim_changes_nothing",
     ),
     Mutant(
@@ -297,5 +297,6 @@ MUTANTS: Final = (
     *OF_THE_CALL,
     *OF_THE_CONSOLE,
     *OF_THE_HOUSE,
+    *OF_THE_SERVER,
     *OF_THE_LIST,
 )

@@ -1,4 +1,4 @@
-"""Mutants of operating: a broker that refuses or gives wrong answers, and a database that moved to another server."""
+"""Mutants of operating: a broker that gives wrong answers, a database that moved, a server that waits for clients."""
 
 from typing import Final
 
@@ -6,11 +6,40 @@ from tests.mutants.mutant import Mutant
 
 _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
+_POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
+_LINE: Final = "tests/unit/web/test_line.py"
+_EXCHANGE: Final = "tests/unit/web/test_exchange.py"
+_BROKER: Final = "tests/unit/worker/test_queue.py"
+_EVICTION: Final = "tests/integration/operating/troubles/test_eviction.py"
 
 OF_THE_HOUSE: Final = (
+    Mutant(
+        name="Celery reads the URL of its broker by itself",
+        file="app/queue.py",
+        edits=(("        broker_write_url=url,\n", ""),),
+        killed_by=f"{_BROKER}::test_the_environment_does_not_undo_the_spelling",
+    ),
+    Mutant(
+        name="a RabbitMQ that confirms nothing holds up its callers",
+        file="app/broker_url.py",
+        edits=(("_AMQP_PATIENCE_S: Final = BROKER_PATIENCE_S / 3", "_AMQP_PATIENCE_S: Final = BROKER_PATIENCE_S"),),
+        killed_by=f"{_BROKER}::test_a_rabbitmq_that_confirms_nothing_is_waited_for_as_briefly_as_a_redis",
+    ),
+    Mutant(
+        name="a Redis that deletes keys is well",
+        file="app/store/engine/redis_trouble.py",
+        edits=(('    if not memory.get("maxmemory") or policy', "    if policy or policy"),),
+        killed_by=f"{_EVICTION}::test_what_a_full_redis_deletes_changes_no_recipient[allkeys-lru]",
+    ),
+    Mutant(
+        name="Sentinels get the password of the primary",
+        file="app/store/engine/sentinel.py",
+        edits=(("sentinel_kwargs=shared | address.login_of_sentinels", "sentinel_kwargs=shared | address.login"),),
+        killed_by="tests/unit/operating/test_sentinel.py::test_each_server_gets_its_own_login_and_both_get_tls",
+    ),
     Mutant(
         name="a server that took over is trusted",
         file="app/store/sending/claims.py",
@@ -115,5 +144,44 @@ OF_THE_HOUSE: Final = (
         ),
         killed_by="tests/integration/operating/alerts/test_watch.py"
         "::test_an_incident_is_announced_when_it_opens_and_when_it_closes[sqlite]",
+    ),
+    Mutant(
+        name="statements are prepared behind a pooler",
+        file="app/store/engine/database.py",
+        edits=(('{"prepare_threshold": None} if pooled', "{} if pooled"),),
+        killed_by=f"{_POOLER}::test_no_statement_is_prepared_on_the_server",
+    ),
+    Mutant(
+        name="a role behind a pooler needs no timeouts",
+        file="app/store/engine/pooler.py",
+        edits=(("if not 0 < setting <= bounds_ms[name]", "if setting < 0"),),
+        killed_by=f"{_POOLER}::test_the_refusal_says_what_to_run",
+    ),
+    Mutant(
+        name="a timeout of a role may be any",
+        file="app/store/engine/pooler.py",
+        edits=(("if not 0 < setting <= bounds_ms[name]", "if setting == 0"),),
+        killed_by=f"{_POOLER}::test_a_bound_that_is_longer_than_ours_is_refused_and_a_shorter_one_is_in_force",
+    ),
+)
+
+OF_THE_SERVER: Final = (
+    Mutant(
+        name="a thread waits for the rest of a short body",
+        file="server/arrival.py",
+        edits=(("if self._length <= HELD_LIMIT and len(come) < whole else", "if self._length < 0 else"),),
+        killed_by=f"{_LINE}::test_a_request_has_arrived_with_its_last_byte_however_it_is_cut",
+    ),
+    Mutant(
+        name="a client may take its answer for ever",
+        file="server/line.py",
+        edits=(("if view and time.monotonic() > self._whole(", "if view and 0.0 > self._whole("),),
+        killed_by=f"{_LINE}::test_a_request_and_an_answer_have_an_end_as_a_whole",
+    ),
+    Mutant(
+        name="a connection is kept after a request that was refused",
+        file="server/exchange.py",
+        edits=(("self._refuse(conn.line, error)\n", "return not self._refuse(conn.line, error)\n"),),
+        killed_by=f"{_EXCHANGE}::test_a_connection_ends_after_a_request_that_failed[ambiguous]",
     ),
 )

@@ -10,6 +10,7 @@ _KEPT = "tests/unit/sending/test_connections.py"
 _REACH = "tests/integration/sending/circuits/test_out_of_reach.py"
 _CHOICE = "tests/integration/aws/test_transport_choice.py"
 _LAST_LOOK = "tests/integration/sending/test_last_look.py"
+_STATEMENT: Final = "tests/integration/submission/commits/test_one_statement.py"
 
 OF_THE_CALL: Final = (
     Mutant(
@@ -207,11 +208,11 @@ OF_THE_CALL: Final = (
         edits=(
             (
                 (
-                    "        with self._parts.database.transaction() as connection:\n"
+                    "        with parts.database.transaction() as connection:\n"
                     "            claim = claim_in_turn(connection, wishes)\n"
                 ),
                 (
-                    "        with suppress(ServiceUnavailable), self._parts.database.transaction() as connection:\n"
+                    "        with suppress(ServiceUnavailable), parts.database.transaction() as connection:\n"
                     "            claim = claim_in_turn(connection, wishes)\n"
                 ),
             ),
@@ -220,15 +221,38 @@ OF_THE_CALL: Final = (
                 "from contextlib import suppress\nfrom dataclasses import dataclass, replace\n",
             ),
             (
-                "        self._parts.calls.make(orders)",
+                "        parts.calls.make(orders)",
                 (
-                    "        call = self._parts.calls.call\n"
+                    "        call = parts.calls.call\n"
                     "        call.parts = replace(call.parts, last_look=lambda _: None)\n"
-                    "        self._parts.calls.make(orders)"
+                    "        parts.calls.make(orders)"
                 ),
             ),
         ),
         killed_by="tests/integration/sending/test_claim_to_record.py::test_a_claim_whose_commit_is_unknown_is_abandoned[sqlite-lost]",
+    ),
+    Mutant(
+        name="an email is added by a statement though its idempotency key is taken",
+        file="app/store/submission/single_emails.py",
+        edits=(
+            (
+                "    is_free = or_(key.is_(None), select(taken.c.app_id).exists())\n",
+                "    is_free = literal_column('true')\n",
+            ),
+        ),
+        killed_by=f"{_STATEMENT}::test_one_key_counts_once_in_a_group",
+    ),
+    Mutant(
+        name="a group of statements is not counted in the tallies",
+        file="app/store/submission/single_emails.py",
+        edits=(("        cursor.connection.execute(_TALLY_GROUP, whole)\n", ""),),
+        killed_by=f"{_STATEMENT}::test_it_is_not_answered_before_its_commit",
+    ),
+    Mutant(
+        name="a statement is committed again after the database was away",
+        file="app/store/engine/database.py",
+        edits=(("    *(psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError),\n", ""),),
+        killed_by=f"{_STATEMENT}::test_when_the_database_goes_away_each_is_told_to_repeat_it",
     ),
     Mutant(
         name="two requests with one idempotency key race",

@@ -49,7 +49,7 @@ def waiting(gateway: Gateway) -> int:
 
 def until_blocked(gateway: Gateway, sessions: int) -> None:
     """Wait until `sessions` sessions wait for a lock."""
-    _wait_until(lambda: waiting(gateway) >= sessions)
+    wait_until(lambda: waiting(gateway) >= sessions)
 
 
 class Others:
@@ -65,7 +65,7 @@ class Others:
         before = waiting(self._gateway)
         future = self._pool.submit(work)
         self._working.append(future)
-        _wait_until(lambda: future.done() or waiting(self._gateway) > before)
+        wait_until(lambda: future.done() or waiting(self._gateway) > before)
         return future
 
     def results(self) -> list[Any]:
@@ -80,8 +80,9 @@ def others(gateway: Gateway) -> Iterator[Others]:
         yield Others(gateway, pool)
 
 
-def _wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
     ends = time.monotonic() + _LONGEST_S
     while not is_so():
-        assert time.monotonic() < ends, "no session waits for a lock"
+        assert time.monotonic() < ends, "it does not come"
         time.sleep(0.01)

@@ -12,6 +12,9 @@ from app.domain.message.mime import RAW_LIMIT, ROOM, MessageRule
 from app.domain.message.raw.rules import FIELD_LIMIT, HEADER_LIMIT, RawRule, broken, pointer_to
 from app.domain.message.text_rules import TextRule, broken_text_rule, detail_of
 
+LARGEST = RAW_LIMIT - ROOM
+"""Octets of a message as a client writes it: with what is added, and in base64, it is as large as SES takes it."""
+
 # Lines that are short enough, each with its CRLF. Possessive: nothing is remembered, however long the message.
 _LINES = re.compile(rb"(?:[^\r\n]{0,%d}+\r\n)*+" % LINE_LIMIT)
 _ADDED_FIELDS = 10
@@ -45,13 +48,13 @@ def with_crlf(raw: bytes) -> bytes:
 
     Raises `InvalidRaw` for a message that is too large, for mixed line ends, NUL octets and lines that are too long.
     """
-    if len(raw) > RAW_LIMIT - ROOM:
+    if len(raw) > LARGEST:
         raise broken(MessageRule.TOO_LARGE)
     if b"\0" in raw:
         raise broken(RawRule.NUL)
     if b"\r" not in raw:
         raw = raw.replace(b"\n", b"\r\n")
-        if len(raw) > RAW_LIMIT - ROOM:
+        if len(raw) > LARGEST:
             raise broken(MessageRule.TOO_LARGE)
     elif not raw.count(b"\r\n") == raw.count(b"\r") == raw.count(b"\n"):
         raise broken(RawRule.LINE_ENDS)

@@ -44,6 +44,10 @@ def test_a_refused_password_is_reported_with_its_user_and_server(postgres: Postg
             "postgresql+psycopg://postern:secret@database.invalid/postern",
             "The server at database.invalid:5432, database postern, cannot be used: failed to resolve host",
         ),
+        (
+            "postgresql+psycopg://postern@/postern?host=127.0.0.1:1&host=127.0.0.1:2&target_session_attrs=read-write",
+            "The server at 127.0.0.1:1 or 127.0.0.1:2, database postern, cannot be used: Connection refused.",
+        ),
         ("sqlite:////nowhere/postern.sqlite3", "The file /nowhere/postern.sqlite3 cannot be used: unable to open"),
     ],
 )
