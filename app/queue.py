@@ -12,7 +12,7 @@ from enum import StrEnum
 from celery import Celery
 from redis import Redis
 
-from app.broker_url import BROKER_PATIENCE_S, celery_url, tls_options, transport_options
+from app.broker_url import celery_url, connection_patience_s, tls_options, transport_options
 from app.store.engine.redis import RedisBreaker, ask
 
 BELL_LASTS_MS = 5000
@@ -84,7 +84,8 @@ class Bells:
     def ring(self, bell: Bell) -> bool:
         """Queue the task of `bell` unless it is queued already; False when the broker did not take it.
 
-        Takes 2 s at most and never raises: if the bell did not ring, the sweepers find the work and ring every second.
+        Takes 2 s at most, by `amqps://` 2.5, and never raises: if the bell did not ring, the sweepers find the work
+        and ring every second.
         """
         if not self._first(bell):
             return True
@@ -148,7 +149,7 @@ def make_celery(broker_url: str) -> Celery:
         broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_connection_timeout=BROKER_PATIENCE_S,
+        broker_connection_timeout=connection_patience_s(broker_url),
         broker_read_url=url,
         broker_transport_options=transport_options(broker_url),
         broker_write_url=url,
