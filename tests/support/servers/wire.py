@@ -183,11 +183,10 @@ class Wire:
         for piece in pieces:
             self.socket.sendall(piece)
 
-    def answer(self, *, without_body: bool = False) -> Answered | None:
-        """Read one answer, by its length or in chunks. None when the server closes the connection without one."""
+    def answer(self, *, without_body: bool = False) -> Answered:
+        """Read one answer, by its length or in chunks."""
         line = self._stream.readline()
-        if not line:
-            return None
+        assert line, "the server closed the connection without an answer"
         status = int(line.split()[1])
         fields = dict(self._fields())
         if without_body or status in {100, 204, 304}:
