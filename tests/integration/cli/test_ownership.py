@@ -159,3 +159,10 @@ def test_an_isolated_process_knows_no_other_gateway(
         assert settings.model_fields_set == {"secret_keys"}
         assert ignored == ("CELERY_BROKER_URL", "DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "SES_THREADS")
     assert settings.celery_broker_url == ""
+
+
+@pytest.mark.parametrize("scheme", ["sentinel", "sentinels"])
+def test_what_is_behind_sentinels_is_not_taken(scheme: str) -> None:
+    """It is never a Redis for trying out, and the mark could be on any of its servers."""
+    with pytest.raises(CommandFailed, match="need the address of a Redis itself"):
+        take_redis(f"{scheme}://host/main/0")
