@@ -15,6 +15,7 @@ from app.store.engine.sentinel import SCHEMES as OF_SENTINELS
 from app.store.engine.sentinel import SentinelAddress, sentinel_address
 
 BROKER_PATIENCE_S: Final = 1.8
+_AMQP_PATIENCE_S: Final = BROKER_PATIENCE_S / 3
 _SENTINEL_PATIENCE_S: Final = 0.2
 _TLS: Final = "ssl_"
 
@@ -63,6 +64,11 @@ def transport_options(url: str) -> dict[str, Any]:
     return TRANSPORT_OPTIONS["sentinel"] | {"master_name": address.service, "sentinel_kwargs": _for_sentinels(address)}
 
 
+def connection_patience_s(url: str) -> float:
+    """How long to wait for a connection, in seconds; by `amqps://` that is how long each later answer may take, too."""
+    return _AMQP_PATIENCE_S if "amqp" in urlsplit(url).scheme else BROKER_PATIENCE_S
+
+
 def _celery_url(url: str) -> str:
     parts = urlsplit(url)
     address = sentinel_address(url)
@@ -99,12 +105,12 @@ _REDIS: Final = {
     "visibility_timeout": 300,
 }
 # A frozen RabbitMQ, or one that has raised an alarm, confirms nothing. What waits then, one after the other, are the
-# publication, the close of the channel and that of the connection.
+# publication, the close of the channel, that of the connection, and with TLS that of TLS.
 _AMQP: Final = {
     "confirm_publish": True,
     "max_retries": 0,
-    "read_timeout": BROKER_PATIENCE_S / 3,
-    "write_timeout": BROKER_PATIENCE_S / 3,
+    "read_timeout": _AMQP_PATIENCE_S,
+    "write_timeout": _AMQP_PATIENCE_S,
 }
 
 # By the scheme of the URL, in seconds.

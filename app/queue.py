@@ -12,8 +12,8 @@ from enum import StrEnum
 from celery import Celery
 from redis import Redis
 
-from app.broker_url import BROKER_PATIENCE_S, celery_url, tls_options, transport_options
-from app.store.engine.redis import RedisBreaker
+from app.broker_url import celery_url, connection_patience_s, tls_options, transport_options
+from app.store.engine.redis import RedisBreaker, ask
 
 BELL_LASTS_MS = 5000
 RINGS_UNREMEMBERED_EVERY_S = 1.0
@@ -84,7 +84,8 @@ class Bells:
     def ring(self, bell: Bell) -> bool:
         """Queue the task of `bell` unless it is queued already; False when the broker did not take it.
 
-        Takes 2 s at most and never raises: if the bell did not ring, the sweepers find the work and ring every second.
+        Takes 2 s at most, by `amqps://` 2.5, and never raises: if the bell did not ring, the sweepers find the work
+        and ring every second.
         """
         if not self._first(bell):
             return True
@@ -109,7 +110,7 @@ class Bells:
         A ring for every email of a busy moment would fill the broker with tasks, and all others would wait for them.
         """
         return self._breaker.call(
-            lambda: bool(self._redis.set(_key(bell), 1, nx=True, px=BELL_LASTS_MS)),
+            lambda: bool(ask(self._redis, "SET", _key(bell), 1, "NX", "PX", BELL_LASTS_MS)),
             otherwise=lambda: self._first_here(bell),
         )
 
@@ -148,7 +149,7 @@ def make_celery(broker_url: str) -> Celery:
         broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_connection_timeout=BROKER_PATIENCE_S,
+        broker_connection_timeout=connection_patience_s(broker_url),
         broker_read_url=url,
         broker_transport_options=transport_options(broker_url),
         broker_write_url=url,

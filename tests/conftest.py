@@ -27,6 +27,7 @@ from app.cli.shell.operated_gateway import isolate
 from app.store.engine import database
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import head_revision
+from simulator.sns.signing import new_key
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
 from tests.support.gateway.orderings import dealt
 from tests.support.libraries.botocore_once import describe_aws_once
@@ -151,12 +152,14 @@ def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def made_once() -> Iterator[None]:
     """What libraries make anew for every gateway and application is made once, as far as no test can tell.
 
-    Every gateway that is built also asks for the newest migration; alembic would compile all of them for each.
+    Every gateway that is built also asks for the newest migration; alembic would compile all of them for each. And
+    every simulator makes a key, which takes longer than all else that it does.
     """
     with pytest.MonkeyPatch.context() as patch:
         describe_aws_once(patch)
         parse_routes_once(patch)
         patch.setattr("app.wiring.operating.head_revision", cache(head_revision))
+        patch.setattr("simulator.sns.signing.new_key", cache(new_key))
         yield
 
 

@@ -177,7 +177,7 @@ class Connection(asyncio.Protocol):
             return
         if not self._wire.is_ending:
             self._wire.flush()
-            self._wire.read(more=len(self._buffer) < _READS_AHEAD)
+            self._wire.read(more=len(self._buffer) < _READS_AHEAD and not self._is_deaf)
             if self._wire.heard_end and not self._is_busy:
                 self._wire.end()
 

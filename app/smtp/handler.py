@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import structlog
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import PosternError
+from app.domain.errors import InvalidApiKey, PosternError, RestrictedApiKey
 from app.services.submission.check import Obstacle
 from app.services.submission.doors.submit_raw import RawReceipt
 from app.smtp import verdicts
@@ -77,12 +77,17 @@ class Handler:
     def _submit(self, work: Submit, raw: bytes | None, session: str) -> Reply:
         if raw is None:
             return replies.BAD_LINES_IN_MESSAGE
-        content = content_of(work.caller, raw) if self._knows_repeats else None
-        receipt = self._services.submit(work.caller, raw, work.recipients, content=content)
+        try:
+            # A message may be under way for a quarter of an hour, and its key was revoked meanwhile.
+            caller = self._services.authenticate(work.credentials.user, work.credentials.password)
+        except (InvalidApiKey, RestrictedApiKey) as error:
+            return verdicts.of_key(error)
+        content = content_of(caller, raw) if self._knows_repeats else None
+        receipt = self._services.submit(caller, raw, work.recipients, content=content)
         log.info(
             "smtp_accepted",
             session=session,
-            key=work.caller.actor,
+            key=caller.actor,
             email=receipt.id,
             recipients=len(work.recipients),
             octets=len(raw),

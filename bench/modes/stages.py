@@ -121,8 +121,7 @@ class Way:
         outcomes = self._call(meter, envelopes)
         meter(NOTE, BATCH, lambda: self._note(claim.emails, outcomes))
         reports = [
-            Report(attempt=attempt, token=claim.token, result=outcome)
-            for attempt, outcome in zip(claim.emails, outcomes, strict=True)
+            Report(attempt=attempt, result=outcome) for attempt, outcome in zip(claim.emails, outcomes, strict=True)
         ]
         meter(RECORD, BATCH, lambda: self._parts.record(reports))
         self._hear(meter, reports)

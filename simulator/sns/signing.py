@@ -72,7 +72,10 @@ class Signer:
         name = certificate_name(region)
         if not _is_usable(self.certificate_path, key_path, name=name, now=now):
             _make(self.certificate_path, key_path, name=name, now=now)
-        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
+        # It is the key that was made below: to look for a weakness in it takes longer than all else at the start.
+        key = serialization.load_pem_private_key(
+            key_path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError(f"{key_path} holds no RSA key")
         self._key = key
@@ -98,8 +101,13 @@ def _is_usable(certificate_path: Path, key_path: Path, *, name: str, now: dateti
     return names == [name] and now < certificate.not_valid_after_utc - RENEW_BEFORE
 
 
+def new_key() -> rsa.RSAPrivateKey:
+    """Return a key as long as those of SNS."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def _make(certificate_path: Path, key_path: Path, *, name: str, now: datetime) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         x509.CertificateBuilder()

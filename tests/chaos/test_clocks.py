@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import pytest
 import urllib3
 from sqlalchemy import func, select
 
@@ -100,9 +101,9 @@ class Play:
         return stored, stored - (waiting or 0)
 
 
-@contextmanager
-def playing() -> Iterator[Play]:
-    """A stage with right clocks, in a directory that PostgreSQL's user may enter."""
+@pytest.fixture(scope="module")
+def play() -> Iterator[Play]:
+    """A stage whose clocks are right, and have to be so again, in a directory that PostgreSQL's user may enter."""
     with TemporaryDirectory(prefix="postern-clocks-") as directory, ExitStack() as ending:
         clocks = Clocks(Path(directory) / "clocks", "web", "worker", "beat")
         stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), variables=clocks.variables))
@@ -117,21 +118,22 @@ def playing() -> Iterator[Play]:
         database.close()
 
 
-def test_a_web_process_with_a_wrong_clock_does_as_the_database_says() -> None:
+def test_a_web_process_with_a_wrong_clock_does_as_the_database_says(play: Play) -> None:
     """Emails, schedules, expiries, suppressions and events, with the clocks of web and beat off both ways."""
-    with playing() as play:
-        for seconds in (HOUR, -HOUR, DAY, -DAY):
-            play.put("web", seconds)
-            play.put("beat", seconds)
-            assert_answers_show_another_time(play, seconds)
-            name = f"{seconds}@example.net".replace("-", "minus-")
-            emails = due_by_the_database(play, name)
-            suppressions_last_as_long_as_the_database_says(play, name)
-            a_bounce_counts_and_a_removal_sticks(play, name)
-            for address, (email, due) in emails.items():
-                play.reaches(email, "delivered")
-                (taken,) = play.taken(address)
-                assert taken >= due
+    for seconds in (HOUR, -HOUR, DAY, -DAY):
+        play.put("web", seconds)
+        play.put("beat", seconds)
+        assert_answers_show_another_time(play, seconds)
+        name = f"{seconds}@example.net".replace("-", "minus-")
+        emails = due_by_the_database(play, name)
+        suppressions_last_as_long_as_the_database_says(play, name)
+        a_bounce_counts_and_a_removal_sticks(play, name)
+        for address, (email, due) in emails.items():
+            play.reaches(email, "delivered")
+            (taken,) = play.taken(address)
+            assert taken >= due
+    play.put("web", 0)
+    play.put("beat", 0)
 
 
 def assert_answers_show_another_time(play: Play, seconds: int) -> None:
@@ -180,26 +182,25 @@ def a_bounce_counts_and_a_removal_sticks(play: Play, name: str) -> None:
     assert not play.is_suppressed(address)
 
 
-def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right() -> None:
+def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right(play: Play) -> None:
     """A running call ends normally; then SES refuses and all emails wait with the reason; then each is sent once."""
-    with playing() as play:
-        for seconds in (DAY, -HOUR):
-            name = f"{seconds}@example.net".replace("-", "minus-")
-            on_the_wire = a_call_that_is_on(play, f"on-the-wire-{name}", seconds)
-            guests = [f"guest-{number}-{name}" for number in range(3)]
-            waiting = [play.submit(guest) for guest in guests]
-            reason = until(lambda: reason_to_wait(play))
-            assert "clock of this worker's host is wrong" in reason
-            assert {play.state(email) for email in waiting} <= WAITING
-            assert {play.row(email).attempts for email in waiting} == {0}
-            assert [play.taken(guest) for guest in guests] == [[], [], []]
+    for seconds in (DAY, -HOUR):
+        name = f"{seconds}@example.net".replace("-", "minus-")
+        on_the_wire = a_call_that_is_on(play, f"on-the-wire-{name}", seconds)
+        guests = [f"guest-{number}-{name}" for number in range(3)]
+        waiting = [play.submit(guest) for guest in guests]
+        reason = until(lambda: reason_to_wait(play))
+        assert "clock of this worker's host is wrong" in reason
+        assert {play.state(email) for email in waiting} <= WAITING
+        assert {play.row(email).attempts for email in waiting} == {0}
+        assert [play.taken(guest) for guest in guests] == [[], [], []]
 
-            play.put("worker", 0)
-            for email in waiting:
-                play.reaches(email, "delivered")
-            assert reason_to_wait(play) == ""
-            assert [len(play.taken(one)) for one in (f"on-the-wire-{name}", *guests)] == [1, 1, 1, 1]
-            assert not any(play.row(email).possible_duplicate for email in (on_the_wire, *waiting))
+        play.put("worker", 0)
+        for email in waiting:
+            play.reaches(email, "delivered")
+        assert reason_to_wait(play) == ""
+        assert [len(play.taken(one)) for one in (f"on-the-wire-{name}", *guests)] == [1, 1, 1, 1]
+        assert not any(play.row(email).possible_duplicate for email in (on_the_wire, *waiting))
 
 
 def a_call_that_is_on(play: Play, address: str, seconds: int) -> str:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 from typing import Final, Protocol
 
 import structlog
 
 from app.aws.ses.mailer import EarlyMailer
 from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome
-from app.services.sending.call_results import Result
+from app.services.sending.call_results import Report, Result
 from app.services.sending.call_ses import Call
 from app.services.sending.last_look import Refusal
 from app.services.sending.render import SealedEmail
@@ -33,12 +34,16 @@ LOOK_LASTS_S: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class CallOrder:
-    """One claimed email to call SES for. `done` gets the result, exactly once, on any thread."""
+    """One claimed email to call SES for. `reports` gets one report, on any thread."""
 
     attempt: OpenAttempt
     sealed_email: SealedEmail
     claimed_at: float
-    done: Callable[[Result], None]
+    reports: SimpleQueue[Report]
+
+    def done(self, result: Result) -> None:
+        """Report the result."""
+        self.reports.put(Report(attempt=self.attempt, result=result))
 
 
 class Calls(Protocol):

@@ -1,7 +1,6 @@
 """The result for one claimed email, called or not, and its note in the flight recorder."""
 
 from dataclasses import MISSING, astuple, dataclass, fields
-from uuid import UUID
 
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Outcome, Refused, Retry, Throttled, Tripped
 from app.store.sending.claims import OpenAttempt
@@ -47,8 +46,7 @@ def _needed(kind: type[Outcome]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The result for one claimed email. `token` is the claim under which it was called."""
+    """The result for one claimed email."""
 
     attempt: OpenAttempt
-    token: UUID
     result: Result

@@ -54,7 +54,7 @@ class Recover:
             reports = self._reports(left)
             self._write(reports)
             settled.extend(reports)
-            return self._is_over(left.last_claim, {report.token for report in reports})
+            return self._is_over(left.last_claim, {report.attempt.token for report in reports})
 
         each_of_the_dead(self._directory, settle)
         if settled:
@@ -65,9 +65,7 @@ class Recover:
     def _reports(self, left: Remains) -> list[Report]:
         with self._database.reading() as connection:
             leased = claims.leased(connection, tokens=left.claims, attempt_ids=_accepted(left))
-        return [
-            Report(attempt=one.attempt, token=one.token, result=_result(one.attempt.attempt_id, left)) for one in leased
-        ]
+        return [Report(attempt=one, result=_result(one.attempt_id, left)) for one in leased]
 
     def _is_over(self, last_claim: UUID | None, found: set[UUID]) -> bool:
         """Whether the last claim holds nothing more: it was found, or has had enough time to become visible."""

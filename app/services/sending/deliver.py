@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
-from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.errors import ServiceUnavailable
 from app.queue import DELIVER, Bells, Lane
 from app.services.sending.call_pools import CallOrder, Calls
-from app.services.sending.call_results import NotCalled, Report, Result
+from app.services.sending.call_results import NotCalled, Report
 from app.services.sending.claim_order import claim_in_turn
 from app.services.sending.record import Record, record_isolated
 from app.services.sending.render import SealedEmail
@@ -29,7 +27,7 @@ from app.services.suppression.unsubscribe_links import Links
 from app.store.engine.database import Database
 from app.store.engine.ids import new_id
 from app.store.sending import drafts
-from app.store.sending.claims import Claim, OpenAttempt, Wanted
+from app.store.sending.claims import Claim, Wanted
 from app.store.sending.flight_recorder import FlightRecorder
 from app.store.sending.send_rate import Pace
 from app.store.submission.sealing import KeyRing
@@ -178,8 +176,7 @@ class _Drain:
             if grant.count == 0:
                 self._wait(grant.wait_s)
                 return True
-            claimed_at = parts.monotonic()
-            claim, opened = self._claim(grant.count)
+            claim, orders = self._claim(grant.count)
         except (ServiceUnavailable, OSError) as error:
             # What is in flight still has to be recorded, so the drain ends in order. The sweepers ring again.
             log.warning("claim_failed", reason=str(error))
@@ -188,7 +185,8 @@ class _Drain:
         self._drained = replace(self._drained, suppressed=self._drained.suppressed + len(claim.suppressed))
         if claim.size >= room:
             self._let_others_join()
-        self._call_all(claim, opened, claimed_at)
+        self._in_flight += len(orders)
+        parts.calls.make(orders)
         parts.pace.give_back(grant.count - len(claim.emails))
         return not claim.dry
 
@@ -198,40 +196,19 @@ class _Drain:
             self._others_called = True
             self._parts.bells.ring(DELIVER[self._lane])
 
-    def _claim(self, limit: int) -> tuple[Claim, dict[UUID, SealedEmail]]:
-        lease, token = self._parts.limits.lease, new_id()
-        wishes = [Wanted(lane=lane, limit=limit, lease=lease, token=token) for lane in self._lanes]
-        self._parts.recorder.claim(token)
-        with self._parts.database.transaction() as connection:
+    def _claim(self, limit: int) -> tuple[Claim, list[CallOrder]]:
+        """Claim, and read the claimed emails in the same transaction: none is claimed that cannot be read."""
+        parts, claimed_at = self._parts, self._parts.monotonic()
+        token = new_id()
+        wishes = [Wanted(lane=lane, limit=limit, lease=parts.limits.lease, token=token) for lane in self._lanes]
+        parts.recorder.claim(token)
+        with parts.database.transaction() as connection:
             claim = claim_in_turn(connection, wishes)
-        return claim, self._sealed_emails({one.recipient.email_id for one in claim.emails})
-
-    def _sealed_emails(self, email_ids: set[UUID]) -> dict[UUID, SealedEmail]:
-        """The claimed emails. Empty when the database cannot be reached any more; then none of them is called."""
-        if not email_ids:
-            return {}
-        try:
-            with self._parts.database.asking() as connection:
-                found = drafts.drafts(connection, list(email_ids))
-        except ServiceUnavailable as error:
-            log.warning("email_bodies_unread", emails=len(email_ids), reason=error.detail)
-            return {}
-        return {one.id: SealedEmail(one, self._parts.key_ring, links=self._parts.links) for one in found}
-
-    def _call_all(self, claim: Claim, opened: dict[UUID, SealedEmail], claimed_at: float) -> None:
-        orders = []
-        for attempt in claim.emails:
-            sealed_email = opened.get(attempt.recipient.email_id)
-            done = partial(self._report, attempt, claim.token)
-            if sealed_email is None:
-                done(NotCalled("The email could not be read after it was claimed."))
-            else:
-                orders.append(CallOrder(attempt, sealed_email, claimed_at, done))
-        self._in_flight += len(claim.emails)
-        self._parts.calls.make(orders)
-
-    def _report(self, attempt: OpenAttempt, token: UUID, result: Result) -> None:
-        self._reports.put(Report(attempt=attempt, token=token, result=result))
+            found = drafts.drafts(connection, {one.recipient.email_id for one in claim.emails})
+        sealed = {one.id: SealedEmail(one, parts.key_ring, links=parts.links) for one in found}
+        return claim, [
+            CallOrder(one, sealed[one.recipient.email_id], claimed_at, self._reports) for one in claim.emails
+        ]
 
     def _wait(self, seconds: float) -> None:
         """Wait for the next grant. While calls are in flight, waiting for their reports is enough."""

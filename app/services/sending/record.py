@@ -90,7 +90,7 @@ class Record:
             for one in accepted.values()
             if (row := self.move(one.attempt.recipient, one, now)) is not None
         ]
-        tokens = {id_: one.token for id_, one in accepted.items()}
+        tokens = {id_: one.attempt.token for id_, one in accepted.items()}
         written = recipients.save_accepted(connection, [one.after for one in moves], tokens=tokens)
         return [one for one in moves if one.after.id in written]
 
@@ -115,7 +115,8 @@ class Record:
 
     def move(self, row: Recipient, report: Report, now: datetime) -> Recipient | None:
         """What becomes of the row by the report; None when nothing does. It only decides, and writes nothing."""
-        facts = TransitionFacts(lease_held=row.lease_token == report.token, taken_by_ses=row.ses_message_id is not None)
+        held = row.lease_token == report.attempt.token
+        facts = TransitionFacts(lease_held=held, taken_by_ses=row.ses_message_id is not None)
         result = report.result
         match result:
             case Accepted(ses_message_id):

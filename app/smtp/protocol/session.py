@@ -100,7 +100,7 @@ class Session:
         """The message of DATA has come."""
         assert self._signed_in is not None
         assert self._recipients is not None
-        return self._do(Submit(self._signed_in[1], tuple(self._recipients)))
+        return self._do(Submit(self._signed_in[0], tuple(self._recipients)))
 
     def refuse_message(self, reply: Reply) -> Step:
         """The message of DATA has come, and cannot be submitted."""
@@ -121,6 +121,8 @@ class Session:
                 return self._failed(result)
             case VetRecipient(address=address), Reply(code=250) if self._recipients is not None:
                 self._recipients.append(address)
+            case Submit(), Reply(code=replies.NO_SUCH_KEY):
+                return Step(replies.KEY_GONE, turn=Turn.END)
             case Submit(), _:
                 self._recipients = None
                 self._idle = 0

@@ -52,9 +52,9 @@ class VetRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Work: submit the message that has come to these recipients."""
+    """Work: submit the message that has come to these recipients, for the caller of these credentials."""
 
-    caller: Caller
+    credentials: Credentials
     recipients: tuple[str, ...]
 
 

@@ -44,7 +44,7 @@ class _Many:
         """Run it for these rows. Each must hold all columns that the statement was made with."""
         if not rows:
             return
-        if connection.dialect.name == "postgresql":
+        if _pays(connection, rows):
             connection.execute(self._from_arrays, _arrays(rows))
         else:
             connection.execute(self._repeated, _prefixed(rows))
@@ -84,7 +84,7 @@ class Update(_Many):
         """Run it for these rows. The ids of those that were updated."""
         if not rows:
             return frozenset()
-        if connection.dialect.name == "postgresql":
+        if _pays(connection, rows):
             return frozenset(connection.scalars(self._returning, _arrays(rows)).all())
         # No driver reports which rows a repeated statement matched.
         return frozenset(row["_id"] for row in _prefixed(rows) if connection.execute(self._repeated, row).rowcount)
@@ -127,11 +127,9 @@ class InsertFree:
         """Run it for these rows, in their order. The ids of those that were inserted."""
         if not rows:
             return frozenset()
-        on_postgres = connection.dialect.name == "postgresql"
-        if on_postgres and len(rows) > 1:
+        if _pays(connection, rows):
             return frozenset(connection.scalars(self._from_arrays, _arrays(rows)).all())
-        # Arrays cost more than they save when each holds one value.
-        one = self._alone if on_postgres else self._repeated
+        one = self._alone if connection.dialect.name == "postgresql" else self._repeated
         inserted = connection.execute(one, _prefixed(rows)).rowcount
         ids = [row["id"] for row in rows]
         if inserted in {0, len(rows)}:
@@ -147,9 +145,12 @@ class Among:
     def __init__(self, query: Select[Any], one: ColumnElement[Any]) -> None:
         self._any_of = query.where(one == any_(bindparam("given", type_=ARRAY(one.type, dimensions=1))))
         self._in_list = query.where(one.in_(bindparam("given", expanding=True)))
+        self._equal = query.where(one == bindparam("given", type_=one.type))
 
     def __call__(self, connection: Connection, given: Sequence[Any], **more: Any) -> CursorResult[*tuple[Any, ...]]:
         """Run it. `more` are the values of other parameters that the query has."""
+        if len(given) == 1:
+            return connection.execute(self._equal, {"given": given[0], **more})
         query = self._any_of if connection.dialect.name == "postgresql" else self._in_list
         return connection.execute(query, {"given": given, **more})
 
@@ -168,6 +169,11 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], *, st
     """Insert rows that hold the same columns; `stamps` are set on every row."""
     if rows:
         Insert(table, list(rows[0]), stamps=lambda _: stamps)(connection, rows)
+
+
+def _pays(connection: Connection, rows: Sequence[Row]) -> bool:
+    """Whether arrays do: on PostgreSQL, for more than one row. A statement with arrays is planned anew each time."""
+    return connection.dialect.name == "postgresql" and len(rows) > 1
 
 
 def _chosen(table: Table, names: Sequence[str], stamps: Callable[[Given], Row]) -> tuple[Select[Any], list[str]]:

@@ -21,7 +21,7 @@ _CLUSTER: Final = "It is a Redis Cluster, which is not supported: name one prima
 _OF_ERRORS: Final[tuple[tuple[tuple[type[Exception], ...], str], ...]] = (
     (
         (MasterNotFoundError,),
-        "No Sentinel names its primary: look whether they run, and whether the URL has their service and password.",
+        "No Sentinel names its primary: look whether they run, and at service, password and certificates in the URL.",
     ),
     (
         (exceptions.ReadOnlyError,),

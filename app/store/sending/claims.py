@@ -74,6 +74,11 @@ class OpenAttempt:
     recipient: Recipient
     attempt_id: UUID
 
+    @property
+    def token(self) -> UUID:
+        """The claim that held the recipient when it was read; nil if none did."""
+        return self.recipient.lease_token or UUID(int=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -166,15 +171,7 @@ def _take(rounds: int) -> ReturningUpdate[Any]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """A claimed email and the claim that holds it."""
-
-    attempt: OpenAttempt
-    token: UUID
-
-
-def leased(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterable[UUID]) -> tuple[Leased, ...]:
+def leased(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Iterable[UUID]) -> tuple[OpenAttempt, ...]:
     """The emails that these claims still hold, and those of these attempts, whichever claim holds them."""
     holding = (
         recipients.c.lease_token.in_(list(tokens))
@@ -186,8 +183,7 @@ def leased(connection: Connection, *, tokens: Iterable[UUID], attempt_ids: Itera
         .join(attempt_rows, attempt_rows.c.recipient_id == recipients.c.id)
         .where(holding | attempt_rows.c.id.in_(list(attempt_ids)))
     )
-    rows = [(read(row), row.attempt_id) for row in connection.execute(query)]
-    return tuple(Leased(OpenAttempt(row, attempt_id), row.lease_token or UUID(int=0)) for row, attempt_id in rows)
+    return tuple(OpenAttempt(read(row), row.attempt_id) for row in connection.execute(query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

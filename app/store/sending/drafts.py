@@ -3,7 +3,7 @@
 It knows rows. It never opens a body.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -71,9 +71,9 @@ _DRAFTS = Among(
 )
 
 
-def drafts(connection: Connection, email_ids: Sequence[UUID]) -> list[Draft]:
+def drafts(connection: Connection, email_ids: Collection[UUID]) -> list[Draft]:
     """These emails of any application, each with its recipients in the order given at submission."""
-    rows = _DRAFTS(connection, email_ids).all()
+    rows = _DRAFTS(connection, list(email_ids)).all() if email_ids else []
     return [_draft(list(of_email)) for _, of_email in groupby(rows, key=itemgetter(0))]
 
 

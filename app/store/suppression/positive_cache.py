@@ -8,13 +8,15 @@ nothing: a Redis that was flushed, filled under another key or is away answers `
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from itertools import islice
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import NoScriptError
 
-from app.store.engine.redis import RedisBreaker
+from app.store.engine.redis import RedisBreaker, ask
 
 BUCKETS = 1 << 16
 """At 10 million addresses about 150 to a bucket, well below the 512 at which Redis gives up the compact integer set."""
@@ -48,7 +50,7 @@ class Positives:
         self._key = key
         self._breaker = breaker
         self._fingerprint = blake2b(b"postern positives", key=key, digest_size=8).hexdigest()
-        self._script = redis.register_script(LOOK_UP)
+        self._sha = sha1(LOOK_UP.encode(), usedforsecurity=False).hexdigest()
         self._missed = False
 
     def add(self, keys: Iterable[str]) -> bool:
@@ -74,8 +76,16 @@ class Positives:
             self._cool()
             return None
         buckets, digests = zip((WARM, self._fingerprint), *map(self._place, keys), strict=True)
-        found = self._breaker.call(lambda: self._script(keys=buckets, args=digests), otherwise=lambda: None)
+        words = (len(buckets), *buckets, *digests)
+        found = self._breaker.call(lambda: self._look_up(words), otherwise=lambda: None)
         return None if found is None else frozenset(keys[position] for position in found)
+
+    def _look_up(self, words: Sequence[str | int]) -> Any:
+        try:
+            return ask(self._redis, "EVALSHA", self._sha, *words)
+        except NoScriptError:
+            self._redis.script_load(LOOK_UP)
+            return ask(self._redis, "EVALSHA", self._sha, *words)
 
     def rebuild(self, keys: Iterable[str]) -> bool:
         """Fill a cold Redis with every suppressed key, and mark it warm unless it was flushed meanwhile.

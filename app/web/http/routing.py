@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, get_origin
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from app.domain.apps.callers import Scope
@@ -82,9 +82,10 @@ def _served(view: View, operation: Operation) -> View:
             if any(isinstance(value, str) and UNSAFE_CHARACTER.search(value) for value in arguments.values()):
                 raise NotFound("Nothing is served at this path.")
             arguments["caller"] = admit(operation.guard)
-            query = check(operation.query or NoQuery, read_query(several))
             if operation.query is not None:
-                arguments["query"] = query
+                arguments["query"] = check(operation.query, read_query(several))
+            elif request.query_string:
+                check(NoQuery, read_query(several))
         if operation.body is not None:
             arguments["body"] = check(operation.body, _body(operation))
         return view(**arguments)

@@ -56,8 +56,8 @@ def test_recording_and_settling_lock_recipients_in_one_order(gateway: Gateway, f
     claim = claim_all(gateway)
     attempt = {one.recipient.email_id: one for one in claim.emails}
     reports = [
-        Report(attempt=attempt[emails[1]], token=claim.token, result=Accepted("ses-1")),
-        Report(attempt=attempt[emails[0]], token=claim.token, result=first),
+        Report(attempt=attempt[emails[1]], result=Accepted("ses-1")),
+        Report(attempt=attempt[emails[0]], result=first),
     ]
     ids = [recipient_of(gateway, email).id for email in emails]
     put_events(

@@ -102,8 +102,7 @@ class Machine(RuleBasedStateMachine):
         stalled = self.stalled.pop(data.draw(st.integers(0, len(self.stalled) - 1)))
         results = [one if knows or isinstance(one, NotCalled) else Ambiguous("Silence.") for one in stalled.results]
         reports = [
-            Report(attempt=one, token=stalled.claim.token, result=result)
-            for one, result in zip(stalled.claim.emails, results, strict=True)
+            Report(attempt=one, result=result) for one, result in zip(stalled.claim.emails, results, strict=True)
         ]
         Record(database=self.gateway.database, max_attempts=12)(reports)
 

@@ -18,7 +18,7 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.sending import call_pools
 from app.services.sending.call_pools import CallOrder, EarlyCalls
-from app.services.sending.call_results import Result
+from app.services.sending.call_results import Report
 from app.services.sending.last_look import LastLook
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway, build
@@ -239,19 +239,19 @@ def test_answers_that_come_in_pieces_hold_up_no_others(migrated_url: str, redis_
     """As many calls as may run at a time wait for the rest of an answer, and the next call is still made."""
     mailer = SlowToAnswer()
     settings = settings_for(migrated_url, redis_url, ses_threads=200, flight_dir=tmp_path / "flight")
-    results: SimpleQueue[Result] = SimpleQueue()
+    reports: SimpleQueue[Report] = SimpleQueue()
     with closing(build(settings, mailer=mailer)) as gateway:
 
         def call(address: str) -> None:
             attempt, sealed_email = claimed(gateway, address)
             gateway.deliver.parts.recorder.claim(uuid4())
-            gateway.deliver.parts.calls.make([CallOrder(attempt, sealed_email, time.monotonic(), results.put)])
+            gateway.deliver.parts.calls.make([CallOrder(attempt, sealed_email, time.monotonic(), reports)])
 
         for number in range(3):
             call(f"slow{number}@example.net")
             assert mailer.waits.acquire(timeout=PATIENCE_S)
         call("fast@example.net")
-        assert all(isinstance(results.get(timeout=2 * PATIENCE_S), Accepted) for _ in range(4))
+        assert all(isinstance(reports.get(timeout=2 * PATIENCE_S).result, Accepted) for _ in range(4))
 
 
 def test_the_end_of_the_process_waits_for_calls_on_the_wire(gateway: Gateway, mailer: Slow) -> None:

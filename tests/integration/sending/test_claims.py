@@ -247,8 +247,8 @@ def test_emails_that_a_claim_holds_are_found_by_its_token(gateway: Gateway) -> N
     submit(gateway, caller(gateway), "kim@example.net")
     with gateway.database.reading() as connection:
         [found] = leased(connection, tokens=[first.token, uuid4()], attempt_ids=[])
-    assert (found.attempt.recipient.key, found.token) == ("ann@example.net", first.token)
-    assert found.attempt.attempt_id == first.emails[0].attempt_id
+    assert (found.recipient.key, found.token) == ("ann@example.net", first.token)
+    assert found.attempt_id == first.emails[0].attempt_id
 
 
 @pytest.mark.parametrize("over", [{"state": State.QUEUED}, {"state": State.UNCONFIRMED}])
@@ -277,7 +277,7 @@ def test_an_attempt_is_found_whichever_claim_holds_its_email(gateway: Gateway) -
     change(gateway, "recipients", {"state": State.UNCONFIRMED, "lease_token": None})
     with gateway.database.reading() as connection:
         [found] = leased(connection, tokens=[], attempt_ids=[attempt.attempt_id])
-    assert (found.attempt.attempt_id, found.attempt.recipient.id) == (attempt.attempt_id, attempt.recipient.id)
+    assert (found.attempt_id, found.recipient.id) == (attempt.attempt_id, attempt.recipient.id)
     assert found.token == UUID(int=0)
 
 

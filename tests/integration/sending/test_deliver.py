@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from app.domain.sending.call_outcome import Envelope, Outcome, Throttled
 from app.domain.sending.state_machine import State
 from app.queue import DELIVER, Lane
 from app.store.engine.database import Database
+from app.store.sending import drafts
 from app.store.sending.send_rate import STATE
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import state_of, submission, submit
@@ -46,7 +48,7 @@ class Clock:
 
 
 class Meddled(Database):
-    """A database to which something happens, once, before the claimed emails are read."""
+    """A database after whose first commit something happens."""
 
     def __init__(self, database: Database, happens: Callable[[], None]) -> None:
         self.engine = database.engine
@@ -57,11 +59,11 @@ class Meddled(Database):
     def transaction(self) -> Iterator[Connection]:
         with self._database.transaction() as connection:
             yield connection
+        while self._pending:
+            self._pending.pop()()
 
     @contextmanager
     def asking(self) -> Iterator[Connection]:
-        while self._pending:
-            self._pending.pop()()
         with self._database.asking() as connection:
             yield connection
 
@@ -84,18 +86,17 @@ def test_a_worker_that_was_held_up_does_not_call(gateway: Gateway, mailer: Scrip
     assert recipient_of(gateway, email).attempts == 0
 
 
-def test_claimed_emails_that_cannot_be_read_go_back(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """The database leaves right after the claim: nothing was called, so nothing is in doubt, and work is left."""
+def test_emails_that_cannot_be_read_are_not_claimed(
+    gateway: Gateway, mailer: ScriptedMailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database leaves during the claim: no email is leased, no attempt is open, and the next drain sends it."""
     email = submit(gateway, caller(gateway), "ann@example.net")
-
-    def leave() -> None:
-        raise ServiceUnavailable("Away.")
-
-    replace_parts(gateway, database=Meddled(gateway.database, leave))
-    assert gateway.deliver.drain(Lane.TRANSACTIONAL).more
-    assert not gateway.deliver.drain(Lane.TRANSACTIONAL).more
-    assert outcomes(gateway, email) == ["not_sent", "accepted"]
-    assert state_of(gateway, email) is State.SENT
+    with monkeypatch.context() as away:
+        away.setattr(drafts, "drafts", Mock(side_effect=ServiceUnavailable("Away.")))
+        gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert (state_of(gateway, email), outcomes(gateway, email)) == (State.QUEUED, [])
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    assert outcomes(gateway, email) == ["accepted"]
     assert len(mailer.sent) == 1
 
 

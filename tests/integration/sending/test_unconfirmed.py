@@ -273,7 +273,7 @@ def test_a_late_report_without_an_answer_puts_no_settled_email_in_doubt(
     age(gateway, "recipients", "lease_until", timedelta(seconds=1))
     gateway.upkeep.end_leases()
     once_sent_again(gateway, mailer, who)
-    late = Report(attempt=claim.emails[0], token=claim.token, result=Ambiguous("Silence."))
+    late = Report(attempt=claim.emails[0], result=Ambiguous("Silence."))
     Record(database=gateway.database, max_attempts=12)([late])
     assert outcomes(gateway, email) == ["not_sent"]
     age(gateway, "recipients", "expires_at", timedelta(seconds=1), email_id=email)

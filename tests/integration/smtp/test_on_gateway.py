@@ -27,6 +27,7 @@ from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
 from tests.support.gateway.forgetting import forget
 from tests.support.gateway.gateways import issue
+from tests.support.gateway.rows import count
 from tests.support.smtp.doors import RunningDoor, serving
 
 FROM = "org@example.com"
@@ -269,10 +270,19 @@ def test_a_repetition_does_not_reach_a_person_who_was_forgotten(gateway: Gateway
 def test_a_revoked_key_begins_no_message(
     gateway: Gateway, key: Issued, door: RunningDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session that is signed in already ends once the key is not trusted any longer, within five seconds."""
+    """A session that is signed in already ends once the key is not trusted any longer, within five seconds.
+
+    A message that is under way is not accepted, however long it takes.
+    """
     monkeypatch.setattr(trusted_keys, "_TRUSTED_FOR_S", 0.0)
     monkeypatch.setattr(connection, "_KEY_TRUSTED_FOR_S", 0.0)
     with door.client() as client:
         client.login(*credentials(key))
-        gateway.issue_keys.revoke(operator("test"), key.key.public_id)
+        with door.client() as slow:
+            slow.login(*credentials(key))
+            assert (slow.mail(FROM)[0], slow.rcpt("ann@example.net")[0], slow.docmd("DATA")[0]) == (250, 250, 354)
+            gateway.issue_keys.revoke(operator("test"), key.key.public_id)
+            slow.send(PLAIN + b".\r\n")
+            assert slow.getreply()[0] == 421
         assert client.docmd(f"MAIL FROM:<{FROM}>")[0] == 421
+    assert count(gateway, "emails") == 0

@@ -50,6 +50,13 @@ def test_an_empty_batch_finds_nothing(positives: Positives) -> None:
     assert positives.look_up([]) == frozenset()
 
 
+def test_a_redis_that_forgot_the_script_is_asked_all_the_same(positives: Positives, redis: Redis) -> None:
+    """One that was started anew has the keys of its disk, and no script."""
+    positives.add(["ann@example.org"])
+    redis.script_flush()
+    assert positives.look_up(["ann@example.org"]) == frozenset({"ann@example.org"})
+
+
 def test_redis_holds_no_address(positives: Positives, redis: Redis) -> None:
     """Neither a key nor a member shows any part of an address, and without our key nothing can be guessed."""
     positives.add(["ann.lee@example.org"])

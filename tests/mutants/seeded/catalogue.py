@@ -195,7 +195,7 @@ MUTANTS: Final = (
     Mutant(
         name="a report counts without a lease",
         file="app/services/sending/record.py",
-        edits=(("TransitionFacts(lease_held=row.lease_token == report.token", "TransitionFacts(lease_held=True"),),
+        edits=(("held = row.lease_token == report.attempt.token", "held = True"),),
         killed_by=f"{_RECORD}::test_a_report_under_another_claim_changes_nothing",
     ),
     Mutant(

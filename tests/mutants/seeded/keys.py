@@ -156,6 +156,12 @@ OF_KEYS: Final = (
         killed_by=f"{_SIGNED}::test_a_secret_that_does_not_open_is_our_fault[another ring]",
     ),
     Mutant(
+        name="a plus that was signed is read as a space",
+        file="app/domain/apps/sigv4_claims.py",
+        edits=(('    if "+" in request.query:\n', '    if "+ " in request.query:\n'),),
+        killed_by="tests/integration/ses/test_signatures.py::test_a_query_has_one_meaning",
+    ),
+    Mutant(
         name="a revoked key is trusted for minutes",
         file="app/services/apps/trusted_keys.py",
         edits=(("_TRUSTED_FOR_S: Final = 4.0", "_TRUSTED_FOR_S: Final = 400.0"),),

@@ -25,7 +25,7 @@ OF_THE_HOUSE: Final = (
     Mutant(
         name="a RabbitMQ that confirms nothing holds up its callers",
         file="app/broker_url.py",
-        edits=(('    "read_timeout": BROKER_PATIENCE_S / 3,\n', '    "read_timeout": None,\n'),),
+        edits=(("_AMQP_PATIENCE_S: Final = BROKER_PATIENCE_S / 3", "_AMQP_PATIENCE_S: Final = BROKER_PATIENCE_S"),),
         killed_by=f"{_BROKER}::test_a_rabbitmq_that_confirms_nothing_is_waited_for_as_briefly_as_a_redis",
     ),
     Mutant(

@@ -208,11 +208,11 @@ OF_THE_CALL: Final = (
         edits=(
             (
                 (
-                    "        with self._parts.database.transaction() as connection:\n"
+                    "        with parts.database.transaction() as connection:\n"
                     "            claim = claim_in_turn(connection, wishes)\n"
                 ),
                 (
-                    "        with suppress(ServiceUnavailable), self._parts.database.transaction() as connection:\n"
+                    "        with suppress(ServiceUnavailable), parts.database.transaction() as connection:\n"
                     "            claim = claim_in_turn(connection, wishes)\n"
                 ),
             ),
@@ -221,11 +221,11 @@ OF_THE_CALL: Final = (
                 "from contextlib import suppress\nfrom dataclasses import dataclass, replace\n",
             ),
             (
-                "        self._parts.calls.make(orders)",
+                "        parts.calls.make(orders)",
                 (
-                    "        call = self._parts.calls.call\n"
+                    "        call = parts.calls.call\n"
                     "        call.parts = replace(call.parts, last_look=lambda _: None)\n"
-                    "        self._parts.calls.make(orders)"
+                    "        parts.calls.make(orders)"
                 ),
             ),
         ),

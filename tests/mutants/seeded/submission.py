@@ -197,7 +197,7 @@ OF_SMTP: Final = (
         file="app/smtp/protocol/session.py",
         edits=(
             (
-                "        return self._do(Submit(self._signed_in[1], tuple(self._recipients)))\n",
+                "        return self._do(Submit(self._signed_in[0], tuple(self._recipients)))\n",
                 "        return Step(replies.OK)\n",
             ),
         ),
@@ -230,6 +230,19 @@ OF_SMTP: Final = (
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_suppressed_recipient_is_refused_at_rcpt",
     ),
     Mutant(
+        name="clients without a key keep all others out of the SMTP door",
+        file="app/smtp/connection.py",
+        edits=(("next(iter(self._door.strangers)).give_way()", "self._door.strangers.clear()"),),
+        killed_by=f"{_SMTP}/test_bounds.py::test_clients_without_a_key_do_not_keep_others_out",
+    ),
+    Mutant(
+        name="an encoded-word hides an address from other readers",
+        file="app/domain/message/raw/addresses.py",
+        edits=(("        if _SPECIAL.search(run[0]):\n", "        if not run[0]:\n"),),
+        killed_by="tests/unit/message/raw/test_addresses.py"
+        "::test_what_readers_could_take_for_other_addresses_is_refused",
+    ),
+    Mutant(
         name="a message that is repeated by SMTP is sent again",
         file="app/smtp/handler.py",
         edits=((" if self._knows_repeats else None", " if not self._knows_repeats else None"),),
@@ -240,6 +253,12 @@ OF_SMTP: Final = (
         file="app/services/submission/doors/submit_once.py",
         edits=(("Idempotency(_key(content, number), content)", "Idempotency(_key(content, len(envelope)), content)"),),
         killed_by=f"{_SMTP}/test_on_gateway.py::test_a_repetition_reaches_those_alone_whom_the_first_time_did_not",
+    ),
+    Mutant(
+        name="a line of SMTP of the allowed length is refused when its CR comes without its LF",
+        file="app/smtp/protocol/framing.py",
+        edits=((' + len(b"\\r"):', ":"),),
+        killed_by="tests/unit/smtp/test_framing.py::test_a_line_ends_with_cr_lf",
     ),
     Mutant(
         name="a message that comes again by another relay is sent again",

@@ -19,4 +19,4 @@ def claimed(gateway: Gateway) -> tuple[UUID, Callable[[Result], Report]]:
     """A mail that a worker has claimed, and what it reports about its call."""
     email = submit(gateway, caller(gateway), "ann@example.net")
     taken = take(gateway)
-    return email, lambda result: Report(attempt=taken.emails[0], token=taken.token, result=result)
+    return email, lambda result: Report(attempt=taken.emails[0], result=result)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from app.domain.apps.callers import Caller
 from app.smtp.protocol import replies
 from app.smtp.protocol.replies import Reply
+from app.smtp.protocol.sasl import Credentials
 from app.smtp.protocol.session import Session
 from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetRecipient, Work
 from tests.support.smtp.doors import CALLER, KEY_ID, SECRET
@@ -47,7 +48,7 @@ def play(
         said.append(shown(step))
         if step.turn is Turn.MESSAGE:
             session.received()
-            said.append(shown(session.resume(answer(Submit(CALLER, ())))))
+            said.append(shown(session.resume(answer(Submit(Credentials("", ""), ())))))
         if step.turn is Turn.TLS:
             session.encrypted()
         if step.turn is Turn.END:

@@ -9,7 +9,7 @@ The last look, the self-fence, a call and SES's decision about it are one step: 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -309,7 +309,8 @@ class Game:
 
     def _report_of(self, row: Row, place: int, result: Result) -> Report:
         token = token_of(place if self.rules.leases or row.token is None else row.token)
-        return Report(attempt=OpenAttempt(recipient_of(row), UUID(int=place + 1)), token=token, result=result)
+        claimed = replace(recipient_of(row), lease_token=token)
+        return Report(attempt=OpenAttempt(claimed, UUID(int=place + 1)), result=result)
 
 
 def _cause(feedback: SesEvent) -> BounceCause | None:

@@ -85,3 +85,21 @@ async def play(door: Door, before: bytes, text: bytes) -> tuple[list[str], bool]
     transport.abort()
     await transport.closed.wait()
     return [line for line in lines if line[3:4] != "-"], has_ended
+
+
+def test_a_client_that_reads_no_reply_is_not_heard(door: Door) -> None:
+    """TLS answers some of what a client says by itself: those answers would fill the memory, unread."""
+
+    async def play() -> list[bool]:
+        connection = Connection(door)
+        transport = MemoryTransport(connection)
+        connection.pause_writing()
+        connection.data_received(b"NOOP\r\n")
+        heard = [transport.is_reading()]
+        connection.resume_writing()
+        heard.append(transport.is_reading())
+        transport.abort()
+        await transport.closed.wait()
+        return heard
+
+    assert asyncio.run(play()) == [False, True]

@@ -25,7 +25,7 @@ def claimed(gateway: Gateway) -> list[Report]:
             claim = claims.claim(connection, wanted)
         if not claim.emails:
             return reports
-        reports += [Report(attempt=attempt, token=claim.token, result=NO) for attempt in claim.emails]
+        reports += [Report(attempt=attempt, result=NO) for attempt in claim.emails]
 
 
 def probe_waits(gateway: Gateway) -> float:
