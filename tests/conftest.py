@@ -90,8 +90,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Collect the tests with infrastructure by their option only, and then no others. None leaves it to pytest."""
-    kind = collection_path.name if collection_path.parent == Path(__file__).parent else ""
-    others = kind in KINDS and (kind == "infrastructure") is not config.getoption("infrastructure")
+    is_kind = collection_path.parent == Path(__file__).parent and collection_path.is_dir()
+    others = is_kind and (collection_path.name == "infrastructure") is not config.getoption("infrastructure")
     return others or None
 
 

@@ -31,8 +31,10 @@ _OF_ONE = ADDRESS_LIMIT + NAME_LIMIT
 _AROUND = " \t\r\n"
 _NEEDS_QUOTES = re.compile(r'[()<>\[\]:;@\\,"]')
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-# As `_parts` reads quotes. It goes on to the end where none closes: else each quote would be searched for one anew.
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)')
+QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)'
+"""What stands in quotes, to the end where none closes: else the end would be searched for from each quote anew."""
+
+_QUOTED = re.compile(QUOTED)
 _CLOSING = "@.)]\"'"
 _SPACES_AROUND_AT = re.compile(r"(?<! ) *@ *")
 

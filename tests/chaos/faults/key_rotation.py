@@ -22,7 +22,7 @@ from tests.chaos.stage.machines import Machine, NotUp
 from tests.chaos.stage.stage import Stage
 
 PROCESSES = ("web", "smtp", "worker", "beat")
-GRACE_S, WITHIN_S, LOOK_EVERY_S, COMMAND_S = 3.0, 240.0, 0.1, 120.0
+GRACE_S, WITHIN_S, LOOK_EVERY_S, COMMAND_S, BETWEEN_COMMANDS_S = 3.0, 240.0, 0.1, 120.0, 1.0
 
 
 class Keys:
@@ -98,6 +98,7 @@ class Keys:
                 return
             if time.monotonic() > deadline:
                 raise NotUp("the rotation did not come to an end\n" + "\n".join(answered[-6:]))
+            self._over.wait(BETWEEN_COMMANDS_S)
 
     def _run(self, verb: str, ring: str) -> tuple[int, Any]:
         done = subprocess.run(

@@ -100,23 +100,19 @@ class Api:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"}
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._http = _Http()
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    def call(self, method: str, path: str, body: Any = None) -> Answer:
         """Make one request."""
-        further = {
-            "Content-Type": "application/json",
-            **{name.replace("_", "-"): text for name, text in headers.items()},
-        }
         data = None if body is None else json.dumps(body)
-        return self._http.request(method, self._url + path, data, self._headers | further)
+        return self._http.request(method, self._url + path, data, self._headers)
 
     def offer(self, email: Email) -> Answer:
         """See `Door.offer`."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": email.key}
+        headers = {**self._headers, "Idempotency-Key": email.key}
         data, after_s = json.dumps(email.body), email.hangs_up_after_s
-        return self._http.request("POST", f"{self._url}/v1/emails", data, self._headers | headers, after_s)
+        return self._http.request("POST", f"{self._url}/v1/emails", data, headers, after_s)
 
 
 class SesDoor:

@@ -7,6 +7,7 @@ mutant removes both, since either alone still keeps the promise.
 from typing import Final
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.seeded.doors.doors import OF_RAW_MESSAGES, OF_SMTP, OF_THE_SES_DOOR
 from tests.mutants.seeded.feedback import OF_NOTIFICATIONS, OF_QUEUES
 from tests.mutants.seeded.keys import OF_KEYS
 from tests.mutants.seeded.local_commands import OF_LOCAL_COMMANDS
@@ -17,7 +18,7 @@ from tests.mutants.seeded.reporting import OF_BUDGETS, OF_COUNTS, OF_OUTCOMES
 from tests.mutants.seeded.sending import OF_THE_CALL
 from tests.mutants.seeded.setup import OF_SETUP
 from tests.mutants.seeded.sns import OF_SNS
-from tests.mutants.seeded.submission import OF_ACCEPTING, OF_RAW_MESSAGES, OF_SMTP, OF_THE_SES_DOOR
+from tests.mutants.seeded.submission import OF_ACCEPTING
 from tests.mutants.seeded.suppression import OF_ENTRIES, OF_THE_LIST
 from tests.mutants.seeded.users import OF_THE_CONSOLE, OF_USERS
 from tests.mutants.seeded.webhooks import OF_DELIVERIES, OF_POSTS

@@ -20,6 +20,14 @@ OF_THE_CALL: Final = (
         killed_by=f"{_CHOICE}::test_readiness_says_which_transport_and_why[sqlite-a proxy]",
     ),
     Mutant(
+        name="PostgreSQL plans the statements of each single email",
+        file="app/store/engine/bulk_statements.py",
+        edits=(
+            ('connection.dialect.name == "postgresql" and len(rows) > 1', 'connection.dialect.name == "postgresql"'),
+        ),
+        killed_by="tests/integration/sending/test_deliver.py::test_an_email_alone_needs_no_statement_with_arrays[postgresql]",
+    ),
+    Mutant(
         name="an unreadable file of certificates stops the worker",
         file="app/aws/ses/fast_client.py",
         edits=(("except OSError as error:", "except KeyError as error:"),),

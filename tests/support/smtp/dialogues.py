@@ -12,7 +12,7 @@ from app.smtp.protocol.steps import CheckKey, Rules, Step, Submit, Turn, VetReci
 from tests.support.smtp.doors import CALLER, KEY_ID, SECRET
 
 PLAIN = "AUTH PLAIN " + base64.b64encode(f"\0{KEY_ID}\0{SECRET}".encode()).decode()
-RULES = Rules(host="mail.example.com", largest=1000, most_recipients=3, has_tls=True, clear_auth=False)
+RULES = Rules(host="mail.example.com", largest=1000, most_recipients=3, has_tls=True)
 BAD_KEY = Reply(replies.NO_SUCH_KEY, "5.7.8", "The key is not known.")
 SUPPRESSED = Reply(550, "5.1.1", "The address is on the suppression list.")
 

@@ -61,7 +61,7 @@ def test_a_long_text_takes_no_longer_than_its_length(piece: str, end: str) -> No
     began = time.process_time()
     with pytest.raises(ValidationError):
         MAILBOX.validate_python(piece * ((4000 - len(end)) // len(piece)) + end)
-    assert time.process_time() - began < 0.05
+    assert time.process_time() - began < 0.5
 
 
 def test_bytes_are_base64() -> None:

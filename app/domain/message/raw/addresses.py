@@ -11,18 +11,17 @@ from dataclasses import replace
 from typing import Final
 
 from app.domain.message.address import AddressRule, InvalidAddress, Mailbox
-from app.domain.message.mailboxes import check_name, parse_mailboxes
+from app.domain.message.mailboxes import QUOTED, check_name, parse_mailboxes
 from app.domain.message.raw.encoded_words import RUN, read_run
 
-# Possessive throughout: nothing is remembered for backtracking, whatever the text is.
-_QUOTED: Final = r'"(?:[^"\\]|\\.)*+(?:"|\Z)'
-_MARK: Final = re.compile(rf"{_QUOTED}|<[^<>]*+>|\([^()]*+\)|(?P<mark>[,:;])")
+# Possessive: nothing is gone over again, whatever the text is.
+_MARK: Final = re.compile(rf"{QUOTED}|<[^<>]*+>|\([^()]*+\)|(?P<mark>[,:;])")
 _GROUP_NAME: Final = re.compile(r' *+(?:"[^"\\]{1,100}+"|[^"@<>()\[\]\\]{1,100}+) *+')
 _AFTER_GROUP: Final = re.compile(r" *+(?:,|\Z)")
 _ATOM: Final = r'[^\s<>()\[\]:;@\\,"]++'
 _COMMENT: Final = r' *+\((?P<{}>[^()<>@"\\:;]*+)\) *+(?=,|\Z)'
 _COMMENTED: Final = re.compile(
-    rf"{_QUOTED}"
+    rf"{QUOTED}"
     rf"|(?:\A|(?<=,)) *+(?P<address>{_ATOM}@{_ATOM}){_COMMENT.format('name')}"
     rf"|>{_COMMENT.format('aside')}"
 )
@@ -56,8 +55,8 @@ def header_mailboxes(value: str, *, groups: bool = True) -> tuple[Mailbox, ...]:
     lists = tuple(_lists(text))
     if lists != (text,) and not groups:
         raise InvalidAddress(AddressRule.NAME)
-    found = tuple(one for part in lists for one in parse_mailboxes(_COMMENTED.sub(_plainly, part)))
-    return tuple(_with_words(one, words) for one in found) if words else found
+    found = (one for part in lists for one in parse_mailboxes(_COMMENTED.sub(_plainly, part)))
+    return tuple(_with_words(one, words) for one in found)
 
 
 def _lists(text: str) -> Iterator[str]:
