@@ -26,6 +26,6 @@ def on_starting(server):
     if server.cfg.worker_class_str != worker_class:
         server.log.warning("Slow clients can hold every thread: start gunicorn without --worker-class.")
     gc.disable()
-    importlib.import_module("app")
+    importlib.import_module("app.web.application")
     gc.freeze()
     gc.enable()
