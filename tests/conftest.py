@@ -31,6 +31,7 @@ from simulator.sns.signing import new_key
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
 from tests.support.gateway.orderings import dealt
 from tests.support.libraries.botocore_once import describe_aws_once
+from tests.support.libraries.sqlalchemy_once import compile_statements_once
 from tests.support.libraries.werkzeug_once import parse_routes_once
 from tests.support.servers.servers import (
     Postgres,
@@ -158,6 +159,7 @@ def made_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         describe_aws_once(patch)
         parse_routes_once(patch)
+        compile_statements_once(patch)
         patch.setattr("app.wiring.operating.head_revision", cache(head_revision))
         patch.setattr("simulator.sns.signing.new_key", cache(new_key))
         yield
