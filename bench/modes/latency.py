@@ -105,7 +105,7 @@ def goals(transport: str, idle: list[Took]) -> list[Goal]:
     """Return the goals of an idle gateway."""
     name = f"latency, idle, {transport}: accepted (2xx) to SES call"
     return [
-        at_most(f"{name}, p50 ms", 10.0, [one.after_p50_ms for one in idle]),
+        at_most(f"{name}, p50 ms", 8.0, [one.after_p50_ms for one in idle]),
         at_most(f"{name}, p99 ms", 30.0, [one.after_p99_ms for one in idle]),
     ]
 
