@@ -38,7 +38,7 @@ def test_a_fault_is_named_by_its_line() -> None:
     [fault] = [
         one
         for one in faults_of("app/domain/apps/callers.py")
-        if one.name.was == "if scope not in self.scopes and not self.is_admin:" and " or " in one.name.becomes
+        if one.name.was == "return scope in self.scopes or self.is_admin" and " and " in one.name.becomes
     ]
-    assert fault.name.becomes == "if scope not in self.scopes or not self.is_admin:"
+    assert fault.name.becomes == "return scope in self.scopes and self.is_admin"
     assert fault.name.becomes in fault.source

@@ -90,7 +90,8 @@ def test_all_messages_together_have_a_bound() -> None:
     """A message for which there is no room is read and not kept; room comes back when another one is dropped."""
     budget = Budget(1000)
     first, second = (IncomingMessage(largest=1000, budget=budget, owner="invites") for _ in range(2))
-    first.feed(bytearray(b"a" * 700))
+    first.feed(bytearray(b"a" * 400))
+    first.feed(bytearray(b"a" * 300))
     second.feed(bytearray(b"a" * 700))
     assert not first.found_no_room
     assert second.found_no_room
