@@ -6,11 +6,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
+import psycopg
+
 from app.cli.local.children.port_checks import free_port
 from tests.chaos.stage.machines import Machine
 from tests.chaos.stage.site import Reached, Site, run_postgres, started_postgres, user_of_postgres
 from tests.chaos.stage.stage import Stage
-from tests.infrastructure.pieces.programs import listens, program
+from tests.infrastructure.pieces.programs import program
 from tests.support.servers.cli import until
 from tests.support.servers.servers import Postgres, postgres_binaries, run_as
 
@@ -113,7 +115,21 @@ listen postgres
             name="haproxy",
             argv=(program("haproxy", package="haproxy"), "-db", "-f", str(file)),
             log=site.log("haproxy"),
-            ready=partial(listens, port),
+            ready=partial(_leads_to_the_primary, port),
         )
     )
     return f"postgresql+psycopg://postgres@127.0.0.1:{port}/postern"
+
+
+def _leads_to_the_primary(port: int) -> bool:
+    """Whether sessions reach it, each in turn. Until its first checks, HAProxy deals them to both servers."""
+    try:
+        return not any(_is_standby(port) for _ in range(4))
+    except psycopg.OperationalError:
+        return False
+
+
+def _is_standby(port: int) -> bool:
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    with psycopg.connect(url, connect_timeout=2) as connection:
+        return connection.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
