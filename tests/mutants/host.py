@@ -79,8 +79,9 @@ def _open_nursery(output: Path, modules: list[str], environment: Mapping[str, st
     command = (sys.executable, "-P", str(Path(__file__).with_name("nursery.py")), str(CHECKOUT))
     # Its children import the checkout again and again, and without bytecode would compile all of it each time.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    # No test there needs a plugin of a library, and to load them takes a third of a child's time.
-    env = own | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | dict(environment)
+    # To load the plugins of all libraries takes a third of a child's time; tests there need that of hypothesis alone.
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "_hypothesis_pytestplugin"}
+    env = own | plugins | dict(environment)
     output.touch()
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         nursery = Nursery(process, output)
