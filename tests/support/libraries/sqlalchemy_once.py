@@ -4,6 +4,7 @@ A statement that was compiled for one engine fits another of the same kind of da
 one version, and the engines of a kind differ in nothing that the compiler asks for.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +23,10 @@ class Compiled:
     def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
         """Return what was compiled; a key begins with the dialect, which every engine has anew."""
         return self._everything.get((self._kind, *key[1:]), default)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The keys of all that was compiled."""
+        return iter(tuple(self._everything))
 
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
         self._everything[self._kind, *key[1:]] = compiled
