@@ -77,8 +77,8 @@ def no_io_in_unit_tests(request: pytest.FixtureRequest, io_guard: Guard) -> Iter
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: the long tests, of real processes, wait for much of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Twice as many as there are processors: the long tests, of real processes, wait for much of their time."""
+    return (os.cpu_count() or 1) * 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
