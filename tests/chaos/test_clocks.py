@@ -106,7 +106,8 @@ def play() -> Iterator[Play]:
     """A stage whose clocks are right, and have to be so again, in a directory that PostgreSQL's user may enter."""
     with TemporaryDirectory(prefix="postern-clocks-") as directory, ExitStack() as ending:
         clocks = Clocks(Path(directory) / "clocks", "web", "worker", "beat")
-        stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), variables=clocks.variables))
+        variables = {part: {**of_clock, "SES_TRANSPORT": "boto3"} for part, of_clock in clocks.variables.items()}
+        stage = ending.enter_context(staged(Drill(seed=1, seconds=0), Path(directory), variables=variables))
         database = Database(stage.database_url, pool_size=1)
         yield Play(
             stage=stage,
@@ -183,7 +184,10 @@ def a_bounce_counts_and_a_removal_sticks(play: Play, name: str) -> None:
 
 
 def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right(play: Play) -> None:
-    """A running call ends normally; then SES refuses and all emails wait with the reason; then each is sent once."""
+    """A running call ends normally; then SES refuses and all emails wait with the reason; then each is sent once.
+
+    boto3 signs by the clock of the host.
+    """
     for seconds in (DAY, -HOUR):
         name = f"{seconds}@example.net".replace("-", "minus-")
         on_the_wire = a_call_that_is_on(play, f"on-the-wire-{name}", seconds)
@@ -201,6 +205,18 @@ def test_a_worker_with_a_wrong_clock_loses_nothing_and_goes_on_when_it_is_right(
         assert reason_to_wait(play) == ""
         assert [len(play.taken(one)) for one in (f"on-the-wire-{name}", *guests)] == [1, 1, 1, 1]
         assert not any(play.row(email).possible_duplicate for email in (on_the_wire, *waiting))
+
+
+def test_the_fast_transport_signs_by_the_time_of_the_database(play: Play) -> None:
+    """SES takes what a worker sends whose clock is a day off, and nothing waits."""
+    worker = play.stage.machines["worker"]
+    worker.set_environment(SES_TRANSPORT="fast")
+    worker.kill()
+    play.put("worker", DAY)
+    email = play.submit("fast@example.net")
+    play.reaches(email, "delivered")
+    assert reason_to_wait(play) == ""
+    play.put("worker", 0)
 
 
 def a_call_that_is_on(play: Play, address: str, seconds: int) -> str:
