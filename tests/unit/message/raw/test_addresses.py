@@ -1,6 +1,6 @@
 """The mailboxes of header fields as mail programs write them: groups, comments and encoded-words."""
 
-import time
+from contextlib import suppress
 from email.utils import getaddresses
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.message.address import InvalidAddress
 from app.domain.message.raw.addresses import header_mailboxes
+from tests.support.house.cpu import least_cpu_s
 
 ANN, LEE = "ann@example.com", "lee@example.net"
 BARE = [ANN, LEE, "o'brien+tag@mail.example.org"]
@@ -110,10 +111,11 @@ def test_what_is_taken_has_the_mailboxes_that_another_reader_finds(value: str, n
 @pytest.mark.parametrize("pump", ['\\"<%', "a@b.example (", "T:", '"', "(", "<", " ", "@ ", "T:a@b.example;,"])
 def test_a_long_field_is_read_in_little_time(pump: str) -> None:
     """Whatever it repeats: a reader that goes back at each sign would hold up the whole process."""
-    began = time.process_time()
-    for value in (pump * (24_000 // len(pump)), f'"{pump * (24_000 // len(pump))}\\a" <{ANN}>'):
-        try:
-            header_mailboxes(value)
-        except InvalidAddress:
-            continue
-    assert time.process_time() - began < 0.5
+    long = pump * (24_000 // len(pump))
+
+    def read() -> None:
+        for value in (long, f'"{long}\\a" <{ANN}>'):
+            with suppress(InvalidAddress):
+                header_mailboxes(value)
+
+    assert least_cpu_s(read) < 0.5
