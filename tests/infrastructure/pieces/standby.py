@@ -1,6 +1,7 @@
 """A PostgreSQL with a streaming standby under a stage, reached by both hosts or by HAProxy, and its fail-over."""
 
 import signal
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -17,6 +18,8 @@ from tests.support.servers.cli import until
 from tests.support.servers.servers import Postgres, postgres_binaries, run_as
 
 _FIRST, _SECOND = "database", "standby"
+_LAST_COMMITS_S: Final = 1.0
+"""Transactions that write end within this time once none may begin."""
 _PRIMARY_SAYS: Final = "440000000b00010000000166"
 """A row with the one value `f`, as PostgreSQL sends it."""
 
@@ -57,6 +60,20 @@ def fail_over(stage: Stage) -> None:
     """Kill the primary for good, and promote the standby."""
     stage.machines[_FIRST].kill(signal.SIGQUIT, hold_down=True)
     Postgres(stage.root / _SECOND).execute("SELECT pg_promote(wait => true)")
+
+
+def fence_and_fail_over(stage: Stage) -> None:
+    """The same with an asynchronous standby that has all: before, the primary takes no more writes."""
+    primary = Postgres(stage.root / "postgres")
+    primary.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    primary.execute("SELECT pg_reload_conf()")
+    time.sleep(_LAST_COMMITS_S)
+    until(lambda: _has_all(primary))
+    fail_over(stage)
+
+
+def _has_all(primary: Postgres) -> bool:
+    return primary.ask("SELECT pg_current_wal_flush_lsn() <= flush_lsn FROM pg_stat_replication") is True
 
 
 def _of_hosts(*hosts: str) -> str:
