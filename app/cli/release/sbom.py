@@ -104,10 +104,9 @@ def _applies(requirement: Requirement) -> bool:
 
 def _license(found: Distribution) -> str:
     """The SPDX expression (PEP 639), else the classifiers, else the first line of the field before them."""
-    for expression in _said(found, "License-Expression"):
-        return expression
     named = [line.removeprefix(_OSI) for line in _said(found, "Classifier") if line.startswith(_OSI)]
-    return " or ".join(named or [line.strip().partition("\n")[0] for line in _said(found, "License")])
+    first_lines = [text.strip().partition("\n")[0] for text in _said(found, "License")]
+    return " or ".join(_said(found, "License-Expression") or named or first_lines)
 
 
 def _said(found: Distribution, field: str) -> list[str]:

@@ -16,17 +16,17 @@ _LIBRARIES: Final = ("flask", "gunicorn", "celery", "sqlalchemy", "psycopg", "re
 def run(_given: Namespace, terminal: Terminal) -> bool:
     """Show the version, the revision of the database that it expects, Python, and the libraries that matter most."""
     libraries = {name: version_of(name) for name in _LIBRARIES}
-    python = platform.python_version()
+    python, migrations = platform.python_version(), head_revision()
     terminal.table(
         ("what", "version"),
         [
             ("Postern", VERSION),
-            ("migrations", head_revision()),
+            ("migrations", migrations),
             ("Python", f"{python} on {platform.system()} {platform.machine()}"),
             *libraries.items(),
         ],
     )
-    terminal.answer({"version": VERSION, "migrations": head_revision(), "python": python, "libraries": libraries})
+    terminal.answer({"version": VERSION, "migrations": migrations, "python": python, "libraries": libraries})
     return True
 
 
