@@ -180,7 +180,7 @@ class Worker(GunicornWorker):  # type: ignore[misc] # gunicorn has no types
             except Exception as error:  # noqa: BLE001 - this thread has to serve all the others
                 # Its text may quote the request.
                 self.log.error("A connection failed: %s", type(error).__name__)  # noqa: TRY400
-                self._waiting.pop(conn, None)
+                self._count(-self._waiting.pop(conn, 0))
                 self._close(conn)
 
     def _serve(self, conn: Connection) -> None:
