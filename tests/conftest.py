@@ -26,7 +26,7 @@ from app.aws.ses.account import SesAccount
 from app.cli.shell.operated_gateway import isolate
 from app.store.engine import database
 from app.wiring.gateway import Gateway, build
-from app.wiring.migrations import head_revision
+from app.wiring.migrations import code_revisions
 from simulator.sns.signing import new_key
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
 from tests.support.gateway.orderings import dealt
@@ -160,7 +160,7 @@ def made_once() -> Iterator[None]:
         describe_aws_once(patch)
         parse_routes_once(patch)
         compile_statements_once(patch)
-        patch.setattr("app.wiring.operating.head_revision", cache(head_revision))
+        patch.setattr("app.wiring.operating.code_revisions", cache(code_revisions))
         patch.setattr("simulator.sns.signing.new_key", cache(new_key))
         yield
 

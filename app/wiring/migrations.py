@@ -1,11 +1,17 @@
 """The migrations, and the revision of the database that this code expects."""
 
 from pathlib import Path
+from typing import Final
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+from app.domain.operating.revisions import CodeRevisions
+
+OLDEST_CODE: Final = "oldest_code"
+"""The name in a migration of the revision that code has to contain to run with the database from then on."""
+
+_MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def alembic_config(database_url: str) -> Config:
@@ -19,3 +25,16 @@ def alembic_config(database_url: str) -> Config:
 def head_revision() -> str | None:
     """The revision that this code expects the database to be at."""
     return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def code_revisions() -> CodeRevisions:
+    """The revisions that this code contains."""
+    scripts = ScriptDirectory(str(_MIGRATIONS))
+    contained = frozenset(script.revision for script in scripts.walk_revisions())
+    return CodeRevisions(head=scripts.get_current_head(), contained=contained)
+
+
+def oldest_code(scripts: ScriptDirectory, revisions: tuple[str, ...]) -> str | None:
+    """The revision that code has to contain to run with a database at these revisions; None is any code."""
+    before = scripts.iterate_revisions(revisions, "base")
+    return next((str(getattr(one.module, OLDEST_CODE)) for one in before if hasattr(one.module, OLDEST_CODE)), None)

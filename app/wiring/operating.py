@@ -38,7 +38,7 @@ from app.store.engine.database import Database
 from app.store.feedback.queue_positions import cursor_of
 from app.wiring.feedback import pinned_certificate, signing_names
 from app.wiring.foundation import Ground
-from app.wiring.migrations import head_revision
+from app.wiring.migrations import code_revisions
 from app.wiring.webhooks import mail_server
 from config import Settings, SettingsError
 
@@ -117,7 +117,7 @@ def _health(settings: Settings, ground: Ground, rotation: Rotation, transport: T
     return Health(
         database=ground.database,
         rotation=rotation,
-        head_revision=head_revision(),
+        code=code_revisions(),
         pinned=pinned.certificate if pinned else None,
         signing_names=signing_names(settings),
         queues={cursor_of(url, 0): parse_queue_url(url).name for url in settings.sqs_queue_urls},

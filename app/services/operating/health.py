@@ -8,11 +8,11 @@ from typing import Final
 
 import structlog
 from redis import Redis
-from sqlalchemy import column, inspect, select, table
 
 from app.aws.ses.mailer import TransportChoice
 from app.aws.sns.certificates import SigningCertificate
 from app.domain.errors import ServiceUnavailable
+from app.domain.operating.revisions import CodeRevisions, Fit
 from app.services.operating.canary import state as canary_state
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import last_swept
@@ -22,7 +22,7 @@ from app.store.engine import redis_trouble
 from app.store.engine.clock import host_clock
 from app.store.engine.database import Database, clock, is_read_only
 from app.store.feedback import certificates, queue_positions
-from app.store.operating import heartbeats, server_timeline
+from app.store.operating import heartbeats, schema, server_timeline
 from app.store.sending import circuits
 
 log = structlog.get_logger()
@@ -41,9 +41,6 @@ _SAYS_NOTHING: Final = (
     "It does not say which server it is, so no fail-over is noticed: after one run `./postern recovery begin`."
 )
 _WITHOUT_BROKER: Final = "Meanwhile workers look for work by themselves."
-# Alembic's own table, defined here: Alembic makes a new one each time, and the compiled statement of each would be
-# kept.
-_VERSIONS: Final = table("alembic_version", column("version_num"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Health:
         redis: Redis,
         broker: Redis | None,
         rotation: Rotation,
-        head_revision: str | None,
+        code: CodeRevisions,
         pinned: SigningCertificate | None = None,
         signing_names: frozenset[str] = frozenset(),
         queues: Mapping[str, str] = MappingProxyType({}),
@@ -84,7 +81,7 @@ class Health:
         self._redis = redis
         self._redis_of_broker = broker
         self._rotation = rotation
-        self._head_revision = head_revision
+        self._code = code
         self._pinned = pinned
         self._signing_names = signing_names
         self._queues = queues
@@ -151,13 +148,17 @@ class Health:
 
     def _is_migrated(self) -> Check:
         with self._database.reading() as connection:
-            is_there = inspect(connection).has_table(_VERSIONS.name)
-            current = connection.scalar(select(_VERSIONS.c.version_num)) if is_there else None
-        if current == self._head_revision:
-            return Check("migrations", ok=True, detail=f"At {current}.")
-        return Check(
-            "migrations", ok=False, detail=f"At {current}, not at {self._head_revision}: run `alembic upgrade head`."
-        )
+            found = schema.revision(connection)
+            oldest_code = schema.oldest_code(connection) if found not in {None, *self._code.contained} else None
+        fit = self._code.fit(found, oldest_code)
+        at, needed = f"At {found}", f"not at {self._code.head}"
+        said = {
+            Fit.SAME: f"{at}.",
+            Fit.BEHIND: f"{at}, {needed}: run `alembic upgrade head`.",
+            Fit.AHEAD: f"{at}, of a later release; this code, of {self._code.head}, may run with it.",
+            Fit.TOO_FAR: f"{at}, of a later release, where code needs {oldest_code}: start that release here.",
+        }
+        return Check("migrations", ok=fit in {Fit.SAME, Fit.AHEAD}, detail=said[fit])
 
     def _keys(self) -> Check:
         trouble = self._rotation.trouble()

@@ -3,11 +3,13 @@
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
 from alembic import command
+from sqlalchemy import text
 
 from app.services.operating.health import Check
 from app.services.operating.sweep_intervals import EVERY_S
-from app.store.operating import heartbeats
+from app.store.operating import heartbeats, schema
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import alembic_config
@@ -56,6 +58,19 @@ def test_another_revision_than_the_codes_is_reported(gateway: Gateway, migrated_
     found = checks(gateway)["migrations"]
     assert not found.ok
     assert "alembic upgrade head" in found.detail
+
+
+@pytest.mark.parametrize("oldest_code, is_ready", [(None, True), ("0024", True), ("later", False)])
+def test_a_database_that_a_later_release_has_migrated_is_ready_unless_it_says_otherwise(
+    gateway: Gateway, oldest_code: str | None, is_ready: bool
+) -> None:
+    """It may name a revision: code that does not contain that one is not ready."""
+    with gateway.database.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'last'"))
+        schema.set_oldest_code(connection, oldest_code)
+    found = checks(gateway)["migrations"]
+    assert found.ok is is_ready
+    assert "of a later release" in found.detail
 
 
 def test_repeated_probes_take_no_memory(gateway: Gateway) -> None:

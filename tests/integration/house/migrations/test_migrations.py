@@ -16,7 +16,7 @@ from app.store.tables.core import metadata
 from app.wiring.migrations import alembic_config, head_revision
 from tests.support.gateway.gateways import SECRET_KEY, migrate
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[4]
 
 # SQLite does not say what an index on an expression is, so that those are compared on PostgreSQL alone.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expression-based index")
