@@ -12,6 +12,8 @@ OLDEST_CODE: Final = "oldest_code"
 """The name in a migration of the revision that code has to contain to run with the database from then on."""
 
 _MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+EFFECTS: Final = _MIGRATIONS / "effects.json"
+"""What each migration locks and builds on PostgreSQL, as it was watched there."""
 
 
 def alembic_config(database_url: str) -> Config:
