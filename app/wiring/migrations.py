@@ -1,5 +1,8 @@
-"""The migrations, and the revision of the database that this code expects."""
+"""The migrations, the revision of the database that this code expects, and what an upgrade to it does."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -7,6 +10,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from app.domain.operating.revisions import CodeRevisions
+from app.domain.operating.upgrade_plan import Migration
+from app.services.operating.doctor.check_upgrade import CheckUpgrade
+from app.store.engine.database import Database
 
 OLDEST_CODE: Final = "oldest_code"
 """The name in a migration of the revision that code has to contain to run with the database from then on."""
@@ -40,3 +46,27 @@ def oldest_code(scripts: ScriptDirectory, revisions: tuple[str, ...]) -> str | N
     """The revision that code has to contain to run with a database at these revisions; None is any code."""
     before = scripts.iterate_revisions(revisions, "base")
     return next((str(getattr(one.module, OLDEST_CODE)) for one in before if hasattr(one.module, OLDEST_CODE)), None)
+
+
+@contextmanager
+def upgrade_check(database_url: str) -> Iterator[CheckUpgrade]:
+    """The service that says what an upgrade of this database would do."""
+    database = Database(database_url, pool_size=1)
+    try:
+        yield CheckUpgrade(database=database, code=code_revisions(), migrations=_migrations())
+    finally:
+        database.close()
+
+
+def _migrations() -> tuple[Migration, ...]:
+    effects = json.loads(EFFECTS.read_text(encoding="utf-8"))
+    scripts = ScriptDirectory(str(_MIGRATIONS)).walk_revisions()
+    return tuple(
+        Migration(
+            revision=script.revision,
+            title=script.doc,
+            oldest_code=getattr(script.module, OLDEST_CODE, None),
+            **effects[script.revision],
+        )
+        for script in reversed(list(scripts))
+    )

@@ -140,6 +140,12 @@ def take_from(data: Path | None) -> None:
         _take(remembered)
 
 
+def database_url(data: Path | None) -> str:
+    """The database of the gateway that a command works on; see `take_from`."""
+    take_from(data)
+    return load().database_url
+
+
 @contextmanager
 def operated_gateway(data: Path | None) -> Iterator[tuple[Gateway, Caller]]:
     """The configured gateway, and the person at the command line as its caller.

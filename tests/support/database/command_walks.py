@@ -19,6 +19,7 @@ ELSEWHERE: Final = {
     ("bench",),
     ("chaos",),
     ("settings",),
+    ("upgrade",),
     ("version",),
     ("sbom",),
     ("lock",),
