@@ -96,7 +96,7 @@ def test_while_the_database_says_nothing_every_request_is_answered(
             answer = asked(server.port, "POST", "/v1/emails", MAIL, Authorization=keys[number % len(keys)])
             return answer.status, time.monotonic() - began
 
-        assert {status for status, _ in clients.map(submit, range(64))} == {200}
+        assert {submit(number)[0] for number in range(64)} == {200}
         proxies.change("database", SILENT)
         asking = [clients.submit(submit, number) for number in range(63)]
         assert asked(server.port, "GET", "/healthz").status == 200
