@@ -20,7 +20,7 @@ from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
-from app.cli.operating import alerts, incidents, recovery, smtp
+from app.cli.operating import alerts, archive, incidents, recovery, smtp
 from app.cli.privacy import forget
 from app.cli.release import lock, sbom, version
 from app.cli.reporting import outcomes, stats
@@ -72,6 +72,7 @@ COMMANDS: tuple[Command, ...] = (
     refused.COMMAND,
     redrive.COMMAND,
     *recovery.COMMANDS,
+    *archive.COMMANDS,
     doctor.COMMAND,
     setup_plan.COMMAND,
     setup_apply.COMMAND,
@@ -94,6 +95,7 @@ GROUPS = {
     "alerts": "the channels on which you are alerted",
     "key": "the API keys of applications",
     "app": "applications: their senders, lanes and choices",
+    "archive": "old emails in files",
     "recovery": "database recovery, after a restore to an earlier moment",
     "stream": "streams of email: their titles, and one-click unsubscribe",
     "secret": "the keys of SECRET_KEYS",

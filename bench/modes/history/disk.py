@@ -1,8 +1,8 @@
 """Disk: the bytes of each table and of its indexes in PostgreSQL, for one email.
 
-A PostgreSQL of its own is filled by SQL with this many emails of ninety days, and with the rows that belong to them: one
-recipient, attempt, notification, event, webhook message, delivery and call each, and half as many entries of the list.
-The indexes are built from full tables and the tables are vacuumed, so this is the least that the rows need.
+A PostgreSQL of its own is filled by SQL with this many emails of ninety days, and with the rows that belong to them:
+one recipient, attempt, notification, event, webhook message, delivery and call each, and half as many entries of the
+list. The indexes are built from full tables and the tables are vacuumed, so this is the least that the rows need.
 """
 
 import time
