@@ -27,11 +27,13 @@ from bench.modes import (
     sweeps,
     webhook,
 )
+from bench.modes.history import disk
 
 BENCHMARKS: dict[str, ModuleType] = {
     "accept": accept,
     "all": everything,
     "deliveries": deliveries,
+    "disk": disk,
     "drain": drain,
     "growth": growth,
     "latency": latency,

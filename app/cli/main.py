@@ -20,7 +20,7 @@ from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
 from app.cli.local.children.port_checks import PortInUse
 from app.cli.local.children.supervisor import ChildFailed
-from app.cli.operating import alerts, incidents, recovery, smtp, upgrade
+from app.cli.operating import alerts, archive, incidents, recovery, smtp, upgrade
 from app.cli.privacy import forget
 from app.cli.release import lock, sbom, version
 from app.cli.reporting import outcomes, stats
@@ -73,6 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     redrive.COMMAND,
     *recovery.COMMANDS,
     upgrade.COMMAND,
+    *archive.COMMANDS,
     doctor.COMMAND,
     setup_plan.COMMAND,
     setup_apply.COMMAND,
@@ -95,6 +96,7 @@ GROUPS = {
     "alerts": "the channels on which you are alerted",
     "key": "the API keys of applications",
     "app": "applications: their senders, lanes and choices",
+    "archive": "old emails in files",
     "recovery": "database recovery, after a restore to an earlier moment",
     "stream": "streams of email: their titles, and one-click unsubscribe",
     "secret": "the keys of SECRET_KEYS",

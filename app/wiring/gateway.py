@@ -24,6 +24,7 @@ from app.services.feedback.queues.retry_refused import RetryRefused
 from app.services.feedback.receive import Receive
 from app.services.feedback.settle import Settle
 from app.services.operating.alerts.channels import AlertChannels
+from app.services.operating.archive.archive import Archive
 from app.services.operating.database_recovery import Restore
 from app.services.operating.doctor.report import LastReport
 from app.services.operating.failover import Failover
@@ -125,6 +126,7 @@ class Gateway:
     settle: Settle
     bounce_review: BounceReview
     upkeep: Upkeep
+    archive: Archive
     workforce: Workforce
     apps: Apps
     issue_keys: IssueKeys

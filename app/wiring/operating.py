@@ -16,6 +16,7 @@ from app.services.operating.alerts.channels import AlertChannels
 from app.services.operating.alerts.silence import Silence
 from app.services.operating.alerts.smtp_silence import SmtpSilence
 from app.services.operating.alerts.watch import WatchAlerts
+from app.services.operating.archive.archive import YOUNGEST, Archive
 from app.services.operating.canary.watch import Canary, CanaryPlan
 from app.services.operating.database_recovery import Restore
 from app.services.operating.failover import Failover
@@ -58,6 +59,7 @@ class OperatingServices:
     """What this area offers."""
 
     upkeep: Upkeep
+    archive: Archive
     health: Health
     measure: Measure
     overview: Overview
@@ -80,6 +82,7 @@ def build_operating(
     measure = Measure(database=database, has_canary=settings.canary_minutes > 0)
     return OperatingServices(
         upkeep=_upkeep(settings, ground, swept),
+        archive=Archive(database=database, youngest=youngest_archived(settings)),
         health=health,
         measure=measure,
         overview=Overview(
@@ -145,6 +148,11 @@ def emails_last(settings: Settings) -> timedelta | None:
     if not settings.email_retention_days:
         return None
     return max(timedelta(days=settings.email_retention_days), timedelta(hours=settings.body_retention_hours))
+
+
+def youngest_archived(settings: Settings) -> timedelta:
+    """How old an email is before it may be archived: links to unsubscribe work until then, and its body is erased."""
+    return max(YOUNGEST, timedelta(hours=settings.body_retention_hours))
 
 
 def _upkeep(settings: Settings, ground: Ground, swept: Swept) -> Upkeep:

@@ -163,8 +163,8 @@ class EmailRetention:
                 if old is None:
                     break
                 told = old_emails.events_by_address(connection, old.recipients)
-                needed = _needed(connection, told)
-                deleted += old_emails.delete_all(connection, old, keep_events=needed)
+                kept = needed(connection, told)
+                deleted += old_emails.delete_all(connection, old, keep_events=kept)
                 after = old.last
         return deleted
 
@@ -180,14 +180,14 @@ class EmailRetention:
                 if old is None:
                     break
                 about = {one.id for of_key in old.by_address.values() for one in of_key}
-                going = about.difference(_needed(connection, old.by_address)).union(old.others)
+                going = about.difference(needed(connection, old.by_address)).union(old.others)
                 deleted += old_emails.delete_events(connection, going)
                 job_cursors.write(connection, EVENTS_CURSOR, {"after": str(old.last)})
                 looked_at += self._batch
         return deleted
 
 
-def _needed(connection: Connection, told: Mapping[str, Sequence[PastEvent]]) -> list[UUID]:
+def needed(connection: Connection, told: Mapping[str, Sequence[PastEvent]]) -> list[UUID]:
     """Those of these events, by address, that the suppression list still needs."""
     pasts = old_emails.pasts(connection, told) if told else {}
     return [one.id for key, of_key in told.items() for one in of_key if is_needed(one, pasts[key])]

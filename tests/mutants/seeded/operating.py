@@ -8,6 +8,7 @@ _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
 _POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
+_ARCHIVE: Final = "tests/integration/operating/test_archive.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 _LINE: Final = "tests/unit/web/test_line.py"
@@ -101,8 +102,20 @@ OF_THE_HOUSE: Final = (
     Mutant(
         name="the events behind the list are deleted with their emails",
         file="app/services/operating/retention.py",
-        edits=(("keep_events=needed", "keep_events=[]"),),
+        edits=(("keep_events=kept", "keep_events=[]"),),
         killed_by=f"{_OLD}::test_the_list_keeps_its_entries_and_their_evidence[sqlite]",
+    ),
+    Mutant(
+        name="what an archive wrote and did not delete is written again behind it",
+        file="app/services/operating/archive/archive.py",
+        edits=(("                        parts.pop()\n", "                        parts = parts[:]\n"),),
+        killed_by=f"{_ARCHIVE}::test_a_run_that_died_before_its_commit_is_gone_on_with[sqlite]",
+    ),
+    Mutant(
+        name="young emails are archived",
+        file="app/services/operating/archive/archive.py",
+        edits=(("if before > now - self._youngest:", "if before > now:"),),
+        killed_by=f"{_ARCHIVE}::test_a_date_that_is_too_fresh_is_refused[sqlite]",
     ),
     Mutant(
         name="a delivery that ends a row of bounces is deleted",

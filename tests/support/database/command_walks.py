@@ -1,5 +1,6 @@
 """The walks of the test of growth through the command line: arguments for each command."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +32,10 @@ ELSEWHERE: Final = {
     ("ses", "template"),
     ("ses", "status"),
     ("feedback", "redrive"),
+    ("archive", "verify"),
     ("suppressions", "sync"),
 }
-"""Commands that do not query the history: they call AWS, the API or nothing, or start a gateway of their own.
+"""Commands that do not query the history: they call AWS, the API, files or nothing, or start a gateway of their own.
 
 `suppressions sync` runs what the sweep `ses_list` runs.
 """
@@ -49,7 +51,9 @@ def of_emails(directory: Path) -> CommandLines:
     some_entry, other_entry = LISTED.format(77, 77), LISTED.format(78, 78)
     (directory / "list.csv").write_text(f"email\n{PERSON}\n{some_entry}\n")
     (directory / "people.txt").write_text("person.301@mail301.example.net\nperson.302@mail302.example.net\n")
+    oldest = datetime.now(UTC) - timedelta(days=89, hours=14)
     return {
+        ("archive", "write"): [["--before", oldest.isoformat(), "--to", str(directory / "archive")]],
         ("check",): [[PERSON, ROLE_ADDRESS, some_entry]],
         ("emails",): [
             [],

@@ -102,6 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.services.operating.alerts": {*IN_SERVICES, "app.services.sending"},
     "app.services.feedback": {*IN_SERVICES, *BEFORE_FEEDBACK, "app.services.reporting"},
     "app.services.feedback.queues": {*IN_SERVICES, *BEFORE_FEEDBACK, "app.services.feedback"},
+    "app.services.operating.archive": {*IN_SERVICES, "app.services.operating"},
     "app.services.operating.canary": {*IN_SERVICES, "app.services.sending"},
     # It looks at all of them, and none of them knows it.
     "app.services.operating.doctor": {
@@ -151,6 +152,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.load": MEASURING,
     "bench.measure": MEASURING,
     "bench.modes": MEASURING,
+    "bench.modes.history": MEASURING,
     "bench.stage": MEASURING,
     "bench.tutorial": MEASURING,
     "config": CONFIG_PARTS,

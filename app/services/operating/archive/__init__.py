@@ -1,0 +1,1 @@
+"""Archives of old emails in files."""

@@ -1,0 +1,1 @@
+"""Benchmarks of a database that has years of history."""
