@@ -34,7 +34,8 @@ class Drill:
     """One run. `rate` is emails offered a second; `lossy` lets events be lost, since SNS does not guarantee delivery.
 
     `drain_s` is the time allowed to settle everything after the last fault, not counting timers that run then. Each
-    email carries `padding` meaningless characters.
+    email carries `padding` meaningless characters. With `forgets`, the database loses emails whose notifications come:
+    they stay parked.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Drill:
     drain_s: float = 60.0
     padding: int = 0
     intake: Intake = Intake.HTTPS
+    forgets: bool = False
 
     @property
     def lease_s(self) -> int:

@@ -169,6 +169,7 @@ class _Play:
     def _waiting(self) -> int:
         """Requests without an answer, emails without an end, events on their way or not settled, webhooks not taken."""
         pending = int(self._stage.simulator.call("GET", "deliveries?limit=0")["counts"]["pending"])
+        unsettled = ["new"] if self._drill.forgets else ["new", "parked"]
         states = WAITING - {State.HELD} - ({State.UNCONFIRMED} if self._drill.lossy else set())
         try:
             with self._database.reading() as connection:
@@ -176,7 +177,7 @@ class _Play:
                     select(func.count()).select_from(recipients).where(recipients.c.state.in_(sorted(states)))
                 )
                 unread = connection.scalar(
-                    select(func.count()).select_from(notifications).where(notifications.c.state.in_(["new", "parked"]))
+                    select(func.count()).select_from(notifications).where(notifications.c.state.in_(unsettled))
                 )
                 undelivered = connection.scalar(
                     select(func.count()).select_from(webhook_deliveries).where(webhook_deliveries.c.state == "waiting")

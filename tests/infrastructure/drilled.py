@@ -66,10 +66,15 @@ class Doer(Nemesis):
 
 
 def stage_on(
-    root: Path, *, database: Piece = own_postgres, redis: Piece = own_redis, seconds: float = SECONDS
+    root: Path,
+    *,
+    database: Piece = own_postgres,
+    redis: Piece = own_redis,
+    seconds: float = SECONDS,
+    forgets: bool = False,
 ) -> AbstractContextManager[Stage]:
-    """A gateway of real processes on these pieces, for a drill of so many seconds."""
-    drill = Drill(seed=1, seconds=seconds, rate=RATE, drain_s=DRAIN_S)
+    """A gateway of real processes on these pieces, for a drill of so many seconds; see `Drill` for `forgets`."""
+    drill = Drill(seed=1, seconds=seconds, rate=RATE, drain_s=DRAIN_S, forgets=forgets)
     return staged(drill, root, database=database, redis=redis)
 
 

@@ -26,7 +26,7 @@ class DrillQueue:
         return sum(int(found[name]) for name in names)
 
 
-def make_queue(simulator_url: str, topic_arn: str) -> DrillQueue:
+def make_queue(simulator_url: str, topic_arn: str, *, name: str = NAME) -> DrillQueue:
     """Make the queue, in which SNS may put what the topic gets."""
     sqs = boto3.client(
         "sqs",
@@ -36,7 +36,7 @@ def make_queue(simulator_url: str, topic_arn: str) -> DrillQueue:
         aws_secret_access_key="simulator",
         config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
     )
-    url = sqs.create_queue(QueueName=NAME, Attributes={"MessageRetentionPeriod": RETENTION_S})["QueueUrl"]
+    url = sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": RETENTION_S})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {
         "Effect": "Allow",
