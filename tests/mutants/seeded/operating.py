@@ -11,6 +11,8 @@ _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _ARCHIVE: Final = "tests/integration/operating/test_archive.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
+_REVISIONS: Final = "tests/unit/operating/test_revisions.py"
+_UPGRADE: Final = "tests/unit/operating/test_upgrade_plan.py"
 _LINE: Final = "tests/unit/web/test_line.py"
 _EXCHANGE: Final = "tests/unit/web/test_exchange.py"
 _BROKER: Final = "tests/unit/worker/test_queue.py"
@@ -175,6 +177,18 @@ OF_THE_HOUSE: Final = (
         file="app/store/engine/pooler.py",
         edits=(("if not 0 < setting <= bounds_ms[name]", "if setting == 0"),),
         killed_by=f"{_POOLER}::test_a_bound_that_is_longer_than_ours_is_refused_and_a_shorter_one_is_in_force",
+    ),
+    Mutant(
+        name="code runs with a database that it cannot bear",
+        file="app/domain/operating/revisions.py",
+        edits=(("if oldest_code is None or oldest_code in self.contained:", "if oldest_code != self.head:"),),
+        killed_by=f"{_REVISIONS}::test_code_runs_with_its_own_revision_and_with_later_ones_that_bear_it",
+    ),
+    Mutant(
+        name="an upgrade promises that old code may go on",
+        file="app/domain/operating/upgrade_plan.py",
+        edits=(("return not any(one.oldest_code in later for one in steps)", "return bool(later) or not steps"),),
+        killed_by=f"{_UPGRADE}::test_old_code_goes_on_unless_a_migration_needs_code_of_a_later_revision",
     ),
 )
 
