@@ -58,7 +58,7 @@ COMMANDS = (
     Command(
         words=("archive", "write"),
         summary="move old emails from the database to files",
-        example="./postern archive --before 2026-01-01 --to /var/backups/postern",
+        example="./postern archive write --before 2026-01-01 --to /var/backups/postern",
         detail=DETAIL,
         arguments=write_arguments,
         run=write,
