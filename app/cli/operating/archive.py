@@ -4,8 +4,6 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.markup import escape
-
 from app.cli.shell.command import Command, CommandFailed, add_data_option
 from app.cli.shell.filters import moment
 from app.cli.shell.operated_gateway import operated_gateway
@@ -25,7 +23,7 @@ def write(given: Namespace, terminal: Terminal) -> bool:
         moved = gateway.archive.write(
             given.to, before=given.before, progress=lambda emails: status.update(f"Archiving: {emails:,} emails…")
         )
-    terminal.say(f"Moved {moved.emails} emails, {moved.recipients} recipients, {moved.events} events.")
+    terminal.say(f"Moved {moved.emails:,} emails, {moved.recipients:,} recipients, {moved.events:,} events.")
     terminal.answer(asdict(moved))
     return True
 
@@ -36,7 +34,7 @@ def check(given: Namespace, terminal: Terminal) -> bool:
         raise CommandFailed("there is no archive: name its directory")
     found = verify(given.directory)
     rows = [(one.day, one.counts.emails, one.counts.events, one.fault or "as written") for one in found]
-    terminal.table(("day", "emails", "events", "files"), rows, empty=escape("The archive is empty."))
+    terminal.table(("day", "emails", "events", "files"), rows, empty="The archive is empty.")
     terminal.answer({"days": [asdict(one) for one in found]})
     return not any(one.fault for one in found)
 

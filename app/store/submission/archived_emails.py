@@ -36,9 +36,9 @@ def read(connection: Connection, email_ids: Collection[UUID]) -> Iterator[Json]:
         yield {**row, "recipients": own}
 
 
-def any_is_there(connection: Connection, email_ids: Sequence[UUID]) -> bool:
-    """Whether one of these emails was not deleted."""
-    return bool(email_ids) and _THERE(connection, email_ids).first() is not None
+def all_are_there(connection: Connection, email_ids: Sequence[UUID]) -> bool:
+    """Whether none of these emails was deleted."""
+    return len(_THERE(connection, email_ids).all()) == len(email_ids)
 
 
 def _by(connection: Connection, query: Among, given: Sequence[UUID], column: str) -> defaultdict[UUID, list[Json]]:

@@ -43,11 +43,15 @@ class Site:
 
     def folder(self, name: str, *, user: tuple[int, int] | None = None) -> Path:
         """A new folder for the files of a server, which this user owns."""
-        made = self.root / name
-        made.mkdir(mode=0o700)
-        if user is not None:
-            os.chown(made, *user)
-        return made
+        return made_folder(self.root / name, user)
+
+
+def made_folder(path: Path, user: tuple[int, int] | None) -> Path:
+    """A new folder that only this user may enter; with None, only our own."""
+    path.mkdir(mode=0o700)
+    if user is not None:
+        os.chown(path, *user)
+    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +113,15 @@ def started_postgres(
     user = user_of_postgres()
     binaries = binaries or postgres_binaries(site.root, user)
     data = site.folder("postgres" if name == "database" else name, user=user)
-    made = run_as(user, (str(binaries / "initdb"), "-D", str(data), *INITDB))
-    assert made.returncode == 0, made.stdout
+    initialise(binaries, data)
     run_postgres(site, name, binaries=binaries, data=data, more=more)
     return Postgres(data)
+
+
+def initialise(binaries: Path, data: Path) -> None:
+    """Make the files of a new server in an empty folder."""
+    made = run_as(user_of_postgres(), (str(binaries / "initdb"), "-D", str(data), *INITDB))
+    assert made.returncode == 0, made.stdout
 
 
 def run_postgres(site: Site, name: str, *, binaries: Path, data: Path, more: Mapping[str, str] | None = None) -> None:

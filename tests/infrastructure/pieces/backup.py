@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.chaos.stage.site import INITDB, user_of_postgres
+from tests.chaos.stage.site import initialise, made_folder, user_of_postgres
 from tests.chaos.stage.stage import Stage
 from tests.support.servers.cli import CHECKOUT, PATIENCE_S, command, until
 from tests.support.servers.servers import Postgres, run_as
@@ -24,7 +24,7 @@ RESTORE: Final = (
 def back_up(stage: Stage) -> datetime:
     """Dump the database while it is used. Returns the time before, from which on the dump may lack commits."""
     began = datetime.now(UTC)
-    _folder(stage, "backup")
+    made_folder(stage.root / "backup", user_of_postgres())
     _run(stage, BACK_UP)
     return began
 
@@ -41,10 +41,7 @@ def restore(stage: Stage) -> None:
     """Make another server with the dump, in the place of the lost one."""
     machine = stage.machines["database"]
     binaries = Path(machine.argv[0]).parent
-    made = run_as(
-        user_of_postgres(), (str(binaries / "initdb"), "-D", str(_folder(stage, "postgres")), *INITDB, "--no-sync")
-    )
-    assert made.returncode == 0, made.stdout
+    initialise(binaries, made_folder(stage.root / "postgres", user_of_postgres()))
     machine.launch()
     until(machine.ready)
     for line in RESTORE:
@@ -78,11 +75,3 @@ def _run(stage: Stage, line: str) -> None:
     variables = (f"PATH={binaries}:{os.defpath}", f"PGHOST={sockets}", "PGUSER=postgres")
     done = run_as(user_of_postgres(), ("env", *variables, "sh", "-c", f"cd {stage.root / 'backup'} && {line}"))
     assert done.returncode == 0, done.stdout
-
-
-def _folder(stage: Stage, name: str) -> Path:
-    made = stage.root / name
-    made.mkdir(mode=0o700)
-    if (user := user_of_postgres()) is not None:
-        os.chown(made, *user)
-    return made

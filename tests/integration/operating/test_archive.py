@@ -101,6 +101,28 @@ def test_a_run_that_died_before_its_commit_is_gone_on_with(
     assert not any(day.fault for day in verify(directory))
 
 
+def test_what_the_sweep_deletes_after_a_run_that_died_is_not_lost(
+    gateway: Gateway, past: Past, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The part that was written stays, and those of it that are left are written again."""
+    emails = [past.submit(f"r{number}@example.net") for number in range(2)]
+
+    def die(*_: Any, **__: Any) -> int:
+        raise ServiceUnavailable("Killed.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(old_emails, "delete_all", die)
+        with pytest.raises(ServiceUnavailable):
+            gateway.archive.write(directory, before=before())
+    with gateway.database.transaction() as connection:
+        old = old_emails.lock(connection, accepted_before=before(), after=None, limit=1)
+        assert old is not None
+        old_emails.delete_all(connection, old, keep_events=[])
+    assert gateway.archive.write(directory, before=before()).emails == 1
+    assert {one["id"] for one in archived(directory)} == set(map(str, emails))
+    assert not any(day.fault for day in verify(directory))
+
+
 def test_a_changed_byte_is_found(gateway: Gateway, past: Past, directory: Path) -> None:
     """By the hashes of the manifest."""
     past.submit()

@@ -179,6 +179,17 @@ OF_THE_HOUSE: Final = (
         killed_by=f"{_POOLER}::test_a_bound_that_is_longer_than_ours_is_refused_and_a_shorter_one_is_in_force",
     ),
     Mutant(
+        name="an archive loses what the sweep deleted after a run that died",
+        file="app/store/submission/archived_emails.py",
+        edits=(
+            (
+                "return len(_THERE(connection, email_ids).all()) == len(email_ids)",
+                "return _THERE(connection, email_ids).first() is not None",
+            ),
+        ),
+        killed_by=f"{_ARCHIVE}::test_what_the_sweep_deletes_after_a_run_that_died_is_not_lost[sqlite]",
+    ),
+    Mutant(
         name="code runs with a database that it cannot bear",
         file="app/domain/operating/revisions.py",
         edits=(("if oldest_code is None or oldest_code in self.contained:", "if oldest_code != self.head:"),),

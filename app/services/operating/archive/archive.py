@@ -96,7 +96,8 @@ class Archive:
     def _undo_what_was_not_deleted(self, directory: Path) -> None:
         """Cut off what a run wrote whose transaction did not commit. Only the last part of a day can be of such a one.
 
-        Its emails are written again, as they are now: a person may have been forgotten since.
+        Its emails are written again, as they are now: a person may have been forgotten since. If the sweep `old_emails`
+        has deleted some of them, the part stays, so that none is lost, and the others are in the files twice.
         """
         for day in days(directory):
             file = DayFile(directory, day)
@@ -104,7 +105,7 @@ class Archive:
             if parts:
                 ids = [UUID(one) for one in file.ids_of(parts[-1])]
                 with self._database.reading() as connection:
-                    if archived_emails.any_is_there(connection, ids):
+                    if archived_emails.all_are_there(connection, ids):
                         parts.pop()
             file.keep(parts)
 
