@@ -124,6 +124,8 @@ class Endpoints:
         with self._database.reading() as connection:
             endpoint = _own(connection, caller, endpoint_id)
             sealed = secrets.signing(connection, endpoint_id)
+        if not sealed:  # deleted since it was read
+            raise _unknown()
         try:
             return WithSecret(endpoint, secrets.opened(self._key_ring, sealed)[0])
         except (UnknownSealingKey, Unsealable) as error:
@@ -218,8 +220,12 @@ def own_endpoint(connection: Connection, caller: Caller, endpoint_id: UUID) -> E
 def _own(connection: Connection, caller: Caller, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:
     endpoint = endpoints.find(connection, endpoint_id, app_id=_whose(caller), lock=lock)
     if endpoint is None:
-        raise NotFound("This application has no endpoint of this id.")
+        raise _unknown()
     return endpoint
+
+
+def _unknown() -> NotFound:
+    return NotFound("This application has no endpoint of this id.")
 
 
 def _app_of(connection: Connection, caller: Caller, app: str | None) -> UUID:

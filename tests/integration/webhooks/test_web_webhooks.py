@@ -13,7 +13,9 @@ from app.domain.apps.callers import Scope
 from app.domain.webhooks.events import SUBSCRIBABLE
 from app.queue import Lane
 from app.services.webhooks.endpoints import MOST_ENDPOINTS
+from app.store.webhooks import endpoints
 from app.wiring.gateway import Gateway
+from tests.support.database.interleaving import just_after
 from tests.support.gateway.emails import submit
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import age, change, count, rows
@@ -255,6 +257,17 @@ def test_an_endpoint_is_for_its_own_application(web: Web) -> None:
     assert body_of(web.client.get("/v1/webhooks", headers=other))["data"] == []
     [seen] = body_of(web.client.get("/v1/webhooks", headers=admin))["data"]
     assert (seen["id"], seen["app"], "signing_secret" in seen) == (made["id"], "invites", False)
+
+
+def test_an_endpoint_that_is_deleted_while_it_is_read_is_unknown(
+    migrated_postgres_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row was there, its secrets were not any more. On SQLite a reader sees both or neither."""
+    with web_on(migrated_postgres_url, redis_url) as web:
+        headers = web.key()
+        path = f"/v1/webhooks/{created(web, headers)['id']}"
+        just_after(monkeypatch, endpoints, "find", lambda: web.client.delete(path, headers=headers))
+        problem_of(web.client.get(path, headers=headers), 404, "not_found")
 
 
 def test_a_key_without_the_scope_sees_no_endpoint(web: Web) -> None:
