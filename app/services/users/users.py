@@ -5,6 +5,7 @@ Each change is in the audit. A change of password or role, and disabling, end th
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.users.names import check_password, parse_name
 from app.domain.users.roles import Role
+from app.services.paging import Page, Paged, paged
 from app.services.suppression.entries import check_reason, invalid
 from app.services.users.codes import new_secret, read_secret, step_of, step_of_user, uri_of
 from app.services.users.guesses import Guesses, forget, note_lock
@@ -88,6 +90,22 @@ class Users:
         caller.require(Scope.ADMIN)
         with self._database.reading() as connection:
             return users.all_users(connection)
+
+    def page(self, caller: Caller, page: Page) -> Paged[User]:
+        """One page of the users, by name."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            found = users.page(connection, limit=page.limit + 1, after=page.after, before=page.before)
+        return paged(found, page)
+
+    def by_id(self, caller: Caller, user_id: UUID) -> User:
+        """The user of this id. Raises `NotFound`."""
+        caller.require(Scope.ADMIN)
+        with self._database.reading() as connection:
+            user = users.by_id(connection, user_id)
+        if user is None:
+            raise _unknown()
+        return user
 
     def find(self, caller: Caller, name: str) -> User:
         """The user."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, or_, select, update
+from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, or_, select, update
 
 from app.domain.users.roles import Role
 from app.store.engine.database import add_once, now
@@ -58,6 +58,24 @@ def find(connection: Connection, name: str) -> User | None:
     """The user of this name."""
     row = connection.execute(select(users).where(users.c.name == name)).mappings().one_or_none()
     return user_of(row) if row else None
+
+
+def by_id(connection: Connection, user_id: UUID) -> User | None:
+    """The user of this id."""
+    row = connection.execute(select(users).where(users.c.id == user_id)).mappings().one_or_none()
+    return user_of(row) if row else None
+
+
+def page(
+    connection: Connection, *, limit: int, after: UUID | None = None, before: UUID | None = None
+) -> tuple[User, ...]:
+    """Up to `limit` users by name: those after the user of this id, or the nearest ones before it."""
+    query, name = select(users).limit(limit), users.c.name
+    if before is not None:
+        nearest = connection.execute(query.where(name < _name_of(before)).order_by(name.desc())).mappings().all()
+        return tuple(map(user_of, reversed(nearest)))
+    rest = query if after is None else query.where(name > _name_of(after))
+    return tuple(map(user_of, connection.execute(rest.order_by(name)).mappings()))
 
 
 def all_users(connection: Connection) -> tuple[User, ...]:
@@ -131,6 +149,10 @@ def user_of(row: RowMapping) -> User:
         created_at=row["created_at"],
         disabled_at=row["disabled_at"],
     )
+
+
+def _name_of(user_id: UUID) -> ScalarSelect[str]:
+    return select(users.c.name).where(users.c.id == user_id).scalar_subquery()
 
 
 def _credentials(connection: Connection, query: Select[Any]) -> Credentials | None:

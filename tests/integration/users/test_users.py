@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from functools import partial
+from uuid import UUID
 
 import pytest
 
 from app.domain.errors import Conflict, NotFound, PosternError, RestrictedApiKey, SignInRefused, ValidationFailed
 from app.domain.users.roles import Role
 from app.services.operating.key_rotation import new_key
+from app.services.paging import Page
 from app.services.users.users import Users
 from app.wiring.gateway import Gateway
 from tests.support.database.interleaving import locked, others
 from tests.support.gateway.gateways import SECRET_KEY, caller, gateway_on
 from tests.support.gateway.rows import change, rows
+from tests.support.gateway.web import NO_ID
 from tests.support.users.people import PASSWORD, ROOT, WHY, code_of, person, sign_in, with_codes
 
 OIDC = ("https://id.example.com", "248289761001")
@@ -84,6 +87,8 @@ def test_only_an_administrator_keeps_users(gateway: Gateway) -> None:
         lambda: users.first_admin(app),
         lambda: users.link(app, "kim"),
         lambda: users.all(app),
+        lambda: users.page(app, Page(limit=1)),
+        lambda: users.by_id(app, UUID(NO_ID)),
         lambda: users.find(app, "kim"),
         lambda: users.change_role(app, "kim", Role.VIEWER, WHY),
         lambda: users.disable(app, "kim", WHY),

@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Response
 from pydantic import Field
 
-from app.domain.errors import NotFound
 from app.domain.users.links import sign_in_link
 from app.domain.users.roles import Role
 from app.services.users.sessions import Session, caller_of
@@ -15,6 +14,7 @@ from app.services.users.users import User, Users
 from app.web.console.frame.access import lead_to
 from app.web.console.frame.downloads import csv_download
 from app.web.console.frame.forms import WithReason
+from app.web.console.frame.lists import ListQuery, neighbours
 from app.web.console.frame.pages import Pages, url_after
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
@@ -36,11 +36,12 @@ class NewUser(WithRole):
     name: Annotated[str, Field(max_length=64)]
 
 
-@console_users.page("/console/users", role=Role.ADMIN, summary="Show the users.")
-def show_users(session: Session) -> Response:
-    """Answer with every user, by name, and what may be done with each."""
-    users = current_gateway().users.users.all(caller_of(session))
-    return render("users/users.html", users=users, roles=list(Role), this=session.user.id)
+@console_users.page("/console/users", role=Role.ADMIN, summary="List the users.", query=ListQuery)
+def show_users(session: Session, query: ListQuery) -> Response:
+    """Answer with one page of the users, by name, and what may be done with each."""
+    found = current_gateway().users.users.page(caller_of(session), query.page())
+    pages = neighbours("console_users.show_users", query, found, lambda user: user.id)
+    return render("users/users.html", users=found.data, roles=list(Role), this=session.user.id, pages=pages)
 
 
 @console_users.page("/console/users/download", role=Role.ADMIN, summary="Download the users as CSV.")
@@ -129,12 +130,7 @@ def _changed(session: Session, user_id: UUID, form: WithReason, change: Callable
 
 
 def _user(session: Session, user_id: UUID) -> User:
-    """The user of this id; they are few. Raises `NotFound`."""
-    found = (user for user in current_gateway().users.users.all(caller_of(session)) if user.id == user_id)
-    user = next(found, None)
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user
+    return current_gateway().users.users.by_id(caller_of(session), user_id)
 
 
 def _link_page(user: User, token: str, *, lasts: str, is_new: bool) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.users.roles import Role
+from app.web.console.frame import lists
 from tests.support.console.people import Person, signed_in
 from tests.support.console.sign_ins import another_browser, with_codes, with_password
 from tests.support.gateway.emails import ROOT
@@ -53,6 +54,22 @@ def test_every_user_is_listed_with_what_opens_their_sign_in(web: Web) -> None:
     assert "a link only" in page
     assert "password alone" in page
     assert ">you<" in page
+
+
+def test_a_long_list_has_pages(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name in both directions, and the URL of a page names a user by the id."""
+    monkeypatch.setattr(lists, "ROWS", 2)
+    admin = signed_in(web)
+    for name in ("eva@example.com", "bea@example.com", "dan@example.com", "cem@example.com"):
+        web.gateway.users.users.create(ROOT, name, Role.VIEWER)
+    pages = [admin.page(PAGE)]
+    while forward := re.search(r'rel="next" href="([^"]+)"', pages[-1]):
+        pages.append(admin.page(unescape(forward[1])))
+    names = [re.findall(r'<th scope="row"><a href="[^"]+">([^<]+)</a>', page) for page in pages]
+    assert names == [["admin.user", "bea@example.com"], ["cem@example.com", "dan@example.com"], ["eva@example.com"]]
+    back = re.search(r'rel="prev" href="([^"]+)"', pages[-1])
+    assert back is not None
+    assert re.findall(r"[\w.]+@example", admin.page(unescape(back[1]))) == ["cem@example", "dan@example"]
 
 
 def test_the_list_is_a_file_too(web: Web) -> None:
