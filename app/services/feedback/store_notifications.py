@@ -1,6 +1,7 @@
 """The commit of step 4: notifications that wait for a commit at the same moment share one."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from app.services.group_commit import Committed, GroupCommit
 from app.store.engine.database import Database
@@ -28,6 +29,13 @@ class StoreNotifications:
         return self._group(new)
 
     def _commit(self, new: Sequence[NewNotification]) -> list[bool]:
-        with self._database.transaction() as connection:
-            fresh = notifications.store(connection, new)
+        fresh = self._store_by_statement(new) if self._database.on_postgres else self._store(new)
         return [one.id in fresh for one in new]
+
+    def _store_by_statement(self, new: Sequence[NewNotification]) -> frozenset[UUID]:
+        with self._database.by_statement() as cursor:
+            return notifications.store_by_statement(cursor, new)
+
+    def _store(self, new: Sequence[NewNotification]) -> frozenset[UUID]:
+        with self._database.transaction() as connection:
+            return notifications.store(connection, new)

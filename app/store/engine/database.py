@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.domain.errors import ServiceUnavailable
 from app.store.engine import database_trouble
+from app.store.engine.driver_statements import refuse_naive_times
 from app.store.engine.postgres_connections import refuse_poolers, require_bounds, watch_connections
 
 if TYPE_CHECKING:
@@ -153,8 +154,9 @@ class Database:
         self.on_postgres = self.engine.dialect.name == "postgresql"
         self._asker = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.on_postgres else self._reader
         if self.on_postgres:
-            one = replace(patience, connections=1, more=0)
-            self._by_statement = make_engine(url, patience=one, pooled=pooled, autocommit=True)
+            two = replace(patience, connections=2, more=0)  # one thread commits emails, and one notifications
+            self._by_statement = make_engine(url, patience=two, pooled=pooled, autocommit=True)
+            refuse_naive_times(self._by_statement)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -276,6 +278,7 @@ def make_engine(url: str, *, patience: Patience = WORKING, pooled: bool = False,
         pool_size=patience.connections,
         max_overflow=patience.more,
         pool_timeout=patience.connection_s,
+        pool_reset_on_return=None if autocommit else "rollback",
         connect_args={
             "autocommit": autocommit,
             "connect_timeout": min(3, int(patience.connection_s)),

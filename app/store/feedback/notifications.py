@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
 from uuid import UUID
 
+from psycopg import Cursor
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -20,13 +22,16 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    literal_column,
     null,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from app.store.engine.bulk_statements import InsertFree, Row, Update
 from app.store.engine.database import now
+from app.store.engine.driver_statements import driver_text, one_transaction
 from app.store.engine.keyset import page_by_time
 from app.store.tables.core import notifications
 
@@ -109,8 +114,17 @@ _WAITING_COLUMNS = [notifications.c[field] for field in Waiting.__dataclass_fiel
 
 _NEW = tuple(NewNotification.__dataclass_fields__)
 _PUT_OFF_SETS = tuple(PutOff.__dataclass_fields__)[1:]
-_STORE = InsertFree(
-    notifications, _NEW, stamps={"state": literal(InboxState.NEW), "due_at": now(), "received_at": now()}
+_STAMPS: Final[Row] = {
+    "state": literal_column(f"'{InboxState.NEW}'"),
+    "due_at": now(),
+    "received_at": now(),
+}
+_STORE = InsertFree(notifications, _NEW, stamps=_STAMPS)
+_STORE_BY_STATEMENT: Final = driver_text(
+    insert_once(notifications)
+    .values({name: bindparam(name, type_=notifications.c[name].type) for name in _NEW} | _STAMPS)
+    .on_conflict_do_nothing()
+    .returning(notifications.c.id)
 )
 _FINISH = Update(notifications, ("note",), stamps={"state": literal(InboxState.PROCESSED), "processed_at": now()})
 _PUT_OFF = Update(notifications, _PUT_OFF_SETS, stamps={"tries": notifications.c.tries + 1})
@@ -126,8 +140,26 @@ _ANY_DUE = select(notifications.c.id).where(IS_WAITING, notifications.c.due_at <
 
 def store(connection: Connection, new: Sequence[NewNotification]) -> frozenset[UUID]:
     """Store notifications with one statement. The ids of those that SNS had not delivered before."""
+    return _STORE(connection, _rows(new))
+
+
+def store_by_statement(cursor: "Cursor[Any]", new: Sequence[NewNotification]) -> frozenset[UUID]:
+    """As `store`, and commit, on a cursor of `Database.by_statement`: one alone by one statement, more by one trip.
+
+    None is stored if the database refuses one, which it raises.
+    """
+    rows = _rows(new)
+    if len(rows) == 1:
+        return frozenset(row[0] for row in cursor.execute(_STORE_BY_STATEMENT, rows[0]))
+    with one_transaction(cursor):
+        cursor.executemany(_STORE_BY_STATEMENT, rows, returning=True)
+    return frozenset(row[0] for result in cursor.results() for row in result)
+
+
+def _rows(new: Sequence[NewNotification]) -> list[Row]:
+    """The rows in the order in which every transaction inserts them, so that no two wait for each other."""
     in_order = sorted(new, key=lambda one: one.sns_message_id)
-    return _STORE(connection, [{name: getattr(one, name) for name in _NEW} for one in in_order])
+    return [{name: getattr(one, name) for name in _NEW} for one in in_order]
 
 
 def known(connection: Connection, sns_message_ids: Iterable[str]) -> frozenset[str]:

@@ -15,7 +15,6 @@ from psycopg import Cursor
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import (
     BindParameter,
-    ClauseElement,
     ColumnElement,
     Integer,
     Select,
@@ -31,10 +30,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_once
-from sqlalchemy.engine import make_url
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.store.engine.database import ahead, now
+from app.store.engine.driver_statements import driver_text, one_transaction
 from app.store.engine.ids import new_id
 from app.store.operating.tallies import adding_up, any_shard
 from app.store.submission.emails import NewEmail, email_values, recipient_values
@@ -43,7 +42,6 @@ from app.store.tables.core import count_changes, emails, idempotency_keys, recip
 
 Values = dict[str, Any]
 
-_DIALECT: Final = make_url("postgresql+psycopg://").get_dialect()()
 _KEY: Final = ("app_id", "key", "fingerprint", "answer")
 _EMAIL: Final = (
     *("id", "app_id", "stream", "lane", "sender", "sender_name", "reply_to", "subject", "headers", "tags", "actor"),
@@ -94,13 +92,13 @@ def add(cursor: "Cursor[Any]", singles: Sequence[Single], *, lasts: timedelta) -
 
 
 def _add_group(cursor: "Cursor[Any]", rows: Sequence[Values]) -> list[bool]:
-    """Add several in one trip. What a pipeline sends is one transaction.
+    """Add several in one trip and one transaction.
 
     Keys are taken in one order, and the tally comes last, so that no two transactions wait for each other.
     """
     ordered = sorted(rows, key=lambda row: (row["idempotency_keys_app_id"], row["idempotency_keys_key"] or ""))
     whole = rows[0] | {"ids": [row["emails_id"] for row in rows]}
-    with cursor.connection.pipeline():
+    with one_transaction(cursor):
         cursor.executemany(_ADD_IN_GROUP, ordered, returning=True)
         cursor.connection.execute(_TALLY_GROUP, whole)
     added = [result.fetchone() for result in cursor.results()]
@@ -160,7 +158,7 @@ def _statement(*, tallied: bool) -> str:
         ),
     )
     whole = _tally(select(*_TALLIED, _ONE).select_from(added)) if tallied else select(added.c.id)
-    return _compiled(whole.add_cte(recipient.cte("received"), count.cte("counted")))
+    return driver_text(whole.add_cte(recipient.cte("received"), count.cte("counted")))
 
 
 def _tally(tally: Select[Any]) -> ReturningInsert[Any]:
@@ -170,12 +168,7 @@ def _tally(tally: Select[Any]) -> ReturningInsert[Any]:
 def _tally_of_group() -> str:
     """The statement that tallies those of some emails that were added."""
     among = emails.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
-    return _compiled(_tally(select(*_TALLIED, func.count()).where(among).having(func.count() > _NONE)))
-
-
-def _compiled(statement: ClauseElement) -> str:
-    """The text of a statement, with parameters as psycopg takes them."""
-    return str(statement.compile(dialect=_DIALECT))
+    return driver_text(_tally(select(*_TALLIED, func.count()).where(among).having(func.count() > _NONE)))
 
 
 _ADD_ALONE: Final = _statement(tallied=True)

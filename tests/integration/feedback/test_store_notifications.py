@@ -1,4 +1,7 @@
-"""Notifications that share a commit: SNS gets no answer before it, and none fails because of another."""
+"""Notifications that share a transaction: SNS gets no answer before it, and none fails because of another.
+
+On PostgreSQL they share a pipeline of statements in its place: `test_notifications_by_statement.py`.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -18,6 +21,8 @@ from tests.integration.submission.test_commit import PATIENCE_S, Turnstile, wait
 from tests.support.aws.notifications import EPOCH
 from tests.support.gateway.gateways import TOPIC
 from tests.support.gateway.rows import count
+
+pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
 def notification() -> NewNotification:

@@ -10,6 +10,7 @@ from tests.mutants.mutant import Mutant
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 _POISON = "tests/integration/feedback/test_poison.py"
 _STORE_NOTIFICATIONS = "tests/integration/feedback/test_store_notifications.py"
+_FAILS_ALONE = "tests/integration/feedback/test_notifications_by_statement.py::test_a_notification_that_cannot_be_stored_fails_alone"
 _INTAKE = "tests/integration/feedback/queues/test_queue_intake.py"
 _TROUBLES = "tests/integration/feedback/queues/test_queue_troubles.py"
 _REDRIVE = "tests/integration/feedback/queues/test_redrive.py"
@@ -50,6 +51,18 @@ OF_NOTIFICATIONS: Final = (
             ),
         ),
         killed_by=f"{_STORE_NOTIFICATIONS}::test_when_a_commit_fails_sns_is_asked_to_retry_all_of_them[sqlite]",
+    ),
+    Mutant(
+        name="half of a group is committed when a value of it cannot be sent",
+        file="app/store/engine/driver_statements.py",
+        edits=(("            connection.close()\n", ""),),
+        killed_by=f"{_FAILS_ALONE}[the driver cannot send it-postgresql]",
+    ),
+    Mutant(
+        name="a time without a zone passes the driver",
+        file="app/store/engine/database.py",
+        edits=(("            refuse_naive_times(self._by_statement)\n", ""),),
+        killed_by=f"{_FAILS_ALONE}[its time has no zone-postgresql]",
     ),
     Mutant(
         name="tombstones are ignored",

@@ -14,6 +14,10 @@ from app.wiring.gateway import Gateway
 
 T = TypeVar("T")
 _LONGEST_S = 30.0
+_END_WAITING = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 _WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
@@ -50,6 +54,12 @@ def waiting(gateway: Gateway) -> int:
 def until_blocked(gateway: Gateway, sessions: int) -> None:
     """Wait until `sessions` sessions wait for a lock."""
     wait_until(lambda: waiting(gateway) >= sessions)
+
+
+def end_blocked(gateway: Gateway) -> None:
+    """End the sessions that wait for a lock, as a server that stops does."""
+    with gateway.database.asking() as connection:
+        connection.execute(_END_WAITING)
 
 
 class Others:
