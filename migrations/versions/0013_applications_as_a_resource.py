@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.store.engine.database import UtcDateTime
+from app.store.engine.database import UtcDateTime, now
 
 revision = "0013"
 down_revision = "0012"
@@ -39,6 +39,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """The keys of archived applications are revoked, since older code would take them. Limits no longer hold."""
+    apps = sa.table("apps", sa.column("id"), sa.column("archived_at"))
+    keys = sa.table("api_keys", sa.column("app_id"), sa.column("revoked_at"))
+    archived = sa.select(apps.c.id).where(apps.c.archived_at.is_not(None))
+    op.execute(sa.update(keys).where(keys.c.app_id.in_(archived), keys.c.revoked_at.is_(None)).values(revoked_at=now()))
     op.drop_table("app_usage")
     for table, columns in COLUMNS.items():
         for column in columns:

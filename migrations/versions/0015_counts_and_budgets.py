@@ -54,6 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lanes that were paused for an application go on, since older code cannot pause them."""
     for column in OF_APPS:
         op.drop_column("apps", column.name)
     for table in (*TIMES, "count_changes"):

@@ -17,13 +17,14 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Keys open the SES door and the SMTP door no more, and stay valid for the API."""
     forget_doors()
     op.drop_column("api_keys", "sealed_key")
     op.drop_column("api_keys", "sealed_secret")
 
 
 def forget_doors() -> None:
-    """Take the scopes of the doors from all keys: the release before does not know them."""
+    """Take the scopes of the doors from all keys: older code does not know them."""
     keys = sa.table("api_keys", sa.column("id", sa.Uuid), sa.column("scopes", STRUCTURED))
     connection = op.get_bind()
     for key_id, scopes in connection.execute(sa.select(keys.c.id, keys.c.scopes)).all():
