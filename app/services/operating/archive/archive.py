@@ -110,6 +110,7 @@ class Archive:
     def _undo_what_was_not_deleted(self, directory: Path) -> None:
         """Cut off what a run wrote whose transaction did not commit. Only the last part of a day can be of such a one.
 
+        PostgreSQL may still commit the transaction of a process that was killed, so its end is waited for.
         Its emails are written again, as they are now: a person may have been forgotten since. If the sweep `old_emails`
         has deleted some of them, the part stays, so that none is lost, and the others are in the files twice.
         """
@@ -118,7 +119,7 @@ class Archive:
             parts = file.parts()
             if parts:
                 ids = [UUID(one) for one in file.ids_of(parts[-1])]
-                with self._database.reading() as connection:
+                with self._database.transaction() as connection:
                     if archived_emails.all_are_there(connection, ids):
                         parts.pop()
             file.keep(parts)
