@@ -14,14 +14,17 @@ from app.services.operating.archive.archive import verify
 DETAIL = """\
 Each email goes with its recipients, calls and events, except those that wait and those whose body is kept. A batch is
 on the disk before it is deleted, so the command may be interrupted at any moment and run again. The files hold
-addresses. `forget` does not change them."""
+addresses. `forget` does not change them. The audit has when a run began to delete, and what it moved in all."""
 
 
 def write(given: Namespace, terminal: Terminal) -> bool:
     """Move emails to files."""
-    with operated_gateway(given.data) as (gateway, _), terminal.waiting("Archiving…") as status:
+    with operated_gateway(given.data) as (gateway, caller), terminal.waiting("Archiving…") as status:
         moved = gateway.archive.write(
-            given.to, before=given.before, progress=lambda emails: status.update(f"Archiving: {emails:,} emails…")
+            caller,
+            given.to,
+            before=given.before,
+            progress=lambda emails: status.update(f"Archiving: {emails:,} emails…"),
         )
     terminal.say(f"Moved {moved.emails:,} emails, {moved.recipients:,} recipients, {moved.events:,} events.")
     terminal.answer(asdict(moved))

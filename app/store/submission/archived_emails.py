@@ -21,6 +21,7 @@ _EMAILS: Final = Among(
 _RECIPIENTS: Final = Among(select(recipients).order_by(recipients.c.id), recipients.c.email_id)
 _ATTEMPTS: Final = Among(select(attempts).order_by(attempts.c.id), attempts.c.recipient_id)
 _EVENTS: Final = Among(select(events).order_by(events.c.id), events.c.recipient_id)
+_LOCK: Final = Among(select(recipients.c.id).order_by(recipients.c.id).with_for_update(), recipients.c.email_id)
 _THERE: Final = Among(select(emails.c.id), emails.c.id)
 
 
@@ -37,7 +38,8 @@ def read(connection: Connection, email_ids: Collection[UUID]) -> Iterator[Json]:
 
 
 def all_are_there(connection: Connection, email_ids: Sequence[UUID]) -> bool:
-    """Whether none of these emails was deleted."""
+    """Whether none of these emails was deleted; a transaction that is at it ends first."""
+    _LOCK(connection, email_ids)
     return len(_THERE(connection, email_ids).all()) == len(email_ids)
 
 

@@ -190,6 +190,19 @@ OF_THE_HOUSE: Final = (
         killed_by=f"{_ARCHIVE}::test_what_the_sweep_deletes_after_a_run_that_died_is_not_lost[sqlite]",
     ),
     Mutant(
+        name="an archive takes back what a killed run is about to delete",
+        file="app/store/submission/archived_emails.py",
+        edits=(("    _LOCK(connection, email_ids)\n", ""),),
+        killed_by="tests/integration/operating/test_archive_kills.py::"
+        "test_an_archive_that_is_killed_at_any_moment_loses_nothing",
+    ),
+    Mutant(
+        name="nothing says by whom emails were archived until all are",
+        file="app/services/operating/archive/archive.py",
+        edits=(("if batch.emails and not moved.emails:", "if batch.emails and after is None:"),),
+        killed_by=f"{_ARCHIVE}::test_a_run_that_died_before_its_commit_is_gone_on_with[sqlite]",
+    ),
+    Mutant(
         name="code runs with a database that it cannot bear",
         file="app/domain/operating/revisions.py",
         edits=(("if oldest_code is None or oldest_code in self.contained:", "if oldest_code != self.head:"),),

@@ -6,15 +6,19 @@ What the suppression list needs of their events stays in the database as well.
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
+from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, ValidationFailed
 from app.services.operating.retention import needed
 from app.store.engine.database import Database, clock
+from app.store.operating import audit
 from app.store.operating.archive_files import DayFile, days, held
 from app.store.submission import archived_emails, old_emails
 
@@ -50,20 +54,29 @@ class Archive:
         self._youngest = youngest
         self._batch = batch
 
-    def write(self, directory: Path, *, before: datetime, progress: Callable[[int], None] = lambda _: None) -> Counts:
+    def write(
+        self, caller: Caller, directory: Path, *, before: datetime, progress: Callable[[int], None] = lambda _: None
+    ) -> Counts:
         """Move all emails that were accepted before then. It may be interrupted at any moment and called again.
 
-        `progress` gets how many emails were moved so far. Raises `ValidationFailed` if emails of that time are still
-        needed, and `Conflict` if another process writes to the same directory.
+        The first batch that is deleted is in the audit, as `archive`, by the same transaction; what the whole run has
+        moved, as `archived`. `progress` gets how many emails were moved so far. Raises `ValidationFailed` if emails of
+        that time are still needed, and `Conflict` if another process writes to the same directory.
         """
+        caller.require(Scope.ADMIN)
         with held(directory):
             with self._database.transaction() as connection:
                 self._require_old(before, clock(connection))
             self._undo_what_was_not_deleted(directory)
             moved, after = Counts(), None
             while True:
-                batch, after = self._move(directory, before, after)
-                moved = added(moved, batch)
+                with self._database.transaction() as connection:
+                    batch, after = self._move(connection, directory, before, after)
+                    if batch.emails and not moved.emails:
+                        _audit(connection, caller, "archive", before)
+                    moved = added(moved, batch)
+                    if after is None and moved.emails:
+                        _audit(connection, caller, "archived", before, **asdict(moved))
                 progress(moved.emails)
                 if after is None:
                     return moved
@@ -76,26 +89,28 @@ class Archive:
             )
             raise ValidationFailed(why, faults=(Fault("/before", "too_fresh", why),))
 
-    def _move(self, directory: Path, before: datetime, after: UUID | None) -> tuple[Counts, UUID | None]:
+    def _move(
+        self, connection: Connection, directory: Path, before: datetime, after: UUID | None
+    ) -> tuple[Counts, UUID | None]:
         """Move the next batch. How many rows, and the last email that was looked at; None if there are no more."""
         moved = Counts()
-        with self._database.transaction() as connection:
-            old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
-            if old is None:
-                return moved, None
-            by_day: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-            for email in archived_emails.read(connection, old.emails):
-                by_day[f"{email['created_at']:%Y-%m-%d}"].append(email)
-            told = old_emails.events_by_address(connection, old.recipients)
-            keep = needed(connection, told)
-            for day, emails in by_day.items():
-                moved = added(moved, DayFile(directory, day).append(emails))
-            old_emails.delete_all(connection, old, keep_events=keep)
+        old = old_emails.lock(connection, accepted_before=before, after=after, limit=self._batch)
+        if old is None:
+            return moved, None
+        by_day: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for email in archived_emails.read(connection, old.emails):
+            by_day[f"{email['created_at']:%Y-%m-%d}"].append(email)
+        told = old_emails.events_by_address(connection, old.recipients)
+        keep = needed(connection, told)
+        for day, emails in by_day.items():
+            moved = added(moved, DayFile(directory, day).append(emails))
+        old_emails.delete_all(connection, old, keep_events=keep)
         return moved, old.last
 
     def _undo_what_was_not_deleted(self, directory: Path) -> None:
         """Cut off what a run wrote whose transaction did not commit. Only the last part of a day can be of such a one.
 
+        PostgreSQL may still commit the transaction of a process that was killed, so its end is waited for.
         Its emails are written again, as they are now: a person may have been forgotten since. If the sweep `old_emails`
         has deleted some of them, the part stays, so that none is lost, and the others are in the files twice.
         """
@@ -104,10 +119,15 @@ class Archive:
             parts = file.parts()
             if parts:
                 ids = [UUID(one) for one in file.ids_of(parts[-1])]
-                with self._database.reading() as connection:
+                with self._database.transaction() as connection:
                     if archived_emails.all_are_there(connection, ids):
                         parts.pop()
             file.keep(parts)
+
+
+def _audit(connection: Connection, caller: Caller, action: str, before: datetime, **moved: int) -> None:
+    data = {"before": before.isoformat(), **moved}
+    audit.write(connection, actor=caller.actor, action=action, key=None, reason=None, data=data)
 
 
 def verify(directory: Path) -> list[DayChecked]:
