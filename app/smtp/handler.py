@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
+from structlog.contextvars import bound_contextvars
+from uuid_utils.compat import uuid7
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey, PosternError, RestrictedApiKey
@@ -26,7 +29,7 @@ class Submitting(Protocol):
     """As `app.services.submission.doors.submit_once.SubmitOnce` is called."""
 
     def __call__(
-        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None, request_id: UUID
     ) -> RawReceipt:
         """Commit the message, once for each recipient and `content`. Raises a `PosternError`."""
 
@@ -49,6 +52,11 @@ class Handler:
 
     def __call__(self, work: Work, message: IncomingMessage | None, *, session: str) -> Caller | Reply:
         """The caller of a valid key, else the reply. `message` is what `Submit` is about, `session` for the log."""
+        request_id = uuid7()
+        with bound_contextvars(request_id=request_id):
+            return self._done(work, message, session, request_id)
+
+    def _done(self, work: Work, message: IncomingMessage | None, session: str, request_id: UUID) -> Caller | Reply:
         try:
             match work:
                 case CheckKey():
@@ -57,7 +65,7 @@ class Handler:
                     obstacle = self._services.vet_recipient(work.caller, work.address, work.others)
                     return verdicts.of_obstacle(obstacle) if obstacle else replies.RECIPIENT_OK
                 case Submit():
-                    return self._submit(work, message.take_content() if message else None, session)
+                    return self._submit(work, message.take_content() if message else None, session, request_id)
         except PosternError as error:
             log.info("smtp_refused", session=session, work=type(work).__name__, error=error.name)
             return verdicts.of_error(error)
@@ -74,7 +82,7 @@ class Handler:
             caller.require(Scope.EMAILS_SEND)
         return caller
 
-    def _submit(self, work: Submit, raw: bytes | None, session: str) -> Reply:
+    def _submit(self, work: Submit, raw: bytes | None, session: str, request_id: UUID) -> Reply:
         if raw is None:
             return replies.BAD_LINES_IN_MESSAGE
         try:
@@ -83,7 +91,7 @@ class Handler:
         except (InvalidApiKey, RestrictedApiKey) as error:
             return verdicts.of_key(error)
         content = content_of(caller, raw) if self._knows_repeats else None
-        receipt = self._services.submit(caller, raw, work.recipients, content=content)
+        receipt = self._services.submit(caller, raw, work.recipients, content=content, request_id=request_id)
         log.info(
             "smtp_accepted",
             session=session,

@@ -32,6 +32,7 @@ def run(given: Namespace, terminal: Terminal) -> bool:
         actor=given.actor,
         reference=given.reference,
         supersedes=given.supersedes,
+        request_id=given.request_id,
         app=given.app,
         stream=given.stream,
         since=given.since,
@@ -70,6 +71,12 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--reference", metavar="ID", help="emails about this")
     parser.add_argument(
         "--supersedes", metavar="KEY", help="emails that came with this key, of which the last one stays"
+    )
+    parser.add_argument(
+        "--request-id",
+        type=UUID,
+        metavar="ID",
+        help="emails of the request with this id, which answers and logs name",
     )
     add_choice(parser, "--state", "a recipient is in this state", [state.value for state in State])
     add_choice(parser, "--last-event", "the worst that happened to it", sorted(LAST_EVENTS))

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from app.aws.ses.mailer import EarlyMailer
-from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome
 from app.services.sending.call_results import Report, Result
 from app.services.sending.call_ses import Call
 from app.services.sending.last_look import Refusal
@@ -42,7 +42,19 @@ class CallOrder:
     reports: SimpleQueue[Report]
 
     def done(self, result: Result) -> None:
-        """Report the result."""
+        """Report the result, and log it under the id of the request that brought the email.
+
+        Most emails are accepted, which their timelines say too, so those lines are left to the level DEBUG.
+        """
+        say = log.debug if isinstance(result, Accepted) else log.info
+        say(
+            "call_ended",
+            request_id=self.sealed_email.request_id,
+            email_id=self.attempt.recipient.email_id,
+            recipient_id=self.attempt.recipient.id,
+            attempt_id=self.attempt.attempt_id,
+            result=type(result).__name__,
+        )
         self.reports.put(Report(attempt=self.attempt, result=result))
 
 

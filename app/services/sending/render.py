@@ -71,6 +71,11 @@ class SealedEmail:
         )
 
     @property
+    def request_id(self) -> UUID | None:
+        """The request that brought the email."""
+        return self._draft.request_id
+
+    @property
     def _sender(self) -> Address:
         return parse_address(self._draft.sender)
 

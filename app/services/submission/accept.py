@@ -38,6 +38,7 @@ from app.store.suppression.gate_sql import reason_for
 from app.store.suppression.suppressions import Suppression
 
 Json = dict[str, Any]
+Entries = dict[Addressee, Suppression]
 
 _FURTHEST = timedelta(days=30)
 _JUST_NOW = timedelta(minutes=5)
@@ -142,18 +143,19 @@ class Accept:
         *,
         idempotency: Idempotency | None,
         answer: Callable[[tuple[Receipt, ...]], Json],
+        request_id: UUID | None = None,
     ) -> Acceptance:
         """Commit the emails, then ring. `submissions` have no `faults`; `answer` makes the body for the client.
 
         With an idempotency key, the body is stored in the transaction of the emails, and the same request gets it
-        again, whatever the limits of the application. Raises `InvalidIdempotentRequest`, `RateLimitExceeded`,
-        `ConcurrentIdempotentRequests` and `ServiceUnavailable`; then nothing was accepted.
+        again, whatever the limits of the application. Each email keeps `request_id`. Raises `ServiceUnavailable`,
+        `InvalidIdempotentRequest`, `RateLimitExceeded` and `ConcurrentIdempotentRequests`; then nothing was accepted.
         """
         submissions = [self._dated(submission) for submission in submissions]
         suppressed = self._gate.suppressed(
             [one for submission in submissions for one in _addressees(caller, submission)]
         )
-        new = tuple(self._new_email(caller, submission, suppressed) for submission in submissions)
+        new = tuple(self._new_email(caller, one, suppressed, request_id) for one in submissions)
         receipts = tuple(
             Receipt(email.id, _suppressed_of(caller, submission, suppressed))
             for email, submission in zip(new, submissions, strict=True)
@@ -196,7 +198,9 @@ class Accept:
             expires_in=None,
         )
 
-    def _new_email(self, caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]) -> NewEmail:
+    def _new_email(
+        self, caller: Caller, submission: Submission, suppressed: Entries, request_id: UUID | None
+    ) -> NewEmail:
         email_id = new_id()
         message = submission.message
         sender = message.sender
@@ -219,6 +223,7 @@ class Accept:
             actor=submission.actor,
             reference=submission.reference,
             supersedes=submission.supersedes,
+            request_id=request_id,
             body=self._key_ring.seal(pack(body), row_id=email_id),
             on_unconfirmed=submission.on_unconfirmed or caller.on_unconfirmed,
             scheduled_at=submission.scheduled_at,
@@ -305,14 +310,9 @@ def _addressees(caller: Caller, submission: Submission) -> list[Addressee]:
     return [Addressee(mailbox.address.key, scope) for _, mailbox in _each_address_once(submission)]
 
 
-def _suppressed_of(
-    caller: Caller, submission: Submission, suppressed: dict[Addressee, Suppression]
-) -> tuple[AlreadySuppressed, ...]:
-    scope = _scope(caller, submission)
-    found = [
-        (mailbox, suppressed.get(Addressee(mailbox.address.key, scope)))
-        for _, mailbox in _each_address_once(submission)
-    ]
+def _suppressed_of(caller: Caller, submission: Submission, suppressed: Entries) -> tuple[AlreadySuppressed, ...]:
+    scope, each = _scope(caller, submission), _each_address_once(submission)
+    found = [(mailbox, suppressed.get(Addressee(mailbox.address.key, scope))) for _, mailbox in each]
     return tuple(
         AlreadySuppressed(email=mailbox.address.email, origin=entry.origin, created_at=entry.created_at)
         for mailbox, entry in found

@@ -83,6 +83,7 @@ class EmailView:
     actor: str | None
     reference: str | None
     supersedes: str | None
+    request_id: UUID | None
     scheduled_at: datetime | None
     expires_at: datetime | None
     created_at: datetime
@@ -109,6 +110,7 @@ class EmailFilter:
     actor: str | None = None
     reference: str | None = None
     supersedes: str | None = None
+    request_id: UUID | None = None
     app: str | None = None
     stream: str | None = None
     lane: Lane | None = None
@@ -162,11 +164,13 @@ class LookUp:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            if emails.find(connection, email_id, app_id=owner(caller)) is None:
+            email = emails.find(connection, email_id, app_id=owner(caller))
+            if email is None:
                 raise NotFound("There is no such email.")
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
-            return timeline(named, attempts.of_recipients(connection, ids), events.of_recipients(connection, ids))
+            calls, told = attempts.of_recipients(connection, ids), events.of_recipients(connection, ids)
+        return timeline(email, named, calls, told)
 
     def events_of(self, caller: Caller, email: str) -> tuple[StoredEvent, ...]:
         """The events that SES reported of an address, newest first, of any application. Raises `ValidationFailed`."""
@@ -197,6 +201,7 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
         actor=wanted.actor,
         reference=wanted.reference,
         supersedes=wanted.supersedes,
+        request_id=wanted.request_id,
         stream=wanted.stream,
         lane=wanted.lane,
         since=wanted.since,
@@ -259,6 +264,7 @@ def _view(email: Email, named: tuple[Recipient, ...], content: Shown, *, region:
         actor=email.actor,
         reference=email.reference,
         supersedes=email.supersedes,
+        request_id=email.request_id,
         scheduled_at=email.scheduled_at,
         expires_at=email.expires_at,
         created_at=email.created_at,

@@ -10,6 +10,7 @@ from app.domain.sending.state_machine import ENDED_UNSENT, State
 from app.store.feedback.events import StoredEvent
 from app.store.sending.attempts import Attempt, AttemptOutcome
 from app.store.sending.recipients import Recipient
+from app.store.submission.emails import Email
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +41,18 @@ _CALLS = {
 
 
 def timeline(
-    recipients: Iterable[Recipient], attempts: Iterable[Attempt], events: Iterable[StoredEvent]
+    email: Email, recipients: Iterable[Recipient], attempts: Iterable[Attempt], events: Iterable[StoredEvent]
 ) -> tuple[TimelineEntry, ...]:
     """The whole timeline, oldest first."""
     by_id = {one.id: one for one in recipients}
-    entries = [_taken_in(one) for one in by_id.values()]
+    entries = [_taken_in(email, one) for one in by_id.values()]
     entries += [_called(one, by_id[one.recipient_id]) for one in attempts]
     entries += [_happened(one, by_id[one.recipient_id]) for one in events if one.recipient_id is not None]
     entries += [entry for one in by_id.values() for entry in _ended(one)]
     return tuple(sorted(entries, key=lambda entry: entry.at))
 
 
-def _taken_in(recipient: Recipient) -> TimelineEntry:
+def _taken_in(email: Email, recipient: Recipient) -> TimelineEntry:
     return TimelineEntry(
         at=recipient.created_at,
         type="accepted",
@@ -59,7 +60,7 @@ def _taken_in(recipient: Recipient) -> TimelineEntry:
         recipient_id=recipient.id,
         detail="Postern accepted the email.",
         effect="",
-        data={"kind": recipient.kind},
+        data={"kind": recipient.kind, "request_id": email.request_id and str(email.request_id)},
     )
 
 

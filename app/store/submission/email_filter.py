@@ -40,6 +40,7 @@ class Filter:
     actor: str | None = None
     reference: str | None = None
     supersedes: str | None = None
+    request_id: UUID | None = None
     stream: str | None = None
     lane: str | None = None
     since: datetime | None = None
@@ -47,8 +48,8 @@ class Filter:
 
     @property
     def acts(self) -> bool:
-        """Whether the emails have an actor or a reference in common."""
-        return self.actor is not None or self.reference is not None
+        """Whether the emails have an actor, a reference or a request in common."""
+        return any(one is not None for one in (self.actor, self.reference, self.request_id))
 
     @property
     def is_rare(self) -> bool:
@@ -65,6 +66,8 @@ def email_conditions(rows: FromClause, wanted: Filter) -> list[ColumnElement[boo
     """The conditions on an email, without those on its recipients."""
     words = ((column, getattr(wanted, column.name)) for column in own_words(rows))
     conditions = [column == word for column, word in words if word is not None]
+    if wanted.request_id is not None:
+        conditions.append(rows.c.request_id == wanted.request_id)
     if wanted.since is not None:
         conditions.append(rows.c.created_at >= wanted.since)
     if wanted.until is not None:

@@ -2,8 +2,8 @@
 
 A page has to be as quick with ten million emails as with ten, and when nothing passes the filter. The planner cannot
 know that matches are rare or lie far back: it would read all emails to find a page of them. So a query starts from the
-most selective condition (what it is about, an address, a person, a tag, what is due, a mailbox provider, a rare state,
-a stream, a lane), and checks the rest on what that finds.
+most selective condition (its request, what it is about, an address, a person, a tag, what is due, a mailbox provider, a
+rare state, a stream, a lane), and checks the rest on what that finds.
 """
 
 from collections.abc import Sequence
@@ -101,9 +101,10 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
     if wanted.states is not None and not wanted.states:
         return select(emails.c.id).where(false())
     on_postgres = connection.dialect.name == "postgresql"
-    in_each_app = on_postgres and wanted.app_id is None
+    in_each_app = on_postgres and wanted.app_id is None and wanted.request_id is None
     named = wanted.reference is not None or (wanted.actor is not None and wanted.key is None)
-    if wanted.supersedes is not None or (named and not (wanted.is_rare and _are_many(connection, wanted))):
+    is_one = wanted.request_id is not None or wanted.supersedes is not None
+    if is_one or (named and not (wanted.is_rare and _are_many(connection, wanted))):
         return _by_email(wanted, place, in_each_app=in_each_app)
     if wanted.key is not None:
         query = _of_recipients(wanted, place)

@@ -57,6 +57,7 @@ class NewEmail:
     actor: str | None = None
     reference: str | None = None
     supersedes: str | None = None
+    request_id: UUID | None = None
     body: Sealed
     on_unconfirmed: OnUnconfirmed
     scheduled_at: datetime | None
@@ -82,6 +83,7 @@ class Email:
     actor: str | None
     reference: str | None
     supersedes: str | None
+    request_id: UUID | None
     body: Sealed | None
     erased_at: datetime | None
     on_unconfirmed: OnUnconfirmed
@@ -220,6 +222,7 @@ def email_values(email: NewEmail) -> dict[str, Any]:
         "actor": email.actor,
         "reference": email.reference,
         "supersedes": email.supersedes,
+        "request_id": email.request_id,
         "sealed_body": email.body.body,
         "sealed_key": email.body.key,
         "on_unconfirmed": email.on_unconfirmed,
@@ -269,6 +272,7 @@ def _email(row: Row[Any]) -> Email:
         actor=row.actor,
         reference=row.reference,
         supersedes=row.supersedes,
+        request_id=row.request_id,
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         erased_at=row.erased_at,
         on_unconfirmed=OnUnconfirmed(row.on_unconfirmed),

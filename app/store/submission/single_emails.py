@@ -45,7 +45,8 @@ Values = dict[str, Any]
 _KEY: Final = ("app_id", "key", "fingerprint", "answer")
 _EMAIL: Final = (
     *("id", "app_id", "stream", "lane", "sender", "sender_name", "reply_to", "subject", "headers", "tags", "actor"),
-    *("reference", "supersedes", "sealed_body", "sealed_key", "on_unconfirmed", "scheduled_at", "expires_at"),
+    *("reference", "supersedes", "request_id", "sealed_body", "sealed_key", "on_unconfirmed", "scheduled_at"),
+    "expires_at",
 )
 _RECIPIENT: Final = (
     *("id", "scope", "sender_domain", "position", "kind", "name", "address", "key", "pseudonym", "mailbox_provider"),

@@ -109,10 +109,11 @@ _NONE = text("false")
 _ACTED = text("actor is not null")
 _REFERS = text("reference is not null")
 _SUPERSEDES = text("supersedes is not null")
+_REQUESTED = text("request_id is not null")
 
 # One submission. `actor` is on whose behalf it was sent, `reference` what it is about; a newer email with the same
-# `supersedes` cancels it while it waits. `sealed_body` holds text, html and attachments under `sealed_key`; without the
-# key they are gone, since `erased_at`.
+# `supersedes` cancels it while it waits. `request_id` is that of the request that brought it. `sealed_body` holds text,
+# html and attachments under `sealed_key`; without the key they are gone, since `erased_at`.
 emails = Table(
     "emails",
     metadata,
@@ -129,6 +130,7 @@ emails = Table(
     Column("actor", String(320)),
     Column("reference", String(256)),
     Column("supersedes", String(256)),
+    Column("request_id", Uuid),
     Column("sealed_body", LargeBinary),
     Column("sealed_key", LargeBinary),
     Column("erased_at", UtcDateTime),
@@ -149,6 +151,7 @@ emails = Table(
         postgresql_where=_SUPERSEDES,
         sqlite_where=_SUPERSEDES,
     ),
+    Index("ix_emails_request_id", "request_id", postgresql_where=_REQUESTED, sqlite_where=_REQUESTED),
     Index("ix_emails_with_body", "created_at", "id", postgresql_where=_WITH_BODY, sqlite_where=_WITH_BODY),
     # Empty on SQLite, which has no such index. It leaves out the many emails without tags.
     Index(

@@ -1,6 +1,8 @@
 """Access for requests to the gateway, request rates and counts that `create_app` installs in the application."""
 
-from flask import Flask, current_app
+from uuid import UUID
+
+from flask import Flask, current_app, g
 
 from app.web.http.concurrency_limit import InProgress
 from app.web.http.rate_limit import Rate
@@ -20,6 +22,11 @@ def current_gateway() -> Gateway:
     """The gateway of this application."""
     gateway: Gateway = current_app.extensions[_GATEWAY]
     return gateway
+
+
+def current_request_id() -> UUID:
+    """The id of this request: that of its log lines, and the `X-Request-Id` of its answer."""
+    return UUID(g.request_id)
 
 
 def current_rate() -> Rate:

@@ -16,7 +16,7 @@ from app.domain.errors import ValidationFailed
 from app.services.submission.accept import Receipt, Submission
 from app.services.submission.doors.submit_raw import RawSubmission
 from app.services.submission.idempotency import Idempotency, fingerprint_as_sent
-from app.web.http.context import current_gateway
+from app.web.http.context import current_gateway, current_request_id
 from app.web.http.requests import read_bytes
 from app.web.ses.admission import raw_uri
 from app.web.ses.failures import under_names_of_ses
@@ -52,14 +52,17 @@ def submit(caller: Caller, submission: Submission, names: Mapping[str, str]) -> 
         if earlier is None:
             raise under_names_of_ses(faults, names)
         return Taken(**earlier.body, replayed=True)
-    accepted = accept(caller, [submission], idempotency=idempotency, answer=_answer)
+    request_id = current_request_id()
+    accepted = accept(caller, [submission], idempotency=idempotency, answer=_answer, request_id=request_id)
     return Taken(**accepted.body, replayed=accepted.replayed)
 
 
 def submit_raw(caller: Caller, submission: RawSubmission, names: Mapping[str, str]) -> Taken:
     """Accept a MIME message. Raises what `SubmitRaw` raises, with the `names` of the fields in the request."""
     try:
-        receipt = current_gateway().submit_raw(caller, submission, idempotency=idempotency_of(caller))
+        receipt = current_gateway().submit_raw(
+            caller, submission, idempotency=idempotency_of(caller), request_id=current_request_id()
+        )
     except ValidationFailed as error:
         raise under_names_of_ses(error.faults, names) from None
     return Taken(str(receipt.id), len(receipt.suppressed), receipt.replayed)

@@ -218,6 +218,7 @@ class EmailsQuery(PageQuery):
     actor: ActorSought | None = None
     reference: KeySought | None = None
     supersedes: KeySought | None = None
+    request_id: UUID | None = Field(None, description="The X-Request-Id of the answer to a submission.")
     stream: Annotated[str, Field(max_length=64)] | None = None
     lane: Lane | None = None
     since: SinceField | None = None
@@ -236,6 +237,7 @@ class EmailsQuery(PageQuery):
             actor=self.actor,
             reference=self.reference,
             supersedes=self.supersedes,
+            request_id=self.request_id,
             stream=self.stream,
             lane=self.lane,
             since=self.since,

@@ -131,6 +131,7 @@ class Email(View):
     actor: str | None
     reference: str | None
     supersedes: str | None
+    request_id: UUID | None
     created_at: Moment
     scheduled_at: Moment | None
     expires_at: Moment | None
@@ -161,6 +162,7 @@ class Email(View):
             actor=view.actor,
             reference=view.reference,
             supersedes=view.supersedes,
+            request_id=view.request_id,
             created_at=view.created_at,
             scheduled_at=view.scheduled_at,
             expires_at=view.expires_at,

@@ -12,7 +12,7 @@ from flask import Response
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault
 from app.services.submission.accept import Acceptance, Json, Receipt, Submission
-from app.web.http.context import current_gateway
+from app.web.http.context import current_gateway, current_request_id
 from app.web.http.faults.validation import refusal
 from app.web.http.requests import read_idempotency
 from app.web.http.responses import Listed, written
@@ -147,7 +147,10 @@ def accepted(
     caller: Caller, submissions: Sequence[Submission], answer: Callable[[tuple[Receipt, ...]], Json]
 ) -> Response:
     """Accept `submissions`. The response is made by `answer`, or is the stored one if this request is a repetition."""
-    return _answered(current_gateway().accept(caller, submissions, idempotency=read_idempotency(), answer=answer))
+    accept, idempotency = current_gateway().accept, read_idempotency()
+    return _answered(
+        accept(caller, submissions, idempotency=idempotency, answer=answer, request_id=current_request_id())
+    )
 
 
 def replayed(caller: Caller) -> Response | None:

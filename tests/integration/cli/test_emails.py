@@ -11,8 +11,9 @@ from app.cli.main import main
 from app.queue import Lane
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at
-from tests.support.gateway.emails import ROOT, bounce, feed, submit
+from tests.support.gateway.emails import ROOT, bounce, feed, submission, submit
 from tests.support.gateway.gateways import caller
+from tests.support.gateway.web import NO_ID
 
 WORDS: dict[str, Any] = {"actor": "user-17", "reference": "invitation-7", "supersedes": "status"}
 
@@ -57,6 +58,21 @@ def test_emails_are_found_by_recipient_state_application_and_time(
         (("--state", "queued", "--to", "kim@example.net"), []),
     ):
         assert [one["id"] for one in listed(capsys, *words)] == expected, words
+
+
+def test_emails_are_found_by_the_request_that_brought_them(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An operator has the id from an answer or a log; what is no id is refused before anything is asked."""
+    who, request_id = caller(gateway), UUID(NO_ID)
+    submit(gateway, who, "ann@example.net")
+    batch = [submission("kim@example.net"), submission("bob@example.net")]
+    gateway.accept(who, batch, idempotency=None, answer=lambda _: {}, request_id=request_id)
+    found = listed(capsys, "--request-id", NO_ID)
+    assert [one["recipients"][0]["email"] for one in found] == ["bob@example.net", "kim@example.net"]
+    assert {one["request_id"] for one in found} == {NO_ID}
+    with pytest.raises(SystemExit):
+        main(["emails", "--request-id", "mine"])
 
 
 def test_a_person_reads_what_became_of_an_email(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:

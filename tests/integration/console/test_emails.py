@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from app.domain.apps.callers import Caller
 from app.domain.users.roles import Role
@@ -100,6 +102,36 @@ def test_the_list_is_filtered(web: Web, who: Caller, fields: dict[str, str]) -> 
     assert listed(page) == [str(wanted)]
     for value in fields.values():
         assert re.search(rf'value="{re.escape(value.strip())}"|selected>{value}<', page), value
+
+
+def accepted_by(web: Web, who: Caller, request_id: str, *people: str) -> list[str]:
+    """Accept an email to each of these by one request, and return the ids of the emails."""
+    answer = web.gateway.accept(
+        who,
+        [submission(one) for one in people],
+        idempotency=None,
+        answer=lambda receipts: {"ids": [str(one.id) for one in receipts]},
+        request_id=UUID(request_id),
+    )
+    ids: list[str] = answer.body["ids"]
+    return ids
+
+
+def test_the_id_of_a_request_leads_to_its_emails(web: Web, who: Caller) -> None:
+    """The search shows the email itself if it is the only one, else the list; each email leads to the others."""
+    submit(web.gateway, who, "other@example.net")
+    several, alone = str(uuid7()), str(uuid7())
+    ids = {
+        several: accepted_by(web, who, several, "ann@example.net", "bob@example.net"),
+        alone: accepted_by(web, who, alone, "ann@example.net"),
+    }
+    person = signed_in(web, Role.VIEWER)
+    assert person.post("/console/find", text=alone).headers["Location"] == f"{EMAILS}/{ids[alone][0]}"
+    found = person.post("/console/find", text=f" {several} ").headers["Location"]
+    assert listed(person.page(found)) == ids[several][::-1]
+    assert listed(filtered(person, request_id=several, to="ann@example.net")) == ids[several][:1]
+    assert f'href="{found}">{several}</a>' in person.page(f"{EMAILS}/{ids[several][0]}")
+    assert person.post("/console/find", text=str(uuid7())).status_code == 404
 
 
 def test_a_filter_that_a_viewer_sees_masked_stays_as_it_is(web: Web, who: Caller) -> None:

@@ -1,6 +1,7 @@
 """The SMTP door on a real gateway: what SMTP clients get from the list, the limits, the keys and the database."""
 
 import base64
+import json
 import smtplib
 from collections.abc import Iterator
 from typing import NoReturn
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from app import telemetry
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import ServiceUnavailable
 from app.services.apps import trusted_keys
@@ -244,6 +246,27 @@ def test_a_repetition_reaches_those_alone_whom_the_first_time_did_not(gateway: G
     found = gateway.look_up.emails(operator("test"), EmailFilter(), Page(limit=10)).data
     sent_to = [one.email for email in found for one in email.recipients]
     assert sorted(sent_to) == ["ann@example.net", "bob@example.net", "kim@example.net"]
+
+
+def test_a_message_has_a_request_id_of_its_own(
+    gateway: Gateway, client: smtplib.SMTP, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line of the session that took it has the id under which the email is found; so has the line of a refusal."""
+    telemetry.configure("INFO")
+    ids = [data(client, ["ann@example.net"], MESSAGE % b"")[1].split()[4].decode() for _ in range(2)]
+    client.mail(FROM)
+    client.rcpt("ann@example.net")
+    assert client.data(b"no message")[0] >= 500
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    accepted = [line for line in lines if line["event"] == "smtp_accepted"]
+    assert [line["email"] for line in accepted] == ids
+    for line in accepted:
+        [found] = gateway.look_up.emails(
+            operator("test"), EmailFilter(request_id=UUID(line["request_id"])), Page(limit=10)
+        ).data
+        assert str(found.id) == line["email"]
+    [refused] = [line for line in lines if line["event"] == "smtp_refused"]
+    assert len({line["request_id"] for line in [*accepted, refused]}) == 3
 
 
 def test_each_part_of_a_message_costs_as_much_as_the_second(

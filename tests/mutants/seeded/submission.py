@@ -8,6 +8,8 @@ _KEEP = "tests/integration/submission/test_commit.py"
 _SUPERSEDE = "tests/integration/submission/test_supersede.py"
 _LIMITS = "tests/integration/apps/test_limits.py"
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
+_REQUEST_ID = "tests/integration/web/test_request_id.py"
+_STATEMENT = "tests/integration/submission/commits/test_one_statement.py"
 
 OF_ACCEPTING: Final = (
     Mutant(
@@ -44,6 +46,24 @@ OF_ACCEPTING: Final = (
         file="app/services/submission/change.py",
         edits=(("row.id: TransitionFacts(attempt_open=row.id in flying, ", "row.id: TransitionFacts("),),
         killed_by=f"{_SUPERSEDE}::test_an_email_whose_call_may_be_open_is_not_superseded[sqlite-queued]",
+    ),
+    Mutant(
+        name="the one statement forgets which request brought the email",
+        file="app/store/submission/single_emails.py",
+        edits=(('"supersedes", "request_id", ', '"supersedes", '),),
+        killed_by=f"{_STATEMENT}::test_it_writes_what_a_transaction_writes[None]",
+    ),
+    Mutant(
+        name="a message by SMTP is kept under an id that no log names",
+        file="app/smtp/handler.py",
+        edits=(("content=content, request_id=request_id)", "content=content, request_id=uuid7())"),),
+        killed_by="tests/integration/smtp/test_on_gateway.py::test_a_message_has_a_request_id_of_its_own",
+    ),
+    Mutant(
+        name="the worker does not say which request brought the email",
+        file="app/services/sending/call_pools.py",
+        edits=(("request_id=self.sealed_email.request_id,", "request_id=None,"),),
+        killed_by=f"{_REQUEST_ID}::test_the_worker_says_what_a_call_came_to_under_the_id[sqlite]",
     ),
     Mutant(
         name="an idempotency key is not bound to its request",

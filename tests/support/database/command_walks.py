@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.database.history import HOOKS, ROLE_ADDRESS
-from tests.support.database.walks import LISTED, PERSON
+from tests.support.database.walks import LISTED, PERSON, REQUEST
 from tests.support.gateway.web import NO_ID
 
 CommandLines = dict[tuple[str, ...], list[list[str]]]
@@ -61,6 +61,7 @@ def of_emails(directory: Path) -> CommandLines:
             ["--app", "app-5", "--last-event", "bounced", "--last-event", "complained"],
             ["--cause", "mailbox_full"],
             ["--actor", "inviter-77", "--reference", "invitation-77", "--supersedes", "status-77"],
+            ["--request-id", REQUEST, "--state", "delivered"],
         ],
         ("outcomes",): [["--actor", "user-13"], ["--app", "app-5", "--outcome", "not_delivered", "--limit", "100"]],
         ("stats",): [[], ["--by", "hour", "--app", "app-1"]],

@@ -64,7 +64,7 @@ from generate_series(1, %(total)s::bigint) as n, pg_temp.at(n, %(total)s) as at
 _FILL: Final = {
     "emails": """
 insert into emails (id, app_id, stream, lane, sender, reply_to, subject, headers, tags, actor, reference,
-                    supersedes, sealed_body, sealed_key, on_unconfirmed, expires_at,
+                    supersedes, request_id, sealed_body, sealed_key, on_unconfirmed, expires_at,
                     created_at)
 select id, app_id, case when n %% 10000 = 5 then 'rare' else 'default' end, 'bulk',
     'invites@example.com', '[]', case when fresh then 'You are invited' end, '[]',
@@ -75,6 +75,7 @@ select id, app_id, case when n %% 10000 = 5 then 'rare' else 'default' end, 'bul
     case when n %% 10 = 1 then 'campaign' when n %% 10 > 4 then 'invitation-' || n
         when n %% 4 < 2 then 'invitation-' || n %% 100000 end,
     case when n %% 100 = 3 then 'daily' when n %% 10 > 4 then 'status-' || n %% 50000 end,
+    ('01800000-0000-7000-8000-' || lpad((n / 10)::text, 12, '0'))::uuid,
     case when fresh then '\\x00'::bytea end, case when fresh then '\\x00'::bytea end, 'resend',
     case when n > %(total)s - 3000 then now() + interval '1 day' end, at
 from moments, lateral (select n > %(total)s * 89 / 90 or n <= 1000 as fresh) as body

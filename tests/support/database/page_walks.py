@@ -6,7 +6,7 @@ A value in braces is an address or another text that a URL has as a token.
 from typing import Final
 
 from tests.support.database.history import HOOKS
-from tests.support.database.walks import OLD
+from tests.support.database.walks import OLD, REQUEST
 
 RECIPIENT: Final = "RECIPIENT"
 """It stands for the id of a recipient."""
@@ -48,6 +48,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
         *("lane=bulk", "lane=transactional", "lane=bulk&due=true", "lane=transactional&due=true", "due=true"),
         *("provider=gmail", "provider=orange", "provider=tencent", "provider=orange&state=complained"),
         "provider=gmail&state=bounced&cause=mailbox_gone&app=app-1",
+        f"request_id={REQUEST}",
     ),
     "/console/outcomes": (
         *_OF_EMAILS,

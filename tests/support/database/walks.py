@@ -16,6 +16,7 @@ from tests.support.gateway.web import MAIL, NO_ID
 
 LISTED: Final = "listed.{}@mail{}.example.net"
 OLD, RECENT = (f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}" for days in (60, 3))
+REQUEST: Final = "01800000-0000-7000-8000-000000000077"
 PERSON: Final = "person.201@mail201.example.net"
 
 
@@ -45,6 +46,8 @@ def email_queries() -> Iterator[str]:
     )
     yield from (f"supersedes={key}" for key in ("daily", "status-77", "status-none"))
     yield from ("supersedes=status-77&last_event=canceled", "supersedes=status-77&actor=importer&cause=mailbox_full")
+    yield from (f"request_id={request}" for request in (REQUEST, NO_ID))
+    yield from (f"request_id={REQUEST}&{more}" for more in ("state=delivered", f"to={ROLE_ADDRESS}", "tag=campaign:c3"))
     yield from ("stream=default&state=held", "stream=rare&state=delivered", "tag=user:77&last_event=bounced")
     yield from (
         "last_event=bounced,complained",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
@@ -43,14 +44,14 @@ class StrictServices(FakeServices):
         return None
 
     def submit(
-        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None, request_id: UUID
     ) -> RawReceipt:
         """Keep what is a message."""
         try:
             read_raw(raw)
         except InvalidRaw as error:
             raise ValidationFailed("The message breaks a rule.", faults=error.faults) from error
-        return super().submit(caller, raw, envelope, content=content)
+        return super().submit(caller, raw, envelope, content=content, request_id=request_id)
 
 
 def octets(text: str | dict[str, Any] | list[Any]) -> bytes:

@@ -41,6 +41,7 @@ class FakeServices:
 
     suppressed: dict[str, Obstacle] = field(default_factory=dict)
     submitted: list[tuple[bytes, tuple[str, ...]]] = field(default_factory=list)
+    requests: list[UUID] = field(default_factory=list)
     repeats: dict[bytes, UUID] = field(default_factory=dict)
     before: Callable[[str], None] = lambda _: None
     caller: Caller = CALLER
@@ -58,7 +59,7 @@ class FakeServices:
         return self.suppressed.get(address)
 
     def submit(
-        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None = None
+        self, caller: Caller, raw: bytes, envelope: tuple[str, ...], *, content: bytes | None, request_id: UUID
     ) -> RawReceipt:
         """Keep the message, once for each content."""
         self.before("submit")
@@ -66,6 +67,7 @@ class FakeServices:
             return RawReceipt(self.repeats[content], (), replayed=True)
         assert caller.app == self.caller.app
         self.submitted.append((raw, envelope))
+        self.requests.append(request_id)
         receipt = RawReceipt(UUID(int=len(self.submitted)), (), replayed=False)
         if content is not None:
             self.repeats[content] = receipt.id

@@ -31,7 +31,15 @@ class SubmitOnce:
         self._database = database
         self._pseudonyms = pseudonyms
 
-    def __call__(self, caller: Caller, raw: bytes, envelope: Envelope, *, content: bytes | None = None) -> RawReceipt:
+    def __call__(
+        self,
+        caller: Caller,
+        raw: bytes,
+        envelope: Envelope,
+        *,
+        content: bytes | None = None,
+        request_id: UUID | None = None,
+    ) -> RawReceipt:
         """Commit the message for those recipients of the envelope to whom it was not accepted before.
 
         Two messages with the same digest `content` are the same; without one a message is always new. If it is new to
@@ -39,11 +47,12 @@ class SubmitOnce:
         """
         submission = RawSubmission(raw=raw, recipients=envelope)
         if content is None:
-            return self._submit(caller, submission)
+            return self._submit(caller, submission, request_id=request_id)
         number = 0
         while True:
             idempotency = Idempotency(_key(content, number), content)
-            receipt = self._submit(caller, replace(submission, recipients=envelope), idempotency=idempotency)
+            offered = replace(submission, recipients=envelope)
+            receipt = self._submit(caller, offered, idempotency=idempotency, request_id=request_id)
             if receipt.replayed:
                 envelope = self._without(envelope, self._recipients_of([receipt.id])[receipt.id])
             if not receipt.replayed or not envelope:

@@ -59,7 +59,12 @@ class SubmitRaw:
         self._accept = accept
 
     def __call__(
-        self, caller: Caller, submission: RawSubmission, *, idempotency: Idempotency | None = None
+        self,
+        caller: Caller,
+        submission: RawSubmission,
+        *,
+        idempotency: Idempotency | None = None,
+        request_id: UUID | None = None,
     ) -> RawReceipt:
         """Commit the message as an email to each of its recipients.
 
@@ -73,7 +78,13 @@ class SubmitRaw:
         faults = (*tag_faults(email.tags), *map(_placed, self._accept.faults(caller, email)))
         if faults:
             raise _refusal(faults)
-        accepted = self._accept(caller, [email], idempotency=idempotency, answer=lambda receipts: _answer(receipts[0]))
+        accepted = self._accept(
+            caller,
+            [email],
+            idempotency=idempotency,
+            answer=lambda receipts: _answer(receipts[0]),
+            request_id=request_id,
+        )
         return _receipt(accepted.body, replayed=accepted.replayed)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Final
+from uuid import UUID
 
 from flask import Response, url_for
 from pydantic import Field
@@ -54,6 +55,7 @@ class _Fates(Form):
     provider: ProviderName | None = None
     lane: Lane | None = None
     due: Checked
+    request_id: UUID | None = None
 
 
 class EmailsQuery(_Fates, EmailListQuery):
@@ -69,6 +71,7 @@ class EmailsQuery(_Fates, EmailListQuery):
             provider=self.provider,
             lane=self.lane,
             is_due=self.due,
+            request_id=self.request_id,
             tags=(self.tag,) if self.tag else (),
             **self.sought(),
         )

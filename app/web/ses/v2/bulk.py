@@ -12,7 +12,7 @@ from flask import Response
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault
 from app.services.submission.accept import Receipt, Submission
-from app.web.http.context import current_gateway
+from app.web.http.context import current_gateway, current_request_id
 from app.web.http.faults.validation import refusal
 from app.web.http.responses import written
 from app.web.ses.email_parts import tags_of
@@ -64,7 +64,13 @@ def send_bulk_email(caller: Caller, body: SendBulkEmailBody) -> Response:
     if not submissions:
         earlier = accept.replay(caller, idempotency) if idempotency else None
         return written(earlier.body if earlier else _results(entries, ()))
-    accepted = accept(caller, submissions, idempotency=idempotency, answer=lambda receipts: _results(entries, receipts))
+    accepted = accept(
+        caller,
+        submissions,
+        idempotency=idempotency,
+        answer=lambda receipts: _results(entries, receipts),
+        request_id=current_request_id(),
+    )
     return written(accepted.body)
 
 

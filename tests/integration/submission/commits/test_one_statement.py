@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -28,6 +29,7 @@ _TIMES: Final = frozenset({"created_at", "updated_at", "due_at", "expires_at"})
 _OWN: Final = _IDS | _TIMES | {"sealed_body", "sealed_key"}
 _WRITTEN: Final = ("emails", "recipients", "idempotency_keys", "count_changes", "tallies")
 _PATIENCE_S: Final = 30.0
+_REQUEST: Final = UUID("01900000-0000-7000-8000-000000000007")
 _ALL_SHARDS: Final = text(
     "INSERT INTO tallies (what, label, shard, number) SELECT 'accepted', '', shard, 0 FROM generate_series(0, 31) shard"
     " ON CONFLICT (what, label, shard) DO UPDATE SET number = tallies.number"
@@ -74,7 +76,9 @@ def accept(
     gateway: Gateway, who: Caller, email: Submission | None = None, *, key: Idempotency | None = None
 ) -> Acceptance:
     emails = [email or submission("ann@example.net")]
-    return gateway.accept(who, emails, idempotency=key, answer=lambda receipts: {"id": str(receipts[0].id)})
+    return gateway.accept(
+        who, emails, idempotency=key, answer=lambda receipts: {"id": str(receipts[0].id)}, request_id=_REQUEST
+    )
 
 
 def named(name: str, fingerprint: int = 1) -> Idempotency:
@@ -115,6 +119,7 @@ def test_it_writes_what_a_transaction_writes(
         patched.setattr(gateway.database, "on_postgres", False)
         accept(gateway, who, email, key=key)
     assert written(gateway) == by_statement
+    assert by_statement["emails"][0]["request_id"] == _REQUEST
     assert all(by_statement[table] for table in _WRITTEN if key or table != "idempotency_keys")
 
 
