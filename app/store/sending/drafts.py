@@ -40,6 +40,7 @@ class Draft:
     headers: tuple[tuple[str, str], ...]
     body: Sealed | None
     created_at: datetime
+    scheduled_at: datetime | None
     has_link: bool
     named: tuple[Named, ...]
 
@@ -61,6 +62,7 @@ _DRAFTS = Among(
         _once(emails.c.sealed_body),
         _once(emails.c.sealed_key),
         emails.c.created_at,
+        emails.c.scheduled_at,
         func.coalesce(streams.c.unsubscribe, False).label("has_link"),
         *(recipients.c[field] for field in _NAMED),
     )
@@ -78,7 +80,7 @@ def drafts(connection: Connection, email_ids: Collection[UUID]) -> list[Draft]:
 
 
 def _draft(rows: Sequence[Sequence[Any]]) -> Draft:
-    id_, sender, sender_name, reply_to, subject, headers, body, key, created_at, has_link, *_ = rows[0]
+    id_, sender, sender_name, reply_to, subject, headers, body, key, created_at, later, has_link, *_ = rows[0]
     return Draft(
         id=id_,
         sender=sender,
@@ -88,6 +90,7 @@ def _draft(rows: Sequence[Sequence[Any]]) -> Draft:
         headers=tuple((name, value) for name, value in headers),
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         created_at=created_at,
+        scheduled_at=later,
         has_link=bool(has_link),
         named=tuple(Named(*row[-len(_NAMED) :]) for row in rows),
     )
