@@ -58,6 +58,7 @@ class Crew:
         if self._broker_liveness is not None:
             self._start("liveness", self._check_liveness, self._broker_liveness.pause_s)
         self._pollers = QueuePollers(gateway.queue_intakes)
+        gateway.write_timings.start()
 
     def drain(self, lane: Lane) -> None:
         """Answer a bell of this lane."""

@@ -110,6 +110,7 @@ def _settle(settings: Settings, ground: Ground) -> Settle:
         unname=Unname(ground.pseudonyms),
         doubts=Doubts(_known(settings)),
         bells=ground.bells,
+        timings=ground.timings,
     )
 
 

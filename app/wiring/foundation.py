@@ -22,6 +22,7 @@ from app.queue import Bells, make_celery
 from app.services.operating.workers import Workforce
 from app.services.suppression.list_writer import ListWriter
 from app.services.suppression.unsubscribe_links import Links
+from app.services.timings import Timings, WriteTimings
 from app.store.account.call_slots import CallSlots
 from app.store.engine.clock import DatabaseClock
 from app.store.engine.database import ANSWERING, WORKING, Database, Patience
@@ -80,6 +81,8 @@ class Ground:
     aws_session: Session
     ses: "SESV2Client"
     account: SesAccount
+    timings: Timings
+    write_timings: WriteTimings
     workforce: Workforce
     clock: DatabaseClock
     bounces: BounceReader
@@ -96,6 +99,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
     pseudonyms = Pseudonyms(database, key_ring)
     writer = ListWriter(database=database, positives=positives)
+    timings = Timings()
     with aws_environment():
         session = following_session()
         ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s, session=session)
@@ -114,6 +118,8 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         aws_session=session,
         ses=ses,
         account=account or SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
+        timings=timings,
+        write_timings=WriteTimings(database=database, timings=timings),
         workforce=Workforce(database=database),
         clock=DatabaseClock(database),
         bounces=build_bounce_reader(settings),

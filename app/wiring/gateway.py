@@ -61,6 +61,7 @@ from app.services.suppression.suppress import Suppress
 from app.services.suppression.undo_removal import Undo
 from app.services.suppression.unsubscribe import Unsubscribe
 from app.services.suppression.unsuppress import Unsuppress
+from app.services.timings import WriteTimings
 from app.store.engine.database import Database
 from app.store.privacy.address_tokens import AddressTokens
 from app.store.privacy.pseudonyms import Pseudonyms
@@ -128,6 +129,7 @@ class Gateway:
     upkeep: Upkeep
     archive: Archive
     workforce: Workforce
+    write_timings: WriteTimings
     apps: Apps
     issue_keys: IssueKeys
     doors: Doors
@@ -158,6 +160,7 @@ class Gateway:
         self.check.close()
         self.deliver.close()
         self.webhooks.deliver.close()
+        self.write_timings.close()
         self.database.close()
         self.redis.close()
         self.health.close()

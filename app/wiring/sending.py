@@ -53,12 +53,14 @@ def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
     pace = Pace(pacer, breaker=RedisBreaker(), workers=ground.workforce.count)
     recorder = FlightRecorder(settings.flight_dir)
     look = LastLook(ground.database)
-    call = Call(CallParts(last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease))
+    parts = CallParts(
+        last_look=look, mailer=mailer, pace=pace, recorder=recorder, lease=settings.lease, timings=ground.timings
+    )
     return DrainParts(
         database=ground.database,
         key_ring=ground.key_ring,
         links=ground.links,
-        calls=_calls(settings, call, mailer),
+        calls=_calls(settings, Call(parts), mailer),
         recorder=recorder,
         record=_record(settings, ground),
         pace=pace,

@@ -6,7 +6,7 @@ read and written for all of them at once; what only a few need, for each of thos
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -54,13 +54,15 @@ class Conclusions:
     """What the caller writes together with the results of other events.
 
     `moved`: recipients in their new states, by id. `closings`: how attempts ended, by attempt id. `incidents`: what an
-    operator sees. `bounces`: how many bounces of which type and cause are counted.
+    operator sees. `bounces`: how many bounces of which type and cause are counted. `deliveries_s`: how long
+    deliveries took after SES had the emails, in seconds.
     """
 
     moved: dict[UUID, Recipient] = field(default_factory=dict)
     closings: dict[UUID, Closing] = field(default_factory=dict)
     incidents: list[Noted] = field(default_factory=list)
     bounces: Counter[tuple[str, str]] = field(default_factory=Counter)
+    deliveries_s: list[float] = field(default_factory=list)
 
 
 class Conclude:
@@ -118,6 +120,8 @@ class Conclude:
             ends.incidents.extend(refusals.noted(one))
             if one.event.id in fresh and one.received.ses_event.bounce is not None and one.cause is not None:
                 ends.bounces[BOUNCE, f"{one.received.ses_event.bounce.type}/{one.cause}"] += 1
+            if one.event.id in fresh:
+                ends.deliveries_s.extend(_delivery_s(one.received.ses_event))
             if effect and (effect != one.event.effect or one.event.id not in fresh):
                 events.explain(connection, one.event, effect=effect)
             if recipient is None or one.received.match is None:
@@ -203,6 +207,12 @@ def _was_undone(connection: Connection, ses_event: SesEvent, address: Address) -
         return False
     opened_at, decided_at = undone
     return ses_event.occurred_at > opened_at - reviews.LOOK_BACK and not outlived_by(decided_at, ses_event)
+
+
+def _delivery_s(ses_event: SesEvent) -> Iterator[float]:
+    """How long a delivery took, by the clock of SES alone."""
+    if ses_event.kind is EventType.DELIVERY and ses_event.mail_sent_at is not None:
+        yield (ses_event.occurred_at - ses_event.mail_sent_at).total_seconds()
 
 
 def _about(received: ReceivedEvent, rows: Mapping[UUID, Recipient]) -> Recipient | None:

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from app.aws.events.notification import read_notification
 from app.domain.feedback.events import Reading, SesEvent
+from app.domain.operating.histograms import CALLED_DELIVERED
 from app.domain.suppression.rules import is_claim
 from app.queue import SETTLE, Bells
 from app.services.deadlock_retry import again
@@ -31,6 +32,7 @@ from app.services.feedback.set_aside import Doubt, Doubts
 from app.services.isolation import save_isolated, spoilt
 from app.services.moves import moves_of, note_moves
 from app.services.privacy.anonymise import Unname
+from app.services.timings import Timings
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.feedback.notifications import InboxState, Notification, PutOff
@@ -110,6 +112,7 @@ class _Done:
     put_off: list[PutOff] = field(default_factory=list)
     incidents: list[Noted] = field(default_factory=list)
     bounces: Counter[tuple[str, str]] = field(default_factory=Counter)
+    deliveries_s: list[float] = field(default_factory=list)
     erased: list[UUID] = field(default_factory=list)
     looked_at: int = 0
 
@@ -155,6 +158,7 @@ class Settle:
         unname: Unname,
         doubts: Doubts,
         bells: Bells,
+        timings: Timings,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -162,6 +166,7 @@ class Settle:
         self._unname = unname
         self._doubts = doubts
         self._bells = bells
+        self._timings = timings
         self._monotonic = monotonic
 
     def drain(self) -> int:
@@ -195,7 +200,9 @@ class Settle:
             erasure.erase_notifications(connection, done.erased)
             incidents.note_all(connection, done.incidents)
             note_moves(connection, moves_of(batch.rows, saved), bounces=done.bounces)
-            return done.looked_at
+        for seconds in done.deliveries_s:
+            self._timings.observe(CALLED_DELIVERED, seconds)
+        return done.looked_at
 
     def _look(self, connection: Connection, taken: Sequence[Notification]) -> _Batch:
         read = sorted(self._read(connection, taken), key=_place)
@@ -264,6 +271,7 @@ class Settle:
         done.closings |= ends.closings
         done.incidents += ends.incidents
         done.bounces += ends.bounces
+        done.deliveries_s += ends.deliveries_s
         for one in portion:
             if one.doubt is not None:
                 done.incidents.append(one.doubt.incident)

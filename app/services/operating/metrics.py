@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from app.domain.operating.histograms import BOUNDS, Reading, read
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.canary import state as canary_state
@@ -40,6 +41,7 @@ class Figures:
     `circuits` are counted by the first word of their scope, `incidents` by their kind. `events` are the recipients that
     each event has happened to since the gateway began, `bounces` the bounces by type and cause. `queues` are those of
     SQS that were polled within a day. `canary` is None where none is sent. `smtp` is what the SMTP doors have counted.
+    `timings` are the histograms, each by its label.
     """
 
     now: datetime
@@ -60,6 +62,7 @@ class Figures:
     canary: CanaryState | None
     smtp_doors: int
     smtp: Mapping[tuple[str, str], int]
+    timings: Mapping[str, Mapping[str, Reading]]
 
 
 class Measure:
@@ -104,6 +107,7 @@ def _figures(connection: Connection, canary: CanaryState | None) -> Figures:
         canary=canary,
         smtp_doors=heartbeats.count_alive(connection, kind=heartbeats.SMTP, within=_WORKER_SEEN_WITHIN),
         smtp={counted: number for counted, number in totals.items() if counted[0].startswith(SMTP)},
+        timings={histogram: read(totals, histogram) for histogram in BOUNDS},
     )
 
 

@@ -158,14 +158,15 @@ class EarlyCalls:
         if stopped is not None:
             order.done(stopped)
             return
+        began = self.call.parts.monotonic()
         begun = self._mailer.begin(envelope, before_waiting=self._threads.give_way)
         if isinstance(begun, Outcome):
-            self._end(order, begun)
+            self._end(order, began, begun)
         else:
-            self._answers.expect(begun, partial(self._end, order))
+            self._answers.expect(begun, partial(self._end, order, began))
 
-    def _end(self, order: CallOrder, outcome: Outcome) -> None:
-        _guarded(order, lambda: order.done(self.call.end(order.attempt, outcome)))
+    def _end(self, order: CallOrder, began: float, outcome: Outcome) -> None:
+        _guarded(order, lambda: order.done(self.call.end(order.attempt, order.sealed_email, outcome, began=began)))
 
 
 def _guarded(order: CallOrder, work: Callable[[], None]) -> None:

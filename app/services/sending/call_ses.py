@@ -13,11 +13,13 @@ from typing import Final
 import structlog
 
 from app.aws.ses.mailer import Mailer
-from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
+from app.domain.operating.histograms import ACCEPTED_CALLED, SES_ANSWER
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
 from app.services.sending.call_results import NotCalled, Result, noted
 from app.services.sending.last_look import LastLook, Refusal
 from app.services.sending.render import SealedEmail
 from app.services.suppression.unsubscribe_links import NoLink
+from app.services.timings import Timings
 from app.store.sending.claims import OpenAttempt
 from app.store.sending.flight_recorder import FlightRecorder
 from app.store.sending.send_rate import Pace
@@ -38,6 +40,7 @@ class CallParts:
     pace: Pace
     recorder: FlightRecorder
     lease: timedelta
+    timings: Timings
     monotonic: Callable[[], float] = time.monotonic
 
     @property
@@ -65,7 +68,8 @@ class Call:
         stopped = refusal or self.start(attempt, claimed_at=claimed_at)
         if stopped is not None:
             return stopped
-        return self.end(attempt, self._send(ready))
+        began = self.parts.monotonic()
+        return self.end(attempt, sealed_email, self._send(ready), began=began)
 
     def prepare(self, attempt: OpenAttempt, sealed_email: SealedEmail) -> Envelope | Retry | Tripped:
         """The envelope to send, or why there can be none. None of the reasons is the fault of the email.
@@ -102,8 +106,13 @@ class Call:
             return NotCalled("The call could not be noted before it began.")
         return None
 
-    def end(self, attempt: OpenAttempt, outcome: Outcome) -> Outcome:
-        """Note the outcome of the call."""
+    def end(self, attempt: OpenAttempt, sealed_email: SealedEmail, outcome: Outcome, *, began: float) -> Outcome:
+        """Note the outcome of the call, and how long it took since `began`, a time of `parts.monotonic`."""
+        timings = self.parts.timings
+        timings.observe(SES_ANSWER, self.parts.monotonic() - began)
+        if isinstance(outcome, Accepted):
+            claimed_at, lane = attempt.recipient.updated_at, attempt.recipient.lane
+            timings.observe(ACCEPTED_CALLED, (claimed_at - sealed_email.waits_since).total_seconds(), lane)
         self._noted(lambda: self.parts.recorder.answer(attempt.attempt_id, noted(outcome)))
         if isinstance(outcome, Throttled):
             self.parts.pace.brake(_BRAKE_S)

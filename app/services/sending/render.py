@@ -4,6 +4,7 @@ This module opens sealed bodies and renders. Whether the email may leave is not 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.message.address import Address, Mailbox, parse_address
@@ -45,6 +46,11 @@ class SealedEmail:
             raw=self.raw(recipient.id),
             tags=((RECIPIENT_TAG, str(recipient.id)), (ATTEMPT_TAG, str(attempt.attempt_id))),
         )
+
+    @property
+    def waits_since(self) -> datetime:
+        """When it was accepted, or the time for which it was scheduled."""
+        return self._draft.scheduled_at or self._draft.created_at
 
     def raw(self, recipient_id: UUID) -> bytes:
         """The message for one recipient, the same bytes each time. Raises as `envelope` does."""

@@ -41,6 +41,7 @@ class Draft:
     body: Sealed | None
     created_at: datetime
     request_id: UUID | None
+    scheduled_at: datetime | None
     has_link: bool
     named: tuple[Named, ...]
 
@@ -63,6 +64,7 @@ _DRAFTS = Among(
         _once(emails.c.sealed_key),
         emails.c.created_at,
         emails.c.request_id,
+        emails.c.scheduled_at,
         func.coalesce(streams.c.unsubscribe, False).label("has_link"),
         *(recipients.c[field] for field in _NAMED),
     )
@@ -80,17 +82,18 @@ def drafts(connection: Connection, email_ids: Collection[UUID]) -> list[Draft]:
 
 
 def _draft(rows: Sequence[Sequence[Any]]) -> Draft:
-    id_, sender, sender_name, reply_to, subject, headers, body, key, created_at, request_id, has_link, *_ = rows[0]
+    id_, sender, name, reply_to, subject, headers, body, key, created_at, request_id, later, has_link, *_ = rows[0]
     return Draft(
         id=id_,
         sender=sender,
-        sender_name=sender_name,
-        reply_to=tuple((name, address) for name, address in reply_to),
+        sender_name=name,
+        reply_to=tuple((one, address) for one, address in reply_to),
         subject=subject,
-        headers=tuple((name, value) for name, value in headers),
+        headers=tuple((header, value) for header, value in headers),
         body=Sealed(bytes(body), bytes(key)) if body is not None and key is not None else None,
         created_at=created_at,
         request_id=request_id,
+        scheduled_at=later,
         has_link=bool(has_link),
         named=tuple(Named(*row[-len(_NAMED) :]) for row in rows),
     )

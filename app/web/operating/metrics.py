@@ -6,14 +6,16 @@ host or an AWS account.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import isinf
 from typing import Final
 
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.domain.apps.callers import Caller, Scope
+from app.domain.operating.histograms import ACCEPTED_CALLED, CALLED_DELIVERED, SES_ANSWER
 from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures, QueuePosition
 from app.services.tally import SMTP_MESSAGE, SMTP_MILLISECONDS, SMTP_RECIPIENT, SMTP_SESSION
 from app.version import VERSION
@@ -26,6 +28,19 @@ _OF_SMTP: Final = {
     SMTP_SESSION: ("postern_smtp_sessions_total", "Sessions of SMTP, by how they went.", "end"),
     SMTP_RECIPIENT: ("postern_smtp_recipients_total", "Recipients that SMTP clients named.", "verdict"),
     SMTP_MESSAGE: ("postern_smtp_messages_total", "Messages that SMTP clients sent.", "verdict"),
+}
+_TIMINGS: Final = {
+    ACCEPTED_CALLED: (
+        "postern_accepted_to_called_seconds",
+        "From the acceptance of an email, or the time it was scheduled for, to the call by which SES took it.",
+        "lane",
+    ),
+    CALLED_DELIVERED: (
+        "postern_called_to_delivered_seconds",
+        "From SES's acceptance of an email to its delivery, by SES's clock.",
+        "",
+    ),
+    SES_ANSWER: ("postern_ses_answer_seconds", "How long calls to SES took, whatever came of them.", ""),
 }
 _COUNTED: Final = f"Counted up to {COUNTED_UP_TO:,}."
 
@@ -76,6 +91,7 @@ class _Told(Collector):
         yield _family("postern_circuits_open", "Open circuits and pauses, by kind.", "kind", figures.circuits)
         yield _family("postern_incidents_open", f"Open incidents, by kind. {_COUNTED}", "kind", figures.incidents)
         yield from self._totals()
+        yield from self._timings()
 
     def _totals(self) -> Iterator[Metric]:
         """Counters since the gateway began; AWS judges an account by its bounces and complaints for each email sent."""
@@ -89,6 +105,14 @@ class _Told(Collector):
         for labels, number in self._figures.bounces.items():
             bounces.add_metric(labels, number)
         yield bounces
+
+    def _timings(self) -> Iterator[Metric]:
+        for histogram, (name, about, label) in _TIMINGS.items():
+            family = HistogramMetricFamily(name, about, labels=[label] if label else [])
+            for value, reading in self._figures.timings[histogram].items():
+                buckets = [("+Inf" if isinf(bound) else str(bound), number) for bound, number in reading.up_to]
+                family.add_metric([value] if label else [], buckets, reading.seconds)
+            yield family
 
     def _canary(self) -> Iterator[Metric]:
         """How old the last canary is that came back. Before the first one there is no figure."""

@@ -15,6 +15,7 @@ from app.services.feedback.interpret import ReceivedEvent
 from app.services.feedback.set_aside import Doubts
 from app.services.feedback.settle import Settle
 from app.services.privacy.anonymise import Unname
+from app.services.timings import Timings
 from app.store.feedback.notifications import InboxState
 from app.wiring.gateway import Gateway
 from tests.integration.feedback.test_settle import live_keys, make_due, settle_events
@@ -35,6 +36,7 @@ def settling(gateway: Gateway, conclude: Conclude, **more: Any) -> Gateway:
         unname=Unname(gateway.pseudonyms),
         doubts=Doubts(Known(accounts=frozenset(), configuration_sets=frozenset())),
         bells=gateway.deliver.parts.bells,
+        timings=Timings(),
         **more,
     )
     return replace(gateway, settle=settle)

@@ -10,6 +10,7 @@ from app.services.feedback.apply import Conclude
 from app.services.feedback.set_aside import Doubts
 from app.services.feedback.settle import Settle
 from app.services.privacy.anonymise import Unname
+from app.services.timings import Timings
 from app.store.engine.redis import RedisBreaker
 from app.wiring.gateway import Gateway
 from tests.support.aws.bounces import bounce_reader
@@ -29,6 +30,7 @@ def slow_settle(gateway: Gateway) -> Settle:
         unname=Unname(gateway.pseudonyms),
         doubts=Doubts(Known()),
         bells=bells,
+        timings=Timings(),
         monotonic=lambda: float(next(seconds)),
     )
 

@@ -226,3 +226,16 @@ def test_what_smtp_doors_count_is_shown(web: Web) -> None:
     assert figures["postern_smtp_messages_total accepted"] == 3
     assert figures["postern_smtp_sessions_total ended"] == 1
     assert figures["postern_smtp_message_seconds_total"] == 1.5
+
+
+def test_histograms_have_the_form_of_prometheus(web: Web) -> None:
+    """Each bucket has all that is at most its bound, and the last one has all."""
+    submit(web.gateway, caller(web.gateway), "kim@example.net")
+    web.gateway.deliver.drain(Lane.TRANSACTIONAL)
+    web.gateway.write_timings.write()
+    figures = scraped(web)
+    name = "postern_accepted_to_called_seconds"
+    assert figures[f"{name}_bucket transactional +Inf"] == figures[f"{name}_count transactional"] == 1
+    assert figures[f"{name}_bucket transactional 60.0"] == 1
+    assert 0 <= figures[f"{name}_sum transactional"] < 60
+    assert figures["postern_ses_answer_seconds_bucket 30.0"] == figures["postern_ses_answer_seconds_count"] == 1

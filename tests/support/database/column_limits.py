@@ -8,6 +8,7 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
 from app.domain.feedback.providers import DOMAINS, OTHER
 from app.domain.feedback.rejections import Reason
+from app.domain.operating.histograms import BOUNDS
 from app.domain.reporting.counted import Counted
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
@@ -105,8 +106,11 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "signing_certificates.url": frozenset({CERTIFICATE_URL}),
     "suppressions.origin": frozenset(Origin),
     "suppressions.ses_removal": frozenset({"pending", "done"}),
-    "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause),
-    "tallies.what": frozenset({BOUNCE, *EVENTS, SMTP_SESSION, SMTP_RECIPIENT, SMTP_MESSAGE, SMTP_MILLISECONDS}),
+    "tallies.label": frozenset(f"{kind}/{cause}" for kind in BounceType for cause in BounceCause)
+    | {f"transactional/{bound:g}" for bounds in BOUNDS.values() for bound in bounds},
+    "tallies.what": frozenset(
+        {BOUNCE, *EVENTS, SMTP_SESSION, SMTP_RECIPIENT, SMTP_MESSAGE, SMTP_MILLISECONDS, *BOUNDS}
+    ),
     "users.role": frozenset(Role),
     "webhook_attempts.outcome": frozenset(PostOutcome),
     "webhook_deliveries.state": frozenset(DeliveryState),

@@ -21,7 +21,7 @@ def figures(**more: Any) -> Figures:
     none: dict[str, Any] = {"sweeps": {}, "circuits": {}, "incidents": {}, "events": {}, "bounces": {}, "queues": ()}
     none |= {"workers": 1, "broker_last_seen": NOW, "email": dict.fromkeys(Lane, NOTHING), "canary": None}
     none |= {"unconfirmed": 0, "held": 0, "due_notifications": NOTHING, "parked": 0, "quarantined": 0}
-    none |= {"smtp_doors": 0, "smtp": {}}
+    none |= {"smtp_doors": 0, "smtp": {}, "timings": {}}
     return Figures(now=NOW, **none | more)
 
 
