@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import telemetry
 from app.cli.account import doctor, setup, setup_apply, setup_destroy, setup_plan, setup_template, sync_list
-from app.cli.apps import apps, budgets, keys, streams
+from app.cli.apps import apps, budgets, keys, streams, team
 from app.cli.feedback import address_events, bounces, notifications, redrive, refused
 from app.cli.local import bench, chaos, demo, simulator, up
 from app.cli.local.children.embedded_valkey import CannotEmbed
@@ -53,6 +53,7 @@ COMMANDS: tuple[Command, ...] = (
     *apps.COMMANDS,
     *users.COMMANDS,
     *budgets.COMMANDS,
+    team.COMMAND,
     check.COMMAND,
     *suppressions.COMMANDS,
     reviews.COMMAND,

@@ -80,6 +80,10 @@ class RestrictedApiKey(PosternError):
     name, status, title = "restricted_api_key", 403, "API key not allowed to do this"
 
 
+class NotInTeam(RestrictedApiKey):
+    """The key writes only to the team of its application, and a recipient is not of it."""
+
+
 class MalformedRequest(PosternError):
     """The body is not JSON, or breaks a bound that is checked before it is parsed."""
 

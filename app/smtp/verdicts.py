@@ -52,7 +52,7 @@ def of_error(error: PosternError) -> Reply:
 
 
 def of_obstacle(obstacle: Obstacle) -> Reply:
-    """Why a recipient is refused: its address is malformed, or on the suppression list."""
+    """Why a recipient is refused: its address is malformed, not of the team, or on the suppression list."""
     if obstacle.code == _INVALID:
         return Reply(553, "5.1.3", obstacle.detail)
     if obstacle.code in _MAY_PASS:

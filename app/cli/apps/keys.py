@@ -12,6 +12,7 @@ from app.cli.shell.operated_gateway import operated_gateway
 from app.cli.shell.terminal import Terminal, shown
 from app.domain.apps.callers import Scope
 from app.domain.apps.doors import Access, Door
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
 from app.services.apps.issue_keys import OVERLAP, ApiKey
@@ -38,6 +39,7 @@ def create(given: Namespace, terminal: Terminal) -> bool:
             app=given.app,
             name=given.name,
             scopes=frozenset(map(Scope, given.scope or SENDING)).union(*(door.scopes for door in given.doors)),
+            kind=KeyKind(given.kind),
             senders=tuple(given.sender or ()),
             lane=Lane(given.lane) if given.lane else None,
             reason_optional=given.reason_optional or None,
@@ -59,7 +61,7 @@ def show_all(given: Namespace, terminal: Terminal) -> bool:
     """List the keys, without their secrets."""
     with operated_gateway(given.data) as (gateway, _):
         keys = [_shown(key) for key in gateway.issue_keys.all()]
-    columns = ("id", "app", "name", "state", "scopes", "senders", "created_at", "last_used_at", "expires_at")
+    columns = ("id", "app", "name", "kind", "state", "scopes", "senders", "created_at", "last_used_at", "expires_at")
     rows = [[key[column] for column in columns] for key in keys]
     terminal.table([column.replace("_at", "") for column in columns], rows, empty="There are no keys.")
     terminal.answer({"keys": keys})
@@ -106,6 +108,7 @@ def _shown(key: ApiKey) -> dict[str, Any]:
         "id": key.public_id,
         "app": key.app.name,
         "name": key.name,
+        "kind": key.kind,
         "state": state_of(key, now=datetime.now(UTC)),
         "scopes": key.scopes,
         "senders": key.app.senders,
@@ -130,6 +133,12 @@ def create_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--app", required=True, metavar="NAME", help="the application, created if it is new: a-z, 0-9, hyphen")
     add("--name", default="", help="a name to tell the application's keys apart")
+    add(
+        "--kind",
+        choices=list(map(str, KeyKind)),
+        default="live",
+        help="team: it writes only to the team; default: live",
+    )
     add("--scope", action="append", choices=[scope.value for scope in Scope], help="default: emails:send, emails:read")
     add(
         "--for",
@@ -187,7 +196,7 @@ COMMANDS = (
     Command(
         words=("key", "rotate"),
         summary="issue a key in place of another, and let that one expire",
-        detail="The new key has the name, the scopes and the application of the old one.",
+        detail="The new key has the name, the kind, the scopes and the application of the old one.",
         example="./postern key rotate k3v9q0x2m5ab --overlap 24h",
         arguments=rotate_arguments,
         run=rotate,

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.apps.limits import Limits
 from app.domain.errors import RestrictedApiKey
 from app.domain.message.address import parse_address
@@ -33,8 +34,11 @@ class Scope(StrEnum):
 
 def parse_sender(text: str) -> str:
     """A From address, `@domain` or `*` as applications are given them, normalised. Raises `InvalidAddress`."""
-    if text == "*":
-        return text
+    return text if text == "*" else parse_member(text)
+
+
+def parse_member(text: str) -> str:
+    """An address or `@domain` of a team, normalised. Raises `InvalidAddress`."""
     domain_only = text.startswith("@")
     address = parse_address(f"any{text}" if domain_only else text)
     return f"@{address.domain}" if domain_only else address.key
@@ -45,8 +49,8 @@ class Caller:
     """An authenticated API key, or the operator at the command line.
 
     `actor` is what the audit records (`key:<public id>`, `cli:<user>`). `senders` are the From addresses and domains
-    that the application may use, normalised; `@example.com` allows a domain, `*` every address. `limits` is None for an
-    application without any.
+    that the application may use, normalised; `@example.com` allows a domain, `*` every address. `team` are those that a
+    key of the kind `team` writes to, without `*`. `limits` is None for an application without any.
     """
 
     actor: str
@@ -54,6 +58,8 @@ class Caller:
     app: str
     scopes: frozenset[Scope]
     senders: tuple[str, ...]
+    kind: KeyKind = KeyKind.LIVE
+    team: tuple[str, ...] = ()
     default_lane: str
     default_stream: str = DEFAULT_STREAM
     limits: Limits | None = None
@@ -76,8 +82,16 @@ class Caller:
 
     def may_send_as(self, key: str) -> bool:
         """Whether the application may use this From address, given as its normalised key `local@domain`."""
-        domain = key.rpartition("@")[2]
-        return any(allowed in {"*", key, f"@{domain}"} for allowed in self.senders)
+        return "*" in self.senders or _has(self.senders, key)
+
+    def may_write_to(self, key: str) -> bool:
+        """Whether the key may write to this recipient, given as its normalised key `local@domain`."""
+        return self.kind is not KeyKind.TEAM or _has(self.team, key)
+
+
+def _has(given: tuple[str, ...], key: str) -> bool:
+    """Whether the address or its domain is among those that are given."""
+    return key in given or f"@{key.rpartition('@')[2]}" in given
 
 
 def administrator(actor: str) -> Caller:

@@ -3,14 +3,14 @@
 A key never changes an application that exists: the request may only repeat what is true of it already.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from shlex import join
 from typing import Any, Final
 
-from app.domain.apps.callers import parse_sender
+from app.domain.apps.callers import parse_member, parse_sender
 from app.domain.apps.limits import MOST
 from app.domain.errors import Fault, ValidationFailed
 from app.domain.message.address import InvalidAddress
@@ -19,6 +19,9 @@ from app.queue import Lane
 from app.services.apps.streams import check_stream
 from app.store.apps.apps import App
 from app.store.engine.ids import new_id
+
+MOST_OF_TEAM: Final = 100
+"""The most addresses and domains of a team. Every look-up of a key reads them."""
 
 _LIMITS: Final = ("emails_per_second", "emails_per_day")
 
@@ -31,9 +34,13 @@ class NoLimit(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppOptions:
-    """Options of an application; None means not given. A sender is a From address, `@domain` or `*`."""
+    """Options of an application; None means not given. A sender is a From address, `@domain` or `*`.
+
+    Keys of the kind `team` write to the addresses and domains of the `team` only.
+    """
 
     senders: tuple[str, ...] | None = None
+    team: tuple[str, ...] | None = None
     default_lane: Lane | None = None
     default_stream: str | None = None
     reason_optional: bool | None = None
@@ -42,11 +49,15 @@ class AppOptions:
     emails_per_day: int | NoLimit | None = None
 
     def checked(self) -> "AppOptions":
-        """The same with normalised senders, each once. Raises `ValidationFailed`."""
-        faults = (*self._faults_of_stream(), *self._faults_of_limits())
+        """The same with normalised senders and team, each once. Raises `ValidationFailed`."""
+        faults = (*self._faults_of_stream(), *self._faults_of_limits(), *self._faults_of_team())
         if faults:
             raise ValidationFailed(faults[0].detail, faults=faults)
-        return self if self.senders is None else replace(self, senders=_senders_of(self.senders))
+        return replace(
+            self,
+            senders=_parsed(self.senders, parse_sender, "/senders", "A sender is an address, @domain or *."),
+            team=_parsed(self.team, parse_member, "/team", "A team has addresses and @domains."),
+        )
 
     def given(self) -> dict[str, Any]:
         """The given options, by the field of `App`."""
@@ -77,6 +88,10 @@ class AppOptions:
             if isinstance(value, int) and not 1 <= value <= MOST:
                 yield Fault(f"/{name}", "out_of_range", f"A limit is 1 to {MOST} recipients, or none.")
 
+    def _faults_of_team(self) -> Iterator[Fault]:
+        if self.team is not None and len(self.team) > MOST_OF_TEAM:
+            yield Fault("/team", "too_many", f"A team has at most {MOST_OF_TEAM} addresses and domains.")
+
     def _words(self, names: Iterable[str]) -> list[str]:
         words: list[str] = []
         for name in names:
@@ -89,12 +104,14 @@ class AppOptions:
         return words
 
 
-def _senders_of(texts: Iterable[str]) -> tuple[str, ...]:
+def _parsed(
+    texts: Iterable[str] | None, parse: Callable[[str], str], pointer: str, rule: str
+) -> tuple[str, ...] | None:
     try:
-        return tuple(dict.fromkeys(map(parse_sender, texts)))
+        return None if texts is None else tuple(dict.fromkeys(map(parse, texts)))
     except InvalidAddress as error:
-        rule = f"A sender is an address, @domain or *. {error}"
-        raise ValidationFailed(rule, faults=(Fault("/senders", "grammar", rule),)) from error
+        rule = f"{rule} {error}"
+        raise ValidationFailed(rule, faults=(Fault(pointer, "grammar", rule),)) from error
 
 
 def _stored(value: Any) -> Any:

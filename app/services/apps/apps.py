@@ -63,14 +63,30 @@ class Apps:
         For five seconds requests may still be judged by the old values.
         """
         caller.require(Scope.ADMIN)
-        given = options.checked().given()
+        options = options.checked()
         with self._database.transaction() as connection:
-            found = find_app(connection, app)
-            values = {name: value for name, value in given.items() if value != getattr(found, name)}
-            changed = apps.change(connection, found.id, values)
-            if values:
-                _note(connection, caller.actor, "app_change", {"app": found.name, "changed": values}, reason)
-        return changed
+            return _change(connection, find_app(connection, app), options, actor=caller.actor, reason=reason)
+
+    def change_team(
+        self,
+        caller: Caller,
+        app: str,
+        *,
+        add: tuple[str, ...] = (),
+        remove: tuple[str, ...] = (),
+        reason: str | None = None,
+    ) -> App:
+        """The application, with addresses and domains added to its team and taken off. Raises `ValidationFailed`.
+
+        For five seconds requests may still be judged by the old team.
+        """
+        caller.require(Scope.ADMIN)
+        added, removed = AppOptions(team=add).checked().team or (), AppOptions(team=remove).checked().team or ()
+        with self._database.transaction() as connection:
+            held = apps.hold(connection, find_app(connection, app).id)
+            team = tuple(one for one in dict.fromkeys((*held.team, *added)) if one not in removed)
+            options = AppOptions(team=team).checked()
+            return _change(connection, held, options, actor=caller.actor, reason=reason)
 
     def archive(self, caller: Caller, app: str, *, reason: str | None = None) -> App:
         """The archived application. Within five seconds its keys are refused. One that is archived stays as it is."""
@@ -102,6 +118,14 @@ def create_app(connection: Connection, name: str, options: AppOptions, *, actor:
         raise _invalid("taken", "An application of this name exists; an archived one keeps its name.")
     _note(connection, actor, "app_create", {"app": name, "options": options.given()}, reason)
     return app
+
+
+def _change(connection: Connection, app: App, options: AppOptions, *, actor: str, reason: str | None) -> App:
+    values = {name: value for name, value in options.given().items() if value != getattr(app, name)}
+    changed = apps.change(connection, app.id, values)
+    if values:
+        _note(connection, actor, "app_change", {"app": app.name, "changed": values}, reason)
+    return changed
 
 
 def find_app(connection: Connection, app: str) -> App:

@@ -6,13 +6,14 @@ import re
 from typing import Final
 
 from app.domain.apps.callers import Caller, Scope, administrator
+from app.domain.apps.key_kinds import ID_PATTERN
 from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey
 from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
 
-KEY_PATTERN: Final = re.compile(r"ptn_([a-z0-9]{12})_([A-Za-z0-9_-]{43})")
-_KEY_ID: Final = re.compile(r"(?:ptn_)?([a-z0-9]{12})")
-_SECRET: Final = re.compile(r"(?:ptn_([a-z0-9]{12})_)?([A-Za-z0-9_-]{43})")
+KEY_PATTERN: Final = re.compile(rf"(ptn_{ID_PATTERN})_([A-Za-z0-9_-]{{43}})")
+_KEY_ID: Final = re.compile(rf"(?:ptn_)?({ID_PATTERN})")
+_SECRET: Final = re.compile(rf"(?:ptn_({ID_PATTERN})_)?([A-Za-z0-9_-]{{43}})")
 _HOW: Final = "Send the key as `Authorization: Bearer ptn_…`"
 _BEARER: Final = re.compile(r"Bearer +(\S{1,200})", re.IGNORECASE)
 _LONGEST_ACTOR: Final = 200
@@ -36,7 +37,7 @@ class Authenticate:
             raise InvalidApiKey(f"The Authorization header has another form. {_HOW}, with one space before the key.")
         parts = KEY_PATTERN.fullmatch(bearer.group(1))
         if parts is None:
-            raise InvalidApiKey("This is not a key of this gateway: its keys are ptn_…, of 60 characters.")
+            raise InvalidApiKey("This is not a key of this gateway: its keys are ptn_…, of 60 characters or more.")
         return self._proven(*parts.groups())
 
     def with_secret(self, key_id: str, secret: str) -> Caller:
@@ -48,14 +49,14 @@ class Authenticate:
         named, given = _KEY_ID.fullmatch(key_id), _SECRET.fullmatch(secret)
         if named is None or given is None or given.group(1) not in {None, named.group(1)}:
             raise InvalidApiKey(
-                "The user name is the id of a key, ptn_ and 12 characters; the password its secret of 43 characters."
+                "The user name is the id of a key, ptn_ and 12 characters or more; the password its secret of 43."
             )
-        caller = self._proven(named.group(1), given.group(2))
+        caller = self._proven(f"ptn_{named.group(1)}", given.group(2))
         caller.require(Scope.SMTP)
         return caller
 
-    def _proven(self, public_id: str, secret: str) -> Caller:
-        key = self._keys.find(public_id)
+    def _proven(self, access_key_id: str, secret: str) -> Caller:
+        key = self._keys.find(access_key_id)
         expected = key.secret_sha256 if key else bytes(32)
         if not hmac.compare_digest(hashlib.sha256(secret.encode()).digest(), expected) or key is None:
             raise InvalidApiKey("The key is not known, or was revoked, or has expired.")
@@ -72,6 +73,8 @@ def caller_of(key: ApiKey) -> Caller:
         app=key.app.name,
         scopes=frozenset(Scope(scope) for scope in key.scopes),
         senders=key.app.senders,
+        kind=key.kind,
+        team=key.app.team,
         default_lane=key.app.default_lane,
         default_stream=key.app.default_stream,
         limits=key.app.limits,

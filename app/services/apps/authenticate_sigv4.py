@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.apps.callers import Caller
+from app.domain.apps.key_kinds import ID_PATTERN
 from app.domain.apps.sigv4_claims import Claim, Refusal, SignatureRefused, SignedRequest, read_claim
 from app.domain.errors import ServiceUnavailable
 from app.services.apps.authenticate import caller_of
@@ -22,7 +23,7 @@ from app.store.submission.sealing import KeyRing, UnknownSealingKey, Unsealable
 
 log = structlog.get_logger()
 
-_KEY_ID: Final = re.compile(r"ptn_([a-z0-9]{12})")
+_KEY_ID: Final = re.compile(rf"ptn_{ID_PATTERN}")
 _OF_NO_KEY: Final = "0" * 43
 _UNKNOWN: Final = (
     "The security token included in the request is invalid: the access key id is of no key that opens the SES door; "
@@ -76,8 +77,7 @@ class AuthenticateSigV4:
         return key.app.id
 
     def _named(self, claim: Claim) -> ApiKey | None:
-        named = _KEY_ID.fullmatch(claim.key_id)
-        return self._keys.find(named.group(1)) if named else None
+        return self._keys.find(claim.key_id) if _KEY_ID.fullmatch(claim.key_id) else None
 
     def _secret_of(self, key: ApiKey) -> str | None:
         """The secret, or None without the SES door. Raises `ServiceUnavailable`: no client made it unreadable."""

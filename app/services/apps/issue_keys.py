@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.apps.doors import Access, Doors
+from app.domain.apps.key_kinds import KeyKind, public_half
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.message.text_rules import broken_text_rule
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
@@ -48,8 +49,8 @@ class Issued:
 
     @property
     def access_key_id(self) -> str:
-        """The id of the key as the doors take it: AWS's access key id, SMTP's user name."""
-        return f"ptn_{self.key.public_id}"
+        """The id of the key at the doors."""
+        return self.key.access_key_id
 
     @property
     def secret(self) -> str:
@@ -79,6 +80,25 @@ class _By:
         audit.write(connection, actor=self.actor, action=action, key=None, reason=self.reason, data=data)
 
 
+@dataclass(frozen=True, slots=True)
+class _NewKey:
+    """A key as it is asked for."""
+
+    name: str
+    scopes: frozenset[Scope]
+    kind: KeyKind
+    expires_at: datetime | None
+
+    def check(self, now: datetime) -> None:
+        """Raise `ValidationFailed` for the first rule that it breaks."""
+        if len(self.name) > _LONGEST_NAME or broken_text_rule(self.name):
+            raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
+        if self.kind is not KeyKind.LIVE and Scope.ADMIN in self.scopes:
+            raise _invalid("/scopes", "not_of_this_kind", "The scope admin is for live keys: it could issue one.")
+        if self.expires_at is not None and self.expires_at <= now:
+            raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
+
+
 class IssueKeys:
     """Issues, lists, rotates and revokes keys. `app` is a name or an id; an unknown one raises `NotFound`.
 
@@ -96,6 +116,7 @@ class IssueKeys:
         app: str,
         name: str,
         scopes: frozenset[Scope],
+        kind: KeyKind = KeyKind.LIVE,
         senders: tuple[str, ...] = (),
         lane: Lane | None = None,
         reason_optional: bool | None = None,
@@ -119,7 +140,8 @@ class IssueKeys:
                 owner = create_app(connection, app, wanted, actor=actor)
             else:
                 wanted.require_alike(owner)
-            return self._issue(connection, owner, _By(actor), name=name, scopes=scopes, expires_at=expires_at)
+            new = _NewKey(name, scopes, kind, expires_at)
+            return self._issue(connection, owner, _By(actor), new)
 
     def add(
         self,
@@ -128,6 +150,7 @@ class IssueKeys:
         *,
         name: str,
         scopes: frozenset[Scope],
+        kind: KeyKind = KeyKind.LIVE,
         expires_at: datetime | None = None,
         reason: str | None = None,
     ) -> Issued:
@@ -135,8 +158,7 @@ class IssueKeys:
         caller.require(Scope.ADMIN)
         with self._database.transaction() as connection:
             owner = find_app(connection, app)
-            by = _By(caller.actor, reason)
-            return self._issue(connection, owner, by, name=name, scopes=scopes, expires_at=expires_at)
+            return self._issue(connection, owner, _By(caller.actor, reason), _NewKey(name, scopes, kind, expires_at))
 
     def rotate(
         self,
@@ -148,7 +170,7 @@ class IssueKeys:
         app: str | None = None,
         reason: str | None = None,
     ) -> Rotated:
-        """A new key with the name and scopes of this one, which ends after `overlap`, or before if it was to.
+        """A new key with the name, scopes and kind of this one, which ends after `overlap`, or before if it was to.
 
         Without `expires_at`, a key that expires is followed by one of the same lifetime. Raises `NotFound`,
         `ValidationFailed`, and `Conflict` for a key that has expired or was rotated, and for an archived application.
@@ -165,9 +187,9 @@ class IssueKeys:
                 raise Conflict("The key has expired: issue a new one.")
             if expires_at is None and old.expires_at is not None:
                 expires_at = now + (old.expires_at - old.created_at)
-            scopes = frozenset(map(Scope, old.scopes))
+            wanted = _NewKey(old.name, frozenset(map(Scope, old.scopes)), old.kind, expires_at)
             by = _By(caller.actor, reason)
-            new = self._issue(connection, old.app, by, name=old.name, scopes=scopes, expires_at=expires_at)
+            new = self._issue(connection, old.app, by, wanted)
             ends_at = min(now + overlap, old.expires_at or now + overlap)
             keys.replace_by(connection, old.id, new.key.public_id, expires_at=ends_at)
             data = {"key": old.public_id, "replaced_by": new.key.public_id, "expires_at": ends_at.isoformat()}
@@ -198,46 +220,35 @@ class IssueKeys:
             _By(caller.actor, reason).note(connection, "key_revoke", {"key": held.public_id})
         return held
 
-    def _issue(
-        self,
-        connection: Connection,
-        owner: App,
-        by: _By,
-        *,
-        name: str,
-        scopes: frozenset[Scope],
-        expires_at: datetime | None,
-    ) -> Issued:
+    def _issue(self, connection: Connection, owner: App, by: _By, new: _NewKey) -> Issued:
         require_active(owner)
         now = clock(connection)
-        if len(name) > _LONGEST_NAME or broken_text_rule(name):
-            raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
-        if expires_at is not None and expires_at <= now:
-            raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
+        new.check(now)
         public_id = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(12))
         key_id, secret = new_id(), secrets.token_urlsafe(32)
         key = ApiKey(
             id=key_id,
             public_id=public_id,
             secret_sha256=hashlib.sha256(secret.encode()).digest(),
-            sealed_secret=self._key_ring.seal(secret.encode(), row_id=key_id) if Scope.SES in scopes else None,
-            name=name,
-            scopes=tuple(sorted(scopes)),
+            sealed_secret=self._key_ring.seal(secret.encode(), row_id=key_id) if Scope.SES in new.scopes else None,
+            kind=new.kind,
+            name=new.name,
+            scopes=tuple(sorted(new.scopes)),
             created_at=now,
-            expires_at=expires_at,
+            expires_at=new.expires_at,
             app=owner,
         )
         keys.add(connection, key)
         policy = {"on_unconfirmed": owner.on_unconfirmed.value}
-        data = {"key": public_id, "app": owner.name, "scopes": list(key.scopes)} | policy
+        data = {"key": public_id, "app": owner.name, "kind": key.kind.value, "scopes": list(key.scopes)} | policy
         by.note(connection, "key_create", data)
-        return Issued(key, f"ptn_{public_id}_{secret}")
+        return Issued(key, f"{key.access_key_id}_{secret}")
 
 
 def _held(connection: Connection, key: str, *, app: str | None) -> ApiKey:
     """The key, locked, unless it is revoked. Raises `NotFound`."""
     owner = find_app(connection, app) if app is not None else None
-    held = keys.hold(connection, key.removeprefix("ptn_").partition("_")[0])
+    held = keys.hold(connection, public_half(key))
     if held is None or (owner is not None and held.app.id != owner.id):
         raise NotFound(_UNKNOWN)
     return held

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from app.domain.apps.key_kinds import public_half
 from app.domain.errors import ServiceUnavailable
 from app.store.apps import keys
 from app.store.apps.keys import ApiKey
@@ -27,8 +28,15 @@ class TrustedKeys:
         self._monotonic = monotonic
         self._trusted: dict[str, tuple[float, ApiKey]] = {}
 
-    def find(self, public_id: str) -> ApiKey | None:
-        """The key of this public id, unless it is revoked or expired. Raises `ServiceUnavailable`."""
+    def find(self, access_key_id: str) -> ApiKey | None:
+        """The key of this id, unless it is revoked or expired. Under another kind than its own there is none.
+
+        Raises `ServiceUnavailable`.
+        """
+        key = self._working(public_half(access_key_id))
+        return key if key is not None and key.access_key_id == access_key_id else None
+
+    def _working(self, public_id: str) -> ApiKey | None:
         trusted = self._trusted.get(public_id)
         if trusted and trusted[0] > self._monotonic():
             return trusted[1]

@@ -23,7 +23,7 @@ from app.queue import DELIVER, Bells, Lane
 from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
-from app.services.submission.senders import require_sender
+from app.services.submission.permissions import require_sender, require_team
 from app.services.submission.supersede import Superseded
 from app.services.suppression.gate import Addressee, Gate
 from app.store.engine.database import Database
@@ -123,12 +123,13 @@ class Accept:
     def faults(self, caller: Caller, submission: Submission) -> tuple[Fault, ...]:
         """Every rule that the submission breaks.
 
-        Raises `RestrictedApiKey` when the application may not use this From.
+        Raises `RestrictedApiKey` when the caller may not use this From, or may not write to a recipient.
         """
         caller.require(Scope.EMAILS_SEND)
         submission = self._dated(submission)
         message = submission.message
         require_sender(caller, message.sender.address.key, "/from")
+        require_team(caller, ("/to", message.to), ("/cc", message.cc), ("/bcc", submission.bcc))
         return (
             *(() if isinstance(message, RawMessage) else check_message(message)),
             *self._recipient_faults(submission),
@@ -285,8 +286,7 @@ def _scope(caller: Caller, submission: Submission) -> str:
 
 
 def _claim(caller: Caller, idempotency: Idempotency, answer: Json) -> Claim:
-    wanted = Remembered(idempotency.fingerprint, answer)
-    return Claim(app_id=caller.app_id, key=idempotency.key, wanted=wanted)
+    return Claim(app_id=caller.app_id, key=idempotency.key, wanted=Remembered(idempotency.fingerprint, answer))
 
 
 def _replay(earlier: Remembered, idempotency: Idempotency) -> Acceptance:

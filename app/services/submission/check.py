@@ -8,6 +8,7 @@ email.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from app.domain.apps.callers import DEFAULT_STREAM, Caller, Scope
 from app.domain.message.address import Address, InvalidAddress
@@ -15,6 +16,7 @@ from app.domain.message.domain_typos import meant
 from app.domain.message.mailboxes import parse_mailbox
 from app.domain.suppression.rules import scope_of
 from app.services.submission.mx_lookup import MailHosts
+from app.services.submission.permissions import OUTSIDE, TEAM_ONLY
 from app.services.suppression.gate import Addressee, Gate
 from app.store.apps import apps
 from app.store.engine.database import Database
@@ -25,8 +27,8 @@ from app.store.suppression.suppressions import Suppression
 class Obstacle:
     """Why an email would not be sent.
 
-    `code` is `invalid`, `suppressed`, `domain_suppressed` or `under_review`. `rule` is set for `invalid` alone; all
-    others have the fields of the list's entry.
+    `code` is `invalid`, `not_in_team`, `suppressed`, `domain_suppressed` or `under_review`. `rule` is set for `invalid`
+    alone; the last three have the fields of the list's entry.
     """
 
     code: str
@@ -36,6 +38,9 @@ class Obstacle:
     scope: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+NOT_IN_TEAM: Final = Obstacle(code=OUTSIDE, detail=TEAM_ONLY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class Check:
         listed = self._gate.listed([Addressee(one.key, scope) for one in addresses]) if addresses else {}
         dead = self._mail_hosts.without(one.domain for one in addresses) if self._mail_hosts else None
         return tuple(
-            _checked(text, one, listed.get(Addressee(one.key, scope)), dead)
+            _checked(text, one, _obstacle(caller, one, listed.get(Addressee(one.key, scope))), dead)
             if isinstance(one, Address)
             else Checked(given=text, email=None, obstacle=one)
             for text, one in ((text, read[text]) for text in given)
@@ -109,12 +114,18 @@ def _read(text: str) -> Address | Obstacle:
         return Obstacle(code="invalid", detail=str(error), rule=error.code)
 
 
-def _checked(given: str, address: Address, entry: Suppression | None, dead: frozenset[str] | None) -> Checked:
+def _obstacle(caller: Caller, address: Address, entry: Suppression | None) -> Obstacle | None:
+    if not caller.may_write_to(address.key):
+        return NOT_IN_TEAM
+    return obstacle_of(entry) if entry else None
+
+
+def _checked(given: str, address: Address, obstacle: Obstacle | None, dead: frozenset[str] | None) -> Checked:
     suggestion = meant(address.domain)
     return Checked(
         given=given,
         email=address.key,
-        obstacle=obstacle_of(entry) if entry else None,
+        obstacle=obstacle,
         did_you_mean=f"{address.envelope.rpartition('@')[0]}@{suggestion}" if suggestion else None,
         no_mx=None if dead is None else address.domain in dead,
     )

@@ -28,6 +28,7 @@ class App:
     id: UUID
     name: str
     senders: tuple[str, ...]
+    team: tuple[str, ...] = ()
     default_lane: str
     default_stream: str = DEFAULT_STREAM
     reason_optional: bool
@@ -53,6 +54,20 @@ def add(connection: Connection, app: App) -> bool:
 def names(connection: Connection) -> dict[UUID, str]:
     """The name of every application, by its id."""
     return dict(connection.execute(select(apps.c.id, apps.c.name)).all())
+
+
+def hold(connection: Connection, app_id: UUID) -> App:
+    """The application, locked until the transaction ends. Email of it is accepted meanwhile."""
+    locked = select(apps).where(apps.c.id == app_id).with_for_update(key_share=True)
+    return read(connection.execute(locked).mappings().one())
+
+
+def leave_teams(connection: Connection, key: str) -> None:
+    """Take an address off every team that has it, in the order of the applications' ids."""
+    teams = connection.execute(select(apps.c.id, apps.c.team).order_by(apps.c.id)).all()
+    for app_id in (app_id for app_id, team in teams if key in team):
+        team = [one for one in hold(connection, app_id).team if one != key]
+        connection.execute(update(apps).where(apps.c.id == app_id).values(team=team))
 
 
 def change(connection: Connection, app_id: UUID, values: Mapping[str, Any]) -> App:
@@ -105,6 +120,7 @@ def read(columns: RowMapping) -> App:
         id=columns[apps.c.id],
         name=columns[apps.c.name],
         senders=tuple(columns[apps.c.senders]),
+        team=tuple(columns[apps.c.team]),
         default_lane=columns[apps.c.default_lane],
         default_stream=columns[apps.c.default_stream],
         reason_optional=columns[apps.c.reason_optional],

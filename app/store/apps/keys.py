@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select, update
 
+from app.domain.apps.key_kinds import KeyKind
 from app.store.apps.apps import App, read
 from app.store.engine.database import now
 from app.store.engine.keyset import page_of
@@ -31,6 +32,7 @@ class ApiKey:
     public_id: str
     secret_sha256: bytes
     sealed_secret: Sealed | None = None
+    kind: KeyKind = KeyKind.LIVE
     name: str
     scopes: tuple[str, ...]
     created_at: datetime
@@ -39,6 +41,11 @@ class ApiKey:
     last_used_at: datetime | None = None
     replaced_by: str | None = None
     app: App
+
+    @property
+    def access_key_id(self) -> str:
+        """The id of the key as the doors take it: AWS's access key id, SMTP's user name."""
+        return self.kind.access_key_id(self.public_id)
 
 
 def add(connection: Connection, key: ApiKey) -> None:
@@ -51,6 +58,7 @@ def add(connection: Connection, key: ApiKey) -> None:
             secret_sha256=key.secret_sha256,
             sealed_secret=key.sealed_secret.body if key.sealed_secret else None,
             sealed_key=key.sealed_secret.key if key.sealed_secret else None,
+            kind=key.kind,
             name=key.name,
             scopes=list(key.scopes),
             created_at=key.created_at,
@@ -127,6 +135,7 @@ def _key(columns: RowMapping) -> ApiKey:
         public_id=columns[api_keys.c.public_id],
         secret_sha256=bytes(columns[api_keys.c.secret_sha256]),
         sealed_secret=Sealed(bytes(body), bytes(columns[api_keys.c.sealed_key])) if body is not None else None,
+        kind=KeyKind(columns[api_keys.c.kind]),
         name=columns[api_keys.c.name],
         scopes=tuple(columns[api_keys.c.scopes]),
         created_at=columns[api_keys.c.created_at],

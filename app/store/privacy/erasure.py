@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from app.domain.privacy.pseudonym import PREFIX, Person
 from app.domain.suppression.rules import takes_the_place_of
+from app.store.apps import apps
 from app.store.engine.bulk_statements import Among, update_rows
 from app.store.engine.database import now
 from app.store.engine.ids import new_id
@@ -111,6 +112,7 @@ def erase(connection: Connection, person: Person) -> Erased:
     listed = _rename_suppressions(connection, person)
     connection.execute(delete(ses_suppressions).where(ses_suppressions.c.key == person.key))
     acts = connection.execute(update(audit).where(audit.c.key == person.key).values(key=person.pseudonym)).rowcount
+    apps.leave_teams(connection, person.key)
     return Erased(emails=found, bodies=bodies, events=known, notifications=erased, suppressions=listed, audit=acts)
 
 

@@ -19,14 +19,15 @@ from sqlalchemy import (
 from app.store.engine.database import UtcDateTime
 from app.store.tables.metadata import Structured, metadata
 
-# An application: its senders, its defaults, and its limits; a limit that is null does not exist. `budget` holds the
-# lines that differ from the default, `budget_from` what had been spent when it was last resumed.
+# An application: its senders, its team, its defaults, and its limits; a limit that is null does not exist. `budget`
+# holds the lines that differ from the default, `budget_from` what had been spent when it was last resumed.
 apps = Table(
     "apps",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
     Column("senders", Structured, nullable=False),
+    Column("team", Structured, nullable=False, server_default=text("'[]'")),
     Column("default_lane", String(16), nullable=False),
     Column("default_stream", String(64), nullable=False, server_default=text("'default'")),
     Column("reason_optional", Boolean, nullable=False, server_default=false()),
@@ -64,6 +65,7 @@ api_keys = Table(
     Column("secret_sha256", LargeBinary(32), nullable=False),
     Column("sealed_secret", LargeBinary),
     Column("sealed_key", LargeBinary),
+    Column("kind", String(8), nullable=False, server_default=text("'live'")),
     Column("name", String(100), nullable=False),
     Column("scopes", Structured, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

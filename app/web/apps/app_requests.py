@@ -7,10 +7,11 @@ from pydantic import Field, PlainValidator, StrictBool, StrictInt, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from app.domain.apps.callers import Scope
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.moments import read_duration
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.services.apps.app_options import AppOptions, NoLimit
+from app.services.apps.app_options import MOST_OF_TEAM, AppOptions, NoLimit
 from app.services.apps.issue_keys import OVERLAP
 from app.web.http.fields import NOT_EMPTY, MomentField, read_text
 from app.web.http.known import Known
@@ -37,6 +38,9 @@ class AppSettings(Known):
 
     senders: Annotated[tuple[str, ...], Field(max_length=MAX_SENDERS)] = Field(
         (), description="Addresses, @domains or *, that it may send as. They replace all that it had."
+    )
+    team: Annotated[tuple[str, ...], Field(max_length=MOST_OF_TEAM)] = Field(
+        (), description="Addresses and @domains that its team keys write to. They replace all that it had."
     )
     default_lane: Lane = Field(Lane.TRANSACTIONAL, description="The lane of emails that name none.")
     default_stream: str = Field("default", description="The stream of emails that name none.")
@@ -70,6 +74,7 @@ class KeyBody(Known):
     scopes: Annotated[tuple[Scope, ...], NOT_EMPTY] = Field(
         SENDING, description="What it may do; `ses` and `smtp` are doors that it opens beside this API."
     )
+    kind: KeyKind = Field(KeyKind.LIVE, description="A `team` key writes only to the team of the application.")
     expires_at: MomentField | None = Field(None, description="Default: it does not expire.")
 
 

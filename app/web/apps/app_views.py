@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from app.domain.apps.doors import Access
+from app.domain.apps.key_kinds import KeyKind
 from app.services.apps.apps import App
 from app.services.apps.issue_keys import ApiKey, Issued
 from app.web.http.responses import Moment, View
@@ -17,6 +18,7 @@ class AppView(View):
     id: UUID
     name: str
     senders: list[str]
+    team: list[str]
     default_lane: str
     default_stream: str
     on_unconfirmed: str
@@ -30,7 +32,7 @@ class AppView(View):
     def of(cls, app: App) -> Self:
         """Make it from an application."""
         members: dict[str, Any] = {name: getattr(app, name) for name in cls.model_fields if name != "object"}
-        return cls(**members | {"object": "app", "senders": list(app.senders)})
+        return cls(**members | {"object": "app", "senders": list(app.senders), "team": list(app.team)})
 
 
 class KeyView(View):
@@ -39,6 +41,7 @@ class KeyView(View):
     object: Literal["api_key"]
     id: str
     app: str
+    kind: KeyKind
     name: str
     scopes: list[str]
     created_at: Moment
@@ -106,6 +109,7 @@ def _members(key: ApiKey) -> dict[str, Any]:
         "object": "api_key",
         "id": key.public_id,
         "app": key.app.name,
+        "kind": key.kind,
         "name": key.name,
         "scopes": list(key.scopes),
         "created_at": key.created_at,

@@ -45,7 +45,7 @@ def list_keys(caller: Caller, app: str, query: PageQuery) -> Response:
 def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
     """Answer with the key and its token; 409 while the application is archived."""
     issued = current_gateway().issue_keys.add(
-        caller, app, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at
+        caller, app, name=body.name, scopes=frozenset(body.scopes), kind=body.kind, expires_at=body.expires_at
     )
     return _shown(issued)
 
@@ -55,7 +55,7 @@ def issue_key(caller: Caller, app: str, body: KeyBody) -> Response:
     "/<key>/rotate",
     Operation(
         guard=Scope.ADMIN,
-        summary="Issue a key with the same name and scopes, and let the old one expire after the overlap.",
+        summary="Issue a key with the same name, scopes and kind, and let the old one expire after the overlap.",
         body=RotationBody,
         body_optional=True,
         gives=IssuedKeyView,

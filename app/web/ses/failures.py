@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain import errors
 from app.domain.apps.sigv4_claims import Refusal, SignatureRefused
-from app.domain.errors import Fault, PosternError, RateLimitExceeded, RestrictedApiKey
+from app.domain.errors import Fault, NotInTeam, PosternError, RateLimitExceeded, RestrictedApiKey
 from app.web.http.faults.validation import refusal
 from app.web.http.problem_details import named_failure, note_unforeseen
 
@@ -94,20 +94,24 @@ V1: Final = Codes({one: (one.value, 400 if one is Refusal.INCOMPLETE else 403) f
 _PATIENCE_S: Final = 5
 """The longest wait that an SDK is told. It waits as long within the call of the application, for a whole day too."""
 
-_NOT_VERIFIED: Final = "Email address is not verified."
-"""How SES begins its refusal of a From address. Software looks for this sentence."""
+NOT_VERIFIED: Final = "Email address is not verified."
+"""How SES begins its refusal of a From address, and in its sandbox of a recipient. Software looks for this sentence."""
 
 
 def failure_of(error: Exception, codes: Codes) -> Failure:
     """How this error is written, with the codes of one version of the API. One that no code expects is logged."""
     found = _known(error)
-    if isinstance(found, RestrictedApiKey) and any(fault.code == "sender_not_allowed" for fault in found.faults):
-        return Failure("MessageRejected", 400, f"{_NOT_VERIFIED} {found.detail}")
+    if isinstance(found, NotInTeam) or _is_of_sender(found):
+        return Failure("MessageRejected", 400, f"{NOT_VERIFIED} {found.detail}")
     if isinstance(found, RateLimitExceeded) and found.retry_after is None and found.allowance is not None:
         # No wait helps: no SDK may try again.
         return Failure(*codes.of_error[errors.ValidationFailed], found.detail)
     wait = found.retry_after if (found.retry_after or 0) <= _PATIENCE_S else None
     return Failure(*codes.of(found), found.detail, wait)
+
+
+def _is_of_sender(error: PosternError) -> bool:
+    return isinstance(error, RestrictedApiKey) and any(one.code == "sender_not_allowed" for one in error.faults)
 
 
 def under_names_of_ses(faults: tuple[Fault, ...], names: Mapping[str, str]) -> errors.ValidationFailed:

@@ -31,7 +31,7 @@ class CheckBody(Known):
 class ObstacleView(View):
     """Why an email would not be sent: `rule` for an invalid address, the fields of the entry for a suppressed one."""
 
-    code: Literal["invalid", "suppressed", "domain_suppressed", "under_review"]
+    code: Literal["invalid", "not_in_team", "suppressed", "domain_suppressed", "under_review"]
     detail: str
     rule: str | None
     origin: str | None

@@ -79,6 +79,8 @@ def test_a_name_is_given_once(gateway: Gateway) -> None:
     "options, fault",
     [
         ({"senders": ("@example.com", "not one")}, ("/senders", "grammar")),
+        ({"team": ("ann@example.com", "*")}, ("/team", "grammar")),
+        ({"team": tuple(f"a{number}@example.com" for number in range(101))}, ("/team", "too_many")),
         ({"default_stream": "No Stream"}, ("/default_stream", "grammar")),
         ({"default_stream": ""}, ("/default_stream", "grammar")),
         ({"emails_per_second": 0}, ("/emails_per_second", "out_of_range")),
@@ -98,6 +100,7 @@ def test_an_invalid_option_changes_nothing(gateway: Gateway, options: Any, fault
 CHANGES: list[tuple[AppOptions, dict[str, Any]]] = [
     (AppOptions(senders=("@example.org",)), {"senders": ("@example.org",)}),
     (AppOptions(senders=()), {"senders": ()}),
+    (AppOptions(team=("Ann@Example.org", "@example.net")), {"team": ("ann@example.org", "@example.net")}),
     (AppOptions(default_lane=Lane.TRANSACTIONAL), {"default_lane": "transactional"}),
     (AppOptions(default_stream="invitations"), {"default_stream": "invitations"}),
     (AppOptions(on_unconfirmed=OnUnconfirmed.RESEND), {"on_unconfirmed": OnUnconfirmed.RESEND}),
@@ -120,8 +123,9 @@ def test_only_what_is_named_is_changed(gateway: Gateway, options: AppOptions, ch
     [(name, value)] = changed.items()
     assert noted["data"] == {"app": "invites", "changed": {name: list(value) if isinstance(value, tuple) else value}}
     who = Authenticate(TrustedKeys(database=gateway.database))(f"Bearer {key.token}")
-    assert (who.senders, who.default_lane, who.default_stream) == (
+    assert (who.senders, who.team, who.default_lane, who.default_stream) == (
         expected.senders,
+        expected.team,
         expected.default_lane,
         expected.default_stream,
     )

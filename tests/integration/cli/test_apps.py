@@ -90,6 +90,20 @@ def test_a_mistake_is_explained(
     assert rows(gateway, "apps") == before
 
 
+def test_a_team_is_changed_and_a_key_for_it_is_issued(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
+    """Members are added and taken off by name, and the key shows its kind."""
+    issue(gateway, app="events")
+    assert main(["app", "team", "events"]) == 0
+    assert "write to no address yet." in capsys.readouterr().out
+    run(capsys, "app", "team", "events", "--add", "Ann@example.com", "--add", "@example.org")
+    changed = run(capsys, "app", "team", "events", "--add", "kim@example.net", "--remove", "@example.org")
+    assert changed == {"app": "events", "team": ["ann@example.com", "kim@example.net"]}
+    assert run(capsys, "app", "team", "events") == changed
+    made = run(capsys, "key", "create", "--app", "events", "--kind", "team")
+    assert (made["kind"], made["token"].startswith(f"ptn_team_{made['id']}_")) == ("team", True)
+    assert [key["kind"] for key in run(capsys, "key", "list")["keys"]] == ["live", "team"]
+
+
 def test_a_key_is_rotated(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:
     """The new one is shown once, and both are valid during the overlap."""
     old = issue(gateway)

@@ -34,6 +34,7 @@ LINES = {
 }
 SETTINGS = {
     "senders": "@example.com\nann@example.org, bob@example.org",
+    "team": "kim@example.org @example.net",
     "default_lane": "bulk",
     "default_stream": "news",
     "on_unconfirmed": "hold",
@@ -118,6 +119,7 @@ def test_settings_are_changed(web: Web, admin: Person) -> None:
     admin.change(APP, **SETTINGS, **WHY)
     app = web.gateway.apps.find(ROOT, "invites")
     assert app.senders == ("@example.com", "ann@example.org", "bob@example.org")
+    assert app.team == ("kim@example.org", "@example.net")
     assert (app.default_lane, app.default_stream, app.on_unconfirmed) == ("bulk", "news", "hold")
     assert (app.emails_per_second, app.emails_per_day, app.reason_optional) == (None, 5000, True)
     [noted] = audited(web, "app_change")

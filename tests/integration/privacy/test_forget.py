@@ -51,6 +51,7 @@ def account() -> AccountList:
 def full_life(gateway: Gateway) -> dict[str, Any]:
     """A person with rows in every table; the emails by name."""
     who = caller(gateway)
+    gateway.apps.change_team(ROOT, "invites", add=(KIM, "ann@example.net"))
     alone = submit(gateway, who, NAMED, tags=(("user", "kim.gone"),), idempotency=f"invite-{KIM}")
     shared = submit(gateway, who, "Ann <ann@example.net>", NAMED)
     gateway.deliver.drain(Lane.TRANSACTIONAL)
@@ -112,6 +113,7 @@ def test_the_address_of_a_forgotten_person_is_nowhere(
     assert done.compacted in {True, None}
     assert (done.erased.emails, done.erased.bodies) == (2, 1)
     assert done.mentions >= 4
+    assert gateway.apps.find(ROOT, "invites").team == ("ann@example.net",)
 
 
 def test_outcomes_and_counts_stay_under_one_pseudonym(gateway: Gateway) -> None:

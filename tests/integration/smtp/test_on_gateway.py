@@ -12,6 +12,7 @@ import pytest
 
 from app import telemetry
 from app.domain.apps.callers import Caller, Scope
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.errors import ServiceUnavailable
 from app.services.apps import trusted_keys
 from app.services.apps.app_options import AppOptions
@@ -69,8 +70,7 @@ def client(door: RunningDoor, key: Issued) -> Iterator[smtplib.SMTP]:
 
 def credentials(key: Issued) -> tuple[str, str]:
     """The user name and the password of SMTP."""
-    prefix, public_id, secret = key.token.split("_", 2)
-    return f"{prefix}_{public_id}", secret
+    return key.access_key_id, key.secret
 
 
 def accepted(gateway: Gateway, caller: Caller, answer: tuple[int, bytes]) -> list[tuple[str, str, str]]:
@@ -155,6 +155,19 @@ def test_a_sender_that_is_not_the_applications_is_refused(client: smtplib.SMTP) 
     answer = data(client, ["ann@example.net"], PLAIN.replace(b"org@example.com", b"org@example.org"))
     assert answer[0] == 550
     assert answer[1].startswith(b"5.7.1 This application may not send from this address")
+
+
+def test_a_team_key_is_refused_every_other_recipient(gateway: Gateway, door: RunningDoor) -> None:
+    """At RCPT, without the address, and the message goes to the others."""
+    gateway.apps.change_team(operator("test"), issue(gateway).key.app.name, add=("ann@example.net",))
+    key = issue(gateway, kind=KeyKind.TEAM, scopes=frozenset({Scope.EMAILS_SEND, Scope.EMAILS_READ, Scope.SMTP}))
+    with door.client() as client:
+        client.login(*credentials(key))
+        client.mail(FROM)
+        code, text = client.rcpt("ben@example.net")
+        assert (code, text) == (550, b"5.7.1 This is a key for trying: it writes only to the team of its application.")
+        assert client.rcpt("Ann@example.net")[0] == 250
+        assert accepted(gateway, caller_of(key.key), client.data(PLAIN)) == [("to", "Ann@example.net", "queued")]
 
 
 def test_a_limit_of_the_application_is_met_at_rcpt(gateway: Gateway, door: RunningDoor) -> None:

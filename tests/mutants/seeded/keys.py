@@ -10,9 +10,28 @@ _API_KEYS: Final = "tests/integration/apps/test_keys.py"
 _APPS: Final = "tests/integration/apps/test_apps.py"
 _SES_KEYS: Final = "tests/integration/apps/test_ses_keys.py"
 _SIGNED: Final = "tests/unit/apps/test_authenticate_sigv4.py"
+_TEAM: Final = "tests/integration/apps/test_team_keys.py"
 _FAILED: Final = "tests/integration/submission/test_resend_failed.py"
 
 OF_KEYS: Final = (
+    Mutant(
+        name="a team key writes to Bcc outside of its team",
+        file="app/services/submission/accept.py",
+        edits=((', ("/bcc", submission.bcc))', ")"),),
+        killed_by=f"{_TEAM}::test_an_email_to_another_address_is_refused[bcc]",
+    ),
+    Mutant(
+        name="a rotation makes a live key of a team key",
+        file="app/services/apps/issue_keys.py",
+        edits=(("frozenset(map(Scope, old.scopes)), old.kind, ", "frozenset(map(Scope, old.scopes)), KeyKind.LIVE, "),),
+        killed_by=f"{_TEAM}::test_a_key_that_replaces_another_one_has_its_kind",
+    ),
+    Mutant(
+        name="a team key works without its kind",
+        file="app/services/apps/trusted_keys.py",
+        edits=(("return key if key is not None and key.access_key_id == access_key_id else None", "return key"),),
+        killed_by=f"{_TEAM}::test_a_key_is_known_under_its_own_kind_only",
+    ),
     Mutant(
         name="the key of the pseudonyms is never sealed again",
         file="app/store/privacy/pseudonyms.py",

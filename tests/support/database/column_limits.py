@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.aws.sns.verifier import SnsType
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.events import BounceType, EventType
 from app.domain.feedback.providers import DOMAINS, OTHER
@@ -63,6 +64,7 @@ IDEMPOTENCY: Final = "i" * 256
 AT_SES: Final = "v" * 319 + "@"
 
 OURS: Final[Mapping[str, frozenset[str]]] = {
+    "api_keys.kind": frozenset(KeyKind),
     "api_keys.public_id": frozenset({"k" * 12}),
     "api_keys.replaced_by": frozenset({"k" * 12}),
     "alerts.kind": frozenset({"foreign_configuration_set", "circuit"}),

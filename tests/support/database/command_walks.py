@@ -93,6 +93,7 @@ def of_apps(ids: dict[str, str]) -> CommandLines:
         ("app", "list"): [[]],
         ("app", "show"): [["app-2"]],
         ("app", "set"): [["app-2", "--lane", "bulk", "--emails-per-day", "1000"]],
+        ("app", "team"): [["app-2"], ["app-2", "--add", "ann@example.com", "--remove", "@example.org"]],
         ("app", "archive"): [["app-3"]],
         ("app", "unarchive"): [["app-3"]],
         ("app", "budget"): [["app-1"], ["app-2", "--minimum", "200"]],

@@ -24,7 +24,6 @@ from tests.support.gateway.web import Web, web_on
 from tests.support.servers.served import served
 
 REGION = "eu-west-1"
-PUBLIC_LENGTH = len("ptn_") + 12
 
 REQUESTS_PER_SECOND = 10_000
 """More than any test makes."""
@@ -39,8 +38,8 @@ class Credentials:
 
     @classmethod
     def of(cls, token: str) -> "Credentials":
-        """The two parts of a key of Postern."""
-        return cls(token[:PUBLIC_LENGTH], token[PUBLIC_LENGTH + 1 :])
+        """The two parts of a key of Postern: its id, and the 43 characters of its secret."""
+        return cls(token[:-44], token[-43:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,9 @@ class Keys(TrustedKeys):
     def __init__(self, key: ApiKey | None) -> None:
         self._key = key
 
-    def find(self, public_id: str) -> ApiKey | None:
-        """Return the key if this is its public id."""
-        return self._key if self._key and self._key.public_id == public_id else None
+    def find(self, access_key_id: str) -> ApiKey | None:
+        """Return the key if this is its id at the doors."""
+        return self._key if self._key and self._key.access_key_id == access_key_id else None
 
 
 def key_of(*, sealed: Sealed | None = None, archived_at: dt.datetime | None = None) -> ApiKey:

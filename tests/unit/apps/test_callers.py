@@ -1,16 +1,18 @@
 """Which actions a caller may take, and from which senders it may send."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.domain.apps.callers import Caller, Scope, parse_sender
+from app.domain.apps.callers import Caller, Scope, parse_member, parse_sender
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.errors import RestrictedApiKey
 from app.domain.message.address import InvalidAddress
 from app.services.apps.authenticate import operator
 
 
-def caller(*scopes: Scope, senders: tuple[str, ...] = ()) -> Caller:
+def caller(*scopes: Scope, senders: tuple[str, ...] = (), **more: Any) -> Caller:
     return Caller(
         actor="key:test",
         app_id=UUID(int=1),
@@ -18,6 +20,7 @@ def caller(*scopes: Scope, senders: tuple[str, ...] = ()) -> Caller:
         scopes=frozenset(scopes),
         senders=senders,
         default_lane="transactional",
+        **more,
     )
 
 
@@ -58,6 +61,31 @@ def test_admin_and_the_operator_may_do_everything(scope: Scope) -> None:
 def test_an_application_sends_as_its_own_senders_only(senders: tuple[str, ...], address: str, allowed: bool) -> None:
     """An address allows itself, `@domain` exactly that domain, `*` every sender, and an empty list no sender."""
     assert caller(Scope.EMAILS_SEND, senders=senders).may_send_as(address) is allowed
+
+
+@pytest.mark.parametrize(
+    "team, address, allowed",
+    [
+        (("ann@example.com",), "ann@example.com", True),
+        (("ann@example.com",), "ann+x@example.com", False),
+        (("@example.com",), "bob@example.com", True),
+        (("@example.com",), "bob@sub.example.com", False),
+        (("@example.com",), "bob@example.com.evil.example", False),
+        (("*",), "ann@example.com", False),
+        ((), "ann@example.com", False),
+    ],
+)
+def test_a_team_key_writes_to_its_team_only(team: tuple[str, ...], address: str, allowed: bool) -> None:
+    """An address is itself, `@domain` exactly that domain, and nothing is everybody. A live key writes to all."""
+    assert caller(kind=KeyKind.TEAM, team=team).may_write_to(address) is allowed
+    assert caller(team=team).may_write_to(address)
+
+
+@pytest.mark.parametrize("text", ["*", "@", "example.com", "", "@a@b.example"])
+def test_a_team_has_addresses_and_domains_only(text: str) -> None:
+    """A team of everybody would make its keys live."""
+    with pytest.raises(InvalidAddress):
+        parse_member(text)
 
 
 @pytest.mark.parametrize(

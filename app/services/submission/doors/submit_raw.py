@@ -20,7 +20,7 @@ from app.domain.message.raw.rules import InvalidRaw
 from app.queue import Lane
 from app.services.submission.accept import Accept, AlreadySuppressed, Receipt, Submission
 from app.services.submission.idempotency import Idempotency
-from app.services.submission.senders import require_sender
+from app.services.submission.permissions import require_sender, require_team
 
 Json = dict[str, Any]
 
@@ -75,6 +75,7 @@ class SubmitRaw:
         read = _read(submission.raw)
         _require_senders(caller, read, submission.sender)
         email = _email(read, submission)
+        require_team(caller, ("/recipients", (*email.message.to, *email.message.cc, *email.bcc)))
         faults = (*tag_faults(email.tags), *map(_placed, self._accept.faults(caller, email)))
         if faults:
             raise _refusal(faults)

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain.apps.callers import Caller, Scope
 from app.domain.apps.limits import Limits, spend
 from app.domain.message.address import InvalidAddress, parse_address
-from app.services.submission.check import Obstacle, obstacle_of
+from app.services.submission.check import NOT_IN_TEAM, Obstacle, obstacle_of
 from app.services.suppression.gate import Addressee, Gate
 from app.store.apps import app_pauses, usage
 from app.store.engine.database import Database, clock
@@ -42,6 +42,8 @@ class VetRecipient:
             address = parse_address(given)
         except InvalidAddress as error:
             return Obstacle(code="invalid", detail=str(error), rule=error.code)
+        if not caller.may_write_to(address.key):
+            return NOT_IN_TEAM
         found = self._gate.suppressed([Addressee(address.key, caller.app)])
         if found:
             return obstacle_of(*found.values())

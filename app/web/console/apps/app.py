@@ -5,6 +5,7 @@ from typing import Final
 from flask import Response
 
 from app.domain.apps.callers import Scope
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.users.roles import Role
 from app.domain.webhooks.events import SUBSCRIBABLE
 from app.queue import Lane
@@ -23,6 +24,9 @@ console_app = Pages("console_app", __name__)
 
 DOORS: Final = {Scope.SES: "the SES door, for AWS SDKs", Scope.SMTP: "the SMTP door"}
 """The scopes that are doors, in words."""
+
+KINDS: Final = {KeyKind.LIVE: "live: writes to every address", KeyKind.TEAM: "team: writes to the team only"}
+"""The kinds of keys, in words."""
 
 _FIRST: Final = 10
 """The most keys and streams that the page shows. The others are on pages of their own."""
@@ -46,7 +50,7 @@ def show_app(session: Session, app: str) -> Response:
         keys=gateway.issue_keys.page(caller, found.name, Page(_FIRST), working=True),
         streams=gateway.streams.page(caller, found.name, PageByName(_FIRST)),
         endpoints=gateway.webhooks.endpoints.page(caller, Page(limit=MOST_ENDPOINTS), app=found.name).data,
-        choices={"lanes": Lane, "scopes": Scope, "doors": DOORS, "events": SUBSCRIBABLE},
+        choices={"lanes": Lane, "scopes": Scope, "kinds": KINDS, "doors": DOORS, "events": SUBSCRIBABLE},
     )
 
 

@@ -9,10 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from app.domain.apps.budget import Pauses
 from app.domain.apps.callers import Scope
+from app.domain.apps.key_kinds import KeyKind
 from app.domain.moments import read_duration
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.queue import Lane
-from app.services.apps.app_options import AppOptions, NoLimit
+from app.services.apps.app_options import MOST_OF_TEAM, AppOptions, NoLimit
 from app.web.console.frame.forms import Checked, Several, WithReason
 from app.web.http.fields import IntegerText, UntilField, read_text
 
@@ -41,6 +42,9 @@ def _duration(value: Any) -> timedelta:
 Senders = Annotated[tuple[str, ...], BeforeValidator(_words), Field(max_length=_MOST_SENDERS)]
 """Addresses, `@domain` or `*`, with spaces, commas or line breaks between them."""
 
+Team = Annotated[tuple[str, ...], BeforeValidator(_words), Field(max_length=MOST_OF_TEAM)]
+"""Addresses or `@domain`, written as senders are."""
+
 Share = Annotated[float, PlainValidator(_share)]
 """A percentage, as a share."""
 
@@ -49,6 +53,7 @@ class Settings(WithReason):
     """All settings of an application. A limit that is empty does not exist."""
 
     senders: Senders = ()
+    team: Team = ()
     default_lane: Lane
     default_stream: str
     on_unconfirmed: OnUnconfirmed
@@ -60,6 +65,7 @@ class Settings(WithReason):
         """The settings as the services take them."""
         return AppOptions(
             senders=self.senders,
+            team=self.team,
             default_lane=self.default_lane,
             default_stream=self.default_stream,
             reason_optional=self.reason_optional,
@@ -74,6 +80,7 @@ class NewKey(WithReason):
 
     name: str = ""
     scopes: Annotated[tuple[Scope, ...], Several]
+    kind: KeyKind = KeyKind.LIVE
     expires_at: UntilField | None = None
 
 

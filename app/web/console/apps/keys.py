@@ -49,6 +49,7 @@ def issue_key(session: Session, app: str, form: NewKey) -> Response:
         app,
         name=form.name.strip(),
         scopes=frozenset(form.scopes),
+        kind=form.kind,
         expires_at=form.expires_at,
         reason=form.reason,
     )

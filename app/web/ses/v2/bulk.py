@@ -10,13 +10,13 @@ from typing import Any, Final
 from flask import Response
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.errors import Fault
+from app.domain.errors import Fault, NotInTeam
 from app.services.submission.accept import Receipt, Submission
 from app.web.http.context import current_gateway, current_request_id
 from app.web.http.faults.validation import refusal
 from app.web.http.responses import written
 from app.web.ses.email_parts import tags_of
-from app.web.ses.failures import under_names_of_ses
+from app.web.ses.failures import NOT_VERIFIED, under_names_of_ses
 from app.web.ses.submit import idempotency_of
 from app.web.ses.v2.contents import headers_of, is_filled_by, parts_of_template, size_of
 from app.web.ses.v2.email_requests import BulkEntry, SendBulkEmailBody
@@ -95,7 +95,11 @@ def _checked(caller: Caller, body: SendBulkEmailBody, entry: BulkEntry) -> _Chec
         stream=body.configuration_set_name,
         tags=tags_of(body.default_email_tags, entry.replacement_tags),
     )
-    if faults := current_gateway().accept.faults(caller, submission):
+    try:
+        faults = current_gateway().accept.faults(caller, submission)
+    except NotInTeam as error:
+        return _Checked(None, _refused(f"{NOT_VERIFIED} {error.detail}", status="MESSAGE_REJECTED"))
+    if faults:
         return _Checked(None, _refused(under_names_of_ses(faults, _NAMES).detail))
     return _Checked(submission)
 
@@ -105,8 +109,8 @@ def _values(body: SendBulkEmailBody, entry: BulkEntry) -> Json:
     return {**body.default_content.template.template_data, **own}
 
 
-def _refused(why: str) -> Json:
-    return {"Status": "INVALID_PARAMETER", "Error": why}
+def _refused(why: str, *, status: str = "INVALID_PARAMETER") -> Json:
+    return {"Status": status, "Error": why}
 
 
 def _results(entries: Sequence[_Checked], receipts: Sequence[Receipt]) -> Json:
