@@ -5,6 +5,7 @@ nothing; it only checks that the files that a URL names exist.
 """
 
 import re
+import sqlite3
 from collections.abc import Container
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,9 @@ DatabasePooled = Annotated[
         "docs/infrastructure.md lists."
     ),
 ]
+
+_OLDEST_SQLITE = (3, 35)
+"""The first with RETURNING, by which rows are claimed (https://sqlite.org/lang_returning.html)."""
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", "sentinels")
 _ALIASES = {
@@ -51,12 +55,18 @@ _QUEUE_OF_A_SIMULATOR = re.compile(
 )
 
 
-def usable_database(url: str) -> str:
-    """The URL as SQLAlchemy takes it. Raises `ValueError` for a database that is neither PostgreSQL nor SQLite."""
+def usable_database(url: str, *, sqlite: tuple[int, ...] = sqlite3.sqlite_version_info) -> str:
+    """The URL as SQLAlchemy takes it. Raises `ValueError` for a database that is neither PostgreSQL nor SQLite.
+
+    `sqlite` is the version of the SQLite that this Python has; an older one than Postern needs is refused too.
+    """
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     if not url.startswith(("postgresql+psycopg://", "sqlite:///")):
         raise ValueError("must start with postgresql:// or sqlite:///")
+    if url.startswith("sqlite") and sqlite < _OLDEST_SQLITE:
+        has, needs = (".".join(map(str, version)) for version in (sqlite, _OLDEST_SQLITE))
+        raise ValueError(f"SQLite is {has} here, and Postern needs {needs} or newer: upgrade it, or use PostgreSQL")
     return url
 
 

