@@ -101,8 +101,13 @@ class Bells:
 
     def answered(self, bell: Bell) -> None:
         """Let the next ring through. The task calls this before it claims, so that no later commit is missed."""
+        key = self.answering(bell)
+        self._breaker.call(lambda: self._redis.delete(key), otherwise=lambda: None)
+
+    def answering(self, bell: Bell) -> str:
+        """As `answered`, for a caller that deletes the key in Redis together with other work. The key."""
         self._rung_here.pop(bell.name, None)
-        self._breaker.call(lambda: self._redis.delete(_key(bell)), otherwise=lambda: None)
+        return _key(bell)
 
     def _first(self, bell: Bell) -> bool:
         """Whether this is the first ring; without Redis, whether this process has not rung within the last second.

@@ -90,7 +90,6 @@ class Deliver:
 
         `bulk` never holds up `transactional`: a drain of `bulk` first claims what is due in `transactional`.
         """
-        self.parts.bells.answered(DELIVER[lane])
         drain = _Drain(self.parts, lane, self._stopping)
         drained = drain.run()
         if drain.all_known:
@@ -118,6 +117,7 @@ class _Drain:
     def __init__(self, parts: DrainParts, lane: Lane, stopping: threading.Event) -> None:
         self._parts = parts
         self._lane = lane
+        self._unanswered: str | None = parts.bells.answering(DELIVER[lane])
         self._others_called = False
         self._lanes = (Lane.TRANSACTIONAL,) if lane is Lane.TRANSACTIONAL else (Lane.TRANSACTIONAL, Lane.BULK)
         self._stopping = stopping
@@ -138,6 +138,8 @@ class _Drain:
             self.all_known = False
             raise
         finally:
+            if self._unanswered is not None:
+                self._parts.bells.answered(DELIVER[self._lane])
             if not self.all_known:
                 self._wait_for_calls()
                 self._parts.recorder.hand_over()
@@ -172,7 +174,8 @@ class _Drain:
         parts = self._parts
         room = min(parts.limits.batch, 2 * parts.limits.threads - self._in_flight)
         try:
-            grant = parts.pace.reserve(room, rate=parts.rate())
+            grant = parts.pace.reserve(room, rate=parts.rate(), clears=self._unanswered)
+            self._unanswered = None
             if grant.count == 0:
                 self._wait(grant.wait_s)
                 return True

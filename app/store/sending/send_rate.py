@@ -51,14 +51,16 @@ class Pace:
         self._give_back = redis.register_script(GIVE_BACK)
         self._brake = redis.register_script(BRAKE)
 
-    def reserve(self, limit: int, *, rate: float) -> Grant:
+    def reserve(self, limit: int, *, rate: float, clears: str | None = None) -> Grant:
         """Up to `limit` calls (at least 1) that may start now, at `rate` emails per second over all workers.
 
-        Grants come in portions of a tenth of a second, so that emails are not claimed one by one.
+        Grants come in portions of a tenth of a second, so that emails are not claimed one by one. `clears` is a key
+        that is deleted first, in the same trip.
         """
         allowed, window_s = _window(rate)
+        keys = [STATE, GRANTS] if clears is None else [STATE, GRANTS, clears]
         answer = self._breaker.call(
-            lambda: self._reserve(keys=[STATE, GRANTS], args=[limit, allowed, round(window_s * 1e6)]),
+            lambda: self._reserve(keys=keys, args=[limit, allowed, round(window_s * 1e6)]),
             otherwise=lambda: None,
         )
         if answer is None:
@@ -135,7 +137,8 @@ end
 """
 
 RESERVE = (
-    _COMMON
+    "if KEYS[3] then redis.call('DEL', KEYS[3]) end"
+    + _COMMON
     + """
 local limit, allowed, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 if now < braked then return {0, braked - now} end

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -16,8 +17,11 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.call_outcome import Envelope, Outcome, Throttled
 from app.domain.sending.state_machine import State
 from app.queue import DELIVER, Lane
+from app.services.sending import deliver
+from app.services.sending.claim_order import claim_in_turn
 from app.store.engine.database import Database
 from app.store.sending import drafts
+from app.store.sending.claims import Claim
 from app.store.sending.send_rate import STATE
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import state_of, submission, submit
@@ -154,6 +158,21 @@ def test_email_does_not_wait_for_the_calls_before_it(migrated_url: str, redis_ur
     assert mailer.saw_the_second
 
 
+def test_a_bell_is_answered_before_the_claim(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An email that is committed after the claim rings again, so that none waits for the sweeper."""
+    rung: list[bool] = []
+
+    def claims(*given: Any) -> Claim:
+        rung.append(gateway.deliver.parts.bells.any_rung(DELIVER.values()))
+        return claim_in_turn(*given)
+
+    monkeypatch.setattr(deliver, "claim_in_turn", claims)
+    submit(gateway, caller(gateway), "ann@example.net")
+    assert gateway.deliver.parts.bells.any_rung(DELIVER.values())
+    assert gateway.deliver.drain(Lane.TRANSACTIONAL).reported == 1
+    assert rung[0] is False
+
+
 def test_throttling_slows_every_worker(gateway: Gateway, mailer: ScriptedMailer) -> None:
     """SES answered that we send too fast: the shared pace grants nothing for a moment."""
     mailer.answers["ann@example.net"] = Throttled("Slow down.")
@@ -163,12 +182,11 @@ def test_throttling_slows_every_worker(gateway: Gateway, mailer: ScriptedMailer)
 
 
 def test_a_stopping_worker_finishes_and_claims_nothing_more(gateway: Gateway, mailer: ScriptedMailer) -> None:
-    """A worker that has to stop leaves due email to others, and rings for them."""
+    """A worker that has to stop leaves due email to others, and rings for them: a second task, beside its own."""
     email = submit(gateway, caller(gateway), "ann@example.net")
     gateway.deliver.stop()
-    gateway.deliver.parts.bells.answered(DELIVER[Lane.TRANSACTIONAL])
     assert gateway.deliver.drain(Lane.TRANSACTIONAL).more
-    assert gateway.redis.exists(f"postern:bell:{DELIVER[Lane.TRANSACTIONAL].name}")
+    assert gateway.redis.llen(f"postern:broker:{Lane.TRANSACTIONAL}") == 2
     assert state_of(gateway, email) is State.QUEUED
     assert mailer.sent == []
 

@@ -20,6 +20,12 @@ OF_THE_CALL: Final = (
         killed_by=f"{_CHOICE}::test_readiness_says_which_transport_and_why[sqlite-a proxy]",
     ),
     Mutant(
+        name="a drain leaves its bell ringing",
+        file="app/services/sending/deliver.py",
+        edits=((", clears=self._unanswered)", ")"),),
+        killed_by="tests/integration/sending/test_deliver.py::test_a_bell_is_answered_before_the_claim[sqlite]",
+    ),
+    Mutant(
         name="PostgreSQL plans the statements of each single email",
         file="app/store/engine/bulk_statements.py",
         edits=(
