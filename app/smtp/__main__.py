@@ -13,7 +13,7 @@ from functools import partial
 from app import telemetry
 from app.smtp.open_door import door_of, places_of
 from app.smtp.server import Server
-from app.wiring.foundation import REQUESTS
+from app.wiring.foundation import SMTP_DOOR
 from app.wiring.gateway import build
 from app.wiring.startup_checks import warn_of_misspelt_names
 from config import Settings, SettingsError, load
@@ -22,7 +22,8 @@ from config import Settings, SettingsError, load
 async def serve(settings: Settings) -> None:
     """Run the door of these settings until a signal ends it. Raises `SettingsError` and `OSError` if it cannot open."""
     places = places_of(settings)
-    gateway = build(settings, bounds=REQUESTS)
+    gateway = build(settings, bounds=SMTP_DOOR)
+    gateway.write_timings.start()
     try:
         name = f"smtp:{socket.gethostname()}:{os.getpid()}"
         beat = partial(gateway.smtp_door.beat, name)

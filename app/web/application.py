@@ -1,5 +1,7 @@
 """The web application: Flask with all that serves requests, over one gateway."""
 
+import atexit
+
 from flask import Flask
 
 from app.web.apps.apps import apps
@@ -55,7 +57,10 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False  # SNS takes a redirect for a failure
     app.url_map.merge_slashes = False
-    gateway = gateway or build(settings, bounds=REQUESTS)
+    if gateway is None:
+        gateway = build(settings, bounds=REQUESTS)
+        gateway.write_timings.start()
+        atexit.register(gateway.write_timings.close)
     gateway.health.look_at_start()
     context.install(app, gateway)
     middleware.register(app, secure=settings.public_url.startswith("https:"))

@@ -3,9 +3,10 @@
 It decides nothing and runs nothing; the builders of the areas build their services on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import BotoCoreError
@@ -17,6 +18,7 @@ from app.aws.credentials import following_session
 from app.aws.ses.account import SesAccount
 from app.broker_url import redis_url
 from app.domain.feedback.bounce_reader import BounceReader
+from app.domain.operating.histograms import DATABASE, REDIS
 from app.net.proxy import Proxy
 from app.queue import Bells, make_celery
 from app.services.operating.workers import Workforce
@@ -44,14 +46,16 @@ _REQUEST_WAITS_FOR_SES_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How long this process waits for the database and for an answer of SES, in seconds."""
+    """How long a process of this part waits for the database and for an answer of SES, in seconds."""
 
+    part: str
     database: Patience
     ses_s: float
 
 
-WORKERS = Bounds(database=replace(WORKING, connections=_WORKERS_CONNECTIONS), ses_s=READ_TIMEOUT_S)
-REQUESTS = Bounds(database=ANSWERING, ses_s=_REQUEST_WAITS_FOR_SES_S)
+WORKERS = Bounds(part="worker", database=replace(WORKING, connections=_WORKERS_CONNECTIONS), ses_s=READ_TIMEOUT_S)
+REQUESTS = Bounds(part="web", database=ANSWERING, ses_s=_REQUEST_WAITS_FOR_SES_S)
+SMTP_DOOR = replace(REQUESTS, part="smtp")
 
 _PATIENCE_TO_ASK_S = 0.5
 
@@ -81,6 +85,7 @@ class Ground:
     aws_session: Session
     ses: "SESV2Client"
     account: SesAccount
+    observe_redis: Callable[[float], None]
     timings: Timings
     write_timings: WriteTimings
     workforce: Workforce
@@ -93,13 +98,19 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
 
     Raises `SettingsError` if boto3 cannot use the settings of AWS.
     """
-    database = Database(settings.database_url, patience=bounds.database, pooled=settings.database_pooled)
-    redis, breaker = connect(settings.redis_url), RedisBreaker()
+    timings = Timings()
+    database = Database(
+        settings.database_url,
+        patience=bounds.database,
+        pooled=settings.database_pooled,
+        observe=partial(timings.observe, DATABASE, label=bounds.part),
+    )
+    observe_redis = partial(timings.observe, REDIS, label=bounds.part)
+    redis, breaker = connect(settings.redis_url), RedisBreaker(observe=observe_redis)
     key_ring = make_key_ring(settings)
     positives = Positives(redis, key=key_ring.derive("positives"), breaker=breaker)
     pseudonyms = Pseudonyms(database, key_ring)
     writer = ListWriter(database=database, positives=positives)
-    timings = Timings()
     with aws_environment():
         session = following_session()
         ses = sesv2_client(settings.aws_region, pool=settings.ses_threads, read_timeout_s=bounds.ses_s, session=session)
@@ -118,6 +129,7 @@ def lay(settings: Settings, *, bounds: Bounds = WORKERS, account: SesAccount | N
         aws_session=session,
         ses=ses,
         account=account or SesAccount(ses, slot=CallSlots(redis, breaker=breaker)),
+        observe_redis=observe_redis,
         timings=timings,
         write_timings=WriteTimings(database=database, timings=timings),
         workforce=Workforce(database=database),

@@ -50,7 +50,7 @@ def build_sending(settings: Settings, ground: Ground, mailer: Mailer | None) -> 
 def _parts(settings: Settings, ground: Ground, mailer: Mailer) -> DrainParts:
     # A late look-up is answered by SQL. A late grant has no second source, so it may take longer.
     pacer = connect(settings.redis_url, patience_s=0.25)
-    pace = Pace(pacer, breaker=RedisBreaker(), workers=ground.workforce.count)
+    pace = Pace(pacer, breaker=RedisBreaker(observe=ground.observe_redis), workers=ground.workforce.count)
     recorder = FlightRecorder(settings.flight_dir)
     look = LastLook(ground.database)
     parts = CallParts(

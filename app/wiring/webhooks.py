@@ -45,6 +45,7 @@ def build_webhooks(settings: Settings, ground: Ground) -> WebhookServices:
         lanes=Lanes(_SIDE_BY_SIDE),
         clock=ground.clock,
         stopping=threading.Event(),
+        timings=ground.timings,
     )
     return WebhookServices(
         deliver=DeliverWebhooks(database=ground.database, bells=ground.bells, parts=parts),

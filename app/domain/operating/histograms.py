@@ -16,18 +16,32 @@ from typing import Final
 ACCEPTED_CALLED: Final = "accepted_called"
 CALLED_DELIVERED: Final = "called_delivered"
 SES_ANSWER: Final = "ses_answer"
+DATABASE: Final = "database_took"
+REDIS: Final = "redis_took"
+EVENT_TAKEN: Final = "event_taken"
+ENDPOINT_ANSWER: Final = "endpoint_answer"
 
 # A person notices seconds; queues and receiving servers take minutes, hours, or a day.
 _WAITS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 7200.0, 21600.0, 86400.0)
+_QUERIES: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _ANSWERS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BOUNDS: Final[Mapping[str, tuple[float, ...]]] = {
     ACCEPTED_CALLED: _WAITS,
     CALLED_DELIVERED: _WAITS,
     SES_ANSWER: _ANSWERS,
+    DATABASE: _QUERIES,
+    REDIS: _QUERIES,
+    EVENT_TAKEN: _WAITS,
+    ENDPOINT_ANSWER: _ANSWERS,
 }
 """The histograms, and the upper bounds of their buckets in seconds. One more bucket has all that is above."""
 
-_LABELS: Final[Mapping[str, tuple[str, ...]]] = {ACCEPTED_CALLED: ("transactional", "bulk")}
+_PARTS: Final = ("web", "worker", "smtp")
+_LABELS: Final[Mapping[str, tuple[str, ...]]] = {
+    ACCEPTED_CALLED: ("transactional", "bulk"),
+    DATABASE: _PARTS,
+    REDIS: _PARTS,
+}
 
 _SUM: Final = "sum"
 _MICROSECONDS: Final = 1_000_000

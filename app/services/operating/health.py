@@ -20,7 +20,8 @@ from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
 from app.store.engine import redis_trouble
 from app.store.engine.clock import host_clock
-from app.store.engine.database import Database, clock, is_read_only
+from app.store.engine.database import Database, clock
+from app.store.engine.database_trouble import is_read_only
 from app.store.feedback import certificates, queue_positions
 from app.store.operating import heartbeats, schema, server_timeline
 from app.store.sending import circuits

@@ -1,7 +1,7 @@
 """Figures about the gateway, read from the database, so that they are the same in every process.
 
 It counts up to a limit and answers as quickly with a million emails waiting as with none. No figure is about one
-address, one application or one sender.
+address or one sender, and at most twenty are about one application.
 """
 
 from collections import Counter
@@ -12,7 +12,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from app.domain.moments import first_of_hour
+from app.domain.operating.busiest import busiest
 from app.domain.operating.histograms import BOUNDS, Reading, read
+from app.domain.reporting.counted import Counted
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.canary import state as canary_state
@@ -21,16 +24,20 @@ from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.traffic import Traffic, traffic
 from app.services.operating.upkeep import Sweep
 from app.services.tally import BOUNCE, EVENTS, SMTP
+from app.store.apps import apps
 from app.store.engine.database import Database, clock
 from app.store.feedback import queue_positions
 from app.store.feedback.queue_positions import QueuePosition
 from app.store.operating import backlog, heartbeats, incidents, tallies
 from app.store.operating.backlog import Due
+from app.store.reporting import counts
 from app.store.sending import circuits
 
 __all__ = ["COUNTED_UP_TO", "CanaryState", "Due", "Figures", "Measure", "QueuePosition", "last_swept"]
 
 COUNTED_UP_TO: Final = 10_001
+_COUNTED_FOR: Final = timedelta(hours=23)
+_NAMED: Final = 20
 _WORKER_SEEN_WITHIN: Final = timedelta(minutes=1)
 
 
@@ -77,6 +84,16 @@ class Measure:
         with self._database.reading() as connection:
             canary = canary_state.read(connection) if self._has_canary else None
             return _figures(connection, canary)
+
+    def apps(self) -> dict[str, Mapping[str, int]]:
+        """What the recipients of each application are counted as that were accepted in this hour and the 23 before.
+
+        The applications are those that had most accepted, and all others together. Raises `ServiceUnavailable`.
+        """
+        with self._database.reading() as connection:
+            since = first_of_hour(clock(connection)) - _COUNTED_FOR
+            numbers, names = counts.by_app(connection, since=since), apps.names(connection)
+        return busiest({names[app]: of for app, of in numbers.items()}, by=Counted.ACCEPTED, most=_NAMED)
 
     def traffic(self) -> Traffic:
         """What is under way now. Raises `ServiceUnavailable`."""

@@ -21,9 +21,11 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.domain.operating.histograms import ENDPOINT_ANSWER, EVENT_TAKEN
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
+from app.services.timings import Timings
 from app.services.webhooks.lanes import Lanes
 from app.services.webhooks.record import GONE, Called, RecordCalls
 from app.services.webhooks.render import Render
@@ -68,6 +70,7 @@ class TurnParts:
     lanes: Lanes
     clock: Callable[[], datetime]
     stopping: threading.Event
+    timings: Timings
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -205,11 +208,22 @@ class Turn:
 
     def _call(self, batch: _Batch, due: Due) -> Called:
         body = batch.bodies[due.message_id]
-        timestamp = int(self._parts.clock().timestamp())
-        signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
+        now = self._parts.clock()
+        signed = signed_headers(
+            secrets=batch.secrets, message_id=str(due.message_id), timestamp=int(now.timestamp()), body=body
+        )
         headers = {"Content-Type": "application/json", **signed}
-        poster = self._parts.poster(self._endpoint.format)
-        return self._noticed(Called(due, poster.post(self._endpoint.url, headers, body)))
+        called = Called(due, self._parts.poster(self._endpoint.format).post(self._endpoint.url, headers, body))
+        self._observe(called, began=now)
+        return self._noticed(called)
+
+    def _observe(self, called: Called, *, began: datetime) -> None:
+        """Note how long the endpoint took to answer, and the event to arrive. A replay is no late event."""
+        due, result = called.due, called.result
+        if result.status is not None:
+            self._parts.timings.observe(ENDPOINT_ANSWER, result.seconds)
+        if called.is_taken and due.attempts == due.tries:
+            self._parts.timings.observe(EVENT_TAKEN, (began - due.created_at).total_seconds() + result.seconds)
 
     def _noticed(self, called: Called) -> Called:
         """The call, and whether the turn ends with it. One that was still on the wire then is no further failure."""

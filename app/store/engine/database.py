@@ -4,11 +4,12 @@ This module decides how a connection behaves: how long it may wait, when it take
 knows no table. Services open transactions with it; stores only use the connection that they are given.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -26,9 +27,6 @@ from app.domain.errors import ServiceUnavailable
 from app.store.engine import database_trouble
 from app.store.engine.driver_statements import refuse_naive_times
 from app.store.engine.postgres_connections import refuse_poolers, require_bounds, watch_connections
-
-if TYPE_CHECKING:
-    from psycopg import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +140,20 @@ class Database:
     """One engine and its two kinds of transaction."""
 
     def __init__(
-        self, url: str, *, pool_size: int | None = None, patience: Patience = WORKING, pooled: bool = False
+        self,
+        url: str,
+        *,
+        pool_size: int | None = None,
+        patience: Patience = WORKING,
+        pooled: bool = False,
+        observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         """`pool_size` is how many connections to keep, if only that differs from `patience`.
 
-        `pooled`: a pooler stands before PostgreSQL (`app.store.engine.pooler`).
+        `pooled`: a pooler stands before PostgreSQL (`app.store.engine.pooler`). `observe` gets how many seconds each
+        transaction took, with the wait for a connection and the commit.
         """
+        self._observe = observe
         patience = replace(patience, connections=pool_size) if pool_size else patience
         self.engine = make_engine(url, patience=patience, pooled=pooled)
         self._reader = self.engine.execution_options(postern_reading=True)
@@ -164,13 +170,13 @@ class Database:
 
         Raises `ServiceUnavailable` when the database is away, too slow, full, read-only or keeps a lock too long.
         """
-        with _translated(), self.engine.begin() as connection:
+        with _translated(self._observe), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads: on SQLite it does not wait for the writer."""
-        with _translated(), self._reader.begin() as connection:
+        with _translated(self._observe), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -179,20 +185,20 @@ class Database:
 
         If there is only one query, this saves two of three round trips to the server.
         """
-        with _translated(), self._asker.connect() as connection:
+        with _translated(self._observe), self._asker.connect() as connection:
             yield connection
 
     @contextmanager
-    def by_statement(self) -> Iterator["Cursor[Any]"]:
+    def by_statement(self) -> Iterator["psycopg.Cursor[Any]"]:
         """A cursor of the driver on which each statement, or each pipeline, is a transaction. PostgreSQL alone.
 
         Neither BEGIN nor COMMIT travels, and SQLAlchemy is not between: for a single statement, that is most of what it
         costs. Raises `ServiceUnavailable` as `transaction` does; other errors are psycopg's, and were rolled back.
         """
-        with _translated():
+        with _translated(self._observe):
             pooled = self._by_statement.raw_connection()
             try:
-                yield cast("Cursor[Any]", pooled.cursor())
+                yield cast("psycopg.Cursor[Any]", pooled.cursor())
             finally:
                 connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
                 if connection.info.transaction_status is not TransactionStatus.IDLE:
@@ -229,26 +235,22 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(observe: Callable[[float], None]) -> Iterator[None]:
     # Internal errors are the server's, not ours: it is a replica, was made read-only, or exceeds a quota of its disk.
+    began = time.perf_counter()
     try:
         yield
     except (*_AWAY, PoolTimeout) as error:
         if getattr(getattr(error, "orig", error), "sqlstate", None) in _SUPERSEDED:
             raise RolledBack("The database ended this work in favour of other work.", retry_after=1) from error
         raise ServiceUnavailable("The database did not answer in time; repeat the request.", retry_after=1) from error
+    finally:
+        observe(time.perf_counter() - began)
 
 
 def clock(connection: Connection) -> datetime:
     """The database's clock, aware UTC."""
     return connection.execute(select(now())).scalar_one()
-
-
-def is_read_only(connection: Connection) -> bool:
-    """Whether the database answers but takes no writes, as far as it says so in advance."""
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql("PRAGMA query_only").scalar() == 1
-    return connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
 
 
 def add_once(connection: Connection, table: Table, **values: Any) -> bool:

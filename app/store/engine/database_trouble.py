@@ -9,6 +9,7 @@ import sqlite3
 from typing import Final
 
 import psycopg
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,6 +22,13 @@ _SLOW: Final = re.compile(r"statement timeout|lock timeout|idle-in-transaction t
 
 class Unusable(psycopg.OperationalError):
     """A server that answers and is not used as it is; the text says what to change, and is for the operator alone."""
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the database answers but takes no writes, as far as it says so in advance."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql("PRAGMA query_only").scalar() == 1
+    return connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
 
 
 def in_words(error: BaseException | None, url: URL) -> str:

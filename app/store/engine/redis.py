@@ -55,12 +55,20 @@ class RedisBreaker:
     """Asks Redis while it answers. After a failure it uses the fallback for `rest_s` seconds, then one caller tries.
 
     Only a connection that fails or is silent opens the breaker. An error that Redis answers with costs no time, so the
-    caller gets the fallback and the next one asks again. `clock` counts seconds and never goes back.
+    caller gets the fallback and the next one asks again. `clock` counts seconds and never goes back. `observe` gets how
+    many seconds each answer, or the wait for none, took.
     """
 
-    def __init__(self, *, rest_s: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        rest_s: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self.rest_s = rest_s
         self._clock = clock
+        self._observe = observe
         self._lock = threading.Lock()
         self._open_until: float | None = None
 
@@ -73,6 +81,7 @@ class RedisBreaker:
         """`ask()`, or `otherwise()` while Redis is away or when it cannot answer."""
         if not self._may_ask():
             return otherwise()
+        began = self._clock()
         try:
             answer = ask()
         except (exceptions.ConnectionError, exceptions.TimeoutError, OSError):
@@ -80,6 +89,8 @@ class RedisBreaker:
             return otherwise()
         except exceptions.RedisError:
             return otherwise()
+        finally:
+            self._observe(self._clock() - began)
         self._open_until = None
         return answer
 

@@ -5,7 +5,7 @@ sums and unfolded rows in one statement: it is exact at once, however far the sw
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -133,6 +133,12 @@ def days(connection: Connection, chosen: Chosen) -> dict[datetime, dict[str, int
     return {day: {what: number for what, number in numbers.items() if number} for day, numbers in found.items()}
 
 
+def by_app(connection: Connection, *, since: datetime) -> dict[UUID, dict[str, int]]:
+    """What the recipients of each application are counted as that were accepted since the beginning of this hour."""
+    chosen = Chosen(since=since, until=_NEVER)
+    return _by_app(connection, (_chosen(table, chosen) for table in (hourly_counts, count_changes)))
+
+
 def spent_by_hour(connection: Connection, *, since: datetime, app_id: UUID | None = None) -> dict[UUID, Spent]:
     """What each application, or this one, has spent of its budget with the emails of the hours since this one.
 
@@ -167,12 +173,16 @@ def _spent(connection: Connection, folded: Table, since: datetime, app_id: UUID 
         _chosen(table, chosen).where(table.c.what.in_(list(_SPENT)), table.c.mailbox_provider != SIMULATOR)
         for table in (folded, count_changes)
     )
+    return {app: Spent(**numbers) for app, numbers in _by_app(connection, parts).items()}
+
+
+def _by_app(connection: Connection, parts: Iterable[Select[Any]]) -> dict[UUID, dict[str, int]]:
     counts = union_all(*parts).subquery()
     place = (counts.c.app_id, counts.c.what)
     found: defaultdict[UUID, dict[str, int]] = defaultdict(dict)
     for app, what, number in connection.execute(select(*place, func.sum(counts.c.number)).group_by(*place)):
         found[app][what] = int(number)
-    return {app: Spent(**numbers) for app, numbers in found.items()}
+    return dict(found)
 
 
 def _sums(connection: Connection, folded: Table, chosen: Chosen) -> dict[datetime, dict[str, int]]:

@@ -32,13 +32,17 @@ from app.store.tables.core import apps, webhook_attempts, webhook_deliveries, we
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """One delivery that is due: its message, what that is about, and how often it was tried."""
+    """One delivery that is due: its message, what that is about, and how often it was tried.
+
+    `tries` begins anew when it is replayed, and `attempts` does not.
+    """
 
     id: UUID
     message_id: UUID
     about_id: UUID
     attempts: int
     tries: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """`/metrics`: the figures of `app.services.operating.metrics` in the format of Prometheus.
 
-They cover the whole gateway, not only the process that answers. No label holds an address, an application, a sender, a
-host or an AWS account.
+They cover the whole gateway, not only the process that answers. No label holds an address, a sender, a host or an
+AWS account. The busiest applications are named by one figure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from app.domain.apps.callers import Caller, Scope
-from app.domain.operating.histograms import ACCEPTED_CALLED, CALLED_DELIVERED, SES_ANSWER
+from app.domain.operating.histograms import (
+    ACCEPTED_CALLED,
+    CALLED_DELIVERED,
+    DATABASE,
+    ENDPOINT_ANSWER,
+    EVENT_TAKEN,
+    REDIS,
+    SES_ANSWER,
+)
+from app.domain.reporting.counted import Counted
 from app.services.operating.metrics import COUNTED_UP_TO, Due, Figures, QueuePosition
 from app.services.tally import SMTP_MESSAGE, SMTP_MILLISECONDS, SMTP_RECIPIENT, SMTP_SESSION
 from app.version import VERSION
@@ -41,7 +50,24 @@ _TIMINGS: Final = {
         "",
     ),
     SES_ANSWER: ("postern_ses_answer_seconds", "How long calls to SES took, whatever came of them.", ""),
+    DATABASE: (
+        "postern_database_transaction_seconds",
+        "How long transactions took, with the wait for a connection and the commit.",
+        "part",
+    ),
+    REDIS: ("postern_redis_answer_seconds", "How long Redis took to answer, or was waited for.", "part"),
+    EVENT_TAKEN: ("postern_event_to_taken_seconds", "From an event to the endpoint that took it.", ""),
+    ENDPOINT_ANSWER: ("postern_endpoint_answer_seconds", "How long endpoints took to answer a post.", ""),
 }
+_OUTCOMES: Final = (
+    Counted.ACCEPTED,
+    Counted.SENT,
+    Counted.DELIVERED,
+    Counted.BOUNCED,
+    Counted.COMPLAINED,
+    Counted.SUPPRESSED,
+    Counted.FAILED,
+)
 _COUNTED: Final = f"Counted up to {COUNTED_UP_TO:,}."
 
 
@@ -54,15 +80,17 @@ def get_metrics(caller: Caller) -> Response:
     """Answer with the figures in Prometheus's text format."""
     caller.require(Scope.METRICS_READ)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Told(current_gateway().measure()))
+    measure = current_gateway().measure
+    registry.register(_Told(measure(), measure.apps()))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
 class _Told(Collector):
     """The figures as metric families of Prometheus."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, apps: Mapping[str, Mapping[str, int]]) -> None:
         self._figures = figures
+        self._apps = apps
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family."""
@@ -92,6 +120,7 @@ class _Told(Collector):
         yield _family("postern_incidents_open", f"Open incidents, by kind. {_COUNTED}", "kind", figures.incidents)
         yield from self._totals()
         yield from self._timings()
+        yield from self._of_apps()
 
     def _totals(self) -> Iterator[Metric]:
         """Counters since the gateway began; AWS judges an account by its bounces and complaints for each email sent."""
@@ -105,6 +134,17 @@ class _Told(Collector):
         for labels, number in self._figures.bounces.items():
             bounces.add_metric(labels, number)
         yield bounces
+
+    def _of_apps(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "postern_app_recipients",
+            "Recipients that an application had accepted in this hour and the 23 before, by what they are now.",
+            labels=["app", "outcome"],
+        )
+        for app, numbers in self._apps.items():
+            for outcome in _OUTCOMES:
+                family.add_metric([app, outcome], numbers.get(outcome, 0))
+        yield family
 
     def _timings(self) -> Iterator[Metric]:
         for histogram, (name, about, label) in _TIMINGS.items():

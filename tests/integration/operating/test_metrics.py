@@ -239,3 +239,23 @@ def test_histograms_have_the_form_of_prometheus(web: Web) -> None:
     assert figures[f"{name}_bucket transactional 60.0"] == 1
     assert 0 <= figures[f"{name}_sum transactional"] < 60
     assert figures["postern_ses_answer_seconds_bucket 30.0"] == figures["postern_ses_answer_seconds_count"] == 1
+
+
+def test_the_busiest_applications_are_named(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the outcomes of a day, and all others together: there are never more figures than that."""
+    monkeypatch.setattr(metrics, "_NAMED", 1)
+    gateway = web.gateway
+    for app, number in (("busy", 3), ("calm", 2), ("rare", 1)):
+        for one in range(number):
+            submit(gateway, caller(gateway, app=app), f"{app}{one}@example.net")
+    gateway.deliver.drain(Lane.TRANSACTIONAL)
+    age(gateway, "count_changes", "hour", timedelta(hours=25), app_id=caller(gateway, app="rare").app_id)
+    figures = scraped(web)
+    name = "postern_app_recipients"
+    assert (figures[f"{name} busy accepted"], figures[f"{name} busy sent"], figures[f"{name} busy bounced"]) == (
+        3,
+        3,
+        0,
+    )
+    assert figures[f"{name} (others) accepted"] == 2
+    assert not any(sample.startswith((f"{name} calm", f"{name} rare")) for sample in figures)

@@ -1,7 +1,8 @@
 """How long things took, in `/metrics`: observed by workers, and the same whichever process is asked."""
 
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import timedelta
 from math import inf
 from unittest.mock import Mock
@@ -10,14 +11,26 @@ from uuid import UUID
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.operating.histograms import ACCEPTED_CALLED, CALLED_DELIVERED, SES_ANSWER
+from app.domain.operating.histograms import (
+    ACCEPTED_CALLED,
+    CALLED_DELIVERED,
+    DATABASE,
+    ENDPOINT_ANSWER,
+    EVENT_TAKEN,
+    REDIS,
+    SES_ANSWER,
+)
 from app.domain.sending.call_outcome import Envelope, Outcome, Retry
 from app.queue import Lane
+from app.services.paging import Page
+from app.store.engine.database import Database
+from app.web.application import create_app
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.early_mailers import ScriptedEarlyMailer
 from tests.support.gateway.emails import delivery, feed, submit
-from tests.support.gateway.gateways import ScriptedMailer, caller
+from tests.support.gateway.gateways import ScriptedMailer, caller, settings_for
 from tests.support.gateway.rows import age
+from tests.support.webhooks.endpoints import ACCEPTED, REFUSED, let_wait_end, scripted, sent_to, subscribe
 from worker.process import Crew
 
 
@@ -121,3 +134,53 @@ def test_what_could_not_be_written_is_written_later(gateway: Gateway, monkeypatc
             gateway.write_timings.write()
     assert counted(gateway, SES_ANSWER)[inf] == 1
     assert counted(gateway, SES_ANSWER)[inf] == 1
+
+
+def test_each_use_of_a_connection_is_timed(migrated_postgres_url: str) -> None:
+    """With the wait for the connection and the commit, whatever comes of it."""
+    took: list[float] = []
+    with closing(Database(migrated_postgres_url, observe=took.append)) as database:
+        for use in (database.transaction, database.reading, database.asking, database.by_statement):
+            with suppress(LookupError), use():
+                time.sleep(0.02)
+                raise LookupError
+    assert len(took) == 4
+    assert min(took) >= 0.02
+
+
+def test_the_web_writes_what_it_observes(
+    migrated_sqlite_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself, and at its end: no worker has to be there."""
+    at_exit: list[Callable[[], None]] = []
+    monkeypatch.setattr("app.web.application.atexit", Mock(register=at_exit.append))
+    app = create_app(settings_for(migrated_sqlite_url, redis_url))
+    with closing(app.extensions["postern"]) as gateway:
+        assert app.test_client().get("/readyz").status_code == 503
+        gateway.positives.look_up(["kim@example.net"])
+        [write_what_is_left] = at_exit
+        write_what_is_left()
+        timings = gateway.measure().timings
+        assert timings[DATABASE]["web"].up_to[-1][1] > 0
+        assert timings[REDIS]["web"].up_to[-1][1] > 0
+        assert timings[DATABASE]["worker"].up_to[-1][1] == 0
+
+
+def test_an_event_is_timed_until_an_endpoint_takes_it(gateway: Gateway) -> None:
+    """Each answer counts, and the event once: when it is replayed later, it is not late."""
+    who = caller(gateway)
+    poster = scripted(gateway, lambda _: REFUSED)
+    endpoint = subscribe(gateway, who, "email.sent").endpoint
+    sent_to(gateway, who, "kim@example.net")
+    gateway.webhooks.deliver.drain()
+    assert (counted(gateway, ENDPOINT_ANSWER)[inf], counted(gateway, EVENT_TAKEN)[inf]) == (1, 0)
+    poster.answer = lambda _: ACCEPTED
+    age(gateway, "webhook_deliveries", "created_at", timedelta(seconds=70))
+    let_wait_end(gateway)
+    gateway.webhooks.deliver.drain()
+    taken = counted(gateway, EVENT_TAKEN)
+    assert (taken[60], taken[300]) == (0, 1)
+    [delivery] = gateway.webhooks.deliveries.page(who, endpoint.id, Page(limit=1)).data
+    gateway.webhooks.deliveries.replay(who, endpoint.id, delivery.id)
+    gateway.webhooks.deliver.drain()
+    assert (counted(gateway, ENDPOINT_ANSWER)[inf], counted(gateway, EVENT_TAKEN)[inf]) == (3, 1)

@@ -10,6 +10,7 @@ _POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
 _ARCHIVE: Final = "tests/integration/operating/test_archive.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
+_TIMINGS: Final = "tests/integration/operating/test_timings.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
 _REVISIONS: Final = "tests/unit/operating/test_revisions.py"
 _UPGRADE: Final = "tests/unit/operating/test_upgrade_plan.py"
@@ -213,6 +214,30 @@ OF_THE_HOUSE: Final = (
         file="app/domain/operating/upgrade_plan.py",
         edits=(("return not any(one.oldest_code in later for one in steps)", "return bool(later) or not steps"),),
         killed_by=f"{_UPGRADE}::test_old_code_goes_on_unless_a_migration_needs_code_of_a_later_revision",
+    ),
+    Mutant(
+        name="what was observed is counted again with each write",
+        file="app/services/timings.py",
+        edits=(("counts, self._counts = self._counts, defaultdict(int)", "counts = self._counts"),),
+        killed_by="tests/unit/operating/test_histograms.py::test_what_was_taken_is_not_taken_again",
+    ),
+    Mutant(
+        name="what was observed is forgotten while the database is away",
+        file="app/services/timings.py",
+        edits=(("self._unwritten.update(self._timings.take())", "self._unwritten = self._timings.take()"),),
+        killed_by=f"{_TIMINGS}::test_what_could_not_be_written_is_written_later",
+    ),
+    Mutant(
+        name="a scheduled email waits from its acceptance on",
+        file="app/services/sending/render.py",
+        edits=(("return self._draft.scheduled_at or self._draft.created_at", "return self._draft.created_at"),),
+        killed_by=f"{_TIMINGS}::test_a_scheduled_email_waits_from_its_time_on",
+    ),
+    Mutant(
+        name="a replayed event is a late one",
+        file="app/services/webhooks/turn.py",
+        edits=(("if called.is_taken and due.attempts == due.tries:", "if called.is_taken:"),),
+        killed_by=f"{_TIMINGS}::test_an_event_is_timed_until_an_endpoint_takes_it",
     ),
 )
 

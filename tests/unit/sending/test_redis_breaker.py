@@ -100,3 +100,19 @@ def test_a_fault_of_our_own_is_not_hidden(breaker: RedisBreaker, redis: Redis) -
     redis.error = KeyError("bug")
     with pytest.raises(KeyError):
         ask(breaker, redis)
+
+
+def test_each_answer_is_timed(clock: Clock, redis: Redis) -> None:
+    """And each wait for none; a Redis that is not asked takes no time."""
+    took: list[float] = []
+    breaker = RedisBreaker(rest_s=3, clock=clock, observe=took.append)
+
+    def slowly() -> str:
+        clock.now += 0.25
+        return redis.ask()
+
+    breaker.call(slowly, otherwise=lambda: "fallback")
+    redis.error = exceptions.TimeoutError()
+    breaker.call(slowly, otherwise=lambda: "fallback")
+    breaker.call(slowly, otherwise=lambda: "fallback")
+    assert took == [0.25, 0.25]
