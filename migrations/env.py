@@ -35,6 +35,8 @@ _CONNECTING = {
     "postgresql": {"options": "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"},
 }
 _LOCK_TIMEOUT = "2s"
+_OTHERS_FIRST = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+"""A lock was not free in time, or another session holds it and waits for one of ours."""
 _PAUSES_S = (0.5, 1, 2, 4, 8, 15, 30, 30, 30, 30)
 _NEVER_FREE = (
     "Other sessions kept locks on a table that a migration changes. End them (docs/operations.md, under Upgrading), "
@@ -104,7 +106,7 @@ def _migrate_in_turns(connection: Connection) -> None:
         try:
             _migrate(connection)
         except OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            if not isinstance(error.orig, _OTHERS_FIRST):
                 raise
             connection.rollback()
             if pause_s is None:

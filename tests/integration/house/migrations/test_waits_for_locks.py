@@ -11,12 +11,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
 from app.wiring.migrations import alembic_config
+from tests.support.servers.cli import until
 from tests.support.servers.servers import Postgres
 
 READ_FOR_S = 3.0
 ACCEPTS_WAIT_AT_MOST = "-c lock_timeout=20s"
 """Without an end of its own, a migration would hold up accepts until the reader ends, which is after them."""
 ADDS_A_COLUMN, ADDS_INDEXES = "0022", "0023"
+CHANGES_APPS_AND_THEN_KEYS = "0013"
 INDEX = "ix_emails_app_id_lane_id"
 
 
@@ -43,6 +45,23 @@ def test_accepts_go_on_while_a_migration_waits_for_a_reader(url: str, before: st
         revision = MigrationContext.configure(accept).get_current_revision()
     engine.dispose()
     assert revision == after
+
+
+def test_a_migration_that_deadlocks_lets_the_other_session_pass(url: str) -> None:
+    """It has locked a table that a session wants next, and wants one that this session has read: it begins again."""
+    command.upgrade(alembic_config(url), "0012")
+    engine = create_engine(url)
+    with ThreadPoolExecutor(1) as threads, engine.connect() as watcher:
+        with engine.connect() as reader:
+            reader.execute(text("SET deadlock_timeout = '1min'"))  # the migration is the one that gives way
+            reader.execute(text("SELECT count(*) FROM api_keys"))
+            migrating = threads.submit(command.upgrade, alembic_config(url), CHANGES_APPS_AND_THEN_KEYS)
+            until(lambda: watcher.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            reader.execute(text("SELECT count(*) FROM apps"))
+        migrating.result(timeout=60)
+        revision = MigrationContext.configure(watcher).get_current_revision()
+    engine.dispose()
+    assert revision == CHANGES_APPS_AND_THEN_KEYS
 
 
 def lock_as_accepts_do(connection: Connection) -> None:
