@@ -69,7 +69,7 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One authentic notification as it arrived."""
+    """One authentic notification as it arrived, and when it was taken, by the database's clock."""
 
     id: UUID
     sns_message_id: str
@@ -78,6 +78,7 @@ class Notification:
     state: InboxState
     tries: int
     received_at: datetime
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +129,9 @@ _STORE_BY_STATEMENT: Final = driver_text(
 )
 _FINISH = Update(notifications, ("note",), stamps={"state": literal(InboxState.PROCESSED), "processed_at": now()})
 _PUT_OFF = Update(notifications, _PUT_OFF_SETS, stamps={"tries": notifications.c.tries + 1})
+_TAKEN = ("id", "sns_message_id", "topic_arn", "raw", "state", "tries", "received_at")
 _TAKE = (
-    select(*(notifications.c[field] for field in Notification.__dataclass_fields__))
+    select(*(notifications.c[field] for field in _TAKEN), now().label("taken_at"))
     .where(IS_WAITING, notifications.c.due_at <= now())
     .order_by(notifications.c.due_at, notifications.c.id)
     .limit(bindparam("limit", type_=Integer()))
@@ -179,6 +181,7 @@ def take(connection: Connection, *, limit: int) -> tuple[Notification, ...]:
             state=InboxState(row.state),
             tries=row.tries,
             received_at=row.received_at,
+            taken_at=row.taken_at,
         )
         for row in connection.execute(_TAKE, {"limit": limit})
     )

@@ -3,9 +3,11 @@
 import json
 from itertools import count
 
+import pytest
+
 from app.domain.feedback.provenance import Known
 from app.domain.sending.state_machine import State
-from app.queue import Bells, make_celery
+from app.queue import SETTLE, Bells, make_celery
 from app.services.feedback.apply import Conclude
 from app.services.feedback.set_aside import Doubts
 from app.services.feedback.settle import Settle
@@ -42,3 +44,15 @@ def test_a_slow_batch_settles_what_it_can_and_leaves_the_rest(gateway: Gateway) 
     settle = slow_settle(gateway)
     assert [settle.batch() for _ in range(4)] == [1, 1, 1, 0]
     assert [state_of(gateway, email) for email in emails] == [State.BOUNCED] * 3
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_a_drain_goes_on_where_a_batch_was_cut_short(gateway: Gateway) -> None:
+    """It ends after five seconds and rings for what is left."""
+    emails = [submit(gateway, caller(gateway), f"guest-{number}@example.net") for number in range(3)]
+    put(gateway, *(json.dumps(bounce(gateway, email)) for email in emails))
+    settle = slow_settle(gateway)
+    assert settle.drain() == 2
+    assert gateway.deliver.parts.bells.any_rung([SETTLE])
+    assert settle.drain() == 1
+    assert not gateway.deliver.parts.bells.any_rung([SETTLE])

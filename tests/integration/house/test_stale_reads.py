@@ -15,10 +15,9 @@ from app.domain.sending.call_outcome import Ambiguous
 from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import ENOUGH_PEERS
 from app.queue import Lane
-from app.services.feedback import settle
 from app.services.suppression.review_bounces import Decision
 from app.store.feedback import events
-from app.store.sending import unconfirmed
+from app.store.sending import recipients, unconfirmed
 from app.store.suppression import reviews, suppressions
 from app.wiring.gateway import Gateway, build
 from tests.support.aws.notifications import bounced, complained, delivered, put
@@ -163,7 +162,7 @@ def test_soft_bounces_that_are_settled_at_the_same_time_are_all_counted(
             put(gateway, json.dumps(third))
             crowd.begin(gateway.settle.drain)
 
-        just_after(monkeypatch, settle, "save_isolated", meanwhile)
+        just_after(monkeypatch, recipients, "save", meanwhile)
         gateway.settle.drain()
         crowd.results()
     assert live(gateway) == [(ANN, "bounce")]

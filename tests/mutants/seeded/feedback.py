@@ -10,7 +10,9 @@ from tests.mutants.mutant import Mutant
 _MAIN_LOOP = "tests/integration/house/test_main_loop.py"
 _POISON = "tests/integration/feedback/test_poison.py"
 _STORE_NOTIFICATIONS = "tests/integration/feedback/test_store_notifications.py"
-_FAILS_ALONE = "tests/integration/feedback/test_notifications_by_statement.py::test_a_notification_that_cannot_be_stored_fails_alone"
+_IN_TIME = "tests/integration/feedback/test_settle_in_time.py"
+_BY_STATEMENT = "tests/integration/feedback/test_notifications_by_statement.py"
+_FAILS_ALONE = f"{_BY_STATEMENT}::test_a_notification_that_cannot_be_stored_fails_alone"
 _INTAKE = "tests/integration/feedback/queues/test_queue_intake.py"
 _TROUBLES = "tests/integration/feedback/queues/test_queue_troubles.py"
 _REDRIVE = "tests/integration/feedback/queues/test_redrive.py"
@@ -40,6 +42,12 @@ OF_NOTIFICATIONS: Final = (
         file="app/services/feedback/settle.py",
         edits=(('log.info("batch_settled_one_by_one", error=type(error).__name__)', "raise error"),),
         killed_by=f"{_POISON}::test_ninety_nine_are_settled_beside_one_that_the_database_refuses[sqlite-delivered]",
+    ),
+    Mutant(
+        name="what a batch had no time for waits for the next bell",
+        file="app/services/feedback/settle.py",
+        edits=((" or done.looked_at < len(taken)", ""),),
+        killed_by=f"{_IN_TIME}::test_a_drain_goes_on_where_a_batch_was_cut_short[sqlite]",
     ),
     Mutant(
         name="SNS gets a 200 although the commit has failed",
@@ -78,7 +86,7 @@ OF_NOTIFICATIONS: Final = (
     Mutant(
         name="an event of an email not known yet is dropped",
         file="app/services/feedback/settle.py",
-        edits=(("None if one.erases else _set_aside(one, batch.now) or _parked(one, batch.now)", "None"),),
+        edits=(("put_off = one.put_off(batch.now)", "put_off = None"),),
         killed_by=f"{_MAIN_LOOP}::test_an_event_that_comes_before_our_own_commit_is_parked_and_matched[sqlite]",
     ),
 )

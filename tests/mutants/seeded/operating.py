@@ -129,7 +129,7 @@ OF_THE_HOUSE: Final = (
     Mutant(
         name="an event is settled about a recipient that was deleted meanwhile",
         file="app/services/feedback/settle.py",
-        edits=(("[_still_there(one, rows) for one in read]", "read"),),
+        edits=(("[one.still_there(rows) for one in read]", "read"),),
         killed_by=f"{_OLD}::test_an_event_that_comes_while_its_email_is_deleted_is_settled",
     ),
     Mutant(

@@ -62,8 +62,8 @@ OF_SNS: Final = (
     ),
     Mutant(
         name="an unreadable notification counts as settled",
-        file="app/services/feedback/settle.py",
-        edits=(("if read.doubt is None or not read.doubt.sets_aside:", "if read.doubt is not None or True:"),),
+        file="app/services/feedback/taken.py",
+        edits=(("if self.doubt is not None and self.doubt.sets_aside:", "if False:"),),
         killed_by=f"{_SET_ASIDE}::test_an_unreadable_notification_is_set_aside_listed_and_an_incident[sqlite-no JSON]",
     ),
     Mutant(
