@@ -83,6 +83,11 @@ def _churn(table: str, counts: Sequence[int], emails: int, used: Sequence[Bytes]
         table=table,
         updates=updates / emails,
         hot=hot / emails,
-        used=next(one for one in used if one.table == table),
-        rewritten=next(one for one in rewritten if one.table == table),
+        used=_of(table, used),
+        rewritten=_of(table, rewritten),
     )
+
+
+def _of(table: str, found: Sequence[Bytes]) -> Bytes:
+    """The bytes of this table; none if few emails found room for all that they needed."""
+    return next((one for one in found if one.table == table), Bytes(table=table, rows=0, indexes=0))
