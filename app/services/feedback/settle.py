@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
+from app import tracing
 from app.aws.events.notification import read_notification
 from app.domain.feedback.events import Reading, SesEvent
 from app.domain.suppression.rules import is_claim
@@ -179,7 +180,10 @@ class Settle:
     def batch(self) -> int:
         """Settle up to a hundred due notifications in one transaction, for about a second; return how many."""
         self._unname.make_ready()
-        return again(self._batch)
+        with tracing.span("settle") as span:
+            looked_at = again(self._batch)
+            span.note(notifications=looked_at)
+        return looked_at
 
     def _batch(self) -> int:
         with self._database.transaction() as connection:

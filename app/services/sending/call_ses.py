@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from app import tracing
 from app.aws.ses.mailer import Mailer
 from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
 from app.services.sending.call_results import NotCalled, Result, noted
@@ -65,7 +66,10 @@ class Call:
         stopped = refusal or self.start(attempt, claimed_at=claimed_at)
         if stopped is not None:
             return stopped
-        return self.end(attempt, self._send(ready))
+        with tracing.span("call", sealed_email.request_id) as span:
+            outcome = self._send(ready)
+            span.note(attempt_id=attempt.attempt_id, result=type(outcome).__name__)
+        return self.end(attempt, outcome)
 
     def prepare(self, attempt: OpenAttempt, sealed_email: SealedEmail) -> Envelope | Retry | Tripped:
         """The envelope to send, or why there can be none. None of the reasons is the fault of the email.

@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import tracing
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostResult
 from app.domain.webhooks.signature import secret_bytes, signed_headers
@@ -209,7 +210,10 @@ class Turn:
         signed = signed_headers(secrets=batch.secrets, message_id=str(due.message_id), timestamp=timestamp, body=body)
         headers = {"Content-Type": "application/json", **signed}
         poster = self._parts.poster(self._endpoint.format)
-        return self._noticed(Called(due, poster.post(self._endpoint.url, headers, body)))
+        with tracing.span("webhook") as span:
+            result = poster.post(self._endpoint.url, headers, body)
+            span.note(message_id=due.message_id, status=result.status)
+        return self._noticed(Called(due, result))
 
     def _noticed(self, called: Called) -> Called:
         """The call, and whether the turn ends with it. One that was still on the wire then is no further failure."""
