@@ -40,6 +40,7 @@ from config_outgoing import (
     CanaryMinutes,
     CanaryPausesBulk,
     CanaryWithinSeconds,
+    TracesEndpoint,
     WebhookNetworks,
 )
 from config_requests import MaxBatch, MaxBodyBytes, MaxImportBytes, MaxRecipients, RequestsAtOnce, RequestsPerSecond
@@ -222,6 +223,7 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log event written."
     )
+    otel_exporter_otlp_endpoint: TracesEndpoint = ""
     flight_dir: Path = Field(
         Path("data/flight"),
         description="Directory where worker processes note their calls to SES, so that few are unknown after a crash.",

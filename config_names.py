@@ -9,7 +9,12 @@ from typing import Final
 
 _SIMILAR: Final = 0.86
 # Of programs that share the environment, and near to a name of ours.
-_OF_OTHERS: Final = frozenset({"AWS_DEFAULT_REGION", "SECRET_KEY", "LOGLEVEL"})
+_OF_OTHERS: Final = frozenset(
+    {
+        *("AWS_DEFAULT_REGION", "SECRET_KEY", "LOGLEVEL"),
+        *(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT" for signal in ("LOGS", "METRICS")),
+    }
+)
 
 
 def misspelt(names: Iterable[str], known: Collection[str]) -> dict[str, str]:

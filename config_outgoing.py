@@ -1,4 +1,4 @@
-"""What Postern sends by itself, as settings: canaries, webhooks and alerts."""
+"""What Postern sends by itself, as settings: canaries, webhooks, alerts and traces."""
 
 import re
 from typing import Annotated
@@ -50,3 +50,12 @@ AlertSmtpUrl = Annotated[
     AfterValidator(_usable_server),
 ]
 AlertFrom = Annotated[str, Field(description="From address of alerts by email.")]
+TracesEndpoint = Annotated[
+    str,
+    Field(
+        pattern=r"^(https?://[!-~]+)?$",
+        repr=False,
+        description="Base URL of the OTLP receiver, by HTTP, that gets traces (docs/operations.md); without one there "
+        "are none.",
+    ),
+]

@@ -8,7 +8,7 @@ import sys
 
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
-from app import telemetry
+from app import telemetry, tracing
 from app.web.application import create_app
 from app.wiring.startup_checks import warn_of_misspelt_names
 from config import SettingsError, load
@@ -19,6 +19,7 @@ _NEVER_BOOTS = 3
 try:
     settings = load()
     telemetry.configure(settings.log_level)
+    tracing.start(settings.otel_exporter_otlp_endpoint)
     warn_of_misspelt_names()
     app = create_app(settings)
 except SettingsError as error:

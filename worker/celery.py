@@ -15,7 +15,7 @@ import structlog
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
 from kombu.entity import Queue as CeleryQueue
 
-from app import telemetry
+from app import telemetry, tracing
 from app.queue import Queue, make_celery
 from app.wiring.gateway import build
 from app.wiring.startup_checks import refuse_clusters, require_keys, require_topics, warn_of_misspelt_names
@@ -73,6 +73,7 @@ def open_ears(**_: Any) -> None:
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def begin(**_: Any) -> None:
     """Build what this process needs: no connection may be shared across a fork."""
+    tracing.start(settings.otel_exporter_otlp_endpoint)
     gateway = build(settings)
     if gateway.transport is not None:
         log.info("ses_transport", transport=gateway.transport.name, reason=gateway.transport.why)
@@ -83,6 +84,7 @@ def begin(**_: Any) -> None:
 def end(**_: Any) -> None:
     """Finish what is on the wire."""
     tasks.crew.leave()
+    tracing.stop()
 
 
 # What is here by now stays to the end. Looked at again and again, it would be copied by every process that is forked.

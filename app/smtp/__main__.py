@@ -10,7 +10,7 @@ import socket
 import sys
 from functools import partial
 
-from app import telemetry
+from app import telemetry, tracing
 from app.smtp.open_door import door_of, places_of
 from app.smtp.server import Server
 from app.wiring.foundation import SMTP_DOOR
@@ -41,6 +41,7 @@ def main() -> int:
     try:
         settings = load()
         telemetry.configure(settings.log_level)
+        tracing.start(settings.otel_exporter_otlp_endpoint)
         warn_of_misspelt_names()
         asyncio.run(serve(settings))
     except SettingsError as error:

@@ -9,6 +9,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 from uuid_utils.compat import uuid7
 
+from app import tracing
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import InvalidApiKey, PosternError, RestrictedApiKey
 from app.services.submission.check import Obstacle
@@ -53,7 +54,7 @@ class Handler:
     def __call__(self, work: Work, message: IncomingMessage | None, *, session: str) -> Caller | Reply:
         """The caller of a valid key, else the reply. `message` is what `Submit` is about, `session` for the log."""
         request_id = uuid7()
-        with bound_contextvars(request_id=request_id):
+        with bound_contextvars(request_id=request_id), tracing.request(f"SMTP {type(work).__name__}", request_id):
             return self._done(work, message, session, request_id)
 
     def _done(self, work: Work, message: IncomingMessage | None, session: str, request_id: UUID) -> Caller | Reply:

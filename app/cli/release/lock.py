@@ -16,6 +16,7 @@ from app.cli.shell.terminal import Terminal
 
 LOCKS: Final = (
     "requirements.txt",
+    "requirements-otel.txt",
     "requirements-dev.txt",
     "requirements-uv.txt",
     "bench/django/requirements.txt",

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import structlog
 
+from app import tracing
 from app.aws.sns.verifier import SnsMessage, SnsType, SnsVerifier, SubscriptionConfirmer
 from app.domain.errors import PosternError, ServiceUnavailable
 from app.domain.feedback.rejections import Reason
@@ -56,7 +57,8 @@ class Receive:
         retries. Each is logged with its `reason`, and repeated ones raise an incident.
         """
         try:
-            return self._take_in(self._verifier.verify(body, headers))
+            with tracing.span("receive"):
+                return self._take_in(self._verifier.verify(body, headers))
         except PosternError as error:
             self.report(error, headers)
             raise

@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
+from app import tracing
 from app.aws.events.notification import read_notification
 from app.domain.errors import ServiceUnavailable
 from app.domain.operating.histograms import CALLED_DELIVERED
@@ -158,8 +159,14 @@ class Settle:
         return self._batch().looked_at
 
     def _batch(self) -> _Settled:
-        """Settle a batch without a savepoint or, when anything in it fails, with one for each notification."""
         self._unname.make_ready()
+        with tracing.span("settle") as span:
+            settled = self._settled()
+            span.note(notifications=settled.looked_at)
+        return settled
+
+    def _settled(self) -> _Settled:
+        """Settle a batch without a savepoint or, when anything in it fails, with one for each notification."""
         try:
             return again(lambda: self._settle_batch(_portions, self._settle, _save))
         except ServiceUnavailable:

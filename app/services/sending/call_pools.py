@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from app import tracing
 from app.aws.ses.mailer import EarlyMailer
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome
 from app.services.sending.call_results import Report, Result
@@ -22,6 +23,7 @@ from app.services.sending.render import SealedEmail
 from app.services.sending.response_loop import ResponseLoop
 from app.services.sending.thread_pools import FewThreads, Threads, Work
 from app.store.sending.claims import OpenAttempt
+from app.tracing import Span
 
 log = structlog.get_logger()
 
@@ -158,14 +160,16 @@ class EarlyCalls:
         if stopped is not None:
             order.done(stopped)
             return
-        began = self.call.parts.monotonic()
+        span, began = tracing.span("call", order.sealed_email.request_id), self.call.parts.monotonic()
         begun = self._mailer.begin(envelope, before_waiting=self._threads.give_way)
         if isinstance(begun, Outcome):
-            self._end(order, began, begun)
+            self._end(order, span, began, begun)
         else:
-            self._answers.expect(begun, partial(self._end, order, began))
+            self._answers.expect(begun, partial(self._end, order, span, began))
 
-    def _end(self, order: CallOrder, began: float, outcome: Outcome) -> None:
+    def _end(self, order: CallOrder, span: Span, began: float, outcome: Outcome) -> None:
+        span.note(attempt_id=order.attempt.attempt_id, result=type(outcome).__name__)
+        span.end()
         _guarded(order, lambda: order.done(self.call.end(order.attempt, order.sealed_email, outcome, began=began)))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from app import tracing
 from app.aws.ses.mailer import Mailer
 from app.domain.operating.histograms import ACCEPTED_CALLED, SES_ANSWER
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
@@ -69,7 +70,10 @@ class Call:
         if stopped is not None:
             return stopped
         began = self.parts.monotonic()
-        return self.end(attempt, sealed_email, self._send(ready), began=began)
+        with tracing.span("call", sealed_email.request_id) as span:
+            outcome = self._send(ready)
+            span.note(attempt_id=attempt.attempt_id, result=type(outcome).__name__)
+        return self.end(attempt, sealed_email, outcome, began=began)
 
     def prepare(self, attempt: OpenAttempt, sealed_email: SealedEmail) -> Envelope | Retry | Tripped:
         """The envelope to send, or why there can be none. None of the reasons is the fault of the email.

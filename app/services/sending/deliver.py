@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import tracing
 from app.domain.errors import ServiceUnavailable
 from app.queue import DELIVER, Bells, Lane
 from app.services.sending.call_pools import CallOrder, Calls
@@ -205,9 +206,10 @@ class _Drain:
         token = new_id()
         wishes = [Wanted(lane=lane, limit=limit, lease=parts.limits.lease, token=token) for lane in self._lanes]
         parts.recorder.claim(token)
-        with parts.database.transaction() as connection:
+        with tracing.span("claim") as span, parts.database.transaction() as connection:
             claim = claim_in_turn(connection, wishes)
             found = drafts.drafts(connection, {one.recipient.email_id for one in claim.emails})
+            span.note(claimed=len(claim.emails), suppressed=len(claim.suppressed))
         sealed = {one.id: SealedEmail(one, parts.key_ring, links=parts.links) for one in found}
         return claim, [
             CallOrder(one, sealed[one.recipient.email_id], claimed_at, self._reports) for one in claim.emails

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
+from app import tracing
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Refused, Retry, Throttled, Tripped
 from app.domain.sending.state_machine import Event, TransitionFacts
@@ -58,7 +59,9 @@ class Record:
 
         Raises `ServiceUnavailable` when the database is away; nothing is written.
         """
-        again(lambda: self._write(reports))
+        with tracing.span("record") as span:
+            span.note(reports=len(reports))
+            again(lambda: self._write(reports))
 
     def _write(self, reports: Sequence[Report]) -> None:
         with self._database.transaction() as connection:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app import tracing
 from app.domain.suppression.rules import decisive, scopes_around
 from app.services.coalesce import Combine
 from app.store.engine.database import Database
@@ -44,10 +45,13 @@ class Gate:
         suppressed, and nothing may be sent.
         """
         names = {one: self._names(one.key) for one in addressees}
-        hits = self._hint(frozenset(name for each in names.values() for name in each))
-        if hits is not None:
-            names = {one: each for one, each in names.items() if not hits.isdisjoint(each)}
-        return self._listed(names) if names else {}
+        with tracing.span("gate") as span:
+            hits = self._hint(frozenset(name for each in names.values() for name in each))
+            if hits is not None:
+                names = {one: each for one, each in names.items() if not hits.isdisjoint(each)}
+            found = self._listed(names) if names else {}
+            span.note(recipients=len(addressees), suppressed=len(found))
+        return found
 
     def listed(self, addressees: Sequence[Addressee]) -> dict[Addressee, Suppression]:
         """As `suppressed`, but from SQL alone, without Redis: one statement for up to 1,600 addresses."""

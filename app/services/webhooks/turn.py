@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import tracing
 from app.domain.operating.histograms import ENDPOINT_ANSWER, EVENT_TAKEN
 from app.domain.webhooks.formats import EndpointFormat
 from app.domain.webhooks.post_result import PostResult
@@ -213,7 +214,10 @@ class Turn:
             secrets=batch.secrets, message_id=str(due.message_id), timestamp=int(now.timestamp()), body=body
         )
         headers = {"Content-Type": "application/json", **signed}
-        called = Called(due, self._parts.poster(self._endpoint.format).post(self._endpoint.url, headers, body))
+        poster = self._parts.poster(self._endpoint.format)
+        with tracing.span("webhook") as span:
+            called = Called(due, poster.post(self._endpoint.url, headers, body))
+            span.note(message_id=due.message_id, status=called.result.status)
         self._observe(called, began=now)
         return self._noticed(called)
 

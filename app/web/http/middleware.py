@@ -9,6 +9,7 @@ import structlog
 from flask import Flask, Response, g, request
 from uuid_utils.compat import uuid7
 
+from app import tracing
 from app.domain.errors import Allowance
 from app.telemetry import LogEvent
 from app.web.http.context import current_in_progress
@@ -38,9 +39,13 @@ def register(app: Flask, *, secure: bool) -> None:
 def _begin() -> None:
     current_in_progress().leave()
     g.started = time.perf_counter()
-    g.request_id = str(uuid7())
+    request_id = uuid7()
+    g.request_id = str(request_id)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    route = request.url_rule.rule if request.url_rule else None
+    g.span = tracing.request(f"{request.method} {route}" if route else "no route", request_id)
+    g.span.note(method=request.method, route=route)
 
 
 def _finish(response: Response) -> Response:
@@ -54,6 +59,8 @@ def _finish(response: Response) -> Response:
         status=response.status_code,
         ms=round(1000 * (time.perf_counter() - g.started), 1),
     )
+    g.span.note(status=response.status_code)
+    g.span.end()
     return response
 
 

@@ -260,7 +260,7 @@ MUTANTS: Final = (
         name="the gate passes everything while Redis is away",
         file="app/services/suppression/gate.py",
         edits=(
-            ("return self._listed(names) if names else {}", "return self._listed(names) if names and hits else {}"),
+            ("found = self._listed(names) if names else {}", "found = self._listed(names) if names and hits else {}"),
         ),
         killed_by=f"{_GATE}::test_without_redis_the_same_recipients_are_reached[sqlite]",
     ),

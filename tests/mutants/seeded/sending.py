@@ -221,13 +221,10 @@ OF_THE_CALL: Final = (
         file="app/services/sending/deliver.py",
         edits=(
             (
+                '        with tracing.span("claim") as span, parts.database.transaction() as connection:\n',
                 (
-                    "        with parts.database.transaction() as connection:\n"
-                    "            claim = claim_in_turn(connection, wishes)\n"
-                ),
-                (
-                    "        with suppress(ServiceUnavailable), parts.database.transaction() as connection:\n"
-                    "            claim = claim_in_turn(connection, wishes)\n"
+                    '        with suppress(ServiceUnavailable), tracing.span("claim") as span, '
+                    "parts.database.transaction() as connection:\n"
                 ),
             ),
             (

@@ -66,6 +66,18 @@ OF_ACCEPTING: Final = (
         killed_by=f"{_REQUEST_ID}::test_the_worker_says_what_a_call_came_to_under_the_id[sqlite]",
     ),
     Mutant(
+        name="a call to SES is not in the trace of its request",
+        file="app/services/sending/call_pools.py",
+        edits=(('tracing.span("call", order.sealed_email.request_id)', 'tracing.span("call")'),),
+        killed_by="tests/integration/house/test_traces.py::test_the_way_of_an_email_is_traced[early]",
+    ),
+    Mutant(
+        name="a span holds what the log may not",
+        file="app/open_telemetry.py",
+        edits=(('redact(None, "", {', "dict({"),),
+        killed_by="tests/unit/operating/test_tracing.py::test_a_span_is_held_to_the_rules_of_the_log",
+    ),
+    Mutant(
         name="an idempotency key is not bound to its request",
         file="app/services/submission/accept.py",
         edits=(("if not idempotency.is_of(earlier.fingerprint):", "if not earlier.fingerprint:"),),

@@ -10,6 +10,7 @@ from tests.support.house.sources import CHECKOUT, OURS, functions, imports, sour
 PROSE = (
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "deploy", ".ci", ".env.example",
     "pyproject.toml", "requirements.in", "requirements.txt", "requirements-dev.in", "requirements-dev.txt",
+    "requirements-otel.in", "requirements-otel.txt",
 )  # fmt: skip
 TEXT_SUFFIXES = {
     ".py",

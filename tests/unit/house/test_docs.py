@@ -49,6 +49,7 @@ NO_SETTINGS |= {"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_CA_B
 NO_SETTINGS |= {"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"}  # of every program
 NO_SETTINGS |= {"POSTERN_ENV_FILE"}  # where settings are
 NO_SETTINGS |= {"EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD"}  # Django's own
+NO_SETTINGS |= {"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TIMEOUT"}  # OpenTelemetry's own
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 POSTERN = re.compile(r"\./postern ([a-z]+)(?: ([a-z]+)(?![@\w]))?")
 LOGGING = re.compile(r"_?log\.(debug|info|warning|error|exception|critical)")

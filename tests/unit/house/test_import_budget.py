@@ -43,6 +43,12 @@ def test_only_the_web_imports_its_libraries(entrance: str) -> None:
     assert imported_by(entrance) & ({"app.web"} | ONLY_FOR_THE_WEB) == set()
 
 
+@pytest.mark.parametrize("entrance", ["wsgi", "worker.celery", "app.smtp.__main__"])
+def test_opentelemetry_is_imported_only_where_traces_are_on(entrance: str) -> None:
+    """Its adapter is found by name, once an endpoint is set. Without one, it need not even be installed."""
+    assert imported_by(entrance) & {"opentelemetry", "app.open_telemetry"} == set()
+
+
 def test_help_is_printed_without_an_import_of_ours() -> None:
     """`./postern --help` answers from a file, before anything is installed or imported."""
     assert imported_by("postern") & NOT_FOR_THE_LAUNCHER == set()

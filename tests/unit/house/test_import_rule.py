@@ -12,7 +12,7 @@ from tests.support.house.sources import CHECKOUT, Source, imports, sources
 # all below it. A file directly in app/ counts as a folder of its own. The order of the areas is that of
 # docs/adr/0001-layers-and-one-composition-root.md.
 DOMAIN, STORE = "app.domain.*", {"app.domain.*", "app.store.*"}
-MACHINERY = {"app.queue", "app.telemetry", "app.version"}
+MACHINERY = {"app.queue", "app.telemetry", "app.tracing", "app.version"}
 HELPERS = {DOMAIN, "app.store.*", "app.aws.*", *MACHINERY}
 """What every area of the services may import, and the files directly in services/ that all areas share."""
 IN_SERVICES = {*HELPERS, "app.services"}
@@ -33,6 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.broker_url": {"app.store.engine"},
     "app.queue": {"app.broker_url", "app.store.engine"},
     "app.telemetry": set(),
+    "app.tracing": set(),
+    "app.open_telemetry": {"app.telemetry", "app.tracing"},
     "app.version": set(),
     "app.domain": set(),
     "app.domain.message": {"app.domain"},
@@ -157,7 +159,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.tutorial": MEASURING,
     "config": CONFIG_PARTS,
     **{part: set() for part in CONFIG_PARTS},
-    "wsgi": {"app.telemetry", "app.web", "app.wiring", "config"},
+    "wsgi": {"app.telemetry", "app.tracing", "app.web", "app.wiring", "config"},
 }
 OURS = {
     "app",
