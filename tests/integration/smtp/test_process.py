@@ -5,9 +5,13 @@ import signal
 import smtplib
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from app.cli.local.children.port_checks import free_port, greets
+from app.domain.operating.histograms import DATABASE, read
+from app.store.engine.database import Database
+from app.store.operating import tallies
 from tests.support.gateway.gateways import SECRET_KEY
 from tests.support.servers.cli import command, surroundings
 from tests.support.smtp.doors import until
@@ -24,7 +28,10 @@ def test_the_process_names_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_it_ends_with_sigterm(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:
-    """The command becomes the door: it ends with status 0, after a 421 to its client, and with lines of JSON."""
+    """The command becomes the door: it ends with status 0, after a 421 to its client, and with lines of JSON.
+
+    How long its transactions took is written then.
+    """
     port = free_port()
     environment = surroundings(
         SECRET_KEYS=SECRET_KEY,
@@ -41,3 +48,5 @@ def test_it_ends_with_sigterm(tmp_path: Path, migrated_sqlite_url: str, redis_ur
         _, log = process.communicate(timeout=30)
     assert process.returncode == 0
     assert [json.loads(line)["event"] for line in log.splitlines()][-1] == "smtp_closed"
+    with closing(Database(migrated_sqlite_url)) as database, database.reading() as connection:
+        assert read(tallies.totals(connection), DATABASE)["smtp"].up_to[-1][1] > 0
