@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.sending.trying import TEST_LANE
 from app.queue import Lane
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
@@ -59,7 +60,7 @@ class Crew:
             self._start("liveness", self._check_liveness, self._broker_liveness.pause_s)
         self._pollers = QueuePollers(gateway.queue_intakes)
 
-    def drain(self, lane: Lane) -> None:
+    def drain(self, lane: str) -> None:
         """Answer a bell of this lane."""
         with self._called(), self._working:
             more = self.gateway.deliver.drain(lane).more
@@ -155,7 +156,7 @@ class Crew:
         if not self._working.acquire(blocking=False):
             return
         try:
-            more = [self.gateway.deliver.drain(lane).more for lane in Lane]
+            more = [self.gateway.deliver.drain(lane).more for lane in (*Lane, TEST_LANE)]
             self.gateway.settle.drain()
         finally:
             self._working.release()

@@ -13,7 +13,8 @@ from typing import Final
 import structlog
 
 from app.aws.ses.mailer import Mailer
-from app.domain.sending.call_outcome import Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
+from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
+from app.domain.sending.trying import message_id_of
 from app.services.sending.call_results import NotCalled, Result, noted
 from app.services.sending.last_look import LastLook, Refusal
 from app.services.sending.render import SealedEmail
@@ -94,13 +95,16 @@ class Call:
             log.exception("last_look_failed")
             return [_look_failed(error)] * len(emails)
 
-    def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | None:
-        """Note that the call begins now, or return why it must not."""
+    def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | Outcome | None:
+        """Note that the call begins now. None: SES is to be called; else the result, for which it is not.
+
+        That is why the call must not begin, or of a test email the answer that SES would have given.
+        """
         if self.parts.monotonic() - claimed_at > self.parts.fence_s:
             return NotCalled("The worker was held up for too long after it had claimed the email.")
         if not self._noted(lambda: self.parts.recorder.start(attempt.attempt_id)):
             return NotCalled("The call could not be noted before it began.")
-        return None
+        return self.end(attempt, Accepted(message_id_of(attempt.attempt_id))) if attempt.recipient.is_test else None
 
     def end(self, attempt: OpenAttempt, outcome: Outcome) -> Outcome:
         """Note the outcome of the call."""

@@ -12,6 +12,7 @@ from app.domain.feedback.rejections import Reason
 from app.domain.reporting.counted import Counted
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.domain.users.roles import Role
@@ -82,7 +83,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "daily_counts.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "daily_counts.what": frozenset(Counted),
     "database_server.identity": frozenset({"1" * 20 + "/FFFFFFFF"}),
-    "emails.lane": frozenset(Lane),
+    "emails.lane": frozenset({*Lane, TEST_LANE}),
     "emails.on_unconfirmed": frozenset(OnUnconfirmed),
     "events.dedup": frozenset({"0" * 32}),
     "events.type": frozenset(EventType),
@@ -96,7 +97,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "peppers.purpose": frozenset({"pseudonyms"}),
     "recipients.cause": frozenset(BounceCause),
     "recipients.kind": frozenset({"to", "cc", "bcc"}),
-    "recipients.lane": frozenset(Lane),
+    "recipients.lane": frozenset({*Lane, TEST_LANE}),
     "recipients.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "recipients.pseudonym": frozenset({"#" + "0" * 22}),
     "recipients.state": frozenset(State),
