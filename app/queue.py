@@ -13,6 +13,7 @@ from celery import Celery
 from redis import Redis
 
 from app.broker_url import celery_url, connection_patience_s, tls_options, transport_options
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.redis import RedisBreaker, ask
 
 BELL_LASTS_MS = 5000
@@ -59,6 +60,16 @@ class Bell:
 DELIVER = {
     lane: Bell(name=f"deliver:{lane}", task=Task.DELIVER, queue=Queue(lane.value), args=(lane.value,)) for lane in Lane
 }
+DELIVER_TESTS = Bell(
+    name=f"deliver:{TEST_LANE}", task=Task.DELIVER, queue=Queue(Lane.TRANSACTIONAL.value), args=(TEST_LANE,)
+)
+
+
+def deliver_bell(lane: str) -> Bell:
+    """The bell of a lane, also of that of test email. Raises `ValueError` for another word."""
+    return DELIVER_TESTS if lane == TEST_LANE else DELIVER[Lane(lane)]
+
+
 SETTLE = Bell(name="settle", task=Task.SETTLE, queue=Queue.FEEDBACK)
 WEBHOOKS = Bell(name="webhooks", task=Task.WEBHOOKS, queue=Queue.WEBHOOKS)
 SES_REMOVALS = Bell(name="ses_removals", task=Task.UPKEEP, queue=Queue.UPKEEP, args=("ses_removals",))

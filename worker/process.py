@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.sending.trying import TEST_LANE
 from app.queue import Lane
 from app.services.operating.sweep_intervals import EVERY_S
 from app.services.operating.upkeep import Sweep
@@ -60,7 +61,7 @@ class Crew:
         self._pollers = QueuePollers(gateway.queue_intakes)
         gateway.write_timings.start()
 
-    def drain(self, lane: Lane) -> None:
+    def drain(self, lane: str) -> None:
         """Answer a bell of this lane."""
         with self._called(), self._working:
             more = self.gateway.deliver.drain(lane).more
@@ -156,7 +157,7 @@ class Crew:
         if not self._working.acquire(blocking=False):
             return
         try:
-            more = [self.gateway.deliver.drain(lane).more for lane in Lane]
+            more = [self.gateway.deliver.drain(lane).more for lane in (*Lane, TEST_LANE)]
             self.gateway.settle.drain()
         finally:
             self._working.release()

@@ -5,7 +5,7 @@ They use the crew of their process; the work itself is in `app.services`.
 
 from celery import Celery
 
-from app.queue import Lane, Task
+from app.queue import Task
 from app.services.operating.upkeep import Sweep
 from worker.process import Crew
 
@@ -44,7 +44,7 @@ def register(celery: Celery) -> None:
 
 def deliver(lane: str) -> None:
     """Send what is due in this lane."""
-    crew.here.drain(Lane(lane))
+    crew.here.drain(lane)
 
 
 def settle() -> None:

@@ -1,5 +1,6 @@
 """What the filters of lists and counts name: the application that owns the rows, an address, a mailbox provider."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -8,12 +9,26 @@ from app.domain.apps.callers import Caller
 from app.domain.errors import Fault, RestrictedApiKey, ValidationFailed
 from app.domain.feedback.providers import PROVIDERS
 from app.domain.message.address import InvalidAddress, parse_address
+from app.domain.sending.trying import TEST_LANE, Mode
 from app.store.apps import apps
+from app.store.submission.email_filter import Filter
 
 
 def owner(caller: Caller) -> UUID | None:
     """The application whose rows the caller sees; None for an administrator, who sees those of all."""
     return None if caller.is_admin else caller.app_id
+
+
+def seen_by(caller: Caller, wanted: Filter) -> Filter:
+    """The filter, for the email that the caller sees: of its mode, and for an administrator of both."""
+    return wanted if caller.is_admin else of_mode(caller, wanted)
+
+
+def of_mode(caller: Caller, wanted: Filter) -> Filter:
+    """The filter, for the email of the caller's mode."""
+    if caller.mode is Mode.LIVE:
+        return replace(wanted, without_lane=TEST_LANE)
+    return replace(wanted, lane=TEST_LANE, due_in=(TEST_LANE,) if wanted.due_in else ())
 
 
 def app_filter(connection: Connection, caller: Caller, app: str | None) -> UUID | None:

@@ -42,10 +42,13 @@ def note_moves(
 ) -> None:
     """Note the moves, the recipients of the emails that were added, and how many bounces of each type and cause.
 
+    Endpoints hear of test email, too. It is not counted.
     Call it last, and once in a transaction: it locks counts until the transaction ends.
     """
     pairs = [(one.before, one.after) for one in moves]
     tell(connection, [*of_moves(pairs), *of_added(added)])
+    pairs = [(before, after) for before, after in pairs if not after.is_test]
+    added = [email for email in added if not email.is_test]
     counts.add(connection, changes_of(pairs))
     if added:
         hours = counts.hours_of_new(connection, [one.id for email in added for one in email.recipients])

@@ -137,7 +137,7 @@ def create_arguments(parser: ArgumentParser) -> None:
         "--kind",
         choices=list(map(str, KeyKind)),
         default="live",
-        help="team: it writes only to the team; default: live",
+        help="team: it writes only to the team; test: nothing is sent; default: live",
     )
     add("--scope", action="append", choices=[scope.value for scope in Scope], help="default: emails:send, emails:read")
     add(

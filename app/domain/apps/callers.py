@@ -9,6 +9,7 @@ from app.domain.apps.key_kinds import KeyKind
 from app.domain.apps.limits import Limits
 from app.domain.errors import RestrictedApiKey
 from app.domain.message.address import parse_address
+from app.domain.sending.trying import TEST_LANE, Mode
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 
 DEFAULT_STREAM: Final = "default"
@@ -79,6 +80,24 @@ class Caller:
         """Raise `RestrictedApiKey` unless the caller has the scope."""
         if not self.may(scope):
             raise RestrictedApiKey(f"This key lacks the scope {scope}.")
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of its email."""
+        return Mode.TEST if self.kind is KeyKind.TEST else Mode.LIVE
+
+    def lane_of(self, wanted: str | None) -> str:
+        """The lane of its email that names this one, or none."""
+        return TEST_LANE if self.mode is Mode.TEST else wanted or self.default_lane
+
+    def sees(self, lane: str) -> bool:
+        """Whether it sees its application's email in this lane: of its own mode, and an administrator of both."""
+        return self.is_admin or Mode.of(lane) is self.mode
+
+    def require_live(self) -> None:
+        """Raise `RestrictedApiKey` for a test key."""
+        if self.mode is Mode.TEST:
+            raise RestrictedApiKey("A test key tries email only: this needs a live key.")
 
     def may_send_as(self, key: str) -> bool:
         """Whether the application may use this From address, given as its normalised key `local@domain`."""

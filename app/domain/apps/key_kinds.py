@@ -5,10 +5,14 @@ from typing import Final
 
 
 class KeyKind(StrEnum):
-    """A `live` key writes to every recipient, a `team` key only to those of the team of its application."""
+    """A `live` key writes to every recipient, a `team` key only to those of the team of its application.
+
+    What a `test` key submits goes the whole way except to SES (`app.domain.sending.trying`).
+    """
 
     LIVE = "live"
     TEAM = "team"
+    TEST = "test"
 
     def access_key_id(self, public_id: str) -> str:
         """What a key begins with, and its id at the doors. It shows the kind, unless that is `live`."""

@@ -1,7 +1,7 @@
 """The JSON of an event: `type`, `created_at` and `data`, with the fields of Resend where it has the event.
 
 https://resend.com/docs/webhooks/event-types and the pages of each event. What is ours stands beside them: `recipient`,
-`recipient_id`, `sequence`, `cause`, `reason`, `stream`, `actor` and `reference`.
+`recipient_id`, `sequence`, `cause`, `reason`, `mode`, `stream`, `actor` and `reference`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.feedback.events import Bounce
+from app.domain.sending.trying import Mode
 from app.domain.webhooks.events import WebhookEvent
 
 Json = dict[str, Any]
@@ -26,6 +27,7 @@ class EmailFacts:
     sender_name: str | None
     subject: str | None
     tags: Mapping[str, Any]
+    lane: str
     stream: str
     actor: str | None
     reference: str | None
@@ -74,6 +76,7 @@ def of_email(event: WebhookEvent, facts: EmailFacts) -> Json:
         "sequence": facts.sequence,
         "cause": facts.cause,
         "reason": facts.reason,
+        "mode": Mode.of(facts.lane),
         "stream": facts.stream,
         "actor": facts.actor,
         "reference": facts.reference,

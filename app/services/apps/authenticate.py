@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from app.domain.apps.callers import Caller, Scope, administrator
-from app.domain.apps.key_kinds import ID_PATTERN
+from app.domain.apps.key_kinds import ID_PATTERN, KeyKind
 from app.domain.errors import InvalidApiKey, MissingApiKey, RestrictedApiKey
 from app.services.apps.trusted_keys import TrustedKeys
 from app.store.apps.keys import ApiKey
@@ -77,7 +77,7 @@ def caller_of(key: ApiKey) -> Caller:
         team=key.app.team,
         default_lane=key.app.default_lane,
         default_stream=key.app.default_stream,
-        limits=key.app.limits,
+        limits=None if key.kind is KeyKind.TEST else key.app.limits,
         reason_optional=key.app.reason_optional,
         on_unconfirmed=key.app.on_unconfirmed,
     )

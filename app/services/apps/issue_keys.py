@@ -36,6 +36,13 @@ OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
 _LONGEST_NAME: Final = 100
+_NOT_FOR: Final = {
+    KeyKind.LIVE: frozenset[Scope](),
+    KeyKind.TEAM: frozenset({Scope.ADMIN}),
+    KeyKind.TEST: frozenset({Scope.ADMIN, Scope.SUPPRESSIONS_WRITE, Scope.WEBHOOKS_WRITE, Scope.METRICS_READ}),
+}
+"""The scopes that a key of each kind cannot have: it could issue itself a live key, or change what live email needs."""
+
 _ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
 _UNKNOWN: Final = "There is no such key, or it was revoked before."
 
@@ -93,8 +100,8 @@ class _NewKey:
         """Raise `ValidationFailed` for the first rule that it breaks."""
         if len(self.name) > _LONGEST_NAME or broken_text_rule(self.name):
             raise _invalid("/name", "grammar", f"The name of a key is one line of at most {_LONGEST_NAME} characters.")
-        if self.kind is not KeyKind.LIVE and Scope.ADMIN in self.scopes:
-            raise _invalid("/scopes", "not_of_this_kind", "The scope admin is for live keys: it could issue one.")
+        if refused := sorted(self.scopes & _NOT_FOR[self.kind]):
+            raise _invalid("/scopes", "not_of_this_kind", f"A {self.kind} key cannot have {', '.join(refused)}.")
         if self.expires_at is not None and self.expires_at <= now:
             raise _invalid("/expires_at", "in_the_past", "The key would have expired already.")
 

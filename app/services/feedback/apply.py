@@ -118,7 +118,8 @@ class Conclude:
             recipient = _about(one.received, ends.moved) or _about(one.received, rows)
             effect = self._apply(connection, one, recipient, bounces)
             ends.incidents.extend(refusals.noted(one))
-            if one.event.id in fresh and one.received.ses_event.bounce is not None and one.cause is not None:
+            counts = recipient is None or not recipient.is_test
+            if counts and one.event.id in fresh and one.received.ses_event.bounce is not None and one.cause is not None:
                 ends.bounces[BOUNCE, f"{one.received.ses_event.bounce.type}/{one.cause}"] += 1
             if one.event.id in fresh:
                 ends.deliveries_s.extend(_delivery_s(one.received.ses_event))

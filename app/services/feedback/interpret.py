@@ -91,8 +91,11 @@ def blamed(ses_event: SesEvent, recipient: Recipient | None) -> Address | None:
     """The address that the event is about.
 
     SES reports a DSN's Final-Recipient. For a forwarded email that is an address that we never sent to: then it is the
-    one address that we did send to. With several of those, it is None.
+    one address that we did send to. With several of those, it is None. It is None of a test email, too: only email that
+    was sent is evidence about an address.
     """
+    if recipient is not None and recipient.is_test:
+        return None
     reported = read_named(ses_event.recipient) if ses_event.recipient else None
     mailed = _mailed(ses_event, recipient)
     if reported is None or any(one.key == reported.key for one in mailed):

@@ -14,7 +14,8 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.sending.state_machine import CLAIMABLE, Event, State, TransitionFacts
-from app.queue import DELIVER, SETTLE, WEBHOOKS, Bells, Lane
+from app.domain.sending.trying import TEST_LANE
+from app.queue import SETTLE, WEBHOOKS, Bells, Lane, deliver_bell
 from app.services.account.sync_list import Sync
 from app.services.apps.watch_budgets import WatchBudgets
 from app.services.isolation import each_apart, save_isolated
@@ -142,10 +143,10 @@ class Upkeep:
     def ring_bells(self) -> int:
         """Ring for lanes with due email, due notifications and due webhooks, also those that were put off."""
         with self._database.reading() as connection:
-            lanes = [lane for lane in Lane if claims.has_due_email(connection, lane)]
+            lanes = [lane for lane in (*Lane, TEST_LANE) if claims.has_due_email(connection, lane)]
             notifications_wait = notifications.has_due(connection)
             events_wait = endpoints.has_due(connection)
-        bells = [DELIVER[lane] for lane in lanes]
+        bells = list(dict.fromkeys(map(deliver_bell, lanes)))
         bells += [SETTLE] if notifications_wait else []
         bells += [WEBHOOKS] if events_wait else []
         return sum(self._bells.ring(bell) for bell in bells)

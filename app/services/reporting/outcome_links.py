@@ -68,6 +68,7 @@ class OutcomeLinks:
         Raises `ValidationFailed`, and `RestrictedApiKey` for the name of another's application.
         """
         caller.require(Scope.EMAILS_READ)
+        caller.require_live()
         if self._base is None:
             raise _invalid("", "public_url", RULE)
         if wish.title is not None and (not 0 < len(wish.title) <= _LONGEST_TITLE or broken_text_rule(wish.title)):
@@ -92,6 +93,7 @@ class OutcomeLinks:
     def all(self, caller: Caller, page: Page) -> Paged[LinkView]:
         """The links, newest first, also those that have ended."""
         caller.require(Scope.EMAILS_READ)
+        caller.require_live()
         with self._database.reading() as connection:
             rows = outcome_links.page(
                 connection, app_id=owner(caller), limit=page.limit + 1, after=page.after, before=page.before
@@ -101,12 +103,14 @@ class OutcomeLinks:
     def find(self, caller: Caller, link_id: UUID) -> LinkView:
         """One link. Raises `NotFound`, also for another application's."""
         caller.require(Scope.EMAILS_READ)
+        caller.require_live()
         with self._database.reading() as connection:
             return self._view(_found(connection, caller, link_id))
 
     def revoke(self, caller: Caller, link_id: UUID, *, reason: str | None = None) -> LinkView:
         """End a link for good; one that was revoked stays so. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
+        caller.require_live()
         with self._database.transaction() as connection:
             if _found(connection, caller, link_id).revoked_at is None:
                 outcome_links.revoke(connection, link_id)

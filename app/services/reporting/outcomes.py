@@ -1,5 +1,6 @@
 """What became of the emails that pass a filter, recipient by recipient: in pages, as a file, and in numbers.
 
+It is that of live email, for administrators too; a test key asks what became of test email.
 A page takes its recipients from a page of emails. What a condition of SQL cannot tell, such as a mistyped address, is
 decided for each recipient that was read. It changes nothing.
 """
@@ -32,7 +33,7 @@ from app.domain.reporting.outcomes import (
 )
 from app.domain.sending.state_machine import State
 from app.domain.suppression.rules import Origin
-from app.services.list_filters import app_filter, key_filter, owner
+from app.services.list_filters import app_filter, key_filter, of_mode, owner
 from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database
 from app.store.reporting import outcome_pages
@@ -176,7 +177,7 @@ class Outcomes:
 
 def _wanted(connection: Connection, caller: Caller, wanted: OutcomeFilter) -> _Wanted:
     key = key_filter(wanted.email, "/email") if wanted.email else None
-    every = Filter(
+    asked = Filter(
         app_id=app_filter(connection, caller, wanted.app),
         key=key,
         actor=wanted.actor,
@@ -186,6 +187,7 @@ def _wanted(connection: Connection, caller: Caller, wanted: OutcomeFilter) -> _W
         since=wanted.since,
         until=wanted.until,
     )
+    every = of_mode(caller, asked)
     if wanted.kinds or wanted.causes:
         conditions = behind(wanted.kinds, wanted.causes)
         filters = tuple(replace(every, states=one.states, causes=frozenset(one.bounces)) for one in conditions)

@@ -16,6 +16,7 @@ from app import tracing
 from app.aws.ses.mailer import Mailer
 from app.domain.operating.histograms import ACCEPTED_CALLED, SES_ANSWER
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Envelope, Outcome, Retry, Throttled, Tripped
+from app.domain.sending.trying import message_id_of
 from app.services.sending.call_results import NotCalled, Result, noted
 from app.services.sending.last_look import LastLook, Refusal
 from app.services.sending.render import SealedEmail
@@ -102,13 +103,18 @@ class Call:
             log.exception("last_look_failed")
             return [_look_failed(error)] * len(emails)
 
-    def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | None:
-        """Note that the call begins now, or return why it must not."""
+    def start(self, attempt: OpenAttempt, *, claimed_at: float) -> NotCalled | Outcome | None:
+        """Note that the call begins now. None: SES is to be called; else the result, for which it is not.
+
+        That is why the call must not begin, or of a test email the answer that SES would have given.
+        """
         if self.parts.monotonic() - claimed_at > self.parts.fence_s:
             return NotCalled("The worker was held up for too long after it had claimed the email.")
         if not self._noted(lambda: self.parts.recorder.start(attempt.attempt_id)):
             return NotCalled("The call could not be noted before it began.")
-        return None
+        if not attempt.recipient.is_test:
+            return None
+        return self._answered(attempt, Accepted(message_id_of(attempt.attempt_id)))
 
     def end(self, attempt: OpenAttempt, sealed_email: SealedEmail, outcome: Outcome, *, began: float) -> Outcome:
         """Note the outcome of the call, and how long it took since `began`, a time of `parts.monotonic`."""
@@ -117,6 +123,9 @@ class Call:
         if isinstance(outcome, Accepted):
             claimed_at, lane = attempt.recipient.updated_at, attempt.recipient.lane
             timings.observe(ACCEPTED_CALLED, (claimed_at - sealed_email.waits_since).total_seconds(), lane)
+        return self._answered(attempt, outcome)
+
+    def _answered(self, attempt: OpenAttempt, outcome: Outcome) -> Outcome:
         self._noted(lambda: self.parts.recorder.answer(attempt.attempt_id, noted(outcome)))
         if isinstance(outcome, Throttled):
             self.parts.pace.brake(_BRAKE_S)

@@ -41,7 +41,7 @@ def move_circuits(connection: Connection, reports: Sequence[Report], *, are_open
 def _proven(report: Report) -> frozenset[str]:
     """The circuits whose cause this result proves to be over."""
     match report.result:
-        case Accepted():
+        case Accepted() if not report.attempt.recipient.is_test:
             recipient = report.attempt.recipient
             return circuits.OF_EVERYBODY | {f"sender:{recipient.sender_domain}", f"stream:{recipient.scope}"}
         case Throttled() | Refused() | Retry(_, "ses_answer_unknown" | "ses_sandbox"):

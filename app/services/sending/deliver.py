@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import tracing
 from app.domain.errors import ServiceUnavailable
-from app.queue import DELIVER, Bells, Lane
+from app.domain.sending.trying import TEST_LANE
+from app.queue import Bell, Bells, Lane, deliver_bell
 from app.services.sending.call_pools import CallOrder, Calls
 from app.services.sending.call_results import NotCalled, Report
 from app.services.sending.claim_order import claim_in_turn
@@ -30,7 +31,7 @@ from app.store.engine.ids import new_id
 from app.store.sending import drafts
 from app.store.sending.claims import Claim, Wanted
 from app.store.sending.flight_recorder import FlightRecorder
-from app.store.sending.send_rate import Pace
+from app.store.sending.send_rate import Grant, Pace
 from app.store.submission.sealing import KeyRing
 
 log = structlog.get_logger()
@@ -86,17 +87,19 @@ class Deliver:
         self.parts = parts
         self._stopping = threading.Event()
 
-    def drain(self, lane: Lane) -> Drained:
+    def drain(self, lane: str) -> Drained:
         """Send due email of the lane until none is left or a few seconds have passed. Ring if any is left.
 
-        `bulk` never holds up `transactional`: a drain of `bulk` first claims what is due in `transactional`.
+        `bulk` never holds up `transactional`: a drain of `bulk` first claims what is due in `transactional`. Raises
+        `ValueError` for what is no lane.
         """
-        drain = _Drain(self.parts, lane, self._stopping)
+        bell = deliver_bell(lane)
+        drain = _Drain(self.parts, lane, bell, self._stopping)
         drained = drain.run()
         if drain.all_known:
             self.parts.recorder.forget()
         if drained.more:
-            self.parts.bells.ring(DELIVER[lane])
+            self.parts.bells.ring(bell)
         if drained.reported or drained.suppressed:
             log.info("drained", lane=lane, reported=drained.reported, suppressed=drained.suppressed, more=drained.more)
         return drained
@@ -115,12 +118,13 @@ class Deliver:
 class _Drain:
     """One drain: what is in flight, what has come back, and when to stop claiming."""
 
-    def __init__(self, parts: DrainParts, lane: Lane, stopping: threading.Event) -> None:
+    def __init__(self, parts: DrainParts, lane: str, bell: Bell, stopping: threading.Event) -> None:
         self._parts = parts
-        self._lane = lane
-        self._unanswered: str | None = parts.bells.answering(DELIVER[lane])
+        self._bell = bell
+        self._unanswered: str | None = parts.bells.answering(bell)
         self._others_called = False
-        self._lanes = (Lane.TRANSACTIONAL,) if lane is Lane.TRANSACTIONAL else (Lane.TRANSACTIONAL, Lane.BULK)
+        self._lanes = (Lane.TRANSACTIONAL, Lane.BULK) if lane == Lane.BULK else (lane,)
+        self._calls_ses = lane != TEST_LANE
         self._stopping = stopping
         self._reports: SimpleQueue[Report] = SimpleQueue()
         self._in_flight = 0
@@ -140,7 +144,7 @@ class _Drain:
             raise
         finally:
             if self._unanswered is not None:
-                self._parts.bells.answered(DELIVER[self._lane])
+                self._parts.bells.answered(self._bell)
             if not self.all_known:
                 self._wait_for_calls()
                 self._parts.recorder.hand_over()
@@ -168,15 +172,14 @@ class _Drain:
         """
         if not self._in_flight or not self.all_known or self._is_over(began, _GOES_ON_S):
             return False
-        return self._parts.bells.any_rung(DELIVER[lane] for lane in self._lanes)
+        return self._parts.bells.any_rung(map(deliver_bell, self._lanes))
 
     def _top_up(self) -> bool:
         """Claim as much as threads and send rate allow. False when nothing more can be claimed."""
         parts = self._parts
         room = min(parts.limits.batch, 2 * parts.limits.threads - self._in_flight)
         try:
-            grant = parts.pace.reserve(room, rate=parts.rate(), clears=self._unanswered)
-            self._unanswered = None
+            grant = self._grant(room)
             if grant.count == 0:
                 self._wait(grant.wait_s)
                 return True
@@ -191,14 +194,28 @@ class _Drain:
             self._let_others_join()
         self._in_flight += len(orders)
         parts.calls.make(orders)
-        parts.pace.give_back(grant.count - len(claim.emails))
+        if self._calls_ses:
+            parts.pace.give_back(grant.count - len(claim.emails))
         return not claim.dry
+
+    def _grant(self, room: int) -> Grant:
+        """How many may be claimed: as many as the send rate allows, of test email as many as there is room for.
+
+        With the first grant the bell is answered, before anything is claimed.
+        """
+        if self._calls_ses:
+            grant = self._parts.pace.reserve(room, rate=self._parts.rate(), clears=self._unanswered)
+        else:
+            self._parts.bells.answered(self._bell)
+            grant = Grant(room)
+        self._unanswered = None
+        return grant
 
     def _let_others_join(self) -> None:
         """Ring once more when this process cannot hold all. The bell wakes an idle process, which may do the same."""
         if not self._others_called:
             self._others_called = True
-            self._parts.bells.ring(DELIVER[self._lane])
+            self._parts.bells.ring(self._bell)
 
     def _claim(self, limit: int) -> tuple[Claim, list[CallOrder]]:
         """Claim, and read the claimed emails in the same transaction: none is claimed that cannot be read."""

@@ -5,7 +5,7 @@ is written no matter which claim holds the lease by then (T4); everything else o
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -14,17 +14,23 @@ import structlog
 from sqlalchemy import Connection
 
 from app import tracing
+from app.aws.events.pretended import event_json, happenings_at
+from app.aws.sns.verifier import SnsType
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.call_outcome import Accepted, Ambiguous, Refused, Retry, Throttled, Tripped
 from app.domain.sending.state_machine import Event, TransitionFacts
+from app.domain.sending.trying import TEST_TOPIC
 from app.services.deadlock_retry import again
 from app.services.isolation import one_by_one
 from app.services.moves import Move, moves_of, note_moves
 from app.services.sending.call_results import FoundSuppressed, NotCalled, Report
 from app.services.sending.circuits import move_circuits
+from app.services.sending.render import RECIPIENT_TAG
 from app.services.sending.transition import advance
 from app.store.engine.database import Database
+from app.store.engine.ids import new_id
 from app.store.feedback import notifications
+from app.store.feedback.notifications import NewNotification
 from app.store.operating import incidents
 from app.store.operating.incidents import Noted
 from app.store.sending import attempts, recipients
@@ -77,6 +83,7 @@ class Record:
             left = [report for report in reports if report.attempt.recipient.id not in written]
             other_moves = self._write_under_lock(connection, left, seen.now)
             attempts.close(connection, [closing(report) for report in reports])
+            notifications.store(connection, [*_pretended([*accepted_moves, *other_moves], seen.now)])
             _note_incidents(connection, reports)
             move_circuits(connection, reports, are_open=seen.circuits_open)
             note_moves(connection, [*accepted_moves, *other_moves])
@@ -150,6 +157,29 @@ class Record:
         """Full jitter: anywhere up to a bound that doubles with each attempt."""
         bound = min(timedelta(seconds=2 ** min(earlier_attempts + 1, 20)), _LONGEST_WAIT)
         return bound * self._jitter()
+
+
+def _pretended(moves: Iterable[Move], now: datetime) -> Iterator[NewNotification]:
+    """What SES would report of the test emails that were accepted just now. It is settled like all notifications."""
+    for move in moves:
+        row = move.after
+        if not row.is_test or row.ses_message_id is None or row.ses_message_id == move.before.ses_message_id:
+            continue
+        for happening in happenings_at(row.key):
+            yield NewNotification(
+                id=new_id(),
+                sns_message_id=f"{row.ses_message_id}-{happening}",
+                topic_arn=TEST_TOPIC,
+                kind=SnsType.NOTIFICATION,
+                raw=event_json(
+                    happening,
+                    ses_message_id=row.ses_message_id,
+                    recipient=row.address,
+                    tags={RECIPIENT_TAG: str(row.id)},
+                    moment=now,
+                ),
+                published_at=now,
+            )
 
 
 def record_isolated(

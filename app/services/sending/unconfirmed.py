@@ -19,7 +19,7 @@ from app.domain.feedback.providers import SIMULATOR
 from app.domain.sending.state_machine import Event, State, TransitionFacts
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed, Peers, verdict
 from app.domain.suppression.rules import scope_of
-from app.queue import DELIVER, Bells, Lane
+from app.queue import Bells, Lane, deliver_bell
 from app.services.isolation import save_isolated, together_or_apart
 from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
@@ -116,7 +116,7 @@ class Reconcile:
                 audit.write(connection, actor=caller.actor, action=event, key=row.key, reason=reason, data=data)
             note_moves(connection, moves_of(rows, moved))
         for lane in {row.lane for row in moved}:
-            self._bells.ring(DELIVER[Lane(lane)])
+            self._bells.ring(deliver_bell(lane))
         return len(moved)
 
     def _next(self, after: Unconfirmed | None) -> tuple[Unconfirmed, ...]:
@@ -154,7 +154,7 @@ class Reconcile:
             added = self._send_canary(connection, waiting, proofs, now)
             note_moves(connection, moves_of(rows, saved), added=added)
         for lane in {row.lane for row in settled}:
-            self._bells.ring(DELIVER[Lane(lane)])
+            self._bells.ring(deliver_bell(lane))
         return len(saved)
 
     def _still_quiet(

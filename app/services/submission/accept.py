@@ -19,7 +19,7 @@ from app.domain.message.raw.reader import RawMessage
 from app.domain.sending.state_machine import first_state
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import scope_of
-from app.queue import DELIVER, Bells, Lane
+from app.queue import Bells, Lane, deliver_bell
 from app.services.apps.streams import check_stream
 from app.services.submission.commit import Entry, Keep
 from app.services.submission.idempotency import Idempotency
@@ -213,7 +213,7 @@ class Accept:
             app_id=caller.app_id,
             stream=_stream(caller, submission),
             scope=scope,
-            lane=submission.lane or caller.default_lane,
+            lane=caller.lane_of(submission.lane),
             sender=sender.address.email,
             sender_name=sender.name,
             sender_domain=sender.address.domain,
@@ -250,7 +250,7 @@ class Accept:
 
     def _ring(self, new: Sequence[NewEmail]) -> None:
         for lane in {email.lane for email in new if email.scheduled_at is None}:
-            self._bells.ring(DELIVER[Lane(lane)])
+            self._bells.ring(deliver_bell(lane))
 
     def _recipient_faults(self, submission: Submission) -> Iterator[Fault]:
         message = submission.message

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, Fault, NotFound, ValidationFailed
 from app.domain.sending.state_machine import Event, TransitionFacts
-from app.queue import DELIVER, Bells, Lane
+from app.queue import Bells, deliver_bell
+from app.services.list_filters import owner
 from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
 from app.store.engine.database import Database, clock
@@ -68,10 +69,11 @@ class Revise:
             emails.reschedule(connection, email_id, scheduled_at=at)
             note_moves(connection, moves_of(rows, moved))
         if at <= now:
-            self._bells.ring(DELIVER[Lane(moved[0].lane)])
+            self._bells.ring(deliver_bell(moved[0].lane))
 
     def _lock(self, connection: Connection, caller: Caller, email_id: UUID) -> dict[UUID, Recipient]:
-        if emails.find(connection, email_id, app_id=None if caller.is_admin else caller.app_id) is None:
+        email = emails.find(connection, email_id, app_id=owner(caller))
+        if email is None or not caller.sees(email.lane):
             raise NotFound("There is no such email.")
         return recipients.lock_of_email(connection, email_id)
 

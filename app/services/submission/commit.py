@@ -113,13 +113,13 @@ class Keep:
 def _is_single(entry: Entry) -> bool:
     """Whether it is one email to one recipient that is due at once, without limits and `supersedes`: most posts are.
 
-    No event of a webhook reports it.
+    No event of a webhook reports it, and it is counted.
     """
     if entry.limits is not None or len(entry.emails) != 1:
         return False
     (email,) = entry.emails
     states = [recipient.state for recipient in email.recipients]
-    return states == [State.QUEUED] and email.supersedes is None
+    return states == [State.QUEUED] and email.supersedes is None and not email.is_test
 
 
 def _single(entry: Entry) -> Single:

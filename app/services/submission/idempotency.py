@@ -9,6 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.apps.callers import Caller
+from app.domain.sending.trying import Mode
+
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
@@ -25,6 +28,11 @@ class Idempotency:
     def is_of(self, remembered: bytes) -> bool:
         """Whether the request with this remembered fingerprint is the same."""
         return remembered in {self.fingerprint, self.as_sent}
+
+
+def key_of_mode(caller: Caller, key: str) -> str:
+    """The key as it is kept: a test must not be taken for the live request that follows it under the same key."""
+    return key if caller.mode is Mode.LIVE else f"test:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def fingerprint(path: str, body: Any) -> bytes:

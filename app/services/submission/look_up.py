@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Fault, NotFound, ValidationFailed
 from app.domain.message.mailboxes import written
@@ -15,7 +17,7 @@ from app.domain.sending.last_event import LAST_EVENTS, Behind, Seen, behind, las
 from app.domain.sending.state_machine import CLAIMABLE, State
 from app.domain.sending.wire_message_id import wire_message_id
 from app.queue import Lane
-from app.services.list_filters import app_filter, key_filter, owner, provider_filter
+from app.services.list_filters import app_filter, key_filter, owner, provider_filter, seen_by
 from app.services.paging import Page, Paged, every_page, paged
 from app.services.reporting.outcomes import outcome_of_recipient
 from app.services.submission.content import content_of, without_content
@@ -130,9 +132,7 @@ class LookUp:
         """One email with its content and recipients. Raises `NotFound`, also for another application's email."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            email = emails.find(connection, email_id, app_id=owner(caller))
-            if email is None:
-                raise NotFound("There is no such email.")
+            email = _found(connection, caller, email_id)
             named = recipients.of_emails(connection, [email_id])[email_id]
             waiting = circuits.all_open(connection)
         explained = tuple(_explained(one, waiting) for one in named)
@@ -143,7 +143,8 @@ class LookUp:
         """Emails without their content, newest first. Raises `ValidationFailed`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            alternatives = _filters(wanted, app_id=app_filter(connection, caller, wanted.app))
+            every = replace(_filter(wanted), app_id=app_filter(connection, caller, wanted.app))
+            alternatives = _alternatives(seen_by(caller, every), wanted)
             rows = email_pages.page(
                 connection, alternatives, limit=page.limit + 1, after=page.after, before=page.before
             )
@@ -164,9 +165,7 @@ class LookUp:
         """Everything that happened to an email, per recipient, oldest first. Raises `NotFound`."""
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
-            email = emails.find(connection, email_id, app_id=owner(caller))
-            if email is None:
-                raise NotFound("There is no such email.")
+            email = _found(connection, caller, email_id)
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
             calls, told = attempts.of_recipients(connection, ids), events.of_recipients(connection, ids)
@@ -188,10 +187,16 @@ def _explained(recipient: Recipient, waiting: tuple[Circuit, ...]) -> Recipient:
     return next((replace(recipient, reason=f"Held back: {one.reason}") for one in concerning), recipient)
 
 
-def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
-    """The filters of the store: an email passes if it passes one of them. Each last event has one of its own."""
-    every = Filter(
-        app_id=app_id,
+def _found(connection: Connection, caller: Caller, email_id: UUID) -> Email:
+    email = emails.find(connection, email_id, app_id=owner(caller))
+    if email is None or not caller.sees(email.lane):
+        raise NotFound("There is no such email.")
+    return email
+
+
+def _filter(wanted: EmailFilter) -> Filter:
+    """The filter of the store, but for the last event."""
+    return Filter(
         key=key_filter(wanted.to, "/to") if wanted.to else None,
         states=_states(wanted),
         causes=frozenset(wanted.causes),
@@ -207,6 +212,10 @@ def _filters(wanted: EmailFilter, *, app_id: UUID | None) -> tuple[Filter, ...]:
         since=wanted.since,
         until=wanted.until,
     )
+
+
+def _alternatives(every: Filter, wanted: EmailFilter) -> tuple[Filter, ...]:
+    """The filters of the store: an email passes if it passes one of them. Each last event has one of its own."""
     if not wanted.last_events:
         return (every,)
     return tuple(_with(every, _behind(word)) for word in dict.fromkeys(wanted.last_events))

@@ -12,7 +12,7 @@ from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import Conflict, NotFound
 from app.domain.privacy.pseudonym import is_pseudonym
 from app.domain.sending.state_machine import Event, State, TransitionFacts
-from app.queue import DELIVER, Bells, Lane
+from app.queue import Bells, deliver_bell
 from app.services.moves import moves_of, note_moves
 from app.services.sending.transition import advance
 from app.store.engine.database import Database, clock
@@ -67,7 +67,7 @@ class ResendFailed:
                 )
             note_moves(connection, moves_of(rows, moved))
         for lane in {row.lane for row in moved}:
-            self._bells.ring(DELIVER[Lane(lane)])
+            self._bells.ring(deliver_bell(lane))
         return len(moved)
 
 

@@ -40,17 +40,17 @@ def supersede(connection: Connection, added: Sequence[NewEmail]) -> Supersession
     """What is canceled because of the emails just added; the recipients are locked, and not written.
 
     Of several emails with one key in `added` the last one stays. Transactions with the same key wait for each other:
-    two that did not see each other's email would both be sent.
+    two that did not see each other's email would both be sent. A test email supersedes test emails only.
     """
-    last = {(email.app_id, email.supersedes): email for email in added if email.supersedes is not None}
+    last = {(email.app_id, email.supersedes, email.is_test): email for email in added if email.supersedes is not None}
     if not last:
         return Supersession()
-    advisory_locks.hold(connection, [f"supersedes {app_id} {key}" for app_id, key in last])
+    advisory_locks.hold(connection, [f"supersedes {app_id} {key}" for app_id, key, _ in last])
     newer = {
         recipient_id: email.id
-        for (app_id, key), email in last.items()
+        for (app_id, key, is_test), email in last.items()
         for recipient_id in emails.recipients_with_key(
-            connection, app_id, key, states=WAITING, newest=_LOOKS_BACK + len(added)
+            connection, app_id, key, is_test=is_test, states=WAITING, newest=_LOOKS_BACK + len(added)
         )
     }
     stay = {recipient.id for email in last.values() for recipient in email.recipients}

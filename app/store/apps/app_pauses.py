@@ -13,8 +13,8 @@ from app.store.tables.core import apps
 
 Json = dict[str, Any]
 
-_BULK = "bulk"
-_COLUMNS = {_BULK: apps.c.bulk_paused_at, "transactional": apps.c.transactional_paused_at}
+_BULK, _OTHERS = "bulk", "transactional"
+_COLUMNS = {_BULK: apps.c.bulk_paused_at, _OTHERS: apps.c.transactional_paused_at}
 LANES = tuple(_COLUMNS)
 """Every lane."""
 
@@ -51,7 +51,7 @@ def goes_on(lane: ColumnElement[str]) -> ColumnElement[bool]:
 
 def is_paused(connection: Connection, app_id: UUID, lane: str) -> bool:
     """Whether this lane of an application is paused."""
-    return connection.scalar(select(_COLUMNS[lane]).where(apps.c.id == app_id)) is not None
+    return connection.scalar(select(_COLUMNS.get(lane, _COLUMNS[_OTHERS])).where(apps.c.id == app_id)) is not None
 
 
 def paused_lanes(connection: Connection) -> tuple[PausedLane, ...]:

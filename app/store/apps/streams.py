@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, and_, literal, select, update
 
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.database import add_once, now
 from app.store.tables.core import apps, emails, recipients, streams
 
@@ -75,7 +76,7 @@ def any_with_links(connection: Connection) -> bool:
 
 
 def subscriber(connection: Connection, recipient_id: UUID) -> Subscriber | None:
-    """The recipient and the stream of their email, whatever happened to the email and its body."""
+    """The recipient and the stream of their email, whatever happened to it and its body. A test email has none."""
     query = (
         select(
             recipients.c.id.label("recipient_id"),
@@ -87,7 +88,7 @@ def subscriber(connection: Connection, recipient_id: UUID) -> Subscriber | None:
         )
         .join(emails, emails.c.id == recipients.c.email_id)
         .outerjoin(streams, and_(streams.c.app_id == emails.c.app_id, streams.c.name == emails.c.stream))
-        .where(recipients.c.id == recipient_id)
+        .where(recipients.c.id == recipient_id, recipients.c.lane != TEST_LANE)
     )
     row = connection.execute(query).one_or_none()
     return Subscriber(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public name for the mapping view

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
+from app.domain.sending.trying import TEST_TOPIC
 from app.store.engine.bulk_statements import InsertFree, Row, Update
 from app.store.engine.database import now
 from app.store.engine.driver_statements import driver_text, one_transaction
@@ -282,8 +283,9 @@ def retry(connection: Connection, notification_ids: Iterable[UUID]) -> int:
 
 
 def last_received(connection: Connection) -> datetime | None:
-    """When the newest notification came; None if there is none. Ids contain their time, so it has the largest."""
-    return connection.scalar(select(notifications.c.received_at).order_by(notifications.c.id.desc()).limit(1))
+    """When the newest one came from SNS; None if there is none. Ids contain their time, so it has the largest."""
+    of_sns = select(notifications.c.received_at).where(notifications.c.topic_arn != TEST_TOPIC)
+    return connection.scalar(of_sns.order_by(notifications.c.id.desc()).limit(1))
 
 
 def unread(connection: Connection, *, limit: int) -> int:

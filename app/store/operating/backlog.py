@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.database import now
 from app.store.feedback.notifications import InboxState
 from app.store.tables.core import apps, notifications, recipients
@@ -40,8 +41,8 @@ def in_state(connection: Connection, state: State, *, limit: int) -> int:
 
 
 def waiting(connection: Connection, *, besides_domain: str, limit: int) -> int:
-    """Recipients that are still to be written to, due or not, outside this domain."""
-    is_outside = recipients.c.key.not_like(f"%@{besides_domain}")
+    """Recipients that are still to be written to by SES, due or not, outside this domain."""
+    is_outside = recipients.c.key.not_like(f"%@{besides_domain}") & (recipients.c.lane != TEST_LANE)
     return _count(connection, select(recipients.c.id).where(_is(recipients.c.state, _CLAIMABLE), is_outside), limit)
 
 

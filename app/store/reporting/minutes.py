@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from app.domain.reporting.counted import HARD, Counted, counted_at_first
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.engine.sql_functions import minute
 from app.store.tables.core import recipients
@@ -32,7 +33,13 @@ def by_minute(connection: Connection, *, since: datetime) -> dict[datetime, dict
         case((is_hard, 1), else_=0).label("is_hard"),
     )
     in_time = (recipients.c.id >= first_id_of(since - CLOCKS_DIFFER_BY), recipients.c.created_at >= since)
-    newest = select(*columns).where(*in_time).order_by(recipients.c.id.desc()).limit(MOST).subquery()
+    newest = (
+        select(*columns)
+        .where(*in_time, recipients.c.lane != TEST_LANE)
+        .order_by(recipients.c.id.desc())
+        .limit(MOST)
+        .subquery()
+    )
     grouped = select(*newest.c, func.count().label("number")).group_by(*newest.c)
     found: defaultdict[datetime, dict[Counted, int]] = defaultdict(lambda: dict.fromkeys(Counted, 0))
     read = 0

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, func, literal, select, update
 
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.bulk_statements import Among, Given, Insert, Row, Update
 from app.store.engine.database import add_once, now
 from app.store.tables.core import attempts, recipients
@@ -74,6 +75,7 @@ def _close_where(condition: ColumnElement[bool]) -> Update:
     return Update(attempts, _CLOSED, stamps={"ended_at": now()}, only=lambda _: condition)
 
 
+_SENT = recipients.c.lane != TEST_LANE
 _RECIPIENT = Among(select(attempts.c.id, attempts.c.recipient_id), attempts.c.id)
 _CLOSE = _close_where(attempts.c.outcome != AttemptOutcome.ACCEPTED)
 _CLOSE_AS_UNKNOWN = _close_where(attempts.c.outcome == AttemptOutcome.CALLING)
@@ -171,19 +173,20 @@ def _attempt(row: Any) -> Attempt:
 
 
 def any_since(connection: Connection, moment: datetime, *, besides_domain: str) -> bool:
-    """Whether any call began at this moment or later, for a recipient outside this domain."""
+    """Whether any call of SES began at this moment or later, for a recipient outside this domain."""
     found = (
         select(attempts.c.id)
         .join(recipients, recipients.c.id == attempts.c.recipient_id)
-        .where(attempts.c.started_at >= moment, recipients.c.key.not_like(f"%@{besides_domain}"))
+        .where(attempts.c.started_at >= moment, recipients.c.key.not_like(f"%@{besides_domain}"), _SENT)
         .limit(1)
     )
     return connection.scalar(found) is not None
 
 
 def begun_since(connection: Connection, moment: datetime, *, limit: int) -> int:
-    """How many calls began at this moment or later, counted up to a limit."""
-    found = select(attempts.c.id).where(attempts.c.started_at >= moment).limit(limit).subquery()
+    """How many calls of SES began at this moment or later, counted up to a limit."""
+    begun = select(attempts.c.id).join(recipients, recipients.c.id == attempts.c.recipient_id)
+    found = begun.where(attempts.c.started_at >= moment, _SENT).limit(limit).subquery()
     return connection.scalar(select(func.count()).select_from(found)) or 0
 
 
@@ -195,7 +198,7 @@ def accepted_between(
         select(attempts.c.id)
         .join(recipients, recipients.c.id == attempts.c.recipient_id)
         .where(attempts.c.started_at > since, attempts.c.started_at < until)
-        .where(attempts.c.outcome == AttemptOutcome.ACCEPTED, recipients.c.key.not_like(f"%@{besides_domain}"))
+        .where(attempts.c.outcome == AttemptOutcome.ACCEPTED, recipients.c.key.not_like(f"%@{besides_domain}"), _SENT)
         .order_by(attempts.c.started_at)
         .limit(limit)
         .subquery()

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, literal, null, select
 
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.store.engine.bulk_statements import Among, Update
 from app.store.engine.database import now
 from app.store.sending.attempts import OPEN
@@ -49,6 +50,11 @@ class Recipient:
     clicked_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_test(self) -> bool:
+        """Whether its email is only tried."""
+        return self.lane == TEST_LANE
 
 
 _FIELDS = tuple(Recipient.__dataclass_fields__)

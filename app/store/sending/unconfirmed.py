@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, literal, select, tuple_
 
 from app.domain.feedback.events import EventType
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.domain.sending.unconfirmed_policy import AROUND, OnUnconfirmed, Peers
 from app.store.sending.attempts import AttemptOutcome, OutcomeSource
 from app.store.sending.recipients import is_in
@@ -71,7 +72,9 @@ def peers(connection: Connection, around: datetime, *, canary_key: str) -> Peers
     taken = attempts.c.outcome == AttemptOutcome.ACCEPTED
     accepted = taken & (attempts.c.evidence == OutcomeSource.RESPONSE)
     near = attempts.c.started_at.between(around - AROUND, around + AROUND)
-    counted = connection.execute(select(func.count(), func.count().filter(seen)).where(accepted, near)).one()
+    sent = recipients.c.lane != TEST_LANE
+    whole = select(func.count(), func.count().filter(seen)).join(recipients, recipients.c.id == attempts.c.recipient_id)
+    counted = connection.execute(whole.where(accepted, near, sent)).one()
     canary = (
         select(attempts.c.id)
         .join(recipients, recipients.c.id == attempts.c.recipient_id)

@@ -24,7 +24,7 @@ class Filter:
     `key` is a suppression key. `states`: some recipient is in one of them. `without`: no recipient is in one of these.
     `opened`, `clicked` and `provider` apply to that same recipient; None does not filter. `causes`: that recipient has
     one of them, if there are any. `due_in`: that recipient is due in one of these lanes; it goes with states of those
-    that wait. An email has all of `tags`.
+    that wait. An email has all of `tags`, and is not in `without_lane`.
     """
 
     app_id: UUID | None = None
@@ -43,6 +43,7 @@ class Filter:
     request_id: UUID | None = None
     stream: str | None = None
     lane: str | None = None
+    without_lane: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 

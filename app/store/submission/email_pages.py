@@ -208,6 +208,8 @@ def _of_recipients(wanted: Filter, place: _Place) -> Select[Any]:
     query = select(column).where(*place.bounds(column, wanted), *recipient_conditions(recipients, wanted)).distinct()
     if wanted.app_id is not None:
         query = query.where(recipients.c.app_id == wanted.app_id)
+    if wanted.without_lane is not None:
+        query = query.where(recipients.c.lane != wanted.without_lane)
     if conditions := email_conditions(emails, wanted):
         query = query.where(select(literal(1)).where(emails.c.id == column, *conditions).exists())
     return query.where(~of_same(column, wanted)) if wanted.without else query
@@ -218,6 +220,8 @@ def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
     query = select(rows.c.id).where(*place.bounds(rows.c.id, wanted), *email_conditions(rows, wanted))
     if wanted.app_id is not None:
         query = query.where(rows.c.app_id == wanted.app_id)
+    if wanted.without_lane is not None:
+        query = query.where(rows.c.lane != wanted.without_lane)
     one = recipients.alias()
     conditions = recipient_conditions(one, wanted)
     if wanted.states is not None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, Select, insert, literal, select, tuple_, update
 
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.store.engine.database import now
 from app.store.submission.sealing import Sealed
@@ -63,6 +64,11 @@ class NewEmail:
     scheduled_at: datetime | None
     expires_at: datetime | None
     recipients: tuple[NewRecipient, ...]
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is only tried."""
+        return self.lane == TEST_LANE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +139,16 @@ def lock_body(connection: Connection, email_id: UUID) -> bool:
 
 
 def recipients_with_key(
-    connection: Connection, app_id: UUID, supersedes: str, *, states: Collection[State], newest: int
+    connection: Connection, app_id: UUID, supersedes: str, *, is_test: bool, states: Collection[State], newest: int
 ) -> tuple[UUID, ...]:
-    """The recipients in one of these states of the newest emails of the application that came with this key."""
+    """The recipients in one of these states of the newest emails of the application that came with this key.
+
+    They are test emails, or none of them is.
+    """
+    of_mode = emails.c.lane == TEST_LANE if is_test else emails.c.lane != TEST_LANE
     with_key = (
         select(emails.c.id)
-        .where(emails.c.app_id == app_id, emails.c.supersedes == supersedes)
+        .where(emails.c.app_id == app_id, emails.c.supersedes == supersedes, of_mode)
         .order_by(emails.c.id.desc())
         .limit(newest)
         .subquery()

@@ -1,4 +1,4 @@
-"""The last emails to one address, for an explanation. It only reads."""
+"""The last emails to one address, but for test email, for an explanation. It only reads."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, select
 
 from app.domain.sending.state_machine import CLAIMABLE, State
+from app.domain.sending.trying import TEST_LANE
 from app.store.sending.circuits import Circuit
 from app.store.tables.core import apps, emails, recipients
 
@@ -62,7 +63,7 @@ def to_address(connection: Connection, key: str, *, app_id: UUID | None, limit: 
 def _newest(key: str, app_id: UUID, limit: int) -> Select[tuple[UUID]]:
     return (
         select(recipients.c.id)
-        .where(recipients.c.key == key, recipients.c.app_id == app_id)
+        .where(recipients.c.key == key, recipients.c.app_id == app_id, recipients.c.lane != TEST_LANE)
         .order_by(recipients.c.email_id.desc())
         .limit(limit)
     )

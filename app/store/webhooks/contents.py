@@ -28,6 +28,7 @@ class About:
     sender_name: str | None
     subject: str | None
     tags: Mapping[str, Any]
+    lane: str
     stream: str
     actor: str | None
     reference: str | None
@@ -55,7 +56,7 @@ class Content:
 
 
 _MESSAGE = tuple(name for name in Content.__dataclass_fields__ if name not in {"about", "bounce"})
-_OF_EMAIL = ("created_at", "sender", "sender_name", "subject", "tags", "stream", "actor", "reference")
+_OF_EMAIL = ("created_at", "sender", "sender_name", "subject", "tags", "lane", "stream", "actor", "reference")
 _OF_RECIPIENT = ("address", "reason", "ses_message_id", "clicked_at")
 _CONTENTS = Among(
     select(

@@ -74,7 +74,9 @@ class KeyBody(Known):
     scopes: Annotated[tuple[Scope, ...], NOT_EMPTY] = Field(
         SENDING, description="What it may do; `ses` and `smtp` are doors that it opens beside this API."
     )
-    kind: KeyKind = Field(KeyKind.LIVE, description="A `team` key writes only to the team of the application.")
+    kind: KeyKind = Field(
+        KeyKind.LIVE, description="A `team` key writes only to the team of the application, a `test` key sends nothing."
+    )
     expires_at: MomentField | None = Field(None, description="Default: it does not expire.")
 
 

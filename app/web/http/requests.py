@@ -11,6 +11,7 @@ from typing import IO, Any
 from flask import Request, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app.domain.apps.callers import Caller
 from app.domain.errors import (
     Fault,
     InvalidIdempotencyKey,
@@ -22,7 +23,7 @@ from app.domain.errors import (
     ValidationFailed,
 )
 from app.domain.suppression.files.file_text import PIECE
-from app.services.submission.idempotency import Idempotency, fingerprint, fingerprint_as_sent
+from app.services.submission.idempotency import Idempotency, fingerprint, fingerprint_as_sent, key_of_mode
 from app.web.http import strict_json
 from app.web.http.json_structure import MAX_STRUCTURE
 from app.web.http.strict_json import UNSAFE_CHARACTER
@@ -123,10 +124,10 @@ def _repeated(several: Collection[str]) -> str:
     return f"The query string repeats a parameter. Give each of them once{allowed}."
 
 
-def read_idempotency() -> Idempotency | None:
+def read_idempotency(caller: Caller) -> Idempotency | None:
     """The client's idempotency key with the fingerprints of this request, or None when the client sent no key.
 
-    Called after `read_json`.
+    Those of test email and of live email are kept apart. Called after `read_json`.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -135,7 +136,7 @@ def read_idempotency() -> Idempotency | None:
         raise InvalidIdempotencyKey(f"An Idempotency-Key has 1 to {_KEY_LIMIT} printable ASCII characters.")
     mode = request.headers.get("x-batch-validation") or "strict"
     return Idempotency(
-        key=key,
+        key=key_of_mode(caller, key),
         fingerprint=fingerprint(f"{request.path.rstrip('/')} {mode}", g.json_body),
         as_sent=fingerprint_as_sent(f"{request.path} {mode}", request.get_data()),
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from app.domain.sending.trying import Mode
 from app.services.submission.accept import AlreadySuppressed, Receipt
 from app.services.submission.look_up import EmailView, RecipientView
 from app.services.submission.timeline import TimelineEntry
@@ -116,6 +117,7 @@ class Email(View):
     object: Literal["email"]
     id: UUID
     app: str
+    mode: Mode
     stream: str
     lane: str
     sender: str = Field(alias="from")
@@ -147,6 +149,7 @@ class Email(View):
             object="email",
             id=view.id,
             app=view.app,
+            mode=Mode.of(view.lane),
             stream=view.stream,
             lane=view.lane,
             sender=view.sender,

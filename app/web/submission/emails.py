@@ -147,7 +147,7 @@ def accepted(
     caller: Caller, submissions: Sequence[Submission], answer: Callable[[tuple[Receipt, ...]], Json]
 ) -> Response:
     """Accept `submissions`. The response is made by `answer`, or is the stored one if this request is a repetition."""
-    accept, idempotency = current_gateway().accept, read_idempotency()
+    accept, idempotency = current_gateway().accept, read_idempotency(caller)
     return _answered(
         accept(caller, submissions, idempotency=idempotency, answer=answer, request_id=current_request_id())
     )
@@ -158,7 +158,7 @@ def replayed(caller: Caller) -> Response | None:
 
     Called before an email is refused: a time that was valid in the first request may have passed when it is repeated.
     """
-    idempotency = read_idempotency()
+    idempotency = read_idempotency(caller)
     earlier = current_gateway().accept.replay(caller, idempotency) if idempotency else None
     return _answered(earlier) if earlier else None
 

@@ -28,8 +28,9 @@ from app.smtp.open_door import make_door, services_of
 from app.store.apps import app_pauses
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
+from tests.support.apps.trying import BOUNCE, SCOPES, finish
 from tests.support.gateway.forgetting import forget
-from tests.support.gateway.gateways import issue
+from tests.support.gateway.gateways import ScriptedMailer, issue
 from tests.support.gateway.rows import count
 from tests.support.smtp.doors import RunningDoor, serving
 
@@ -168,6 +169,17 @@ def test_a_team_key_is_refused_every_other_recipient(gateway: Gateway, door: Run
         assert (code, text) == (550, b"5.7.1 This is a key for trying: it writes only to the team of its application.")
         assert client.rcpt("Ann@example.net")[0] == 250
         assert accepted(gateway, caller_of(key.key), client.data(PLAIN)) == [("to", "Ann@example.net", "queued")]
+
+
+def test_a_test_key_sends_nothing(gateway: Gateway, door: RunningDoor, mailer: ScriptedMailer) -> None:
+    """Its message is accepted, and ends as its address says."""
+    key = issue(gateway, kind=KeyKind.TEST, scopes=SCOPES | {Scope.SMTP})
+    with door.client() as client:
+        client.login(*credentials(key))
+        answer = data(client, [BOUNCE])
+    finish(gateway)
+    assert accepted(gateway, caller_of(key.key), answer) == [("bcc", BOUNCE, "bounced")]
+    assert mailer.sent == []
 
 
 def test_a_limit_of_the_application_is_met_at_rcpt(gateway: Gateway, door: RunningDoor) -> None:

@@ -10,6 +10,8 @@ _API_KEYS: Final = "tests/integration/apps/test_keys.py"
 _APPS: Final = "tests/integration/apps/test_apps.py"
 _SES_KEYS: Final = "tests/integration/apps/test_ses_keys.py"
 _SIGNED: Final = "tests/unit/apps/test_authenticate_sigv4.py"
+_TRYING: Final = "tests/integration/apps/test_test_keys.py"
+_ISOLATED: Final = "tests/integration/apps/test_test_isolation.py"
 _TEAM: Final = "tests/integration/apps/test_team_keys.py"
 _FAILED: Final = "tests/integration/submission/test_resend_failed.py"
 
@@ -31,6 +33,24 @@ OF_KEYS: Final = (
         file="app/services/apps/trusted_keys.py",
         edits=(("return key if key is not None and key.access_key_id == access_key_id else None", "return key"),),
         killed_by=f"{_TEAM}::test_a_key_is_known_under_its_own_kind_only",
+    ),
+    Mutant(
+        name="a test email is handed to SES",
+        file="app/services/sending/call_ses.py",
+        edits=((" if attempt.recipient.is_test else None", " if attempt is None else None"),),
+        killed_by=f"{_TRYING}::test_no_transport_is_asked[sqlite]",
+    ),
+    Mutant(
+        name="a test email is counted",
+        file="app/services/moves.py",
+        edits=((" for before, after in pairs if not after.is_test]", " for before, after in pairs]"),),
+        killed_by=f"{_ISOLATED}::test_nothing_is_counted",
+    ),
+    Mutant(
+        name="a test email is evidence about an address",
+        file="app/services/feedback/interpret.py",
+        edits=(("if recipient is not None and recipient.is_test:", "if recipient is None and ses_event is None:"),),
+        killed_by=f"{_ISOLATED}::test_no_address_is_suppressed_or_pardoned",
     ),
     Mutant(
         name="the key of the pseudonyms is never sealed again",

@@ -26,7 +26,9 @@ OF_ACCEPTING: Final = (
     Mutant(
         name="two emails that supersede do not wait for each other",
         file="app/services/submission/supersede.py",
-        edits=(('    advisory_locks.hold(connection, [f"supersedes {app_id} {key}" for app_id, key in last])\n', ""),),
+        edits=(
+            ('    advisory_locks.hold(connection, [f"supersedes {app_id} {key}" for app_id, key, _ in last])\n', ""),
+        ),
         killed_by=f"{_SUPERSEDE}::test_of_two_at_once_the_later_one_stays[0]",
     ),
     Mutant(

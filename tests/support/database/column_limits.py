@@ -13,6 +13,7 @@ from app.domain.operating.histograms import BOUNDS
 from app.domain.reporting.counted import Counted
 from app.domain.reporting.outcome_links import LinkKind
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import TEST_LANE
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.suppression.rules import Change, Origin
 from app.domain.users.roles import Role
@@ -83,7 +84,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "daily_counts.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "daily_counts.what": frozenset(Counted),
     "database_server.identity": frozenset({"1" * 20 + "/FFFFFFFF"}),
-    "emails.lane": frozenset(Lane),
+    "emails.lane": frozenset({*Lane, TEST_LANE}),
     "emails.on_unconfirmed": frozenset(OnUnconfirmed),
     "events.dedup": frozenset({"0" * 32}),
     "events.type": frozenset(EventType),
@@ -97,7 +98,7 @@ OURS: Final[Mapping[str, frozenset[str]]] = {
     "peppers.purpose": frozenset({"pseudonyms"}),
     "recipients.cause": frozenset(BounceCause),
     "recipients.kind": frozenset({"to", "cc", "bcc"}),
-    "recipients.lane": frozenset(Lane),
+    "recipients.lane": frozenset({*Lane, TEST_LANE}),
     "recipients.mailbox_provider": frozenset({*DOMAINS, OTHER}),
     "recipients.pseudonym": frozenset({"#" + "0" * 22}),
     "recipients.state": frozenset(State),

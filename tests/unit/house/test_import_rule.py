@@ -31,7 +31,7 @@ IN_WEB = {*ENTRANCE, "app.web.http", "app.web.http.faults"}
 MAY_IMPORT: dict[str, set[str]] = {
     "app": set(),
     "app.broker_url": {"app.store.engine"},
-    "app.queue": {"app.broker_url", "app.store.engine"},
+    "app.queue": {"app.broker_url", "app.store.engine", "app.domain.sending"},
     "app.telemetry": set(),
     "app.tracing": set(),
     "app.open_telemetry": {"app.telemetry", "app.tracing"},

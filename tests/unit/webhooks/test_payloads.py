@@ -21,6 +21,7 @@ FACTS = EmailFacts(
     sender_name="Invites",
     subject="You are invited",
     tags={"campaign": "spring"},
+    lane="transactional",
     stream="invitations",
     actor="ann@example.com",
     reference="invitation-4711",

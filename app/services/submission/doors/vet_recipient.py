@@ -62,7 +62,7 @@ class VetRecipient:
         if known is not None and known[0] > self._monotonic():
             return known[1]
         with self._database.reading() as connection:
-            is_paused = app_pauses.is_paused(connection, caller.app_id, caller.default_lane)
+            is_paused = app_pauses.is_paused(connection, caller.app_id, caller.lane_of(None))
         if len(self._paused) >= _REMEMBERED_AT_MOST:
             self._paused.clear()
         self._paused[caller.app_id] = (self._monotonic() + _REMEMBERED_FOR_S, is_paused)

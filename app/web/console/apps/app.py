@@ -25,7 +25,11 @@ console_app = Pages("console_app", __name__)
 DOORS: Final = {Scope.SES: "the SES door, for AWS SDKs", Scope.SMTP: "the SMTP door"}
 """The scopes that are doors, in words."""
 
-KINDS: Final = {KeyKind.LIVE: "live: writes to every address", KeyKind.TEAM: "team: writes to the team only"}
+KINDS: Final = {
+    KeyKind.LIVE: "live: writes to every address",
+    KeyKind.TEAM: "team: writes to the team only",
+    KeyKind.TEST: "test: nothing is sent",
+}
 """The kinds of keys, in words."""
 
 _FIRST: Final = 10

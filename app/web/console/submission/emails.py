@@ -12,6 +12,7 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.providers import PROVIDERS
 from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.state_machine import State
+from app.domain.sending.trying import Mode
 from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.submission.look_up import EmailFilter, EmailView
@@ -43,6 +44,7 @@ _COLUMNS: Final = (
     "actor",
     "reference",
     "tags",
+    "mode",
 )
 _SHOWN: Final = 2
 """The recipients that a row names. It counts the others."""
@@ -149,6 +151,7 @@ def _cells(view: EmailView) -> tuple[object, ...]:
         view.actor,
         view.reference,
         " ".join(f"{name}:{value}" for name, value in view.tags),
+        Mode.of(view.lane),
     )
 
 

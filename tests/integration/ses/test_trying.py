@@ -1,13 +1,15 @@
-"""A key of a team at the SES door: SES's sandbox refuses a recipient in the same words."""
+"""Keys for trying at the SES door. Of a team key SES's sandbox would refuse a recipient in the same words."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from app.domain.apps.callers import Scope
 from app.domain.apps.key_kinds import KeyKind
 from tests.integration.ses.test_send_bulk_email import entry, request
 from tests.integration.ses.test_send_email import MIME, SIMPLE
+from tests.support.apps.trying import BOUNCE, SCOPES, finish
 from tests.support.gateway.emails import ROOT
 from tests.support.gateway.rows import rows
 from tests.support.gateway.web import body_of
@@ -46,6 +48,18 @@ def test_an_email_to_the_team_is_accepted(door: Door, team: Credentials) -> None
     """With the id of a key that shows its kind."""
     assert team.access_key_id.startswith("ptn_team_")
     assert door.client(as_=team).send_email(**SIMPLE)["MessageId"]
+
+
+def test_a_test_key_sends_nothing(door: Door) -> None:
+    """Its email is accepted, ends as its address says, and is marked."""
+    key = door.credentials(*SCOPES, Scope.SES, app="tried", kind=KeyKind.TEST)
+    simple = SIMPLE | {"Destination": {"ToAddresses": [BOUNCE]}}
+    answer = door.client(as_=key).send_email(**simple)
+    finish(door.web.gateway)
+    admin = door.web.key("ops", Scope.ADMIN)
+    email = door.web.email(admin, answer["MessageId"])
+    assert (email["mode"], email["last_event"]) == ("test", "bounced")
+    assert [one for one in door.web.mailer.sent if one.recipient == BOUNCE] == []
 
 
 def test_version_1_says_the_same(door: Door, team: Credentials) -> None:
