@@ -148,10 +148,9 @@ class Database:
         pooled: bool = False,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`pool_size` is how many connections to keep, if only that differs from `patience`.
+        """`pool_size`: connections to keep, if only that differs from `patience`. `pooled`: a pooler is before PostgreSQL.
 
-        `pooled`: a pooler stands before PostgreSQL (`app.store.engine.pooler`). `observe` gets how many seconds each
-        transaction took, with the wait for a connection and the commit.
+        `observe` gets the seconds of each transaction, from the wait for a connection to the commit.
         """
         self._observe = observe
         patience = replace(patience, connections=pool_size) if pool_size else patience

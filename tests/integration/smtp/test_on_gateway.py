@@ -12,7 +12,6 @@ import pytest
 
 from app import telemetry
 from app.domain.apps.callers import Caller, Scope
-from app.domain.apps.key_kinds import KeyKind
 from app.domain.errors import ServiceUnavailable
 from app.services.apps import trusted_keys
 from app.services.apps.app_options import AppOptions
@@ -23,20 +22,14 @@ from app.services.submission.doors import submit_once
 from app.services.submission.doors.submit_raw import SubmitRaw
 from app.services.submission.look_up import EmailFilter
 from app.smtp import connection
-from app.smtp.door import Patience
-from app.smtp.open_door import make_door, services_of
 from app.store.apps import app_pauses
 from app.store.engine.database import Database
 from app.wiring.gateway import Gateway
-from tests.support.apps.trying import BOUNCE, SCOPES, finish
 from tests.support.gateway.forgetting import forget
-from tests.support.gateway.gateways import ScriptedMailer, issue
+from tests.support.gateway.gateways import issue
 from tests.support.gateway.rows import count
-from tests.support.smtp.doors import RunningDoor, serving
-
-FROM = "org@example.com"
-MESSAGE = b"From: Org <org@example.com>\r\nTo: ann@example.net\r\nSubject: Invitation\r\n%s\r\nDo come.\r\n"
-PLAIN = MESSAGE % b"Message-ID: <1@example.com>\r\n"
+from tests.support.smtp.doors import RunningDoor
+from tests.support.smtp.real_door import FROM, MESSAGE, PLAIN, accepted, credentials, data, door_of
 
 
 @pytest.fixture
@@ -57,8 +50,7 @@ def caller(key: Issued) -> Caller:
 
 @pytest.fixture
 def door(gateway: Gateway) -> Iterator[RunningDoor]:
-    settings = gateway.settings.model_copy(update={"smtp_clear_auth_on_loopback": True})
-    with serving(make_door(settings, services_of(gateway), patience=Patience())) as running:
+    with door_of(gateway) as running:
         yield running
 
 
@@ -67,27 +59,6 @@ def client(door: RunningDoor, key: Issued) -> Iterator[smtplib.SMTP]:
     with door.client() as connected:
         connected.login(*credentials(key))
         yield connected
-
-
-def credentials(key: Issued) -> tuple[str, str]:
-    """The user name and the password of SMTP."""
-    return key.access_key_id, key.secret
-
-
-def accepted(gateway: Gateway, caller: Caller, answer: tuple[int, bytes]) -> list[tuple[str, str, str]]:
-    """Kind, address and state of the recipients of the email that the reply names."""
-    code, text = answer
-    assert code == 250, text
-    found = gateway.look_up.email(caller, UUID(text.decode().split()[4]))
-    return [(one.kind, one.email, one.state) for one in found.recipients]
-
-
-def data(client: smtplib.SMTP, recipients: list[str], message: bytes = PLAIN) -> tuple[int, bytes]:
-    """The reply to a message to these recipients, all of them accepted."""
-    client.mail(FROM)
-    for one in recipients:
-        assert client.rcpt(one)[0] == 250
-    return client.data(message)
 
 
 def test_a_message_becomes_an_email(gateway: Gateway, client: smtplib.SMTP, caller: Caller) -> None:
@@ -156,30 +127,6 @@ def test_a_sender_that_is_not_the_applications_is_refused(client: smtplib.SMTP) 
     answer = data(client, ["ann@example.net"], PLAIN.replace(b"org@example.com", b"org@example.org"))
     assert answer[0] == 550
     assert answer[1].startswith(b"5.7.1 This application may not send from this address")
-
-
-def test_a_team_key_is_refused_every_other_recipient(gateway: Gateway, door: RunningDoor) -> None:
-    """At RCPT, without the address, and the message goes to the others."""
-    gateway.apps.change_team(operator("test"), issue(gateway).key.app.name, add=("ann@example.net",))
-    key = issue(gateway, kind=KeyKind.TEAM, scopes=frozenset({Scope.EMAILS_SEND, Scope.EMAILS_READ, Scope.SMTP}))
-    with door.client() as client:
-        client.login(*credentials(key))
-        client.mail(FROM)
-        code, text = client.rcpt("ben@example.net")
-        assert (code, text) == (550, b"5.7.1 This is a key for trying: it writes only to the team of its application.")
-        assert client.rcpt("Ann@example.net")[0] == 250
-        assert accepted(gateway, caller_of(key.key), client.data(PLAIN)) == [("to", "Ann@example.net", "queued")]
-
-
-def test_a_test_key_sends_nothing(gateway: Gateway, door: RunningDoor, mailer: ScriptedMailer) -> None:
-    """Its message is accepted, and ends as its address says."""
-    key = issue(gateway, kind=KeyKind.TEST, scopes=SCOPES | {Scope.SMTP})
-    with door.client() as client:
-        client.login(*credentials(key))
-        answer = data(client, [BOUNCE])
-    finish(gateway)
-    assert accepted(gateway, caller_of(key.key), answer) == [("bcc", BOUNCE, "bounced")]
-    assert mailer.sent == []
 
 
 def test_a_limit_of_the_application_is_met_at_rcpt(gateway: Gateway, door: RunningDoor) -> None:

@@ -8,7 +8,7 @@ _FAILOVER: Final = "tests/integration/operating/test_failover.py"
 _EXPIRY: Final = "tests/integration/operating/test_expiry.py"
 _POOLER: Final = "tests/integration/operating/troubles/test_pooler.py"
 _OLD: Final = "tests/integration/operating/test_old_emails.py"
-_ARCHIVE: Final = "tests/integration/operating/test_archive.py"
+_ARCHIVE: Final = "tests/integration/operating/archive/test_archive.py"
 _TALLIES: Final = "tests/integration/operating/test_tallies.py"
 _TIMINGS: Final = "tests/integration/operating/test_timings.py"
 _TLS: Final = "tests/integration/worker/test_broker_tls.py"
@@ -194,7 +194,7 @@ OF_THE_HOUSE: Final = (
         name="an archive takes back what a killed run is about to delete",
         file="app/store/submission/archived_emails.py",
         edits=(("    _LOCK(connection, email_ids)\n", ""),),
-        killed_by="tests/integration/operating/test_archive_kills.py::"
+        killed_by="tests/integration/operating/archive/test_archive_kills.py::"
         "test_an_archive_that_is_killed_at_any_moment_loses_nothing",
     ),
     Mutant(

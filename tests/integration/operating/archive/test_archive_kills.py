@@ -12,7 +12,7 @@ import pytest
 
 from app.services.operating.archive.archive import verify
 from app.wiring.gateway import Gateway
-from tests.integration.operating.test_archive import archived, audited
+from tests.integration.operating.archive.test_archive import archived, audited
 from tests.integration.operating.test_old_emails import Past
 from tests.support.gateway.emails import ROOT, delivery, feed
 from tests.support.gateway.gateways import SECRET_KEY, gateway_on
