@@ -148,9 +148,9 @@ class Database:
         pooled: bool = False,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`pool_size`: connections to keep, if only that differs from `patience`. `pooled`: a pooler is before PostgreSQL.
+        """`pool_size`: connections to keep, if only that differs from `patience`. `pooled`: a pooler is in between.
 
-        `observe` gets the seconds of each transaction, from the wait for a connection to the commit.
+        `observe` gets how many seconds each transaction took, from the wait for a connection to the commit.
         """
         self._observe = observe
         patience = replace(patience, connections=pool_size) if pool_size else patience
@@ -304,12 +304,8 @@ def _sqlite(url: URL, patience: Patience) -> Engine:
     def configure(connection: Any, _record: Any) -> None:
         # The driver must not open transactions by itself: `begin` below decides which kind.
         connection.isolation_level = None
-        for pragma in (
-            f"busy_timeout={1000 * patience.writer_s:.0f}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
+        patient = f"busy_timeout={1000 * patience.writer_s:.0f}"
+        for pragma in (patient, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -37,7 +37,7 @@ OF_KEYS: Final = (
     Mutant(
         name="a test email is handed to SES",
         file="app/services/sending/call_ses.py",
-        edits=((" if attempt.recipient.is_test else None", " if attempt is None else None"),),
+        edits=(("if not attempt.recipient.is_test:", "if attempt is not None:"),),
         killed_by=f"{_TRYING}::test_no_transport_is_asked[sqlite]",
     ),
     Mutant(

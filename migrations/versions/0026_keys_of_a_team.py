@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0027"
+revision = "0026"
 down_revision = "0025"
 
 STRUCTURED = sa.JSON().with_variant(JSONB(), "postgresql")
