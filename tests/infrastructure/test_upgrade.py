@@ -12,10 +12,15 @@ from tests.chaos.load.doors import Api
 from tests.chaos.stage.stage import Stage
 from tests.infrastructure.conftest import Report
 from tests.infrastructure.drilled import drilled, stage_on
+from tests.infrastructure.pieces.backup import postern
+from tests.infrastructure.pieces.earlier import PARTS, code_of, go_back, take_code
 from tests.infrastructure.pieces.hosts import DRAIN, READY, two_hosts
 from tests.support.servers.cli import CHECKOUT
 
 SECONDS: Final = 16.0
+BEFORE: Final = "a3868dae7cc2d0149378b8c7db1689142e7f8db7"
+"""The last commit of the release before, whose migrations end earlier than ours; each release sets it."""
+
 _EXPANDS: Final = '''"""It adds columns to the tables that grow, and builds an index while email flows."""
 import sqlalchemy as sa
 from alembic import op
@@ -63,6 +68,29 @@ def test_an_upgrade_and_a_rolling_restart_hold_up_no_email(root: Path, report: R
     assert found.broken == []
     assert ready == [200]
     assert failed == []
+
+
+def test_the_code_of_the_release_before_is_replaced_while_email_flows(root: Path, report: Report) -> None:
+    """Its processes go on with our tables until each is restarted with our code, and no email pays for it."""
+    folder = code_of(BEFORE, root / "before")
+    seen: list[int] = []
+
+    def upgrade(stage: Stage) -> None:
+        seen.append(postern(stage, "upgrade").returncode)
+        seen.append(Api(stage.url, "").call("GET", "/readyz").status)
+
+    def restart_all(stage: Stage) -> None:
+        for part in PARTS:
+            take_code(stage.machines[part], folder, CHECKOUT)
+            stage.machines[part].kill(signal.SIGTERM)
+
+    with stage_on(root, seconds=SECONDS) as stage:
+        go_back(stage, folder)
+        found = drilled(stage, {2.0: upgrade, 7.0: restart_all})
+    report("PostgreSQL, the release before", "migrated by this code; all processes restarted with it", found)
+    assert found.broken == []
+    assert seen == [0, 200]
+    assert [one for one in errors_of_clients(root) if one.get("status", 200) >= 500] == []
 
 
 def test_the_proxy_is_told_what_the_documentation_says() -> None:

@@ -8,7 +8,7 @@ itself.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,9 +101,9 @@ def staged(
     data = DataDir(root / "gateway")
     data.path.mkdir(exist_ok=True)
     own = own_sqlite if drill.database is DatabaseKind.SQLITE else own_postgres
-    with _own_environment(), Networks() as networks, Keeper() as keeper:
+    with _own_environment(), Networks() as networks, ExitStack() as to_close, Keeper() as keeper:
         site = Site(root=root, data=data, networks=networks, keeper=keeper)
-        yield _Builder(drill, site, variables or {}).build(database or own, redis)
+        yield _Builder(drill, site, variables or {}, to_close).build(database or own, redis)
 
 
 @contextmanager
@@ -120,8 +120,11 @@ def _own_environment() -> Iterator[None]:
 class _Builder:
     """Starts the parts one after another, each once the parts that it needs are up."""
 
-    def __init__(self, drill: Drill, site: Site, variables: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, drill: Drill, site: Site, variables: Mapping[str, Mapping[str, str]], to_close: ExitStack
+    ) -> None:
         self._variables = variables
+        self._to_close = to_close
         self._drill = drill
         self._site = site
         self._data = site.data
@@ -153,7 +156,9 @@ class _Builder:
         environment |= {**database.variables, **redis.variables}
         operated_gateway.assume(environment | self._timers() | ({"SQS_QUEUE_URLS": queue.url} if queue else {}))
         keys = issue_keys(load())
-        self._processes(port, smtp_port, Database(database.direct, pool_size=1))
+        observed = Database(database.direct, pool_size=1)
+        self._to_close.callback(observed.close)
+        self._processes(port, smtp_port, observed)
         if queue is not None:
             aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue.arn)
         if self._drill.intake is not Intake.SQS:
