@@ -187,7 +187,7 @@ def _wanted(connection: Connection, caller: Caller, wanted: OutcomeFilter) -> _W
         since=wanted.since,
         until=wanted.until,
     )
-    every = of_mode(caller, asked)
+    every = of_mode(connection, caller, asked)
     if wanted.kinds or wanted.causes:
         conditions = behind(wanted.kinds, wanted.causes)
         filters = tuple(replace(every, states=one.states, causes=frozenset(one.bounces)) for one in conditions)

@@ -144,7 +144,7 @@ class LookUp:
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             every = replace(_filter(wanted), app_id=app_filter(connection, caller, wanted.app))
-            alternatives = _alternatives(seen_by(caller, every), wanted)
+            alternatives = _alternatives(seen_by(connection, caller, every), wanted)
             rows = email_pages.page(
                 connection, alternatives, limit=page.limit + 1, after=page.after, before=page.before
             )

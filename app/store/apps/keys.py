@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, insert, literal, select, update
 
 from app.domain.apps.key_kinds import KeyKind
 from app.store.apps.apps import App, read
@@ -92,6 +92,13 @@ def page(
     if working is not None:
         query = query.where(_WORKS if working else ~_WORKS)
     return tuple(map(_key, page_of(connection, query, api_keys.c.id, limit=limit, after=after, before=before)))
+
+
+def any_of_kind(connection: Connection, kind: KeyKind, *, app_id: UUID | None) -> bool:
+    """Whether a key of this kind was ever issued, to this application or to any."""
+    of_kind = select(literal(1)).where(api_keys.c.kind == kind)
+    issued = of_kind if app_id is None else of_kind.where(api_keys.c.app_id == app_id)
+    return connection.execute(issued.limit(1)).first() is not None
 
 
 def hold(connection: Connection, public_id: str) -> ApiKey | None:

@@ -62,6 +62,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "/console/addresses/{person.201@mail201.example.net}": ("", "app=app-1", "app=app-1&stream=default"),
     "/console/addresses/{@mail201.example.net}": ("",),
     "/console/apps": ("", "status=archived", *_BOTH_WAYS),
+    "/console/users": ("", *_BOTH_WAYS),
     "/console/apps.csv": ("status=archived",),
     "/console/apps/app-1": ("",),
     "/console/apps/app-1/keys": ("", "which=ended", *_BOTH_WAYS),
