@@ -49,7 +49,7 @@ class Authenticate:
         named, given = _KEY_ID.fullmatch(key_id), _SECRET.fullmatch(secret)
         if named is None or given is None or given.group(1) not in {None, named.group(1)}:
             raise InvalidApiKey(
-                "The user name is the id of a key, ptn_ and 12 characters or more; the password its secret of 43."
+                "The user name is the id of a key, ptn_ and 12 characters or more; the password is its secret, of 43."
             )
         caller = self._proven(f"ptn_{named.group(1)}", given.group(2))
         caller.require(Scope.SMTP)

@@ -6,7 +6,7 @@ read and written for all of them at once; what only a few need, for each of thos
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -118,11 +118,8 @@ class Conclude:
             recipient = _about(one.received, ends.moved) or _about(one.received, rows)
             effect = self._apply(connection, one, recipient, bounces)
             ends.incidents.extend(refusals.noted(one))
-            counts = recipient is None or not recipient.is_test
-            if counts and one.event.id in fresh and one.received.ses_event.bounce is not None and one.cause is not None:
-                ends.bounces[BOUNCE, f"{one.received.ses_event.bounce.type}/{one.cause}"] += 1
-            if one.event.id in fresh:
-                ends.deliveries_s.extend(_delivery_s(one.received.ses_event))
+            if one.event.id in fresh and (recipient is None or not recipient.is_test):
+                _count(ends, one)
             if effect and (effect != one.event.effect or one.event.id not in fresh):
                 events.explain(connection, one.event, effect=effect)
             if recipient is None or one.received.match is None:
@@ -210,10 +207,13 @@ def _was_undone(connection: Connection, ses_event: SesEvent, address: Address) -
     return ses_event.occurred_at > opened_at - reviews.LOOK_BACK and not outlived_by(decided_at, ses_event)
 
 
-def _delivery_s(ses_event: SesEvent) -> Iterator[float]:
-    """How long a delivery took, by the clock of SES alone."""
+def _count(ends: Conclusions, one: Judged) -> None:
+    """Count a bounce by its type and cause; of a delivery note how long it took, by the clock of SES alone."""
+    ses_event = one.received.ses_event
+    if ses_event.bounce is not None and one.cause is not None:
+        ends.bounces[BOUNCE, f"{ses_event.bounce.type}/{one.cause}"] += 1
     if ses_event.kind is EventType.DELIVERY and ses_event.mail_sent_at is not None:
-        yield (ses_event.occurred_at - ses_event.mail_sent_at).total_seconds()
+        ends.deliveries_s.append((ses_event.occurred_at - ses_event.mail_sent_at).total_seconds())
 
 
 def _about(received: ReceivedEvent, rows: Mapping[UUID, Recipient]) -> Recipient | None:

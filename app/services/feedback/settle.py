@@ -2,9 +2,9 @@
 
 A batch is settled in one transaction. Notifications that ask nothing of the suppression list, which most do not, are
 settled together with a few statements for all; bounces and complaints are settled one after another. When anything
-fails, a new transaction has a savepoint for each notification, so that a poison one delays no other. An event
-about an email that is not known yet (SES may be quicker than our own commit) takes effect on the address at once, and
-is parked until the email is known.
+fails, all of it is undone, and a new transaction has a savepoint for each notification, so that a poison one delays no
+other. An event about an email that is not known yet (SES may be quicker than our own commit) takes effect on the
+address at once, and is parked until the email is known.
 """
 
 import time

@@ -168,8 +168,8 @@ class LookUp:
             email = _found(connection, caller, email_id)
             named = recipients.of_emails(connection, [email_id])[email_id]
             ids = [one.id for one in named]
-            calls, told = attempts.of_recipients(connection, ids), events.of_recipients(connection, ids)
-        return timeline(email, named, calls, told)
+            calls, reported = attempts.of_recipients(connection, ids), events.of_recipients(connection, ids)
+        return timeline(email, named, calls, reported)
 
     def events_of(self, caller: Caller, email: str) -> tuple[StoredEvent, ...]:
         """The events that SES reported of an address, newest first, of any application. Raises `ValidationFailed`."""

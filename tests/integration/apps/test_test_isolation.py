@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.apps.callers import Caller
 from app.domain.message.address import MAILBOX_SIMULATOR
+from app.domain.operating.histograms import ACCEPTED_CALLED, CALLED_DELIVERED, SES_ANSWER
 from app.domain.sending.trying import TEST_LANE
 from app.services.apps.app_options import AppOptions
 from app.services.operating.traffic import traffic
@@ -48,6 +49,14 @@ def test_nothing_is_counted(gateway: Gateway, who: Caller) -> None:
     with gateway.database.reading() as connection:
         assert minutes.by_minute(connection, since=clock(connection) - HOUR) == {}
         assert attempts.begun_since(connection, clock(connection) - HOUR, limit=10) == 0
+
+
+def test_no_time_of_it_is_observed(gateway: Gateway, who: Caller) -> None:
+    """SES did not take it, did not answer and did not deliver it."""
+    try_out(gateway, who, ANN)
+    gateway.write_timings.write()
+    observed = {row["what"] for row in rows(gateway, "tallies")}
+    assert observed.isdisjoint({ACCEPTED_CALLED, SES_ANSWER, CALLED_DELIVERED})
 
 
 def test_no_address_is_suppressed_or_pardoned(migrated_url: str, redis_url: str) -> None:

@@ -41,6 +41,12 @@ OF_KEYS: Final = (
         killed_by=f"{_TRYING}::test_no_transport_is_asked[sqlite]",
     ),
     Mutant(
+        name="the delivery of a test email is timed as one by SES",
+        file="app/services/feedback/apply.py",
+        edits=((" and (recipient is None or not recipient.is_test):", ":"),),
+        killed_by=f"{_ISOLATED}::test_no_time_of_it_is_observed",
+    ),
+    Mutant(
         name="a test email is counted",
         file="app/services/moves.py",
         edits=((" for before, after in pairs if not after.is_test]", " for before, after in pairs]"),),
