@@ -139,14 +139,17 @@ class Reconcile:
         """Settle these emails as far as possible. How many changed state.
 
         The decision is made from the locked rows. Since the page was read, an email may have been resent and become
-        unknown again, and nothing is proven about the new call.
+        unknown again, and nothing is proven about the new call. Test email needs no proof: it never goes to SES.
         """
         with self._database.transaction() as connection:
             now = clock(connection)
             rows = recipients.lock(connection, [one.recipient_id for one in page])
-            waiting = tuple(self._still_quiet(page, rows, now))
+            quiet = tuple(self._still_quiet(page, rows, now))
+            waiting = tuple(one for one in quiet if not rows[one.recipient_id].is_test)
             proofs = self._proofs(connection, waiting)
             moved = [self._move(rows[one.recipient_id], one, proofs[_minute(one.since)], now) for one in waiting]
+            tried = (rows[one.recipient_id] for one in quiet if rows[one.recipient_id].is_test)
+            moved += [_follow(row, Event.PROVEN_ABSENT, now) for row in tried]
             settled = [row for row in moved if row is not None]
             saved = save_isolated(connection, settled)
             proven = [row.id for row in settled if row.state is State.RETRY_WAIT]
@@ -176,7 +179,7 @@ class Reconcile:
 
     def _move(self, row: Recipient, one: Unconfirmed, peers: Peers, now: datetime) -> Recipient | None:
         event = verdict(one.policy, quiet_for=now - one.since, quiet_needed=self._quiet, peers=peers)
-        return advance(row, event, TransitionFacts(), now=now, reason=_REASONS[event], due_at=now) if event else None
+        return _follow(row, event, now) if event else None
 
     def _send_canary(
         self,
@@ -201,6 +204,10 @@ class Reconcile:
         emails.add(connection, [sent])
         log.info("canary_sent", unconfirmed=len(lonely))
         return (sent,)
+
+
+def _follow(row: Recipient, event: Event, now: datetime) -> Recipient | None:
+    return advance(row, event, TransitionFacts(), now=now, reason=_REASONS[event], due_at=now)
 
 
 def canary_email(connection: Connection, key_ring: KeyRing, *, sender: str, sender_domain: str, text: str) -> NewEmail:

@@ -8,7 +8,9 @@ import pytest
 from app.domain.apps.callers import Caller
 from app.domain.message.address import MAILBOX_SIMULATOR
 from app.domain.operating.histograms import ACCEPTED_CALLED, CALLED_DELIVERED, SES_ANSWER
+from app.domain.sending.state_machine import State
 from app.domain.sending.trying import TEST_LANE
+from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.services.apps.app_options import AppOptions
 from app.services.operating.traffic import traffic
 from app.services.operating.upkeep import Sweep
@@ -18,10 +20,11 @@ from app.store.feedback import notifications
 from app.store.reporting import minutes
 from app.store.sending import attempts, circuits, unconfirmed
 from app.wiring.gateway import Gateway
-from tests.support.apps.trying import BOUNCE, COMPLAINT, trier, try_out
-from tests.support.gateway.emails import ROOT, submit
+from tests.support.apps.trying import BOUNCE, COMPLAINT, finish, trier, try_out
+from tests.support.gateway.emails import ROOT, state_of, submit, take
 from tests.support.gateway.gateways import ScriptedMailer, gateway_on, issue, replace_call_parts, replace_parts
 from tests.support.gateway.rows import age, change, count, make_due, recipient_of, rows
+from tests.support.gateway.unconfirmed import be_quiet
 
 ANN = "ann@example.net"
 HOUR = timedelta(hours=1)
@@ -144,6 +147,23 @@ def test_a_test_proves_nothing_about_notifications(gateway: Gateway, who: Caller
         under_way = traffic(connection)
     assert (found, peers.accepted) == (0, 0)
     assert (under_way.waiting, under_way.sent_recently) == (0, False)
+
+
+@pytest.mark.parametrize("policy", OnUnconfirmed)
+def test_a_test_email_of_a_worker_that_died_is_tried_again(
+    gateway: Gateway, who: Caller, mailer: ScriptedMailer, policy: OnUnconfirmed
+) -> None:
+    """It did not go to SES, so nothing has to be proven: no canary is sent, and no person has to decide."""
+    email = submit(gateway, who, ANN, on_unconfirmed=policy)
+    assert take(gateway, lane=TEST_LANE).emails
+    age(gateway, "recipients", "lease_until", HOUR)
+    gateway.upkeep.run(Sweep.LEASES)
+    assert state_of(gateway, email) is State.UNCONFIRMED
+    be_quiet(gateway)
+    assert gateway.reconcile.sweep() == 1
+    assert count(gateway, "recipients") == 1
+    finish(gateway)
+    assert (state_of(gateway, email), mailer.sent) == (State.DELIVERED, [])
 
 
 def test_a_link_of_a_test_email_unsubscribes_from_nothing(gateway: Gateway, who: Caller) -> None:

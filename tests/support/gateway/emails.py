@@ -64,7 +64,7 @@ def state_of(gateway: Gateway, email: UUID) -> State:
     return State(gateway.look_up.email(ROOT, email).recipients[0].state)
 
 
-def take(gateway: Gateway, *, limit: int = 100, lane: Lane = Lane.TRANSACTIONAL, probe: str | None = None) -> Claim:
+def take(gateway: Gateway, *, limit: int = 100, lane: str = Lane.TRANSACTIONAL, probe: str | None = None) -> Claim:
     """Claim due emails as a worker does, and commit."""
     with gateway.database.transaction() as connection:
         return claim(connection, Wanted(lane=lane, limit=limit, lease=timedelta(seconds=60), probe=probe))
