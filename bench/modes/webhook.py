@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, func, select, text
 
 from app.cli.shell.operated_gateway import CHECKOUT
+from app.store.tables.core import notifications
 from bench.load.notifications import HEADERS, pinned
 from bench.load.web import Endpoint, Posted, endpoint_table, gunicorn
 from bench.measure.goals import Goal, Json, at_least
@@ -88,13 +89,18 @@ def _endpoints(there: Stage, events: int) -> Iterator[Mapping[str, Endpoint]]:
         }
 
 
+def empty(connection: Connection) -> None:
+    """Remove all notifications and what is about them."""
+    connection.execute(text(f"truncate {notifications.name} cascade"))
+
+
 def _post(there: Stage, endpoint: Endpoint, events: int) -> Posted:
     """Post `events` notifications, all of them new. Raises `RuntimeError` unless each was stored."""
     with there.gateway.database.transaction() as connection:
-        connection.execute(text("truncate feedback cascade"))
+        empty(connection)
     posted = endpoint.post(events, each=EACH)
     with there.gateway.database.reading() as connection:
-        stored = connection.execute(text("select count(*) from notifications")).scalar_one()
+        stored = connection.scalar(select(func.count()).select_from(notifications))
     if stored != events:
         raise RuntimeError(f"{stored} of {events} notifications were stored")
     return posted

@@ -19,6 +19,8 @@ from bench.load.ses_calls import Counted
 from bench.measure.disk_footprint import queued, together
 from bench.measure.meter import Meter
 from bench.measure.resident_memory import resident
+from bench.modes.webhook import empty
+from tests.support.aws.notifications import put
 from tests.support.gateway.emails import take
 from tests.support.gateway.gateways import settings_for
 
@@ -128,3 +130,11 @@ def _serve(server: socket.socket, answers: tuple[int, ...]) -> list[bytes]:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             read.append(connection.recv(99))
     return read
+
+
+def test_the_benchmark_of_webhooks_begins_each_round_with_nothing(gateway: Gateway) -> None:
+    """It empties the tables by the names that they have now."""
+    put(gateway, "{}")
+    with gateway.database.transaction() as connection:
+        empty(connection)
+        assert connection.scalar(text("select count(*) from notifications")) == 0
