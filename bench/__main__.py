@@ -27,7 +27,7 @@ from bench.modes import (
     sweeps,
     webhook,
 )
-from bench.modes.history import disk
+from bench.modes.history import disk, pages
 
 BENCHMARKS: dict[str, ModuleType] = {
     "accept": accept,
@@ -41,6 +41,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "mixed": mixed,
     "outage": outage,
     "pace": pace,
+    "pages": pages,
     "retention": retention,
     "stages": stages,
     "suppressions": suppressions,

@@ -28,7 +28,7 @@ RUNS: Final = (
     "outage",
     "outage --transport fast",
 )
-APART: Final = ("disk", "growth", "memory", "retention", "sweeps")
+APART: Final = ("disk", "growth", "memory", "pages", "retention", "sweeps")
 """The benchmarks that `all` leaves out."""
 
 

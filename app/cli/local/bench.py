@@ -26,9 +26,9 @@ COMMAND = Command(
     words=("bench",),
     summary="measure Postern against a baseline in the same run",
     example="./postern bench drain --emails 4000 --runs 3",
-    detail="The benchmarks are drain, accept, mixed, stages, latency, webhook, suppressions, pace and outage; `all`\n"
-    "runs all of these. growth, memory and sweeps take long and run only by name.\n"
-    "Each has --quick, --strict (exit with 1 when a goal is missed) and the options that\n"
+    detail="The benchmarks are drain, accept, mixed, stages, latency, webhook, deliveries, suppressions, pace and\n"
+    "outage; `all` runs all of these. disk, growth, memory, pages, retention and sweeps take long and run only by\n"
+    "name. Each has --quick, --strict (exit with 1 when a goal is missed) and the options that\n"
     "`./postern bench drain --help` shows. They run on Linux only, start servers of their own, and use no setting\n"
     "of the environment or .env. `drain --django` adds django-ses as a further baseline, and installs it in an\n"
     "environment of its own.",
