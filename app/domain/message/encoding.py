@@ -23,9 +23,11 @@ _LONGEST_UNFOLDED = 78
 """Octets of a line that no server folds on the way (RFC 5322 section 2.1.1)."""
 
 _PLAIN_OCTETS = bytes([*b"\t\n", *range(0x20, 0x7F)])
-# Blanks at the end of a line get lost, "From " at its start gets a ">", and a lone dot has cut emails short. Boundaries
-# of parts begin as the last one.
-_CHANGED_ON_THE_WAY = (b" \n", b"\t\n", b"\nFrom ", b"\n.\n", b"--=_")
+# Blanks at the end of a line get lost, "From " at its start gets a ">", and a lone dot has cut emails short. Each begins
+# at a line end, which the regular expression engine finds many times faster than a blank.
+_CHANGED_ON_THE_WAY = re.compile(rb"\n(?:From |\.\n|(?<=[ \t]\n))")
+_BOUNDARY = b"--=_"
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NEEDS_NO_ESCAPE = re.compile(r"[A-Za-z0-9!#$&'()+,.@_-](?:[A-Za-z0-9!#$&'()+,.@_ -]*[A-Za-z0-9!#$&'()+,.@_-])?")
@@ -89,7 +91,7 @@ def text_body(text: str) -> tuple[str, bytes]:
     octets = text.encode()
     not_ascii = len(octets) - len(text)
     if b"\r" in octets:
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        octets = _with_newlines(octets)
     if _arrives_unchanged(octets):
         return "7bit", octets.replace(b"\n", b"\r\n")
     escaped = octets.count(b"=") + 2 * not_ascii
@@ -98,11 +100,18 @@ def text_body(text: str) -> tuple[str, bytes]:
     return "quoted-printable", binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
 
 
+def _with_newlines(octets: bytes) -> bytes:
+    """The text with each line end, of whatever kind, as a newline."""
+    if _LONE_RETURN.search(octets):
+        return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return octets.translate(None, b"\r")
+
+
 def _arrives_unchanged(octets: bytes) -> bool:
-    lines = b"\n" + octets + b"\n"
     return (
         not octets.translate(None, _PLAIN_OCTETS)
-        and not any(part in lines for part in _CHANGED_ON_THE_WAY)
+        and not _CHANGED_ON_THE_WAY.search(b"\n" + octets + b"\n")
+        and _BOUNDARY not in octets
         and max(map(len, octets.split(b"\n"))) <= _LONGEST_UNFOLDED
     )
 
@@ -114,7 +123,7 @@ def text_bound(text: str) -> int:
     """
     octets = text.encode()
     not_ascii = len(octets) - len(text)
-    octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    octets = _with_newlines(octets)
     longest = base64_size(len(octets) + octets.count(b"\n"))
     if (octets.count(b"=") + 2 * not_ascii) * _CERTAINLY_BASE64 > len(octets):
         return longest
