@@ -1,7 +1,8 @@
 """The application's receiver of webhooks: it notes each delivery in the journal before it answers.
 
 A few of its answers are wrong on purpose, as those of real ones are: an error, a connection that ends once the delivery
-was noted, a slow answer. Longer outages are faults of the plan.
+was noted, a slow answer. No delivery meets two of them: after four it would be put off for longer than a drill lasts.
+Longer outages are faults of the plan.
 """
 
 import json
@@ -32,6 +33,7 @@ class Receiver:
     def __init__(self, journal: Journal, *, seed: int) -> None:
         self._journal = journal
         self._dice = random.Random(f"receiver {seed}")
+        self._unlucky: set[str] = set()
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
@@ -74,7 +76,9 @@ class Receiver:
 
     def _receive(self, delivery: str, content: dict[str, Any]) -> int | None:
         """The status to answer with; None for no answer at all."""
-        luck = self._dice.random()
+        luck = self._dice.random() if delivery not in self._unlucky else 1.0
+        if luck < FAILS + FORGETS:
+            self._unlucky.add(delivery)
         if luck < FAILS:
             return 500
         data = content["data"]
