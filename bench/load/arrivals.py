@@ -20,13 +20,15 @@ from bench.load.connection import Connection, head_of, request
 _DOMAIN: Final = "@example.net"
 _MOST_AT_A_TIME: Final = 500
 _IDLE_AT_MOST_S: Final = 1.0
+_TOO_MANY: Final = "429"
 
 
 class Strangers:
     """Connections, as many as are needed at a time, and the answers on them.
 
     When the server closes a connection without an answer, a `patient` client posts the request again, once, as clients
-    with an idempotency key do. For other clients that is an error.
+    with an idempotency key do; and as often as the server answers 429, since a client that was held up itself posts all
+    that it missed at once. For other clients both are errors.
     """
 
     def __init__(self, url: str, *, patient: bool = False) -> None:
@@ -53,6 +55,11 @@ class Strangers:
         while self._asked:
             self._read(10.0)
 
+    def close(self) -> None:
+        """End the connections; none may wait for an answer."""
+        while self._free:
+            self._forget(self._free.pop())
+
     def _read(self, patience_s: float) -> None:
         for key, _ in self._ready.select(patience_s):
             connection: Connection = key.data
@@ -65,6 +72,9 @@ class Strangers:
                 self._post_again(connection)
                 continue
             if status is None:
+                continue
+            if status == _TOO_MANY and self._patient:
+                connection.post(self._asked[connection][1])
                 continue
             if status != "200":
                 raise RuntimeError(f"an email was answered with {status}")

@@ -65,8 +65,9 @@ def soak(
                 answers(f"{base}/readyz")
                 samples.append(Sample(at=time.monotonic() - began, emails=number + 1, processes=tuple(resident())))
                 looked(samples[-1])
-        emails.finish()
-        feedback.finish()
+        for clients in (emails, feedback):
+            clients.finish()
+            clients.close()
     return samples
 
 

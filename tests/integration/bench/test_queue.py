@@ -119,15 +119,31 @@ def test_patient_clients_repeat_an_unanswered_request() -> None:
     assert list(clients.answered) == ["ann", "bo"]
 
 
-def _serve(server: socket.socket, answers: tuple[int, ...]) -> list[bytes]:
-    """Answer this many requests on each connection, then read one more and close; returns the requests read."""
+def test_patient_clients_come_again_when_the_server_is_busy() -> None:
+    """A 429 is an answer for later, until another one comes."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        clients = Strangers(f"http://127.0.0.1:{server.getsockname()[1]}/", patient=True)
+        serving = pool.submit(_serve, server, (3,), refusals=2)
+        clients.post("ann", b"1")
+        clients.finish()
+        clients.close()
+        assert serving.result() == [b"1", b"1", b"1", b""]
+    assert list(clients.answered) == ["ann"]
+
+
+def _serve(server: socket.socket, answers: tuple[int, ...], *, refusals: int = 0) -> list[bytes]:
+    """Answer this many requests on each connection, then read one more and close; returns the requests read.
+
+    The first `refusals` are answered with 429.
+    """
     read = []
     for count in answers:
         connection, _ = server.accept()
         with connection:
             for _ in range(count):
                 read.append(connection.recv(99))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                status = b"429 Too Many Requests" if len(read) <= refusals else b"200 OK"
+                connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
             read.append(connection.recv(99))
     return read
 
