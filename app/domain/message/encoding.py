@@ -23,8 +23,8 @@ _LONGEST_UNFOLDED = 78
 """Octets of a line that no server folds on the way (RFC 5322 section 2.1.1)."""
 
 _PLAIN_OCTETS = bytes([*b"\t\n", *range(0x20, 0x7F)])
-# Blanks at the end of a line get lost, "From " at its start gets a ">", and a lone dot has cut emails short. Each begins
-# at a line end, which the regular expression engine finds many times faster than a blank.
+# Blanks at the end of a line get lost, "From " at its start gets a ">", and a lone dot has cut emails short. They are
+# looked for from the line ends, which are found many times faster than blanks.
 _CHANGED_ON_THE_WAY = re.compile(rb"\n(?:From |\.\n|(?<=[ \t]\n))")
 _BOUNDARY = b"--=_"
 _LONE_RETURN = re.compile(rb"\r(?!\n)")

@@ -6,7 +6,7 @@ else, or before them, decides nothing. It never changes the list.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, String, case, cast, literal, literal_column, select, union_all
 
 from app.domain.suppression.rules import EVERY_EMAIL, STRENGTH, Origin
 from app.store.engine.sql_functions import app_of, at_domain
@@ -34,7 +34,8 @@ def suppressed_by(
 
 def strength(origin: ColumnElement[str]) -> ColumnElement[int]:
     """SQL: the rank of an origin; the strongest of several is reported (`app.domain.suppression.rules.STRENGTH`)."""
-    return case(*[(origin == literal(name.value), rank) for name, rank in STRENGTH.items()], else_=0)
+    ranks: dict[str, ColumnElement[Any]] = {name.value: literal_column(str(rank)) for name, rank in STRENGTH.items()}
+    return case(ranks, value=origin, else_=literal_column("0"))
 
 
 def reason_for(origin: str) -> str:

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, exists, func, or_, select, update
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.suppression import pauses
 from app.domain.suppression.rules import EVERY_EMAIL, Change, takes_the_place_of
+from app.store.engine.bulk_statements import Among
 from app.store.engine.database import add_once, clock, now
 from app.store.engine.ids import new_id
 from app.store.suppression import changes, covered_unsubscribes, entry_locks
@@ -69,6 +70,8 @@ _BOUNCED_AT_SES = exists(
 )
 _NOT_REMOVED = suppressions.c.removed_at.is_(None)
 LIVE = and_(_NOT_REMOVED, or_(suppressions.c.expires_at.is_(None), suppressions.c.expires_at > now()))
+_IN_SCOPES = suppressions.c.scope.in_(bindparam("scopes", expanding=True))
+_LIVE_AMONG = Among(select(suppressions).where(_IN_SCOPES, LIVE), suppressions.c.key)
 
 
 def put(connection: Connection, new: NewSuppression) -> tuple[Suppression, bool]:
@@ -219,12 +222,8 @@ def live_among(
     wanted, within = list(dict.fromkeys(keys)), list(dict.fromkeys(scopes))
     found: dict[tuple[str, str], Suppression] = {}
     for start in range(0, len(wanted), _CHUNK):
-        query = select(suppressions).where(
-            suppressions.c.key.in_(wanted[start : start + _CHUNK]),
-            suppressions.c.scope.in_(within),
-            LIVE,
-        )
-        found |= {(row.key, row.scope): read(row) for row in connection.execute(query)}
+        rows = _LIVE_AMONG(connection, wanted[start : start + _CHUNK], scopes=within)
+        found |= {(row.key, row.scope): read(row) for row in rows}
     return found
 
 
