@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from select import POLLIN, poll
 from typing import Any, Final, NoReturn
@@ -189,13 +189,14 @@ def _whole(received: bytes, connection: socket.socket) -> tuple[HttpResponse, bo
     """The whole answer that begins with `received`, and whether the connection may carry another request."""
     if plain := read_plain(received):
         return plain, True
-    response = HTTPResponse(_Received(received, connection), method="POST")  # type: ignore[arg-type]
-    response.begin()
-    content = response.read(LONGEST_ANSWER)
-    if response.length and len(content) < LONGEST_ANSWER:
-        raise IncompleteRead(content, response.length)
-    whole = response.isclosed() and not response.will_close
-    return (response.status, HeadersDict(response.getheaders()), content), whole
+    # One that is left open complains when it is collected, from Python 3.13 on.
+    with closing(HTTPResponse(_Received(received, connection), method="POST")) as response:  # type: ignore[arg-type]
+        response.begin()
+        content = response.read(LONGEST_ANSWER)
+        if response.length and len(content) < LONGEST_ANSWER:
+            raise IncompleteRead(content, response.length)
+        whole = response.isclosed() and not response.will_close
+        return (response.status, HeadersDict(response.getheaders()), content), whole
 
 
 def read_plain(received: bytes) -> HttpResponse | None:
