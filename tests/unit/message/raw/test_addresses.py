@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 from email.utils import getaddresses
+from inspect import signature
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +14,8 @@ from app.domain.message.raw.addresses import header_mailboxes
 from tests.support.house.cpu import least_cpu_s
 
 ANN, LEE = "ann@example.com", "lee@example.net"
+# From Python 3.13 on it refuses what puzzles it, such as a quoted name with half a bracket, unless it is asked not to.
+LENIENT: dict[str, Any] = {"strict": False} if "strict" in signature(getaddresses).parameters else {}
 BARE = [ANN, LEE, "o'brien+tag@mail.example.org"]
 NAMES = ["Ann Lee", '"Lee, Ann"', '"T: x@y.example;"', "=?utf-8?q?J=C3=BCrgen?=", '"a \\" b"', "Ann (Sales)"]
 COMMENTS = ["(Ann)", "(Lee, Ann)", "()", "(=?utf-8?q?x=40y=2Eexample?=)", "(work)"]
@@ -98,6 +102,7 @@ def test_no_group_stands_where_none_may() -> None:
 
 @given(fields, st.sampled_from(NOISE), st.integers(0, 60))
 @example(f"Team: {ANN}, {LEE};", "", 0)
+@example(f'{ANN}, "Lee, Ann" <{ANN}> (Lee, Ann)', "(", 18)
 def test_what_is_taken_has_the_mailboxes_that_another_reader_finds(value: str, noise: str, at: int) -> None:
     """CPython's reader sees the same addresses, also in fields that are broken somewhere."""
     value = f"{value[:at]}{noise}{value[at:]}".strip()
@@ -105,7 +110,7 @@ def test_what_is_taken_has_the_mailboxes_that_another_reader_finds(value: str, n
         found = [one.address.email for one in header_mailboxes(value)]
     except InvalidAddress:
         return
-    assert [address for _, address in getaddresses([value]) if "@" in address] == found
+    assert [address for _, address in getaddresses([value], **LENIENT) if "@" in address] == found
 
 
 @pytest.mark.parametrize("pump", ['\\"<%', "a@b.example (", "T:", '"', "(", "<", " ", "@ ", "T:a@b.example;,"])
