@@ -30,7 +30,6 @@ from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
 from tests.support.database.known_ids import known_ids
 from tests.support.database.page_walks import PAGES, RECIPIENT
 from tests.support.database.walks import QUERIES, single_calls
-from tests.support.gateway import unsubscribe
 from tests.support.gateway.gateways import migrate
 from tests.support.gateway.web import Web, web_on
 from tests.support.servers.servers import running_postgres, running_valkey, service_directory
@@ -84,7 +83,7 @@ def measure(given: Namespace, say: Callable[[str], None]) -> Json:
         fill(url, emails=emails)
         say(f"filled with {emails:,} emails in {time.monotonic() - began:.0f} s")
         with (
-            patch.object(unsubscribe, "BASE", BASE),
+            patch("tests.support.gateway.unsubscribe.BASE", BASE),
             web_on(url, redis, public_url=BASE, requests_per_second=100_000) as web,
         ):
             opened = [_opened(path, get, OPENED.of(given)) for path, get in _everything(web)]
