@@ -12,6 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from math import ceil
 from typing import Final
 from unittest.mock import patch
 
@@ -55,7 +56,7 @@ class Opened:
 
     def share(self, share: float) -> float:
         """Return the time within which this share of the openings ended."""
-        return self.milliseconds[min(len(self.milliseconds) - 1, int(share * len(self.milliseconds)))]
+        return self.milliseconds[ceil(share * len(self.milliseconds)) - 1]
 
     @property
     def page(self) -> str:

@@ -12,6 +12,8 @@ from bench.measure.drain_window import Drained, Moment, between
 from bench.measure.resident_memory import Resident
 from bench.measure.trend import trend
 from bench.modes.growth import AXES, USUAL, goals, sizes
+from bench.modes.history.pages import Opened
+from bench.modes.history.pages import goals as pages_goals
 from bench.modes.memory import goals as memory_goals
 
 
@@ -103,3 +105,16 @@ def _drained(cpu: float) -> Drained:
 
 def _process(pid: int, role: str, rss: int) -> Resident:
     return Resident(pid=pid, role=role, main=False, rss=rss, pss=rss)
+
+
+@pytest.mark.parametrize("openings, within_95", [(20, 19.0), (100, 95.0), (2, 2.0), (1, 1.0)])
+def test_a_page_is_as_slow_as_95_of_a_hundred_openings(openings: int, within_95: float) -> None:
+    """The nineteenth of twenty, so one slow opening of twenty does not count; of fewer it does."""
+    opened = Opened(path="/console?a=1", status=200, milliseconds=tuple(float(one + 1) for one in range(openings)))
+    assert (opened.page, opened.share(0.95)) == ("/console", within_95)
+
+
+def test_the_slowest_page_counts() -> None:
+    """By the slowest of its queries."""
+    pages = [Opened(path=f"/console?n={ms}", status=200, milliseconds=(ms,)) for ms in (10.0, 160.0, 20.0)]
+    assert [(goal.measured, goal.met) for goal in pages_goals(pages)] == [((160.0,), False)]
