@@ -6,13 +6,14 @@ it uses. Autovacuum has to be off, so that each run finds the same.
 """
 
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from psycopg import sql
+from psycopg import Connection, sql
 
 from app.wiring.gateway import build
 from bench.baselines.direct_sql import direct
@@ -26,6 +27,11 @@ _ALL: Final = sql.SQL(", ").join(map(sql.Identifier, TABLES))
 _FILLFACTOR: Final = sql.SQL("alter table {} set (fillfactor = {})")
 _VACUUM: Final = sql.SQL("vacuum (analyze) {}").format(_ALL)
 _REWRITE: Final = sql.SQL("vacuum full {}").format(_ALL)
+_OTHERS: Final = (
+    "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend' "
+    "and pid <> pg_backend_pid()"
+)
+_OTHERS_END_WITHIN_S: Final = 30.0
 _UPDATES: Final = "select relname, n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = any(%s)"
 
 
@@ -59,9 +65,18 @@ def after_use(database_url: str, redis_url: str, *, emails: int, fillfactor: int
             used = grown(before, sizes(gateway), emails)
             connection.execute(_REWRITE)
             rewritten = grown(empty, sizes(gateway), emails * DAYS)
-        # PostgreSQL counts the updates of a connection at its end at the latest: those of the gateway are closed now.
+        # PostgreSQL counts the updates of a connection when its backend ends, which is shortly after it was closed.
+        _wait_for_others_to_end(connection)
         counted = {name: counts for name, *counts in connection.execute(_UPDATES, [list(TABLES)])}
     return [_churn(table, counted[table], emails * DAYS, used, rewritten) for table in TABLES]
+
+
+def _wait_for_others_to_end(connection: Connection[Any]) -> None:
+    ends = time.monotonic() + _OTHERS_END_WITHIN_S
+    while connection.execute(_OTHERS).fetchall():
+        if time.monotonic() > ends:
+            raise TimeoutError("a connection of the gateway did not end")
+        time.sleep(0.01)
 
 
 def lines_of(churn: Sequence[Churn]) -> list[str]:
