@@ -18,7 +18,7 @@ from sqlalchemy import Connection, event, text
 from app.services.operating.retention import EmailRetention
 from app.store.engine.database import Database
 from bench.measure.goals import Goal, Json, at_least, at_most, spread
-from bench.modes.sweeps import POSTGRES
+from bench.modes.history.filled import POSTGRES
 from bench.options import Amount, add_amounts
 from tests.support.database.history import fill
 from tests.support.gateway.gateways import migrate

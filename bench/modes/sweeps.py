@@ -17,18 +17,12 @@ from app.services.paging import Page
 from app.services.submission.look_up import EmailFilter
 from app.wiring.gateway import Gateway, build
 from bench.measure.goals import Goal, Json, at_most
+from bench.modes.history.filled import filled
 from bench.options import Amount, add_amounts
-from tests.support.database.history import ROLE_ADDRESS, fill
-from tests.support.gateway.gateways import migrate, settings_for
-from tests.support.servers.servers import running_postgres, running_valkey, service_directory
+from tests.support.database.history import ROLE_ADDRESS
+from tests.support.gateway.gateways import settings_for
 
 EMAILS = Amount(name="emails", usual=10_000_000, quick=20_000, what="emails of the history")
-POSTGRES: Final = {
-    "shared_buffers": "2GB",
-    "max_wal_size": "8GB",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-}
 ASKS_SES: Final = {Sweep.SES_LIST, Sweep.SES_REMOVALS}
 """These wait for SES, which accepts one call per second. The test of query plans has their SQL."""
 
@@ -43,17 +37,8 @@ def add_options(parser: ArgumentParser) -> None:
 def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     """Fill, run, print the table, and return the goals and the figures."""
     emails = EMAILS.of(given)
-    with (
-        service_directory(durable=True) as directory,
-        running_postgres(directory, more=POSTGRES) as postgres,
-        running_valkey(directory) as redis,
-    ):
-        url = postgres.url(postgres.create_database())
-        migrate(url)
-        began = time.monotonic()
-        fill(url, emails=emails)
-        say(f"filled with {emails:,} emails in {time.monotonic() - began:.0f} s")
-        gateway = build(settings_for(url, redis, flight_dir=directory / "flight"))
+    with filled(emails, say) as there:
+        gateway = build(settings_for(there.database_url, there.redis_url, flight_dir=there.directory / "flight"))
         try:
             took = {name: _timed(name, work, say) for name, work in _work(gateway).items()}
         finally:

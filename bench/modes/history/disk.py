@@ -20,7 +20,7 @@ from sqlalchemy import text
 from app.store.engine.database import Database
 from bench.measure.goals import Json
 from bench.modes.history import churn
-from bench.modes.sweeps import POSTGRES
+from bench.modes.history.filled import POSTGRES
 from bench.options import Amount, add_amounts
 from tests.support.database.history import TABLES, fill
 from tests.support.gateway.gateways import migrate

@@ -23,17 +23,15 @@ from werkzeug.test import TestResponse
 
 from app.domain.apps.callers import Scope
 from bench.measure.goals import Goal, Json, at_most
-from bench.modes.sweeps import POSTGRES
+from bench.modes.history.filled import filled
 from bench.options import Amount, add_amounts
 from tests.support.console.crawl import crawl
 from tests.support.console.people import signed_in
-from tests.support.database.history import HOOKS, ROLE_ADDRESS, fill
+from tests.support.database.history import HOOKS, ROLE_ADDRESS
 from tests.support.database.known_ids import known_ids
 from tests.support.database.page_walks import PAGES, RECIPIENT
 from tests.support.database.walks import QUERIES, single_calls
-from tests.support.gateway.gateways import migrate
 from tests.support.gateway.web import Web, web_on
-from tests.support.servers.servers import running_postgres, running_valkey, service_directory
 
 EMAILS = Amount(name="emails", usual=10_000_000, quick=20_000, what="emails of the history")
 OPENED = Amount(name="opened", usual=20, quick=2, what="times that each page is opened and measured")
@@ -75,23 +73,14 @@ def measure(given: Namespace, say: Callable[[str], None]) -> Json:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     emails = EMAILS.of(given)
     with (
-        service_directory(durable=True) as directory,
-        running_postgres(directory, more=POSTGRES) as postgres,
-        running_valkey(directory) as redis,
+        filled(emails, say) as there,
+        patch("tests.support.gateway.unsubscribe.BASE", BASE),
+        web_on(there.database_url, there.redis_url, public_url=BASE, requests_per_second=100_000) as web,
     ):
-        url = postgres.url(postgres.create_database())
-        migrate(url)
-        began = time.monotonic()
-        fill(url, emails=emails)
-        say(f"filled with {emails:,} emails in {time.monotonic() - began:.0f} s")
-        with (
-            patch("tests.support.gateway.unsubscribe.BASE", BASE),
-            web_on(url, redis, public_url=BASE, requests_per_second=100_000) as web,
-        ):
-            # As in web processes: a look at all that is loaded here would hold up one opening in twenty.
-            gc.collect()
-            gc.freeze()
-            opened = [_opened(path, get, OPENED.of(given)) for path, get in _everything(web)]
+        # As in web processes: a look at all that is loaded here would hold up one opening in twenty.
+        gc.collect()
+        gc.freeze()
+        opened = [_opened(path, get, OPENED.of(given)) for path, get in _everything(web)]
     for line in _lines(opened):
         say(line)
     failed = [f"{one.status} {one.path}" for one in opened if one.status not in ANSWERS]

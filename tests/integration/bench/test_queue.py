@@ -139,6 +139,7 @@ def _serve(server: socket.socket, answers: tuple[int, ...], *, refusals: int = 0
     read = []
     for count in answers:
         connection, _ = server.accept()
+        connection.settimeout(10)
         with connection:
             for _ in range(count):
                 read.append(connection.recv(99))

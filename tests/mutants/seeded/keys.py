@@ -47,6 +47,12 @@ OF_KEYS: Final = (
         killed_by=f"{_ISOLATED}::test_no_time_of_it_is_observed",
     ),
     Mutant(
+        name="a test email of a dead worker waits for a proof",
+        file="app/services/sending/unconfirmed.py",
+        edits=(("one for one in quiet if not rows[one.recipient_id].is_test", "one for one in quiet"),),
+        killed_by=f"{_ISOLATED}::test_a_test_email_of_a_worker_that_died_is_tried_again[hold]",
+    ),
+    Mutant(
         name="a test email is counted",
         file="app/services/moves.py",
         edits=((" for before, after in pairs if not after.is_test]", " for before, after in pairs]"),),
