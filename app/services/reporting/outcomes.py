@@ -2,11 +2,11 @@
 
 It is that of live email, for administrators too; a test key asks what became of test email.
 A page takes its recipients from a page of emails. What a condition of SQL cannot tell, such as a mistyped address, is
-decided for each recipient that was read. It changes nothing.
+decided by the fate of each recipient. It changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -37,7 +37,7 @@ from app.services.list_filters import app_filter, key_filter, of_mode, owner
 from app.services.paging import Page, Paged, paged
 from app.store.engine.database import Database
 from app.store.reporting import outcome_pages
-from app.store.reporting.outcome_pages import Sent
+from app.store.reporting.outcome_pages import FateRow, Sent
 from app.store.sending.recipients import Recipient
 from app.store.submission import email_pages
 from app.store.submission.email_filter import Filter
@@ -115,11 +115,24 @@ class _Wanted:
     def shown(self, sent: Sent) -> Iterator[OutcomeView]:
         """The outcomes of the recipients of an email that pass."""
         for recipient in sent.recipients:
-            if self.key is not None and recipient.key != self.key:
-                continue
-            outcome = outcome_of_recipient(recipient)
-            if (not self.kinds or outcome.kind in self.kinds) and (not self.causes or outcome.cause in self.causes):
+            if (outcome := self.passing(recipient)) is not None:
                 yield _view(sent.email, recipient, outcome)
+
+    def passing(self, recipient: Recipient | FateRow) -> Outcome | None:
+        """The outcome of the recipient, if it passes."""
+        if self.key is not None and recipient.key != self.key:
+            return None
+        outcome = outcome_of_recipient(recipient)
+        passes = (not self.kinds or outcome.kind in self.kinds) and (not self.causes or outcome.cause in self.causes)
+        return outcome if passes else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Emails:
+    """Emails that pass the conditions of SQL, those nearest to where they start first, and which of them are shown."""
+
+    ids: Sequence[UUID]
+    passing: tuple[Sent, ...]
 
 
 class Outcomes:
@@ -148,16 +161,16 @@ class Outcomes:
         caller.require(Scope.EMAILS_READ)
         with self._database.reading() as connection:
             asked = _wanted(connection, caller, wanted)
-            first = outcome_pages.page(connection, asked.filters, limit=PIECE)
+            first = _emails(connection, asked, limit=PIECE)
         return self._rest(asked, first)
 
-    def _rest(self, asked: _Wanted, found: tuple[Sent, ...]) -> Iterator[tuple[OutcomeView, ...]]:
+    def _rest(self, asked: _Wanted, found: _Emails) -> Iterator[tuple[OutcomeView, ...]]:
         while True:
-            yield tuple(row for sent in found for row in asked.shown(sent))
-            if len(found) < PIECE:
+            yield tuple(row for sent in found.passing for row in asked.shown(sent))
+            if len(found.ids) < PIECE:
                 return
             with self._database.reading() as connection:
-                found = outcome_pages.page(connection, asked.filters, limit=PIECE, after=found[-1].email.id)
+                found = _emails(connection, asked, limit=PIECE, after=found.ids[-1])
 
     def counts(self, caller: Caller, wanted: OutcomeFilter, *, most: int = MOST_COUNTED) -> OutcomeCounts:
         """How many recipients of the newest `most` emails have each outcome, whatever `kinds` and `causes` say.
@@ -215,15 +228,26 @@ def _rows(connection: Connection, asked: _Wanted, page: Page, near: UUID | None)
     at = None if near is None else UUID(int=near.int + (-1 if newer else 1))
     while True:
         place = {"before": at} if newer else {"after": at}
-        found = outcome_pages.page(connection, asked.filters, limit=limit, **place)
-        fresh = [row for sent in found for row in asked.shown(_beyond(sent, page))]
+        found = _emails(connection, asked, limit=limit, **place)
+        fresh = [row for sent in found.passing for row in asked.shown(_beyond(sent, page))]
         rows = fresh + rows if newer else rows + fresh
-        if len(found) < limit or len(rows) > page.limit:
+        if len(found.ids) < limit or len(rows) > page.limit:
             return tuple(rows[-page.limit - 1 :] if newer else rows[: page.limit + 1])
-        read += len(found)
+        read += len(found.ids)
         if read >= _MOST_READ:
             raise ValidationFailed(_TOO_RARE, faults=(Fault("/cause", "too_rare", _TOO_RARE),))
-        at, limit = (found[0] if newer else found[-1]).email.id, PIECE
+        at, limit = found.ids[-1], PIECE
+
+
+def _emails(
+    connection: Connection, asked: _Wanted, *, limit: int, after: UUID | None = None, before: UUID | None = None
+) -> _Emails:
+    """The next emails of the filter. If only their fates tell which have a cause, few may: no other is read whole."""
+    ids = email_pages.ids(connection, asked.filters, limit=limit, after=after, before=before) if asked.filters else ()
+    if not asked.causes:
+        return _Emails(ids, outcome_pages.sent(connection, ids))
+    passing = {row.email_id for row in outcome_pages.fates(connection, ids) if asked.passing(row) is not None}
+    return _Emails(ids, outcome_pages.sent(connection, [one for one in ids if one in passing]))
 
 
 def _beyond(sent: Sent, page: Page) -> Sent:
@@ -235,12 +259,12 @@ def _beyond(sent: Sent, page: Page) -> Sent:
     return replace(sent, recipients=sent.recipients[place + 1 :] if page.after else sent.recipients[:place])
 
 
-def outcome_of_recipient(recipient: Recipient) -> Outcome:
+def outcome_of_recipient(recipient: Recipient | FateRow) -> Outcome:
     """What became of the email for this recipient."""
     return outcome_of(_fate(recipient))
 
 
-def _fate(recipient: Recipient) -> Fate:
+def _fate(recipient: Recipient | FateRow) -> Fate:
     state = recipient.state
     _, at, domain = recipient.key.rpartition("@")
     forgotten = is_pseudonym(recipient.key)

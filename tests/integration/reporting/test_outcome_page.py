@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read_is_no_file(web: Web, who: Caller, monkeypatc
     def away(*_: Any, **__: Any) -> None:
         raise ServiceUnavailable("The database is away.", retry_after=1)
 
-    monkeypatch.setattr(outcome_pages, "page", away)
+    monkeypatch.setattr(outcome_pages, "sent", away)
     answer = web.client.get(f"{path}?format=csv")
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
 

@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise, product
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Connection
 
 from app.domain.apps.callers import Caller, Scope
 from app.domain.errors import RestrictedApiKey, ValidationFailed
@@ -22,6 +23,7 @@ from app.services.paging import Page
 from app.services.reporting import outcomes
 from app.services.reporting.outcome_file import COLUMNS, header, lines, with_masks
 from app.services.reporting.outcomes import OutcomeFilter, OutcomeView
+from app.store.reporting import outcome_pages
 from app.store.suppression.gate_sql import reason_for
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, delivery, feed, submit
@@ -194,6 +196,25 @@ def test_a_search_for_a_rare_cause_ends(gateway: Gateway, many: Caller, monkeypa
     change(gateway, "recipients", {"state": State.BOUNCED, "cause": BounceCause.MAILBOX_GONE, "key": KIM})
     with pytest.raises(ValidationFailed, match="Narrow the list"):
         gateway.reporting.outcomes.page(many, OutcomeFilter(causes=(OutcomeCause.TYPO,)), Page(5))
+
+
+def test_a_search_for_a_rare_cause_reads_no_other_email_whole(
+    gateway: Gateway, many: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many suppressed emails only the one with the cause is read with its addresses: that is the dear part."""
+    change(gateway, "recipients", {"state": State.SUPPRESSED, "reason": reason_for(Origin.BOUNCE)})
+    rare = told(gateway, many)[-1]
+    change(gateway, "recipients", {"reason": reason_for(Origin.UNSUBSCRIBE)}, id=rare.recipient_id)
+    read, sent = list[Sequence[UUID]](), outcome_pages.sent
+
+    def noting(connection: Connection, email_ids: Sequence[UUID]) -> tuple[outcome_pages.Sent, ...]:
+        read.append(email_ids)
+        return sent(connection, email_ids)
+
+    monkeypatch.setattr(outcome_pages, "sent", noting)
+    rows = told(gateway, many, causes=(OutcomeCause.UNSUBSCRIBED,))
+    assert [(row.recipient_id, row.outcome.cause) for row in rows] == [(rare.recipient_id, OutcomeCause.UNSUBSCRIBED)]
+    assert read == [[rare.email_id]]
 
 
 def test_a_time_bounds_the_list(gateway: Gateway) -> None:
