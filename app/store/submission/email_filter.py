@@ -53,6 +53,11 @@ class Filter:
         return any(one is not None for one in (self.actor, self.reference, self.request_id))
 
     @property
+    def is_by_email(self) -> bool:
+        """Whether a column of the email tells most: a reference more than an address, an actor less."""
+        return self.reference is not None or (self.actor is not None and self.key is None)
+
+    @property
     def is_rare(self) -> bool:
         """Whether few recipients are in a wanted state, or have a wanted cause."""
         return bool(self.causes) or not (self.states or _USUAL) & _USUAL

@@ -8,42 +8,26 @@ rare state, a stream, a lane), and checks the rest on what that finds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    FromClause,
-    Select,
-    false,
-    func,
-    literal,
-    literal_column,
-    select,
-    true,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, false, literal, select, true, union_all
 
-from app.domain.sending.state_machine import CLAIMABLE, State
+from app.domain.sending.state_machine import State
 from app.store.engine.ids import CLOCKS_DIFFER_BY, first_id_of
 from app.store.sending.recipients import is_in
+from app.store.submission.bounded_counts import (
+    LISTED,
+    due_recipients,
+    few_are_due,
+    few_have,
+    has_tag,
+    have_many,
+    with_few,
+)
 from app.store.submission.email_filter import Filter, email_conditions, of_same, own_words, recipient_conditions
 from app.store.submission.emails import Email, of_ids
-from app.store.submission.tags import has_tag_by_index
 from app.store.tables.core import apps, emails, recipients
-
-_LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
-"""True for every recipient. It allows the index that is for lists alone."""
-
-_SORTED: Final = 100_000
-"""Up to this many emails of one tag are sorted for a page. With more, a page is soon found among the newest."""
-
-_DUE_SORTED: Final = 10_000
-"""The same for recipients that are due: as many as the overview counts."""
-
-_LOOKED_THROUGH: Final = 5_000
-"""Up to this many emails of one actor or reference are looked through for a rare state or cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,28 +86,44 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
         return select(emails.c.id).where(false())
     on_postgres = connection.dialect.name == "postgresql"
     in_each_app = on_postgres and wanted.app_id is None and wanted.request_id is None
-    named = wanted.reference is not None or (wanted.actor is not None and wanted.key is None)
-    is_one = wanted.request_id is not None or wanted.supersedes is not None
-    if is_one or (named and not (wanted.is_rare and _are_many(connection, wanted))):
+    if wanted.request_id is not None or wanted.supersedes is not None:
         return _by_email(wanted, place, in_each_app=in_each_app)
-    if wanted.key is not None:
-        query = _of_recipients(wanted, place)
-        if in_each_app:
-            return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
-        return place.first(query, recipients.c.email_id)
-    if wanted.tags and on_postgres and (rare := _with_few(connection, wanted.tags)) is not None:
+    if wanted.is_by_email or wanted.key is not None:
+        if not wanted.is_rare or not have_many(connection, wanted):
+            start = _by_email if wanted.is_by_email else _by_key
+            return start(wanted, place, in_each_app=in_each_app)
+        if few_have(connection, wanted):
+            start = _with_causes if wanted.causes else _in_states
+            return start(wanted, place, in_each_app=in_each_app, one_by_one=on_postgres)
+        if not wanted.is_by_email:
+            return _by_key(wanted, place, in_each_app=in_each_app)
+    return _by_property(connection, wanted, place, in_each_app=in_each_app)
+
+
+def _by_property(connection: Connection, wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
+    """The first emails by an index of a property that the emails of many people have."""
+    on_postgres = connection.dialect.name == "postgresql"
+    if wanted.tags and on_postgres and (rare := with_few(connection, wanted.tags)) is not None:
         return _tagged(wanted, place, rare)
-    if wanted.due_in and _few_are_due(connection, wanted):
+    if wanted.due_in and few_are_due(connection, wanted):
         return _due(wanted, place)
     if wanted.provider is not None and not (wanted.opened or wanted.clicked):
-        return _in_states(wanted, place, wanted.states or frozenset(State), in_each_app=in_each_app)
+        return _in_states(wanted, place, in_each_app=in_each_app)
     if wanted.causes:
         return _with_causes(wanted, place, in_each_app=in_each_app)
     tells_most = wanted.opened or wanted.clicked or wanted.is_rare
     if wanted.states is not None and (tells_most or (wanted.stream is None and not wanted.tags)):
-        return _in_states(wanted, place, wanted.states, in_each_app=in_each_app)
+        return _in_states(wanted, place, in_each_app=in_each_app)
     has_index_of_app = wanted.stream is not None or wanted.lane is not None
     return _by_email(wanted, place, in_each_app=in_each_app and has_index_of_app)
+
+
+def _by_key(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
+    """The first emails to an address."""
+    query = _of_recipients(wanted, place)
+    if in_each_app:
+        return _in_each_app(query, recipients.c.app_id, recipients.c.email_id, place)
+    return place.first(query, recipients.c.email_id)
 
 
 def _by_email(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
@@ -134,16 +134,17 @@ def _by_email(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any
     return place.first(query, emails.c.id)
 
 
-def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_each_app: bool) -> Select[Any]:
-    """The first emails with a recipient in one of some states, merged from the first of each state.
+def _in_states(wanted: Filter, place: _Place, *, in_each_app: bool, one_by_one: bool = False) -> Select[Any]:
+    """The first emails with a recipient in one of the wanted states, merged from the first of each state.
 
     Those that were opened or clicked are found by their own indexes, whatever their state.
     """
+    states = wanted.states or frozenset(State)
     read = bool(wanted.opened or wanted.clicked)
     column = recipients.c.email_id
     parts = []
     for among in [states] if read else [{state} for state in sorted(states)]:
-        part = _of_recipients(wanted, place).where(is_in(among), _LISTED)
+        part = _of_recipients(wanted, place, one_by_one=one_by_one).where(is_in(among), LISTED)
         # Few emails are being sent, and their index knows no application.
         of_each = in_each_app and among != {State.SENDING}
         first = _in_each_app(part, recipients.c.app_id, column, place) if of_each else place.first(part, column)
@@ -151,34 +152,20 @@ def _in_states(wanted: Filter, place: _Place, states: frozenset[State], *, in_ea
     return _merged(parts, place)
 
 
-def _few_are_due(connection: Connection, wanted: Filter) -> bool:
-    """Whether few enough recipients are due to sort them. Where many are, they are soon found among what waits."""
-    _forbid_scans(connection)
-    some = _due_recipients(wanted).limit(_DUE_SORTED + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _DUE_SORTED
-
-
 def _due(wanted: Filter, place: _Place) -> Select[Any]:
     """The first emails of recipients that are due, sorted: their index has them in another order."""
-    found = _due_recipients(wanted).cte("due").prefix_with("MATERIALIZED")
+    found = due_recipients(wanted).cte("due").prefix_with("MATERIALIZED")
     chosen = _of_recipients(replace(wanted, due_in=()), place).where(recipients.c.id.in_(select(found.c.id)))
     return place.first(chosen, recipients.c.email_id)
 
 
-def _due_recipients(wanted: Filter) -> Select[Any]:
-    """The recipients that are due in the lanes, by the index of the claim."""
-    owner = recipients.c.app_id
-    of_app = owner.in_(select(apps.c.id)) if wanted.app_id is None else owner == wanted.app_id
-    is_due = recipient_conditions(recipients, Filter(due_in=wanted.due_in))
-    return select(recipients.c.id).where(of_app, is_in(wanted.states or CLAIMABLE), *is_due)
-
-
-def _with_causes(wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:
+def _with_causes(wanted: Filter, place: _Place, *, in_each_app: bool, one_by_one: bool = False) -> Select[Any]:
     """The first emails with a recipient that has one of some causes, merged from the first of each cause."""
     column = recipients.c.email_id
     parts = []
     for cause in sorted(wanted.causes):
-        of_one = _of_recipients(replace(wanted, causes=frozenset()), place).where(recipients.c.cause == cause)
+        of_any = _of_recipients(replace(wanted, causes=frozenset()), place, one_by_one=one_by_one)
+        of_one = of_any.where(recipients.c.cause == cause)
         if wanted.states is not None:
             of_one = of_one.where(is_in(wanted.states))
         parts.append(
@@ -202,16 +189,24 @@ def _in_each_app(
     return place.first(select(found).select_from(apps.join(first, true())), found)
 
 
-def _of_recipients(wanted: Filter, place: _Place) -> Select[Any]:
-    """The emails of recipients that pass all of the filter, each once."""
+def _of_recipients(wanted: Filter, place: _Place, *, one_by_one: bool = False) -> Select[Any]:
+    """The emails of recipients that pass all of the filter, each once.
+
+    `one_by_one`: each recipient that the caller's condition finds is looked at alone, and so is its email. The planner
+    might begin with all emails of the address, or join all emails that pass.
+    """
     column = recipients.c.email_id
-    query = select(column).where(*place.bounds(column, wanted), *recipient_conditions(recipients, wanted)).distinct()
+    of_row = replace(wanted, key=None) if one_by_one else wanted
+    query = select(column).where(*place.bounds(column, wanted), *recipient_conditions(recipients, of_row)).distinct()
+    if of_row.key != wanted.key:
+        query = query.where(recipients.c.key.concat("") == wanted.key)  # an expression, for which there is no index
     if wanted.app_id is not None:
         query = query.where(recipients.c.app_id == wanted.app_id)
     if wanted.without_lane is not None:
         query = query.where(recipients.c.lane != wanted.without_lane)
     if conditions := email_conditions(emails, wanted):
-        query = query.where(select(literal(1)).where(emails.c.id == column, *conditions).exists())
+        passing = select(literal(1)).where(emails.c.id == column, *conditions)
+        query = query.where((passing.offset(0) if one_by_one else passing).exists())
     return query.where(~of_same(column, wanted)) if wanted.without else query
 
 
@@ -233,48 +228,11 @@ def _of_emails(rows: FromClause, wanted: Filter, place: _Place) -> Select[Any]:
     return query.where(~of_same(rows.c.id, wanted)) if wanted.without else query
 
 
-def _are_many(connection: Connection, wanted: Filter) -> bool:
-    """Whether the actor or the reference has too many emails to look through them."""
-    owner = emails.c.app_id.in_(select(apps.c.id)) if wanted.app_id is None else emails.c.app_id == wanted.app_id
-    of_these = Filter(actor=wanted.actor, reference=wanted.reference)
-    some = select(literal(1)).where(owner, *email_conditions(emails, of_these)).limit(_LOOKED_THROUGH + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) > _LOOKED_THROUGH
-
-
-def _with_few(connection: Connection, tags: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
-    """The first of the tags that has few enough emails to sort them."""
-    return next((tag for tag in tags if _are_few(connection, tag)), None)
-
-
-def _are_few(connection: Connection, tag: tuple[str, str]) -> bool:
-    """Whether the tag has few enough emails to sort them.
-
-    The planner guesses how many have it, and reads all emails if it guesses many. This transaction does not allow that.
-    """
-    _forbid_scans(connection)
-    some = select(literal(1)).select_from(emails).where(*_has_tag(tag)).limit(_SORTED + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= _SORTED
-
-
-def _forbid_scans(connection: Connection) -> None:
-    """Have the planner read no whole table until the transaction ends. SQLite has no such choice."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL enable_seqscan TO off")
-
-
 def _tagged(wanted: Filter, place: _Place, tag: tuple[str, str]) -> Select[Any]:
     tagged = (
         select(emails.c.id, emails.c.app_id, emails.c.tags, emails.c.created_at, *own_words(emails))
-        .where(*_has_tag(tag))
+        .where(*has_tag(tag))
         .cte("tagged")
         .prefix_with("MATERIALIZED")
     )
     return place.first(_of_emails(tagged, wanted, place), tagged.c.id)
-
-
-def _has_tag(tag: tuple[str, str]) -> list[ColumnElement[bool]]:
-    """The condition of the index, which leaves out emails without tags."""
-    return [
-        emails.c.tags != literal_column("'{}'"),
-        has_tag_by_index(emails.c.tags, tag),
-    ]

@@ -1,6 +1,7 @@
 """What an application may look up: all of its own emails, and nothing of another application's."""
 
 from datetime import timedelta
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -14,11 +15,14 @@ from app.queue import Lane
 from app.services.paging import Page
 from app.services.submission import look_up
 from app.services.submission.look_up import EmailFilter
-from app.store.submission import email_pages
+from app.store.submission import bounded_counts
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller
 from tests.support.gateway.rows import change, recipient_of, rows
+
+ANN, BOB = "ann@example.net", "bob@example.net"
+FATES_OF_EMAILS = ((State.HELD, None), (State.BOUNCED, "mailbox_gone"), (State.BOUNCED, "mailbox_full"))
 
 
 def test_an_email_is_shown_whole_to_its_owner(gateway: Gateway) -> None:
@@ -100,13 +104,45 @@ def test_emails_are_found_by_their_lane_and_by_what_is_due(gateway: Gateway) -> 
 
 def test_what_is_due_is_found_among_many_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """With more than are sorted, it is found among all that waits."""
-    monkeypatch.setattr(email_pages, "_DUE_SORTED", 1)
+    monkeypatch.setattr(bounded_counts, "_DUE_SORTED", 1)
     who = caller(gateway)
     submit(gateway, who, "ann@gmail.com", scheduled_in=timedelta(hours=1))
     due = [submit(gateway, who, "ann@gmail.com") for _ in range(2)]
     for reader in (who, ROOT):
         found = gateway.look_up.emails(reader, EmailFilter(is_due=True, lane=Lane.TRANSACTIONAL), Page(10))
         assert [one.id for one in found.data] == due[::-1]
+
+
+@pytest.mark.parametrize("looked_through", [0, 100], ids=["many", "few"])
+@pytest.mark.parametrize("looked_up", [0, 100], ids=["common", "rare"])
+def test_a_list_is_the_same_wherever_it_starts(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, looked_through: int, looked_up: int
+) -> None:
+    """By a person, an address, a state and a cause, whether many emails have the one or few recipients the other."""
+    monkeypatch.setattr(bounded_counts, "_LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr(bounded_counts, "_LOOKED_UP", looked_up)
+    who, other = caller(gateway), caller(gateway, app="other")
+    made = [
+        (submit(gateway, app, to, actor=actor, reference=reference), to, actor, reference, state, cause)
+        for app, to, actor, reference, (state, cause) in product(
+            (who, other), (ANN, BOB), ("kim", "lee"), ("party", None), FATES_OF_EMAILS
+        )
+    ]
+    for email, *_, is_now, why in made:
+        change(gateway, "recipients", {"state": is_now, "cause": why}, email_id=email)
+    asked = product(
+        (ANN, None), ("kim", None), ("party", None), (State.HELD, State.BOUNCED, None), ("mailbox_gone", None)
+    )
+    for to, actor, reference, state, cause in asked:
+        wanted = EmailFilter(
+            to=to, actor=actor, reference=reference, states=(state,) if state else (), causes=(cause,) if cause else ()
+        )
+        asks = (to, actor, reference, state, cause)
+        expected = [
+            email for email, *has in reversed(made) if all(a in (None, b) for a, b in zip(asks, has, strict=True))
+        ]
+        for reader, mine in ((who, expected[len(expected) // 2 :]), (ROOT, expected)):
+            assert [one.id for one in gateway.look_up.emails(reader, wanted, Page(100)).data] == mine, wanted
 
 
 def test_emails_are_found_by_their_mailbox_provider(gateway: Gateway) -> None:
