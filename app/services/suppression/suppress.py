@@ -150,11 +150,15 @@ class Suppress:
         page: Page,
         under_review: bool = False,
     ) -> Paged[Entry]:
-        """Live entries, newest first. `q` is the beginning of an address; `@example.org` finds whole domains."""
+        """Live entries, newest first; with `q`, the beginning of an address, in the order of the addresses.
+
+        `@example.org` finds the entry of a whole domain.
+        """
         caller.require(Scope.SUPPRESSIONS_READ)
         own = None if caller.is_admin else caller.app
         wanted = Filter(origin=origin, prefix=q.lower() if q else None, scope=scope, app=own, under_review=under_review)
+        read = pages.page_by_key if q else pages.page
         with self._database.reading() as connection:
-            found = pages.page(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
+            found = read(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
             rows = disclosed(connection, caller, found)
         return paged(tuple(map(Entry.of, rows)), page)

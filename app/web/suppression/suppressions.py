@@ -42,7 +42,7 @@ suppressions = Routes("suppressions", __name__, url_prefix="/v1/suppressions")
     "",
     Operation(
         guard=Scope.SUPPRESSIONS_READ,
-        summary="List the suppressed addresses, newest first.",
+        summary="List the suppressed addresses, newest first; with `q` in the order of the addresses.",
         query=SuppressionsQuery,
         gives=Listed[SuppressionEntry],
     ),
