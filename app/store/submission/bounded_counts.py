@@ -23,33 +23,43 @@ _SORTED: Final = 100_000
 _DUE_SORTED: Final = 10_000
 """The same for recipients that are due: as many as the overview counts."""
 
-_LOOKED_THROUGH: Final = 5_000
+_ALWAYS_LOOKED_THROUGH: Final = 5_000
 """Up to this many emails of one actor, reference or address are looked through for a rare state or cause."""
 
-_LOOKED_UP: Final = 10_000
-"""Up to this many recipients with a rare state or cause are looked at, one by one, for the rest of a filter."""
+_LOOKED_THROUGH: Final = 100_000
+"""The same where more than `_RARE` recipients have the state or the cause."""
+
+_RARE: Final = 10_000
 
 LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 """True for every recipient. It allows the index that is for lists alone."""
 
 
-def have_many(connection: Connection, wanted: Filter) -> bool:
-    """Whether the actor, the reference or else the address has too many emails to look through them."""
+def is_rare_among_many(connection: Connection, wanted: Filter) -> bool:
+    """Whether a wanted state or cause is better looked for among all emails than among those of an owner.
+
+    The owner is the actor, the reference or the address that the filter has.
+    """
+    if not wanted.is_rare or _owner_has_at_most(connection, wanted, _ALWAYS_LOOKED_THROUGH):
+        return False
+    return _few_have(connection, wanted) or not _owner_has_at_most(connection, wanted, _LOOKED_THROUGH)
+
+
+def _owner_has_at_most(connection: Connection, wanted: Filter, most: int) -> bool:
     if wanted.is_by_email:
         of_these = email_conditions(emails, Filter(actor=wanted.actor, reference=wanted.reference))
         query = select(literal(1)).where(_of_app(emails.c.app_id, wanted), *of_these)
     else:
         query = select(literal(1)).where(_of_app(recipients.c.app_id, wanted), recipients.c.key == wanted.key)
-    return not _at_most(connection, query, _LOOKED_THROUGH)
+    return _at_most(connection, query, most)
 
 
-def few_have(connection: Connection, wanted: Filter) -> bool:
-    """Whether few enough recipients have a wanted state or cause to look at each of them."""
+def _few_have(connection: Connection, wanted: Filter) -> bool:
     of_app = select(literal(1)).where(_of_app(recipients.c.app_id, wanted))
     if wanted.causes:
-        return _at_most(connection, of_app.where(recipients.c.cause.in_(sorted(wanted.causes))), _LOOKED_UP)
+        return _at_most(connection, of_app.where(recipients.c.cause.in_(sorted(wanted.causes))), _RARE)
     states = (wanted.states or frozenset()) - {State.SENDING}  # there is little of it, and another index
-    return not states or _at_most(connection, of_app.where(is_in(states), LISTED), _LOOKED_UP)
+    return not states or _at_most(connection, of_app.where(is_in(states), LISTED), _RARE)
 
 
 def few_are_due(connection: Connection, wanted: Filter) -> bool:

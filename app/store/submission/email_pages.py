@@ -20,9 +20,8 @@ from app.store.submission.bounded_counts import (
     LISTED,
     due_recipients,
     few_are_due,
-    few_have,
     has_tag,
-    have_many,
+    is_rare_among_many,
     with_few,
 )
 from app.store.submission.email_filter import Filter, email_conditions, of_same, own_words, recipient_conditions
@@ -88,16 +87,13 @@ def _query(connection: Connection, wanted: Filter, place: _Place) -> Select[Any]
     in_each_app = on_postgres and wanted.app_id is None and wanted.request_id is None
     if wanted.request_id is not None or wanted.supersedes is not None:
         return _by_email(wanted, place, in_each_app=in_each_app)
-    if wanted.is_by_email or wanted.key is not None:
-        if not wanted.is_rare or not have_many(connection, wanted):
-            start = _by_email if wanted.is_by_email else _by_key
-            return start(wanted, place, in_each_app=in_each_app)
-        if few_have(connection, wanted):
-            start = _with_causes if wanted.causes else _in_states
-            return start(wanted, place, in_each_app=in_each_app, one_by_one=on_postgres)
-        if not wanted.is_by_email:
-            return _by_key(wanted, place, in_each_app=in_each_app)
-    return _by_property(connection, wanted, place, in_each_app=in_each_app)
+    if not wanted.is_by_email and wanted.key is None:
+        return _by_property(connection, wanted, place, in_each_app=in_each_app)
+    if is_rare_among_many(connection, wanted):
+        by_what_is_rare = _with_causes if wanted.causes else _in_states
+        return by_what_is_rare(wanted, place, in_each_app=in_each_app, one_by_one=on_postgres)
+    by_owner = _by_email if wanted.is_by_email else _by_key
+    return by_owner(wanted, place, in_each_app=in_each_app)
 
 
 def _by_property(connection: Connection, wanted: Filter, place: _Place, *, in_each_app: bool) -> Select[Any]:

@@ -46,7 +46,7 @@ def test_what_is_rare_is_not_looked_for_among_much(
     history: History, web: Web, keys: dict[str, Headers], monkeypatch: pytest.MonkeyPatch, who: str, query: str
 ) -> None:
     """Held email of one who has a million is found by its state, even where the planner would rather join both."""
-    monkeypatch.setattr("app.store.submission.bounded_counts._LOOKED_THROUGH", 1_000)
+    monkeypatch.setattr("app.store.submission.bounded_counts._ALWAYS_LOOKED_THROUGH", 1_000)
     history.server.execute(f'ALTER DATABASE "{web.gateway.database.engine.url.database}" SET enable_nestloop TO off')
     web.gateway.database.engine.dispose()
     with watching() as watch:

@@ -113,14 +113,15 @@ def test_what_is_due_is_found_among_many_too(gateway: Gateway, monkeypatch: pyte
         assert [one.id for one in found.data] == due[::-1]
 
 
-@pytest.mark.parametrize("looked_through", [0, 100], ids=["many", "few"])
-@pytest.mark.parametrize("looked_up", [0, 100], ids=["common", "rare"])
+@pytest.mark.parametrize("looked_through", [(0, 0), (0, 100), (100, 100)], ids=["many", "some", "few"])
+@pytest.mark.parametrize("rare", [0, 100], ids=["common", "rare"])
 def test_a_list_is_the_same_wherever_it_starts(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, looked_through: int, looked_up: int
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, looked_through: tuple[int, int], rare: int
 ) -> None:
     """By a person, an address, a state and a cause, whether many emails have the one or few recipients the other."""
-    monkeypatch.setattr(bounded_counts, "_LOOKED_THROUGH", looked_through)
-    monkeypatch.setattr(bounded_counts, "_LOOKED_UP", looked_up)
+    monkeypatch.setattr(bounded_counts, "_ALWAYS_LOOKED_THROUGH", looked_through[0])
+    monkeypatch.setattr(bounded_counts, "_LOOKED_THROUGH", looked_through[1])
+    monkeypatch.setattr(bounded_counts, "_RARE", rare)
     who, other = caller(gateway), caller(gateway, app="other")
     made = [
         (submit(gateway, app, to, actor=actor, reference=reference), to, actor, reference, state, cause)
