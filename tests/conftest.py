@@ -125,8 +125,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Everything imported and collected so far stays until the end, so the garbage collector can skip it.
 
-    A test makes and drops tens of thousands of objects. With Python's threshold of 700 the collector took a tenth of the
-    time of all tests.
+    A test makes and drops tens of thousands of objects. With Python's threshold of 700 the collector took a tenth of
+    the time of all tests.
     """
     gc.collect()
     gc.freeze()
