@@ -38,12 +38,15 @@ def nurseries(
 
 
 def altered(mutant: Mutant) -> dict[str, str]:
-    """The name of the module with the fault, and its source."""
-    text = (CHECKOUT / mutant.file).read_text()
-    for old, new in mutant.edits:
-        assert text.count(old) == 1, f"{mutant.file} has changed: {old!r} is there {text.count(old)} times"
-        text = text.replace(old, new)
-    return {mutant.file.removesuffix(".py").replace("/", "."): text}
+    """The names of the modules with the fault, and their source."""
+    sources = {}
+    for file, edits in ((mutant.file, mutant.edits), *mutant.elsewhere):
+        text = (CHECKOUT / file).read_text()
+        for old, new in edits:
+            assert text.count(old) == 1, f"{file} has changed: {old!r} is there {text.count(old)} times"
+            text = text.replace(old, new)
+        sources[file.removesuffix(".py").replace("/", ".")] = text
+    return sources
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)

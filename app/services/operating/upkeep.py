@@ -34,7 +34,7 @@ from app.services.suppression.unsuppress import Unsuppress
 from app.store.engine.database import Database, clock
 from app.store.feedback import notifications
 from app.store.operating import heartbeats
-from app.store.sending import attempts, claims, recipients
+from app.store.sending import attempts, due_email, recipients
 from app.store.sending.recipients import Recipient
 from app.store.suppression import pages, ses_removals
 from app.store.suppression.positive_cache import Positives
@@ -143,7 +143,7 @@ class Upkeep:
     def ring_bells(self) -> int:
         """Ring for lanes with due email, due notifications and due webhooks, also those that were put off."""
         with self._database.reading() as connection:
-            lanes = [lane for lane in (*Lane, TEST_LANE) if claims.has_due_email(connection, lane)]
+            lanes = [lane for lane in (*Lane, TEST_LANE) if due_email.has_due_email(connection, lane)]
             notifications_wait = notifications.has_due(connection)
             events_wait = endpoints.has_due(connection)
         bells = list(dict.fromkeys(map(deliver_bell, lanes)))

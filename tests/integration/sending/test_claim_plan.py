@@ -15,16 +15,17 @@ from tests.support.suppression.list_files import put
 EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}
 
 
-def plans_of_a_claim(gateway: Gateway) -> list[str]:
-    """How the database runs each statement of a claim that reads due email."""
-    submit(gateway, caller_of(issue(gateway, app="acme").key), "kim@example.net")
+def plans_of_a_claim(gateway: Gateway, *, apps: int = 1) -> list[str]:
+    """How the database runs each statement of a claim that reads due email, of so many applications."""
+    for number in range(apps):
+        submit(gateway, caller_of(issue(gateway, app=f"acme-{number}").key), "kim@example.net")
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         asked.append((statement, parameters))
 
     event.listen(gateway.database.engine, "before_cursor_execute", note)
-    assert take(gateway).size == 1
+    assert take(gateway).size == apps
     event.remove(gateway.database.engine, "before_cursor_execute", note)
     kind = gateway.database.engine.dialect.name
     plans = []
@@ -39,9 +40,10 @@ def plans_of_a_claim(gateway: Gateway) -> list[str]:
     return plans
 
 
-def test_due_email_is_found_by_its_index(gateway: Gateway) -> None:
+@pytest.mark.parametrize("apps", [1, 5])
+def test_due_email_is_found_by_its_index(gateway: Gateway, apps: int) -> None:
     """On neither database does a claim scan the table of all recipients."""
-    for plan in plans_of_a_claim(gateway):
+    for plan in plans_of_a_claim(gateway, apps=apps):
         assert "ix_recipients_due" in plan, plan
         assert "SCAN recipients" not in plan, plan
 

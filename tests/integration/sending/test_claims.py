@@ -1,6 +1,7 @@
 """Claims on real SQL: each email goes to one worker, and no claim takes an email that is suppressed or has to wait."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -8,11 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.domain.errors import Conflict
 from app.domain.sending.state_machine import Event, State, TransitionFacts, decide
 from app.queue import Lane
 from app.store.engine.database import clock
 from app.store.sending import recipients
-from app.store.sending.claims import Look, Wanted, has_due_email, leased
+from app.store.sending.claims import Look, Wanted, leased
+from app.store.sending.due_email import has_due_email
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.claims import addresses, open_circuit
 from tests.support.gateway.emails import ROOT, state_of, submission, submit, take
@@ -63,12 +66,15 @@ def test_what_is_claimed_is_claimed_once(gateway: Gateway) -> None:
     assert take(gateway).size == 0
 
 
-def test_many_workers_share_the_queue_without_sharing_an_email(migrated_postgres_url: str, redis_url: str) -> None:
+@pytest.mark.parametrize("apps", [1, 5])
+def test_many_workers_share_the_queue_without_sharing_an_email(
+    migrated_postgres_url: str, redis_url: str, apps: int
+) -> None:
     """Eight workers claim every email at once, and no email twice, on a database that locks by row."""
     gateway = build(settings_for(migrated_postgres_url, redis_url))
-    who = caller(gateway)
-    emails = [submission(f"reader{number}@example.net") for number in range(300)]
-    gateway.accept(who, emails, idempotency=None, answer=lambda _: {})
+    for number in range(apps):
+        emails = [submission(f"reader{reader}@app-{number}.example") for reader in range(300 // apps)]
+        gateway.accept(caller(gateway, app=f"app-{number}"), emails, idempotency=None, answer=lambda _: {})
     start = Barrier(8)
 
     def work() -> list[UUID]:
@@ -88,6 +94,34 @@ def test_many_workers_share_the_queue_without_sharing_an_email(migrated_postgres
     assert len(set(claimed)) == 300
     assert sum(bool(share) for share in shares) > 1
     assert count(gateway, "attempts") == 300
+    gateway.close()
+
+
+@pytest.mark.parametrize("apps", [1, 5])
+def test_an_email_is_claimed_or_canceled_and_never_both(migrated_postgres_url: str, redis_url: str, apps: int) -> None:
+    """Four workers claim while two people cancel, the newest email first."""
+    gateway = build(settings_for(migrated_postgres_url, redis_url))
+    who = [caller(gateway, app=f"app-{number}") for number in range(apps)]
+    emails = [submit(gateway, who[number % apps], f"reader{number}@example.net") for number in range(80)]
+    start = Barrier(6)
+
+    def work() -> set[UUID]:
+        start.wait(10)
+        taken = [take(gateway, limit=3) for _ in range(30)]
+        return {one.recipient.email_id for claim in taken for one in claim.emails}
+
+    def cancel(some: list[UUID]) -> None:
+        start.wait(10)
+        for email in some:
+            with suppress(Conflict):
+                gateway.revise.cancel(ROOT, email)
+
+    with ThreadPoolExecutor(6) as threads:
+        people = [threads.submit(cancel, emails[::-1][number::2]) for number in range(2)]
+        claimed = set[UUID]().union(*(one.result() for one in [threads.submit(work) for _ in range(4)]))
+        assert [one.result() for one in people] == [None, None]
+    canceled = {row["email_id"] for row in rows(gateway, "recipients") if row["state"] == "canceled"}
+    assert sorted([*claimed, *canceled]) == sorted(emails)
     gateway.close()
 
 

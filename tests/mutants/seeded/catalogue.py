@@ -41,7 +41,12 @@ MUTANTS: Final = (
                 ".where(recipients.c.id == due.c.id, recipients.c.state.in_(sorted(CLAIMABLE)))",
                 ".where(recipients.c.id == due.c.id)",
             ),
-            ("return (recipients.c.lane == lane, states, recipients", "return (recipients.c.lane == lane, recipients"),
+        ),
+        elsewhere=(
+            (
+                "app/store/sending/due_email.py",
+                (("return (recipients.c.lane == lane, states, recip", "return (recipients.c.lane == lane, recip"),),
+            ),
         ),
         killed_by=f"{_CLAIMS}::test_what_is_claimed_is_claimed_once[sqlite]",
     ),
@@ -53,7 +58,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         name="the claim takes an email that has expired",
-        file="app/store/sending/claims.py",
+        file="app/store/sending/due_email.py",
         edits=(("recipients.c.due_at <= now(), in_time)", "recipients.c.due_at <= now())"),),
         killed_by=f"{_CLAIMS}::test_an_expired_email_is_not_claimed[sqlite]",
     ),

@@ -104,7 +104,7 @@ OF_COUNTS: Final = (
 OF_BUDGETS: Final = (
     Mutant(
         name="a paused application is claimed all the same",
-        file="app/store/sending/claims.py",
+        file="app/store/sending/due_email.py",
         edits=((".where(goes_on(in_lane))", ""),),
         killed_by=f"{_BUDGETS}::test_only_the_bulk_lane_of_the_application_waits[sqlite]",
     ),

@@ -9,6 +9,7 @@ _FAULT = "tests/integration/sending/circuits/test_our_fault.py"
 _KEPT = "tests/unit/sending/test_connections.py"
 _REACH = "tests/integration/sending/circuits/test_out_of_reach.py"
 _CHOICE = "tests/integration/aws/test_transport_choice.py"
+_CLAIMS = "tests/integration/sending/test_claims.py"
 _LAST_LOOK = "tests/integration/sending/test_last_look.py"
 _STATEMENT: Final = "tests/integration/submission/commits/test_one_statement.py"
 
@@ -203,6 +204,12 @@ OF_THE_CALL: Final = (
         file="app/services/sending/call_pools.py",
         edits=(("if number and self._monotonic() - looked_at > LOOK_LASTS_S:", "if number > len(ready) + looked_at:"),),
         killed_by=f"{_EARLY}::test_a_suppression_from_while_another_call_was_held_up_is_seen[sqlite]",
+    ),
+    Mutant(
+        name="one application takes the whole claim",
+        file="app/store/sending/due_email.py",
+        edits=(('bindparam("share", type_=Integer())', 'bindparam("limit", type_=Integer())'),),
+        killed_by=f"{_CLAIMS}::test_a_batch_is_shared_by_the_waiting_applications[postgresql]",
     ),
     Mutant(
         name="the last look does not check the holder of the lease",
