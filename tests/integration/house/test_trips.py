@@ -79,7 +79,7 @@ def last_id(mailer: ScriptedMailer) -> str:
     return f"ses-{len(mailer.sent):06d}-{_ADDRESS}"
 
 
-@pytest.mark.parametrize("apps", [1, 10])
+@pytest.mark.parametrize("apps", [1, 2, 10])
 @pytest.mark.parametrize("emails", [1, 100])
 def test_no_statement_of_an_email_is_read_anew(
     gateway: Gateway, mailer: ScriptedMailer, monkeypatch: pytest.MonkeyPatch, emails: int, apps: int
