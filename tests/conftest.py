@@ -134,12 +134,6 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_sessionfinish() -> None:
-    """Find the last garbage with one look. pytest takes five, and they skip what the first one left."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test's changes to logging end with it: no logger keeps its configuration.

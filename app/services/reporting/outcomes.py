@@ -129,7 +129,10 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Emails:
-    """Emails that pass the conditions of SQL, those nearest to where they start first, and which of them are shown."""
+    """The ids of emails that pass the conditions of SQL, the nearest to the start of the page first.
+
+    `passing` are those of them that are shown, newest first.
+    """
 
     ids: Sequence[UUID]
     passing: tuple[Sent, ...]
@@ -242,7 +245,10 @@ def _rows(connection: Connection, asked: _Wanted, page: Page, near: UUID | None)
 def _emails(
     connection: Connection, asked: _Wanted, *, limit: int, after: UUID | None = None, before: UUID | None = None
 ) -> _Emails:
-    """The next emails of the filter. If only their fates tell which have a cause, few may: no other is read whole."""
+    """The next emails that pass the conditions of SQL. With `causes` only those of which a recipient passes are read.
+
+    Few may: the conditions do not tell every cause. The fates of the others are read, an eighth of the cost.
+    """
     ids = email_pages.ids(connection, asked.filters, limit=limit, after=after, before=before) if asked.filters else ()
     if not asked.causes:
         return _Emails(ids, outcome_pages.sent(connection, ids))

@@ -59,9 +59,8 @@ class Browse:
         Raises `ValidationFailed` for a domain that no address can have.
         """
         caller.require(Scope.ADMIN)
-        read = pages.page_by_key if wanted.begins else pages.page
         with self._database.reading() as connection:
-            found = read(connection, _filter(wanted), limit=page.limit + 1, after=page.after, before=page.before)
+            found = pages.page(connection, _filter(wanted), limit=page.limit + 1, after=page.after, before=page.before)
             rows = disclosed(connection, caller, found)
         return paged(tuple(map(Entry.of, rows)), page)
 

@@ -157,8 +157,7 @@ class Suppress:
         caller.require(Scope.SUPPRESSIONS_READ)
         own = None if caller.is_admin else caller.app
         wanted = Filter(origin=origin, prefix=q.lower() if q else None, scope=scope, app=own, under_review=under_review)
-        read = pages.page_by_key if q else pages.page
         with self._database.reading() as connection:
-            found = read(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
+            found = pages.page(connection, wanted, limit=page.limit + 1, after=page.after, before=page.before)
             rows = disclosed(connection, caller, found)
         return paged(tuple(map(Entry.of, rows)), page)

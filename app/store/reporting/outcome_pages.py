@@ -34,7 +34,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class FateRow:
-    """The columns that the fate of a recipient follows from, and its email: an eighth of what a whole row costs."""
+    """What the fate of a recipient follows from, and its email. To read it costs an eighth of a whole row."""
 
     email_id: UUID
     key: str

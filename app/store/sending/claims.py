@@ -12,17 +12,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    Connection,
-    Float,
-    and_,
-    bindparam,
-    case,
-    null,
-    select,
-    update,
-)
+from sqlalchemy import CTE, Connection, Float, and_, bindparam, case, null, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.domain.sending.state_machine import CLAIMABLE, State
@@ -124,7 +114,7 @@ def claim(connection: Connection, wanted: Wanted) -> Claim:
 
 @cache
 def _take(due: CTE) -> ReturningUpdate[Any]:
-    """The claim of this due email. Built once for each."""
+    """The claim of this due email. It is built once: that costs more than to run it."""
     suppressed = due.c.suppressed_by.is_not(None)
     token = bindparam("token", type_=recipients.c.lease_token.type)
     return (

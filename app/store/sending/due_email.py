@@ -73,7 +73,7 @@ def suppressed_by_row() -> ColumnElement[str | None]:
 
 @cache
 def _of_several() -> CTE:
-    """One statement for any number of applications: one with a part for each takes the longer, the more there are.
+    """One statement for any number of applications. A statement with a part for each takes longer with every one.
 
     PostgreSQL plans a statement with an array anew each time, so one application has the other form.
     """

@@ -1,8 +1,8 @@
 """Whether few or many emails meet a condition: counted by an index, up to a bound.
 
 The planner only guesses how many there are, and where its guess is wrong a page of a list takes seconds. So a list
-counts what it could start from, in a millisecond or two. Only indexes answer: no transaction that counts here may read
-a whole table afterwards.
+counts what it could start from, in some milliseconds. Only indexes answer: no transaction that counts here may read a
+whole table afterwards.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,7 @@ _LOOKED_THROUGH: Final = 100_000
 """The same where more than `_RARE` recipients have the state or the cause."""
 
 _RARE: Final = 10_000
+"""A state or a cause is rare if at most this many recipients have it."""
 
 LISTED: Final = recipients.c.position >= literal(0, literal_execute=True)
 """True for every recipient. It allows the index that is for lists alone."""

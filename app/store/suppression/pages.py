@@ -33,11 +33,22 @@ class Filter:
 def page(
     connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[Suppression, ...]:
-    """Up to `limit` entries, newest first: those older than `after`, or the nearest ones newer than `before`."""
+    """Up to `limit` entries, newest first: those older than `after`, or the nearest ones newer than `before`.
+
+    With a `prefix` they are in the order of the keys. The keys with one beginning are neighbours in an index, and are
+    read from there. The newest of them may be anywhere, so a search for a common beginning would read the whole list.
+    """
     if wanted.app is not None and wanted.scope is not None:
         if wanted.scope not in {EVERY_EMAIL, wanted.app} and not wanted.scope.startswith(scope_of(wanted.app, "")):
             return ()
         wanted = replace(wanted, app=None)
+    in_order = _newest_first if wanted.prefix is None else _by_key
+    return in_order(connection, wanted, limit=limit, after=after, before=before)
+
+
+def _newest_first(
+    connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
+) -> tuple[Suppression, ...]:
     query = select(suppressions).where(*conditions(wanted))
     if before is not None:
         query = query.where(suppressions.c.id > before).order_by(suppressions.c.id)
@@ -49,14 +60,9 @@ def page(
     return tuple(reversed(found) if before is not None else found)
 
 
-def page_by_key(
+def _by_key(
     connection: Connection, wanted: Filter, *, limit: int, after: UUID | None, before: UUID | None
 ) -> tuple[Suppression, ...]:
-    """As `page`, in the order of the keys: those after the entry `after`, or the nearest ones before `before`.
-
-    The keys with one beginning are neighbours in an index, and are read from there. The newest of them may be
-    anywhere, so a search for a common beginning would read the whole list.
-    """
     order = _order(connection)
     query = select(suppressions).where(*conditions(wanted))
     if (bound := after or before) is not None:

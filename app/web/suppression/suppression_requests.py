@@ -68,7 +68,7 @@ class UnsuppressBatchBody(Known):
 
 
 class SuppressionsQuery(PageQuery):
-    """Which entries of the suppression list, newest first; with `q`, the beginning of the address, in their order."""
+    """Which entries of the suppression list: newest first, or with `q`, the beginning of an address, by address."""
 
     origin: Origin | None = None
     q: Annotated[str, Field(min_length=1, max_length=254)] | None = None
