@@ -217,6 +217,18 @@ def test_a_search_for_a_rare_cause_reads_no_other_email_whole(
     assert read == [[rare.email_id]]
 
 
+def test_a_file_goes_on_after_a_piece_without_a_rare_cause(
+    gateway: Gateway, many: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The only email with the cause is the oldest, and a piece holds one email: no row is lost."""
+    monkeypatch.setattr(outcomes, "PIECE", 1)
+    change(gateway, "recipients", {"state": State.SUPPRESSED, "reason": reason_for(Origin.BOUNCE)})
+    rare = told(gateway, many)[-1]
+    change(gateway, "recipients", {"reason": reason_for(Origin.UNSUBSCRIBE)}, id=rare.recipient_id)
+    pieces = gateway.reporting.outcomes.pieces(many, OutcomeFilter(causes=(OutcomeCause.UNSUBSCRIBED,)))
+    assert [row.recipient_id for piece in pieces for row in piece] == [rare.recipient_id]
+
+
 def test_a_time_bounds_the_list(gateway: Gateway) -> None:
     """`since` and `until` are about when the email was accepted."""
     who = caller(gateway)
