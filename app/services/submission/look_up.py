@@ -115,7 +115,7 @@ class EmailFilter:
     request_id: UUID | None = None
     app: str | None = None
     stream: str | None = None
-    lane: Lane | None = None
+    lane: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -229,7 +229,7 @@ def _states(wanted: EmailFilter) -> frozenset[State] | None:
     return states or None
 
 
-def _due_in(wanted: EmailFilter) -> tuple[Lane, ...]:
+def _due_in(wanted: EmailFilter) -> tuple[str, ...]:
     """The lanes in which what is due is wanted."""
     if not wanted.is_due:
         return ()

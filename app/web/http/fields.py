@@ -6,7 +6,7 @@ never taken for a string, nor an integer for a time.
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -169,5 +169,7 @@ KeySought = Annotated[str, _searched(KEY_LIMIT), WithJsonSchema(_line_schema(KEY
 ProviderName = Annotated[
     str, Field(max_length=16, description="A mailbox provider, such as gmail; `other` for all unknown.")
 ]
+LaneSought = Literal["transactional", "bulk", "test"]
+"""The lanes that an email can be in. `test` is chosen by the key, not by a field."""
 FlagText = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 IntegerText = Annotated[int, BeforeValidator(_integer)]

@@ -35,6 +35,7 @@ from app.web.http.fields import (
     FlagText,
     KeyField,
     KeySought,
+    LaneSought,
     ProviderName,
     SinceField,
     TagField,
@@ -220,7 +221,7 @@ class EmailsQuery(PageQuery):
     supersedes: KeySought | None = None
     request_id: UUID | None = Field(None, description="The X-Request-Id of the answer to a submission.")
     stream: Annotated[str, Field(max_length=64)] | None = None
-    lane: Lane | None = None
+    lane: LaneSought | None = None
     since: SinceField | None = None
     until: UntilField | None = Field(None, description="A date is included.")
 

@@ -1,7 +1,7 @@
 """Test keys: email goes the whole way except to SES, and ends as SES's mailbox simulator would have it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import Mock
 
 import pytest
@@ -18,6 +18,7 @@ from app.services.reporting.outcome_links import LinkWish
 from app.services.reporting.outcomes import OutcomeFilter
 from app.services.submission.doors.submit_raw import RawSubmission
 from app.services.submission.look_up import EmailFilter
+from app.web.http.fields import LaneSought
 from app.wiring.gateway import Gateway
 from tests.support.apps.trying import BOUNCE, COMPLAINT, SCOPES, finish, trier, try_out
 from tests.support.gateway.early_mailers import ScriptedEarlyMailer
@@ -139,6 +140,32 @@ def test_each_mode_sees_its_own_email(gateway: Gateway) -> None:
     gateway.revise.cancel(test, tried)
     with pytest.raises(Conflict):
         gateway.revise.cancel(test, tried)
+
+
+@on_sqlite
+def test_test_email_is_found_by_its_lane(web: Web) -> None:
+    """By whoever sees it; a test key has email in no other lane. What is due includes it only when it is asked for."""
+    test, live = web.key("invites", *SCOPES, kind=KeyKind.TEST), web.key()
+    admin = web.key("operators", Scope.ADMIN)
+    tried, sent = web.submit(test), web.submit(live)
+    for headers, words, found in (
+        (admin, "lane=test", [tried]),
+        (admin, "lane=test&due=true", [tried]),
+        (admin, "lane=transactional", [sent]),
+        (admin, "due=true", [sent]),
+        (test, "lane=test", [tried]),
+        (test, "lane=transactional", []),
+        (test, "lane=transactional&due=true", []),
+        (live, "lane=test", []),
+        (live, "lane=transactional", [sent]),
+    ):
+        answered = body_of(web.client.get(f"/v1/emails?{words}", headers=headers))
+        assert [one["id"] for one in answered["data"]] == found, (words, found)
+
+
+def test_the_lanes_that_are_sought_are_those_that_there_are() -> None:
+    """Each lane of `app.queue`, and that of test email."""
+    assert get_args(LaneSought) == (*Lane, TEST_LANE)
 
 
 def test_a_test_supersedes_tests_only(gateway: Gateway) -> None:

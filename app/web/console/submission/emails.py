@@ -12,7 +12,7 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.providers import PROVIDERS
 from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.state_machine import State
-from app.domain.sending.trying import Mode
+from app.domain.sending.trying import TEST_LANE, Mode
 from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.submission.look_up import EmailFilter, EmailView
@@ -25,7 +25,7 @@ from app.web.console.frame.lists import filters_of, neighbours
 from app.web.console.frame.pages import Pages
 from app.web.console.frame.rendering import render
 from app.web.http.context import current_gateway
-from app.web.http.fields import ProviderName
+from app.web.http.fields import LaneSought, ProviderName
 
 console_emails = Pages("console_emails", __name__)
 
@@ -55,7 +55,7 @@ class _Fates(Form):
     state: Annotated[tuple[State, ...], *EACH_OF] = ()
     cause: Annotated[tuple[BounceCause, ...], *EACH_OF] = ()
     provider: ProviderName | None = None
-    lane: Lane | None = None
+    lane: LaneSought | None = None
     due: Checked
     request_id: UUID | None = None
 
@@ -105,7 +105,7 @@ def show_emails(session: Session, query: EmailsQuery) -> Response:
     return render(
         "submission/emails.html",
         query=query,
-        lanes={lane.value: lane.value for lane in Lane},
+        lanes={lane: lane for lane in (*Lane, TEST_LANE)},
         providers={name: name.replace("_", " ") for name in PROVIDERS},
         texts={"to": wanted.to, "actor": wanted.actor, "reference": wanted.reference},
         apps=app_names(session),
