@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from functools import partial
 from types import ModuleType
@@ -50,11 +51,26 @@ BENCHMARKS: dict[str, ModuleType] = {
 }
 
 
+INTERRUPTED = 130
+
+
 def main() -> int:
-    """Run the chosen benchmark; return 0 when it ran, 1 when --strict is given and a goal is missed."""
+    """Run the chosen benchmark; return 0 when it ran, 1 when --strict is given and a goal is missed, 130 when stopped.
+
+    SIGINT and SIGTERM stop it, and the processes that it started.
+    """
     given = parser().parse_args()
     isolate()
     telemetry.configure("WARNING")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _measure(given)
+    except KeyboardInterrupt:
+        sys.stderr.write("bench: stopped without a result\n")
+        return INTERRUPTED
+
+
+def _measure(given: argparse.Namespace) -> int:
     machine = Machine()
     _print(f"machine: {machine.name}; medians, with the minimum and maximum of the runs in brackets")
     result: Json = {"benchmark": given.benchmark, "machine": machine.name, **given.measure(given, _print)}

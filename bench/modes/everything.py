@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from bench.measure.goals import Json
@@ -61,13 +61,23 @@ def _run(run: str, *, quick: bool, say: Callable[[str], None]) -> Json | None:
     say(f"\n{run}:")
     words = (sys.executable, "-m", "bench", *run.split(), "--json", *(("--quick",) if quick else ()))
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
-        last = ""
-        for line in process.stdout or ():
-            if last:
-                say(last)
-            last = line.rstrip("\n")
+        try:
+            last = _passed_on(process.stdout or (), say)
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
     if process.returncode:
         say(f"{last}\n{run} ended with {process.returncode}")
         return None
     result: Json = json.loads(last)
     return result
+
+
+def _passed_on(lines: Iterable[str], say: Callable[[str], None]) -> str:
+    """Print all lines but the last, which is returned."""
+    last = ""
+    for line in lines:
+        if last:
+            say(last)
+        last = line.rstrip("\n")
+    return last
