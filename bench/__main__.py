@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from functools import partial
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from app import telemetry
 from app.cli.shell.operated_gateway import isolate
@@ -50,7 +50,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "webhook": webhook,
 }
 
-
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130
 
 
@@ -62,12 +62,20 @@ def main() -> int:
     given = parser().parse_args()
     isolate()
     telemetry.configure("WARNING")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop)
     try:
         return _measure(given)
     except KeyboardInterrupt:
         sys.stderr.write("bench: stopped without a result\n")
         return INTERRUPTED
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End the benchmark and its processes. A second signal does not break that off."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 def _measure(given: argparse.Namespace) -> int:
