@@ -9,8 +9,8 @@ import sys
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
 from app import telemetry, tracing
+from app.startup_checks import warn_of_misspelt_names
 from app.web.application import create_app
-from app.wiring.startup_checks import warn_of_misspelt_names
 from config import SettingsError, load
 
 # The exit status of a gunicorn worker that makes its master stop instead of starting another one (WORKER_BOOT_ERROR).

@@ -1,23 +1,16 @@
 """Checks before a process starts: faults that the settings do not show and that waiting would not fix.
 
 It only asks. A service that is away may be fine, and stops no process. It keeps no connection, so it may run before
-forking.
+forking. What the database has to say is in `app.wiring.key_check`, since beat needs no database.
 """
 
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import ProgrammingError
 
 from app.broker_url import redis_url
-from app.domain.errors import ServiceUnavailable
-from app.store.engine.database import Database
-from app.store.engine.pooler import UnexpectedPooler
 from app.store.engine.redis import connect
 from app.store.engine.redis_trouble import is_cluster
-from app.store.privacy.pseudonyms import Pseudonyms
-from app.store.submission.sealing import UnknownSealingKey, Unsealable
-from app.wiring.foundation import make_key_ring
 from config import Settings, SettingsError, misspelt_names
 
 log = structlog.get_logger()
@@ -52,35 +45,6 @@ def require_topics(settings: Settings) -> None:
     raise SettingsError(
         f"Postern cannot start: SNS_TOPIC_ARNS: is not set{because}; name the topics whose bounces count."
     )
-
-
-def require_keys(settings: Settings) -> None:
-    """Refuse keys that do not open what every process needs, the key of the pseudonyms, and an undeclared pooler.
-
-    If it opens under an older key, it is resealed under the first. While the database is away, which is logged, or not
-    migrated, nothing is checked: the check then happens when that key is first needed. Raises `SettingsError`.
-    """
-    database = Database(settings.database_url, pool_size=1, pooled=settings.database_pooled)
-    try:
-        Pseudonyms(database, make_key_ring(settings)).renew()
-    except UnknownSealingKey as error:
-        raise SettingsError(
-            f"Postern cannot start: SECRET_KEYS: lacks the key {error.key_id}, which the names of forgotten people are "
-            "sealed with; put it back at the end, then see `./postern secret check`."
-        ) from error
-    except Unsealable as error:
-        raise SettingsError(
-            "Postern cannot start: the row in the table peppers was altered; bring it back from a backup."
-        ) from error
-    except ServiceUnavailable as error:
-        reason = getattr(error.__cause__, "orig", None)
-        if isinstance(reason, UnexpectedPooler):
-            raise SettingsError(f"Postern cannot start: {reason}") from error
-        log.warning("database_not_usable", detail=database.trouble(error))
-    except ProgrammingError:
-        return
-    finally:
-        database.close()
 
 
 def warn_of_misspelt_names() -> None:

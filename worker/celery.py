@@ -1,7 +1,7 @@
 """The Celery app of the workers, from the environment's settings; one crew per worker process, made after forking.
 
-`celery -A worker.celery worker` and `celery -A worker.celery beat` find it here. What the tasks do is in
-`worker.tasks`.
+`celery -A worker.celery worker` finds it here. What the tasks do is in `worker.tasks`. Beat has an app of its own,
+`worker.beat`.
 """
 
 import gc
@@ -12,49 +12,31 @@ from typing import Any
 gc.disable()  # imports leave no garbage, and looking for it takes a fifth of the start
 
 import structlog
-from celery.signals import setup_logging, worker_init, worker_process_init, worker_process_shutdown
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 from kombu.entity import Queue as CeleryQueue
 
-from app import telemetry, tracing
+from app import tracing
 from app.queue import Queue, make_celery
 from app.wiring.gateway import build
-from app.wiring.startup_checks import refuse_clusters, require_keys, require_topics, warn_of_misspelt_names
-from config import Settings, SettingsError, load
+from app.wiring.key_check import require_keys
+from config import SettingsError
 from worker import tasks
 from worker.consumer import PatientConsumer
 from worker.node import Node
 from worker.process import Crew
-from worker.schedule import SCHEDULE
+from worker.schedule import keep_time
+from worker.startup import log_as_postern, usable_settings
 
 log = structlog.get_logger()
 
 
-def _settings() -> Settings:
-    try:
-        settings = load()
-        refuse_clusters(settings)
-        if settings.sqs_queue_urls:
-            require_topics(settings)
-    except SettingsError as error:
-        sys.exit(str(error))
-    return settings
-
-
-settings = _settings()
+settings = usable_settings()
 app = make_celery(settings.broker_url)
 app.conf.task_queues = [CeleryQueue(queue.value) for queue in Queue]  # type: ignore[no-untyped-call]
-app.conf.beat_schedule = SCHEDULE
-# In memory, without a file: the longest turn is an hour, and workers stand in for a beat that was away.
-app.conf.beat_scheduler = "celery.beat:Scheduler"
 app.conf.worker_consumer = f"{PatientConsumer.__module__}:{PatientConsumer.__name__}"
 tasks.register(app)
-
-
-@setup_logging.connect  # type: ignore[untyped-decorator]
-def log_as_postern(**_: Any) -> None:
-    """Send Celery's own log lines the same way as all others."""
-    telemetry.configure(settings.log_level)
-    warn_of_misspelt_names()
+keep_time(app)  # the units of the release before start beat from here
+log_as_postern(settings)
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

@@ -22,8 +22,7 @@ import structlog
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.trying import TEST_LANE
 from app.queue import Lane
-from app.services.operating.sweep_intervals import EVERY_S
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import EVERY_S, Sweep
 from app.wiring.gateway import Gateway
 from worker.broker_liveness import BrokerLiveness
 from worker.consumer import last_refusal

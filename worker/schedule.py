@@ -1,7 +1,9 @@
 """The schedule of Celery's beat. Sweeps that a stalled beat has queued up expire without running."""
 
+from celery import Celery
+
 from app.queue import Queue, Task
-from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.sweeps import EVERY_S
 
 SCHEDULE = {
     f"sweep:{sweep}": {
@@ -12,3 +14,12 @@ SCHEDULE = {
     }
     for sweep, seconds in EVERY_S.items()
 }
+
+
+def keep_time(app: Celery) -> None:
+    """Have beat ring for the sweeps, in memory and without a file.
+
+    The longest turn is an hour, and workers stand in for a beat that was away.
+    """
+    app.conf.beat_schedule = SCHEDULE
+    app.conf.beat_scheduler = "celery.beat:Scheduler"

@@ -6,7 +6,7 @@ They use the crew of their process; the work itself is in `app.services`.
 from celery import Celery
 
 from app.queue import Task
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from worker.process import Crew
 
 

@@ -13,9 +13,9 @@ from functools import partial
 from app import telemetry, tracing
 from app.smtp.open_door import door_of, places_of
 from app.smtp.server import Server
+from app.startup_checks import warn_of_misspelt_names
 from app.wiring.foundation import SMTP_DOOR
 from app.wiring.gateway import build
-from app.wiring.startup_checks import warn_of_misspelt_names
 from config import Settings, SettingsError, load
 
 

@@ -4,6 +4,7 @@ import atexit
 
 from flask import Flask
 
+from app.startup_checks import refuse_clusters, require_topics
 from app.web.apps.apps import apps
 from app.web.apps.budgets import budgets
 from app.web.apps.keys import api_keys
@@ -34,9 +35,9 @@ from app.web.suppression.suppressions import suppressions
 from app.web.suppression.unsubscribe import unsubscribe
 from app.web.webhooks.deliveries import webhook_deliveries
 from app.web.webhooks.endpoints import webhooks
-from app.wiring import startup_checks
 from app.wiring.foundation import REQUESTS
 from app.wiring.gateway import Gateway, build
+from app.wiring.key_check import require_keys
 from config import Settings, load
 
 
@@ -48,10 +49,10 @@ def create_app(settings: Settings | None = None, gateway: Gateway | None = None)
     """
     settings = gateway.settings if gateway is not None else settings or load()
     if not settings.sqs_queue_urls:
-        startup_checks.require_topics(settings)
+        require_topics(settings)
     if gateway is None:
-        startup_checks.refuse_clusters(settings)
-        startup_checks.require_keys(settings)
+        refuse_clusters(settings)
+        require_keys(settings)
     app = Flask(__name__, static_folder=None)
     app.request_class = InMemory
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -112,8 +112,7 @@ class Postern:
 
     def beat(self) -> AbstractContextManager[object]:
         """Run the beat, which schedules the sweeps."""
-        schedule = str(self._there.directory / "beat")
-        words = (sys.executable, "-m", "celery", "-A", "worker.celery", "beat", "--schedule", schedule)
+        words = (sys.executable, "-m", "celery", "-A", "worker.beat", "beat", "--pidfile=")
         log, began = self._there.directory / "beat.log", time.monotonic()
         swept = partial(_alive_since, self._there.gateway, began, kind=heartbeats.SWEEPER)
         return running(words, log=log, environment=self._environment, ready=lambda: swept() > 0)

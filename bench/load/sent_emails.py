@@ -11,7 +11,7 @@ from app.domain.sending.call_outcome import Accepted, Envelope, Outcome
 from app.queue import Lane
 from app.services.apps.authenticate import caller_of
 from app.services.operating.retention import Retention
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway
 from bench.baselines.contestants import email, person
 from simulator.events.event_json import event_json

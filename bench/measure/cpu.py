@@ -10,6 +10,7 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PARENT, _TIMES = 1, slice(11, 15)
 _KINDS = {
     "worker.celery": "worker",
+    "worker.beat": "worker",
     "tutorial.worker": "worker",
     "django.worker": "worker",
     "postgres": "database",

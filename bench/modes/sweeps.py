@@ -12,7 +12,7 @@ from typing import Final
 
 from app.domain.sending.state_machine import State
 from app.services.apps.authenticate import operator
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.paging import Page
 from app.services.submission.look_up import EmailFilter
 from app.wiring.gateway import Gateway, build

@@ -8,7 +8,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 
 from app.store.engine.database import Database
-from app.wiring.startup_checks import require_keys
+from app.wiring.key_check import require_keys
 from config import SettingsError
 from tests.chaos.stage.site import Site
 from tests.chaos.stage.stage import Stage

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.domain.errors import ServiceUnavailable
 from app.store.engine.database import Database
-from app.wiring.startup_checks import require_keys
+from app.wiring.key_check import require_keys
 from tests.chaos.stage.site import Site, started_postgres, user_of_postgres
 from tests.infrastructure.pieces.programs import program
 from tests.support.gateway.gateways import settings_for

@@ -16,8 +16,7 @@ from app.domain.operating.revisions import CodeRevisions, Fit
 from app.services.operating.canary import state as canary_state
 from app.services.operating.key_rotation import Rotation
 from app.services.operating.metrics import last_swept
-from app.services.operating.sweep_intervals import EVERY_S
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import EVERY_S, Sweep
 from app.store.engine import redis_trouble
 from app.store.engine.clock import host_clock
 from app.store.engine.database import Database, clock

@@ -20,9 +20,8 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.canary import state as canary_state
 from app.services.operating.canary.state import CanaryState
-from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.sweeps import EVERY_S, Sweep
 from app.services.operating.traffic import Traffic, traffic
-from app.services.operating.upkeep import Sweep
 from app.services.tally import BOUNCE, EVENTS, SMTP
 from app.store.apps import apps
 from app.store.engine.database import Database, clock

@@ -1,6 +1,32 @@
-"""How often each sweep runs, in seconds: for beat, for its stand-ins, and for the health check."""
+"""The sweeps, and how often each runs.
 
-from app.services.operating.upkeep import Sweep
+Beat, its stand-ins and the health check use it. It imports nothing, so that beat stays small.
+"""
+
+from enum import StrEnum
+
+
+class Sweep(StrEnum):
+    """The sweeps, by name."""
+
+    BELLS = "bells"
+    LEASES = "leases"
+    EXPIRY = "expiry"
+    UNCONFIRMED = "unconfirmed"
+    POSITIVES = "positives"
+    SES_REMOVALS = "ses_removals"
+    REVIEWS = "reviews"
+    REFUSALS = "refusals"
+    SILENCE = "silence"
+    ALERTS = "alerts"
+    SUPPRESSIONS = "suppressions"
+    SES_LIST = "ses_list"
+    RETENTION = "retention"
+    OLD_EMAILS = "old_emails"
+    CANARY = "canary"
+    COUNTS = "counts"
+    BUDGETS = "budgets"
+
 
 EVERY_S = {
     Sweep.BELLS: 1.0,
@@ -21,3 +47,4 @@ EVERY_S = {
     Sweep.SILENCE: 60.0,
     Sweep.RETENTION: 3600.0,
 }
+"""The seconds from one run to the next."""

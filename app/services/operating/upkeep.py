@@ -6,7 +6,6 @@ never sends an email and never moves one from `sending` back to the queue on tim
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from app.services.operating.alerts.watch import WatchAlerts
 from app.services.operating.canary.watch import Canary
 from app.services.operating.refusals import Refusals
 from app.services.operating.retention import EmailRetention, Retention
+from app.services.operating.sweeps import Sweep
 from app.services.reporting.fold_counts import FoldCounts
 from app.services.sending.transition import advance
 from app.services.sending.unconfirmed import Reconcile
@@ -47,30 +47,6 @@ BATCH: Final = 200
 _BATCHES: Final = 100
 _KEYS: Final = 5_000
 _MAY_EXPIRE: Final = CLAIMABLE | {State.HELD}
-
-
-class Sweep(StrEnum):
-    """The sweeps, by name."""
-
-    BELLS = "bells"
-    LEASES = "leases"
-    EXPIRY = "expiry"
-    UNCONFIRMED = "unconfirmed"
-    POSITIVES = "positives"
-    SES_REMOVALS = "ses_removals"
-    REVIEWS = "reviews"
-    REFUSALS = "refusals"
-    SILENCE = "silence"
-    ALERTS = "alerts"
-    SUPPRESSIONS = "suppressions"
-    SES_LIST = "ses_list"
-    RETENTION = "retention"
-    OLD_EMAILS = "old_emails"
-    CANARY = "canary"
-    COUNTS = "counts"
-    BUDGETS = "budgets"
-
-
 _QUIET: Final = {Sweep.BELLS, Sweep.COUNTS}
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.paging import PageByName
 from tests.support.browser.axe import Axe
 from tests.support.browser.browser import Browser

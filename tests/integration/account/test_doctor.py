@@ -11,7 +11,7 @@ from app.cli.main import main
 from app.domain.feedback.rejections import Reason, rejected
 from app.queue import Lane
 from app.services.feedback.rejections import REPEATED
-from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.sweeps import EVERY_S
 from app.store.engine.database import clock
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway

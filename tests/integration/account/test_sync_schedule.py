@@ -20,7 +20,7 @@ from app.domain.account.sync_progress import Order, Stage, SyncPosition, Tally
 from app.domain.errors import Conflict
 from app.domain.suppression.rules import Origin
 from app.services.account.sync_list import Overtaken
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.account.ses_list import CURSOR
 from app.store.operating import job_cursors
 from app.wiring.gateway import Gateway

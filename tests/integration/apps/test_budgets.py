@@ -14,7 +14,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.apps.watch_budgets import WatchBudgets
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.suppression.explanation.explain import Ask
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at

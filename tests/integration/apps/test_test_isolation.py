@@ -12,8 +12,8 @@ from app.domain.sending.state_machine import State
 from app.domain.sending.trying import TEST_LANE
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.services.apps.app_options import AppOptions
+from app.services.operating.sweeps import Sweep
 from app.services.operating.traffic import traffic
-from app.services.operating.upkeep import Sweep
 from app.store.apps import streams
 from app.store.engine.database import clock
 from app.store.feedback import notifications

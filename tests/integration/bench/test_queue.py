@@ -80,8 +80,8 @@ def test_the_meter_attributes_cpu_and_writes(gateway: Gateway) -> None:
 
 
 def test_processes_are_recognised_by_their_command() -> None:
-    """Beat has a worker's command but answers no bells, so its memory is counted apart."""
-    words = (sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "worker.celery")
+    """The CPU of beat counts as that of workers; it answers no bells, so its memory is counted apart."""
+    words = (sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "worker.beat")
     with subprocess.Popen((*words, "beat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as beat:
         assert beat.stdout is not None
         beat.stdout.readline()

@@ -14,7 +14,7 @@ from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import Authenticate
 from app.services.apps.trusted_keys import TrustedKeys
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.paging import Page, PageByName
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import ROOT, bounce, feed, submit

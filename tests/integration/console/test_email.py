@@ -14,7 +14,7 @@ from app.domain.sending.state_machine import State
 from app.domain.sending.unconfirmed_policy import OnUnconfirmed
 from app.domain.users.roles import Role
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from tests.support.console.attacks import IMAGE, SCRIPT, require_harmless
 from tests.support.console.people import Person, signed_in
 from tests.support.gateway.emails import bounce, delivery, feed, state_of, submit

@@ -14,7 +14,7 @@ from app.domain.operating.check_fixes import FIXES
 from app.domain.users.roles import Role
 from app.queue import Lane
 from app.services.account.quota import LastQuota
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.sending.account_rate import AccountRate
 from app.store.feedback.notifications import InboxState
 from app.store.operating import heartbeats, incidents

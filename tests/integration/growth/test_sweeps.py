@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.errors import SignInRefused
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.webhooks import deliveries, endpoints
 from tests.support.database.history import ROLE_ADDRESS
 from tests.support.database.query_plans import require_cheap, watching

@@ -26,7 +26,7 @@ from app.domain.webhooks.formats import EndpointFormat
 from app.queue import Lane
 from app.services.apps.app_options import AppOptions
 from app.services.apps.authenticate import operator
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.reporting.outcome_links import LinkWish
 from app.services.suppression.review_bounces import Decision
 from app.store.engine.database import clock

@@ -11,11 +11,11 @@ from tests.support.servers.cli import CHECKOUT, surroundings
 
 COPY = re.compile(r"^COPY (?!--from)(.+) (\S+)$", re.MULTILINE)
 PROGRAM = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
-PROCESSES = ("app", "app.smtp.__main__", "worker.celery", "worker.tasks", "server.worker")
+PROCESSES = ("app", "app.smtp.__main__", "worker.beat", "worker.celery", "worker.tasks", "server.worker")
 
 
 def test_the_processes_of_the_image_import_nothing_that_is_not_in_it(tmp_path: Path) -> None:
-    """Web, SMTP door and worker, in a directory that has the copied files and no others."""
+    """Web, SMTP door, beat and worker, in a directory that has the copied files and no others."""
     for names, place in COPY.findall((CHECKOUT / "deploy" / "Dockerfile").read_text()):
         for name in names.split():
             if (CHECKOUT / name).is_dir():

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, event, text
 
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway, build
 from app.wiring.migrations import alembic_config
 from tests.support.gateway.emails import bounce, feed, state_of, submit

@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import text
 
 from app.services.operating.health import Check
-from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.sweeps import EVERY_S
 from app.store.operating import heartbeats, schema
 from app.store.sending import circuits
 from app.wiring.gateway import Gateway, build

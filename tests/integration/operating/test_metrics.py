@@ -13,8 +13,7 @@ from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating import metrics
 from app.services.operating.metrics import Measure
-from app.services.operating.sweep_intervals import EVERY_S
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import EVERY_S, Sweep
 from app.services.tally import EVENTS
 from app.store.engine.database import Database
 from app.store.feedback.notifications import InboxState

@@ -14,7 +14,7 @@ from app.domain.sending.state_machine import WAITING, State
 from app.queue import Lane
 from app.services.feedback import settle
 from app.services.operating.retention import EmailRetention
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.suppression.disclosure import OF_ANOTHER
 from app.store.account.ses_list import Mirrored, mirror
 from app.store.engine.ids import first_id_of, new_id

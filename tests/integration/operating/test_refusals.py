@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import Event, bounced, delivered, put

@@ -9,7 +9,7 @@ import pytest
 from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.services.operating.retention import Retention
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.operating import heartbeats
 from app.store.submission import idempotency_keys
 from app.wiring.gateway import Gateway

@@ -11,7 +11,7 @@ from app.domain.sending.call_outcome import Refused
 from app.domain.sending.state_machine import State
 from app.queue import DELIVER, SETTLE, Lane
 from app.services.isolation import each_apart
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.database import Database
 from app.store.operating import heartbeats
 from app.wiring.gateway import Gateway

@@ -16,7 +16,7 @@ from app.domain.moments import first_of_day, first_of_hour
 from app.domain.sending.call_outcome import Ambiguous, Outcome, Refused
 from app.domain.sending.state_machine import State
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.reporting.fold_counts import FoldCounts
 from app.store.engine.database import clock
 from app.store.submission import emails

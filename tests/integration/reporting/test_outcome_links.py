@@ -12,7 +12,7 @@ from app.domain.apps.callers import Scope
 from app.domain.errors import RestrictedApiKey, ValidationFailed
 from app.domain.reporting.outcome_links import LONGEST, PURPOSE, LinkKind
 from app.domain.signed_links import write_token
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.reporting.linked_outcomes import LinkedPage, NoPage
 from app.services.reporting.outcome_links import LinkWish
 from app.wiring.foundation import make_key_ring

@@ -13,7 +13,7 @@ from app.domain.apps.callers import Scope
 from app.domain.moments import first_of_day
 from app.domain.reporting.counted import Counted
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.integration.cli.test_operators import point_at

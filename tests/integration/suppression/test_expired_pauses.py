@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import NotFound
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import bounced, put
 from tests.support.gateway.emails import ROOT

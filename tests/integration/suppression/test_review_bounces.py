@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
 from app.domain.sending.state_machine import State
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.paging import Page
 from app.services.suppression.review_bounces import Decision
 from app.store.engine.database import clock

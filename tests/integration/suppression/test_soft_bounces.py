@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.database import clock
 from app.wiring.gateway import Gateway
 from tests.support.aws.notifications import Event, bounced, delivered, fresh_address, put

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.errors import SignInLocked, SignInRefused, ValidationFailed
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.users.guesses import Guesses
 from app.wiring.gateway import Gateway
 from tests.support.gateway.rows import age, count, rows

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.users.roles import Role
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.users import user_sessions
 from app.wiring.gateway import Gateway
 from tests.support.gateway.rows import age, count, rows

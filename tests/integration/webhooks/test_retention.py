@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.ids import new_id
 from app.store.webhooks import outbox
 from app.wiring.gateway import Gateway

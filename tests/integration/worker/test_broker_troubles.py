@@ -177,7 +177,7 @@ def test_a_worker_goes_on_with_a_broker_that_has_become_a_cluster(tmp_path: Path
 def test_beat_lives_through_every_trouble_of_its_broker(tmp_path: Path, valkey: TroubledValkey) -> None:
     """It rings again where it was refused, and is the same process from first to last."""
     environment = {"REDIS_URL": valkey.url, "SECRET_KEYS": SECRET_KEY}
-    words = ("-P", "-m", "celery", "-A", "worker.celery", "beat", "--pidfile=")
+    words = ("-P", "-m", "celery", "-A", "worker.beat", "beat", "--pidfile=")
     child = Child(name="beat", argv=(sys.executable, *words), env=surroundings(**environment))
     with Supervisor(tmp_path / "logs", announce=print) as supervisor, Redis.from_url(valkey.url) as client:
 

@@ -10,20 +10,23 @@ from typing import Any
 import pytest
 
 from app.queue import DELIVER, SETTLE, Queue, Task
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from tests.support.gateway.gateways import SECRET_KEY
 
 CHECKOUT = Path(__file__).parents[3]
 # Importing the worker reads the environment, so it happens in a separate process.
 PRINT_WORKER = """
 import json
-from worker.celery import app
+from worker import beat, celery
 print(json.dumps({
-    "tasks": [name for name in app.tasks if not name.startswith("celery.")],
-    "queues": [queue.name for queue in app.conf.task_queues],
+    "tasks": [name for name in celery.app.tasks if not name.startswith("celery.")],
+    "queues": [queue.name for queue in celery.app.conf.task_queues],
     "beat": [
-        [entry["task"], entry["options"]["queue"], list(entry["args"]), entry["schedule"]]
-        for entry in app.conf.beat_schedule.values()
+        [
+            [entry["task"], entry["options"]["queue"], list(entry["args"]), entry["schedule"]]
+            for entry in app.conf.beat_schedule.values()
+        ]
+        for app in (beat.app, celery.app)
     ],
 }))
 """
@@ -62,16 +65,22 @@ def test_every_queue_is_consumed(worker: dict[str, Any]) -> None:
 
 
 def test_every_sweep_is_on_the_beat_table(worker: dict[str, Any]) -> None:
-    """Each runs by itself, in a queue that is consumed, under a task that exists."""
-    assert {entry[0] for entry in worker["beat"]} <= set(worker["tasks"])
-    assert {entry[1] for entry in worker["beat"]} <= set(worker["queues"])
-    assert sorted(entry[2][0] for entry in worker["beat"]) == sorted(sweep.value for sweep in Sweep)
-    assert all(entry[3] > 0 for entry in worker["beat"])
+    """Each runs by itself, in a queue that is consumed, under a task that exists.
+
+    So it is where beat is started as in the release before, from the app of the workers.
+    """
+    table, as_before = worker["beat"]
+    assert {entry[0] for entry in table} <= set(worker["tasks"])
+    assert {entry[1] for entry in table} <= set(worker["queues"])
+    assert sorted(entry[2][0] for entry in table) == sorted(sweep.value for sweep in Sweep)
+    assert all(entry[3] > 0 for entry in table)
+    assert as_before == table
 
 
-def test_a_worker_without_its_settings_reports_it_in_one_line() -> None:
+@pytest.mark.parametrize("process", ["celery", "beat"])
+def test_a_process_without_its_settings_reports_it_in_one_line(process: str) -> None:
     """There is no traceback: the line names the variable and the remedy."""
-    ended = run("import worker.celery", SECRET_KEYS="")
+    ended = run(f"import worker.{process}", SECRET_KEYS="")
     assert ended.returncode == 1
     assert "SECRET_KEYS: is not set" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -11,7 +11,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.sending.state_machine import State
 from app.domain.sending.trying import TEST_LANE
 from app.queue import SETTLE, Bells, Lane, Queue, make_celery
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.sending.deliver import Drained
 from app.store.engine.redis import RedisBreaker, connect
 from app.wiring.gateway import Gateway

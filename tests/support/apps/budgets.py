@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import ROOT, bounce, feed, submit
 from tests.support.gateway.gateways import caller

@@ -8,7 +8,7 @@ from app.domain.account.setup.plan import Action
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.doctor.report import PlannedChange, Report
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.engine.database import clock
 from app.store.operating import incidents, job_cursors
 from app.store.sending import circuits

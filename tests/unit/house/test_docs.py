@@ -13,7 +13,7 @@ from app.cli.main import COMMANDS
 from app.cli.shell.settings_docs import ENV_EXAMPLE, SETTINGS_PAGE, env_example, page_with, settings_table
 from app.domain import errors
 from app.domain.sending.state_machine import ENDED_UNSENT, WAITING, Event, State, TransitionFacts, decide
-from app.services.operating.sweep_intervals import EVERY_S
+from app.services.operating.sweeps import EVERY_S
 from app.store.tables.core import metadata
 from app.telemetry import LogEvent
 from app.web.apps.apps import apps

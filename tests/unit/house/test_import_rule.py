@@ -32,10 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": set(),
     "app.broker_url": {"app.store.engine"},
     "app.queue": {"app.broker_url", "app.store.engine", "app.domain.sending"},
-    "app.telemetry": set(),
-    "app.tracing": set(),
+    "app.startup_checks": {"app.broker_url", "app.store.engine", "config"},
+    **{f"app.{alone}": set() for alone in ("telemetry", "tracing", "version")},
     "app.open_telemetry": {"app.telemetry", "app.tracing"},
-    "app.version": set(),
     "app.domain": set(),
     "app.domain.message": {"app.domain"},
     "app.domain.message.raw": {"app.domain", "app.domain.message", "app.domain.apps"},
@@ -114,7 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.services.operating.canary",
     },
     "app.wiring": {*HELPERS, "app.net", "app.net.*", "app.services.*", "app.broker_url", "config"},
-    "app.web": {"app.web.*", "app.wiring", "config"},
+    "app.web": {"app.web.*", "app.startup_checks", "app.wiring", "config"},
     "app.web.http": {*ENTRANCE, "app.web.http.faults"},
     "app.web.http.faults": {DOMAIN},
     "app.web.apps": {*ENTRANCE, "app.web.http"},
@@ -132,9 +131,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.cli.local": {*ENTRANCE, "app.cli.shell", "app.cli.submission", "app.cli.local.children", "config"},
     "app.cli.release": {"app.cli.shell", "app.version", "app.wiring"},
     "app.cli.local.children": {*ENTRANCE, "app.cli.shell"},
-    "app.smtp": {*ENTRANCE, "app.smtp.protocol", "config"},
+    "app.smtp": {*ENTRANCE, "app.smtp.protocol", "app.startup_checks", "config"},
     "app.smtp.protocol": {DOMAIN},
-    "worker": {*ENTRANCE, "app.broker_url", "config"},
+    "worker": {*ENTRANCE, "app.broker_url", "app.startup_checks", "config"},
     # gunicorn's main process reads it before it forks.
     "server": set(),
     # A stand-in that shared code with what it stands in for would agree with its mistakes.
@@ -159,7 +158,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bench.tutorial": MEASURING,
     "config": CONFIG_PARTS,
     **{part: set() for part in CONFIG_PARTS},
-    "wsgi": {"app.telemetry", "app.tracing", "app.web", "app.wiring", "config"},
+    "wsgi": {"app.startup_checks", "app.telemetry", "app.tracing", "app.web", "config"},
 }
 OURS = {
     "app",

@@ -83,7 +83,7 @@ def worker(workforce: Workforce) -> Child:
 
 def beat() -> Child:
     """`celery beat`, which schedules the sweeps."""
-    words = ("celery", "-q", "-A", "worker.celery", "beat", "--pidfile=")
+    words = ("celery", "-q", "-A", "worker.beat", "beat", "--pidfile=")
     return Child(name="beat", argv=(*_PYTHON, *words), restart=True)
 
 

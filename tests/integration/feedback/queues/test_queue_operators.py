@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from app.cli.main import DONE, FAILED, main
 from app.domain.apps.callers import Scope
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.feedback import refused_messages
 from app.store.tables.core import cursors
 from app.web.application import create_app

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.errors import NotFound, RestrictedApiKey, ValidationFailed
 from app.services.operating.alerts.channels import MOST_CHANNELS, EndpointFormat
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.webhooks.endpoints import EndpointChange
 from app.store.operating import incidents
 from app.wiring.gateway import Gateway, build

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway
 from tests.support.gateway.emails import delivery, feed, submit
 from tests.support.gateway.gateways import caller

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.wiring.gateway import Gateway, build
 from tests.support.gateway.gateways import settings_for
 from tests.support.gateway.rows import age, rows

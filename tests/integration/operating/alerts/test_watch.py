@@ -10,7 +10,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.webhooks.events import SUBSCRIBABLE
 from app.queue import Lane
 from app.services.operating.alerts.channels import EndpointFormat
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.webhooks.endpoints import NewEndpoint
 from app.store.operating import incidents
 from app.wiring.gateway import Gateway

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.queue import Lane
 from app.services.operating.canary import state as memory
 from app.services.operating.canary.state import CanaryState
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.sending.unconfirmed import CANARY
 from app.store.operating import incidents
 from app.store.sending import circuits

@@ -13,7 +13,7 @@ from app.domain.sending.call_outcome import Ambiguous
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.operating.health import Check
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.services.sending.unconfirmed import CANARY
 from app.store.engine.database import clock
 from app.store.operating import incidents

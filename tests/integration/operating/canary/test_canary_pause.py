@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.domain.sending.state_machine import State
 from app.queue import Lane
 from app.services.apps.authenticate import operator
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from app.store.sending import circuits
 from app.store.tables.core import audit
 from app.wiring.gateway import Gateway

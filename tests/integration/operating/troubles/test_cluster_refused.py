@@ -22,7 +22,10 @@ def cluster() -> Iterator[FailingValkey]:
         yield server
 
 
-@pytest.mark.parametrize("process, name", [("wsgi", "REDIS_URL"), ("worker.celery", "CELERY_BROKER_URL")])
+@pytest.mark.parametrize(
+    "process, name",
+    [("wsgi", "REDIS_URL"), ("worker.celery", "CELERY_BROKER_URL"), ("worker.beat", "CELERY_BROKER_URL")],
+)
 def test_no_process_starts_on_a_cluster(cluster: FailingValkey, tmp_path: Path, process: str, name: str) -> None:
     """The line names the variable and the reason, without a traceback."""
     urls = {"REDIS_URL": NOWHERE, "CELERY_BROKER_URL": NOWHERE} | {name: cluster.url}
@@ -35,7 +38,7 @@ def test_no_process_starts_on_a_cluster(cluster: FailingValkey, tmp_path: Path, 
         text=True,
         check=False,
     )
-    assert ended.returncode == {"wsgi": 3, "worker.celery": 1}[process]
+    assert ended.returncode == (3 if process == "wsgi" else 1)
     assert f"{name}: is a Redis Cluster" in ended.stderr
     assert "Traceback" not in ended.stderr
 

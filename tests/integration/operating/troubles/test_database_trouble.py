@@ -8,7 +8,7 @@ from sqlalchemy.engine import make_url
 
 from app.domain.errors import ServiceUnavailable
 from app.store.engine.database import Database
-from app.wiring.startup_checks import require_keys
+from app.wiring.key_check import require_keys
 from config import Settings
 from tests.support.gateway.gateways import settings_for
 from tests.support.servers.servers import Postgres

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from app.queue import Lane
-from app.services.operating.upkeep import Sweep
+from app.services.operating.sweeps import Sweep
 from tests.support.gateway.gateways import caller, gateway_on
 from tests.support.gateway.web import MAIL, body_of, web_on
 from tests.support.redis.user import NAME, user_of_the_docs
