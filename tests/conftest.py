@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,13 +25,9 @@ from app.aws.ses.account import SesAccount
 from app.cli.shell.operated_gateway import isolate
 from app.store.engine import database
 from app.wiring.gateway import Gateway, build
-from app.wiring.migrations import code_revisions
-from simulator.sns.signing import new_key
 from tests.support.gateway.gateways import ScriptedMailer, migrate, settings_for
 from tests.support.gateway.orderings import dealt
-from tests.support.libraries.botocore_once import describe_aws_once
-from tests.support.libraries.sqlalchemy_once import compile_statements_once
-from tests.support.libraries.werkzeug_once import parse_routes_once
+from tests.support.libraries.made_once import made_once
 from tests.support.servers.servers import (
     Postgres,
     end_with_parent,
@@ -155,18 +150,8 @@ def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def made_once() -> Iterator[None]:
-    """What libraries make anew for every gateway and application is made once, as far as no test can tell.
-
-    Every gateway that is built also asks for the newest migration; alembic would compile all of them for each. And
-    every simulator makes a key, which takes longer than all else that it does.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        describe_aws_once(patch)
-        parse_routes_once(patch)
-        compile_statements_once(patch)
-        patch.setattr("app.wiring.operating.code_revisions", cache(code_revisions))
-        patch.setattr("simulator.sns.signing.new_key", cache(new_key))
+def once() -> Iterator[None]:
+    with made_once():
         yield
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.mutants.nursery import NOT_IN_PLACE
+from tests.support.libraries.made_once import make_now
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TESTS_PASSED, TESTS_FAILED = 0, 1  # of pytest's exit codes; a test that is not found, or cannot be imported, has others
@@ -64,18 +65,19 @@ def open_nurseries(
 
     The output of the children goes to `directory`. `environment` is added to that of this process.
     """
-    needed = libraries()
+    needed = {"modules": libraries(), "calls": []}
     own = sorted({file.removesuffix(".py").replace("/", ".") for file in tests})
+    all_code = {"modules": [*libraries(), "tests.conftest", *own], "calls": [(make_now.__module__, make_now.__name__)]}
     with ExitStack() as stack:
         opened = [
-            stack.enter_context(_open_nursery(directory / name, modules, environment or {}))
-            for name, modules in (("libraries", needed), ("checkout", [*needed, "tests.conftest", *own]))
+            stack.enter_context(_open_nursery(directory / name, first, environment or {}))
+            for name, first in (("libraries", needed), ("checkout", all_code))
         ]
         yield Nurseries(*opened)
 
 
 @contextmanager
-def _open_nursery(output: Path, modules: list[str], environment: Mapping[str, str]) -> Iterator[Nursery]:
+def _open_nursery(output: Path, first: Mapping[str, object], environment: Mapping[str, str]) -> Iterator[Nursery]:
     command = (sys.executable, "-P", str(Path(__file__).with_name("nursery.py")), str(CHECKOUT))
     # Its children import the checkout again and again, and without bytecode would compile all of it each time.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -85,7 +87,7 @@ def _open_nursery(output: Path, modules: list[str], environment: Mapping[str, st
     output.touch()
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         nursery = Nursery(process, output)
-        nursery.say(modules)
+        nursery.say(first)
         yield nursery
 
 

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -28,10 +29,13 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import HypothesisSideeffectWarning
+from hypothesis.strategies import integers
 
 ALREADY_IMPORTED = "ignore:Module already imported:pytest.PytestAssertRewriteWarning"
-OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-W", ALREADY_IMPORTED)
+# For a traceback of its own pytest resolves the path of every module: a third of a child's time.
+OPTIONS = ("-q", "-x", "--tb", "native", "-p", "no:cacheprovider", "-W", ALREADY_IMPORTED)
 NOT_IN_PLACE = 87
 
 Place = tuple[str, int, str]  # file, first line, qualified name
@@ -142,16 +146,31 @@ def in_child(imported: Imported, asked: dict[str, Any]) -> int:
     os._exit(code)
 
 
+@settings(max_examples=1, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(integers())
+def generate(_: int) -> None:
+    """Have hypothesis read the constants of all modules, which it does before its first example."""
+
+
 def main(checkout: str) -> None:
-    """Import the modules that the first line names; then run each further line's tests and print the result."""
+    """Import the modules and call the functions that the first line names; then run each further line's tests.
+
+    The result of each is printed.
+    """
     os.chdir(checkout)
     sys.path.insert(0, checkout)
     # A failure is enough: it takes longer to look for the smallest example. `tests/conftest.py` adds to these settings.
     settings.register_profile("first failure", phases=(Phase.explicit, Phase.generate))
     settings.load_profile("first failure")
-    for name in json.loads(sys.stdin.readline()):
+    importlib.import_module("_hypothesis_pytestplugin")  # it cannot be loaded after the first example
+    first = json.loads(sys.stdin.readline())
+    for name in first["modules"]:
         with suppress(ImportError):
             importlib.import_module(name)
+    for module, function in first["calls"]:
+        getattr(importlib.import_module(module), function)()
+    with warnings.catch_warnings(category=HypothesisSideeffectWarning, action="ignore"):
+        generate()
     assert threading.active_count() == 1, "of many threads a child would have one"
     imported = Imported()
     gc.freeze()

@@ -20,6 +20,7 @@ from botocore.useragent import sanitize_user_agent_string_component
 from app.aws.clients import sesv2_client
 
 Made = TypeVar("Made")
+_loader_for = cache(create_loader)
 
 
 def describe_aws_once(patch: pytest.MonkeyPatch) -> None:
@@ -28,7 +29,7 @@ def describe_aws_once(patch: pytest.MonkeyPatch) -> None:
     It also looks up once what each of its own handlers takes, the current name of each of its events, and the clean
     form of each part of its user agent. Gateways alike share a client of SES.
     """
-    patch.setattr(botocore.session, "create_loader", cache(create_loader))
+    patch.setattr(botocore.session, "create_loader", _loader_for)
     patch.setattr(botocore.hooks, "accepts_kwargs", lru_cache(maxsize=1024)(accepts_kwargs))
     clean = cache(sanitize_user_agent_string_component)
     patch.setattr(botocore.useragent, "sanitize_user_agent_string_component", clean)
