@@ -25,6 +25,7 @@ from contextlib import suppress
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from inspect import CO_OPTIMIZED
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -121,18 +122,22 @@ def _functions_in(code: CodeType) -> Iterator[CodeType]:
             yield from _functions_in(constant)
 
 
-def run(imported: Imported, *, sources: dict[str, str], tests: list[str], output: str) -> int:
-    """Run tests until the first failure, with their output in a file; return pytest's exit code, or `NOT_IN_PLACE`."""
+def run(imported: Imported, directory: str, *, sources: dict[str, str], tests: list[str], output: str) -> int:
+    """Run tests until the first failure, with their output in a file; return pytest's exit code, or `NOT_IN_PLACE`.
+
+    What they write goes to the directory. In one that it chooses, pytest deletes what others wrote before, and fails
+    when another process does so at the same time.
+    """
     if not all(imported.alter(module, source) for module, source in sources.items() if module in sys.modules):
         return NOT_IN_PLACE
     sys.meta_path.insert(0, Alter(sources))
     printed, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), os.open(os.devnull, os.O_RDONLY)
     for descriptor, place in ((nothing, 0), (printed, 1), (printed, 2)):
         os.dup2(descriptor, place)
-    return int(pytest.main([*OPTIONS, *tests]))
+    return int(pytest.main([*OPTIONS, "--basetemp", f"{directory}/tests", *tests]))
 
 
-def in_child(imported: Imported, asked: dict[str, Any]) -> int:
+def in_child(imported: Imported, directory: str, asked: dict[str, Any]) -> int:
     """Run it in a child for at most `at_most_s` seconds; return its exit code, or a signal's negative number."""
     at_most_s = asked.pop("at_most_s")
     child = os.fork()
@@ -140,7 +145,7 @@ def in_child(imported: Imported, asked: dict[str, Any]) -> int:
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status)
     signal.alarm(at_most_s)
-    code = run(imported, **asked)
+    code = run(imported, directory, **asked)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -174,9 +179,10 @@ def main(checkout: str) -> None:
     assert threading.active_count() == 1, "of many threads a child would have one"
     imported = Imported()
     gc.freeze()
-    for line in sys.stdin:
-        sys.stdout.write(f"{in_child(imported, json.loads(line))}\n")
-        sys.stdout.flush()
+    with TemporaryDirectory(prefix="postern-nursery-") as directory:
+        for line in sys.stdin:
+            sys.stdout.write(f"{in_child(imported, directory, json.loads(line))}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
