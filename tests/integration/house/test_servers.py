@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy import create_engine, text
 
 from app.cli.local.children.embedded_valkey import valkey_binary
-from tests.support.servers.servers import OTHER_POSTGRES, OTHER_REDIS, Postgres
+from tests.support.servers.servers import OTHER_POSTGRES, OTHER_REDIS, PREFIX, Postgres, service_directory
 
 
 @pytest.mark.parametrize("turn", ["first", "second"])
@@ -49,3 +49,11 @@ def test_the_servers_are_those_of_the_packages_or_those_that_are_named(postgres:
         executable = client.info("server")["executable"]
     assert executable == os.environ.get(OTHER_REDIS, str(valkey_binary()))
     assert programs == Path(os.environ.get(OTHER_POSTGRES, programs))
+
+
+def test_a_directory_may_be_gone_before_it_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two processes that begin at once both remove what a killed one left."""
+    gone = tmp_path / f"{PREFIX}1-gone"
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    with service_directory() as directory:
+        assert directory.is_dir()

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 
@@ -112,8 +112,9 @@ def service_directory(*, durable: bool = False) -> Iterator[Path]:
     place = MEMORY if has_room(MEMORY) and not durable else Path(tempfile.gettempdir())
     for left in place.glob(f"{PREFIX}[0-9]*"):
         owner = int(left.name.removeprefix(PREFIX).partition("-")[0])
-        if left.stat().st_uid == os.getuid() and not is_alive(owner):
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process removes it at the same time
+            if left.stat().st_uid == os.getuid() and not is_alive(owner):
+                shutil.rmtree(left, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
     directory.chmod(0o711)
     try:
