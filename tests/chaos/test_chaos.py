@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from tests.chaos.verdict.oracle import Promise
-from tests.support.gateway.production import copy_checkout, in_production, run_in_copy, untouched
+from tests.support.gateway.production import in_production, untouched
+from tests.support.house.checkout_copy import AT_MOST_S, copy_checkout, run_in_copy
 from tests.support.servers.cli import CHECKOUT, command
 
 PATIENCE = ("--drain", "120")
 """The machine may be busy with other tests: promises count here, not speed."""
-AT_MOST_S = 400
 
 
 def test_no_promise_is_broken_under_fire_on_sqlite(tmp_path: Path, migrated_sqlite_url: str, redis_url: str) -> None:

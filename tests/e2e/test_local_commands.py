@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway.production import Production, copy_checkout, in_production, run_in_copy, untouched
+from tests.support.gateway.production import Production, in_production, untouched
+from tests.support.house.checkout_copy import copy_checkout, run_in_copy
 from tests.support.servers.cli import command, last_object, postern, up
 
 BENCHMARK = ("bench", "pace", "--seconds", "1", "--runs", "1", "--json")
@@ -71,11 +72,21 @@ def test_a_benchmark_leaves_production_alone(home: Path, on_postgres: Production
         assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_the_suite_leaves_production_alone(home: Path, on_postgres: Production) -> None:
+def test_the_suite_leaves_production_alone(home: Path, tmp_path: Path, on_postgres: Production) -> None:
     """Its own results do not depend on `.env` either."""
     copy_checkout(home, on_postgres)
     with untouched(on_postgres):
-        words = (sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE)
+        words = (
+            sys.executable,
+            "-P",
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--basetemp={tmp_path}/files",
+            *SUITE,
+        )
         client = {"POSTERN_URL": "http://127.0.0.1:9", "POSTERN_API_KEY": "ptn_x", "AWS_PROFILE": "production"}
         done = run_in_copy(home, on_postgres, *words, **client)
         assert done.returncode == 0, done.stdout[-4000:]

@@ -27,13 +27,14 @@ PART: Final = (
 )
 
 
-def test_the_store_and_the_main_loop_run_on_the_oldest_servers() -> None:
+def test_the_store_and_the_main_loop_run_on_the_oldest_servers(tmp_path: Path) -> None:
     """The same tests as on the newest ones; any other test can be run so, as CONTRIBUTING.md says."""
     redis = program("redis-server", package="redis-server")
     if not POSTGRES.exists() or not version_of(redis).startswith(REDIS):
         pytest.skip(f"PostgreSQL 15 or Redis {REDIS} is missing: apt-get install postgresql-15 redis-server")
+    options = ("-n0", "-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path}/files", "-k", "not sqlite")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "no:cacheprovider", "-k", "not sqlite", *PART],
+        [sys.executable, "-m", "pytest", *options, *PART],
         cwd=CHECKOUT,
         env=os.environ | {OTHER_POSTGRES: str(POSTGRES), OTHER_REDIS: redis},
         capture_output=True,

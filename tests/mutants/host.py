@@ -65,14 +65,20 @@ def open_nurseries(
 
     The output of the children goes to `directory`. `environment` is added to that of this process.
     """
-    needed = {"modules": libraries(), "calls": []}
+    needed = libraries()
     own = sorted({file.removesuffix(".py").replace("/", ".") for file in tests})
-    all_code = {"modules": [*libraries(), "tests.conftest", *own], "calls": [(make_now.__module__, make_now.__name__)]}
+    begin_with: dict[str, dict[str, object]] = {
+        "libraries": {"modules": needed, "calls": []},
+        "checkout": {
+            "modules": [*needed, "tests.conftest", *own],
+            "calls": [(make_now.__module__, make_now.__name__)],
+        },
+    }
     with ExitStack() as stack:
-        opened = [
+        opened = (
             stack.enter_context(_open_nursery(directory / name, first, environment or {}))
-            for name, first in (("libraries", needed), ("checkout", all_code))
-        ]
+            for name, first in begin_with.items()
+        )
         yield Nurseries(*opened)
 
 

@@ -1,6 +1,6 @@
 """The sweeps, and how often each runs.
 
-Beat, its stand-ins and the health check use it. It imports nothing, so that beat stays small.
+For beat, its stand-ins and the health check. It imports nothing of ours, so that beat stays small.
 """
 
 from enum import StrEnum

@@ -84,3 +84,20 @@ def test_a_process_without_its_settings_reports_it_in_one_line(process: str) -> 
     assert ended.returncode == 1
     assert "SECRET_KEYS: is not set" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("process", ["celery", "beat"])
+def test_celery_logs_as_postern_does(process: str) -> None:
+    """One JSON object a line, also of Celery's own; and a name that is no setting is warned of."""
+    code = f"""
+import logging
+import worker.{process}
+from celery.signals import setup_logging
+setup_logging.send(None)
+logging.getLogger("celery").warning("By Celery.")
+"""
+    ended = run(code, SECRET_KEYS=SECRET_KEY, SNS_TOPIC_ARN="x")
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in (ended.stdout + ended.stderr).splitlines()]
+    assert [line["event"] for line in lines] == ["setting_not_known", "By Celery."]
+    assert lines[0]["name"] == "SNS_TOPIC_ARN"

@@ -1,11 +1,5 @@
-"""A gateway as in production: entries on its list, emails that wait, bells; and whether anything changed it.
+"""A gateway as in production: entries on its list, emails that wait, bells; and whether anything changed it."""
 
-Programs run in a copy of this checkout where the settings of production are, in `.env` and in the environment.
-"""
-
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,33 +13,8 @@ from sqlalchemy.engine import make_url
 from app.services.apps.authenticate import operator
 from tests.support.gateway.emails import submit
 from tests.support.gateway.gateways import SECRET_KEY, TOPIC, caller, gateway_on
-from tests.support.servers.cli import CHECKOUT, surroundings
 
 Snapshot = dict[str, Any]
-AT_MOST_S = 400
-PARTS = (
-    "app",
-    "bench",
-    "migrations",
-    "server",
-    "simulator",
-    "tests",
-    "worker",
-    "config.py",
-    "config_aws.py",
-    "config_faults.py",
-    "config_names.py",
-    "config_openid.py",
-    "config_outgoing.py",
-    "config_requests.py",
-    "config_retention.py",
-    "config_smtp.py",
-    "config_urls.py",
-    "config_workers.py",
-    "wsgi.py",
-    "gunicorn.conf.py",
-    "pyproject.toml",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +86,3 @@ def in_production(database_url: str, redis_url: str) -> Production:
     with closing(Redis.from_url(redis_url)) as redis:
         redis.lpush("transactional", "a bell that no other process may take")
     return Production(database_url, redis_url)
-
-
-def copy_checkout(directory: Path, production: Production) -> None:
-    """Copy what programs need. The bytecode comes along: the processes of the copy would compile all of it anew."""
-    for name in PARTS:
-        if (CHECKOUT / name).is_dir():
-            shutil.copytree(CHECKOUT / name, directory / name)
-        else:
-            shutil.copy(CHECKOUT / name, directory / name)
-    production.write_env_file(directory)
-
-
-def run_in_copy(
-    directory: Path, production: Production, *words: str, **more: str
-) -> "subprocess.CompletedProcess[str]":
-    """Run a program of the copy to its end."""
-    own = {"PYTHONPATH": str(directory), "TMPDIR": os.environ.get("TMPDIR", "/tmp")}
-    environment = surroundings(**production.variables, **more) | own
-    return subprocess.run(
-        words, cwd=directory, env=environment, capture_output=True, text=True, timeout=AT_MOST_S, check=False
-    )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 from uuid import UUID
 
 from flask import Response, url_for
@@ -12,9 +12,8 @@ from app.domain.feedback.bounce_causes import BounceCause
 from app.domain.feedback.providers import PROVIDERS
 from app.domain.reporting.outcomes import OutcomeKind
 from app.domain.sending.state_machine import State
-from app.domain.sending.trying import TEST_LANE, Mode
+from app.domain.sending.trying import Mode
 from app.domain.users.roles import Role
-from app.queue import Lane
 from app.services.submission.look_up import EmailFilter, EmailView
 from app.services.users.sessions import Session, caller_of
 from app.web.console.frame.access import lead_to
@@ -105,7 +104,7 @@ def show_emails(session: Session, query: EmailsQuery) -> Response:
     return render(
         "submission/emails.html",
         query=query,
-        lanes={lane: lane for lane in (*Lane, TEST_LANE)},
+        lanes={lane: lane for lane in get_args(LaneSought)},
         providers={name: name.replace("_", " ") for name in PROVIDERS},
         texts={"to": wanted.to, "actor": wanted.actor, "reference": wanted.reference},
         apps=app_names(session),
