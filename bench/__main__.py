@@ -74,7 +74,7 @@ def main() -> int:
 def _stop(_number: int, _frame: FrameType | None) -> None:
     """End the benchmark and its processes. A second signal does not break that off."""
     for number in STOP_SIGNALS:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -16,8 +17,10 @@ def by_its_parent(process: int) -> None:
 
 
 def by_a_terminal(process: int) -> None:
-    """Ctrl-C goes to all processes of the group at once."""
-    os.killpg(process, signal.SIGINT)
+    """Ctrl-C goes to all processes of the group at once. It is pressed again while they stop."""
+    for _ in range(20):
+        os.killpg(process, signal.SIGINT)
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("stopped", [by_its_parent, by_a_terminal])
